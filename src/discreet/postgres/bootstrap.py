@@ -1,0 +1,169 @@
+"""From an empty server to a database that is ready: roles, database, rights, schema, ticket key."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.errors import Conflict, Unavailable
+from discreet.postgres.credentials import Credentials
+from discreet.postgres.migrate import Migration, migrate, read_migrations
+from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
+
+__all__ = ["initialise", "put_ticket_key", "restrict_database"]
+
+MINIMUM_VERSION = 170000
+"""The first with a locale provider that sorts the same everywhere."""
+
+LOCK = "SELECT pg_advisory_lock(hashtextextended('discreet: bootstrap', 0))"
+
+# Functions that show what others do, reach them, or leave something behind for them. They are
+# revoked from everybody; on a server of your own as far as the admin owns them.
+REVOKE_FUNCTIONS = """
+DO $$
+DECLARE
+  it regprocedure;
+BEGIN
+  FOR it IN SELECT p.oid FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ (
+                '^(lo_.*|loread|lowrite|pg_cancel_backend|pg_terminate_backend|pg_stat_get_.*'
+                '|pg_lock_status|pg_(try_)?advisory_(xact_)?lock(_shared)?|pg_export_snapshot'
+                '|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
+                '|indexes)_size)$')
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', it);
+  END LOOP;
+  FOR it IN SELECT p.oid FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = 'pg_catalog'::regnamespace
+               AND p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO discreet_schema, discreet_gate, '
+                   'discreet_worker, discreet_owner', it);
+  END LOOP;
+END $$
+"""
+REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_statements")
+
+
+def initialise(
+    admin_conninfo: str,
+    credentials: Credentials,
+    *,
+    migrations: list[Migration] | None = None,
+    reset_roles: bool = False,
+) -> None:
+    """Makes whatever is missing; where all is there, changes nothing but gives the same passwords.
+
+    ``admin_conninfo`` is a superuser's, or one with CREATEROLE and CREATEDB, and leads to any
+    database of the server.
+
+    Raises:
+        Conflict: the roles exist with other passwords and ``reset_roles`` is false.
+        Unavailable: the server can't be reached, is too old, lacks pgvector or a right.
+    """
+    migrations = read_migrations() if migrations is None else migrations
+    try:
+        with psycopg.connect(admin_conninfo, autocommit=True) as conn:
+            conn.execute(LOCK)
+            _check_server(conn)
+            if not credentials.embedded and not reset_roles:
+                _refuse_foreign_roles(conn, credentials)
+            create_roles(conn, credentials.passwords)
+            _create_database(conn, credentials.dbname)
+            inside = make_conninfo(admin_conninfo, dbname=credentials.dbname)
+            with psycopg.connect(inside, autocommit=True) as own:
+                restrict_database(own)
+                own.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
+                migrate(own, migrations)
+                put_ticket_key(own, credentials.ticket_key)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Unavailable(
+            f"The admin may not do all that is needed: {_first_line(error)}.",
+            hint="Use a superuser's URL, or that of a role with CREATEROLE and CREATEDB "
+            "that made these roles.",
+        ) from error
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"The server can't be used: {_first_line(error)}.") from error
+
+
+def restrict_database(conn: psycopg.Connection[Any]) -> None:
+    """Takes from everybody the rights on this database that PostgreSQL gives by default, and lets
+    the login roles connect. A database cloned from a template needs it again."""
+    row = conn.execute("SELECT current_database()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    name = sql.Identifier(row[0])
+    roles = sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES))
+    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, roles))
+    conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    conn.execute(REVOKE_FUNCTIONS)
+    for view in REVOKE_VIEWS:
+        with suppress(psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            conn.execute(
+                sql.SQL("REVOKE SELECT ON {} FROM PUBLIC").format(sql.Identifier(*view.split(".")))
+            )
+
+
+def put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
+    """Stores the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
+    if conn.execute("SELECT to_regclass('gate.secrets')").fetchone() == (None,):
+        return
+    key = bytes.fromhex(ticket_key).ljust(64, b"\0")
+    with conn.transaction():
+        conn.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(GATE_ROLE)))
+        conn.execute(
+            "INSERT INTO gate.secrets (inner_pad, outer_pad) VALUES (%s, %s) ON CONFLICT (one)"
+            " DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
+            [bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)],
+        )
+
+
+def _check_server(conn: psycopg.Connection[Any]) -> None:
+    if conn.info.server_version < MINIMUM_VERSION:
+        raise Unavailable(
+            f"The server is PostgreSQL {conn.info.server_version // 10000}; "
+            f"{MINIMUM_VERSION // 10000} or newer is needed."
+        )
+    found = conn.execute("SELECT FROM pg_available_extensions WHERE name = 'vector'").fetchone()
+    if found is None:
+        raise Unavailable(
+            "The server lacks the extension pgvector.",
+            hint="Install it there (on Debian: postgresql-18-pgvector) and try again.",
+        )
+
+
+def _refuse_foreign_roles(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
+    """Roles belong to the whole server: another installation may be using them."""
+    for role in sorted(existing_roles(conn)):
+        if not _can_log_in(conn, credentials, role):
+            raise Conflict(
+                f"The role {role} exists on that server with another password, perhaps of another "
+                "installation.",
+                hint="If none uses it any more: sb db init --reset-roles --admin-url ...",
+            )
+
+
+def _can_log_in(conn: psycopg.Connection[Any], credentials: Credentials, role: str) -> bool:
+    for dbname in (credentials.dbname, conn.info.dbname):
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(credentials.conninfo(role, dbname=dbname)).close()
+            return True
+    return False
+
+
+def _create_database(conn: psycopg.Connection[Any], name: str) -> None:
+    if conn.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+        conn.execute(
+            sql.SQL(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin"
+                " BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
+            ).format(sql.Identifier(name))
+        )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error).splitlines()[0]).rstrip(".")

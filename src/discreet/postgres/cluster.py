@@ -1,0 +1,121 @@
+"""The data folder of the embedded server: made once, whole or not at all, and how it is run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres.binaries import ENVIRONMENT, program
+from discreet.postgres.folders import Layout
+from discreet.postgres.roles import ADMIN_ROLE
+from discreet.postgres.unprivileged import Runner, give_to
+
+__all__ = ["create_cluster", "server_command"]
+
+# Whoever comes through the socket proves a password, the superuser too. Not `peer`: for root the
+# server lives in a user namespace, where every user of the machine looks like the same one.
+PG_HBA = "local all all scram-sha-256\n"
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "512MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "random_page_cost": "1.1",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "datestyle": "ISO",
+    # An error's text, detail and statement can quote a message, so none of them is logged. They all
+    # reach the program that caused them. Starts, stops and failures of the server are logged.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_checkpoints": "off",
+    "log_autovacuum_min_duration": "-1",
+}
+
+# For tests: a server whose data need not outlive a power cut, nor be gathered statistics about.
+THROW_AWAY_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_wal_size": "2GB",
+}
+
+
+def create_cluster(layout: Layout, runner: Runner, admin_password: str, *, durable: bool) -> None:
+    """Makes the data folder beside its place and moves it there when it is complete.
+
+    Raises:
+        Unavailable: the disk is full, or rights are missing.
+    """
+    draft = layout.database / "unfinished"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        give_to(runner, draft)
+        _initdb(draft, runner, admin_password, durable=durable)
+        (draft / "pg_hba.conf").write_text(PG_HBA)
+        draft.rename(layout.data)
+    except OSError as error:
+        raise Unavailable(
+            f"The database can't be made in {layout.database}: {error.strerror}."
+        ) from None
+
+
+def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool) -> None:
+    command = [
+        *runner.prefix,
+        program("initdb"),
+        f"--pgdata={folder}",
+        f"--username={ADMIN_ROLE}",
+        "--pwfile=/dev/stdin",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--data-checksums",
+        "--no-instructions",
+    ]
+    if not durable:
+        command.append("--no-sync")
+    done = subprocess.run(  # noqa: S603 - our own words, no shell
+        command,
+        env=ENVIRONMENT,
+        input=admin_password + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "initdb: error:" in line]
+        reason = (lines or done.stderr.splitlines() or ["no reason given"])[-1]
+        reason = reason.removeprefix("initdb: error: ").rstrip(".")
+        raise Unavailable(
+            f"The database can't be made in {folder.parent}: {reason}.",
+            hint="Free some space or rights, or choose another place with DISCREET_HOME.",
+        )
+
+
+def server_command(layout: Layout, runner: Runner, sockets: Path, *, durable: bool) -> list[str]:
+    """The words that run the server. Settings go along, so they are always this version's."""
+    settings = SETTINGS | ({} if durable else THROW_AWAY_SETTINGS)
+    command = [*runner.prefix, program("postgres"), "-D", str(layout.data), "-k", str(sockets)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    return command

@@ -1,0 +1,219 @@
+"""The embedded server, shared by every process that uses one home.
+
+The first to come starts it, through a keeper of its own (``keeper.py``) that stops it when the last
+has left, however that one ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres import keeper
+from discreet.postgres.binaries import ENVIRONMENT
+from discreet.postgres.cluster import create_cluster, server_command
+from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, socket_folder
+from discreet.postgres.unprivileged import find_runner, give_to
+
+__all__ = ["Progress", "embedded_server", "has_cluster"]
+
+Progress = Callable[[str], None]
+"""Told one line, for a person, when something takes longer than a moment."""
+
+GRACE_SECONDS = 3.0
+"""How long the server outlives its last user, so that one command after another finds it warm."""
+READY_POLL_SECONDS = 0.005
+SLOW_START_SECONDS = 2.0
+START_DEADLINE_SECONDS = 300.0
+"""Recovery after a crash reads back at most ``max_wal_size`` of log."""
+LOG_LIMIT_BYTES = 1_000_000
+
+
+def has_cluster(home: Path) -> bool:
+    """Whether a database was made in this home."""
+    return Layout(home).data.exists()
+
+
+@contextmanager
+def embedded_server(
+    home: Path,
+    admin_password: str,
+    *,
+    durable: bool = True,
+    grace_seconds: float = GRACE_SECONDS,
+    progress: Progress = lambda _: None,
+) -> Iterator[Path]:
+    """Keeps the server of ``home`` running; yields its socket's folder. Blocks while it starts.
+
+    ``admin_password`` becomes the superuser's where there is no database yet. ``durable=False`` is
+    for tests: faster, and a power cut loses everything.
+
+    Raises:
+        Unavailable: it can't be made or started; the message has the server's own reason.
+    """
+    layout = make_layout(home)
+    clients = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a keeper is stopping the server
+        os.utime(clients)
+        sockets = _prepare(layout, admin_password, durable=durable, progress=progress)
+        _start(layout, sockets, durable=durable, grace_seconds=grace_seconds, progress=progress)
+        yield sockets
+        os.utime(clients)
+    finally:
+        os.close(clients)
+
+
+def _prepare(layout: Layout, admin_password: str, *, durable: bool, progress: Progress) -> Path:
+    with _locked(layout.start_lock):
+        alive = _is_held(layout.server_lock)
+        sockets = socket_folder(layout, make=not alive)
+        if sockets is None:
+            raise Unavailable(
+                "The folder of the database's socket was removed while it was running.",
+                hint=f"End the processes that use {layout.home}, wait some seconds, try again.",
+            )
+        if not layout.data.exists():
+            progress("Making the database; this is done once.")
+            create_cluster(layout, find_runner(), admin_password, durable=durable)
+        return sockets
+
+
+def _start(
+    layout: Layout, sockets: Path, *, durable: bool, grace_seconds: float, progress: Progress
+) -> None:
+    began = time.monotonic()
+    log_start = _log_size(layout)
+    keepers_pipe: int | None = None
+    told = False
+    try:
+        while not _is_ready(layout, sockets):
+            if not _is_held(layout.keeper_lock):
+                if keepers_pipe is not None:
+                    os.close(keepers_pipe)
+                keepers_pipe = _launch_keeper(
+                    layout, sockets, durable=durable, grace_seconds=grace_seconds
+                )
+            waited = time.monotonic() - began
+            if _said_died(keepers_pipe) or waited > START_DEADLINE_SECONDS:
+                raise Unavailable(
+                    f"The database in {layout.home} doesn't start: {_reason(layout, log_start)}",
+                    hint=f"More is in {layout.log}.",
+                )
+            if waited > SLOW_START_SECONDS and not told:
+                told = True
+                progress("The database is starting; it may be recovering from a crash.")
+            time.sleep(READY_POLL_SECONDS)
+        # A server without its keeper (killed) would run for ever.
+        if keepers_pipe is None and not _is_held(layout.keeper_lock):
+            keepers_pipe = _launch_keeper(
+                layout, sockets, durable=durable, grace_seconds=grace_seconds
+            )
+    finally:
+        if keepers_pipe is not None:
+            os.close(keepers_pipe)
+
+
+def _launch_keeper(layout: Layout, sockets: Path, *, durable: bool, grace_seconds: float) -> int:
+    """Starts a keeper, which detaches itself; returns the pipe where it says "the server died"."""
+    runner = find_runner()
+    give_to(runner, layout.data)
+    plan = {
+        "command": server_command(layout, runner, sockets, durable=durable),
+        "environment": ENVIRONMENT,
+        "pid_file": str(layout.data / "postmaster.pid"),
+        "keeper_lock": str(layout.keeper_lock),
+        "clients_lock": str(layout.clients_lock),
+        "server_lock": str(layout.server_lock),
+        "grace_seconds": grace_seconds,
+    }
+    if _log_size(layout) > LOG_LIMIT_BYTES:
+        layout.log.replace(layout.log.with_suffix(".old.log"))
+    log = os.open(layout.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    reading, writing = os.pipe()
+    try:
+        subprocess.run(  # noqa: S603 - our own words, no shell
+            [sys.executable, "-I", "-S", keeper.__file__, json.dumps(plan)],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=log,
+            check=True,
+            start_new_session=True,
+        )
+    finally:
+        os.close(writing)
+        os.close(log)
+    return reading
+
+
+def _is_ready(layout: Layout, sockets: Path) -> bool:
+    """Whether somebody answers at the socket and has written that he is ready. In this order: who
+    answers has written his own pid file before, so that of a crashed server isn't believed."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(sockets / SOCKET_NAME))
+            lines = (layout.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+    return len(lines) >= 8 and lines[7].strip() == "ready"
+
+
+def _said_died(pipe: int | None) -> bool:
+    if pipe is None or not select.select([pipe], [], [], 0)[0]:
+        return False
+    return bool(os.read(pipe, 16))
+
+
+def _log_size(layout: Layout) -> int:
+    with suppress(FileNotFoundError):
+        return layout.log.stat().st_size
+    return 0
+
+
+def _reason(layout: Layout, log_start: int) -> str:
+    """The last line of the log, since ``log_start`` (bytes), that tells why; without its time."""
+    with suppress(OSError), layout.log.open(encoding="utf-8", errors="replace") as file:
+        if log_start <= layout.log.stat().st_size:
+            file.seek(log_start)
+        lines = [line.strip() for line in file if line.strip()]
+        for line in reversed(lines):
+            for mark in ("FATAL:", "PANIC:"):
+                if mark in line:
+                    return line.split(mark, 1)[1].strip() + "."
+        if lines:
+            return lines[-1] + "."
+    return "it gave no reason."
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether somebody holds this lock for himself."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

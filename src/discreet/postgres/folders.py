@@ -1,0 +1,138 @@
+"""The folders of an installation, none of them open to anybody else."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from discreet.domain.errors import Unavailable
+
+__all__ = ["Layout", "make_layout", "socket_folder"]
+
+SOCKET_NAME = ".s.PGSQL.5432"
+SOCKET_PATH_LIMIT = 107  # bytes; struct sockaddr_un
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are below the home. ``database`` is ours; PostgreSQL's own folder is in it."""
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        return self.home / "database"
+
+    @property
+    def data(self) -> Path:
+        return self.database / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.database / "server.log"
+
+    @property
+    def run(self) -> Path:
+        return self.home / "run"
+
+    @property
+    def start_lock(self) -> Path:
+        return self.run / "start.lock"
+
+    @property
+    def clients_lock(self) -> Path:
+        return self.run / "clients.lock"
+
+    @property
+    def keeper_lock(self) -> Path:
+        return self.run / "keeper.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        return self.run / "server.lock"
+
+    @property
+    def socket_note(self) -> Path:
+        """Holds the path of the socket's folder where that can't be ``run``."""
+        return self.run / "socket-folder"
+
+
+def make_layout(home: Path) -> Layout:
+    """The folders, made with mode 0700 where they are missing; the mode of none is changed.
+
+    Raises:
+        Unavailable: one can't be made, belongs to somebody else or is open to others.
+    """
+    layout = Layout(home)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_strangers_home(home)
+        for folder in (layout.database, layout.run):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _refuse_open(folder)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder {error.filename or home} can't be used: {error.strerror}.",
+            hint="Free some space or rights, or choose another place with DISCREET_HOME.",
+        ) from None
+    return layout
+
+
+def socket_folder(layout: Layout, *, make: bool) -> Path | None:
+    """The folder of the server's socket: ``run``, or where that path is too long for a socket a
+    private one in the runtime or temporary folder, whose path ``run`` remembers.
+
+    None: there is none yet, or it was removed, and ``make`` is false.
+
+    Raises:
+        Unavailable: the folder isn't ours alone.
+    """
+    if len(os.fsencode(layout.run / SOCKET_NAME)) <= SOCKET_PATH_LIMIT:
+        return layout.run
+    if layout.socket_note.exists():
+        folder = Path(os.fsdecode(layout.socket_note.read_bytes()))
+        if folder.is_symlink() or folder.exists():
+            _refuse_open(folder)
+            return folder
+    if not make:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="discreet-", dir=_runtime_folder()))
+    if len(os.fsencode(folder / SOCKET_NAME)) > SOCKET_PATH_LIMIT:
+        folder.rmdir()
+        raise Unavailable(
+            f"The path of the temporary folder {folder.parent} is too long for a socket.",
+            hint="Set TMPDIR to a shorter one.",
+        )
+    layout.socket_note.write_bytes(os.fsencode(folder))
+    return folder
+
+
+def _runtime_folder() -> str:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_dir() and Path(runtime).stat().st_uid == os.geteuid():
+        return runtime
+    return tempfile.gettempdir()
+
+
+def _refuse_open(folder: Path) -> None:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise Unavailable(f"{folder} belongs to somebody else, so it isn't used.")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise Unavailable(
+            f"{folder} is open to others, so it isn't used.", hint=f"Close it: chmod 700 {folder}"
+        )
+
+
+def _refuse_strangers_home(home: Path) -> None:
+    """Who may rename what is in the home could put their own server in its place."""
+    status = home.stat()
+    if os.geteuid() != 0 and status.st_uid not in (os.geteuid(), 0):
+        raise Unavailable(f"{home} belongs to somebody else, so it isn't used.")
+    if stat.S_IMODE(status.st_mode) & 0o002 and not status.st_mode & stat.S_ISVTX:
+        raise Unavailable(
+            f"Everybody may write to {home}, so it isn't used.", hint=f"chmod o-w {home}"
+        )

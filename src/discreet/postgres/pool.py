@@ -1,0 +1,67 @@
+"""Connections of one login role, each cleaned before somebody else gets it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+__all__ = ["Pool", "open_pool"]
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+STATEMENT_TIMEOUT = "60s"
+IDLE_IN_TRANSACTION_TIMEOUT = "60s"
+"""No transaction stays open over a model or a network call, so this is only for a hung process."""
+WAIT_SECONDS = 30.0
+MAX_IDLE_SECONDS = 300.0
+
+# Given at connection start, so that RESET ALL comes back to them.
+OPTIONS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT}"
+    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}"
+)
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+# One round trip. DISCARD ALL would also drop what psycopg has prepared and believes in.
+CLEAN = (
+    "RESET ALL; CLOSE ALL; UNLISTEN *; "
+    "SELECT pg_catalog.pg_advisory_unlock_all(),"
+    " EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"
+)
+
+
+@asynccontextmanager
+async def open_pool(conninfo: str, min_size: int, max_size: int) -> AsyncIterator[Pool]:
+    """A pool of autocommit connections; at its end all are closed.
+
+    Raises:
+        psycopg_pool.PoolTimeout: no connection could be made in ``WAIT_SECONDS``.
+    """
+    pool: Pool = AsyncConnectionPool(
+        make_conninfo(conninfo, options=OPTIONS, application_name="discreet", **KEEPALIVE),
+        kwargs={"autocommit": True},
+        min_size=min_size,
+        max_size=max_size,
+        open=False,
+        reset=_clean,
+        check=None,
+        timeout=WAIT_SECONDS,
+        max_idle=MAX_IDLE_SECONDS,
+        name="discreet",
+    )
+    async with pool:
+        yield pool
+
+
+async def _clean(conn: AsyncConnection[Any]) -> None:
+    """Leaves nothing of a session behind: settings, held cursors, channels, advisory locks, and
+    statements prepared in SQL. The pool throws a connection away where this fails."""
+    cursor = await conn.execute(CLEAN, prepare=False)
+    await cursor.set_result(-1)
+    if (await cursor.fetchone() or (None, True))[1]:
+        await conn.close()

@@ -1,0 +1,147 @@
+"""The roles of the database, and the check that none of them can do more than it should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from discreet.domain.errors import Unavailable
+
+__all__ = [
+    "ADMIN_ROLE",
+    "GATE_ROLE",
+    "LOGIN_ROLES",
+    "SCHEMA_ROLE",
+    "check_roles",
+    "create_roles",
+    "existing_roles",
+]
+
+ADMIN_ROLE = "discreet_admin"
+"""The superuser of the embedded server. On a server of your own there is none."""
+
+LOGIN_ROLES = (
+    "discreet_contact",
+    "discreet_shared",
+    "discreet_owner",
+    "discreet_intake",
+    "discreet_worker",
+)
+SCHEMA_ROLE = "discreet_schema"
+GATE_ROLE = "discreet_gate"
+NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
+
+LIMITS = sql.SQL(
+    "NOINHERIT NOCREATEDB NOCREATEROLE"
+)  # the others are off unless somebody adds them
+
+
+def existing_roles(conn: psycopg.Connection[Any]) -> set[str]:
+    """Which login roles this server has already."""
+    rows = conn.execute(
+        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", [list(LOGIN_ROLES)]
+    )
+    return {name for (name,) in rows}
+
+
+def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
+    """Makes the roles that are missing and gives each login role its password.
+
+    An admin who is no superuser becomes a member of the two that own things, to act as them.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: the admin is neither superuser nor has CREATEROLE.
+    """
+    known = {name for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    admin = conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+    for role in NOLOGIN_ROLES:
+        name = sql.Identifier(role)
+        if role not in known:
+            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(name, LIMITS))
+        if admin != (True,):
+            grant = sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE")
+            conn.execute(grant.format(name))
+    for role in LOGIN_ROLES:
+        verb = sql.SQL("ALTER ROLE" if role in known else "CREATE ROLE")
+        secret = sql.Literal(_secret(conn, role, passwords[role]))
+        conn.execute(
+            sql.SQL("{} {} LOGIN {} PASSWORD {}").format(verb, sql.Identifier(role), LIMITS, secret)
+        )
+
+
+def _secret(conn: psycopg.Connection[Any], role: str, password: str) -> str:
+    """What the server keeps instead of the password; made here, so the server never sees that."""
+    made = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return made.decode()
+
+
+CHECK = """
+WITH ours AS (
+  SELECT r.*, r.rolname = ANY(%(login)s) AS logs_in
+    FROM pg_catalog.pg_roles r WHERE r.rolname = ANY(%(login)s) OR r.rolname = ANY(%(nologin)s)
+)
+SELECT format('the role %%s is missing', wanted)
+  FROM unnest(%(login)s::text[] || %(nologin)s::text[]) AS wanted
+ WHERE NOT EXISTS (SELECT FROM ours WHERE rolname = wanted)
+UNION ALL
+SELECT format('%%s is a superuser', rolname) FROM ours WHERE rolsuper
+UNION ALL
+SELECT format('%%s has BYPASSRLS', rolname) FROM ours WHERE rolbypassrls
+UNION ALL
+SELECT format('%%s has CREATEROLE, CREATEDB or REPLICATION', rolname) FROM ours
+ WHERE rolcreaterole OR rolcreatedb OR rolreplication
+UNION ALL
+SELECT format('%%s can log in', rolname) FROM ours WHERE NOT logs_in AND rolcanlogin
+UNION ALL
+SELECT format('%%s is a member of %%s', o.rolname, m.roleid::regrole)
+  FROM ours o JOIN pg_catalog.pg_auth_members m ON m.member = o.oid
+UNION ALL
+-- Whoever may create roles is made ADMIN of those he creates; that alone acts for nobody.
+SELECT format('%%s is a member of %%s', m.member::regrole, o.rolname)
+  FROM ours o JOIN pg_catalog.pg_auth_members m ON m.roleid = o.oid
+ WHERE o.logs_in AND (m.inherit_option OR m.set_option)
+UNION ALL
+SELECT format('%%s owns something in the database', o.rolname)
+  FROM ours o
+ WHERE o.logs_in AND EXISTS (
+   SELECT FROM pg_catalog.pg_shdepend d
+    WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = o.oid
+      AND d.deptype = 'o'
+      AND d.dbid IN (0, (SELECT oid FROM pg_catalog.pg_database
+                          WHERE datname = pg_catalog.current_database())))
+UNION ALL
+SELECT format('%%s may create objects in the database', o.rolname)
+  FROM ours o
+ WHERE o.logs_in AND (
+   has_database_privilege(o.oid, current_database(), 'CREATE, TEMP')
+   OR EXISTS (SELECT FROM pg_catalog.pg_namespace n
+               WHERE has_schema_privilege(o.oid, n.oid, 'CREATE')))
+UNION ALL
+SELECT format('row-level security is not enabled and forced on %%s', c.oid::regclass)
+  FROM pg_catalog.pg_class c
+ WHERE c.relnamespace = to_regnamespace('discreet') AND c.relkind IN ('r', 'p')
+   AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+"""
+
+
+def check_roles(conn: psycopg.Connection[Any]) -> None:
+    """Refuses a database whose roles could see past their rows. Any role may ask.
+
+    Raises:
+        Unavailable: names everything that is wrong.
+    """
+    wrong = [
+        line
+        for (line,) in conn.execute(
+            CHECK, {"login": list(LOGIN_ROLES), "nologin": list(NOLOGIN_ROLES)}
+        )
+    ]
+    if wrong:
+        raise Unavailable(
+            f"The database doesn't keep people apart: {'; '.join(sorted(wrong))}.",
+            hint="Nothing is served until that is put right. "
+            "On a server of your own: sb db init --admin-url ...",
+        )

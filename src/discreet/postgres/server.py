@@ -1,0 +1,122 @@
+"""Opens the installation's database: starts the embedded server, or finds the one of your own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres.bootstrap import initialise
+from discreet.postgres.credentials import (
+    Credentials,
+    load_credentials,
+    new_credentials,
+    save_credentials,
+)
+from discreet.postgres.embedded import Progress, embedded_server, has_cluster
+from discreet.postgres.folders import make_layout
+from discreet.postgres.migrate import is_current, read_migrations
+from discreet.postgres.roles import ADMIN_ROLE, check_roles
+from discreet.settings import Settings
+
+__all__ = ["Database", "open_database"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database that is migrated, checked and reachable while it is open."""
+
+    credentials: Credentials
+
+    @property
+    def ticket_key(self) -> bytes:
+        """The key that tickets are made with, 32 bytes."""
+        return bytes.fromhex(self.credentials.ticket_key)
+
+    def conninfo(self, role: str) -> str:
+        """A libpq connection string that logs in as one of ``LOGIN_ROLES``."""
+        return self.credentials.conninfo(role)
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, progress: Progress = lambda _: None
+) -> AsyncIterator[Database]:
+    """The database of ``settings.home``, made and migrated where it is the embedded one.
+
+    ``progress`` may be called from another thread.
+
+    Raises:
+        Unavailable: it can't be made, started, reached or trusted; a server of your own has to be
+            migrated by its admin first.
+    """
+    opened = _opened(settings.home, progress)
+    database = await asyncio.to_thread(opened.__enter__)
+    try:
+        yield database
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@contextmanager
+def _opened(home: Path, progress: Progress) -> Iterator[Database]:
+    credentials = load_credentials(home)
+    if credentials is not None and not credentials.embedded:
+        _check_external(credentials)
+        yield Database(credentials)
+        return
+    if credentials is None:
+        credentials = _first_credentials(home)
+    with embedded_server(home, credentials.passwords[ADMIN_ROLE], progress=progress) as sockets:
+        credentials = replace(credentials, host=str(sockets))
+        _bring_up_to_date(credentials, progress)
+        yield Database(credentials)
+
+
+def _first_credentials(home: Path) -> Credentials:
+    if has_cluster(home):
+        raise Unavailable(
+            f"There is a database in {home}, but the passwords to it are gone (credentials.json).",
+            hint="Put that file back, or restore a backup into another home: sb restore FILE.",
+        )
+    make_layout(home)
+    credentials = new_credentials(embedded=True)
+    save_credentials(home, credentials)
+    return credentials
+
+
+def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
+    migrations = read_migrations()
+    try:
+        with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
+            if is_current(conn, migrations):
+                check_roles(conn)
+                return
+    except psycopg.OperationalError:
+        pass  # nothing there yet; if it is something else, the admin's connection tells
+    progress("Bringing the database up to date.")
+    initialise(
+        credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials, migrations=migrations
+    )
+    with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
+        check_roles(conn)
+
+
+def _check_external(credentials: Credentials) -> None:
+    try:
+        with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
+            if not is_current(conn, read_migrations()):
+                raise Unavailable(
+                    f"The database on {credentials.host} isn't up to date.",
+                    hint="Its admin does that: sb db migrate --admin-url postgresql://...",
+                )
+            check_roles(conn)
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            f"The database on {credentials.host} can't be reached: {str(error).splitlines()[0]}."
+        ) from error

@@ -1,0 +1,100 @@
+"""PostgreSQL refuses to run as root. For root it runs in a user namespace of its own or, where
+those are forbidden (many containers), as the user ``nobody``."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres.binaries import ENVIRONMENT
+
+__all__ = ["Runner", "find_runner", "give_to"]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """How to run a program of PostgreSQL: words before it, and whose files it sees as its own."""
+
+    prefix: tuple[str, ...]
+    uid: int
+    gid: int
+
+
+def find_runner() -> Runner:
+    """The way that works here.
+
+    Raises:
+        Unavailable: we are root, and neither way works.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if uid != 0:
+        return Runner((), uid, gid)
+    for runner in (_namespace(), _nobody()):
+        if runner and _works(runner):
+            return runner
+    raise Unavailable(
+        "PostgreSQL doesn't run as root, and neither `unshare --user` nor `setpriv` works here.",
+        hint="Run as an ordinary user, or use your own server: sb db init --admin-url ...",
+    )
+
+
+def give_to(runner: Runner, folder: Path) -> None:
+    """Makes a data folder of ours belong to whom the server will be; it insists on that."""
+    if folder.stat().st_uid == runner.uid:
+        return
+    for place, _, files in os.walk(folder):
+        os.chown(place, runner.uid, runner.gid)
+        for name in files:
+            os.chown(Path(place) / name, runner.uid, runner.gid, follow_symlinks=False)
+
+
+def _namespace() -> Runner | None:
+    """Inside, root's files belong to nobody, which is who runs there; outside they stay root's."""
+    unshare = shutil.which("unshare")
+    user = _nobody_entry()
+    if not unshare or not user:
+        return None
+    words = ("--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}", "--")
+    return Runner((unshare, *words), 0, 0)
+
+
+def _nobody() -> Runner | None:
+    """Files of ``nobody`` in a folder of root's. The one capability kept is to reach them there."""
+    setpriv = shutil.which("setpriv")
+    user = _nobody_entry()
+    if not setpriv or not user:
+        return None
+    words = (
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--inh-caps=-all,+dac_override",
+        "--ambient-caps=-all,+dac_override",
+        "--bounding-set=-all,+dac_override",
+        "--",
+    )
+    return Runner((setpriv, *words), user.pw_uid, user.pw_gid)
+
+
+def _nobody_entry() -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        return None
+
+
+def _works(runner: Runner) -> bool:
+    tried = subprocess.run(  # noqa: S603 - our own words, no shell
+        [*runner.prefix, "/bin/sh", "-c", "test $(id -u) -ne 0"],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return tried.returncode == 0

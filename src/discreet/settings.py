@@ -1,0 +1,77 @@
+"""What the installation is told from outside: ``DISCREET_*`` variables, read once, passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from discreet.domain.errors import BadInput
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseModel):
+    """Frozen settings. Constructing one reads no environment; ``load_settings`` does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(
+        default=Path("~/.discreet"),
+        validate_default=True,
+        description="Folder of this installation: database, credentials, sockets.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Model of agents that name none, as pydantic-ai writes it (provider:name). "
+        "Without it the built-in offline responder answers.",
+    )
+    model_base_url: str | None = Field(
+        default=None,
+        description="Base URL of an OpenAI-compatible endpoint for models without a provider.",
+    )
+    model_timeout_seconds: float = Field(
+        default=120.0, gt=0, description="Longest wait for one answer of the model, in seconds."
+    )
+    turn_request_limit: int = Field(
+        default=12, ge=1, description="Most requests to the model in one turn."
+    )
+    turn_token_limit: int = Field(
+        default=100_000, ge=1, description="Most tokens, in and out together, of one turn."
+    )
+    turn_max_attempts: int = Field(
+        default=5, ge=1, description="How often a turn is tried before the sender is told."
+    )
+    worker_concurrency: int = Field(
+        default=8, ge=1, description="Jobs that one process works on at the same time."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line that is written."
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+class _Environment(Settings, BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="DISCREET_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+
+def load_settings() -> Settings:
+    """The settings of this process, from its environment.
+
+    Raises:
+        BadInput: a variable has a value that can't be used; the message names it.
+    """
+    try:
+        return Settings(**_Environment().model_dump())
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "DISCREET_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadInput(f"{name} can't be used: {first['msg']}.") from None
