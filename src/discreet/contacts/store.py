@@ -1,0 +1,93 @@
+"""Contacts and their addresses, as far as the scope of ``rows`` sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ContactId
+from discreet.scope import Rows
+
+ContactType = Literal["external", "group", "personal"]
+
+_CONTACT = """
+    SELECT c.id, c.type, c.name, c.created_at,
+           (SELECT coalesce(array_agg(a.platform || ':' || a.platform_id
+                                      ORDER BY a.created_at, a.platform, a.platform_id), '{}')
+              FROM discreet.addresses a WHERE a.contact_id = c.id) AS addresses
+      FROM discreet.contacts c
+"""
+# A contact's own scope has no right on the owner's remarks.
+_ENTRY = _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note,", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Someone, or a group, that writes to the agent. Its name identifies nobody; its id does.
+
+    ``addresses`` are written ``platform:id``, the oldest first.
+    """
+
+    id: ContactId
+    type: ContactType
+    name: str
+    addresses: tuple[str, ...]
+    created_at: datetime
+
+    @property
+    def label(self) -> str:
+        """What to call it in a list: its name, else its first address, else its id."""
+        return self.name or (self.addresses[0] if self.addresses else str(self.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contact with what the owner keeps about it, which the contact itself never sees."""
+
+    contact: Contact
+    aliases: tuple[str, ...]
+    note: str
+
+
+async def get_contact(rows: Rows, contact_id: ContactId) -> Contact | None:
+    """The contact with this id, or None where this scope has none."""
+    row = await rows.fetch_one(_CONTACT + " WHERE c.id = %(id)s", {"id": contact_id})
+    return None if row is None else _contact(row)
+
+
+async def list_entries(rows: Rows) -> list[Entry]:
+    """The owner's address book, the oldest first. Owner's scope only."""
+    return [_entry(row) for row in await rows.fetch(_ENTRY + " ORDER BY c.created_at, c.id")]
+
+
+async def get_entry(rows: Rows, contact_id: ContactId) -> Entry | None:
+    """The entry of one contact, or None. Owner's scope only."""
+    row = await rows.fetch_one(_ENTRY + " WHERE c.id = %(id)s", {"id": contact_id})
+    return None if row is None else _entry(row)
+
+
+async def entry_at(rows: Rows, address: Address) -> Entry | None:
+    """The entry that an address leads to, or None: nobody's, or the owner's own."""
+    contact_id = await rows.value(
+        """SELECT contact_id FROM discreet.addresses
+            WHERE platform = %(platform)s AND platform_id = %(platform_id)s""",
+        {"platform": address.platform, "platform_id": address.platform_id},
+    )
+    return None if contact_id is None else await get_entry(rows, contact_id)
+
+
+def _contact(row: Mapping[str, Any]) -> Contact:
+    return Contact(
+        id=row["id"],
+        type=row["type"],
+        name=row["name"],
+        addresses=tuple(row["addresses"]),
+        created_at=row["created_at"],
+    )
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(contact=_contact(row), aliases=tuple(row["aliases"]), note=row["note"])

@@ -1,0 +1,222 @@
+"""Agents, as their owner sees and sets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import AgentId, OwnerId
+from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope.scopes import MemoryModel
+
+MOST_NAME_CHARACTERS = 100
+MOST_INSTRUCTION_CHARACTERS = 100_000
+
+_AGENTS = """
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.created_at, a.updated_at,
+           (SELECT count(DISTINCT p.title) FROM discreet.passages p
+             WHERE p.agent_id = a.id) AS reference_texts,
+           (SELECT count(*) FROM discreet.sessions s
+             WHERE s.agent_id = a.id AND s.ended_at IS NULL) AS open_sessions,
+           (SELECT count(*) FROM discreet.memories m WHERE m.agent_id = a.id) AS memories
+      FROM discreet.agents a
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent and how much it holds. ``model`` None: the installation's default."""
+
+    id: AgentId
+    name: str
+    role: str
+    instructions: str
+    model: str | None
+    memory_model: MemoryModel
+    reference_texts: int
+    open_sessions: int
+    memories: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """What to set; None leaves it as it is. ``model`` "" means the installation's default."""
+
+    role: str | None = None
+    instructions: str | None = None
+    model: str | None = None
+    memory_model: MemoryModel | None = None
+
+
+async def list_agents(door: Door, owner_id: OwnerId) -> list[Agent]:
+    """The owner's agents, the oldest first."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return [_agent(row) for row in await rows.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
+
+
+async def get_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
+    """The agent of this name.
+
+    Raises:
+        NotFound: the owner has none; the message names those that there are.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await _get(rows, name)
+
+
+async def create_agent(
+    door: Door, owner_id: OwnerId, name: str, change: AgentChange | None = None
+) -> Agent:
+    """A new agent with a terminal channel of its own.
+
+    Raises:
+        BadInput: the name or the instructions are empty, too long or hold control characters.
+        Conflict: the owner has an agent of this name.
+    """
+    change = change or AgentChange()
+    _check_name(name)
+    _check(change)
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        try:
+            agent_id = await rows.value(
+                """INSERT INTO discreet.agents (name, role, instructions, model, memory_model)
+                   VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s)
+                   RETURNING id""",
+                {
+                    "name": name,
+                    "role": change.role or "",
+                    "instructions": change.instructions or "",
+                    "model": change.model or None,
+                    "memory_model": change.memory_model or "per_contact",
+                },
+            )
+        except Conflict:
+            raise Conflict(
+                f"There is an agent named {name!r} already.", hint="Change it with: sb agents set"
+            ) from None
+        await rows.execute(
+            """INSERT INTO discreet.channels (agent_id, platform, account)
+               VALUES (%(agent_id)s, 'terminal', %(account)s)""",
+            {"agent_id": agent_id, "account": str(agent_id)},
+        )
+        return await _get(rows, name)
+
+
+async def change_agent(
+    door: Door,
+    owner_id: OwnerId,
+    name: str,
+    change: AgentChange,
+    *,
+    reveal_own_rows: bool = False,
+) -> Agent:
+    """Sets what ``change`` names.
+
+    An agent that shares its memory shows its rows without a contact to everybody it talks to. Where
+    it has such rows from before, they are the owner's own, and ``reveal_own_rows`` must say that
+    this is meant.
+
+    Raises:
+        NotFound: no agent of this name.
+        BadInput: a value can't be used.
+        Conflict: the owner's own sessions or memories would be revealed.
+    """
+    _check(change)
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        # Locked, so that two who set it at once are one after the other.
+        await rows.fetch(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
+        )
+        before = await _get(rows, name)
+        if change.memory_model == "shared" and before.memory_model != "shared":
+            await _refuse_to_reveal(rows, before, confirmed=reveal_own_rows)
+        await rows.execute(
+            """UPDATE discreet.agents SET
+                 role = coalesce(%(role)s, role),
+                 instructions = coalesce(%(instructions)s, instructions),
+                 model = CASE WHEN %(model)s::text IS NULL THEN model
+                              ELSE nullif(%(model)s, '') END,
+                 memory_model = coalesce(%(memory_model)s, memory_model),
+                 updated_at = clock_timestamp()
+               WHERE id = %(id)s""",
+            {
+                "id": before.id,
+                "role": change.role,
+                "instructions": change.instructions,
+                "model": change.model,
+                "memory_model": change.memory_model,
+            },
+        )
+        return await _get(rows, name)
+
+
+async def _refuse_to_reveal(rows: Rows, agent: Agent, *, confirmed: bool) -> None:
+    own = await rows.fetch_one(
+        """SELECT (SELECT count(*) FROM discreet.sessions
+                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS sessions,
+                  (SELECT count(*) FROM discreet.memories
+                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS memories,
+                  (SELECT count(*) FROM discreet.memory_history
+                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS history""",
+        {"id": agent.id},
+    )
+    if own is None or confirmed or not any(own.values()):
+        return
+    raise Conflict(
+        f"{agent.name} holds sessions ({own['sessions']}) and memories ({own['memories']}, older "
+        f"versions {own['history']}) of your own, which everybody who talks to a shared agent "
+        "would see.",
+        hint="Add --yes if that is meant, or make a new agent: sb agents create",
+    )
+
+
+async def _get(rows: Rows, name: str) -> Agent:
+    row = await rows.fetch_one(_AGENTS + " WHERE a.name = %(name)s", {"name": name})
+    if row is None:
+        names = await rows.fetch("SELECT name FROM discreet.agents ORDER BY created_at LIMIT 20")
+        there = ", ".join(repr(row["name"]) for row in names) or "none"
+        raise NotFound(f"There is no agent named {name!r}.", hint=f"There are: {there}.")
+    return _agent(row)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or name != name.strip():
+        raise BadInput("An agent's name can't be empty, nor begin or end with a space.")
+    if len(name) > MOST_NAME_CHARACTERS:
+        raise BadInput(f"An agent's name has at most {MOST_NAME_CHARACTERS} characters.")
+    if not name.isprintable():
+        raise BadInput("An agent's name can't hold control or invisible characters.")
+
+
+def _check(change: AgentChange) -> None:
+    for what, text in (
+        ("role", change.role),
+        ("instructions", change.instructions),
+        ("model", change.model),
+    ):
+        if text is None:
+            continue
+        if "\0" in text or not _is_unicode(text):
+            raise BadInput(f"The {what} is no valid text (a NUL, or bytes that are not UTF-8).")
+        if len(text) > MOST_INSTRUCTION_CHARACTERS:
+            raise BadInput(
+                f"The {what} has {len(text):,} characters; at most "
+                f"{MOST_INSTRUCTION_CHARACTERS:,} are allowed."
+            )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _agent(row: Mapping[str, Any]) -> Agent:
+    return Agent(**row)

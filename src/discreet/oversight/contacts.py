@@ -1,0 +1,148 @@
+"""Contacts, as the owner sees them: who writes, and how much is kept of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+from uuid import UUID
+
+from discreet.contacts import (
+    Ambiguous,
+    Contact,
+    Entry,
+    Found,
+    Unknown,
+    entry_at,
+    get_entry,
+    list_entries,
+    resolve_name,
+)
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, NotFound
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.scope import Door, OwnerScope, Rows
+
+_ACTIVITY = """
+    SELECT c.id,
+           coalesce(s.sessions, 0) AS sessions,
+           coalesce(s.messages, 0) AS messages,
+           s.last_message_at,
+           coalesce(m.memories, 0) AS memories
+      FROM discreet.contacts c
+      LEFT JOIN (SELECT s.contact_id, count(DISTINCT s.id) AS sessions, count(msg.id) AS messages,
+                        max(msg.created_at) AS last_message_at
+                   FROM discreet.sessions s
+                   LEFT JOIN discreet.messages msg ON msg.session_id = s.id
+                  WHERE s.contact_id = coalesce(%(contact_id)s, s.contact_id)
+                  GROUP BY s.contact_id) s ON s.contact_id = c.id
+      LEFT JOIN (SELECT contact_id, count(*) AS memories FROM discreet.memories
+                  WHERE contact_id = coalesce(%(contact_id)s, contact_id)
+                  GROUP BY contact_id) m ON m.contact_id = c.id
+     WHERE c.id = coalesce(%(contact_id)s, c.id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactActivity:
+    """A contact's entry, and how much there is of it. Times are UTC-aware."""
+
+    entry: Entry
+    sessions: int
+    messages: int
+    memories: int
+    last_message_at: datetime | None
+
+    @property
+    def contact(self) -> Contact:
+        return self.entry.contact
+
+
+async def list_contacts(door: Door, owner_id: OwnerId) -> list[ContactActivity]:
+    """Every contact, whoever wrote last first, those that never wrote at the end."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entries = await list_entries(rows)
+        found = await _activity(rows, entries)
+    silent = [activity for activity in found if activity.last_message_at is None]
+    written = [activity for activity in found if activity.last_message_at is not None]
+    written.sort(key=lambda activity: activity.last_message_at or datetime.min, reverse=True)
+    return written + silent
+
+
+async def find_contact(door: Door, owner_id: OwnerId, who: str) -> ContactActivity:
+    """The contact that ``who`` means: an id, an address ``platform:id``, or a name or alias.
+
+    Raises:
+        NotFound: nobody; similar names are suggested, never taken.
+        BadInput: several contacts have that name; the message lists their ids.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entry = await _find(rows, who)
+        return (await _activity(rows, [entry], entry.contact.id))[0]
+
+
+async def _find(rows: Rows, who: str) -> Entry:
+    contact_id = _as_uuid(who)
+    if contact_id is not None:
+        entry = await get_entry(rows, ContactId(contact_id))
+        if entry is None:
+            raise NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")
+        return entry
+    address = _as_address(who)
+    if address is not None and (entry := await entry_at(rows, address)) is not None:
+        return entry
+    resolution = resolve_name(await list_entries(rows), who)
+    match resolution:
+        case Found(entry):
+            return entry
+        case Ambiguous(entries):
+            choices = "; ".join(_choice(entry) for entry in entries)
+            raise BadInput(
+                f"{len(entries)} contacts are called {who!r}.", hint=f"Say which by id: {choices}"
+            )
+        case Unknown(similar):
+            choices = "; ".join(_choice(entry) for entry in similar)
+            raise NotFound(
+                f"There is no contact {who!r}.",
+                hint=f"Similar: {choices}" if similar else "See: sb contacts list",
+            )
+        case _:
+            assert_never(resolution)
+
+
+async def _activity(
+    rows: Rows, entries: list[Entry], contact_id: ContactId | None = None
+) -> list[ContactActivity]:
+    counts = {
+        row["id"]: row for row in await rows.fetch(_ACTIVITY, {"contact_id": contact_id})
+    }
+    return [
+        ContactActivity(
+            entry=entry,
+            sessions=counts[entry.contact.id]["sessions"],
+            messages=counts[entry.contact.id]["messages"],
+            memories=counts[entry.contact.id]["memories"],
+            last_message_at=counts[entry.contact.id]["last_message_at"],
+        )
+        for entry in entries
+        if entry.contact.id in counts
+    ]
+
+
+def _choice(entry: Entry) -> str:
+    contact = entry.contact
+    return f"{contact.id} {contact.label} ({', '.join(contact.addresses) or 'no address'})"
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+def _as_address(text: str) -> Address | None:
+    try:
+        return Address.parse(text)
+    except BadInput:
+        return None

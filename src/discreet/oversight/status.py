@@ -1,0 +1,181 @@
+"""One place for everything that the owner must see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from discreet.domain.ids import OwnerId
+from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
+from discreet.oversight.whose import CONTACT_LABEL, whose
+from discreet.scope import Door, OwnerScope, Rows
+
+LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
+DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
+_MOST_SHOWN = 20
+
+TurnTrouble = Literal["failed", "given_up", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledTurn:
+    """A turn that did not end in an answer. ``retry_at`` None: it is not tried again."""
+
+    turn_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    state: TurnTrouble
+    attempt: int
+    error: str
+    at: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """An answer that has not left. ``state``: pending, sending or failed."""
+
+    message_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    state: str
+    attempts: int
+    error: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that no turn has answered yet."""
+
+    messages: int
+    sessions: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is of each."""
+
+    agents: int
+    contacts: int
+    open_sessions: int
+    messages: int
+    memories: int
+    reference_passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What needs attention, then how much there is. Lists hold at most 20, the newest."""
+
+    quarantine: tuple[Quarantined, ...]
+    turns: tuple[TroubledTurn, ...]
+    undelivered: tuple[Undelivered, ...]
+    waiting: Waiting
+    counts: Counts
+
+    @property
+    def needs_attention(self) -> bool:
+        return bool(self.quarantine or self.turns or self.undelivered)
+
+
+async def get_status(door: Door, owner_id: OwnerId) -> Status:
+    """Everything at one moment, in one transaction."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return Status(
+            quarantine=tuple(await waiting_in_quarantine(rows)),
+            turns=await _troubled_turns(rows),
+            undelivered=await _undelivered(rows),
+            waiting=await _waiting(rows),
+            counts=await _counts(rows),
+        )
+
+
+async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
+    """The last turn of each session, where it failed: a later answer settles what was before."""
+    found = await rows.fetch(
+        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, a.memory_model,
+                   {CONTACT_LABEL.format(row="t")} AS contact_label,
+                   t.state, t.attempt, coalesce(t.error, '') AS error,
+                   coalesce(t.finished_at, t.started_at) AS at,
+                   (SELECT min(m.not_before) FROM discreet.messages m
+                     WHERE m.session_id = t.session_id AND m.state = 'waiting') AS retry_at
+              FROM discreet.turns t
+              JOIN discreet.agents a ON a.id = t.agent_id
+             WHERE t.state IN ('failed', 'given_up', 'lost')
+               AND t.started_at > clock_timestamp() - %(look_back)s
+               AND NOT EXISTS (SELECT FROM discreet.turns later
+                                WHERE later.session_id = t.session_id
+                                  AND (later.started_at, later.id) > (t.started_at, t.id)
+                                  AND (later.state <> 'running' OR t.state <> 'given_up'))
+             ORDER BY t.started_at DESC LIMIT %(limit)s""",
+        {"look_back": LOOK_BACK, "limit": _MOST_SHOWN},
+    )
+    return tuple(
+        TroubledTurn(
+            turn_id=row["turn_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], row["memory_model"]),
+            state=row["state"],
+            attempt=row["attempt"],
+            error=row["error"],
+            at=row["at"],
+            retry_at=row["retry_at"],
+        )
+        for row in found
+    )
+
+
+async def _undelivered(rows: Rows) -> tuple[Undelivered, ...]:
+    found = await rows.fetch(
+        f"""SELECT o.message_id, o.session_id, a.name AS agent, a.memory_model,
+                   {CONTACT_LABEL.format(row="o")} AS contact_label,
+                   o.state, o.attempts, coalesce(o.error, '') AS error, o.created_at AS since
+              FROM discreet.outbox o
+              JOIN discreet.agents a ON a.id = o.agent_id
+             WHERE o.state = 'failed'
+                OR (o.state <> 'sent' AND o.created_at < clock_timestamp() - %(grace)s)
+             ORDER BY o.created_at DESC LIMIT %(limit)s""",
+        {"grace": DELIVERY_GRACE, "limit": _MOST_SHOWN},
+    )
+    return tuple(
+        Undelivered(
+            message_id=row["message_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], row["memory_model"]),
+            state=row["state"],
+            attempts=row["attempts"],
+            error=row["error"],
+            since=row["since"],
+        )
+        for row in found
+    )
+
+
+async def _waiting(rows: Rows) -> Waiting:
+    row = await rows.fetch_one(
+        """SELECT count(*) AS messages, count(DISTINCT session_id) AS sessions,
+                  min(created_at) AS since
+             FROM discreet.messages
+            WHERE direction = 'in' AND state IN ('waiting', 'taken')"""
+    )
+    return Waiting(**row) if row else Waiting(0, 0, None)
+
+
+async def _counts(rows: Rows) -> Counts:
+    row = await rows.fetch_one(
+        """SELECT (SELECT count(*) FROM discreet.agents) AS agents,
+                  (SELECT count(*) FROM discreet.contacts) AS contacts,
+                  (SELECT count(*) FROM discreet.sessions WHERE ended_at IS NULL) AS open_sessions,
+                  (SELECT count(*) FROM discreet.messages) AS messages,
+                  (SELECT count(*) FROM discreet.memories) AS memories,
+                  (SELECT count(*) FROM discreet.passages) AS reference_passages"""
+    )
+    return Counts(**row) if row else Counts(0, 0, 0, 0, 0, 0)

@@ -1,0 +1,21 @@
+"""Whose a row is, in words."""
+
+from __future__ import annotations
+
+# Joined to a row that has a contact_id: the contact's name, else its first address, else its id.
+# Null where the row is the owner's (or, with an agent that shares its memory, everybody's).
+CONTACT_LABEL = """
+    CASE WHEN {row}.contact_id IS NOT NULL THEN coalesce(
+      (SELECT nullif(c.name, '') FROM discreet.contacts c WHERE c.id = {row}.contact_id),
+      (SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+        WHERE a.contact_id = {row}.contact_id
+        ORDER BY a.created_at, a.platform, a.platform_id LIMIT 1),
+      {row}.contact_id::text) END
+"""
+
+
+def whose(contact_label: str | None, memory_model: str) -> str:
+    """The contact; or ``owner``; or ``shared``, where the agent's rows are everybody's."""
+    if contact_label is not None:
+        return contact_label
+    return "shared" if memory_model == "shared" else "owner"
