@@ -14,7 +14,7 @@ from discreet.postgres.credentials import Credentials
 from discreet.postgres.migrate import Migration, migrate, read_migrations
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
 
-__all__ = ["initialise", "put_ticket_key", "restrict_database"]
+__all__ = ["initialise", "let_roles_connect", "put_ticket_key"]
 
 MINIMUM_VERSION = 170000
 """The first with a locale provider that sorts the same everywhere."""
@@ -74,9 +74,10 @@ def initialise(
                 _refuse_foreign_roles(conn, credentials)
             create_roles(conn, credentials.passwords)
             _create_database(conn, credentials.dbname)
+            let_roles_connect(conn, credentials.dbname)
             inside = make_conninfo(admin_conninfo, dbname=credentials.dbname)
             with psycopg.connect(inside, autocommit=True) as own:
-                restrict_database(own)
+                _restrict_everybody(own)
                 own.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
                 migrate(own, migrations)
                 put_ticket_key(own, credentials.ticket_key)
@@ -90,22 +91,26 @@ def initialise(
         raise Unavailable(f"The server can't be used: {_first_line(error)}.") from error
 
 
-def restrict_database(conn: psycopg.Connection[Any]) -> None:
-    """Takes from everybody the rights on this database that PostgreSQL gives by default, and lets
-    the login roles connect. A database cloned from a template needs it again."""
-    row = conn.execute("SELECT current_database()").fetchone()
-    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-    name = sql.Identifier(row[0])
+def let_roles_connect(conn: psycopg.Connection[Any], dbname: str) -> None:
+    """Lets the login roles, and nobody else, connect to a database, and create nothing there. These
+    rights aren't copied with a template."""
+    name = sql.Identifier(dbname)
     roles = sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES))
-    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, roles))
+    conn.execute(
+        sql.SQL(
+            "REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {roles}"
+        ).format(name=name, roles=roles)
+    )
+
+
+def _restrict_everybody(conn: psycopg.Connection[Any]) -> None:
+    """Takes from everybody what PostgreSQL gives by default inside of a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     conn.execute(REVOKE_FUNCTIONS)
     for view in REVOKE_VIEWS:
         with suppress(psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            conn.execute(
-                sql.SQL("REVOKE SELECT ON {} FROM PUBLIC").format(sql.Identifier(*view.split(".")))
-            )
+            name = sql.Identifier(*view.split("."))
+            conn.execute(sql.SQL("REVOKE SELECT ON {} FROM PUBLIC").format(name))
 
 
 def put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:

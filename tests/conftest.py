@@ -1,0 +1,165 @@
+"""A database of its own for every test, cloned in some milliseconds from one that was migrated once.
+
+All workers of a run share one embedded server in a temporary folder. With ``DISCREET_TEST_ADMIN_URL``
+the same tests run against that server; their roles get new passwords there. Where there is no server
+the tests fail.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from discreet.postgres.bootstrap import initialise, let_roles_connect
+from discreet.postgres.credentials import (
+    Credentials,
+    load_credentials,
+    new_credentials,
+    save_credentials,
+)
+from discreet.postgres.embedded import embedded_server
+from discreet.postgres.folders import Layout, make_layout
+from discreet.postgres.roles import ADMIN_ROLE
+from discreet.postgres.server import Database
+
+RUN_FOLDER = pytest.StashKey[Path]()
+RUN_LOCK = pytest.StashKey[int]()
+ADMIN_URL = "DISCREET_TEST_ADMIN_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server of this run; ``credentials`` lead to the template database."""
+
+    credentials: Credentials
+    admin_conninfo: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", None)
+    if given is not None:
+        config.stash[RUN_FOLDER] = Path(given["run_folder"])
+        return
+    folder = Path(tempfile.mkdtemp(prefix="discreet-tests-"))
+    config.stash[RUN_FOLDER] = folder
+    # Using the server without needing it yet: it then lives as long as the run does.
+    layout = make_layout(folder)
+    lock = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    config.stash[RUN_LOCK] = lock
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    lock = config.stash.get(RUN_LOCK, None)
+    if lock is None:
+        return
+    folder = config.stash[RUN_FOLDER]
+    admin_url = os.environ.get(ADMIN_URL)
+    credentials = load_credentials(folder)
+    if admin_url and credentials:
+        with psycopg.connect(admin_url, autocommit=True) as conn:
+            _drop(conn, credentials.dbname)
+    os.close(lock)
+    with _locked(Layout(folder).keeper_lock):  # the keeper holds it until the server is down
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A running server with the roles and a migrated template database."""
+    folder = pytestconfig.stash[RUN_FOLDER]
+    admin_url = os.environ.get(ADMIN_URL)
+    with ExitStack() as stack:
+        with _locked(folder / "template.lock"):
+            credentials = load_credentials(folder)
+            made_before = credentials is not None
+            if credentials is None:
+                credentials = _credentials(admin_url, f"discreet_test_{secrets.token_hex(4)}")
+            if admin_url is None:
+                running = embedded_server(
+                    folder, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+                )
+                credentials = replace(credentials, host=str(stack.enter_context(running)))
+                admin_url = credentials.conninfo(ADMIN_ROLE, dbname="postgres")
+            if not made_before:
+                initialise(admin_url, credentials, reset_roles=True)
+                save_credentials(folder, credentials)
+        yield Server(credentials, admin_url)
+
+
+@pytest.fixture(scope="session")
+def _server_admin(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(server.admin_conninfo, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def database(server: Server, _server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
+    """An empty, migrated database for this test only."""
+    name = f"{server.credentials.dbname}_{secrets.token_hex(6)}"
+    # The faster strategy where nothing is synced to disk.
+    strategy = sql.SQL("FILE_COPY" if server.credentials.embedded else "WAL_LOG")
+    _server_admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+            sql.Identifier(name), sql.Identifier(server.credentials.dbname), strategy
+        )
+    )
+    try:
+        let_roles_connect(_server_admin, name)
+        yield Database(replace(server.credentials, dbname=name))
+    finally:
+        _drop(_server_admin, name)
+
+
+@pytest.fixture
+def admin(server: Server, database: Database) -> Iterator[psycopg.Connection[Any]]:
+    """An admin's autocommit connection to the test's database, to arrange and to look. It is past
+    row-level security, so what a scope may do is never tested with it."""
+    conninfo = make_conninfo(server.admin_conninfo, dbname=database.credentials.dbname)
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        yield conn
+
+
+def _credentials(admin_url: str | None, dbname: str) -> Credentials:
+    if admin_url is None:
+        return new_credentials(embedded=True, dbname=dbname)
+    given = conninfo_to_dict(admin_url)
+    return new_credentials(
+        embedded=False,
+        host=str(given.get("host") or "localhost"),
+        port=int(given.get("port") or 5432),
+        dbname=dbname,
+        sslmode=str(given.get("sslmode") or "prefer"),
+    )
+
+
+def _drop(conn: psycopg.Connection[Any], name: str) -> None:
+    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
