@@ -1,0 +1,81 @@
+"""Names and texts of others are data: here they get a form that can't be anything else."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+NAME_LENGTH = 64
+ADDRESS_LENGTH = 256
+# OpenAI's rule of thumb: a token is about four characters of English. Counted in UTF-8 bytes, for
+# the usual tokenizers work on bytes, so that other scripts are not taken for cheaper than they are.
+BYTES_PER_TOKEN = 4
+# Joiners are part of spelling in Persian and in many emoji; the other format characters reorder,
+# hide or tag text.
+_JOINERS = "\u200c\u200d"
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean_name(name: str, length: int = NAME_LENGTH) -> str:
+    """A name on one line, at most ``length`` characters, with no control or format characters."""
+    spaced = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", name))
+    shown = "".join(char for char in spaced if not _is_hidden(char))
+    return " ".join(shown.split())[:length].strip()
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in a text."""
+    return all(char.isspace() or char in _JOINERS or _is_hidden(char) for char in text)
+
+
+def quote(text: str) -> str:
+    """A text as a JSON string on one line, in which no fence can end and nothing is hidden."""
+    return "".join(
+        _escape(char) if char in "<>&" or _is_hidden(char) else char
+        for char in json.dumps(text, ensure_ascii=False)
+    )
+
+
+def record(**fields: str | int | None) -> str:
+    """A JSON object on one line; fields that are None or empty are left out."""
+    return (
+        "{"
+        + ", ".join(
+            f"{quote(key)}: {value if isinstance(value, int) else quote(value)}"
+            for key, value in fields.items()
+            if value is not None and value != ""
+        )
+        + "}"
+    )
+
+
+def fenced(tag: str, records: list[str]) -> str:
+    """Records, one a line, between ``<tag>`` and ``</tag>``; nothing quoted can hold either."""
+    return "\n".join([f"<{tag}>", *records, f"</{tag}>"])
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a model makes of a text."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+
+
+def clip(text: str, limit: int) -> str:
+    """A text of at most about ``limit`` tokens; what is left out of its middle is said."""
+    if tokens(text) <= limit:
+        return text
+    # Characters may be several bytes, so the room is scaled by this text's own density.
+    room = max(2, len(text) * limit // tokens(text))
+    head, tail = room * 2 // 3, room - room * 2 // 3
+    return f"{text[:head]} [… {len(text) - head - tail} characters left out …] {text[-tail:]}"
+
+
+def _is_hidden(char: str) -> bool:
+    return unicodedata.category(char) in _HIDDEN and char not in _JOINERS
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

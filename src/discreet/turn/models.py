@@ -1,0 +1,94 @@
+"""A language model by its name. pydantic-ai and the provider's package are imported here only, and
+only when a model is used: together they take up to three seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from discreet.turn.thought import ThinkingFailed
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+# Extras of our own distribution; other providers are installed through pydantic-ai-slim's.
+OWN_EXTRAS = frozenset({"anthropic", "google", "groq", "mistral"})
+# Providers that a base URL stands in for; every other known one keeps its own address.
+REPLACED_BY_BASE_URL = frozenset({"openai", "openai-chat"})
+
+
+async def open_model(name: str, *, base_url: str | None = None, key: str | None = None) -> Model:
+    """The model of that name, as pydantic-ai writes it: ``provider:name``.
+
+    With ``base_url``, a name without a known provider (``llama3.2:3b``), or one of ``openai:``, is
+    asked for at that OpenAI-compatible endpoint, with ``key`` or a dummy. Keys of all others come
+    from the environment variables that their providers name.
+
+    Raises:
+        ThinkingFailed: kind ``setup``: nobody knows the name, or a package or a key is missing.
+    """
+    # In a thread, so that a serving process doesn't stand still during the first import.
+    return await asyncio.to_thread(_open, name, base_url, key)
+
+
+def _open(name: str, base_url: str | None, key: str | None) -> Model:
+    from pydantic_ai.exceptions import UserError
+    from pydantic_ai.models import infer_model
+
+    provider, _, rest = name.partition(":")
+    if base_url and (provider in REPLACED_BY_BASE_URL or not _is_provider(provider)):
+        return _compatible(rest if provider in REPLACED_BY_BASE_URL else name, base_url, key)
+    if not rest or not _is_provider(provider):
+        raise ThinkingFailed(
+            "setup",
+            f"Nobody knows the model {name!r}.",
+            hint="Write provider:name, for example openai:gpt-5.2 or anthropic:claude-sonnet-4-5,"
+            " or set DISCREET_MODEL_BASE_URL for a model of your own.",
+        )
+    try:
+        return infer_model(name)
+    except ImportError:
+        raise ThinkingFailed(
+            "setup",
+            f"The model {name!r} needs a package that is not installed.",
+            hint=f"Run: {_install(provider)}",
+        ) from None
+    except UserError as error:
+        raise ThinkingFailed("setup", *_explain(name, str(error))) from None
+
+
+def _is_provider(name: str) -> bool:
+    from pydantic_ai.providers import infer_provider_class
+
+    try:
+        infer_provider_class(name)
+    except ImportError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _compatible(name: str, base_url: str, key: str | None) -> Model:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    provider = OpenAICompatibleProvider("compatible", base_url=base_url, api_key=key)
+    return OpenAIChatModel(name, provider=provider)
+
+
+def _install(provider: str) -> str:
+    if provider in OWN_EXTRAS:
+        return f"pip install 'discreet[{provider}]'"
+    return f"pip install 'pydantic-ai-slim[{provider}]'"
+
+
+def _explain(name: str, error: str) -> tuple[str]:
+    """A missing key is the usual reason; pydantic-ai names its variable."""
+    variable = re.search(r"`([A-Z][A-Z0-9_]+(?:KEY|TOKEN)[A-Z0-9_]*)`", error)
+    if variable:
+        return (
+            f"The model {name!r} has no key. Set {variable[1]} in the environment of the server.",
+        )
+    return (f"The model {name!r} can't be used: {error}",)

@@ -1,0 +1,205 @@
+"""Thinking: pydantic-ai's loop of model and tools, within limits. No transaction is open here
+except the short ones of the tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from discreet.turn.fences import is_blank
+from discreet.turn.plan import Prompt
+from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_ai import Agent, AgentStreamEvent, RunContext, Tool
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import Model
+
+OnText = Callable[[str], Awaitable[None]]
+
+# A turn that failed is tried again as a whole; one more try at once bridges a short hiccup.
+PROVIDER_RETRIES = 1
+# How often a model may call a tool that doesn't exist before it is taken for confused.
+TOOL_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may use: requests to the model, tokens (in and out together), seconds."""
+
+    requests: int = 12
+    tokens: int = 100_000
+    seconds: float = 120.0
+
+
+class ToolSpec(Protocol):
+    """How a tool is described to a model; ``schema`` is the JSON schema of its arguments."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def schema(self) -> dict[str, Any]: ...
+
+
+class Tools(Protocol):
+    """The tools of a turn, as thinking needs them."""
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]: ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """The text that the model gets; also for arguments that make no sense."""
+        ...
+
+
+async def think(
+    prompt: Prompt, toolbox: Tools, model: Model, limits: Limits, on_text: OnText
+) -> Thought:
+    """Lets the model answer. ``on_text`` gets the whole text so far, each time there is more.
+
+    Raises:
+        ThinkingFailed: there is no answer; its kind says why, and it holds no user's text.
+        ClaimLost: another turn has the session by now (from a tool); there is nothing to save.
+    """
+    from pydantic_ai import Agent
+
+    steps: list[Step] = []
+    agent = Agent(
+        model,
+        # None is an answer without any text; otherwise pydantic-ai would ask again by itself.
+        output_type=[str, type(None)],
+        instructions=prompt.system,
+        tools=[_as_tool(spec, toolbox, steps) for spec in toolbox.specs],
+        retries={"tools": TOOL_RETRIES, "output": 0},
+    )
+    try:
+        with _failures(limits):
+            async with asyncio.timeout(limits.seconds):
+                text, usage = await _run(agent, prompt, limits, on_text)
+    except ThinkingFailed as failure:
+        failure.steps = tuple(steps)
+        raise
+    return Thought(text, f"{model.system}:{model.model_name}", tuple(steps), usage)
+
+
+async def _run(
+    agent: Agent[object, str | None], prompt: Prompt, limits: Limits, on_text: OnText
+) -> tuple[str, Usage]:
+    from pydantic_ai import UsageLimits
+    from pydantic_ai.settings import ModelSettings
+
+    async def stream(_: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
+        await _pass_on_text(events, on_text)
+
+    async with agent:
+        result = await agent.run(
+            prompt.messages[-1].text,
+            message_history=_history(prompt),
+            model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.seconds),
+            usage_limits=UsageLimits(
+                request_limit=limits.requests, total_tokens_limit=limits.tokens
+            ),
+            event_stream_handler=stream,
+        )
+    text = result.output or ""
+    if is_blank(text):
+        raise ThinkingFailed("empty", "The model answered nothing.")
+    used = result.usage
+    return text.strip(), Usage(used.requests, used.input_tokens, used.output_tokens)
+
+
+def _history(prompt: Prompt) -> list[ModelMessage]:
+    from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
+
+    return [
+        ModelRequest(parts=[UserPromptPart(content=message.text)])
+        if message.role == "user"
+        else ModelResponse(parts=[TextPart(content=message.text)])
+        for message in prompt.messages[:-1]
+    ]
+
+
+def _as_tool(spec: ToolSpec, toolbox: Tools, steps: list[Step]) -> Tool[Any]:
+    from pydantic_ai import Tool
+    from pydantic_core import SchemaValidator, core_schema
+
+    async def run(**arguments: Any) -> str:
+        result = await toolbox.call(spec.name, arguments)
+        steps.append(Step(spec.name, arguments, result))
+        return result
+
+    # One call after the other, in the order of the model, so that the same answer does the same.
+    tool: Tool[Any] = Tool.from_schema(
+        run, spec.name, spec.description, spec.schema, sequential=True
+    )
+    # Any object: the toolbox checks what is in it, and refuses what is unknown there.
+    tool.function_schema.validator = SchemaValidator(
+        core_schema.dict_schema(keys_schema=core_schema.str_schema())
+    )
+    return tool
+
+
+async def _pass_on_text(events: AsyncIterable[AgentStreamEvent], on_text: OnText) -> None:
+    from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+
+    parts: dict[int, str] = {}
+    async for event in events:
+        match event:
+            case PartStartEvent(index=index, part=TextPart(content=content)):
+                parts[index] = content
+            case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=more)):
+                parts[index] = parts.get(index, "") + more
+            case _:
+                continue
+        text = "".join(parts[index] for index in sorted(parts))
+        if text.strip():
+            await on_text(text)
+
+
+@contextmanager
+def _failures(limits: Limits) -> Iterator[None]:
+    """Turns whatever goes wrong with a model into one kind of failure.
+
+    Only the class and the status of the provider's error are told: its text may repeat the prompt.
+    """
+    from pydantic_ai import exceptions as wrong
+
+    try:
+        yield
+    except wrong.UsageLimitExceeded as error:
+        raise ThinkingFailed(
+            "limits", f"The turn used up its {limits.requests} requests or {limits.tokens} tokens."
+        ) from error
+    except (TimeoutError, wrong.ModelTimeoutError, wrong.ModelRequestTimeout) as error:
+        raise ThinkingFailed(
+            "timeout", f"The model did not answer within {limits.seconds:g} seconds."
+        ) from error
+    except wrong.ContentFilterError as error:
+        raise ThinkingFailed("refused", "The provider's content filter refused.") from error
+    except wrong.ModelAuthenticationError as error:
+        raise ThinkingFailed(
+            "setup", "The provider refused the key.", hint="Check the key of the model's provider."
+        ) from error
+    except wrong.ModelNotFoundError as error:
+        raise ThinkingFailed(
+            "setup", "The provider doesn't know the model.", hint="Check the model's name."
+        ) from error
+    except wrong.ModelHTTPError as error:
+        raise ThinkingFailed(
+            "provider", f"The provider answered with status {error.status_code}."
+        ) from error
+    except wrong.ModelAPIError as error:
+        raise ThinkingFailed(
+            "provider", f"The provider can't be reached ({type(error).__name__})."
+        ) from error
+    except wrong.UnexpectedModelBehavior as error:
+        raise ThinkingFailed(
+            "confused", f"What the model answered can't be used ({type(error).__name__})."
+        ) from error

@@ -1,0 +1,70 @@
+"""What thinking brings: an answer with how it came about, or one kind of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from discreet.domain.errors import Unavailable
+
+FailureKind = Literal["setup", "timeout", "provider", "limits", "empty", "refused", "confused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tool call: its arguments as the model gave them, and the text that it got back."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a turn cost: requests to the model, and tokens in and out."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """An answer. ``model`` is what wrote it, for later inspection."""
+
+    text: str
+    model: str
+    steps: tuple[Step, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+    def steps_as_json(self) -> list[dict[str, Any]]:
+        """The steps, as values that JSON can hold."""
+        return steps_as_json(self.steps)
+
+    def usage_as_json(self) -> dict[str, Any]:
+        """The usage, as values that JSON can hold."""
+        return asdict(self.usage)
+
+
+class ThinkingFailed(Unavailable):
+    """There is no answer this time. The message holds no text of a user's, so it may be logged.
+
+    ``kind``: ``setup`` (a key, a package or the model's name is missing or wrong; trying again
+    doesn't help), ``timeout``, ``provider`` (it failed or can't be reached), ``limits`` (requests
+    or tokens of this turn used up), ``empty`` (no text), ``refused`` (content filter) or
+    ``confused`` (what came back can't be used). ``steps`` are the tool calls made until then.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind: FailureKind = kind
+        self.steps: tuple[Step, ...] = ()
+
+
+def steps_as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+    """Steps, as values that JSON can hold."""
+    return [
+        {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result}
+        for step in steps
+    ]

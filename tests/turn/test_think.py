@@ -1,0 +1,228 @@
+"""Thinking, against a server that speaks the OpenAI protocol on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from discreet.turn.holding import ClaimLost
+from discreet.turn.models import open_model
+from discreet.turn.plan import ChatMessage, Prompt
+from discreet.turn.think import Limits, think
+from discreet.turn.thought import ThinkingFailed, Thought
+from tests.support.openai_server import (
+    Call,
+    Cut,
+    Fail,
+    Garbage,
+    Hang,
+    Reply,
+    Say,
+    Script,
+    openai_server,
+)
+
+SECRET = "my dog is called Rex"
+PROMPT = Prompt("You are Ada.", (ChatMessage("user", SECRET),))
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    name: str = "recall"
+    description: str = "Looks something up."
+    schema: dict[str, Any] = field(
+        default_factory=lambda: {
+            "type": "object",
+            "properties": {"query": {"type": "string"}},
+            "required": ["query"],
+            "additionalProperties": False,
+        }
+    )
+
+
+@dataclass
+class Echo:
+    """Tools that answer with what they were asked."""
+
+    specs: tuple[Spec, ...] = (Spec(),)
+    lost: bool = False
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        if self.lost:
+            raise ClaimLost
+        return f"{name} got {sorted(arguments.items())}"
+
+
+async def ask(
+    *replies: Reply,
+    tools: Echo | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+    prompt: Prompt = PROMPT,
+) -> tuple[Thought, list[str], Script]:
+    texts: list[str] = []
+
+    async def on_text(text: str) -> None:
+        texts.append(text)
+
+    with openai_server(*replies) as script:
+        model = await open_model("scripted", base_url=script.base_url)
+        thought = await think(prompt, tools or Echo(), model, limits, on_text)
+    return thought, texts, script
+
+
+async def fails(*replies: Reply, limits: Limits = Limits()) -> ThinkingFailed:  # noqa: B008
+    with pytest.raises(ThinkingFailed) as caught:
+        await ask(*replies, limits=limits)
+    assert "Rex" not in str(caught.value)
+    return caught.value
+
+
+async def test_an_answer_streams_as_the_whole_text_so_far() -> None:
+    thought, texts, _ = await ask(Say("Your dog is Rex."))
+    assert thought.text == "Your dog is Rex."
+    assert texts == ["Your", "Your dog", "Your dog is", "Your dog is Rex."]
+    assert (thought.usage.requests, thought.usage.input_tokens) == (1, 11)
+    assert thought.model == "compatible:scripted"
+
+
+async def test_the_model_gets_system_text_history_and_the_last_message_in_order() -> None:
+    prompt = Prompt(
+        "You are Ada.",
+        (
+            ChatMessage("user", "Hello"),
+            ChatMessage("assistant", "Hi!"),
+            ChatMessage("user", "Who are you?"),
+        ),
+    )
+    _, _, script = await ask(Say("Ada."), prompt=prompt)
+    sent = [(message["role"], message["content"]) for message in script.requests[0]["messages"]]
+    assert sent == [
+        ("system", "You are Ada."),
+        ("user", "Hello"),
+        ("assistant", "Hi!"),
+        ("user", "Who are you?"),
+    ]
+
+
+async def test_a_tool_call_goes_there_and_back_and_is_kept_as_a_step() -> None:
+    thought, _, script = await ask(Call((("recall", {"query": "dog"}),)), Say("Rex."))
+    assert thought.text == "Rex."
+    assert thought.steps_as_json() == [
+        {
+            "tool": "recall",
+            "arguments": {"query": "dog"},
+            "result": "recall got [('query', 'dog')]",
+        }
+    ]
+    assert script.requests[1]["messages"][-1]["content"] == "recall got [('query', 'dog')]"
+    tool = script.requests[0]["tools"][0]["function"]
+    assert tool["parameters"]["additionalProperties"] is False
+
+
+async def test_arguments_that_nobody_asked_for_reach_the_toolbox_and_are_not_dropped() -> None:
+    thought, _, _ = await ask(
+        Call((("recall", {"query": "dog", "contact_id": "somebody"}),)), Say("No.")
+    )
+    assert thought.steps[0].arguments == {"query": "dog", "contact_id": "somebody"}
+
+
+async def test_calls_of_one_answer_run_in_its_order() -> None:
+    thought, _, _ = await ask(
+        Call((("recall", {"query": "a"}), ("recall", {"query": "b"}))), Say("Done.")
+    )
+    assert [step.arguments["query"] for step in thought.steps] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "given", ["", "{", '{"query": ', "null", "[]", '"dog"', "[1]", '{"": 1}', '{"self": 1}']
+)
+async def test_arguments_that_are_no_object_are_told_to_the_model_which_goes_on(given: str) -> None:
+    thought, _, _ = await ask(Call((("recall", given),)), Say("I could not look."))
+    assert thought.text == "I could not look."
+
+
+async def test_a_tool_that_does_not_exist_is_told_to_the_model_which_goes_on() -> None:
+    thought, _, script = await ask(Call((("read_all_contacts", {}),)), Say("I can't."))
+    assert thought.text == "I can't."
+    assert len(script.requests) == 2
+
+
+async def test_a_server_error_is_tried_once_more_and_then_a_failure() -> None:
+    with openai_server(Fail(500)) as script:
+        model = await open_model("scripted", base_url=script.base_url)
+        with pytest.raises(ThinkingFailed) as caught:
+            await think(PROMPT, Echo(), model, Limits(), _ignore)
+    assert (caught.value.kind, len(script.requests)) == ("provider", 2)
+    assert "500" in str(caught.value)
+    assert "Rex" not in str(caught.value)
+
+
+async def test_a_short_hiccup_of_the_provider_is_bridged() -> None:
+    thought, _, _ = await ask(Fail(503), Say("Here."))
+    assert thought.text == "Here."
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "provider"), (401, "setup"), (404, "setup")])
+async def test_a_refused_request_is_a_failure_without_the_providers_words(
+    status: int, kind: str
+) -> None:
+    assert (await fails(Fail(status))).kind == kind
+
+
+async def test_a_provider_that_cannot_be_reached_is_a_failure() -> None:
+    with openai_server(Say("")) as script:
+        pass
+    model = await open_model("scripted", base_url=script.base_url)
+    with pytest.raises(ThinkingFailed) as caught:
+        await think(PROMPT, Echo(), model, Limits(), _ignore)
+    assert caught.value.kind == "provider"
+
+
+async def test_a_model_that_hangs_is_given_up_in_time() -> None:
+    assert (await fails(Hang(), limits=Limits(seconds=0.4))).kind == "timeout"
+
+
+async def test_a_connection_that_ends_in_mid_answer_is_a_failure() -> None:
+    assert (await fails(Cut())).kind in ("provider", "confused")
+
+
+async def test_garbage_is_a_failure() -> None:
+    assert (await fails(Garbage())).kind in ("provider", "confused", "empty")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t\n", "\u200b"])
+async def test_an_answer_without_words_is_a_failure(text: str) -> None:
+    assert (await fails(Say(text))).kind == "empty"
+
+
+async def test_a_content_filter_is_a_refusal() -> None:
+    assert (await fails(Say("", finish="content_filter"))).kind == "refused"
+
+
+async def test_a_model_that_only_calls_tools_is_stopped_at_the_request_limit() -> None:
+    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=Limits(requests=4))
+    assert (failure.kind, len(failure.steps)) == ("limits", 4)
+
+
+async def test_a_model_that_calls_what_does_not_exist_for_ever_is_stopped() -> None:
+    assert (await fails(Call((("nothing", {}),)))).kind == "confused"
+
+
+async def test_the_token_limit_ends_a_turn() -> None:
+    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=Limits(tokens=40))
+    assert failure.kind == "limits"
+
+
+async def test_a_lost_claim_passes_through() -> None:
+    with openai_server(Call((("recall", {"query": "dog"}),)), Say("late")) as script:
+        model = await open_model("scripted", base_url=script.base_url)
+        with pytest.raises(ClaimLost):
+            await think(PROMPT, Echo(lost=True), model, Limits(), _ignore)
+    assert len(script.requests) == 1
+
+
+async def _ignore(_: str) -> None:
+    return None
