@@ -1,0 +1,1 @@
+"""One AI agent, many people, every one of them private."""

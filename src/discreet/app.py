@@ -1,0 +1,179 @@
+"""The composition root: builds what the process needs, and binds the names of jobs to functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from discreet.channels.terminal import TerminalChannel, TerminalMessage, to_inbound
+from discreet.domain.ids import OwnerId, RouteId, SessionId
+from discreet.domain.inbound import Inbound
+from discreet.intake import Accepted, accept
+from discreet.oversight.first_steps import make_example_agent
+from discreet.oversight.channels import terminal_of
+from discreet.postgres.pool import open_pool
+from discreet.postgres.server import Database, open_database
+from discreet.scope import Door, OwnerScope, WorkScope
+from discreet.scope.scopes import Role
+from discreet.sessions.replies import reply_to
+from discreet.settings import Settings
+
+POOL_SIZES: dict[Role, int] = {
+    "discreet_contact": 8,
+    "discreet_shared": 4,
+    "discreet_owner": 4,
+    "discreet_intake": 4,
+    "discreet_worker": 3,
+}
+"""Connections of each role that one process holds at most."""
+
+ANSWER_POLL_SECONDS = 0.03
+"""How often a terminal that waits looks for its answer."""
+SERVED_POLL_SECONDS = 1.0
+"""How often a terminal looks whether somebody still works on it."""
+
+Progress = Callable[[str], None]
+OnText = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``failed``: every attempt at an answer failed, and this is the excuse."""
+
+    text: str
+    failed: bool
+
+
+class App:
+    """A database that is up, the door to it, and what can be done with both."""
+
+    def __init__(self, settings: Settings, database: Database, door: Door, owner_id: OwnerId):
+        self.settings = settings
+        self.database = database
+        self.door = door
+        self.owner_id = owner_id
+
+    async def accept(self, inbound: Inbound) -> Accepted:
+        """Stores a message that a channel took in; see ``discreet.intake.accept``."""
+        return await accept(self.door, self.owner_id, inbound)
+
+    async def say(self, said: TerminalMessage) -> Accepted:
+        """Stores what was typed at a terminal.
+
+        Raises:
+            BadInput, NotFound: what is wrong with it; nothing was stored.
+        """
+        async with self.door.enter(OwnerScope(self.owner_id)) as rows:
+            channel_id = await terminal_of(rows, said.agent)
+        return await self.accept(to_inbound(said, channel_id))
+
+    async def answer_to(self, accepted: Accepted, on_text: OnText) -> Answer:
+        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole."""
+        shown = ""
+        while True:
+            async with self.door.enter(OwnerScope(self.owner_id)) as rows:
+                reply = await reply_to(rows, accepted.message_id)
+            if reply.answer is not None:
+                return Answer(reply.answer, reply.failed)
+            if reply.draft is not None and reply.draft != shown:
+                shown = reply.draft
+                await on_text(shown)
+            await asyncio.sleep(ANSWER_POLL_SECONDS)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Sees to it that somebody works: this process, unless and until another one serves."""
+        stop = asyncio.Event()
+        keeper = asyncio.create_task(self._work_unless_served(stop), name="work unless served")
+        try:
+            yield
+        finally:
+            stop.set()
+            await keeper
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Works and delivers until it is cancelled; what was begun is finished first."""
+        from discreet.queue import serving
+
+        async with (
+            serving(self.database.conninfo("discreet_worker")),
+            self._worker(),
+        ):
+            ready()
+            await asyncio.Event().wait()
+
+    async def _work_unless_served(self, stop: asyncio.Event) -> None:
+        from discreet.queue.serving import is_served
+
+        while not stop.is_set():
+            if not await is_served(self.door):
+                async with self._worker():
+                    await stop.wait()
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SERVED_POLL_SECONDS)
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[None]:
+        # What only a worker needs is imported here: a command that just asks stays quick.
+        from discreet.delivery import deliver
+        from discreet.intake.retry import release_due
+        from discreet.memory.embedding import bundled_embedder
+        from discreet.queue import Work, work
+        from discreet.turn.minds import mind_for
+        from discreet.turn.plan import Budget
+        from discreet.turn.run import Turns, run_turn
+
+        turns = Turns(
+            door=self.door,
+            embedder=bundled_embedder(),
+            mind=mind_for(self.settings),
+            max_attempts=self.settings.turn_max_attempts,
+            budget=Budget(),
+        )
+        channels = {"terminal": TerminalChannel()}
+
+        async def one_turn(session_id: SessionId) -> None:
+            await run_turn(turns, session_id)
+
+        async def one_route(route_id: RouteId) -> None:
+            await deliver(self.door, channels, route_id)
+
+        async def release_quarantined() -> None:
+            await release_due(self.door)
+
+        async with work(
+            self.database.conninfo("discreet_worker"),
+            self.door,
+            Work(one_turn, one_route, release_quarantined, tuple(channels)),
+            self.settings.worker_concurrency,
+        ):
+            yield
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, progress: Progress = lambda _: None
+) -> AsyncIterator[App]:
+    """An installation that is ready: database up and migrated, an owner and an agent in it.
+
+    ``progress`` gets a line for each thing that takes long; it may be called from another thread.
+
+    Raises:
+        Unavailable: the database can't be started or reached.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings, progress))
+        door = Door(
+            lambda role: open_pool(database.conninfo(role), 1, POOL_SIZES[role]),
+            database.ticket_key,
+        )
+        stack.push_async_callback(door.close)
+        async with door.enter(WorkScope()) as rows:
+            owner_id = OwnerId(
+                await rows.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
+            )
+        await make_example_agent(door, owner_id)
+        yield App(settings, database, door, owner_id)

@@ -1,0 +1,15 @@
+"""The terminal as delivery sees it."""
+
+from __future__ import annotations
+
+from discreet.domain.outbound import Outbound, Sent
+
+
+class TerminalChannel:
+    """An answer is delivered once it is stored: whoever waits at a terminal reads it there."""
+
+    platform = "terminal"
+
+    async def send(self, outbound: Outbound) -> Sent:
+        """Nothing goes over a wire; the id of the message is its name here."""
+        return Sent(str(outbound.message_id))

@@ -1,0 +1,84 @@
+"""What is typed at a terminal, as an Inbound."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ChannelId, ContactId
+from discreet.domain.inbound import (
+    AddressSender,
+    ContactSender,
+    Group,
+    Inbound,
+    OwnerSender,
+    Sender,
+)
+
+MAX_THREAD_KEY = 200
+"""Characters of a thread key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalMessage:
+    """One line typed: as whom (an address, a contact, or the owner), where, and what.
+
+    ``agent`` is its name; None: the only one, or the first that was made.
+    """
+
+    text: str
+    agent: str | None = None
+    sender: Address | None = None
+    contact_id: ContactId | None = None
+    group: Address | None = None
+    thread_key: str = ""
+    new: bool = False
+
+
+def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
+    """Raises:
+    BadInput: two senders at once, a group without a speaker, or a thread key that is no key.
+    """
+    if said.sender is not None and said.contact_id is not None:
+        raise BadInput("A message has one sender.", hint="Give --sender or --contact-id, not both.")
+    if said.group is not None and said.sender is None:
+        raise BadInput("In a group somebody speaks.", hint="Add --sender platform:id.")
+    sender: Sender
+    if said.sender is not None:
+        sender, chat = AddressSender(said.sender), str(said.sender)
+    elif said.contact_id is not None:
+        sender, chat = ContactSender(said.contact_id), f"contact {said.contact_id}"
+    else:
+        sender, chat = OwnerSender(), "owner"
+    if said.group is not None:
+        chat = f"group {said.group}"
+    return Inbound(
+        channel_id=channel_id,
+        chat_id=chat,
+        message_id=str(uuid4()),
+        sender=sender,
+        text=said.text,
+        sent_at=datetime.now(UTC),
+        group=None if said.group is None else Group(said.group),
+        thread_key=checked_thread_key(said.thread_key),
+        new_session=said.new,
+    )
+
+
+def checked_thread_key(key: str) -> str:
+    """The key as it is: refused rather than repaired, since a repaired one is another's.
+
+    Raises:
+        BadInput: too long, or with white space at its ends, control or invisible characters.
+    """
+    plain = key == key.strip() and all(unicodedata.category(c)[0] != "C" for c in key)
+    if len(key) > MAX_THREAD_KEY or not plain or not unicodedata.is_normalized("NFC", key):
+        raise BadInput(
+            f"{ascii(key[:60])} is no thread key.",
+            hint=f"Up to {MAX_THREAD_KEY} visible characters, like trip:lisbon.",
+        )
+    return key

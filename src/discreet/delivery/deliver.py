@@ -1,0 +1,144 @@
+"""Outbox -> route checked -> the channel sends -> state. One route at a time, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, assert_never
+
+import structlog
+
+from discreet.domain.ids import RouteId
+from discreet.domain.outbound import Channel, Later, Outbound, Rejected, Sent, SendResult
+from discreet.queue.due import due_route
+from discreet.scope import Door, Rows
+from discreet.scope.scopes import SessionScope
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 10
+FIRST_WAIT = timedelta(seconds=2)
+LONGEST_WAIT = timedelta(minutes=10)
+
+NEXT = """
+SELECT o.message_id, o.attempts, m.text, m.reply_to, r.chat_id, r.thread_id,
+       o.next_try_at > clock_timestamp() AS early, o.next_try_at,
+       (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
+        AND r.session_id = o.session_id AND m.route_id = r.id) AS same_party
+  FROM discreet.outbox o
+  JOIN discreet.messages m ON m.id = o.message_id
+  JOIN discreet.sessions s ON s.id = o.session_id
+  JOIN discreet.routes r ON r.id = %(route)s
+ WHERE o.route_id = %(route)s AND o.state IN ('pending', 'sending')
+ ORDER BY m.position LIMIT 1
+"""
+
+
+async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId) -> None:
+    """Sends what waits for one route, oldest first, until nothing is left or one has to wait.
+
+    A send whose outcome nobody knows (the process died in the middle) is sent again: the reader
+    rather gets an answer twice than never. ``channels``: by platform.
+    """
+    route = await due_route(door, route_id)
+    if route is None:
+        return
+    scope, channel = route.scope, channels[route.platform]
+    while (outbound := await _take(door, scope, route_id, route.account)) is not None:
+        result = await channel.send(outbound)
+        if not await _record(door, scope, route_id, outbound, result):
+            return
+
+
+async def _take(
+    door: Door, scope: SessionScope, route_id: RouteId, account: str
+) -> Outbound | None:
+    """The next answer that is due, marked as being sent; its route is checked here, each time."""
+    async with door.enter(scope) as rows:
+        await _lock_session(rows, route_id)
+        row = await rows.fetch_one(NEXT, {"route": route_id})
+        if row is None:
+            return None
+        if row["early"]:
+            await _wake(rows, route_id, row["next_try_at"])
+            return None
+        if not row["same_party"]:
+            await _finish(rows, row["message_id"], "failed", "its route belongs to somebody else")
+            log.error("an answer was held back: its route belongs to somebody else",
+                      message_id=str(row["message_id"]))
+            return None
+        await rows.execute(
+            "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1"
+            " WHERE message_id = %(message)s",
+            {"message": row["message_id"]},
+        )
+        return Outbound(
+            row["message_id"], account, row["chat_id"], row["thread_id"], row["text"],
+            row["reply_to"],
+        )
+
+
+async def _record(
+    door: Door, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: SendResult
+) -> bool:
+    """Whether the next one may be sent."""
+    async with door.enter(scope) as rows:
+        match result:
+            case Sent(platform_message_id):
+                await rows.execute(
+                    "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
+                    " error = NULL, platform_message_id = %(id)s WHERE message_id = %(message)s",
+                    {"id": platform_message_id, "message": outbound.message_id},
+                )
+                return True
+            case Rejected(why):
+                await _finish(rows, outbound.message_id, "failed", why)
+                return True
+            case Later(wait, why):
+                return await _try_later(rows, route_id, outbound, wait, why)
+            case _:
+                assert_never(result)
+
+
+async def _try_later(
+    rows: Rows, route_id: RouteId, outbound: Outbound, wait: timedelta, why: str
+) -> bool:
+    await _lock_session(rows, route_id)
+    attempts = await rows.value(
+        "SELECT attempts FROM discreet.outbox WHERE message_id = %(message)s",
+        {"message": outbound.message_id},
+    )
+    if attempts >= MAX_ATTEMPTS:
+        await _finish(rows, outbound.message_id, "failed", f"given up: {why}")
+        return True
+    wait = max(wait, min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT))
+    row: dict[str, Any] | None = await rows.fetch_one(
+        "UPDATE discreet.outbox SET state = 'pending', error = %(why)s,"
+        " next_try_at = clock_timestamp() + %(wait)s WHERE message_id = %(message)s"
+        " RETURNING next_try_at",
+        {"why": why, "wait": wait, "message": outbound.message_id},
+    )
+    if row is not None:
+        await _wake(rows, route_id, row["next_try_at"])
+    return False
+
+
+async def _lock_session(rows: Rows, route_id: RouteId) -> None:
+    # Whoever adds to the outbox holds this lock too, so no answer is added unseen.
+    await rows.execute(
+        "SELECT 1 FROM discreet.sessions WHERE id ="
+        " (SELECT session_id FROM discreet.routes WHERE id = %(route)s) FOR UPDATE",
+        {"route": route_id},
+    )
+
+
+async def _wake(rows: Rows, route_id: RouteId, at: Any) -> None:
+    await rows.execute("SELECT gate.wake_route(%(route)s, %(at)s)", {"route": route_id, "at": at})
+
+
+async def _finish(rows: Rows, message_id: Any, state: str, error: str) -> None:
+    await rows.execute(
+        "UPDATE discreet.outbox SET state = %(state)s, error = %(error)s"
+        " WHERE message_id = %(message)s",
+        {"state": state, "error": error, "message": message_id},
+    )

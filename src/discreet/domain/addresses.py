@@ -1,0 +1,61 @@
+"""Addresses: a platform identity, written ``platform:id``."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from discreet.domain.errors import BadInput
+
+PLATFORMS = ("telegram", "whatsapp", "discord", "terminal", "web")
+MAX_PLATFORM_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Somebody (or a group) on a platform. Compared byte for byte: nothing is trimmed or folded."""
+
+    platform: str
+    platform_id: str
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.platform_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Reads ``telegram:99887766``.
+
+        Raises:
+            BadInput: no such form, an unknown platform, or an id with characters that no platform
+                uses (white space, control or invisible characters, not NFC). Ids are refused,
+                never repaired: a repaired id could be somebody else's.
+        """
+        platform, colon, platform_id = text.partition(":")
+        if not colon:
+            raise BadInput(
+                f"{_shown(text)} is no address.", hint="Write platform:id, like telegram:99887766."
+            )
+        if platform not in PLATFORMS:
+            raise BadInput(
+                f"{_shown(platform)} is no known platform.", hint=f"Known: {', '.join(PLATFORMS)}."
+            )
+        if not platform_id:
+            raise BadInput(
+                f"{_shown(text)} lacks the id.", hint=f"Write {platform}:id, with the sender's id."
+            )
+        if len(platform_id) > MAX_PLATFORM_ID or not _is_plain(platform_id):
+            raise BadInput(
+                f"{_shown(text)} has an id that no platform gives.",
+                hint="An id has no spaces, no control or invisible characters.",
+            )
+        return cls(platform, platform_id)
+
+
+def _is_plain(text: str) -> bool:
+    return unicodedata.is_normalized("NFC", text) and all(
+        unicodedata.category(c)[0] not in "CZ" for c in text
+    )
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 60 else text[:60] + "…")

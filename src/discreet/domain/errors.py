@@ -1,0 +1,41 @@
+"""Errors that a person may cause, each with a line that says what to do next."""
+
+from __future__ import annotations
+
+
+class DiscreetError(Exception):
+    """An error that is told to the user in one line; ``exit_code`` is what ``sb`` ends with."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadInput(DiscreetError):
+    """What was given can't be understood or isn't allowed; nothing was stored."""
+
+    exit_code = 2
+
+
+class NotFound(DiscreetError):
+    """No such thing in this scope; the same answer whether it is somebody else's or nobody's."""
+
+    exit_code = 2
+
+
+class Conflict(DiscreetError):
+    """Somebody changed it meanwhile, or it exists already."""
+
+
+class ScopeError(DiscreetError):
+    """A scope is missing, malformed or of another owner."""
+
+
+class Unavailable(DiscreetError):
+    """The database, the model or the platform can't be reached."""

@@ -1,0 +1,30 @@
+"""Ids: random UUIDs, one type for each kind, so that a checker tells them apart."""
+
+from __future__ import annotations
+
+from typing import NewType
+from uuid import UUID
+
+from discreet.domain.errors import BadInput
+
+OwnerId = NewType("OwnerId", UUID)
+AgentId = NewType("AgentId", UUID)
+ContactId = NewType("ContactId", UUID)
+ChannelId = NewType("ChannelId", UUID)
+SessionId = NewType("SessionId", UUID)
+RouteId = NewType("RouteId", UUID)
+MessageId = NewType("MessageId", UUID)
+TurnId = NewType("TurnId", UUID)
+MemoryId = NewType("MemoryId", UUID)
+
+
+def parse_uuid(text: str, what: str) -> UUID:
+    """The UUID that a person or a program wrote.
+
+    Raises:
+        BadInput: it is not a UUID; ``what`` names it in the message.
+    """
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        raise BadInput(f"{text!r} is not a valid {what}.", hint="Give the UUID in full.") from None

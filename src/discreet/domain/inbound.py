@@ -1,0 +1,69 @@
+"""What a channel hands in: one message, parsed and not yet anybody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ChannelId, ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSender:
+    """The platform says who wrote. ``name`` is for showing."""
+
+    address: Address
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSender:
+    """Whoever runs the installation speaks as a contact, named by id. Terminal only."""
+
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerSender:
+    """Whoever runs the installation speaks as the owner. Terminal only."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSender:
+    """The platform didn't say, or said it in a way that can't be read; ``why`` is for the owner."""
+
+    why: str
+
+
+Sender = AddressSender | ContactSender | OwnerSender | UnknownSender
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The group chat that a message was written in."""
+
+    address: Address
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One message as it came in.
+
+    ``chat_id`` and ``platform_thread`` are where an answer goes; together with the channel and
+    ``message_id`` (the platform's) they make a repeated delivery recognisable. ``thread_key`` names
+    the topic inside the sender's scope; ``new_session`` asks for a session with nothing behind it.
+    """
+
+    channel_id: ChannelId
+    chat_id: str
+    message_id: str
+    sender: Sender
+    text: str
+    sent_at: datetime
+    platform_thread: str = ""
+    group: Group | None = None
+    thread_key: str = ""
+    new_session: bool = False
+    reply_to: str | None = None

@@ -1,0 +1,173 @@
+"""Inbound -> contact -> session -> message row and wake job, in one commit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+from psycopg import Error, errors
+from psycopg.types.json import Jsonb
+
+from discreet.domain.errors import BadInput, NotFound, Unavailable
+from discreet.domain.ids import ContactId, MessageId, OwnerId, SessionId
+from discreet.domain.inbound import (
+    AddressSender,
+    ContactSender,
+    Inbound,
+    OwnerSender,
+    UnknownSender,
+)
+from discreet.domain.text import checked_text, plain_name
+from discreet.intake.stored_form import to_json
+from discreet.scope import Door, IntakeScope
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 5
+"""Attempts at one commit that lost a race (a deadlock, two first deliveries of one message)."""
+
+ACCEPT = """
+SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
+  %(ticket)s, %(channel)s, %(chat)s, %(platform_thread)s, %(message)s, %(sent_at)s,
+  %(sender_kind)s, %(sender_platform)s, %(sender_id)s, %(sender_contact)s, %(sender_name)s,
+  %(group_platform)s, %(group_id)s, %(group_name)s,
+  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s)
+"""
+
+QUARANTINE = """
+SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s) AS id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The message is stored (``new``), or was already; ``contact_id`` is None in owner's sessions."""
+
+    message_id: MessageId
+    session_id: SessionId
+    contact_id: ContactId | None
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The sender can't be resolved: the message waits where only the owner sees it."""
+
+    why: str
+
+
+async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
+    """Stores a message for its sender; when this returns, it may be acknowledged to the platform.
+
+    Raises:
+        BadInput: the text is empty, too long or not valid, or the sender can't be resolved.
+        NotFound: no such contact (of this owner), or no such channel.
+        Unavailable: the database can't be reached; nothing was stored.
+    """
+    if isinstance(inbound.sender, UnknownSender):
+        raise BadInput(f"The sender can't be resolved: {inbound.sender.why}")
+    params = _params(inbound)
+    for attempt in range(MAX_TRIES):
+        try:
+            row = await door.call(IntakeScope(owner_id), ACCEPT, params)
+            break
+        except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
+            # Another delivery of the same message, or a wake job that was put back meanwhile,
+            # committed first; the next attempt sees it.
+            if attempt == MAX_TRIES - 1:
+                raise
+        except Error as error:
+            raise _explained(error) from error
+    if row is None:
+        raise Unavailable("The message was not stored.", hint="Try again.")
+    return Accepted(
+        row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
+    )
+
+
+async def accept_or_quarantine(
+    door: Door, owner_id: OwnerId, inbound: Inbound
+) -> Accepted | Quarantined:
+    """As ``accept``, for channels, where nobody is there to be told: what can't be given to a
+    contact goes into quarantine, and never into a row without one.
+
+    Raises:
+        Unavailable: neither could be stored; the platform must deliver the message again.
+    """
+    try:
+        return await accept(door, owner_id, inbound)
+    except Unavailable:
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
+        await quarantine(door, owner_id, inbound, why)
+        log.warning("message quarantined", channel_id=str(inbound.channel_id), why=why)
+        return Quarantined(why)
+
+
+async def quarantine(door: Door, owner_id: OwnerId, inbound: Inbound, why: str) -> None:
+    """Keeps a message whose sender can't be resolved; repeating it only counts the attempt.
+
+    Raises:
+        Unavailable: it could not be stored.
+    """
+    params = {
+        "channel": inbound.channel_id,
+        "key": json.dumps([inbound.chat_id, inbound.message_id]),
+        "inbound": Jsonb(to_json(inbound)),
+        "why": why[:500],
+    }
+    try:
+        await door.call(IntakeScope(owner_id), QUARANTINE, params)
+    except Error as error:
+        raise Unavailable("The message could not be stored.", hint="Deliver it again.") from error
+
+
+def _params(inbound: Inbound) -> dict[str, Any]:
+    kind: Literal["address", "contact", "owner"]
+    platform = platform_id = contact = None
+    name = ""
+    match inbound.sender:
+        case AddressSender(address, display):
+            kind, platform, platform_id = "address", address.platform, address.platform_id
+            name = plain_name(display)
+        case ContactSender(contact_id):
+            kind, contact = "contact", contact_id
+        case OwnerSender():
+            kind = "owner"
+        case UnknownSender(why):
+            raise BadInput(f"The sender can't be resolved: {why}")
+    group = inbound.group
+    return {
+        "channel": inbound.channel_id,
+        "chat": inbound.chat_id,
+        "platform_thread": inbound.platform_thread,
+        "message": inbound.message_id,
+        "sent_at": inbound.sent_at,
+        "sender_kind": kind,
+        "sender_platform": platform,
+        "sender_id": platform_id,
+        "sender_contact": contact,
+        "sender_name": name,
+        "group_platform": group.address.platform if group else None,
+        "group_id": group.address.platform_id if group else None,
+        "group_name": plain_name(group.name) if group else "",
+        "thread_key": inbound.thread_key,
+        "new_session": inbound.new_session,
+        "text": checked_text(inbound.text),
+        "reply_to": inbound.reply_to,
+    }
+
+
+def _explained(error: Error) -> Exception:
+    match error.sqlstate:
+        case "DS001":
+            return NotFound(f"There is {error.diag.message_primary}.", hint="Check the id.")
+        case "DS002":
+            return BadInput(f"The sender can't be resolved: {error.diag.message_primary}.")
+        case None:
+            return Unavailable("The database can't be reached.", hint="Is it running?")
+        case _:
+            return error

@@ -1,0 +1,54 @@
+-- What the worker needs to find due work: ids, never a text or a name. With them it opens the scope
+-- that the work belongs to.
+SET ROLE discreet_gate;
+
+CREATE FUNCTION gate.session_scope(session uuid)
+RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, memory_model text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT s.owner_id, s.agent_id, s.contact_id, a.memory_model
+    FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
+   WHERE s.id = session
+$$;
+
+CREATE FUNCTION gate.route_scope(route uuid)
+RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, memory_model text, platform text,
+               account text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.owner_id, r.agent_id, r.contact_id, a.memory_model, c.platform, c.account
+    FROM discreet.routes r
+    JOIN discreet.agents a ON a.id = r.agent_id
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE r.id = route
+$$;
+
+CREATE FUNCTION gate.owners() RETURNS TABLE (owner_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o.id FROM discreet.owners o ORDER BY o.created_at, o.id
+$$;
+
+-- The installation's first owner, made once however many ask for it at the same moment.
+CREATE FUNCTION gate.find_or_create_first_owner(owner_name text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  result uuid;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: first owner', 0));
+  SELECT o.id INTO result FROM discreet.owners o ORDER BY o.created_at, o.id LIMIT 1;
+  IF NOT FOUND THEN
+    INSERT INTO discreet.owners (name) VALUES (owner_name) RETURNING id INTO result;
+  END IF;
+  RETURN result;
+END $$;
+
+CREATE FUNCTION gate.due_quarantined() RETURNS TABLE (id uuid, owner_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT q.id, q.owner_id FROM discreet.quarantine q
+   WHERE q.released_at IS NULL AND q.next_try_at <= clock_timestamp()
+   ORDER BY q.next_try_at LIMIT 100
+$$;
+
+REVOKE ALL ON FUNCTION gate.session_scope(uuid), gate.route_scope(uuid), gate.owners(),
+  gate.find_or_create_first_owner(text), gate.due_quarantined() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.session_scope(uuid), gate.route_scope(uuid), gate.owners(),
+  gate.find_or_create_first_owner(text), gate.due_quarantined() TO discreet_worker;
+RESET ROLE;

@@ -1,0 +1,114 @@
+"""Runs due work with procrastinate, and sweeps up what a dead worker left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import procrastinate
+import structlog
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.ids import RouteId, SessionId
+from discreet.scope import Door, WorkScope
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.25
+"""A NOTIFY that comes while a job is fetched is lost; polling finds the job."""
+HEARTBEAT_SECONDS = 1.0
+STALLED_SECONDS = 5.0
+"""A worker that was silent for so long has lost its jobs. It may live: a turn that lost its session
+can't save."""
+SWEEP_SECONDS = 2.0
+GRACE_SECONDS = 20.0
+"""How long a worker that stops waits for the turns that it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is done for each kind of job, and which platforms this process can deliver to."""
+
+    run_turn: Callable[[SessionId], Awaitable[None]]
+    deliver: Callable[[RouteId], Awaitable[None]]
+    release_quarantined: Callable[[], Awaitable[None]]
+    platforms: Sequence[str]
+
+
+@asynccontextmanager
+async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> AsyncIterator[None]:
+    """Works on due jobs as long as it is open; at its end, jobs that were begun are finished.
+
+    ``conninfo``: the worker's login.
+    """
+    app = _procrastinate_app(conninfo, work, concurrency)
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                queues=["turns", *(f"deliveries-{platform}" for platform in work.platforms)],
+                concurrency=concurrency,
+                fetch_job_polling_interval=POLL_SECONDS,
+                abort_job_polling_interval=3600.0,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                delete_jobs="always",
+                install_signal_handlers=False,
+            ),
+            name="worker",
+        )
+        sweeper = asyncio.create_task(_sweep_for_ever(app, door, work), name="sweeper")
+        try:
+            yield
+        finally:
+            for task in (sweeper, worker):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
+async def sweep(app: procrastinate.App, door: Door) -> int:
+    """Drops the jobs of dead workers and defers anew what waits without a job; how many."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        if job.id is not None:
+            await app.job_manager.finish_job_by_id_async(
+                job.id, procrastinate.jobs.Status.FAILED, delete_job=True
+            )
+    async with door.enter(WorkScope()) as rows:
+        return int(await rows.value("SELECT gate.wake_stranded()"))
+
+
+async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
+    while True:
+        try:
+            if woken := await sweep(app, door):
+                log.info("swept up work that was left", sessions_and_routes=woken)
+            await work.release_quarantined()
+        except Exception as error:
+            log.warning("the sweep failed and is tried again", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrastinate.App:
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(
+            conninfo=make_conninfo(
+                conninfo, options="-c search_path=queue", application_name="discreet-queue"
+            ),
+            min_size=1,
+            max_size=max(4, concurrency // 2),
+        )
+    )
+
+    @app.task(name="run_turn")
+    async def run_turn(session_id: str) -> None:
+        await work.run_turn(SessionId(UUID(session_id)))
+
+    @app.task(name="deliver")
+    async def deliver(route_id: str) -> None:
+        await work.deliver(RouteId(UUID(route_id)))
+
+    return app

@@ -1,0 +1,82 @@
+"""Rows: what a scope can see and change, for as long as its door is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, errors
+from psycopg.rows import dict_row, tuple_row
+
+from discreet.domain.errors import Conflict, NotFound, ScopeError
+from discreet.scope.scopes import Scope
+
+Params = Mapping[str, Any] | Sequence[Any]
+
+
+class Rows:
+    """The only way to a row: parameterised statements inside one scope's open transaction.
+
+    Every method raises:
+        ScopeError: the door was closed, or the database refused what this scope may not do.
+        Conflict: a unique key of this scope says that it exists already.
+        NotFound: what the statement refers to is not there, in this scope.
+    """
+
+    __slots__ = ("_connection", "scope")
+
+    def __init__(self, connection: AsyncConnection[Any], scope: Scope) -> None:
+        self._connection: AsyncConnection[Any] | None = connection
+        self.scope = scope
+
+    async def fetch(self, sql: LiteralString, params: Params = ()) -> list[dict[str, Any]]:
+        """All rows, as dictionaries by column name."""
+        async with self._open().cursor(row_factory=dict_row) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchall()
+
+    async def fetch_tuples(
+        self, sql: LiteralString, params: Params = (), *, binary: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """All rows, as tuples; ``binary`` asks the server for binary results (vectors, many rows)."""
+        async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchall()
+
+    async def fetch_one(self, sql: LiteralString, params: Params = ()) -> dict[str, Any] | None:
+        """The first row, or None."""
+        async with self._open().cursor(row_factory=dict_row) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchone()
+
+    async def value(self, sql: LiteralString, params: Params = ()) -> Any:
+        """The first column of the first row, or None."""
+        async with self._open().cursor(row_factory=tuple_row) as cursor:
+            await self._run(cursor, sql, params)
+            row = await cursor.fetchone()
+            return None if row is None else row[0]
+
+    async def execute(self, sql: LiteralString, params: Params = ()) -> int:
+        """Runs a statement; the number of rows that it changed."""
+        async with self._open().cursor(row_factory=tuple_row) as cursor:
+            await self._run(cursor, sql, params)
+            return cursor.rowcount
+
+    def close(self) -> None:
+        """The door is closed: from now on every method raises ScopeError."""
+        self._connection = None
+
+    def _open(self) -> AsyncConnection[Any]:
+        if self._connection is None:
+            raise ScopeError("These rows belong to a scope that was closed; enter it again.")
+        return self._connection
+
+    async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
+        try:
+            await cursor.execute(sql, params)
+        except errors.InsufficientPrivilege as error:
+            raise ScopeError("This scope may not do that.") from error
+        except errors.UniqueViolation as error:
+            raise Conflict("That exists already.") from error
+        except errors.ForeignKeyViolation as error:
+            raise NotFound("What this refers to does not exist.") from error

@@ -1,0 +1,124 @@
+"""Who is asking. A closed set of frozen values; there is no scope for "anybody"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+from uuid import UUID
+
+from discreet.domain.errors import ScopeError
+from discreet.domain.ids import AgentId, ContactId, OwnerId
+
+Role = Literal[
+    "discreet_contact", "discreet_shared", "discreet_owner", "discreet_intake", "discreet_worker"
+]
+MemoryModel = Literal["per_contact", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactScope:
+    """One contact (or group) with one agent: its own rows and nothing else."""
+
+    owner_id: OwnerId
+    agent_id: AgentId
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class SharedScope:
+    """Everybody who talks to an agent that shares its memory: this agent's rows without a contact."""
+
+    owner_id: OwnerId
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerScope:
+    """The owner: reads everything of theirs. What is written belongs to ``agent_id``, no contact."""
+
+    owner_id: OwnerId
+    agent_id: AgentId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeScope:
+    """May store a message for an owner's contact, and read nothing."""
+
+    owner_id: OwnerId
+
+
+@dataclass(frozen=True, slots=True)
+class WorkScope:
+    """May find due work: ids, and the queue."""
+
+
+Scope = ContactScope | SharedScope | OwnerScope | IntakeScope | WorkScope
+SessionScope = ContactScope | SharedScope | OwnerScope
+
+
+def role_of(scope: Scope) -> Role:
+    """The login role that serves this kind of scope."""
+    match scope:
+        case ContactScope():
+            return "discreet_contact"
+        case SharedScope():
+            return "discreet_shared"
+        case OwnerScope():
+            return "discreet_owner"
+        case IntakeScope():
+            return "discreet_intake"
+        case WorkScope():
+            return "discreet_worker"
+        case _:
+            assert_never(scope)
+
+
+def ids_of(scope: Scope) -> str:
+    """``owner/agent/contact``, an empty part where the scope has none: what a ticket speaks of.
+
+    Raises:
+        ScopeError: a part is missing or is no UUID (a scope built from unchecked values).
+    """
+    match scope:
+        case ContactScope(owner, agent, contact):
+            parts: tuple[UUID | None, ...] = (owner, agent, contact)
+            needed = 3
+        case SharedScope(owner, agent):
+            parts, needed = (owner, agent, None), 2
+        case OwnerScope(owner, maybe_agent):
+            parts, needed = (owner, maybe_agent, None), 1
+        case IntakeScope(owner):
+            parts, needed = (owner, None, None), 1
+        case WorkScope():
+            parts, needed = (None, None, None), 0
+        case _:
+            assert_never(scope)
+    if not all(isinstance(part, UUID) for part in parts[:needed]):
+        raise ScopeError(f"A {type(scope).__name__} needs its ids; nothing was read or written.")
+    if any(part is not None and not isinstance(part, UUID) for part in parts):
+        raise ScopeError(f"A {type(scope).__name__} holds something that is no id.")
+    return "/".join("" if part is None else str(part) for part in parts)
+
+
+def session_scope(
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    contact_id: ContactId | None,
+    memory_model: MemoryModel,
+) -> SessionScope:
+    """The scope in which a session's turn runs.
+
+    A shared agent's turns never get the owner's scope, also when the owner is the one who writes.
+
+    Raises:
+        ScopeError: an unknown memory model.
+    """
+    if contact_id is not None:
+        return ContactScope(owner_id, agent_id, contact_id)
+    match memory_model:
+        case "shared":
+            return SharedScope(owner_id, agent_id)
+        case "per_contact":
+            return OwnerScope(owner_id, agent_id)
+        case _:
+            raise ScopeError(f"Unknown memory model {memory_model!r}.")

@@ -1,0 +1,68 @@
+"""The messages of a session, in the order in which they were said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from discreet.domain.ids import ContactId, MessageId, SessionId, TurnId
+from discreet.scope import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own."""
+
+    id: MessageId
+    position: int
+    direction: Literal["in", "out"]
+    text: str
+    sender_name: str
+    sender_address: str
+    sender_contact_id: ContactId | None
+    turn_id: TurnId | None
+    created_at: datetime
+
+
+COLUMNS = (
+    "id, position, direction, text, sender_name, sender_address, sender_contact_id, turn_id,"
+    " created_at"
+)
+
+
+async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
+    """The inbound messages that a turn has taken."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages"
+        " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position",
+        {"turn": turn_id},
+    )
+    return [_message(row) for row in found]
+
+
+async def messages_before(
+    rows: Rows, session_id: SessionId, position: int, limit: int
+) -> list[Message]:
+    """The last ``limit`` messages before a position, oldest first; what still waits is left out."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages"
+        " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
+        " ORDER BY position DESC LIMIT %(limit)s",
+        {"session": session_id, "position": position, "limit": limit},
+    )
+    return [_message(row) for row in reversed(found)]
+
+
+async def transcript(rows: Rows, session_id: SessionId) -> list[Message]:
+    """The whole conversation, oldest first; empty where the scope has no such session."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s"
+        " ORDER BY position",
+        {"session": session_id},
+    )
+    return [_message(row) for row in found]
+
+
+def _message(row: dict[str, Any]) -> Message:
+    return Message(**row)

@@ -1,0 +1,94 @@
+"""The claim: one turn holds a session, and takes every waiting message of one route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from discreet.domain.ids import RouteId, SessionId, TurnId
+from discreet.scope import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages."""
+
+    turn_id: TurnId
+    session_id: SessionId
+    route_id: RouteId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The first waiting message is to be tried again, at this time."""
+
+    at: datetime
+
+
+async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
+    """Takes the waiting messages of the first one's route for a new turn; None: nothing waits.
+
+    A turn that held the session until now has lost it: the queue runs one job for each session, so
+    its worker is dead or was taken for dead, and what it took waits again.
+    """
+    session = await rows.fetch_one(
+        "SELECT current_turn FROM discreet.sessions WHERE id = %(session)s FOR UPDATE",
+        {"session": session_id},
+    )
+    if session is None:
+        return None
+    if session["current_turn"] is not None:
+        await _drop_lost(rows, session["current_turn"])
+    first = await rows.fetch_one(
+        "SELECT route_id, attempts, not_before, coalesce(not_before > clock_timestamp(), false)"
+        "   AS early"
+        " FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting'"
+        " ORDER BY position LIMIT 1",
+        {"session": session_id},
+    )
+    if first is None:
+        await rows.execute(
+            "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s"
+            " AND current_turn IS NOT NULL",
+            {"session": session_id},
+        )
+        return None
+    if first["early"]:
+        return NotYet(first["not_before"])
+    route_id = RouteId(first["route_id"])
+    attempt = first["attempts"] + 1
+    turn_id = TurnId(
+        await rows.value(
+            "INSERT INTO discreet.turns (session_id, route_id, attempt)"
+            " VALUES (%(session)s, %(route)s, %(attempt)s) RETURNING id",
+            {"session": session_id, "route": route_id, "attempt": attempt},
+        )
+    )
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'taken', turn_id = %(turn)s, attempts = attempts + 1"
+        " WHERE session_id = %(session)s AND route_id = %(route)s AND state = 'waiting'",
+        {"turn": turn_id, "session": session_id, "route": route_id},
+    )
+    await rows.execute(
+        "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
+        {"turn": turn_id, "session": session_id},
+    )
+    return Claim(turn_id, session_id, route_id, attempt)
+
+
+async def _drop_lost(rows: Rows, turn_id: TurnId) -> None:
+    await rows.execute(
+        "UPDATE discreet.turns SET state = 'lost', finished_at = clock_timestamp(),"
+        " error = 'its worker died or was taken for dead' WHERE id = %(turn)s",
+        {"turn": turn_id},
+    )
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL"
+        " WHERE turn_id = %(turn)s AND state = 'taken'",
+        {"turn": turn_id},
+    )
+    await rows.execute(
+        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s",
+        {"turn": turn_id},
+    )

@@ -1,0 +1,143 @@
+"""From a claim to a situation: what the turn starts from, read in the scope of its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from discreet.domain.errors import NotFound
+from discreet.memory.embedding import Embedder
+from discreet.memory.memories import Memory, get_knowledge_memories
+from discreet.memory.recall import Hit, prepare, recall
+from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
+from discreet.scope.scopes import SessionScope
+from discreet.sessions.transcript import Message, messages_before, messages_of_turn
+from discreet.turn.claim import Claim
+from discreet.turn.situation import (
+    OWNER,
+    AgentCard,
+    Found,
+    Line,
+    Party,
+    Situation,
+    Speaker,
+)
+from discreet.turn.whose import Whose, whose_rows
+
+HISTORY_MESSAGES = 200
+"""Messages before the waiting ones that are read; the prompt's budget decides how many it takes."""
+KNOWLEDGE_TOKENS = 2_000
+RECALLED = 12
+QUERY_CHARACTERS = 2_000
+"""How much of the waiting text is searched with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    agent: AgentCard
+    party: Party
+    thread_key: str
+    waiting: tuple[Line, ...]
+    history: tuple[Line, ...]
+
+
+async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder) -> Situation:
+    """Everything that the turn starts from; the search is embedded between two transactions.
+
+    Raises:
+        NotFound: the agent or the session has vanished.
+    """
+    async with door.enter(scope) as rows:
+        conversation = await _conversation(rows, scope, claim)
+    asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
+    query = prepare(asked, embedder)
+    async with door.enter(scope) as rows:
+        hits = await recall(rows, query, limit=RECALLED)
+        knowledge = await get_knowledge_memories(rows, KNOWLEDGE_TOKENS)
+        whose = await whose_rows(rows, [hit.contact_id for hit in hits])
+    return Situation(
+        agent=conversation.agent,
+        party=conversation.party,
+        now=datetime.now(UTC),
+        waiting=conversation.waiting,
+        history=conversation.history,
+        knowledge=tuple(_known(memory) for memory in knowledge),
+        recalled=tuple(_found(hit, whose) for hit in hits),
+        thread_key=conversation.thread_key,
+    )
+
+
+async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conversation:
+    agent = await rows.fetch_one(
+        "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(agent)s",
+        {"agent": scope.agent_id},
+    )
+    session = await rows.fetch_one(
+        "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s",
+        {"session": claim.session_id},
+    )
+    waiting = await messages_of_turn(rows, claim.turn_id)
+    if agent is None or session is None or not waiting:
+        raise NotFound("The session of this turn is gone.")
+    history = await messages_before(rows, claim.session_id, waiting[0].position, HISTORY_MESSAGES)
+    return _Conversation(
+        agent=AgentCard(**agent),
+        party=await _party(rows, scope),
+        thread_key=session["thread_key"],
+        waiting=tuple(_line(message) for message in waiting),
+        history=tuple(_line(message) for message in history),
+    )
+
+
+async def _party(rows: Rows, scope: SessionScope) -> Party:
+    match scope:
+        case OwnerScope():
+            return Party("owner")
+        case SharedScope():
+            return Party("shared")
+        case ContactScope():
+            row = await rows.fetch_one(
+                "SELECT c.name, c.type, a.platform FROM discreet.contacts c"
+                " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
+                " WHERE c.id = %(contact)s ORDER BY a.created_at LIMIT 1",
+                {"contact": scope.contact_id},
+            )
+            if row is None:
+                raise NotFound("The contact of this turn is gone.")
+            return Party(
+                "group" if row["type"] == "group" else "contact",
+                name=row["name"],
+                platform=row["platform"] or "",
+                type=row["type"],
+            )
+
+
+def _line(message: Message) -> Line:
+    return Line(message.position, message.direction, _speaker(message), message.text,
+                message.created_at)
+
+
+def _speaker(message: Message) -> Speaker | None:
+    if message.direction == "out":
+        return None
+    if message.sender_contact_id is None:
+        return OWNER
+    return Speaker(message.sender_name, message.sender_address)
+
+
+def _known(memory: Memory) -> Found:
+    return Found("memory", memory.content, memory.created_at, id=memory.id,
+                 salience=memory.salience)
+
+
+def _found(hit: Hit, whose: Whose) -> Found:
+    return Found(
+        kind=hit.kind,
+        text=hit.content,
+        at=hit.created_at,
+        id=hit.id,
+        title=hit.title,
+        salience=hit.salience,
+        whose=whose.of(hit.contact_id),
+        closeness=hit.parts.cosine,
+    )

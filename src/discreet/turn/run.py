@@ -1,0 +1,123 @@
+"""One turn: claim -> load -> plan -> think -> save. No transaction is open while it thinks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from discreet.domain.ids import SessionId
+from discreet.memory.embedding import Embedder
+from discreet.queue.due import scope_of_session
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.holding import ClaimLost, hold
+from discreet.turn.load import load
+from discreet.turn.plan import Budget, Prompt, plan
+from discreet.turn.save import save_answer, save_failure, save_giving_up
+from discreet.turn.situation import Situation
+from discreet.turn.think import OnText, Tools
+from discreet.turn.thought import ThinkingFailed, Thought
+from discreet.turn.toolbox import Toolbox
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=10)
+DRAFT_SECONDS = 0.12
+"""How often, at most, what is being written is shown to who waits at a terminal."""
+
+Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
+"""What thinks: a language model with its tools, or the offline responder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What every turn needs. ``max_attempts``: after so many, the sender is told."""
+
+    door: Door
+    embedder: Embedder
+    mind: Mind
+    max_attempts: int
+    budget: Budget
+
+
+async def run_turn(turns: Turns, session_id: SessionId) -> None:
+    """Answers what waits in a session, as far as it belongs together; the rest is woken again."""
+    scope = await scope_of_session(turns.door, session_id)
+    if scope is None:
+        return
+    async with turns.door.enter(scope) as rows:
+        claimed = await claim(rows, session_id)
+        if isinstance(claimed, NotYet):
+            await rows.execute(
+                "SELECT gate.wake_session(%(session)s, %(at)s)",
+                {"session": session_id, "at": claimed.at},
+            )
+    if not isinstance(claimed, Claim):
+        return
+    try:
+        await _answer(turns, scope, claimed)
+    except ClaimLost:
+        log.info("a turn lost its session and saved nothing", turn_id=str(claimed.turn_id))
+
+
+async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
+    prompt: Prompt | None = None
+    try:
+        if claimed.attempt > turns.max_attempts:
+            raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
+        situation = await load(turns.door, scope, claimed, turns.embedder)
+        prompt = plan(situation, turns.budget)
+        toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
+        draft = _Draft(turns.door, scope, claimed)
+        thought = await turns.mind(situation, prompt, toolbox, draft.write)
+    except ThinkingFailed as failure:
+        await _save_failed(turns, scope, claimed, prompt, failure)
+        return
+    async with turns.door.enter(scope) as rows:
+        await save_answer(rows, claimed, prompt, thought)
+
+
+async def _save_failed(
+    turns: Turns,
+    scope: SessionScope,
+    claimed: Claim,
+    prompt: Prompt | None,
+    failure: ThinkingFailed,
+) -> None:
+    log.warning(
+        "a turn failed", turn_id=str(claimed.turn_id), attempt=claimed.attempt, kind=failure.kind
+    )
+    async with turns.door.enter(scope) as rows:
+        if claimed.attempt >= turns.max_attempts:
+            await save_giving_up(rows, claimed, prompt, failure)
+        else:
+            wait = min(FIRST_WAIT * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
+            await save_failure(rows, claimed, prompt, failure, wait)
+
+
+class _Draft:
+    """Keeps what has been written so far where the one who waits can read it."""
+
+    def __init__(self, door: Door, scope: SessionScope, claimed: Claim) -> None:
+        self._door = door
+        self._scope = scope
+        self._claim = claimed
+        self._written_at = time.monotonic()
+
+    async def write(self, text: str) -> None:
+        if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
+            return
+        async with self._door.enter(self._scope) as rows:
+            await hold(rows, self._claim.session_id, self._claim.turn_id)
+            await rows.execute(
+                "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)"
+                " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
+                {"turn": self._claim.turn_id, "text": text},
+            )
+        self._written_at = time.monotonic()

@@ -1,0 +1,149 @@
+"""The end of a turn, in one commit: the answer with its outbox row, or another try, or giving up.
+
+Every function raises ``ClaimLost`` where the turn holds its session no more; then nothing is saved.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from discreet.domain.ids import SessionId
+from discreet.scope import Rows
+from discreet.turn.claim import Claim
+from discreet.turn.holding import ClaimLost
+from discreet.turn.plan import Prompt
+from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
+
+COURTESY = (
+    "I'm sorry, I can't answer that just now. Your message is kept, and the person who runs me"
+    " has been told."
+)
+"""What a sender gets when every attempt has failed."""
+
+
+async def save_answer(rows: Rows, claim: Claim, prompt: Prompt, thought: Thought) -> None:
+    """Stores the answer to every message that the turn took, and puts it into the outbox."""
+    await _release(rows, claim)
+    await _put_out(rows, claim, thought.text)
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
+        " AND direction = 'in'",
+        {"turn": claim.turn_id},
+    )
+    await rows.execute(
+        "UPDATE discreet.turns SET state = 'answered', model = %(model)s, prompt = %(prompt)s,"
+        " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
+        " WHERE id = %(turn)s",
+        {
+            "turn": claim.turn_id,
+            "model": thought.model,
+            "prompt": Jsonb(_as_json(prompt)),
+            "steps": Jsonb(thought.steps_as_json()),
+            "usage": Jsonb(thought.usage_as_json()),
+        },
+    )
+    await _wake_for_the_rest(rows, claim.session_id)
+
+
+async def save_failure(
+    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed, wait: timedelta
+) -> None:
+    """Puts the messages back; they are tried again after ``wait``."""
+    await _release(rows, claim)
+    await _end_failed(rows, claim, prompt, failure, "failed")
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL,"
+        " not_before = clock_timestamp() + %(wait)s WHERE turn_id = %(turn)s AND direction = 'in'",
+        {"turn": claim.turn_id, "wait": wait},
+    )
+    await rows.execute(
+        "SELECT gate.wake_session(%(session)s, clock_timestamp() + %(wait)s)",
+        {"session": claim.session_id, "wait": wait},
+    )
+
+
+async def save_giving_up(
+    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed
+) -> None:
+    """Ends the attempts: the sender gets one courteous line, the owner finds the error."""
+    await _release(rows, claim)
+    await _put_out(rows, claim, COURTESY)
+    await _end_failed(rows, claim, prompt, failure, "given_up")
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'failed' WHERE turn_id = %(turn)s"
+        " AND direction = 'in'",
+        {"turn": claim.turn_id},
+    )
+    await _wake_for_the_rest(rows, claim.session_id)
+
+
+async def _release(rows: Rows, claim: Claim) -> None:
+    released = await rows.execute(
+        "UPDATE discreet.sessions SET current_turn = NULL"
+        " WHERE id = %(session)s AND current_turn = %(turn)s",
+        {"session": claim.session_id, "turn": claim.turn_id},
+    )
+    if released != 1:
+        raise ClaimLost
+    await rows.execute(
+        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": claim.turn_id}
+    )
+
+
+async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
+    message_id = await rows.value(
+        "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
+        "              WHERE id = %(session)s RETURNING last_position)"
+        " INSERT INTO discreet.messages"
+        "   (session_id, route_id, position, direction, state, text, turn_id, reply_to)"
+        " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s, %(turn)s,"
+        "   (SELECT m.platform_message_id FROM discreet.messages m WHERE m.turn_id = %(turn)s"
+        "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
+        " FROM here RETURNING id",
+        {
+            "session": claim.session_id,
+            "route": claim.route_id,
+            "turn": claim.turn_id,
+            "text": text,
+        },
+    )
+    await rows.execute(
+        "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
+        " VALUES (%(message)s, %(session)s, %(route)s)",
+        {"message": message_id, "session": claim.session_id, "route": claim.route_id},
+    )
+
+
+async def _end_failed(
+    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed, state: str
+) -> None:
+    await rows.execute(
+        "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
+        " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
+        {
+            "turn": claim.turn_id,
+            "state": state,
+            "error": f"{failure.kind}: {failure}",
+            "prompt": None if prompt is None else Jsonb(_as_json(prompt)),
+            "steps": Jsonb(steps_as_json(failure.steps)),
+        },
+    )
+
+
+async def _wake_for_the_rest(rows: Rows, session_id: SessionId) -> None:
+    """Messages of another route still wait: they are the next turn's, and others come between."""
+    await rows.execute(
+        "SELECT gate.wake_session(%(session)s, NULL) WHERE EXISTS ("
+        "  SELECT 1 FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting')",
+        {"session": session_id},
+    )
+
+
+def _as_json(prompt: Prompt) -> dict[str, Any]:
+    return {
+        "system": prompt.system,
+        "messages": [{"role": m.role, "text": m.text} for m in prompt.messages],
+    }

@@ -1,0 +1,35 @@
+"""Whose a row is, for an owner's session, where rows of every contact come together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from discreet.contacts.store import get_contact
+from discreet.domain.ids import ContactId
+from discreet.scope import OwnerScope, Rows
+from discreet.turn.situation import Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The contacts that rows belong to, by id; empty outside of an owner's session."""
+
+    speakers: Mapping[ContactId, Speaker]
+
+    def of(self, contact_id: ContactId | None) -> Speaker | None:
+        """The contact to name beside a row; None: it is this scope's own."""
+        return None if contact_id is None else self.speakers.get(contact_id)
+
+
+async def whose_rows(rows: Rows, contact_ids: Iterable[ContactId | None]) -> Whose:
+    """Names for the contacts among ``contact_ids``. Every other scope sees only its own rows."""
+    if not isinstance(rows.scope, OwnerScope):
+        return Whose({})
+    speakers: dict[ContactId, Speaker] = {}
+    for contact_id in {found for found in contact_ids if found is not None}:
+        contact = await get_contact(rows, contact_id)
+        if contact is not None:
+            address = contact.addresses[0] if contact.addresses else f"contact:{contact.id}"
+            speakers[contact_id] = Speaker(contact.name, address)
+    return Whose(speakers)
