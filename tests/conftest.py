@@ -1,8 +1,8 @@
-"""A database of its own for every test, cloned in some milliseconds from one that was migrated once.
+"""A database of its own for every test, cloned in milliseconds from one that was migrated once.
 
-All workers of a run share one embedded server in a temporary folder. With ``DISCREET_TEST_ADMIN_URL``
-the same tests run against that server; their roles get new passwords there. Where there is no server
-the tests fail.
+All workers of a run share one embedded server in a temporary folder. With
+``DISCREET_TEST_ADMIN_URL`` the same tests run against that server; the roles get new passwords
+there. Where there is no server the tests fail.
 """
 
 from __future__ import annotations

@@ -131,7 +131,9 @@ def _launch_keeper(layout: Layout, sockets: Path, *, durable: bool, grace_second
     plan = {
         "command": server_command(layout, runner, sockets, durable=durable),
         "environment": ENVIRONMENT,
+        "data": str(layout.data),
         "pid_file": str(layout.data / "postmaster.pid"),
+        "socket_lock": str(sockets / f"{SOCKET_NAME}.lock"),
         "keeper_lock": str(layout.keeper_lock),
         "clients_lock": str(layout.clients_lock),
         "server_lock": str(layout.server_lock),

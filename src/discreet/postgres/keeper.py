@@ -23,8 +23,7 @@ import time
 from typing import Any, NoReturn
 
 POLL_SECONDS = 0.25
-SETTLED_SECONDS = 5.0
-"""A server that lived this long is started again when it dies; one that didn't can't run here."""
+LONGEST_PAUSE_SECONDS = 30.0
 FAST_STOP_SECONDS = 60.0
 
 
@@ -42,18 +41,30 @@ def main() -> None:
     server = Server(plan)
     clients = os.open(plan["clients_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        server.start()
-        while not _nobody_left(clients, plan["grace_seconds"]):
-            if not server.running():
-                if server.age() < SETTLED_SECONDS:
-                    with contextlib.suppress(OSError):
-                        os.write(1, b"died\n")
-                    return
-                server.start()
-            time.sleep(POLL_SECONDS)
+        _watch(server, clients, plan["grace_seconds"])
     finally:
         # Newcomers wait at clients.lock until the server is down, and then start it again.
         server.stop()
+
+
+def _watch(server: Server, clients: int, grace_seconds: float) -> None:
+    """Until nobody is left. A server that was ready once is started again when it dies (a crash,
+    out of memory), each time after a longer pause; one that never was can't run here."""
+    server.start()
+    was_ready = False
+    pause = POLL_SECONDS
+    while not _nobody_left(clients, grace_seconds):
+        if server.running():
+            was_ready = was_ready or server.ready()
+            time.sleep(POLL_SECONDS)
+        elif was_ready:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            server.start()
+        else:
+            with contextlib.suppress(OSError):
+                os.write(1, b"died\n")
+            return
 
 
 class Server:
@@ -62,14 +73,13 @@ class Server:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
         self._child: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
 
     def start(self) -> None:
         """Starts it where none lives."""
-        self._started = time.monotonic()
         lock = os.open(self._plan["server_lock"], os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(lock):
+                self._remove_stale_files()
                 self._child = subprocess.Popen(  # noqa: S603 - our own words, no shell
                     self._plan["command"],
                     env=self._plan["environment"],
@@ -80,8 +90,11 @@ class Server:
         finally:
             os.close(lock)
 
-    def age(self) -> float:
-        return time.monotonic() - self._started
+    def ready(self) -> bool:
+        """Whether it takes connections, as its pid file says in the eighth line."""
+        with contextlib.suppress(OSError), open(self._plan["pid_file"]) as file:
+            return file.read().splitlines()[7:8] == ["ready   "]
+        return False
 
     def running(self) -> bool:
         if self._child:
@@ -101,6 +114,23 @@ class Server:
                 self._signal(signal.SIGQUIT)
                 asked = time.monotonic()
             time.sleep(0.01)
+
+    def _remove_stale_files(self) -> None:
+        """Nobody holds ``server.lock``, so files that name a process are those of a dead one. After
+        a restart of a container its number is often another process's, and PostgreSQL would refuse
+        to start. Only a server started by hand, past this keeper, holds no lock; it's spared."""
+        try:
+            with open(self._plan["pid_file"]) as file:
+                where = os.readlink(f"/proc/{int(file.readline())}/cwd")
+        except FileNotFoundError:
+            where = ""
+        except (OSError, ValueError):
+            return
+        if not os.path.isdir("/proc/self") or where == os.path.realpath(self._plan["data"]):
+            return
+        for path in (self._plan["pid_file"], self._plan["socket_lock"]):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _signal(self, number: int) -> None:
         if not self.running():

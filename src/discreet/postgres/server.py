@@ -24,7 +24,7 @@ from discreet.postgres.migrate import is_current, read_migrations
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "open_database", "opened_database"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def open_database(
         Unavailable: it can't be made, started, reached or trusted; a server of your own has to be
             migrated by its admin first.
     """
-    opened = _opened(settings.home, progress)
+    opened = opened_database(settings.home, progress)
     database = await asyncio.to_thread(opened.__enter__)
     try:
         yield database
@@ -64,7 +64,8 @@ async def open_database(
 
 
 @contextmanager
-def _opened(home: Path, progress: Progress) -> Iterator[Database]:
+def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator[Database]:
+    """The same for a program that waits for nothing else meanwhile."""
     credentials = load_credentials(home)
     if credentials is not None and not credentials.embedded:
         _check_external(credentials)
