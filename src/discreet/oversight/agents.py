@@ -16,7 +16,8 @@ MOST_NAME_CHARACTERS = 100
 MOST_INSTRUCTION_CHARACTERS = 100_000
 
 _AGENTS = """
-    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.created_at, a.updated_at,
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model,
+           a.created_at, a.updated_at,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
              WHERE p.agent_id = a.id) AS reference_texts,
            (SELECT count(*) FROM discreet.sessions s
@@ -51,6 +52,11 @@ class AgentChange:
     instructions: str | None = None
     model: str | None = None
     memory_model: MemoryModel | None = None
+
+    @property
+    def names_anything(self) -> bool:
+        """Whether there is anything to set."""
+        return self != AgentChange()
 
 
 async def list_agents(door: Door, owner_id: OwnerId) -> list[Agent]:
@@ -99,11 +105,7 @@ async def create_agent(
             raise Conflict(
                 f"There is an agent named {name!r} already.", hint="Change it with: sb agents set"
             ) from None
-        await rows.execute(
-            """INSERT INTO discreet.channels (agent_id, platform, account)
-               VALUES (%(agent_id)s, 'terminal', %(account)s)""",
-            {"agent_id": agent_id, "account": str(agent_id)},
-        )
+        await _open_terminal(rows, agent_id)
         return await _get(rows, name)
 
 
@@ -153,6 +155,15 @@ async def change_agent(
             },
         )
         return await _get(rows, name)
+
+
+async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
+    """Every agent has a terminal of its own, which is named after its id: names may change."""
+    await rows.execute(
+        """INSERT INTO discreet.channels (agent_id, platform, account)
+           VALUES (%(agent_id)s, 'terminal', %(account)s)""",
+        {"agent_id": agent_id, "account": str(agent_id)},
+    )
 
 
 async def _refuse_to_reveal(rows: Rows, agent: Agent, *, confirmed: bool) -> None:

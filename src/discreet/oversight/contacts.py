@@ -113,9 +113,7 @@ async def _find(rows: Rows, who: str) -> Entry:
 async def _activity(
     rows: Rows, entries: list[Entry], contact_id: ContactId | None = None
 ) -> list[ContactActivity]:
-    counts = {
-        row["id"]: row for row in await rows.fetch(_ACTIVITY, {"contact_id": contact_id})
-    }
+    counts = {row["id"]: row for row in await rows.fetch(_ACTIVITY, {"contact_id": contact_id})}
     return [
         ContactActivity(
             entry=entry,

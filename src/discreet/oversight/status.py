@@ -97,7 +97,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
 
 
 async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
-    """The last turn of each session, where it failed: a later answer settles what was before."""
+    """Turns that gave up, and the last turn of a session where it failed: a later settles it."""
     found = await rows.fetch(
         f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, a.memory_model,
                    {CONTACT_LABEL.format(row="t")} AS contact_label,
@@ -109,10 +109,9 @@ async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
               JOIN discreet.agents a ON a.id = t.agent_id
              WHERE t.state IN ('failed', 'given_up', 'lost')
                AND t.started_at > clock_timestamp() - %(look_back)s
-               AND NOT EXISTS (SELECT FROM discreet.turns later
-                                WHERE later.session_id = t.session_id
-                                  AND (later.started_at, later.id) > (t.started_at, t.id)
-                                  AND (later.state <> 'running' OR t.state <> 'given_up'))
+               AND (t.state = 'given_up' OR NOT EXISTS (
+                     SELECT FROM discreet.turns later
+                      WHERE later.session_id = t.session_id AND later.started_at > t.started_at))
              ORDER BY t.started_at DESC LIMIT %(limit)s""",
         {"look_back": LOOK_BACK, "limit": _MOST_SHOWN},
     )

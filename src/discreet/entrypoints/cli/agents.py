@@ -1,0 +1,235 @@
+"""``sb agents``: who answers, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from discreet.domain.errors import BadInput
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.agents import Agent, AgentChange
+    from discreet.oversight.references import Published
+
+app = typer.Typer(help="Who answers, and how.", no_args_is_help=True)
+
+MOST_FILE_BYTES = 1_000_000
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
+Role = Annotated[
+    str | None, typer.Option("--role", metavar="TEXT", help="What it is, in a few words.")
+]
+Instructions = Annotated[
+    Path | None,
+    typer.Option("--instructions", metavar="FILE", help="A text file with its instructions."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="provider:name, as pydantic-ai writes it; 'default' for none.",
+    ),
+]
+MemoryModelOption = Annotated[
+    Literal["per_contact", "shared"] | None,
+    typer.Option(
+        "--memory-model",
+        help="per_contact: every contact its own memory. shared: one for all, as in a family.",
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="DIR",
+        help="A folder of .md and .txt files, published to everybody the agent talks to, in place "
+        "of those before.",
+    ),
+]
+NoReference = Annotated[
+    bool, typer.Option("--no-reference", help="Takes back everything that was published.")
+]
+
+
+@app.command("list")
+def list_agents(as_json: AsJson = False) -> None:
+    """Every agent."""
+    from discreet.entrypoints.cli.printing import Column, print_list
+    from discreet.oversight import agents
+
+    columns: list[Column[Agent]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("NAME", lambda item: item.name),
+        Column("ROLE", lambda item: item.role),
+        Column("MODEL", lambda item: item.model or "default"),
+        Column("MEMORY", lambda item: item.memory_model),
+        Column("TEXTS", lambda item: str(item.reference_texts)),
+    ]
+    found = in_app(lambda app: agents.list_agents(app.door, app.owner_id))
+    print_list(found, columns, _record, as_json=as_json, empty="No agents: sb agents create NAME")
+
+
+@app.command("show")
+def show_agent(
+    name: Name,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """One agent: its role, model, instructions and reference texts."""
+    from discreet.entrypoints.cli.printing import print_json
+    from discreet.oversight import agents, references
+
+    async def work(app: App) -> tuple[Agent, dict[str, int]]:
+        agent = await agents.get_agent(app.door, app.owner_id, name)
+        return agent, await references.list_references(app.door, app.owner_id, agent.id)
+
+    agent, texts = in_app(work)
+    if as_json:
+        print_json({**_record(agent), "references": texts})
+    else:
+        _print(agent, texts)
+
+
+@app.command("create")
+def create_agent(
+    name: Name,
+    role: Role = None,
+    instructions: Instructions = None,
+    model: Model = None,
+    memory_model: MemoryModelOption = None,
+    reference: Reference = None,
+) -> None:
+    """A new agent."""
+    from discreet.oversight import agents, references
+
+    change = _change(role, instructions, model, memory_model)
+    texts = references.read_folder(reference) if reference is not None else None
+
+    async def work(app: App) -> tuple[Agent, Published | None]:
+        agent = await agents.create_agent(app.door, app.owner_id, name, change)
+        if texts is None:
+            return agent, None
+        return agent, await references.publish(app.door, app.owner_id, agent.id, texts)
+
+    agent, published = in_app(work)
+    _report(f"{agent.name} is there: sb chat --agent {agent.name!r}", published)
+
+
+@app.command("set")
+def set_agent(
+    name: Name,
+    role: Role = None,
+    instructions: Instructions = None,
+    model: Model = None,
+    memory_model: MemoryModelOption = None,
+    reference: Reference = None,
+    no_reference: NoReference = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Show your own rows to all who share the agent.")
+    ] = False,
+) -> None:
+    """Changes what is named; the rest stays."""
+    from discreet.oversight import agents, references
+
+    if reference is not None and no_reference:
+        raise BadInput("--reference and --no-reference exclude each other.")
+    change = _change(role, instructions, model, memory_model)
+    if not (change.names_anything or reference is not None or no_reference):
+        raise BadInput("Nothing to set was named.", hint="See: sb agents set --help")
+    texts = references.read_folder(reference) if reference is not None else None
+
+    async def work(app: App) -> tuple[Agent, Published | None]:
+        agent = await agents.change_agent(app.door, app.owner_id, name, change, reveal_own_rows=yes)
+        if texts is None and not no_reference:
+            return agent, None
+        return agent, await references.publish(app.door, app.owner_id, agent.id, texts or [])
+
+    agent, published = in_app(work)
+    _report(f"{agent.name} is set.", published)
+
+
+def _change(
+    role: str | None,
+    instructions: Path | None,
+    model: str | None,
+    memory_model: Literal["per_contact", "shared"] | None,
+) -> AgentChange:
+    from discreet.oversight.agents import AgentChange
+
+    return AgentChange(
+        role=role,
+        instructions=None if instructions is None else _read(instructions),
+        model="" if model == "default" else model,
+        memory_model=memory_model,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+    if len(data) > MOST_FILE_BYTES:
+        raise BadInput(f"{path} is larger than {MOST_FILE_BYTES:,} bytes.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8.", hint="Save it as UTF-8 text.") from None
+
+
+def _report(line: str, published: Published | None) -> None:
+    from discreet.entrypoints.cli.printing import counted, print_text
+
+    print_text(line)
+    if published is not None:
+        print_text(
+            f"{counted(published.texts, 'reference text')} published, "
+            f"in {counted(published.passages, 'passage')}."
+        )
+
+
+def _print(agent: Agent, texts: Mapping[str, int]) -> None:
+    from discreet.entrypoints.cli.printing import counted, print_text, when
+
+    print_text(agent.name)
+    for title, value in (
+        ("id", str(agent.id)),
+        ("role", agent.role or "-"),
+        ("model", agent.model or "default"),
+        ("memory model", agent.memory_model),
+        ("changed", when(agent.updated_at)),
+        (
+            "holds",
+            f"{counted(agent.open_sessions, 'open session')}, {counted(agent.memories, 'memory')}",
+        ),
+    ):
+        print_text(f"  {title:<13} {value}")
+    print_text("\nInstructions")
+    print_text("  " + (agent.instructions.strip() or "-").replace("\n", "\n  "))
+    print_text("\nReference texts")
+    for title, passages in texts.items():
+        print_text(f"  {title} ({counted(passages, 'passage')})")
+    if not texts:
+        print_text("  none; publish some: sb agents set NAME --reference DIR")
+
+
+def _record(agent: Agent) -> Mapping[str, Any]:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "role": agent.role,
+        "instructions": agent.instructions,
+        "model": agent.model,
+        "memory_model": agent.memory_model,
+        "reference_texts": agent.reference_texts,
+        "open_sessions": agent.open_sessions,
+        "memories": agent.memories,
+        "created_at": agent.created_at,
+        "updated_at": agent.updated_at,
+    }

@@ -1,0 +1,52 @@
+"""``sb backup`` and ``sb restore``: one file with everything, roles included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discreet.entrypoints.cli.opening import Notice
+from discreet.entrypoints.cli.options import AdminUrl, ResetRoles
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one file.")]
+
+
+def backup(file: File, admin_url: AdminUrl = None) -> None:
+    """Writes everything into one file, readable by you only; the server may go on serving."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.postgres import backup as backups
+    from discreet.settings import load_settings
+
+    with Notice() as notice:
+        backups.backup(load_settings(), file, admin_url=admin_url, progress=notice.show)
+    print_text(
+        f"Written: {file} ({file.stat().st_size:,} bytes). It holds everything; keep it safe."
+    )
+
+
+def restore(
+    file: File,
+    admin_url: AdminUrl = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is there; it is gone then.")
+    ] = False,
+    reset_roles: ResetRoles = False,
+) -> None:
+    """Puts a backup back, into an empty home."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.postgres import backup as backups
+    from discreet.settings import load_settings
+
+    settings = load_settings()
+    with Notice() as notice:
+        backups.restore(
+            settings,
+            file,
+            admin_url=admin_url,
+            overwrite=overwrite,
+            reset_roles=reset_roles,
+            progress=notice.show,
+        )
+    print_text(f"Restored into {settings.home}. Next: sb status")

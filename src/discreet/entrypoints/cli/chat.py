@@ -1,0 +1,132 @@
+"""``sb chat``: one message, or a conversation, as the owner or as any sender."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.domain.errors import BadInput
+from discreet.entrypoints.cli.opening import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.channels.terminal.messages import TerminalMessage
+
+
+def chat(
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="NAME", help="Whom to talk to.")
+    ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(
+            "--sender", metavar="PLATFORM:ID", help="Speak as this sender; a new one is made."
+        ),
+    ] = None,
+    contact_id: Annotated[
+        str | None, typer.Option("--contact-id", metavar="UUID", help="Speak as this contact.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="PLATFORM:ID", help="In this group, beside --sender."),
+    ] = None,
+    thread_key: Annotated[
+        str, typer.Option("--thread-key", metavar="KEY", help="A topic, with a session of its own.")
+    ] = "",
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin a new session, with nothing said before.")
+    ] = False,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            "-m",
+            metavar="TEXT",
+            help="One message: prints the answer only. '-' reads it from stdin.",
+        ),
+    ] = None,
+) -> None:
+    """Talk to an agent; with neither --sender nor --contact-id you are its owner."""
+    said = _said(
+        agent=agent,
+        sender=sender,
+        contact_id=contact_id,
+        group=group,
+        thread_key=thread_key,
+        new=new,
+        text="" if message is None else _text_of(message),
+        checked=message is not None,
+    )
+    if message is None:
+        from discreet.entrypoints.cli.talk import talk
+
+        in_app(lambda app: talk(app, said))
+    else:
+        sys.exit(in_app(lambda app: _say_once(app, said)))
+
+
+async def _say_once(app: App, said: TerminalMessage) -> int:
+    """Prints the answer; the exit code."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    async with app.working():
+        accepted = await app.say(said)
+        answer = await app.answer_to(accepted, not_shown)
+    print_text(answer.text)
+    if answer.failed:
+        print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def not_shown(_: str) -> None:
+    """For who wants the whole answer only."""
+
+
+def _text_of(message: str) -> str:
+    """The message as it was given, or standard input where it is ``-``."""
+    if message != "-":
+        return message
+    # One byte more than the longest text in UTF-8 is enough to see that it is too long.
+    from discreet.domain.text import MAX_TEXT
+
+    data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
+    return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def _said(
+    *,
+    agent: str | None,
+    sender: str | None,
+    contact_id: str | None,
+    group: str | None,
+    thread_key: str,
+    new: bool,
+    text: str,
+    checked: bool,
+) -> TerminalMessage:
+    """What was asked for, checked before anything is opened.
+
+    Raises:
+        BadInput: an option is malformed or two exclude each other.
+    """
+    from discreet.channels.terminal.messages import TerminalMessage, checked_thread_key
+    from discreet.domain.addresses import Address
+    from discreet.domain.ids import ContactId, parse_uuid
+    from discreet.domain.text import checked_text
+
+    if sender is not None and contact_id is not None:
+        raise BadInput("--sender and --contact-id exclude each other.", hint="Give one of them.")
+    if group is not None and sender is None:
+        raise BadInput("--group needs somebody who speaks in it.", hint="Add --sender platform:id.")
+    return TerminalMessage(
+        agent=agent,
+        sender=None if sender is None else Address.parse(sender),
+        contact_id=None if contact_id is None else ContactId(parse_uuid(contact_id, "contact id")),
+        group=None if group is None else Address.parse(group),
+        thread_key=checked_thread_key(thread_key),
+        new=new,
+        text=checked_text(text) if checked else text,
+    )

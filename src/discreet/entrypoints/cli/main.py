@@ -1,0 +1,71 @@
+"""The command ``sb``. Imports little: what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from discreet.domain.errors import DiscreetError
+from discreet.entrypoints.cli import (
+    agents,
+    backups,
+    chat,
+    contacts,
+    database,
+    memories,
+    quarantine,
+    serve,
+    sessions,
+    status,
+    version,
+)
+
+app = typer.Typer(
+    help="One AI agent, many people, every one of them private.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("chat")(chat.chat)
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.add_typer(agents.app, name="agents")
+app.add_typer(contacts.app, name="contacts")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(memories.app, name="memories")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(database.app, name="db")
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
+app.command("version")(version.version)
+
+
+def run() -> None:
+    """Runs ``sb``; the process ends with 0, 1 (it failed), 2 (it was asked wrongly) or 130 (^C)."""
+    try:
+        app()
+    except DiscreetError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`sb memories list | head`); nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("DISCREET_DEBUG"):
+            raise
+        from discreet.entrypoints.cli.failures import write_down
+
+        _say(f"Something went wrong that should not: {type(error).__name__}. {write_down(error)}")
+        sys.exit(1)
+
+
+def _say(line: str) -> None:
+    from discreet.domain.text import terminal_text
+
+    print(f"sb: {' '.join(terminal_text(line).split())}", file=sys.stderr)

@@ -1,0 +1,121 @@
+"""Lists and texts on standard output: tables for people, JSON for programs.
+
+Everything that somebody else wrote passes through ``terminal_text``, so it can't move the cursor,
+change colours or turn the direction of writing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from discreet.domain.text import terminal_text
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Item]):
+    """A column of a table. ``whole``: is never broken over lines (ids, which people copy)."""
+
+    title: str
+    cell: Callable[[Item], str]
+    whole: bool = False
+
+
+def print_list(
+    items: Sequence[Item],
+    columns: Sequence[Column[Item]],
+    record: Callable[[Item], Mapping[str, Any]],
+    *,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """A table, or with ``as_json`` an array of ``record``s. ``empty`` is said of an empty table."""
+    if as_json:
+        print_json([record(item) for item in items])
+    elif not items:
+        print(empty)
+    else:
+        cells = [[_one_line(column.cell(item)) for column in columns] for item in items]
+        if sys.stdout.isatty():
+            _print_rich(columns, cells)
+        else:
+            _print_plain(columns, cells)
+
+
+def print_json(value: Any) -> None:
+    """JSON in ASCII: ids as strings, times as ISO 8601, everything else escaped."""
+    print(json.dumps(value, indent=2, default=_jsonable))
+
+
+def print_text(text: str = "") -> None:
+    """A text that may be somebody else's."""
+    print(terminal_text(text))
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in local time, to the minute; a dash where there is none."""
+    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in words: ``3 minutes ago``."""
+    if moment is None:
+        return "never"
+    seconds = max(0, int((datetime.now(moment.tzinfo) - moment).total_seconds()))
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{counted(seconds // length, unit)} ago"
+    return "just now"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 message``, ``2 messages``, ``3 memories``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('ory') else noun + 's'}"
+
+
+def _print_rich(columns: Sequence[Column[Any]], cells: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        width = max(len(row[columns.index(column)]) for row in cells) if column.whole else None
+        table.add_column(column.title, no_wrap=column.whole, min_width=width, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def _print_plain(columns: Sequence[Column[Any]], cells: Sequence[Sequence[str]]) -> None:
+    lines = [[column.title for column in columns], *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(terminal_text(text).split()) or "-"
+
+
+def _jsonable(value: object) -> Any:
+    match value:
+        case UUID():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case tuple() | set() | frozenset():
+            return list(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON form")

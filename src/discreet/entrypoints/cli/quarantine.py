@@ -1,0 +1,86 @@
+"""``sb quarantine``: messages whose sender could not be resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.quarantine import Quarantined
+
+app = typer.Typer(help="Messages whose sender could not be resolved.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_quarantine(as_json: AsJson = False) -> None:
+    """What waits to be given to somebody, the oldest first."""
+    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.oversight import quarantine
+
+    columns: list[Column[Quarantined]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("CHANNEL", lambda item: f"{item.platform} to {item.agent}"),
+        Column("REASON", lambda item: item.reason),
+        Column("TRIED", lambda item: str(item.attempts)),
+        Column("NEXT TRY", lambda item: when(item.next_try_at)),
+        Column("TEXT", lambda item: str(item.inbound.get("text", ""))),
+    ]
+    found = in_app(lambda app: quarantine.list_quarantine(app.door, app.owner_id))
+    print_list(found, columns, _record, as_json=as_json, empty="Nothing is in quarantine.")
+
+
+@app.command("retry")
+def retry(
+    quarantined_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One of them; without it, all.")
+    ] = None,
+) -> None:
+    """Tries again now to give a message to its sender."""
+    from uuid import UUID
+
+    from discreet.domain.errors import NotFound
+    from discreet.domain.ids import parse_uuid
+    from discreet.entrypoints.cli.printing import counted, print_text
+    from discreet.intake.retry import release
+    from discreet.oversight import quarantine
+
+    wanted = None if quarantined_id is None else parse_uuid(quarantined_id, "quarantine id")
+
+    async def work(app: App) -> tuple[int, int]:
+        waiting: list[UUID] = [
+            item.id for item in await quarantine.list_quarantine(app.door, app.owner_id)
+        ]
+        if wanted is not None and wanted not in waiting:
+            raise NotFound(
+                f"Nothing in quarantine has the id {wanted}.", hint="See: sb quarantine list"
+            )
+        chosen = waiting if wanted is None else [wanted]
+        released = [await release(app.door, app.owner_id, item) for item in chosen]
+        return sum(released), len(released)
+
+    released, tried = in_app(work)
+    if not tried:
+        print_text("Nothing is in quarantine.")
+        return
+    print_text(f"{released} of {counted(tried, 'message')} found a contact.")
+    if released < tried:
+        print_text("Why the others did not: sb quarantine list")
+
+
+def _record(item: Quarantined) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "platform": item.platform,
+        "agent": item.agent,
+        "reason": item.reason,
+        "inbound": item.inbound,
+        "attempts": item.attempts,
+        "next_try_at": item.next_try_at,
+        "created_at": item.created_at,
+    }

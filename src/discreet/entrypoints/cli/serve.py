@@ -1,0 +1,82 @@
+"""``sb serve``: gateway, worker and delivery, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from discreet.settings import Settings
+
+
+def serve() -> None:
+    """Serves every channel until Ctrl-C: takes messages in, answers them, delivers."""
+    from discreet.settings import load_settings
+
+    asyncio.run(_serve(load_settings()))
+
+
+async def _serve(settings: Settings) -> None:
+    """The first SIGINT, SIGTERM or SIGHUP ends it in order; a second one ends it at once."""
+    from discreet.app import open_app
+
+    serving = asyncio.current_task()
+    assert serving is not None  # noqa: S101 - asyncio.run made one
+    loop = asyncio.get_running_loop()
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        for number in _ENDING:
+            loop.remove_signal_handler(number)
+        _say("\nStopping ...")
+        serving.cancel()
+
+    for number in _ENDING:
+        loop.add_signal_handler(number, stop)
+    try:
+        async with open_app(settings, _say) as app:
+            await app.serve(lambda: _say(_welcome(settings)))
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+    _say("Stopped.")
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _welcome(settings: Settings) -> str:
+    sb = _command()
+    return (
+        "Discreet is serving. In a second terminal, be somebody who writes to it:\n\n"
+        f"    {sb} chat --sender telegram:1001\n\n"
+        "or its owner:\n\n"
+        f"    {sb} chat\n"
+        f"    {sb} status\n\n"
+        + (
+            ""
+            if settings.model
+            else "No model is configured: the built-in offline responder answers, by rules.\n"
+        )
+        + "Ctrl-C ends it."
+    )
+
+
+def _command() -> str:
+    """How to call this very ``sb`` from anywhere, on this home, as a shell takes it."""
+    sb = shlex.quote(str(Path(sys.argv[0]).absolute()))
+    home = os.environ.get("DISCREET_HOME")
+    return (
+        f"DISCREET_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} {sb}" if home else sb
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

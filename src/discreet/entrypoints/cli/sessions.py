@@ -1,0 +1,100 @@
+"""``sb sessions``: conversations and their transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson, Limit, OfContact
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.sessions import Line, Session, Transcript
+
+app = typer.Typer(help="Conversations.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
+    """Sessions, the one written in last first."""
+    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.oversight import contacts, sessions
+
+    async def work(app: App) -> list[Session]:
+        of = None
+        if contact is not None:
+            of = (await contacts.find_contact(app.door, app.owner_id, contact)).contact.id
+        return await sessions.list_sessions(app.door, app.owner_id, contact_id=of, limit=limit)
+
+    columns: list[Column[Session]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("AGENT", lambda item: item.agent),
+        Column("WITH", lambda item: item.whose),
+        Column("THREAD", lambda item: item.thread_key),
+        Column("MESSAGES", lambda item: str(item.messages)),
+        Column("LAST MESSAGE", lambda item: when(item.last_message_at)),
+        Column("STATE", _state),
+    ]
+    print_list(in_app(work), columns, _record, as_json=as_json, empty="No sessions yet.")
+
+
+@app.command("show")
+def show_session(
+    session_id: Annotated[str, typer.Argument(help="The session's id, from: sb sessions list")],
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """The transcript of a session."""
+    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.entrypoints.cli.printing import print_json, print_text, when
+    from discreet.oversight import sessions
+
+    wanted = SessionId(parse_uuid(session_id, "session id"))
+    found: Transcript = in_app(lambda app: sessions.get_transcript(app.door, app.owner_id, wanted))
+    if as_json:
+        print_json(
+            {**_record(found.session), "transcript": [_line_record(line) for line in found.lines]}
+        )
+        return
+    session = found.session
+    thread = f", thread {session.thread_key}" if session.thread_key else ""
+    print_text(f"{session.agent} with {session.whose}{thread} ({_state(session)})\n")
+    for line in found.lines:
+        mark = "" if line.state in ("answered", "sent") else f"  [{line.state}]"
+        text = line.text.replace("\n", "\n    ")
+        print_text(f"{when(line.at)}  {line.speaker}{mark}\n    {text}")
+
+
+def _state(session: Session) -> str:
+    if session.ended_at is not None:
+        return "ended"
+    return f"{session.waiting} waiting" if session.waiting else "open"
+
+
+def _record(item: Session) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "agent_id": item.agent_id,
+        "agent": item.agent,
+        "contact_id": item.contact_id,
+        "whose": item.whose,
+        "thread_key": item.thread_key,
+        "messages": item.messages,
+        "waiting": item.waiting,
+        "last_message_at": item.last_message_at,
+        "created_at": item.created_at,
+        "ended_at": item.ended_at,
+    }
+
+
+def _line_record(line: Line) -> Mapping[str, Any]:
+    return {
+        "id": line.id,
+        "at": line.at,
+        "direction": line.direction,
+        "speaker": line.speaker,
+        "text": line.text,
+        "state": line.state,
+    }

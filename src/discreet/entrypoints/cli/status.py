@@ -1,0 +1,165 @@
+"""``sb status``: what needs attention first, then how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.entrypoints.cli.opening import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.agents import Agent
+    from discreet.oversight.status import Status
+
+PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
+MOST_QUARANTINE_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the installation is made of. ``model`` None: the built-in offline responder."""
+
+    version: str
+    home: str
+    database: str
+    serving: bool
+    model: str | None
+    agent_models: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that the owner must see, and the command that helps."""
+
+    line: str
+    command: str
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """What needs your attention, and how things stand."""
+    from discreet.entrypoints.cli.printing import print_json
+
+    found, installation = in_app(_gather)
+    attention = list(_attention(found, installation))
+    if as_json:
+        print_json(
+            {
+                "attention": [asdict(item) for item in attention],
+                **asdict(found),
+                "installation": asdict(installation),
+            }
+        )
+    else:
+        _print(found, installation, attention)
+
+
+async def _gather(app: App) -> tuple[Status, Installation]:
+    from importlib.metadata import version
+
+    from discreet.oversight.agents import list_agents
+    from discreet.oversight.status import get_status
+    from discreet.queue import is_served
+
+    agents: list[Agent] = await list_agents(app.door, app.owner_id)
+    return await get_status(app.door, app.owner_id), Installation(
+        version=version("discreet"),
+        home=str(app.settings.home),
+        database=_where(app),
+        serving=await is_served(app.door),
+        model=app.settings.model,
+        agent_models={agent.name: agent.model for agent in agents if agent.model},
+    )
+
+
+def _where(app: App) -> str:
+    from discreet.postgres.credentials import load_credentials
+
+    credentials = load_credentials(app.settings.home)
+    if credentials is None or credentials.embedded:
+        return f"embedded, in {app.settings.home / 'database'}"
+    return f"{credentials.dbname} on {credentials.host}:{credentials.port}"
+
+
+def _attention(status: Status, installation: Installation) -> Iterator[Attention]:
+    from discreet.entrypoints.cli.printing import ago, counted, when
+
+    if status.quarantine:
+        reasons = sorted({item.reason for item in status.quarantine})[:MOST_QUARANTINE_REASONS]
+        yield Attention(
+            f"{counted(len(status.quarantine), 'message')} could be given to nobody, the first "
+            f"{ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
+            "sb quarantine list",
+        )
+    for turn in status.turns:
+        if turn.state == "given_up":
+            outcome = "given up, and the sender was told"
+        elif turn.retry_at is not None and turn.retry_at > datetime.now(UTC):
+            outcome = f"tried again at {when(turn.retry_at)}"
+        else:
+            outcome = "to be tried again"
+        yield Attention(
+            f"{turn.agent} could not answer {turn.whose} {ago(turn.at)} (attempt {turn.attempt}; "
+            f"{outcome}): {turn.error or turn.state}",
+            f"sb sessions show {turn.session_id}",
+        )
+    for answer in status.undelivered:
+        yield Attention(
+            f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is not delivered "
+            f"({answer.state}, {counted(answer.attempts, 'attempt')})"
+            + (f": {answer.error}" if answer.error else ""),
+            f"sb sessions show {answer.session_id}",
+        )
+    waiting = status.waiting
+    if waiting.since is not None and datetime.now(UTC) - waiting.since > PATIENCE:
+        yield Attention(
+            f"{counted(waiting.messages, 'message')} without an answer, the first "
+            f"{ago(waiting.since)}" + ("" if installation.serving else ", and nothing is serving"),
+            "sb sessions list" if installation.serving else "sb serve",
+        )
+
+
+def _print(status: Status, installation: Installation, attention: list[Attention]) -> None:
+    from discreet.entrypoints.cli.printing import ago, counted, print_text
+
+    if attention:
+        print_text("Needs attention")
+        for item in attention:
+            print_text(f"  {' '.join(item.line.split())}")
+            print_text(f"      {item.command}")
+    else:
+        print_text("Nothing needs attention.")
+    waiting = status.waiting
+    counts = status.counts
+    models = [
+        installation.model or "none configured: the built-in offline responder answers",
+        *(f"{name}: {model}" for name, model in installation.agent_models.items()),
+    ]
+    print_text()
+    for title, value in (
+        ("server", "running" if installation.serving else "not running (start it: sb serve)"),
+        (
+            "waiting",
+            f"{counted(waiting.messages, 'message')}, the first {ago(waiting.since)}"
+            if waiting.messages
+            else "nothing",
+        ),
+        ("model", "; ".join(models)),
+        (
+            "holds",
+            f"{counted(counts.agents, 'agent')}, {counted(counts.contacts, 'contact')}, "
+            f"{counted(counts.open_sessions, 'open session')}, "
+            f"{counted(counts.messages, 'message')}, {counted(counts.memories, 'memory')}, "
+            f"{counted(counts.reference_passages, 'reference passage')}",
+        ),
+        ("database", installation.database),
+        ("home", installation.home),
+        ("version", installation.version),
+    ):
+        print_text(f"{title:<10} {value}")

@@ -1,0 +1,235 @@
+"""A conversation on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from discreet.domain.errors import DiscreetError
+from discreet.domain.text import checked_text, terminal_text
+from discreet.entrypoints.cli.chat import not_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prompt_toolkit import PromptSession
+    from rich.status import Status
+
+    from discreet.app import Answer, App
+    from discreet.channels.terminal.messages import TerminalMessage
+
+HELP = """\
+/help   this
+/new    begin a new session with the next message: nothing said before is known
+/quit   end (so does Ctrl-D)
+Ctrl-C  while the agent thinks: don't wait; its answer appears when it comes
+Arrow keys bring back what you wrote before."""
+
+
+async def talk(app: App, said: TerminalMessage) -> None:
+    """Reads lines and shows answers until /quit or the end of the input."""
+    async with app.working():
+        speaker = await _speaker(app, said)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            await Conversation(app, said, speaker).run()
+        else:
+            await _read_lines(app, said)
+
+
+class Conversation:
+    """One person at one terminal. ``said`` is the message to come, without its text."""
+
+    def __init__(self, app: App, said: TerminalMessage, speaker: str) -> None:
+        self._app = app
+        self._said = said
+        self._speaker = speaker
+        self._console = Console(highlight=False)
+        self._late: set[asyncio.Task[Answer]] = set()
+
+    async def run(self) -> None:
+        """Until /quit or Ctrl-D."""
+        from prompt_toolkit.patch_stdout import patch_stdout
+
+        prompt = _prompt_session(self._app.settings.home)
+        self._console.print(Text(f"You are {self._speaker}. /help says what else there is."))
+        while True:
+            try:
+                with patch_stdout():
+                    line = await prompt.prompt_async(f"{self._speaker}> ")
+            except KeyboardInterrupt:
+                continue  # Ctrl-C empties the line, as in a shell
+            except EOFError:
+                break
+            if not line.strip():
+                continue
+            if line.strip() == "/quit":
+                break
+            if line.startswith("/"):
+                self._command(line.strip())
+                continue
+            try:
+                await self._exchange(line)
+            except DiscreetError as error:
+                self._console.print(Text(f"sb: {error}", style="red"))
+
+    def _command(self, command: str) -> None:
+        match command:
+            case "/help":
+                self._console.print(Text(HELP, style="dim"))
+            case "/new":
+                self._said = replace(self._said, new=True)
+                self._console.print(Text("A new session begins with your next message."))
+            case _:
+                self._console.print(Text("There is no such command; /help says which there are."))
+
+    async def _exchange(self, line: str) -> None:
+        accepted = await self._app.say(replace(self._said, text=checked_text(line)))
+        self._said = replace(self._said, new=False)
+        page = _Page(self._console)
+        waiting = asyncio.create_task(self._app.answer_to(accepted, page.show))
+        async with _interruptible() as interrupted:
+            stop = asyncio.create_task(interrupted.wait())
+            with page.spinning():
+                await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+        if waiting.done():
+            page.finish(waiting.result())
+            return
+        page.leave()
+        self._late.add(waiting)
+        waiting.add_done_callback(self._show_late)
+
+    def _show_late(self, waiting: asyncio.Task[Answer]) -> None:
+        self._late.discard(waiting)
+        if not waiting.cancelled() and waiting.exception() is None:
+            print(terminal_text(waiting.result().text) + "\n")
+
+
+class _Page:
+    """An answer as it grows: a spinner until there is something, then what was added each time."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._shown = ""
+        self._left = False
+
+    @contextmanager
+    def spinning(self) -> Iterator[None]:
+        self._status = self._console.status("thinking", spinner="dots")
+        self._status.start()
+        try:
+            yield
+        finally:
+            self._status.stop()
+
+    async def show(self, text: str) -> None:
+        """The whole text so far. Where it isn't a continuation (a new attempt), it begins anew."""
+        if self._left:
+            return
+        text = terminal_text(text)
+        if self._status is not None:
+            self._status.stop()
+        if not text.startswith(self._shown):
+            self._write("\n\n")
+            self._shown = ""
+        self._write(text[len(self._shown) :])
+        self._shown = text
+
+    def finish(self, answer: Answer) -> None:
+        """The answer as it was sent, of which a part may stand there already."""
+        text = terminal_text(answer.text)
+        if text.startswith(self._shown):
+            self._write(text[len(self._shown) :] + "\n\n")
+        else:
+            self._write(f"\n\n{text}\n\n")
+        if answer.failed:
+            self._console.print(Text("The agent could not answer: sb status says why.", "red"))
+
+    def leave(self) -> None:
+        """Nobody waits any more."""
+        self._left = True
+        self._write("\n" if self._shown else "")
+        self._console.print(Text("Not waiting; the answer appears when it comes.", style="dim"))
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@asynccontextmanager
+async def _interruptible() -> AsyncIterator[asyncio.Event]:
+    """An event that Ctrl-C sets, instead of ending everything."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    try:
+        yield interrupted
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+
+
+async def _read_lines(app: App, said: TerminalMessage) -> None:
+    """Input that no person types: every line is a message, and only answers are printed."""
+    async for line in _lines():
+        if line.strip():
+            accepted = await app.say(replace(said, text=checked_text(line.rstrip("\n"))))
+            said = replace(said, new=False)
+            print(terminal_text((await app.answer_to(accepted, not_shown)).text), flush=True)
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Standard input, read beside the loop, in a thread that keeps nobody from leaving."""
+    loop = asyncio.get_running_loop()
+    read: asyncio.Queue[str] = asyncio.Queue()
+
+    def reading() -> None:
+        for data in sys.stdin.buffer:
+            loop.call_soon_threadsafe(read.put_nowait, data.decode("utf-8", "surrogateescape"))
+        loop.call_soon_threadsafe(read.put_nowait, "")
+
+    threading.Thread(target=reading, name="stdin", daemon=True).start()
+    while line := await read.get():
+        yield line
+
+
+async def _speaker(app: App, said: TerminalMessage) -> str:
+    """As whom one speaks, for the prompt.
+
+    Raises:
+        NotFound: there is no such contact, or no such agent.
+    """
+    from discreet.oversight.agents import get_agent
+    from discreet.oversight.contacts import find_contact
+
+    if said.agent is not None:
+        await get_agent(app.door, app.owner_id, said.agent)
+    if said.contact_id is not None:
+        found = await find_contact(app.door, app.owner_id, str(said.contact_id))
+        return terminal_text(found.contact.label)
+    if said.sender is None:
+        return "owner"
+    return f"{said.sender} in {said.group}" if said.group else str(said.sender)
+
+
+def _prompt_session(home: Path) -> PromptSession[str]:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
+
+    history = home / "history"
+    # Made before it is used, so that nobody else can read it even for a moment.
+    os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
+    return PromptSession(history=FileHistory(str(history)))

@@ -1,0 +1,10 @@
+"""``sb version``."""
+
+from __future__ import annotations
+
+
+def version() -> None:
+    """Prints the version."""
+    from importlib.metadata import version as installed
+
+    print(f"discreet {installed('discreet')}")

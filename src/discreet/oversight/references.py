@@ -1,0 +1,83 @@
+"""Reference texts: what an owner publishes to everybody who talks to an agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.types.json import Jsonb
+
+from discreet.domain.ids import AgentId, OwnerId
+from discreet.memory.embedding import Embedder, bundled_embedder
+from discreet.memory.terms import terms_of
+from discreet.oversight.reference_files import ReferenceText, read_folder
+from discreet.scope import Door, OwnerScope
+
+__all__ = ["Published", "ReferenceText", "list_references", "publish", "read_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How much is published now."""
+
+    texts: int
+    passages: int
+
+
+async def publish(
+    door: Door,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    texts: Sequence[ReferenceText],
+    embedder: Embedder | None = None,
+) -> Published:
+    """Puts these texts in the place of all that the agent had, in one commit; none takes them back.
+
+    Raises:
+        Unavailable: the embedder can't be reached; nothing was changed.
+        NotFound: the owner has no such agent.
+    """
+    embedder = embedder or bundled_embedder()
+    passages = await asyncio.to_thread(_indexed, texts, embedder)
+    async with door.enter(OwnerScope(owner_id, agent_id)) as rows:
+        await rows.execute(
+            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
+        )
+        await rows.execute(
+            """INSERT INTO discreet.passages
+                 (agent_id, title, position, content, terms, embedder, embedding)
+               SELECT %(agent)s, p.title, p.position, p.content, p.terms, %(embedder)s,
+                      p.embedding::public.vector
+                 FROM jsonb_to_recordset(%(passages)s) AS p
+                      (title text, position int, content text, terms text[], embedding text)""",
+            {"agent": agent_id, "embedder": embedder.name, "passages": Jsonb(passages)},
+        )
+    return Published(texts=len(texts), passages=len(passages))
+
+
+async def list_references(door: Door, owner_id: OwnerId, agent_id: AgentId) -> dict[str, int]:
+    """Titles of what the agent's contacts can look up, each with its number of passages."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await rows.fetch(
+            """SELECT title, count(*) AS passages FROM discreet.passages
+                WHERE agent_id = %(agent)s GROUP BY title ORDER BY title""",
+            {"agent": agent_id},
+        )
+    return {row["title"]: row["passages"] for row in found}
+
+
+def _indexed(texts: Sequence[ReferenceText], embedder: Embedder) -> list[dict[str, object]]:
+    contents = [passage for text in texts for passage in text.passages]
+    vectors = iter(embedder.embed(contents))
+    return [
+        {
+            "title": text.title,
+            "position": position,
+            "content": passage,
+            "terms": terms_of(passage),
+            "embedding": str(next(vectors).tolist()),
+        }
+        for text in texts
+        for position, passage in enumerate(text.passages)
+    ]
