@@ -48,10 +48,9 @@ SETTINGS = {
     "log_autovacuum_min_duration": "-1",
 }
 
-# For tests: a server whose data need not outlive a power cut, nor be gathered statistics about.
+# For tests: its data survive killed processes but no power cut, and nothing vacuums meanwhile.
 THROW_AWAY_SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_size": "2GB",

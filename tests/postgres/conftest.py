@@ -1,0 +1,170 @@
+"""Homes with a server of their own, for what would disturb the server that the other tests share."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from discreet.postgres.bootstrap import initialise
+from discreet.postgres.credentials import (
+    Credentials,
+    load_credentials,
+    new_credentials,
+    save_credentials,
+)
+from discreet.postgres.embedded import embedded_server
+from discreet.postgres.folders import Layout, make_layout
+from discreet.postgres.roles import ADMIN_ROLE
+
+PATIENCE_SECONDS = 60.0
+
+CLIENT = """
+import sys
+from pathlib import Path
+from discreet.postgres.credentials import load_credentials
+from discreet.postgres.embedded import embedded_server
+
+home = Path(sys.argv[1])
+with embedded_server(
+    home, load_credentials(home).passwords["discreet_admin"], durable=False, grace_seconds=0
+) as sockets:
+    print(sockets, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Another process that uses the server of a home, in a process group of its own."""
+
+    process: subprocess.Popen[str]
+    output: IO[str]
+
+    def wait_until_ready(self) -> Path:
+        line = self.output.readline().strip()
+        assert line, "the client could not use the server"
+        return Path(line)
+
+    def leave(self) -> None:
+        self.process.communicate("\n", timeout=PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def start_client() -> Iterator[Any]:
+    """Starts a client of a home; all that are left are killed at the end."""
+    clients: list[Client] = []
+
+    def start(home: Path) -> Client:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        clients.append(Client(process, process.stdout))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        if client.process.poll() is None:
+            client.kill()
+        with suppress(OSError, ValueError):
+            client.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose database is initialised and whose server is down; to be copied, not used."""
+    home = tmp_path_factory.mktemp("finished") / "home"
+    make_layout(home)
+    credentials = new_credentials(embedded=True)
+    save_credentials(home, credentials)
+    with embedded_server(
+        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+    ) as sockets:
+        credentials = replace(credentials, host=str(sockets))
+        initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
+    wait_until_stopped(home)
+    return home
+
+
+@pytest.fixture
+def home(finished_home: Path, tmp_path: Path) -> Path:
+    """A home of this test's own, its server not running."""
+    unwanted = shutil.ignore_patterns("run", "server.log")
+    shutil.copytree(finished_home, tmp_path / "home", ignore=unwanted)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def own_server(home: Path) -> Iterator[Credentials]:
+    """Credentials, with the socket's folder, of a running server that only this test uses."""
+    credentials = credentials_of(home)
+    with embedded_server(
+        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+    ) as sockets:
+        yield replace(credentials, host=str(sockets))
+
+
+@pytest.fixture
+def own_admin(own_server: Credentials) -> Iterator[psycopg.Connection[Any]]:
+    """Its superuser, in its application database."""
+    with psycopg.connect(own_server.conninfo(ADMIN_ROLE), autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def empty_database(server: Any, _server_admin: psycopg.Connection[Any]) -> Iterator[str]:
+    """An admin's conninfo of a database without anything in it."""
+    name = f"{server.credentials.dbname}_{os.urandom(6).hex()}"
+    _server_admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+    )
+    yield psycopg.conninfo.make_conninfo(server.admin_conninfo, dbname=name)
+    _server_admin.execute(
+        sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+def credentials_of(home: Path) -> Credentials:
+    credentials = load_credentials(home)
+    assert credentials is not None
+    return credentials
+
+
+def server_pid(home: Path) -> int:
+    return int((Layout(home).data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def wait_until_stopped(home: Path) -> None:
+    """Waits until neither a keeper nor a process of PostgreSQL is left in this home."""
+    for lock in (Layout(home).keeper_lock, Layout(home).server_lock):
+        waiting = threading.Thread(target=_take_and_release, args=[lock], daemon=True)
+        waiting.start()
+        waiting.join(PATIENCE_SECONDS)
+        assert not waiting.is_alive(), f"{lock} is still held"
+
+
+def _take_and_release(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.close(descriptor)
