@@ -1,0 +1,57 @@
+"""A world with two people and an owner in it, each with something of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from discreet.intake import Accepted
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+BOBS_SECRET = "bob-keeps-a-heron-in-the-bath"
+OWNERS_SECRET = "olga-hides-the-key-under-the-stone"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    # One connection a role: what one scope leaves behind on it, the next one would find.
+    async with open_door(database, size=1) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+@dataclass
+class Neighbours:
+    world: World
+    alice: Accepted
+    bob: Accepted
+    owner: Accepted
+
+
+@pytest.fixture
+async def neighbours(world: World) -> Neighbours:
+    """Alice wrote; Bob and the owner wrote and keep a memory, which nobody else may see."""
+    alice = await world.say(ALICE, "hello")
+    bob = await world.say(BOB, BOBS_SECRET)
+    owner = await world.say(None, OWNERS_SECRET)
+    for scope, text in (
+        (world.contact(alice.contact_id), "alice likes tea"),
+        (world.contact(bob.contact_id), BOBS_SECRET),
+        (world.owner, OWNERS_SECRET),
+    ):
+        async with world.door.enter(scope) as rows:
+            await rows.execute(
+                "INSERT INTO discreet.memories (content, topic_key) VALUES (%s, 'first')", (text,)
+            )
+            await rows.execute("UPDATE discreet.memories SET topic_key = 'second'"
+                               " WHERE content = %s", (text,))
+    return Neighbours(world, alice, bob, owner)

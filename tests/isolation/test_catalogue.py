@@ -1,0 +1,147 @@
+"""The catalogue itself says that no table is open; a new table without a policy fails here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+LOGIN_ROLES = (
+    "discreet_contact",
+    "discreet_shared",
+    "discreet_owner",
+    "discreet_intake",
+    "discreet_worker",
+)
+# The book of migrations holds nobody's data.
+NOBODYS = {"schema_migrations"}
+
+Admin = psycopg.Connection[Any]
+
+
+def _tables(admin: Admin) -> list[tuple[str, bool, bool]]:
+    return admin.execute(
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
+        " WHERE relnamespace = 'discreet'::regnamespace AND relkind IN ('r', 'p', 'm', 'v', 'f')"
+    ).fetchall()
+
+
+def test_every_table_has_row_level_security_enabled_and_forced(admin: Admin) -> None:
+    open_tables = [
+        name
+        for name, enabled, forced in _tables(admin)
+        if name not in NOBODYS and not (enabled and forced)
+    ]
+    assert open_tables == []
+
+
+def test_every_role_that_may_touch_a_table_has_one_policy_of_its_own_there(admin: Admin) -> None:
+    wrong = []
+    for name, _, _ in _tables(admin):
+        if name in NOBODYS:
+            continue
+        policies = admin.execute(
+            "SELECT roles::text[] FROM pg_policies WHERE schemaname = 'discreet'"
+            " AND tablename = %s",
+            (name,),
+        ).fetchall()
+        named = [role for (roles,) in policies for role in roles]
+        for role in (*LOGIN_ROLES, "discreet_gate"):
+            may = admin.execute(
+                "SELECT bool_or(has_any_column_privilege(%(role)s, c.oid, p))"
+                "  OR has_table_privilege(%(role)s, min(c.oid::bigint)::oid, 'DELETE')"
+                " FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p"
+                " WHERE c.oid = ('discreet.' || quote_ident(%(table)s))::regclass",
+                {"role": role, "table": name},
+            ).fetchone()
+            assert may is not None
+            if bool(may[0]) != (named.count(role) == 1):
+                wrong.append((name, role, may[0], named))
+    assert wrong == []
+
+
+def test_no_policy_is_for_everybody(admin: Admin) -> None:
+    found = admin.execute(
+        "SELECT tablename, policyname FROM pg_policies WHERE 'public' = ANY (roles)"
+    ).fetchall()
+    assert found == []
+
+
+@pytest.mark.parametrize("role", ["discreet_intake", "discreet_worker"])
+def test_intake_and_worker_have_no_right_on_any_table_of_data(admin: Admin, role: str) -> None:
+    rights = admin.execute(
+        "SELECT c.relname FROM pg_class c"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'"
+        "   AND c.relname <> 'schema_migrations'"
+        "   AND (has_any_column_privilege(%(r)s, c.oid, 'SELECT')"
+        "     OR has_any_column_privilege(%(r)s, c.oid, 'INSERT')"
+        "     OR has_any_column_privilege(%(r)s, c.oid, 'UPDATE')"
+        "     OR has_table_privilege(%(r)s, c.oid, 'DELETE'))",
+        {"r": role},
+    ).fetchall()
+    assert rights == []
+
+
+@pytest.mark.parametrize("role", ["discreet_contact", "discreet_shared"])
+def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
+    admin: Admin, role: str
+) -> None:
+    rights = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_class c"
+        " WHERE (c.relnamespace IN ('queue'::regnamespace, 'gate'::regnamespace)"
+        "        OR c.oid IN ('discreet.owners'::regclass, 'discreet.channels'::regclass,"
+        "                     'discreet.quarantine'::regclass))"
+        "   AND c.relkind IN ('r', 'v', 'S')"
+        "   AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(%(r)s, c.oid, 'USAGE,SELECT')"
+        "       ELSE has_any_column_privilege(%(r)s, c.oid, 'SELECT,INSERT,UPDATE,REFERENCES') END",
+        {"r": role},
+    ).fetchall()
+    assert rights == []
+
+
+@pytest.mark.parametrize("role", ["discreet_contact", "discreet_shared"])
+@pytest.mark.parametrize("column", ["id", "owner_id", "agent_id", "contact_id"])
+def test_no_column_that_says_whose_a_row_is_can_be_written_by_a_sender(
+    admin: Admin, role: str, column: str
+) -> None:
+    writable = admin.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r' AND a.attname = %(c)s"
+        "   AND has_column_privilege(%(r)s, c.oid, a.attname, 'INSERT,UPDATE')",
+        {"r": role, "c": column},
+    ).fetchall()
+    assert writable == []
+
+
+def test_nobody_who_logs_in_may_create_anything_anywhere(admin: Admin) -> None:
+    for role in LOGIN_ROLES:
+        creatable = admin.execute(
+            "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%s, oid, 'CREATE')",
+            (role,),
+        ).fetchall()
+        on_database = admin.execute(
+            "SELECT has_database_privilege(%s, current_database(), 'CREATE,TEMP')", (role,)
+        ).fetchone()
+        assert (creatable, on_database) == ([], (False,)), role
+
+
+def test_every_function_of_the_gate_is_open_only_to_whom_it_was_granted(admin: Admin) -> None:
+    public = admin.execute(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p"
+        " WHERE p.pronamespace IN ('gate'::regnamespace, 'queue'::regnamespace)"
+        "   AND (p.proacl IS NULL OR EXISTS (SELECT 1 FROM aclexplode(p.proacl) a"
+        "                                     WHERE a.grantee = 0))"
+    ).fetchall()
+    assert public == []
+
+
+def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all_it_uses(
+    admin: Admin,
+) -> None:
+    unfixed = admin.execute(
+        "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'gate'::regnamespace"
+        " AND p.prosecdef AND NOT coalesce(p.proconfig::text LIKE '%search_path%', false)"
+    ).fetchall()
+    # These two run for every statement, where a fixed path costs; they qualify every name.
+    assert sorted(name for (name,) in unfixed) == ["require_owner", "scope"]

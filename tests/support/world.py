@@ -1,0 +1,92 @@
+"""A small world for tests: an owner, agents with terminals, and people who write to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from discreet.domain.addresses import Address
+from discreet.domain.ids import AgentId, ChannelId, ContactId, OwnerId
+from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender, Sender
+from discreet.intake import Accepted, accept
+from discreet.oversight.agents import AgentChange, create_agent
+from discreet.oversight.channels import terminal_of
+from discreet.postgres.pool import open_pool
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
+
+
+@asynccontextmanager
+async def open_door(database: Database, size: int = 4) -> AsyncIterator[Door]:
+    """A door to a test's database; ``size`` connections of each role."""
+    door = Door(lambda role: open_pool(database.conninfo(role), 1, size), database.ticket_key)
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+@dataclass
+class World:
+    """One owner with one agent on a terminal. ``number`` makes platform message ids."""
+
+    door: Door
+    owner_id: OwnerId
+    agent_id: AgentId
+    channel_id: ChannelId
+    said: dict[str, Accepted] = field(default_factory=dict)
+
+    async def say(
+        self,
+        sender: str | None,
+        text: str,
+        *,
+        group: str | None = None,
+        name: str = "",
+        thread_key: str = "",
+        message_id: str | None = None,
+        new: bool = False,
+    ) -> Accepted:
+        """Stores a message from an address (None: the owner), in a group or directly."""
+        who: Sender = (
+            OwnerSender() if sender is None else AddressSender(Address.parse(sender), name)
+        )
+        return await accept(
+            self.door,
+            self.owner_id,
+            Inbound(
+                channel_id=self.channel_id,
+                chat_id=group or sender or "owner",
+                message_id=message_id or str(uuid4()),
+                sender=who,
+                text=text,
+                sent_at=datetime.now(UTC),
+                group=None if group is None else Group(Address.parse(group)),
+                thread_key=thread_key,
+                new_session=new,
+            ),
+        )
+
+    def contact(self, contact_id: ContactId | None) -> ContactScope:
+        assert contact_id is not None
+        return ContactScope(self.owner_id, self.agent_id, contact_id)
+
+    @property
+    def owner(self) -> OwnerScope:
+        return OwnerScope(self.owner_id, self.agent_id)
+
+
+async def make_world(
+    door: Door, *, agent: str = "Ada", memory_model: str = "per_contact"
+) -> World:
+    """The installation's owner (made if new) with an agent of this name."""
+    async with door.enter(WorkScope()) as rows:
+        owner_id = OwnerId(await rows.value("SELECT gate.find_or_create_first_owner('Olga')"))
+    change = AgentChange(memory_model="shared" if memory_model == "shared" else "per_contact")
+    made = await create_agent(door, owner_id, agent, change)
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        channel_id = await terminal_of(rows, agent)
+    return World(door, owner_id, made.id, channel_id)
