@@ -1,0 +1,215 @@
+"""The rows of a scope that may answer a question, in the compact form that ranking takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from discreet.domain.ids import ContactId, SessionId, TurnId
+from discreet.memory.indexing import vector_literal
+from discreet.memory.query import Query
+from discreet.memory.ranking import Candidates, Kind
+from discreet.memory.terms import terms_of
+from discreet.scope import Rows
+
+__all__ = ["Filters", "Found", "candidates_of"]
+
+MOST_CANDIDATES = 20_000
+"""Rows of a kind that are ranked at once. A scope with more is cut to those that share a word with
+the question and those nearest by vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may be found at all. They narrow a scope and can't widen it. None: no such filter.
+
+    ``salience``, ``topics_any``, ``topics_all``, ``source``, ``topic_key`` are said of memories, so
+    with one of them there are no passages. ``since`` is included, ``until`` is not.
+    """
+
+    kinds: frozenset[Kind] = frozenset(["memory", "passage"])
+    salience: tuple[str, ...] | None = None
+    topics_any: tuple[str, ...] | None = None
+    topics_all: tuple[str, ...] | None = None
+    source: str | None = None
+    topic_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    include_expired: bool = False
+    contact_id: ContactId | None = None
+    session_id: SessionId | None = None
+    before_turn: TurnId | None = None
+    """Messages of this turn are left out: what was just asked is no answer to it."""
+
+
+ANY = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows in columns of equal length."""
+
+    ids: Sequence[UUID]
+    kinds: Sequence[Kind]
+    candidates: Candidates
+
+
+# Columns of every candidate, in this order: id, bag, terms in it, cosine, group of neighbours,
+# place in it, seconds since 1970, speaker, salience, text where there is no bag yet.
+# A cosine is taken only of vectors of the same embedder: others have other dimensions.
+_MEMORIES: LiteralString = """
+    SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
+           CASE WHEN embedder = %(embedder)s
+                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
+           NULL::text, 0::bigint, extract(epoch FROM created_at)::float8, '',
+           array_position(ARRAY['low', 'medium', 'high', 'critical'], salience)::float8 - 2,
+           CASE WHEN terms = '{}' THEN content END
+      FROM discreet.memories
+     WHERE (%(include_expired)s OR expires_at IS NULL OR expires_at > now())
+       AND (%(salience)s::text[] IS NULL OR salience = ANY(%(salience)s::text[]))
+       AND (%(topics_any)s::text[] IS NULL OR topics && %(topics_any)s::text[])
+       AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
+       AND (%(source)s::text IS NULL OR source = %(source)s)
+       AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
+       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+     ORDER BY terms && %(terms)s::text[] DESC, 4 DESC NULLS LAST, created_at DESC, id
+     LIMIT %(most)s"""
+_PASSAGES: LiteralString = """
+    SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
+           CASE WHEN embedder = %(embedder)s
+                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
+           NULL::text, 0::bigint, extract(epoch FROM created_at)::float8, '', 0::float8,
+           CASE WHEN terms = '{}' THEN content END
+      FROM discreet.passages
+     WHERE (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+     ORDER BY terms && %(terms)s::text[] DESC, 4 DESC NULLS LAST, title, position, id
+     LIMIT %(most)s"""
+_MESSAGES: LiteralString = """
+    SELECT * FROM (
+        SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
+               CASE WHEN embedder = %(embedder)s
+                    THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
+               session_id::text AS place, position,
+               extract(epoch FROM created_at)::float8, sender_name, 0::float8,
+               CASE WHEN terms IS NULL THEN text END
+          FROM discreet.messages
+         WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+           AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
+           AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
+           AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+         ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, 4 DESC NULLS LAST, id
+         LIMIT %(most)s) chosen
+     ORDER BY place, position"""
+_CANDIDATES: Mapping[Kind, LiteralString] = {
+    "memory": _MEMORIES,
+    "passage": _PASSAGES,
+    "message": _MESSAGES,
+}
+
+
+async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
+    """Every row that the filters let through; expired ones only where they say so."""
+    params = {
+        "embedder": query.embedder,
+        "vector": None if query.vector is None else vector_literal(query.vector),
+        "terms": list(query.asked.terms),
+        "most": MOST_CANDIDATES,
+        "include_expired": filters.include_expired,
+        "salience": _listed(filters.salience),
+        "topics_any": _listed(filters.topics_any),
+        "topics_all": _listed(filters.topics_all),
+        "source": filters.source,
+        "topic_key": filters.topic_key,
+        "contact": filters.contact_id,
+        "session": filters.session_id,
+        "before_turn": filters.before_turn,
+        "since": filters.since,
+        "until": filters.until,
+    }
+    kinds: list[Kind] = []
+    fetched: list[tuple[Any, ...]] = []
+    for kind in _kinds(filters):
+        of_kind = await rows.fetch_tuples(_CANDIDATES[kind], params)
+        kinds += [kind] * len(of_kind)
+        fetched += of_kind
+    if not fetched:
+        return Found([], [], Candidates.none())
+    columns = list(zip(*fetched, strict=True))
+    ids, stored, counted, cosines, places, positions, seconds, speakers, saliences = columns[:-1]
+    bags, lengths = _indexed_now(stored, counted, columns[-1])
+    return Found(
+        ids,
+        kinds,
+        Candidates(
+            terms=bags,
+            lengths=np.array(lengths, dtype=np.float64),
+            cosines=np.array(cosines, dtype=np.float64),
+            conversations=_neighbourhoods(kinds, places, positions),
+            seconds=np.array(seconds, dtype=np.float64),
+            speakers=speakers,
+            saliences=np.array(saliences, dtype=np.float64),
+        ),
+    )
+
+
+def _indexed_now(
+    bags: Sequence[str], lengths: Sequence[float], texts: Sequence[str | None]
+) -> tuple[Sequence[str], Sequence[float]]:
+    """A row that isn't indexed yet takes part by its words all the same."""
+    if not any(texts):
+        return bags, lengths
+    made = [[] if text is None else terms_of(text) for text in texts]
+    return (
+        [f" {'  '.join(new)} " if new else bag for bag, new in zip(bags, made, strict=True)],
+        [len(new) if new else old for old, new in zip(lengths, made, strict=True)],
+    )
+
+
+def _kinds(filters: Filters) -> list[Kind]:
+    """In an order of their own, so that equal scores always come out in the same order."""
+    of_memories = (
+        filters.salience,
+        filters.topics_any,
+        filters.topics_all,
+        filters.source,
+        filters.topic_key,
+        filters.contact_id,
+    )
+    wanted: list[Kind] = []
+    if "memory" in filters.kinds:
+        wanted.append("memory")
+    if "passage" in filters.kinds and all(one is None for one in of_memories):
+        wanted.append("passage")
+    if "message" in filters.kinds and all(one is None for one in of_memories[:-1]):
+        wanted.append("message")
+    return wanted
+
+
+def _listed(values: tuple[str, ...] | None) -> list[str] | None:
+    return None if values is None else list(values)
+
+
+def _neighbourhoods(
+    kinds: Sequence[Kind], places: Sequence[str | None], positions: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """Numbers that are equal for rows that follow each other without a gap; -1 for lone rows."""
+    numbers: list[int] = []
+    number = 0
+    before: tuple[Kind, str | None, int] | None = None
+    for here in zip(kinds, places, positions, strict=True):
+        kind, place, position = here
+        if before != (kind, place, position - 1):
+            number += 1
+        numbers.append(-1 if place is None else number)
+        before = here
+    return np.array(numbers, dtype=np.int64)

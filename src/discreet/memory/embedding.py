@@ -1,0 +1,121 @@
+"""Texts as vectors. Never call this inside a transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from discreet.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["Embedder", "StaticEmbedder", "Vectors", "bundled_embedder"]
+
+Vectors = npt.NDArray[np.float32]
+
+MAX_CHARACTERS = 20_000
+"""What lies behind doesn't change a text's vector."""
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts. ``name`` is stored beside each vector: only vectors of the same name
+    are compared, so it changes with everything that changes them."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, shape (texts, dimensions); a text with nothing in it gives zeros.
+
+        Blocks: call it in a thread where it does more than arithmetic.
+
+        Raises:
+            Unavailable: the model can't be reached now.
+        """
+        ...
+
+
+class StaticEmbedder:
+    """A table of token vectors whose mean stands for a text: no network, some 30 us a text."""
+
+    def __init__(self, name: str, table: npt.NDArray[np.float16], tokenizer: Tokenizer) -> None:
+        self._name = name
+        self._table = table
+        self._tokenizer = tokenizer
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dimensions(self) -> int:
+        return int(self._table.shape[1])
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        encoded = self._tokenizer.encode_batch(
+            [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
+        )
+        for at, encoding in enumerate(encoded):
+            ids = [token for token in encoding.ids if token < len(self._table)]
+            if ids:
+                vectors[at] = self._table[ids].mean(axis=0, dtype=np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+
+@cache
+def bundled_embedder() -> StaticEmbedder:
+    """The embedder that comes with the installation, loaded at the first call of a process.
+
+    The files are read from the wordllama package without importing it: it would import an HTTP
+    client and set up the root logger, and nothing of it is needed to average token vectors.
+
+    Raises:
+        Unavailable: the files aren't there.
+    """
+    from tokenizers import Tokenizer
+
+    package = find_spec("wordllama")
+    if package is None or not package.submodule_search_locations:
+        raise Unavailable("The bundled embedder is missing.", hint="Install discreet again.")
+    folder = Path(package.submodule_search_locations[0])
+    try:
+        table = _read_table(folder / "weights" / "l2_supercat_256.safetensors")
+        tokenizer = Tokenizer.from_file(
+            str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json")
+        )
+    except OSError as error:
+        raise Unavailable(
+            "The bundled embedder can't be read.", hint="Install discreet again."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return StaticEmbedder("wordllama-l2-supercat-256", table, tokenizer)
+
+
+def _read_table(path: Path) -> npt.NDArray[np.float16]:
+    """The one matrix of a safetensors file, mapped: only rows in use are read."""
+    with path.open("rb") as file:
+        header_size = int.from_bytes(file.read(8), "little")
+        header: dict[str, Any] = json.loads(file.read(header_size))
+    (tensor,) = (value for key, value in header.items() if key != "__metadata__")
+    return np.memmap(
+        path,
+        dtype="<f2",
+        mode="r",
+        offset=8 + header_size + tensor["data_offsets"][0],
+        shape=tuple(tensor["shape"]),
+    )

@@ -1,0 +1,115 @@
+"""What is stored beside a text so that it can be found: its terms and its vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from discreet.domain.errors import Unavailable
+from discreet.memory.embedding import Embedder, Vectors
+from discreet.memory.ranking import Kind
+from discreet.memory.terms import VERSION, terms_of
+from discreet.scope import Rows
+
+__all__ = ["Indexed", "Unindexed", "index", "save_indexed", "unindexed", "vector_literal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """``terms``: a bag. ``embedder`` and ``vector`` are None where embedding has to wait; the text
+    is then found by its words."""
+
+    terms: tuple[str, ...]
+    embedder: str | None = None
+    vector: str | None = None
+
+    def as_params(self) -> dict[str, Any]:
+        """For the columns terms, embedder, embedding."""
+        return {"terms": list(self.terms), "embedder": self.embedder, "embedding": self.vector}
+
+
+@dataclass(frozen=True, slots=True)
+class Unindexed:
+    """A stored text that lacks its terms, or a vector of the embedder in use."""
+
+    id: UUID
+    text: str
+
+
+def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
+    """Terms and vectors of texts, in one batch. Call it outside of any transaction.
+
+    An embedder that can't be reached costs the vectors, never the texts.
+    """
+    bags = [tuple(terms_of(text)) for text in texts]
+    if embedder is None or not texts:
+        return [Indexed(bag) for bag in bags]
+    try:
+        vectors = embedder.embed(texts)
+    except Unavailable:
+        return [Indexed(bag) for bag in bags]
+    # A text without any token has no direction; it keeps the embedder's name, for it is done.
+    return [
+        Indexed(bag, embedder.name, vector_literal(vector) if vector.any() else None)
+        for bag, vector in zip(bags, vectors, strict=True)
+    ]
+
+
+def vector_literal(vector: Vectors) -> str:
+    """A vector as pgvector reads it. Shape (dimensions,)."""
+    return "[" + ",".join(map(repr, vector.tolist())) + "]"
+
+
+_UNINDEXED: Mapping[Kind, LiteralString] = {
+    "memory": """
+        SELECT id, content FROM discreet.memories
+         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         ORDER BY created_at, id LIMIT %(limit)s""",
+    "passage": """
+        SELECT id, content FROM discreet.passages
+         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         ORDER BY created_at, id LIMIT %(limit)s""",
+    "message": """
+        SELECT id, text FROM discreet.messages
+         WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
+         ORDER BY created_at, id LIMIT %(limit)s""",
+}
+_SAVE: Mapping[Kind, LiteralString] = {
+    # The text is compared again: it may have changed while it was being embedded.
+    "memory": """
+        UPDATE discreet.memories SET terms = %(terms)s, embedder = %(embedder)s,
+               embedding = %(embedding)s::public.vector
+         WHERE id = %(id)s AND content = %(text)s""",
+    "passage": """
+        UPDATE discreet.passages SET terms = %(terms)s, embedder = %(embedder)s,
+               embedding = %(embedding)s::public.vector
+         WHERE id = %(id)s AND content = %(text)s""",
+    "message": """
+        UPDATE discreet.messages SET terms = %(terms)s, embedder = %(embedder)s,
+               embedding = %(embedding)s::public.vector
+         WHERE id = %(id)s AND text = %(text)s""",
+}
+
+
+async def unindexed(
+    rows: Rows, kind: Kind, embedder: Embedder, *, limit: int = 100
+) -> list[Unindexed]:
+    """Texts of this scope, oldest first, that lack today's terms or this embedder's vector."""
+    found = await rows.fetch_tuples(
+        _UNINDEXED[kind], {"embedder": embedder.name, "version": VERSION, "limit": limit}
+    )
+    return [Unindexed(*row) for row in found]
+
+
+async def save_indexed(
+    rows: Rows, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
+) -> int:
+    """Stores what ``index`` made of the texts; how many were still there, unchanged."""
+    saved = 0
+    for text, made in zip(texts, indexed, strict=True):
+        saved += await rows.execute(
+            _SAVE[kind], {"id": text.id, "text": text.text, **made.as_params()}
+        )
+    return saved

@@ -1,0 +1,174 @@
+"""Recall: which memories, passages and messages of this scope answer a question.
+
+Exact over the scope's rows: the database gives every row's terms and distance, ``ranking`` orders
+them, and only the best are read in full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import numpy as np
+
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, SessionId, TurnId
+from discreet.memory.candidates import Filters, candidates_of
+from discreet.memory.query import Query, prepare
+from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
+from discreet.scope import Rows
+
+__all__ = ["ANY", "Filters", "Hit", "Parts", "Query", "prepare", "recall", "search_messages"]
+
+MOST_HITS = 100
+ANY = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Why a row was found. ``matched``: share of the question's information in its own words, 0 to
+    1. ``cosine``: to the question, -1 to 1, None without a vector. The others are parts of the
+    score and add up to it: own words; own vector; its neighbours' and its sitting's; who spoke; the
+    days asked for; the kind of sentence; salience; age."""
+
+    matched: float
+    cosine: float | None
+    text: float
+    meaning: float
+    nearby: float
+    speaker: float
+    date: float
+    form: float
+    salience: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row that was found; ``kind`` says what it is. Whose it is: ``contact_id``, None the owner's
+    (a passage is the owner's). ``title`` is a passage's; ``salience``, ``summary``, ``topics``,
+    ``source``, ``version`` are a memory's; the last four are a message's."""
+
+    kind: Kind
+    id: UUID
+    content: str
+    created_at: datetime
+    score: float
+    parts: Parts
+    contact_id: ContactId | None = None
+    title: str = ""
+    salience: str | None = None
+    summary: str = ""
+    topics: tuple[str, ...] = ()
+    source: str = ""
+    version: int | None = None
+    session_id: SessionId | None = None
+    position: int | None = None
+    direction: str = ""
+    sender_name: str = ""
+
+
+async def recall(
+    rows: Rows,
+    query: Query,
+    *,
+    mode: Mode = "hybrid",
+    limit: int = 10,
+    filters: Filters = ANY,
+) -> list[Hit]:
+    """The best rows of this scope, best first: min(limit, what there is) in hybrid mode, and none
+    where nothing matches at all. Rows that expired are never among them unless asked for.
+
+    Raises:
+        BadInput: a limit outside 1 to 100.
+    """
+    if not 1 <= limit <= MOST_HITS:
+        raise BadInput(f"A limit of {limit} isn't possible.", hint=f"Give 1 to {MOST_HITS}.")
+    found = await candidates_of(rows, query, filters)
+    if not found.ids:
+        return []
+    ranking = rank(query.asked, found.candidates, mode=mode, now=query.asked_at.timestamp())
+    best = ranking.order[:limit].tolist()
+    whole: dict[UUID, dict[str, Any]] = {}
+    for kind in {found.kinds[at] for at in best}:
+        ids = [found.ids[at] for at in best if found.kinds[at] == kind]
+        whole.update((row["id"], row) for row in await rows.fetch(_WHOLE[kind], {"ids": ids}))
+    return [
+        Hit(
+            kind=found.kinds[at],
+            score=float(ranking.scores[at]),
+            parts=_parts(ranking, found.candidates, at),
+            **whole[found.ids[at]],
+        )
+        for at in best
+    ]
+
+
+async def search_messages(
+    rows: Rows,
+    query: Query,
+    *,
+    mode: Mode = "hybrid",
+    limit: int = 10,
+    session_id: SessionId | None = None,
+    before_turn: TurnId | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Hit]:
+    """The same over what was said in this scope, in one session or in all of it.
+
+    Raises:
+        BadInput: a limit outside 1 to 100.
+    """
+    filters = Filters(
+        kinds=frozenset(["message"]),
+        session_id=session_id,
+        before_turn=before_turn,
+        since=since,
+        until=until,
+    )
+    return await recall(rows, query, mode=mode, limit=limit, filters=filters)
+
+
+_WHOLE: dict[Kind, LiteralString] = {
+    "memory": """
+        SELECT id, content, created_at, contact_id, salience, summary, topics, source, version
+          FROM discreet.memories WHERE id = ANY(%(ids)s)""",
+    "passage": """
+        SELECT id, content, created_at, title FROM discreet.passages WHERE id = ANY(%(ids)s)""",
+    "message": """
+        SELECT id, text AS content, created_at, contact_id, session_id, position, direction,
+               sender_name
+          FROM discreet.messages WHERE id = ANY(%(ids)s)""",
+}
+
+
+_PART_OF = {
+    "text": "text",
+    "meaning": "meaning",
+    "speaker": "speaker",
+    "date": "date",
+    "salience": "salience",
+    "age": "age",
+    "asks": "form",
+    "asked before": "form",
+    "opening": "form",
+    "time word": "form",
+    "number": "form",
+}
+
+
+def _parts(ranking: Ranking, candidates: Candidates, at: int) -> Parts:
+    sums = dict.fromkeys(
+        ["text", "meaning", "nearby", "speaker", "date", "form", "salience", "age"], 0.0
+    )
+    for name, value in zip(
+        FEATURES, (ranking.features[at] * ranking.weights).tolist(), strict=True
+    ):
+        sums[_PART_OF.get(name, "nearby")] += value
+    cosine = float(candidates.cosines[at])
+    return Parts(
+        matched=float(ranking.matched[at]), cosine=None if np.isnan(cosine) else cosine, **sums
+    )
