@@ -13,21 +13,14 @@ from discreet.domain.inbound import Inbound
 from discreet.intake import Accepted, accept
 from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.channels import terminal_of
-from discreet.postgres.pool import open_pool
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
 
-POOL_SIZES: dict[Role, int] = {
-    "discreet_contact": 8,
-    "discreet_shared": 4,
-    "discreet_owner": 4,
-    "discreet_intake": 4,
-    "discreet_worker": 3,
-}
-"""Connections of each role that one process holds at most."""
+POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
+"""Connections that one process holds at most, where it differs from the door's default."""
 
 ANSWER_POLL_SECONDS = 0.03
 """How often a terminal that waits looks for its answer."""
@@ -166,10 +159,7 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings, progress))
-        door = Door(
-            lambda role: open_pool(database.conninfo(role), 1, POOL_SIZES[role]),
-            database.ticket_key,
-        )
+        door = Door(database.conninfo, database.ticket_key, POOL_SIZES)
         stack.push_async_callback(door.close)
         async with door.enter(WorkScope()) as rows:
             owner_id = OwnerId(

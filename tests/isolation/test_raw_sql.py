@@ -250,7 +250,7 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
 async def test_outside_of_a_transaction_with_a_ticket_there_are_no_rows(
     neighbours: Neighbours,
 ) -> None:
-    database = neighbours.world.door._open_pool
+    database = neighbours.world.door._new_pool
     for role in ("discreet_contact", "discreet_shared", "discreet_owner"):
         async with database(role) as pool, pool.connection() as connection:  # type: ignore[arg-type]
             for table in ("messages", "memories", "memory_history", "sessions", "turns"):
@@ -269,7 +269,7 @@ async def test_a_ticket_with_one_character_changed_is_refused(
         1: good[:-1] + ("0" if good[-1] != "0" else "1"),
         2: ticket_for(world.owner, world.door._key),
     }[part]
-    async with world.door._open_pool("discreet_contact") as pool, pool.connection() as connection:
+    async with world.door._new_pool("discreet_contact") as pool, pool.connection() as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             async with connection.transaction():
                 await connection.execute(

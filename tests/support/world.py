@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import get_args
 from uuid import uuid4
 
 from discreet.domain.addresses import Address
@@ -14,15 +15,15 @@ from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender, 
 from discreet.intake import Accepted, accept
 from discreet.oversight.agents import AgentChange, create_agent
 from discreet.oversight.channels import terminal_of
-from discreet.postgres.pool import open_pool
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
+from discreet.scope.scopes import Role
 
 
 @asynccontextmanager
 async def open_door(database: Database, size: int = 4) -> AsyncIterator[Door]:
     """A door to a test's database; ``size`` connections of each role."""
-    door = Door(lambda role: open_pool(database.conninfo(role), 1, size), database.ticket_key)
+    door = Door(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
     try:
         yield door
     finally:

@@ -12,30 +12,34 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from discreet.domain.errors import ScopeError, Unavailable
-from discreet.postgres.pool import Pool
+from discreet.postgres.pool import Pool, open_intake_pool, open_pool
 from discreet.scope.rows import Rows
-from discreet.scope.scopes import Role, Scope, role_of
+from discreet.scope.scopes import IntakeScope, Role, RowScope, role_of
 from discreet.scope.tickets import ticket_for
+
+DEFAULT_SIZE = 4
+"""Connections of one role that one process holds at most."""
 
 
 class Door:
     """Opens scopes. Keeps one small pool for each login role, opened when first needed.
 
-    ``open_pool`` opens the pool of a role, whose connections come back clean; ``key`` is the
-    32-byte ticket key.
+    ``conninfo`` gives the login of a role, ``key`` is the 32-byte ticket key, ``sizes`` says how many
+    connections of a role there may be (``DEFAULT_SIZE`` where it doesn't).
     """
 
     def __init__(
-        self, open_pool: Callable[[Role], AbstractAsyncContextManager[Pool]], key: bytes
+        self, conninfo: Callable[[str], str], key: bytes, sizes: Mapping[Role, int] | None = None
     ) -> None:
-        self._open_pool = open_pool
+        self._conninfo = conninfo
         self._key = key
+        self._sizes = sizes or {}
         self._pools: dict[Role, Pool] = {}
         self._open = AsyncExitStack()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def enter(self, scope: Scope) -> AsyncIterator[Rows]:
+    async def enter(self, scope: RowScope) -> AsyncIterator[Rows]:
         """One transaction in a scope; it commits when the block ends and rolls back if it raises.
 
         Keep it short: no model, embedding or network call inside.
@@ -64,12 +68,12 @@ class Door:
             raise ScopeError("The database refused this scope.") from error
 
     async def call(
-        self, scope: Scope, sql: LiteralString, params: Mapping[str, Any]
+        self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
     ) -> dict[str, Any] | None:
         """One statement that is its own transaction; ``%(ticket)s`` is filled in. Its first row.
 
-        For functions of the gate that take the ticket as an argument: one round trip and one commit.
-        Raises what the database raises (``psycopg.Error``): the caller knows its error codes.
+        For intake, which has no right on any table: it calls functions of the gate that take the
+        ticket as an argument, in one round trip and one commit. Raises what the database raises (``psycopg.Error``): the caller knows its error codes.
 
         Raises:
             ScopeError: the scope lacks an id.
@@ -98,5 +102,11 @@ class Door:
             return pool
         async with self._opening:
             if role not in self._pools:
-                self._pools[role] = await self._open.enter_async_context(self._open_pool(role))
+                self._pools[role] = await self._open.enter_async_context(self._new_pool(role))
             return self._pools[role]
+
+    def _new_pool(self, role: Role) -> AbstractAsyncContextManager[Pool]:
+        size = self._sizes.get(role, DEFAULT_SIZE)
+        if role == "discreet_intake":
+            return open_intake_pool(self._conninfo(role), 1, size)
+        return open_pool(self._conninfo(role), 1, size)

@@ -52,8 +52,11 @@ class WorkScope:
     """May find due work: ids, and the queue."""
 
 
-Scope = ContactScope | SharedScope | OwnerScope | IntakeScope | WorkScope
 SessionScope = ContactScope | SharedScope | OwnerScope
+"""What a session's turn runs in."""
+RowScope = SessionScope | WorkScope
+"""What can be entered; intake only calls functions of the gate."""
+Scope = RowScope | IntakeScope
 
 
 def role_of(scope: Scope) -> Role:

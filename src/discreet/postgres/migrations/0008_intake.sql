@@ -10,11 +10,12 @@ BEGIN
   RETURN gate.require_owner();
 END $$;
 
+-- These two are called by accept_message alone, with its rights and its search path.
 -- The contact behind an address; made if new. Two that arrive at once: the unique key decides, the
 -- loser takes the winner's. NULL: the address is the owner's own.
 CREATE FUNCTION gate.find_or_create_contact(
   owner uuid, of_platform text, of_id text, kind text, display_name text)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   found_address discreet.addresses;
   made          uuid;
@@ -45,7 +46,7 @@ END $$;
 -- The open session of a party with an agent on a thread, its row locked; made if there is none.
 CREATE FUNCTION gate.find_or_create_session(
   owner uuid, agent uuid, contact uuid, thread text, force_new boolean)
-RETURNS discreet.sessions LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+RETURNS discreet.sessions LANGUAGE plpgsql
 AS $$
 DECLARE
   result discreet.sessions;

@@ -1,0 +1,42 @@
+"""A server of its own for a benchmark: as durable as a real one, thrown away afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from statistics import quantiles
+from typing import get_args
+
+from discreet.postgres.server import Database, open_database
+from discreet.scope import Door
+from discreet.scope.scopes import Role
+from discreet.settings import Settings
+
+
+@contextmanager
+def scratch_home() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="discreet-bench-") as folder:
+        yield Path(folder) / "home"
+
+
+@asynccontextmanager
+async def scratch_door(size: int = 8) -> AsyncIterator[tuple[Database, Door]]:
+    """A fresh database and the door to it, with ``size`` connections of each role."""
+    with scratch_home() as home:
+        async with open_database(Settings(home=home), print) as database:
+            door = Door(
+                database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size)
+            )
+            try:
+                yield database, door
+            finally:
+                await door.close()
+
+
+def p50_p95(seconds: list[float]) -> tuple[float, float]:
+    """Median and 95th percentile."""
+    cuts = quantiles(seconds, n=20)
+    return cuts[9], cuts[18]
