@@ -13,6 +13,7 @@ from discreet.turn.models import open_model
 from discreet.turn.plan import ChatMessage, Prompt
 from discreet.turn.think import Limits, think
 from discreet.turn.thought import ThinkingFailed, Thought
+from discreet.turn.tools import Outcome
 from tests.support.openai_server import (
     Call,
     Cut,
@@ -50,10 +51,10 @@ class Echo:
     specs: tuple[Spec, ...] = (Spec(),)
     lost: bool = False
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         if self.lost:
             raise ClaimLost
-        return f"{name} got {sorted(arguments.items())}"
+        return Outcome(f"{name} got {sorted(arguments.items())}")
 
 
 async def ask(

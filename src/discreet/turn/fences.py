@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import unicodedata
 
+from discreet.domain.text import plain_name
+
 NAME_LENGTH = 64
-ADDRESS_LENGTH = 256
 # OpenAI's rule of thumb: a token is about four characters of English. Counted in UTF-8 bytes, for
 # the usual tokenizers work on bytes, so that other scripts are not taken for cheaper than they are.
 BYTES_PER_TOKEN = 4
@@ -16,11 +17,15 @@ _JOINERS = "\u200c\u200d"
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
-def clean_name(name: str, length: int = NAME_LENGTH) -> str:
-    """A name on one line, at most ``length`` characters, with no control or format characters."""
-    spaced = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", name))
-    shown = "".join(char for char in spaced if not _is_hidden(char))
-    return " ".join(shown.split())[:length].strip()
+def clean_name(name: str) -> str:
+    """A name on one line, at most 64 characters, with no control or format characters."""
+    return plain_name(name)[:NAME_LENGTH].strip()
+
+
+def one_line(text: str) -> str:
+    """A text on one line, without control or format characters."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    return " ".join("".join(char for char in spaced if not _is_hidden(char)).split())
 
 
 def is_blank(text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from discreet.turn.fences import ADDRESS_LENGTH, clean_name, clip, fenced, quote, record, tokens
+from discreet.turn.fences import clean_name, clip, fenced, one_line, quote, record, tokens
 from discreet.turn.situation import OWNER, Found, Line, Party, Situation, Speaker
 
 # What a line costs beside its text: role, delimiters, the speaker.
@@ -74,7 +74,7 @@ def describe_speaker(speaker: Speaker) -> str:
     """Who somebody is, on one line: the name, if there is one, then the address."""
     if speaker == OWNER:
         return "the owner"
-    name, address = clean_name(speaker.name), clean_name(speaker.address, ADDRESS_LENGTH)
+    name, address = clean_name(speaker.name), one_line(speaker.address)
     if name and address:
         return f"{name} ({address})"
     return name or address or "somebody unknown"
@@ -247,7 +247,7 @@ def _say(situation: Situation, line: Line) -> str:
         return line.text
     speaker = line.speaker or Speaker()
     return record(
-        **{"from": clean_name(speaker.address, ADDRESS_LENGTH) or "unknown"},
+        **{"from": speaker.address or "unknown"},
         name=clean_name(speaker.name),
         text=line.text,
     )

@@ -72,7 +72,7 @@ class Found:
     at: datetime
     id: UUID | None = None
     title: str = ""
-    salience: Salience | None = None
+    salience: str | None = None
     whose: Speaker | None = None
     by: Speaker | None = None
     position: int | None = None

@@ -4,14 +4,15 @@ except the short ones of the tools."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from discreet.turn.fences import is_blank
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
+from discreet.turn.tools import Tools, ToolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pydantic_ai import Agent, AgentStreamEvent, RunContext, Tool
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.models import Model
+
+__all__ = ["Limits", "OnText", "Tools", "think"]
 
 OnText = Callable[[str], Awaitable[None]]
 
@@ -35,28 +38,6 @@ class Limits:
     requests: int = 12
     tokens: int = 100_000
     seconds: float = 120.0
-
-
-class ToolSpec(Protocol):
-    """How a tool is described to a model; ``schema`` is the JSON schema of its arguments."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def schema(self) -> dict[str, Any]: ...
-
-
-class Tools(Protocol):
-    """The tools of a turn, as thinking needs them."""
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]: ...
-
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """The text that the model gets; also for arguments that make no sense."""
-        ...
 
 
 async def think(
@@ -131,9 +112,9 @@ def _as_tool(spec: ToolSpec, toolbox: Tools, steps: list[Step]) -> Tool[Any]:
     from pydantic_core import SchemaValidator, core_schema
 
     async def run(**arguments: Any) -> str:
-        result = await toolbox.call(spec.name, arguments)
-        steps.append(Step(spec.name, arguments, result))
-        return result
+        outcome = await toolbox.call(spec.name, arguments)
+        steps.append(Step(spec.name, arguments, outcome.text))
+        return outcome.text
 
     # One call after the other, in the order of the model, so that the same answer does the same.
     tool: Tool[Any] = Tool.from_schema(

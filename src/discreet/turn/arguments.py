@@ -1,0 +1,94 @@
+"""The arguments of the tools. None of them names a scope, and what is unknown is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from discreet.turn.situation import Salience
+
+LONGEST_MEMORY = 4_000
+LONGEST_QUERY = 1_000
+MOST_TOPICS = 10
+MOST_FOUND = 30
+
+
+class Arguments(BaseModel):
+    """Arguments of one tool. An unknown one is an error: dropping it would answer another call."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_CONTENT = Field(
+    min_length=1,
+    max_length=LONGEST_MEMORY,
+    description="What to keep, as a sentence that will be understood on its own.",
+)
+_TOPIC_KEY = Field(
+    default=None, max_length=200, description="One name for what it is about, such as `pets`."
+)
+_TOPICS = Field(default=None, max_length=MOST_TOPICS, description="Further topics, as short words.")
+_SALIENCE = Field(
+    default=None,
+    description="How much it matters; high and critical are known from the start of every turn.",
+)
+_MEMORY_ID = Field(max_length=100, description="The `id` of the memory, as recall gives it.")
+_LIMIT = Field(default=10, ge=1, le=MOST_FOUND, description="How many to give at most.")
+
+
+class Remember(Arguments):
+    content: str = _CONTENT
+    topic_key: str | None = _TOPIC_KEY
+    topics: list[str] | None = _TOPICS
+    salience: Salience | None = _SALIENCE
+
+
+class Recall(Arguments):
+    query: str = Field(
+        default="",
+        max_length=LONGEST_QUERY,
+        description="What to look for. Left empty: the newest memories.",
+    )
+    limit: int = _LIMIT
+
+
+class Forget(Arguments):
+    memory_id: str = _MEMORY_ID
+
+
+class UpdateMemory(Arguments):
+    memory_id: str = _MEMORY_ID
+    content: str = _CONTENT
+    topic_key: str | None = _TOPIC_KEY
+    topics: list[str] | None = _TOPICS
+    salience: Salience | None = _SALIENCE
+
+
+class SearchConversation(Arguments):
+    query: str = Field(min_length=1, max_length=LONGEST_QUERY, description="What to look for.")
+    limit: int = _LIMIT
+
+
+def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
+    """The JSON schema of a tool's arguments, for a model."""
+    schema = arguments.model_json_schema()
+    schema.pop("title")
+    schema.pop("description", None)
+    for described in schema["properties"].values():
+        described.pop("title", None)
+    return schema
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """Which arguments can't be used and why, in one line for the model."""
+    wrong = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            wrong.append(f"there is no argument {name!r}")
+        elif problem["type"] == "missing":
+            wrong.append(f"{name!r} is missing")
+        else:
+            wrong.append(f"{name!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
+    return "; ".join(wrong)

@@ -1,0 +1,302 @@
+"""The responder for when there is no language model: rules, and the same tools.
+
+It keeps what it is told to, answers from what a search brings up where that is near enough, and
+says that it is no language model when it is asked for more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from discreet.turn import replies
+from discreet.turn.fences import clean_name, one_line
+from discreet.turn.phrasebook import Language, Small
+from discreet.turn.plan import describe_speaker
+from discreet.turn.relevance import relevant
+from discreet.turn.replies import REPLIES, Replies
+from discreet.turn.situation import Found, Line, Situation, Speaker
+from discreet.turn.think import OnText
+from discreet.turn.thought import Step, Thought
+from discreet.turn.tools import Outcome, Tools
+from discreet.turn.wishes import (
+    About,
+    Forget,
+    ListKept,
+    Question,
+    Remember,
+    Request,
+    Said,
+    SmallTalk,
+    Statement,
+    Understood,
+    understand,
+)
+
+MODEL = "offline"
+QUERY_CHARACTERS = 1_000
+SEARCHED = 10
+LISTED = 30
+# Characters of one thing in a list, and of a reference text.
+SHOWN = 400
+PASSAGE_SHOWN = 1_200
+
+
+_PLAIN_QUOTES = str.maketrans("“”„«»", '"""""')
+
+
+async def respond(situation: Situation, tools: Tools, on_text: OnText) -> Thought:
+    """Answers every waiting line by rules. Deterministic.
+
+    Raises:
+        ClaimLost: another turn has the session by now.
+    """
+    responder = _Responder(situation, tools)
+    answers: list[str] = []
+    for line in situation.waiting:
+        for answer in await responder.answer(line):
+            if answer not in answers:
+                answers.append(answer)
+    text = "\n\n".join(answers)
+    await on_text(text)
+    return Thought(text, MODEL, tuple(responder.steps))
+
+
+class _Responder:
+    """One turn's answers; keeps the steps."""
+
+    def __init__(self, situation: Situation, tools: Tools) -> None:
+        self._situation = situation
+        self._tools = tools
+        self._admitted = False
+        self.steps: list[Step] = []
+
+    async def answer(self, line: Line) -> list[str]:
+        """The answers to one line, in its order."""
+        agent = self._situation.agent.name
+        return [await self._grant(it, line) for it in understand(line.text, agent)]
+
+    async def _grant(self, understood: Understood, line: Line) -> str:
+        say = REPLIES[understood.language]
+        match understood.wish:
+            case Remember(what):
+                return await self._remember(say, what, line)
+            case Forget(what):
+                return await self._forget(say, what)
+            case ListKept():
+                return await self._list(say)
+            case About(topic):
+                return await self._about(say, topic)
+            case Said(topic):
+                return await self._said(say, topic)
+            case Question(text):
+                return await self._answer(say, text)
+            case Request(text):
+                return await self._do(say, text)
+            case SmallTalk(kind):
+                return await self._chat(say, understood.language, kind, line)
+            case Statement():
+                return say.statement
+            case _:
+                assert_never(understood.wish)
+
+    async def _remember(self, say: Replies, what: str, line: Line) -> str:
+        content = _sentence(what or self._said_before(line))
+        if not content:
+            return say.keep_what
+        if self._situation.many_speak:
+            content = f"{_short(line.speaker)}: {content}"
+        outcome = await self._call("remember", content=content)
+        return say.kept.format(_quoted(say, content)) if outcome.done else say.too_long
+
+    def _said_before(self, line: Line) -> str:
+        """What the same speaker told last, for "remember that"."""
+        agent = self._situation.agent.name
+        for earlier in reversed(self._situation.history):
+            if earlier.direction == "in" and earlier.speaker == line.speaker:
+                told = [it.wish for it in understand(earlier.text, agent)]
+                return " ".join(wish.text for wish in told if isinstance(wish, Statement))
+        return ""
+
+    async def _forget(self, say: Replies, what: str) -> str:
+        if not what:
+            return say.forget_what
+        found = (await self._call("recall", query=what[:QUERY_CHARACTERS], limit=SEARCHED)).found
+        # An owner lets go of what is the owner's here; a contact's memories are not meant by "my".
+        own = [one for one in found if one.kind == "memory" and one.whose is None]
+        meant = [one for one in own if _same(one.text, what)] or relevant(what, own)
+        if not meant:
+            return say.nothing
+        if len(meant) > 1:
+            return "\n".join([say.forget_which, *self._items(say, meant)])
+        outcome = await self._call("forget", memory_id=str(meant[0].id))
+        return say.forgotten.format(_quoted(say, meant[0].text)) if outcome.done else say.nothing
+
+    async def _list(self, say: Replies) -> str:
+        found = (await self._call("recall", query="", limit=LISTED)).found
+        kept = [one for one in found if one.kind == "memory"]
+        if not kept:
+            return say.nothing_kept
+        alone = not self._situation.of_owner and not self._situation.many_speak
+        return "\n".join([say.told_me_all if alone else say.kept_here, *self._items(say, kept)])
+
+    async def _about(self, say: Replies, topic: str) -> str:
+        found = await self._search(topic)
+        hits = relevant(topic, found, all_of_them=True)
+        return self._show(say, hits) if hits else await self._from_conversation(say, topic)
+
+    async def _answer(self, say: Replies, asked: str) -> str:
+        hits = relevant(asked, await self._search(asked))
+        return self._show(say, hits) if hits else await self._from_conversation(say, asked)
+
+    async def _do(self, say: Replies, asked: str) -> str:
+        hits = relevant(asked, await self._search(asked))
+        return self._show(say, hits) if hits else say.no_model
+
+    async def _from_conversation(self, say: Replies, asked: str) -> str:
+        """What was told and not kept. What somebody asked, or wanted kept or forgotten, is no
+        answer: it would bring back what was forgotten."""
+        agent = self._situation.agent.name
+        told = [
+            one
+            for one in await self._search_conversation(asked)
+            if one.by is not None
+            and all(isinstance(it.wish, Statement) for it in understand(one.text, agent))
+        ]
+        hits = relevant(asked, told)
+        if not hits:
+            return self._nothing(say)
+        return "\n".join([say.wrote, *self._items(say, hits)])
+
+    async def _said(self, say: Replies, topic: str) -> str:
+        found = [one for one in await self._search_conversation(topic) if one.by is not None]
+        hits = relevant(topic, found, all_of_them=True)
+        if not hits:
+            return self._nothing(say)
+        return "\n".join([say.wrote, *self._items(say, hits)])
+
+    async def _chat(self, say: Replies, language: Language, kind: Small, line: Line) -> str:
+        situation = self._situation
+        agent = clean_name(situation.agent.name)
+        name = clean_name((line.speaker or Speaker()).name or situation.party.name)
+        match kind:
+            case "greeting":
+                return say.greeting.format(agent=agent, name=f", {name}" if name else "")
+            case "thanks":
+                return say.thanks
+            case "bye":
+                return say.bye
+            case "help":
+                return _help(situation, agent)
+            case "who_are_you":
+                role = one_line(situation.agent.role).rstrip(".")
+                return say.i_am.format(agent=agent, role=f", {role}" if role else "")
+            case "who_am_i":
+                hits = relevant(line.text, await self._search(line.text))
+                known = describe_speaker(line.speaker or Speaker(name))
+                return self._show(say, hits) if hits else say.you_are.format(_quoted(say, known))
+            case "clock":
+                form = "%A, %d %B %Y, %H:%M" if language == "en" else "%H:%M, %Y-%m-%d"
+                return say.clock.format(situation.now.strftime(form))
+            case "yes":
+                offered = [one.text for one in situation.history if one.direction == "out"][-1:]
+                if offered and say.statement in offered[0]:
+                    return await self._remember(say, "", line)
+                return say.keep_what
+            case _:
+                assert_never(kind)
+
+    def _show(self, say: Replies, hits: list[Found]) -> str:
+        """What was found: a reference text as it was published, everything else quoted."""
+        passages = [one for one in hits if one.kind == "passage"][:2]
+        kept = [one for one in hits if one.kind != "passage"]
+        published = "\n\n".join(_cut(one.text.strip(), PASSAGE_SHOWN) for one in passages)
+        if not kept:
+            return published
+        told = self._told(say, kept)
+        parts = (published, told) if hits[0].kind == "passage" else (told, published)
+        return "\n\n".join(part for part in parts if part)
+
+    def _told(self, say: Replies, kept: list[Found]) -> str:
+        if self._situation.of_owner:
+            return "\n".join([say.kept_here, *self._items(say, kept)])
+        if len(kept) > 1:
+            header = say.kept_here if self._situation.many_speak else say.told_me_all
+            return "\n".join([header, *self._items(say, kept)])
+        if self._situation.many_speak:
+            return _cut(one_line(kept[0].text), SHOWN)
+        return say.told_me.format(_quoted(say, kept[0].text))
+
+    def _items(self, say: Replies, found: list[Found]) -> list[str]:
+        """A list. To the owner each item says whose it is, and is nothing but a quotation."""
+        lines = []
+        for one in found:
+            text = _quoted(say, one.text)
+            whose = one.whose
+            if whose is None and one.kind == "message" and self._situation.many_speak:
+                whose = one.by
+            if whose is not None:
+                text = f"{describe_speaker(whose)}: {text}"
+            lines.append(f"- {text}")
+        return lines
+
+    def _nothing(self, say: Replies) -> str:
+        """Nothing was found; once in a conversation also why no more can be expected."""
+        said = (line.text for line in self._situation.history if line.direction == "out")
+        if self._admitted or any(say.no_model in text for text in said):
+            return say.nothing
+        self._admitted = True
+        return f"{say.nothing} {say.no_model}"
+
+    async def _search(self, text: str) -> tuple[Found, ...]:
+        return (await self._call("recall", query=text[:QUERY_CHARACTERS], limit=SEARCHED)).found
+
+    async def _search_conversation(self, text: str) -> list[Found]:
+        outcome = await self._call(
+            "search_conversation", query=text[:QUERY_CHARACTERS], limit=SEARCHED
+        )
+        waiting = {line.position for line in self._situation.waiting}
+        return [one for one in outcome.found if one.position not in waiting]
+
+    async def _call(self, tool: str, **arguments: Any) -> Outcome:
+        outcome = await self._tools.call(tool, arguments)
+        self.steps.append(Step(tool, arguments, outcome.text))
+        return outcome
+
+
+def _help(situation: Situation, agent: str) -> str:
+    if situation.of_owner:
+        privacy = replies.FOR_OWNER.format(agent=agent)
+    else:
+        privacy = replies.IN_GROUP if situation.many_speak else replies.PRIVATE
+    return replies.HELP.format(agent=agent, privacy=privacy)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    text = text[0].upper() + text[1:]
+    return f"{text}." if text[-1].isalnum() and "\n" not in text else text
+
+
+def _quoted(say: Replies, text: str) -> str:
+    """A text in quotation marks on one line; those inside can't look like its end."""
+    return say.quoted.format(_cut(one_line(text), SHOWN).translate(_PLAIN_QUOTES))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def _short(speaker: Speaker | None) -> str:
+    if speaker is None:
+        return describe_speaker(Speaker())
+    return clean_name(speaker.name) or describe_speaker(speaker)
+
+
+def _same(kept: str, said: str) -> bool:
+    return _bare(kept) == _bare(said)
+
+
+def _bare(text: str) -> str:
+    return one_line(text).casefold().strip(" .!?")

@@ -1,0 +1,211 @@
+"""The tools of a turn: memory and conversation, in the scope of its session and no other.
+
+No tool takes an owner, an agent, a contact or a session. Every call is one short transaction that
+begins by making sure that the turn still holds its session; embedding is done before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import MemoryId, SessionId, TurnId
+from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import Indexed, index
+from discreet.memory.memories import MemoryChange, NewMemory, forget, remember, update_memory
+from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope.scopes import SessionScope
+from discreet.turn.arguments import (
+    Arguments,
+    Forget,
+    Recall,
+    Remember,
+    SearchConversation,
+    UpdateMemory,
+    schema_of,
+    what_is_wrong,
+)
+from discreet.turn.fences import fenced
+from discreet.turn.holding import hold
+from discreet.turn.plan import found_record
+from discreet.turn.searching import find, find_newest, find_said, prepare_query
+from discreet.turn.situation import Found
+from discreet.turn.tools import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# The same whether an id is somebody else's, nobody's or none at all.
+NO_SUCH_MEMORY = "There is no such memory."
+NOTHING_FOUND = "Nothing was found."
+Given = TypeVar("Given", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[Given]):
+    """One tool: what a model reads about it, and what it does in a toolbox."""
+
+    name: str
+    description: str
+    arguments: type[Given]
+    run: Callable[[Toolbox, Given], Awaitable[Outcome]]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments; whatever it doesn't name is refused."""
+        return schema_of(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools of one turn, closed over its scope."""
+
+    door: Door
+    scope: SessionScope
+    session_id: SessionId
+    turn_id: TurnId
+    embedder: Embedder
+
+    @property
+    def specs(self) -> tuple[Tool[Any], ...]:
+        """The tools, as a model is told of them."""
+        return TOOLS
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        """Calls a tool. What can't be done comes back as an outcome, with nothing changed.
+
+        Raises:
+            ClaimLost: the turn holds its session no more.
+        """
+        tool = next((tool for tool in TOOLS if tool.name == name), None)
+        if tool is None:
+            return _refused(f"there is no tool {name!r}")
+        try:
+            given = tool.arguments.model_validate(arguments)
+        except ValidationError as error:
+            return _refused(what_is_wrong(error))
+        try:
+            return await tool.run(self, given)
+        except NotFound:
+            return Outcome(NO_SUCH_MEMORY, done=False)
+        except (BadInput, Conflict) as error:
+            return _refused(error.message)
+
+    def enter(self) -> AbstractAsyncContextManager[Rows]:
+        """The scope's rows, while the turn holds its session."""
+        return self._enter()
+
+    @asynccontextmanager
+    async def _enter(self) -> AsyncIterator[Rows]:
+        async with self.door.enter(self.scope) as rows:
+            await hold(rows, self.session_id, self.turn_id)
+            yield rows
+
+    async def index(self, text: str) -> Indexed:
+        """Terms and vector of a text, made outside of any transaction."""
+        return (await asyncio.to_thread(index, [text], self.embedder))[0]
+
+    def show(self, found: tuple[Found, ...]) -> Outcome:
+        """What was found, as data; in an owner's session each record says whose it is."""
+        if not found:
+            return Outcome(NOTHING_FOUND)
+        of_owner = isinstance(self.scope, OwnerScope)
+        records = [found_record(one, of_owner=of_owner) for one in found]
+        return Outcome(fenced("found", records), found)
+
+
+async def _remember(box: Toolbox, given: Remember) -> Outcome:
+    new = NewMemory(
+        given.content,
+        await box.index(given.content),
+        topic_key=given.topic_key,
+        topics=given.topics or (),
+        salience=given.salience or "medium",
+        turn_id=box.turn_id,
+    )
+    async with box.enter() as rows:
+        memory = await remember(rows, new)
+    return Outcome(f"Remembered. The memory's id is {memory.id}.")
+
+
+async def _recall(box: Toolbox, given: Recall) -> Outcome:
+    if not given.query.strip():
+        async with box.enter() as rows:
+            return box.show(await find_newest(rows, given.limit))
+    query = await prepare_query(given.query, box.embedder)
+    async with box.enter() as rows:
+        return box.show(await find(rows, query, given.limit))
+
+
+async def _forget(box: Toolbox, given: Forget) -> Outcome:
+    memory_id = _memory_id(given.memory_id)
+    async with box.enter() as rows:
+        await forget(rows, memory_id)
+    return Outcome("Forgotten.")
+
+
+async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
+    memory_id = _memory_id(given.memory_id)
+    change = MemoryChange(
+        content=given.content,
+        indexed=await box.index(given.content),
+        topic_key=given.topic_key,
+        topics=given.topics,
+        salience=given.salience,
+    )
+    async with box.enter() as rows:
+        await update_memory(rows, memory_id, change)
+    return Outcome("Changed.")
+
+
+async def _search_conversation(box: Toolbox, given: SearchConversation) -> Outcome:
+    query = await prepare_query(given.query, box.embedder)
+    async with box.enter() as rows:
+        return box.show(await find_said(rows, query, given.limit, box.turn_id))
+
+
+def _memory_id(text: str) -> MemoryId:
+    try:
+        return MemoryId(UUID(text.strip()))
+    except ValueError:
+        raise NotFound(NO_SUCH_MEMORY) from None
+
+
+def _refused(why: str) -> Outcome:
+    return Outcome(f"Nothing was done: {why}.", done=False)
+
+
+TOOLS: tuple[Tool[Any], ...] = (
+    Tool(
+        "remember",
+        "Keeps something for later conversations, such as a fact, a preference or a plan.",
+        Remember,
+        _remember,
+    ),
+    Tool(
+        "recall",
+        "Searches what was remembered, and the reference texts that are published for you.",
+        Recall,
+        _recall,
+    ),
+    Tool(
+        "update_memory",
+        "Replaces the content of a memory that is no longer quite true.",
+        UpdateMemory,
+        _update_memory,
+    ),
+    Tool("forget", "Takes a memory away, when asked to or when it is wrong.", Forget, _forget),
+    Tool(
+        "search_conversation",
+        "Searches what was said earlier, also long ago, word for word.",
+        SearchConversation,
+        _search_conversation,
+    ),
+)

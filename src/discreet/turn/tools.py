@@ -1,0 +1,47 @@
+"""What a tool is to whoever thinks: a description, and a call that always comes to something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from discreet.turn.situation import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call came to. ``text`` is what a model gets, ``found`` the same for rules to read.
+
+    ``done`` is False where nothing was changed: bad arguments, or no such memory in this scope.
+    """
+
+    text: str
+    found: tuple[Found, ...] = ()
+    done: bool = True
+
+
+class ToolSpec(Protocol):
+    """How a tool is described to a model; ``schema`` is the JSON schema of its arguments."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def schema(self) -> dict[str, Any]: ...
+
+
+class Tools(Protocol):
+    """The tools of one turn. They act in the scope of its session, and none can name another."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]: ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        """Calls a tool; arguments that make no sense are an outcome too.
+
+        Raises:
+            ClaimLost: the turn holds its session no more.
+        """
+        ...
