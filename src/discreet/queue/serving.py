@@ -12,6 +12,8 @@ from discreet.scope import Door, WorkScope
 SERVING_LOCK = 0x64697363
 """An advisory lock of this installation's database; held, shared, by each serving process."""
 
+ASKING_LOCK = SERVING_LOCK + 1
+
 
 @asynccontextmanager
 async def serving(conninfo: str) -> AsyncIterator[None]:
@@ -25,13 +27,11 @@ async def serving(conninfo: str) -> AsyncIterator[None]:
 
 
 async def is_served(door: Door) -> bool:
-    """Whether a serving process is connected right now."""
+    """Whether a serving process is connected right now.
+
+    Its lock can't be had as long as one is. Those who ask do so one after the other, or they would
+    take each other for one that serves. The view of all locks is closed to this role.
+    """
     async with door.enter(WorkScope()) as rows:
-        return bool(
-            await rows.value(
-                "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks"
-                " WHERE locktype = 'advisory' AND objid = %s AND granted AND database ="
-                " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))",
-                (SERVING_LOCK,),
-            )
-        )
+        await rows.value("SELECT pg_advisory_xact_lock(%s)::text", (ASKING_LOCK,))
+        return not await rows.value("SELECT pg_try_advisory_xact_lock(%s)", (SERVING_LOCK,))
