@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.memory.embedding import Embedder, bundled_embedder
-from discreet.memory.terms import terms_of
+from discreet.memory.indexing import index
 from discreet.oversight.reference_files import ReferenceText, read_folder
 from discreet.scope import Door, OwnerScope
 
@@ -32,10 +33,10 @@ async def publish(
     texts: Sequence[ReferenceText],
     embedder: Embedder | None = None,
 ) -> Published:
-    """Puts these texts in the place of all that the agent had, in one commit; none takes them back.
+    """Puts these texts in the place of all that the agent had, in one commit; no text
+    takes them all back.
 
     Raises:
-        Unavailable: the embedder can't be reached; nothing was changed.
         NotFound: the owner has no such agent.
     """
     embedder = embedder or bundled_embedder()
@@ -47,11 +48,12 @@ async def publish(
         await rows.execute(
             """INSERT INTO discreet.passages
                  (agent_id, title, position, content, terms, embedder, embedding)
-               SELECT %(agent)s, p.title, p.position, p.content, p.terms, %(embedder)s,
+               SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.embedder,
                       p.embedding::public.vector
                  FROM jsonb_to_recordset(%(passages)s) AS p
-                      (title text, position int, content text, terms text[], embedding text)""",
-            {"agent": agent_id, "embedder": embedder.name, "passages": Jsonb(passages)},
+                      (title text, position int, content text, terms text[], embedder text,
+                       embedding text)""",
+            {"agent": agent_id, "passages": Jsonb(passages)},
         )
     return Published(texts=len(texts), passages=len(passages))
 
@@ -67,17 +69,11 @@ async def list_references(door: Door, owner_id: OwnerId, agent_id: AgentId) -> d
     return {row["title"]: row["passages"] for row in found}
 
 
-def _indexed(texts: Sequence[ReferenceText], embedder: Embedder) -> list[dict[str, object]]:
-    contents = [passage for text in texts for passage in text.passages]
-    vectors = iter(embedder.embed(contents))
-    return [
-        {
-            "title": text.title,
-            "position": position,
-            "content": passage,
-            "terms": terms_of(passage),
-            "embedding": str(next(vectors).tolist()),
-        }
+def _indexed(texts: Sequence[ReferenceText], embedder: Embedder) -> list[dict[str, Any]]:
+    places = [
+        {"title": text.title, "position": position, "content": passage}
         for text in texts
         for position, passage in enumerate(text.passages)
     ]
+    made = index([str(place["content"]) for place in places], embedder)
+    return [place | found.as_params() for place, found in zip(places, made, strict=True)]

@@ -70,7 +70,6 @@ def list_agents(as_json: AsJson = False) -> None:
         Column("ROLE", lambda item: item.role),
         Column("MODEL", lambda item: item.model or "default"),
         Column("MEMORY", lambda item: item.memory_model),
-        Column("TEXTS", lambda item: str(item.reference_texts)),
     ]
     found = in_app(lambda app: agents.list_agents(app.door, app.owner_id))
     print_list(found, columns, _record, as_json=as_json, empty="No agents: sb agents create NAME")

@@ -16,11 +16,11 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one file
 def backup(file: File, admin_url: AdminUrl = None) -> None:
     """Writes everything into one file, readable by you only; the server may go on serving."""
     from discreet.entrypoints.cli.printing import print_text
-    from discreet.postgres import backup as backups
+    from discreet.postgres.backup import backup as write_backup
     from discreet.settings import load_settings
 
     with Notice() as notice:
-        backups.backup(load_settings(), file, admin_url=admin_url, progress=notice.show)
+        write_backup(load_settings(), file, admin_url=admin_url, progress=notice.show)
     print_text(
         f"Written: {file} ({file.stat().st_size:,} bytes). It holds everything; keep it safe."
     )
@@ -36,12 +36,12 @@ def restore(
 ) -> None:
     """Puts a backup back, into an empty home."""
     from discreet.entrypoints.cli.printing import print_text
-    from discreet.postgres import backup as backups
+    from discreet.postgres.restore import restore as put_back
     from discreet.settings import load_settings
 
     settings = load_settings()
     with Notice() as notice:
-        backups.restore(
+        put_back(
             settings,
             file,
             admin_url=admin_url,

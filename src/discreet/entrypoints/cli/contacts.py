@@ -26,11 +26,8 @@ def list_contacts(as_json: AsJson = False) -> None:
     columns: list[Column[ContactActivity]] = [
         Column("ID", lambda item: str(item.contact.id), whole=True),
         Column("NAME", lambda item: item.contact.name),
-        Column("TYPE", lambda item: item.contact.type),
-        Column("ADDRESSES", lambda item: ", ".join(item.contact.addresses)),
-        Column("MESSAGES", lambda item: str(item.messages)),
-        Column("MEMORIES", lambda item: str(item.memories)),
-        Column("LAST MESSAGE", lambda item: when(item.last_message_at)),
+        Column("ADDRESSES", _addresses),
+        Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
     print_list(
         found, columns, _record, as_json=as_json, empty="No contacts yet: nobody has written."
@@ -39,7 +36,9 @@ def list_contacts(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_contact(
-    who: Annotated[str, typer.Argument(help="An id, an address platform:id, or a name.")],
+    who: Annotated[
+        str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
 ) -> None:
     """One contact: its addresses, sessions and memories."""
@@ -70,6 +69,11 @@ def show_contact(
         print_text(f"  {title:<13} {value}")
     print_text(f"\nsb sessions list --contact {contact.id}")
     print_text(f"sb memories list --contact {contact.id}")
+
+
+def _addresses(item: ContactActivity) -> str:
+    addresses = ", ".join(item.contact.addresses)
+    return addresses if item.contact.type == "external" else f"{addresses} ({item.contact.type})"
 
 
 def _record(item: ContactActivity) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ def _group() -> None:
 @app.command("list")
 def list_memories(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
     """Memories of everybody, the newest first, each with whose it is."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import contacts, memories
 
     async def work(app: App) -> list[LabelledMemory]:
@@ -37,12 +37,13 @@ def list_memories(contact: OfContact = None, limit: Limit = 1000, as_json: AsJso
     columns: list[Column[LabelledMemory]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("WHOSE", lambda item: item.whose),
-        Column("AGENT", lambda item: item.agent),
-        Column("SALIENCE", lambda item: item.salience),
-        Column("CHANGED", lambda item: when(item.updated_at)),
-        Column("MEMORY", lambda item: item.content),
+        Column("MEMORY", _text),
     ]
     print_list(in_app(work), columns, _record, as_json=as_json, empty="No memories yet.")
+
+
+def _text(item: LabelledMemory) -> str:
+    return item.content if item.salience == "medium" else f"[{item.salience}] {item.content}"
 
 
 def _record(item: LabelledMemory) -> Mapping[str, Any]:

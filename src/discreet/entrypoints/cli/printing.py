@@ -18,10 +18,16 @@ from discreet.domain.text import terminal_text
 
 Item = TypeVar("Item")
 
+NARROWEST = 64  # a table is never squeezed below this: whole ids matter more than straight lines
+
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Item]):
-    """A column of a table. ``whole``: is never broken over lines (ids, which people copy)."""
+    """A column of a table. ``whole``: never broken over lines (ids, which people copy; times).
+
+    The columns of a list fit into 80 characters with names of usual length: an id takes 36. What
+    has no room is in the JSON and in ``show``.
+    """
 
     title: str
     cell: Callable[[Item], str]
@@ -83,18 +89,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def _print_rich(columns: Sequence[Column[Any]], cells: Sequence[Sequence[str]]) -> None:
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        width = max(len(row[columns.index(column)]) for row in cells) if column.whole else None
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for at, column in enumerate(columns):
+        width = max(len(row[at]) for row in cells) if column.whole else None
         table.add_column(column.title, no_wrap=column.whole, min_width=width, overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
+    console.print(table)
 
 
 def _print_plain(columns: Sequence[Column[Any]], cells: Sequence[Sequence[str]]) -> None:

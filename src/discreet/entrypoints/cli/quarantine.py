@@ -20,15 +20,13 @@ app = typer.Typer(help="Messages whose sender could not be resolved.", no_args_i
 @app.command("list")
 def list_quarantine(as_json: AsJson = False) -> None:
     """What waits to be given to somebody, the oldest first."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import quarantine
 
     columns: list[Column[Quarantined]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("CHANNEL", lambda item: f"{item.platform} to {item.agent}"),
         Column("REASON", lambda item: item.reason),
-        Column("TRIED", lambda item: str(item.attempts)),
-        Column("NEXT TRY", lambda item: when(item.next_try_at)),
         Column("TEXT", lambda item: str(item.inbound.get("text", ""))),
     ]
     found = in_app(lambda app: quarantine.list_quarantine(app.door, app.owner_id))

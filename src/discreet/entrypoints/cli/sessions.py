@@ -32,18 +32,17 @@ def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJso
     columns: list[Column[Session]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("AGENT", lambda item: item.agent),
-        Column("WITH", lambda item: item.whose),
-        Column("THREAD", lambda item: item.thread_key),
-        Column("MESSAGES", lambda item: str(item.messages)),
-        Column("LAST MESSAGE", lambda item: when(item.last_message_at)),
-        Column("STATE", _state),
+        Column("WITH", _with_whom),
+        Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
     print_list(in_app(work), columns, _record, as_json=as_json, empty="No sessions yet.")
 
 
 @app.command("show")
 def show_session(
-    session_id: Annotated[str, typer.Argument(help="The session's id, from: sb sessions list")],
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The session's id, from: sb sessions list")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
 ) -> None:
     """The transcript of a session."""
@@ -65,6 +64,12 @@ def show_session(
         mark = "" if line.state in ("answered", "sent") else f"  [{line.state}]"
         text = line.text.replace("\n", "\n    ")
         print_text(f"{when(line.at)}  {line.speaker}{mark}\n    {text}")
+
+
+def _with_whom(session: Session) -> str:
+    thread = f", {session.thread_key}" if session.thread_key else ""
+    state = _state(session)
+    return f"{session.whose}{thread}" + ("" if state == "open" else f" ({state})")
 
 
 def _state(session: Session) -> str:
