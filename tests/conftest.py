@@ -23,7 +23,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from discreet.postgres.bootstrap import initialise, let_roles_connect
+from discreet.postgres.bootstrap import let_roles_connect, prepare_database, prepare_roles
 from discreet.postgres.credentials import (
     Credentials,
     load_credentials,
@@ -32,6 +32,7 @@ from discreet.postgres.credentials import (
 )
 from discreet.postgres.embedded import embedded_server
 from discreet.postgres.folders import Layout, make_layout
+from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 
@@ -100,7 +101,8 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
                 credentials = replace(credentials, host=str(stack.enter_context(running)))
                 admin_url = credentials.conninfo(ADMIN_ROLE, dbname="postgres")
             if not made_before:
-                initialise(admin_url, credentials, reset_roles=True)
+                prepare_roles(admin_url, credentials, reset_roles=True)
+                prepare_database(admin_url, credentials, read_migrations())
                 save_credentials(folder, credentials)
         yield Server(credentials, admin_url)
 

@@ -1,4 +1,4 @@
-"""Homes with a server of their own, for what would disturb the server that the other tests share."""
+"""Homes with a server of their own, for what would disturb the one that other tests share."""
 
 from __future__ import annotations
 
@@ -125,6 +125,20 @@ def own_server(home: Path) -> Iterator[Credentials]:
         yield replace(credentials, host=str(sockets))
 
 
+@pytest.fixture(scope="module")
+def module_server(
+    finished_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Credentials]:
+    """The same for all tests of a file, which leave it as they found it."""
+    home = tmp_path_factory.mktemp("module") / "home"
+    shutil.copytree(finished_home, home, ignore=shutil.ignore_patterns("run"))
+    credentials = credentials_of(home)
+    with embedded_server(
+        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+    ) as sockets:
+        yield replace(credentials, host=str(sockets))
+
+
 @pytest.fixture
 def own_admin(own_server: Credentials) -> Iterator[psycopg.Connection[Any]]:
     """Its superuser, in its application database."""
@@ -140,9 +154,7 @@ def empty_database(server: Any, _server_admin: psycopg.Connection[Any]) -> Itera
         sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
     )
     yield psycopg.conninfo.make_conninfo(server.admin_conninfo, dbname=name)
-    _server_admin.execute(
-        sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-    )
+    _server_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def credentials_of(home: Path) -> Credentials:

@@ -8,13 +8,14 @@ import os
 import shutil
 import tarfile
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from discreet.domain.errors import BadInput
 from discreet.postgres.credentials import Credentials
 
-__all__ = ["DUMP", "Manifest", "read_archive", "write_archive"]
+__all__ = ["DUMP", "Manifest", "extract_dump", "read_archive", "write_archive"]
 
 FORMAT = 1
 MANIFEST, CREDENTIALS, DUMP = "manifest.json", "credentials.json", "database.dump"
@@ -55,41 +56,52 @@ def write_archive(
         os.fsync(file.fileno())
 
 
-def read_archive(file: Path, folder: Path) -> tuple[Manifest, Credentials]:
-    """Puts the dump into ``folder`` and returns the rest.
+def read_archive(file: Path) -> tuple[Manifest, Credentials]:
+    """What a backup is of, and its credentials; the dump was compared with its checksum.
 
     Raises:
         BadInput: there is no such file, it is no backup, it is damaged, or a newer version made it.
     """
     try:
         with tarfile.open(file, mode="r:") as archive:
-            manifest = Manifest(**_member(archive, MANIFEST))
+            manifest = Manifest(**_document(archive, MANIFEST))
             if manifest.format != FORMAT:
                 raise BadInput(f"{file} was made by a newer version.", hint="Update discreet.")
-            credentials = Credentials(**_member(archive, CREDENTIALS))
-            source = archive.extractfile(DUMP)
-            if source is None:
-                raise KeyError(DUMP)
-            with source, (folder / DUMP).open("wb") as target:
-                shutil.copyfileobj(source, target)
-    except OSError as error:
-        if error.strerror is None:  # tarfile's own, about the content
-            raise BadInput(f"{file} is damaged.", hint="Take another backup.") from None
-        raise BadInput(f"{file} can't be read: {error.strerror}.") from None
+            credentials = Credentials(**_document(archive, CREDENTIALS))
+            with _member(archive, DUMP) as dump:
+                checksum = hashlib.file_digest(dump, "sha256").hexdigest()
     except (tarfile.TarError, KeyError, TypeError, ValueError):
         raise BadInput(
             f"{file} is no backup of discreet, or it is damaged.", hint="Take another backup."
         ) from None
-    if _sha256(folder / DUMP) != manifest.dump_sha256:
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror or error}.") from None
+    if checksum != manifest.dump_sha256:
         raise BadInput(f"{file} is damaged.", hint="Take another backup.")
     return manifest, credentials
 
 
-def _member(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
+def extract_dump(file: Path, folder: Path) -> Path:
+    """Copies the dump of a backup that was read before into ``folder``."""
+    target = folder / DUMP
+    with (
+        tarfile.open(file, mode="r:") as archive,
+        _member(archive, DUMP) as dump,
+        target.open("wb") as copy,
+    ):
+        shutil.copyfileobj(dump, copy)
+    return target
+
+
+def _member(archive: tarfile.TarFile, name: str) -> BufferedReader:
     file = archive.extractfile(name)
-    if file is None:
+    if not isinstance(file, BufferedReader):  # a folder, a device
         raise KeyError(name)
-    with file:
+    return file
+
+
+def _document(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
+    with _member(archive, name) as file:
         return dict(json.load(file))
 
 

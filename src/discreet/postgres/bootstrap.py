@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from discreet.postgres.credentials import Credentials
 from discreet.postgres.migrate import Migration, migrate, read_migrations
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
 
-__all__ = ["initialise", "let_roles_connect", "put_ticket_key"]
+__all__ = ["initialise", "let_roles_connect", "prepare_database", "prepare_roles"]
 
 MINIMUM_VERSION = 170000
 """The first with a locale provider that sorts the same everywhere."""
@@ -26,61 +27,86 @@ LOCK = "SELECT pg_advisory_lock(hashtextextended('discreet: bootstrap', 0))"
 REVOKE_FUNCTIONS = """
 DO $$
 DECLARE
-  it regprocedure;
+  it    regprocedure;
+  locks boolean;
 BEGIN
-  FOR it IN SELECT p.oid FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ (
-                '^(lo_.*|loread|lowrite|pg_cancel_backend|pg_terminate_backend|pg_stat_get_.*'
-                '|pg_lock_status|pg_(try_)?advisory_(xact_)?lock(_shared)?|pg_export_snapshot'
-                '|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
-                '|indexes)_size)$')
+  FOR it, locks IN
+    SELECT p.oid, p.proname LIKE '%advisory%' FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace
+       AND has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')
+       AND p.proname ~ (
+         '^(lo_.*|loread|lowrite|pg_cancel_backend|pg_terminate_backend|pg_stat_get_.*'
+         '|pg_lock_status|pg_(try_)?advisory_(xact_)?lock(_shared)?|pg_export_snapshot'
+         '|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
+         '|indexes)_size)$')
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', it);
-  END LOOP;
-  FOR it IN SELECT p.oid FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'pg_catalog'::regnamespace
-               AND p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
-  LOOP
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO discreet_schema, discreet_gate, '
-                   'discreet_worker, discreet_owner', it);
+    IF locks THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO discreet_schema, discreet_gate, '
+                     'discreet_worker, discreet_owner', it);
+    END IF;
   END LOOP;
 END $$
 """
 REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_statements")
 
 
-def initialise(
-    admin_conninfo: str,
-    credentials: Credentials,
-    *,
-    migrations: list[Migration] | None = None,
-    reset_roles: bool = False,
-) -> None:
+def initialise(admin_conninfo: str, credentials: Credentials) -> None:
     """Makes whatever is missing; where all is there, changes nothing but gives the same passwords.
 
     ``admin_conninfo`` is a superuser's, or one with CREATEROLE and CREATEDB, and leads to any
     database of the server.
 
     Raises:
-        Conflict: the roles exist with other passwords and ``reset_roles`` is false.
+        Conflict: on a server of your own the roles exist with other passwords.
         Unavailable: the server can't be reached, is too old, lacks pgvector or a right.
     """
-    migrations = read_migrations() if migrations is None else migrations
-    try:
-        with psycopg.connect(admin_conninfo, autocommit=True) as conn:
-            conn.execute(LOCK)
-            _check_server(conn)
-            if not credentials.embedded and not reset_roles:
-                _refuse_foreign_roles(conn, credentials)
+    prepare_roles(admin_conninfo, credentials)
+    prepare_database(admin_conninfo, credentials, read_migrations())
+
+
+def prepare_roles(
+    admin_conninfo: str, credentials: Credentials, *, reset_roles: bool = False
+) -> None:
+    """Makes all of the roles or none. ``reset_roles`` gives new passwords to those that exist.
+
+    Raises:
+        Conflict: as for ``initialise``, where ``reset_roles`` is false.
+        Unavailable: as for ``initialise``.
+    """
+    with _admin(admin_conninfo) as conn:
+        conn.execute(LOCK)
+        _check_server(conn)
+        if not credentials.embedded and not reset_roles:
+            _refuse_foreign_roles(conn, credentials)
+        with conn.transaction():
             create_roles(conn, credentials.passwords)
-            _create_database(conn, credentials.dbname)
-            let_roles_connect(conn, credentials.dbname)
-            inside = make_conninfo(admin_conninfo, dbname=credentials.dbname)
-            with psycopg.connect(inside, autocommit=True) as own:
-                _restrict_everybody(own)
-                own.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
-                migrate(own, migrations)
-                put_ticket_key(own, credentials.ticket_key)
+
+
+def prepare_database(
+    admin_conninfo: str, credentials: Credentials, migrations: list[Migration]
+) -> None:
+    """Makes the database, takes everybody's rights on it, applies the migrations, puts the key.
+
+    Raises:
+        Unavailable: as for ``initialise``.
+    """
+    with _admin(admin_conninfo) as conn:
+        conn.execute(LOCK)
+        _create_database(conn, credentials.dbname)
+        let_roles_connect(conn, credentials.dbname)
+        with _admin(make_conninfo(admin_conninfo, dbname=credentials.dbname)) as inside:
+            _restrict_everybody(inside)
+            _create_extension(inside)
+            migrate(inside, migrations)
+            _put_ticket_key(inside, credentials.ticket_key)
+
+
+@contextmanager
+def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            yield conn
     except psycopg.errors.InsufficientPrivilege as error:
         raise Unavailable(
             f"The admin may not do all that is needed: {_first_line(error)}.",
@@ -103,6 +129,17 @@ def let_roles_connect(conn: psycopg.Connection[Any], dbname: str) -> None:
     )
 
 
+def _create_extension(conn: psycopg.Connection[Any]) -> None:
+    command = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public"
+    try:
+        conn.execute(command)
+    except psycopg.errors.InsufficientPrivilege:
+        raise Unavailable(
+            "On this server only a superuser may add pgvector to a database.",
+            hint=f"Let one run, in the database {conn.info.dbname}: {command}; then try again.",
+        ) from None
+
+
 def _restrict_everybody(conn: psycopg.Connection[Any]) -> None:
     """Takes from everybody what PostgreSQL gives by default inside of a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
@@ -113,7 +150,7 @@ def _restrict_everybody(conn: psycopg.Connection[Any]) -> None:
             conn.execute(sql.SQL("REVOKE SELECT ON {} FROM PUBLIC").format(name))
 
 
-def put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
+def _put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
     """Stores the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
     if conn.execute("SELECT to_regclass('gate.secrets')").fetchone() == (None,):
         return

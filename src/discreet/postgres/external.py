@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from discreet.domain.errors import BadInput, Conflict
-from discreet.postgres.bootstrap import initialise
+from discreet.postgres.bootstrap import initialise, prepare_database, prepare_roles
 from discreet.postgres.credentials import (
     Credentials,
     load_credentials,
@@ -18,8 +18,16 @@ from discreet.postgres.credentials import (
 )
 from discreet.postgres.embedded import has_cluster
 from discreet.postgres.folders import make_layout
+from discreet.postgres.migrate import read_migrations
+from discreet.postgres.roles import ADMIN_ROLE
 
-__all__ = ["external_credentials", "initialise_external", "migrate_external", "refuse_other_server"]
+__all__ = [
+    "admin_conninfo",
+    "external_credentials",
+    "initialise_external",
+    "migrate_external",
+    "refuse_other_server",
+]
 
 
 def initialise_external(
@@ -45,8 +53,9 @@ def initialise_external(
         )
     if known is not None:
         wanted = replace(wanted, passwords=known.passwords, ticket_key=known.ticket_key)
-    initialise(admin_url, wanted, reset_roles=reset_roles)
+    prepare_roles(admin_url, wanted, reset_roles=reset_roles)
     save_credentials(home, wanted)
+    prepare_database(admin_url, wanted, read_migrations())
     return wanted
 
 
@@ -89,7 +98,7 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
             hint="It looks like postgresql://admin:password@host:5432/postgres",
         ) from None
     host, port = str(given.get("host") or ""), str(given.get("port") or "5432")
-    if not host or not port.isdecimal():
+    if not host or "," in host or not port.isdecimal():
         raise BadInput(
             "The admin URL has to name one host, and a port where it isn't 5432.",
             hint="It looks like postgresql://admin:password@host:5432/postgres",
@@ -112,3 +121,19 @@ def _same_place(one: Credentials, other: Credentials) -> bool:
         other.port,
         other.dbname,
     )
+
+
+def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
+    """Where the admin logs in: the embedded server's own, or the one whose URL was given.
+
+    Raises:
+        BadInput: the URL is missing.
+    """
+    if credentials.embedded:
+        return credentials.conninfo(ADMIN_ROLE, dbname="postgres")
+    if admin_url is None:
+        raise BadInput(
+            "The database is on a server of your own, and only its admin sees all of it.",
+            hint="Add --admin-url postgresql://admin:password@host/postgres",
+        )
+    return admin_url

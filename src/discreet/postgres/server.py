@@ -92,18 +92,15 @@ def _first_credentials(home: Path) -> Credentials:
 
 
 def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
-    migrations = read_migrations()
     try:
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
-            if is_current(conn, migrations):
+            if is_current(conn, read_migrations()):
                 check_roles(conn)
                 return
     except psycopg.OperationalError:
         pass  # nothing there yet; if it is something else, the admin's connection tells
     progress("Bringing the database up to date.")
-    initialise(
-        credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials, migrations=migrations
-    )
+    initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
         check_roles(conn)
 

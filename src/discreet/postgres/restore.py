@@ -1,0 +1,174 @@
+"""From the file of a backup to an installation.
+
+The data are put into a database beside the one in use, which takes its place at the end, in one
+transaction: an interrupted restore changes nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.errors import BadInput, Conflict
+from discreet.postgres.archive import extract_dump, read_archive
+from discreet.postgres.binaries import run_client
+from discreet.postgres.bootstrap import prepare_database, prepare_roles
+from discreet.postgres.credentials import (
+    Credentials,
+    load_credentials,
+    new_credentials,
+    save_credentials,
+)
+from discreet.postgres.embedded import Progress, embedded_server
+from discreet.postgres.external import (
+    admin_conninfo,
+    external_credentials,
+    refuse_other_server,
+)
+from discreet.postgres.folders import make_layout
+from discreet.postgres.migrate import read_migrations
+from discreet.postgres.roles import ADMIN_ROLE, check_roles
+from discreet.settings import Settings
+
+__all__ = ["restore"]
+
+SWAP_ATTEMPTS = 5
+TERMINATE = """
+SELECT pg_catalog.pg_terminate_backend(pid, 5000)
+  FROM pg_catalog.pg_stat_activity WHERE datname = %s
+"""
+
+
+def restore(
+    settings: Settings,
+    file: Path,
+    *,
+    admin_url: str | None = None,
+    overwrite: bool = False,
+    reset_roles: bool = False,
+    progress: Progress = lambda _: None,
+) -> None:
+    """Puts a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
+
+    A home that has credentials keeps them; a new one gets those of the backup. An older backup is
+    brought up to date. Processes that use the database meanwhile lose their connections.
+
+    Raises:
+        BadInput: ``file`` is no backup, is damaged, or was made by a newer version.
+        Conflict: there are data already and ``overwrite`` is false; or the roles of a server of
+            your own have other passwords and ``reset_roles`` is false.
+        Unavailable: the server can't be reached or refuses.
+    """
+    manifest, saved = read_archive(file)
+    if set(manifest.migrations) - {migration.name for migration in read_migrations()}:
+        raise BadInput(
+            f"{file} was made by a newer version ({manifest.discreet}).", hint="Update discreet."
+        )
+    layout = make_layout(settings.home)
+    with (
+        _target(settings.home, saved, admin_url, progress) as (credentials, admin),
+        psycopg.connect(admin, autocommit=True) as conn,
+        tempfile.TemporaryDirectory(dir=layout.run) as scratch,
+    ):
+        if not overwrite and _has_data(conn, admin, credentials.dbname):
+            raise Conflict(
+                f"{settings.home} has data already.",
+                hint="To replace them: sb restore --overwrite FILE. Back them up before.",
+            )
+        prepare_roles(admin, credentials, reset_roles=reset_roles)
+        if not credentials.embedded:
+            save_credentials(settings.home, credentials)
+        progress("Filling a new database.")
+        beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
+        _drop(conn, beside.dbname)
+        _fill(admin, beside, extract_dump(file, Path(scratch)))
+        _swap(conn, beside.dbname, credentials.dbname)
+
+
+def _fill(admin: str, beside: Credentials, dump: Path) -> None:
+    prepare_database(admin, beside, [])
+    inside = make_conninfo(admin, dbname=beside.dbname)
+    with psycopg.connect(inside, autocommit=True) as conn:
+        conn.execute("DROP TABLE public.schema_migrations")  # the dump has its own
+        words = ["--exit-on-error", "--single-transaction", str(dump)]
+        run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
+        prepare_database(admin, beside, read_migrations())
+        check_roles(conn)
+
+
+@contextmanager
+def _target(
+    home: Path, saved: Credentials, admin_url: str | None, progress: Progress
+) -> Iterator[tuple[Credentials, str]]:
+    """The home's credentials, or the backup's where it has none, and the admin's conninfo."""
+    known = load_credentials(home)
+    if known is None and admin_url is None:
+        known = _with_secrets(new_credentials(embedded=True, dbname=saved.dbname), saved)
+        save_credentials(home, known)  # before a database needs them
+    elif known is None:
+        known = _with_secrets(external_credentials(admin_url or "", saved.dbname), saved)
+    if known.embedded:
+        if admin_url is not None:
+            raise Conflict(f"{home} uses the embedded server.", hint="Leave --admin-url out.")
+        with embedded_server(home, known.passwords[ADMIN_ROLE], progress=progress) as sockets:
+            known = replace(known, host=str(sockets))
+            yield known, admin_conninfo(known, None)
+        return
+    admin = admin_conninfo(known, admin_url)
+    refuse_other_server(home, known, admin)
+    yield known, admin
+
+
+def _with_secrets(place: Credentials, saved: Credentials) -> Credentials:
+    passwords = {role: saved.passwords.get(role, new) for role, new in place.passwords.items()}
+    return replace(place, passwords=passwords, ticket_key=saved.ticket_key)
+
+
+def _has_data(conn: psycopg.Connection[Any], admin: str, dbname: str) -> bool:
+    if conn.execute("SELECT FROM pg_database WHERE datname = %s", [dbname]).fetchone() is None:
+        return False
+    with psycopg.connect(make_conninfo(admin, dbname=dbname), autocommit=True) as own:
+        if own.execute("SELECT to_regclass('discreet.owners')").fetchone() == (None,):
+            return False
+        return own.execute("SELECT FROM discreet.owners LIMIT 1").fetchone() is not None
+
+
+def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
+    """Renames ``new`` to ``place``, in one transaction with what was there, which is dropped then.
+
+    Raises:
+        Conflict: somebody connects to what was there again and again.
+    """
+    old = f"{place}_replaced"
+    _drop(conn, old)
+    exists = conn.execute("SELECT FROM pg_database WHERE datname = %s", [place]).fetchone()
+    for _ in range(SWAP_ATTEMPTS):
+        try:
+            with conn.transaction():
+                if exists is not None:
+                    conn.execute(TERMINATE, [place])
+                    _rename(conn, place, old)
+                _rename(conn, new, place)
+            break
+        except psycopg.errors.ObjectInUse:
+            continue
+    else:
+        raise Conflict("The database is in use.", hint="End the processes that use it, try again.")
+    _drop(conn, old)
+
+
+def _rename(conn: psycopg.Connection[Any], name: str, to: str) -> None:
+    words = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    conn.execute(words.format(sql.Identifier(name), sql.Identifier(to)))
+
+
+def _drop(conn: psycopg.Connection[Any], name: str) -> None:
+    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

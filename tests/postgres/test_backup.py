@@ -1,0 +1,335 @@
+"""What was backed up is there again after a restore, and is kept apart as before."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.errors import BadInput, Conflict, Unavailable
+from discreet.postgres.backup import backup
+from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
+from discreet.postgres.external import initialise_external
+from discreet.postgres.restore import restore
+from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
+from discreet.postgres.server import Database, opened_database
+from discreet.settings import Settings
+from tests.postgres.test_bootstrap import admin_url
+
+OWNERS = "SELECT name FROM discreet.owners ORDER BY name"
+
+# Everything that keeps people apart, and everything that rows pass on their way.
+CATALOGUE = """
+SELECT 'table', c.oid::regclass::text, c.relowner::regrole::text,
+       coalesce(c.relacl, acldefault(
+         CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))::text,
+       c.relrowsecurity::text || c.relforcerowsecurity::text
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname IN ('discreet', 'gate', 'queue')
+UNION ALL
+SELECT 'column', attrelid::regclass || '.' || attname, attnum::text, attacl::text, ''
+  FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname IN ('discreet', 'gate', 'queue') AND attacl IS NOT NULL
+UNION ALL
+SELECT 'policy', tablename || '.' || policyname, roles::text, cmd, concat(qual, with_check)
+  FROM pg_policies
+UNION ALL
+SELECT 'function', p.oid::regprocedure::text, proowner::regrole::text,
+       coalesce(proacl, acldefault('f', proowner))::text,
+       concat(prosecdef, proconfig, md5(prosrc))
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
+ WHERE n.nspname IN ('discreet', 'gate', 'queue')
+UNION ALL
+SELECT 'system function', p.oid::regprocedure::text, '', proacl::text, ''
+  FROM pg_proc p WHERE pronamespace = 'pg_catalog'::regnamespace AND proacl IS NOT NULL
+UNION ALL
+SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid), '', ''
+  FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL
+SELECT 'schema', nspname, nspowner::regrole::text,
+       coalesce(nspacl, acldefault('n', nspowner))::text, ''
+  FROM pg_namespace WHERE nspname IN ('discreet', 'gate', 'queue', 'public')
+UNION ALL
+SELECT 'migration', name, checksum, includes, '' FROM public.schema_migrations
+UNION ALL
+SELECT 'database', datname, datdba::regrole::text, datacl::text, datlocale
+  FROM pg_database WHERE datname = current_database()
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+
+def settings(home: Path) -> Settings:
+    return Settings(home=home)
+
+
+def add_owner(home: Path, name: str) -> UUID:
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        row = conn.execute(
+            "INSERT INTO discreet.owners (name) VALUES (%s) RETURNING id", [name]
+        ).fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+def owners(home: Path) -> list[str]:
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
+    ):
+        return [name for (name,) in conn.execute(OWNERS)]
+
+
+def catalogue(database: Database) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn:
+        return conn.execute(CATALOGUE).fetchall()
+
+
+def seen_by_owner(database: Database, owner: UUID) -> list[str]:
+    """What discreet_owner sees with a ticket for this owner."""
+    ids = f"{owner}//"
+    text = f"discreet_owner|{ids}".encode()
+    code = hmac.new(database.ticket_key, text, hashlib.sha256).hexdigest()
+    with psycopg.connect(database.conninfo("discreet_owner")) as conn:
+        conn.execute("SELECT set_config('discreet.ticket', %s, true)", [f"{ids}#{code}"])
+        return [name for (name,) in conn.execute(OWNERS)]
+
+
+@pytest.fixture
+def full_home(home: Path) -> Path:
+    add_owner(home, "Ada")
+    return home
+
+
+@pytest.fixture
+def saved(full_home: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "saved.tar"
+    backup(settings(full_home), file)
+    return file
+
+
+@pytest.fixture
+def foreign(finished_home: Path, tmp_path: Path) -> Iterator[Credentials]:
+    """A second server, of somebody's own, with nothing of ours on it."""
+    from discreet.postgres.embedded import embedded_server
+
+    home = tmp_path / "foreign"
+    shutil.copytree(finished_home, home, ignore=shutil.ignore_patterns("run", "server.log"))
+    credentials = load_credentials(home)
+    assert credentials is not None
+    with embedded_server(
+        home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
+    ) as sockets:
+        credentials = replace(credentials, host=str(sockets))
+        with psycopg.connect(admin_url(credentials), autocommit=True) as conn:
+            conn.execute("DROP DATABASE discreet")
+            for role in (*LOGIN_ROLES, "discreet_gate", "discreet_schema"):
+                conn.execute(f"DROP OWNED BY {role}")
+                conn.execute(f"DROP ROLE {role}")
+        yield credentials
+
+
+def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
+    home: Path, tmp_path: Path
+) -> None:
+    ada = add_owner(home, "Ada")
+    add_owner(home, "Bob")
+    backup(settings(home), tmp_path / "saved.tar")
+    fresh = tmp_path / "fresh"
+    restore(settings(fresh), tmp_path / "saved.tar")
+    with opened_database(home) as before, opened_database(fresh) as after:
+        assert catalogue(after) == catalogue(before)
+        assert len(catalogue(after)) > 100
+        assert seen_by_owner(after, ada) == ["Ada"]
+        assert seen_by_owner(after, uuid4()) == []
+        for role in LOGIN_ROLES:
+            psycopg.connect(after.conninfo(role)).close()
+            assert before.credentials.passwords[role] == after.credentials.passwords[role]
+        with (
+            psycopg.connect(after.conninfo("discreet_contact")) as conn,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            conn.execute(OWNERS)
+
+
+def test_a_backup_is_readable_by_its_user_only_and_names_what_made_it(saved: Path) -> None:
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    assert [path.name for path in saved.parent.glob(".saved*")] == []
+    with tarfile.open(saved) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
+    assert manifest["postgres"].startswith("18.")
+    assert manifest["migrations"][0].startswith("0001_")
+
+
+def test_an_installation_with_data_is_overwritten_only_when_told(
+    full_home: Path, saved: Path
+) -> None:
+    add_owner(full_home, "Bob")
+    with pytest.raises(Conflict, match="--overwrite"):
+        restore(settings(full_home), saved)
+    assert owners(full_home) == ["Ada", "Bob"]
+    kept = load_credentials(full_home)
+    restore(settings(full_home), saved, overwrite=True)
+    assert owners(full_home) == ["Ada"]
+    assert load_credentials(full_home) == kept
+
+
+def test_a_restore_while_the_database_is_in_use_puts_the_users_out(
+    full_home: Path, saved: Path
+) -> None:
+    with (
+        opened_database(full_home) as database,
+        psycopg.connect(database.conninfo("discreet_worker")) as conn,
+    ):
+        conn.execute("SELECT 1")
+        restore(settings(full_home), saved, overwrite=True)
+        with pytest.raises(psycopg.OperationalError):
+            conn.execute("SELECT 1")
+        psycopg.connect(database.conninfo("discreet_worker")).close()
+
+
+def test_a_restore_that_fails_leaves_the_installation_as_it_was(
+    full_home: Path, saved: Path, tmp_path: Path
+) -> None:
+    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
+    with pytest.raises(Unavailable, match="pg_restore failed"):
+        restore(settings(full_home), broken, overwrite=True)
+    assert owners(full_home) == ["Ada"]
+    restore(settings(full_home), saved, overwrite=True)
+    assert owners(full_home) == ["Ada"]
+
+
+def test_an_interrupted_restore_into_a_fresh_home_can_be_repeated(
+    saved: Path, tmp_path: Path
+) -> None:
+    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
+    with pytest.raises(Unavailable):
+        restore(settings(tmp_path / "fresh"), broken)
+    restore(settings(tmp_path / "fresh"), saved)
+    assert owners(tmp_path / "fresh") == ["Ada"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "other", "missing", "changed", "folder"])
+def test_a_file_that_is_no_whole_backup_is_refused_and_nothing_is_made(
+    saved: Path, tmp_path: Path, fault: str
+) -> None:
+    file = tmp_path / "file.tar"
+    if fault == "cut":
+        file.write_bytes(saved.read_bytes()[:-40_000])
+    elif fault == "other":
+        file.write_bytes(b"\0" * 20_000)
+    elif fault == "changed":
+        content = bytearray(saved.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif fault == "folder":
+        file.mkdir()
+    with pytest.raises(BadInput, match=r"file\.tar"):
+        restore(settings(tmp_path / "fresh"), file)
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_a_backup_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
+    newer = _rewritten(saved, tmp_path / "newer.tar", migrations=["9999_later"])
+    with pytest.raises(BadInput, match="newer version"):
+        restore(settings(tmp_path / "fresh"), newer)
+
+
+def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:
+    with pytest.raises(Conflict, match="exists already"):
+        backup(settings(full_home), saved)
+    with pytest.raises(BadInput, match="no folder"):
+        backup(settings(full_home), saved / "not" / "there")
+
+
+def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
+    saved: Path, foreign: Credentials, tmp_path: Path
+) -> None:
+    own, url = tmp_path / "own", admin_url(foreign)
+    restore(settings(own), saved, admin_url=url)
+    with opened_database(own) as database:
+        assert not database.credentials.embedded
+        with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
+            assert conn.execute(OWNERS).fetchall() == [("Ada",)]
+    with pytest.raises(BadInput, match="--admin-url"):
+        backup(settings(own), tmp_path / "again.tar")
+    backup(settings(own), tmp_path / "again.tar", admin_url=url)
+    restore(settings(tmp_path / "back"), tmp_path / "again.tar")
+    assert owners(tmp_path / "back") == ["Ada"]
+
+
+def test_an_admin_who_is_held_by_row_level_security_gets_no_partial_backup(
+    foreign: Credentials, tmp_path: Path
+) -> None:
+    with psycopg.connect(admin_url(foreign), autocommit=True) as conn:
+        conn.execute("CREATE ROLE boss LOGIN CREATEROLE CREATEDB PASSWORD 'boss'")
+        conn.execute("CREATE DATABASE discreet OWNER boss")
+    with psycopg.connect(
+        make_conninfo(admin_url(foreign), dbname="discreet"), autocommit=True
+    ) as conn:
+        conn.execute("CREATE EXTENSION vector")
+    boss = admin_url(foreign, "boss", "boss")
+    initialise_external(tmp_path / "own", boss)
+    with pytest.raises(Unavailable, match="pg_dump failed"):
+        backup(settings(tmp_path / "own"), tmp_path / "saved.tar", admin_url=boss)
+    assert not (tmp_path / "saved.tar").exists()
+
+
+def test_passwords_of_roles_that_others_use_are_reset_by_a_restore_only_when_told(
+    saved: Path, own_server: Credentials, tmp_path: Path
+) -> None:
+    other = load_credentials(tmp_path / "home")
+    assert other is not None
+    url = admin_url(own_server)
+    file = tmp_path / "other.tar"
+    shutil.copy(saved, file)
+    own = tmp_path / "own"
+    strange = replace(
+        other,
+        embedded=False,
+        host=own_server.host,
+        passwords={role: uuid4().hex for role in LOGIN_ROLES},
+    )
+    own.mkdir()
+    save_credentials(own, strange)
+    with pytest.raises(Conflict, match="--reset-roles"):
+        restore(settings(own), file, admin_url=url, overwrite=True)
+    psycopg.connect(own_server.conninfo("discreet_contact")).close()
+    restore(settings(own), file, admin_url=url, overwrite=True, reset_roles=True)
+    with opened_database(own) as database:
+        psycopg.connect(database.conninfo("discreet_contact")).close()
+
+
+def _rewritten(
+    saved: Path, target: Path, *, dump: bytes | None = None, migrations: list[str] | None = None
+) -> Path:
+    """A copy of a backup with another content, its checksum right."""
+    folder = target.with_suffix(".d")
+    with tarfile.open(saved) as archive:
+        archive.extractall(folder, filter="data")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if dump is not None:
+        (folder / "database.dump").write_bytes(dump)
+        manifest["dump_sha256"] = hashlib.sha256(dump).hexdigest()
+    if migrations is not None:
+        manifest["migrations"] = migrations
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with tarfile.open(target, "w") as archive:
+        for path in folder.iterdir():
+            archive.add(path, arcname=path.name)
+    return target

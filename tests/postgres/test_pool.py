@@ -1,0 +1,119 @@
+"""What one user of a pooled connection leaves behind, the next doesn't find."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from discreet.postgres.pool import open_pool
+from discreet.postgres.server import Database
+
+LEFT_BEHIND = {
+    "a cursor with hold": (
+        "BEGIN; DECLARE kept CURSOR WITH HOLD FOR SELECT 'mango'; COMMIT",
+        "SELECT name FROM pg_cursors",
+    ),
+    "a setting of the session": (
+        "SET discreet.ticket = 'mango'",
+        "SELECT current_setting('discreet.ticket', true) WHERE"
+        " current_setting('discreet.ticket', true) <> ''",
+    ),
+    "a search path": (
+        "SET search_path = pg_temp, mango",
+        "SELECT current_setting('search_path') WHERE current_setting('search_path') LIKE '%mango%'",
+    ),
+    "a channel": ("LISTEN mango", "SELECT pg_listening_channels()"),
+    "a statement prepared in SQL": (
+        "PREPARE kept AS SELECT 'mango'",
+        "SELECT name FROM pg_prepared_statements WHERE from_sql",
+    ),
+    "row security off": (
+        "SET row_security = off",
+        "SELECT 'off' WHERE current_setting('row_security') = 'off'",
+    ),
+    "a time limit": (
+        "SET statement_timeout = 0",
+        "SELECT 'none' WHERE current_setting('statement_timeout') <> '1min'",
+    ),
+    "a transaction": ("BEGIN", "SELECT 'open' WHERE now() <> statement_timestamp()"),
+    "read only": (
+        "SET default_transaction_read_only = on",
+        "SELECT 'on' WHERE current_setting('transaction_read_only') = 'on'",
+    ),
+}
+
+
+@pytest.mark.parametrize("role", ["discreet_contact", "discreet_worker"])
+@pytest.mark.parametrize("what", LEFT_BEHIND)
+async def test_a_connection_comes_back_without(what: str, role: str, database: Database) -> None:
+    leave, look = LEFT_BEHIND[what]
+    async with open_pool(database.conninfo(role), 1, 1) as pool:
+        async with pool.connection() as conn:
+            await conn.execute(leave)
+        async with pool.connection() as conn:
+            assert await (await conn.execute(look)).fetchall() == []
+
+
+async def test_advisory_locks_are_given_back(database: Database) -> None:
+    async with open_pool(database.conninfo("discreet_worker"), 1, 1) as pool:
+        async with pool.connection() as conn:
+            await conn.execute("SELECT pg_advisory_lock(7), pg_advisory_lock(7)")
+        async with await psycopg.AsyncConnection.connect(
+            database.conninfo("discreet_worker")
+        ) as other:
+            taken = await (await other.execute("SELECT pg_try_advisory_lock(7)")).fetchone()
+    assert taken == (True,)
+
+
+async def test_statements_that_the_driver_prepared_stay_usable(database: Database) -> None:
+    async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
+        backends = set()
+        for number in range(8):
+            async with pool.connection() as conn:
+                backends.add(conn.info.backend_pid)
+                row = await (
+                    await conn.execute("SELECT %s::int + 1", [number], prepare=True)
+                ).fetchone()
+                assert row == (number + 1,)
+        async with pool.connection() as conn:
+            kept = await (
+                await conn.execute("SELECT count(*) FROM pg_prepared_statements")
+            ).fetchone()
+    assert kept == (1,)
+    assert len(backends) == 1
+
+
+async def test_a_connection_that_cannot_be_cleaned_is_not_used_again(database: Database) -> None:
+    async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
+        async with pool.connection() as conn:
+            dirty = conn.info.backend_pid
+            await conn.execute("PREPARE kept AS SELECT 1")
+        async with pool.connection() as conn:
+            assert conn.info.backend_pid != dirty
+
+
+async def test_a_connection_is_clean_after_an_error_and_after_a_cancel(database: Database) -> None:
+    async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
+
+        async def fail_inside() -> None:
+            async with pool.connection() as conn, conn.transaction():
+                await conn.execute("SELECT set_config('discreet.ticket', 'mango', false)")
+                await conn.execute("SELECT pg_sleep(600)")
+
+        cancelled = asyncio.create_task(fail_inside())
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        with suppress(psycopg.errors.DivisionByZero):
+            async with pool.connection() as conn:
+                await conn.execute("SET discreet.ticket = 'mango'")
+                await conn.execute("SELECT 1/0")
+        async with pool.connection() as conn:
+            row = await (
+                await conn.execute("SELECT coalesce(current_setting('discreet.ticket', true), '')")
+            ).fetchone()
+    assert row == ("",)
