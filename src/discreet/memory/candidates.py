@@ -99,14 +99,14 @@ _MESSAGES: LiteralString = """
                CASE WHEN embedder = %(embedder)s
                     THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
                session_id::text AS place, position,
-               extract(epoch FROM created_at)::float8, sender_name, 0::float8,
+               extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name, 0::float8,
                CASE WHEN terms IS NULL THEN text END
           FROM discreet.messages
          WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
            AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
            AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
-           AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-           AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+           AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)
          ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, 4 DESC NULLS LAST, id
          LIMIT %(most)s) chosen
      ORDER BY place, position"""

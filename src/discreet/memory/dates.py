@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import day_name, month_name
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -33,9 +32,15 @@ class DaySpan:
 
 WhenAsked = DayPattern | DaySpan
 
-_MONTHS = [name.casefold() for name in month_name[1:]]
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|{'|'.join(m[:3] for m in _MONTHS if m != 'may')})\.?"
-_WEEKDAYS = [name.casefold() for name in day_name]
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_SHORT = [*(name[:3] for name in _MONTHS), "sept"]
+_MONTH = rf"(?P<month>{'|'.join([*_MONTHS, *_SHORT])})(?![a-z])\.?"
+# The others are names of people or words, too.
+_PLAIN_MONTH = r"(?P<month>january|february|july|september|october|november|december)"
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _PATTERNS = [
@@ -45,9 +50,8 @@ _PATTERNS = [
         rf"\b{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?\b",
         rf"\b{_MONTH} {_DAY}(?:,? {_YEAR})?\b",
         rf"\b{_MONTH},? (?:of )?{_YEAR}\b",
-        # "may" and "march" alone are words too.
-        rf"\b(?:in|during|last|this|since|until|of|by) (?:early |late |mid-?)?{_MONTH}\b",
-        rf"\b(?!may|mar)(?:{_MONTH})\b",
+        rf"\b(?:in|during|last|this|since|until|of|by) (?:early |late |mid-?)?{_MONTH}",
+        rf"\b{_PLAIN_MONTH}\b",
         rf"\b(?:in|during|since|of) {_YEAR}\b",
     )
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -11,9 +12,18 @@ from discreet.domain.errors import Unavailable
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.ranking import Kind
 from discreet.memory.terms import VERSION, terms_of
-from discreet.scope import Rows
+from discreet.scope import Door, Rows
+from discreet.scope.scopes import SessionScope
 
-__all__ = ["Indexed", "Unindexed", "index", "save_indexed", "unindexed", "vector_literal"]
+__all__ = [
+    "Indexed",
+    "Unindexed",
+    "catch_up",
+    "index",
+    "save_indexed",
+    "unindexed",
+    "vector_literal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +123,22 @@ async def save_indexed(
             _SAVE[kind], {"id": text.id, "text": text.text, **made.as_params()}
         )
     return saved
+
+
+async def catch_up(
+    door: Door, scope: SessionScope, kind: Kind, embedder: Embedder, *, batch: int = 100
+) -> int:
+    """Indexes what of this kind isn't yet in a scope, oldest first, one batch; how many it was.
+
+    Embedding happens between two short transactions, in a thread. Call it again while it gives
+    ``batch``. Where the embedder can't be reached nothing is stored, and 0 comes back.
+    """
+    async with door.enter(scope) as rows:
+        waiting = await unindexed(rows, kind, embedder, limit=batch)
+    if not waiting:
+        return 0
+    made = await asyncio.to_thread(index, [one.text for one in waiting], embedder)
+    if made[0].embedder is None:
+        return 0
+    async with door.enter(scope) as rows:
+        return await save_indexed(rows, kind, waiting, made)

@@ -139,8 +139,8 @@ _WHOLE: dict[Kind, LiteralString] = {
     "passage": """
         SELECT id, content, created_at, title FROM discreet.passages WHERE id = ANY(%(ids)s)""",
     "message": """
-        SELECT id, text AS content, created_at, contact_id, session_id, position, direction,
-               sender_name
+        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, contact_id,
+               session_id, position, direction, sender_name
           FROM discreet.messages WHERE id = ANY(%(ids)s)""",
 }
 

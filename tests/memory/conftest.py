@@ -1,0 +1,69 @@
+"""Two people and the owner of one agent, to keep something for and to ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.indexing import index
+from discreet.memory.memories import Memory, NewMemory, remember
+from discreet.memory.recall import Filters, Hit, Mode, prepare, recall
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, Door
+from discreet.scope.scopes import SessionScope
+from tests.support.world import World, make_world, open_door
+
+
+@dataclass
+class People:
+    world: World
+    alice: ContactScope
+    bob: ContactScope
+    embedder: Any = field(default_factory=bundled_embedder)
+
+    @property
+    def door(self) -> Door:
+        return self.world.door
+
+    async def keep(self, scope: SessionScope, *texts: str, **details: Any) -> list[Memory]:
+        indexed = index(texts, self.embedder)
+        async with self.door.enter(scope) as rows:
+            return [
+                await remember(rows, NewMemory(text, made, **details))
+                for text, made in zip(texts, indexed, strict=True)
+            ]
+
+    async def ask(
+        self,
+        scope: SessionScope,
+        question: str,
+        *,
+        mode: Mode = "hybrid",
+        limit: int = 10,
+        filters: Filters | None = None,
+    ) -> list[Hit]:
+        query = prepare(question, self.embedder)
+        async with self.door.enter(scope) as rows:
+            return await recall(rows, query, mode=mode, limit=limit, filters=filters or Filters())
+
+
+def texts(found: Sequence[Hit]) -> list[str]:
+    return [hit.content for hit in found]
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def people(door: Door) -> People:
+    world = await make_world(door)
+    alice = await world.say("telegram:1", "hi", name="Alice")
+    bob = await world.say("telegram:2", "hi", name="Bob")
+    return People(world, world.contact(alice.contact_id), world.contact(bob.contact_id))

@@ -1,0 +1,42 @@
+"""The bundled embedder."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+
+from discreet.memory.embedding import bundled_embedder
+
+
+def test_vectors_have_length_one_and_texts_with_nothing_in_them_give_zeros() -> None:
+    vectors = bundled_embedder().embed(["my dog is called Rex", "", "寿司 🐶"])
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (3, bundled_embedder().dimensions)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), [1, 0, 1], atol=1e-5)
+
+
+def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
+    embedder = bundled_embedder()
+    alone = embedder.embed(["my dog is called Rex"])[0]
+    among = embedder.embed(["a much longer text about many other things", "my dog is called Rex"])
+    assert np.array_equal(alone, among[1])
+
+
+def test_what_means_the_same_is_nearer_than_what_does_not() -> None:
+    asked, near, far = bundled_embedder().embed(
+        ["What animal does she have?", "Her dog is called Rex", "The invoice is due on Friday"]
+    )
+    assert asked @ near > asked @ far
+
+
+def test_loading_it_leaves_the_root_logger_alone_and_asks_no_network() -> None:
+    code = (
+        "import logging, sys; from discreet.memory.embedding import bundled_embedder;"
+        "bundled_embedder().embed(['x']); assert not logging.getLogger().handlers;"
+        "assert 'requests' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert logging.getLogger("wordllama").level == logging.NOTSET

@@ -1,0 +1,229 @@
+"""Keeping, changing and forgetting, each in its scope."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
+from discreet.domain.ids import MemoryId
+from discreet.memory.history import get_memory_history, restore_memory
+from discreet.memory.indexing import index
+from discreet.memory.memories import (
+    MemoryChange,
+    forget,
+    get_knowledge_memories,
+    get_memory,
+    list_memories,
+    update_memory,
+)
+from discreet.scope import OwnerScope
+from tests.memory.conftest import People
+
+AN_HOUR = timedelta(hours=1)
+
+
+def _content(text: str) -> MemoryChange:
+    return MemoryChange(content=text, indexed=index([text], None)[0])
+
+
+async def test_a_memory_belongs_to_the_scope_that_kept_it(people: People) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea", topics=["drinks"], salience="high")
+    assert (kept.agent_id, kept.contact_id) == (people.alice.agent_id, people.alice.contact_id)
+    (owners,) = await people.keep(people.world.owner, "likes tea")
+    assert owners.contact_id is None
+    assert owners.id != kept.id
+
+
+async def test_the_same_words_are_kept_once_in_a_scope_and_apart_between_scopes(
+    people: People,
+) -> None:
+    first, again = await people.keep(people.alice, "likes tea", "likes tea")
+    (other,) = await people.keep(people.bob, "likes tea")
+    assert again == first
+    assert other.id != first.id
+    async with people.door.enter(people.alice) as rows:
+        assert await list_memories(rows) == [first]
+        assert await get_memory_history(rows, first.id) == []
+
+
+async def test_the_same_words_at_the_same_moment_are_kept_once(people: People) -> None:
+    kept = await asyncio.gather(*(people.keep(people.alice, "likes tea") for _ in range(4)))
+    assert len({memory.id for (memory,) in kept}) == 1
+
+
+async def test_words_that_had_expired_are_kept_anew(people: People) -> None:
+    past = datetime.now(UTC) - AN_HOUR
+    await people.keep(people.alice, "likes tea", expires_at=past)
+    (again,) = await people.keep(people.alice, "likes tea")
+    assert again.expires_at is None
+    assert again.version == 2
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 70_000])
+async def test_nothing_and_too_much_are_refused(people: People, text: str) -> None:
+    with pytest.raises(BadInput):
+        await people.keep(people.alice, text)
+
+
+async def test_an_owner_without_an_agent_is_told_that_it_takes_one(people: People) -> None:
+    with pytest.raises(ScopeError):
+        await people.keep(OwnerScope(people.world.owner_id), "likes tea")
+
+
+async def test_what_is_quoted_stays_data(people: People) -> None:
+    nasty = "'); DROP TABLE discreet.memories; -- %s %(id)s {0} \\ \" $1"
+    (kept,) = await people.keep(
+        people.alice, nasty, summary=nasty, topics=[nasty], metadata={nasty: nasty}
+    )
+    async with people.door.enter(people.alice) as rows:
+        assert await get_memory(rows, kept.id) == kept
+    assert kept.content == nasty
+    assert kept.topics == (nasty,)
+
+
+async def test_a_change_keeps_the_version_before_it(people: People) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea", topics=["drinks"])
+    async with people.door.enter(people.alice) as rows:
+        changed = await update_memory(rows, kept.id, _content("likes coffee"), expected=1)
+        (before,) = await get_memory_history(rows, kept.id)
+    assert (changed.content, changed.version, changed.topics) == ("likes coffee", 2, ("drinks",))
+    assert (before.content, before.version, before.change) == ("likes tea", 1, "update")
+
+
+async def test_what_is_cleared_is_empty_and_the_rest_stays(people: People) -> None:
+    later = datetime.now(UTC) + AN_HOUR
+    (kept,) = await people.keep(people.alice, "likes tea", expires_at=later, topic_key="tea")
+    async with people.door.enter(people.alice) as rows:
+        changed = await update_memory(
+            rows, kept.id, MemoryChange(salience="high", clear=frozenset(["expires_at"]))
+        )
+    assert (changed.expires_at, changed.topic_key, changed.salience) == (None, "tea", "high")
+    assert changed.content == "likes tea"
+
+
+async def test_of_two_changes_from_one_version_the_second_is_told_of_the_first(
+    people: People,
+) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea")
+    async with people.door.enter(people.alice) as rows:
+        await update_memory(rows, kept.id, _content("likes coffee"), expected=1)
+        with pytest.raises(Conflict, match="version 2"):
+            await update_memory(rows, kept.id, _content("likes milk"), expected=1)
+
+
+async def test_of_two_changes_at_once_one_wins(people: People) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea")
+
+    async def change(text: str) -> str:
+        async with people.door.enter(people.alice) as rows:
+            return (await update_memory(rows, kept.id, _content(text), expected=1)).content
+
+    results = await asyncio.gather(change("one"), change("two"), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "str"]
+
+
+async def test_a_change_into_what_another_memory_says_is_a_conflict(people: People) -> None:
+    kept, _ = await people.keep(people.alice, "likes tea", "likes coffee")
+    with pytest.raises(Conflict):
+        async with people.door.enter(people.alice) as rows:
+            await update_memory(rows, kept.id, _content("likes coffee"))
+
+
+async def test_what_is_forgotten_is_gone_and_can_be_restored_as_it_was(people: People) -> None:
+    later = datetime.now(UTC) + AN_HOUR
+    (kept,) = await people.keep(
+        people.alice,
+        "likes tea",
+        expires_at=later,
+        topics=["a", "b"],
+        salience="critical",
+        metadata={"k": [1, None]},
+        source="owner",
+    )
+    async with people.door.enter(people.alice) as rows:
+        await forget(rows, kept.id)
+        with pytest.raises(NotFound):
+            await get_memory(rows, kept.id)
+        back = await restore_memory(rows, kept.id, 1)
+    same = (
+        "id",
+        "agent_id",
+        "contact_id",
+        "content",
+        "topics",
+        "salience",
+        "metadata",
+        "expires_at",
+        "source",
+        "created_at",
+    )
+    assert [getattr(back, name) for name in same] == [getattr(kept, name) for name in same]
+    assert back.version == 2
+    assert await people.ask(people.alice, "tea")
+
+
+async def test_a_restore_is_a_change_with_a_history_of_its_own(people: People) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea")
+    async with people.door.enter(people.alice) as rows:
+        await update_memory(rows, kept.id, _content("likes coffee"))
+        back = await restore_memory(rows, kept.id, 1)
+        history = await get_memory_history(rows, kept.id)
+    assert (back.content, back.version) == ("likes tea", 3)
+    assert [version.content for version in history] == ["likes coffee", "likes tea"]
+
+
+async def test_an_id_of_somebody_else_answers_as_one_that_does_not_exist(people: People) -> None:
+    (bobs,) = await people.keep(people.bob, "keeps a heron")
+    async with people.door.enter(people.bob) as rows:
+        await update_memory(rows, bobs.id, MemoryChange(salience="high"))
+    answers = []
+    for memory_id in (bobs.id, MemoryId(uuid4())):
+        calls = [
+            lambda rows, i=memory_id: get_memory(rows, i),
+            lambda rows, i=memory_id: get_memory_history(rows, i),
+            lambda rows, i=memory_id: update_memory(rows, i, MemoryChange(salience="low")),
+            lambda rows, i=memory_id: update_memory(rows, i, MemoryChange(), expected=7),
+            lambda rows, i=memory_id: forget(rows, i),
+            lambda rows, i=memory_id: restore_memory(rows, i, 1),
+        ]
+        said = []
+        for call in calls:
+            with pytest.raises(NotFound) as caught:
+                async with people.door.enter(people.alice) as rows:
+                    await call(rows)
+            said.append(str(caught.value))
+        answers.append(said)
+    assert answers[0] == answers[1]
+    async with people.door.enter(people.bob) as rows:
+        assert (await get_memory(rows, bobs.id)).version == 2
+
+
+async def test_knowledge_is_critical_first_then_high_newest_first_within_the_budget(
+    people: People,
+) -> None:
+    await people.keep(people.alice, "older high", "newer high", salience="high")
+    await people.keep(people.alice, "medium")
+    await people.keep(people.alice, "critical", "long " * 200, salience="critical")
+    await people.keep(
+        people.alice, "over", salience="critical", expires_at=datetime.now(UTC) - AN_HOUR
+    )
+    await people.keep(people.bob, "bob's", salience="critical")
+    async with people.door.enter(people.alice) as rows:
+        known = await get_knowledge_memories(rows, budget=100)
+    assert [memory.content for memory in known] == ["critical", "newer high", "older high"]
+
+
+async def test_an_owner_starts_with_what_is_no_contacts(people: People) -> None:
+    await people.keep(people.alice, "alice's", salience="critical")
+    await people.keep(people.world.owner, "the owner's", salience="critical")
+    async with people.door.enter(people.world.owner) as rows:
+        known = await get_knowledge_memories(rows, budget=100)
+        assert {memory.content for memory in await list_memories(rows)} == {
+            "alice's",
+            "the owner's",
+        }
+    assert [memory.content for memory in known] == ["the owner's"]

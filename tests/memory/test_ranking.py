@@ -1,0 +1,171 @@
+"""The ranking of a scope's rows, apart from any database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.query import prepare
+from discreet.memory.ranking import FEATURES, Candidates, Mode, Ranking, rank
+from discreet.memory.terms import terms_of
+
+NOW = datetime(2024, 3, 13, tzinfo=UTC)
+DAY = 86_400.0
+
+
+def _candidates(
+    texts: Sequence[str],
+    *,
+    conversation: bool = False,
+    speakers: Sequence[str] = (),
+    days_ago: Sequence[float] = (),
+    saliences: Sequence[float] = (),
+) -> Candidates:
+    bags = [terms_of(text) for text in texts]
+    count = len(texts)
+    return Candidates(
+        terms=[f" {'  '.join(bag)} " for bag in bags],
+        lengths=np.array([len(bag) for bag in bags], dtype=np.float64),
+        cosines=np.full(count, np.nan),
+        conversations=np.full(count, 1 if conversation else -1),
+        seconds=NOW.timestamp() - DAY * np.array(days_ago or [0.0] * count),
+        speakers=speakers,
+        saliences=np.array(saliences, dtype=np.float64),
+    )
+
+
+def _ranked(
+    question: str, texts: Sequence[str], *, mode: Mode = "hybrid", **how: object
+) -> Ranking:
+    query = prepare(question, bundled_embedder(), now=NOW)
+    assert query.vector is not None
+    vectors = bundled_embedder().embed(texts)
+    candidates = replace(
+        _candidates(texts, **how),  # type: ignore[arg-type]
+        cosines=(vectors @ query.vector).astype(np.float64),
+    )
+    return rank(query.asked, candidates, mode=mode, now=NOW.timestamp())
+
+
+def _best(question: str, texts: Sequence[str], **how: object) -> str:
+    return texts[_ranked(question, texts, **how).order[0]]  # type: ignore[arg-type]
+
+
+PANTRY = [
+    "She is allergic to peanuts",
+    "The dog is called Rex",
+    "The meeting moved to Thursday",
+    "Her sister lives in Lisbon",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is the dog called?", "The dog is called Rex"),
+        ("Rex", "The dog is called Rex"),
+        ("any allergies?", "She is allergic to peanuts"),
+        ("peanutz", "She is allergic to peanuts"),
+        ("where in lisbom does the sister live", "Her sister lives in Lisbon"),
+        ("LISBON!!", "Her sister lives in Lisbon"),
+    ],
+)
+def test_words_forms_typos_and_whole_questions_find_the_row(question: str, answer: str) -> None:
+    assert _best(question, PANTRY) == answer
+
+
+def test_where_nothing_matches_nothing_is_found() -> None:
+    for mode in ("text", "semantic", "hybrid"):
+        assert not len(_ranked("xqzvkw", PANTRY, mode=mode).order)
+
+
+def test_hybrid_orders_every_row_once_one_matches() -> None:
+    assert sorted(_ranked("the dog", PANTRY).order) == [0, 1, 2, 3]
+
+
+def test_text_mode_gives_rows_that_hold_a_word_of_the_question_only() -> None:
+    assert _ranked("dog sister", PANTRY, mode="text").order.tolist() in ([1, 3], [3, 1])
+
+
+def test_a_rare_word_counts_more_than_a_frequent_one() -> None:
+    texts = ["garden tulips", *["garden work"] * 8, "walrus"]
+    assert _best("garden walrus", texts, mode="text") == "walrus"
+
+
+def test_the_answer_beside_the_question_is_lifted_by_it() -> None:
+    talk = [
+        "Nice weather.",
+        "What did you name the boat?",
+        "Dolores, of course.",
+        "See you.",
+        "Bye.",
+    ]
+    alone = _ranked("name of the boat", talk).order.tolist()
+    together = _ranked("name of the boat", talk, conversation=True).order.tolist()
+    assert together.index(2) < alone.index(2)
+
+
+def test_a_person_named_in_the_question_speaks_for_it() -> None:
+    texts = ["I bought a red car", "I bought a red car"]
+    ranking = _ranked(
+        "Which car did Maria buy?", texts, conversation=True, speakers=["John", "Maria"]
+    )
+    assert ranking.order[0] == 1
+
+
+def test_the_month_asked_for_goes_first() -> None:
+    texts = ["we went sailing", "we went sailing"]
+    assert _ranked("sailing in January", texts, days_ago=[3, 60]).order[0] == 1
+
+
+def test_salience_and_then_newness_decide_between_equals() -> None:
+    texts = ["call me Al"] * 3
+    order = _ranked("what to call me", texts, saliences=[0, 2, 0], days_ago=[9, 90, 1]).order
+    assert order.tolist() == [1, 2, 0]
+
+
+def test_a_lone_row_is_not_behind_only_because_it_has_no_neighbours() -> None:
+    texts = ["the boat is called Dolores", "the boat is called Dolores", "sun", "rain"]
+    candidates = replace(
+        _candidates(texts), conversations=np.array([-1, 1, 1, 1]), cosines=np.full(4, 0.5)
+    )
+    query = prepare("boat", None, now=NOW)
+    ranking = rank(query.asked, candidates, now=NOW.timestamp())
+    assert set(ranking.order[:2].tolist()) == {0, 1}
+
+
+def test_scores_are_the_sum_of_their_parts() -> None:
+    ranking = _ranked("the dog", PANTRY, conversation=True)
+    assert np.allclose(ranking.scores, (ranking.features * ranking.weights).sum(axis=1))
+    assert ranking.features.shape == (4, len(FEATURES))
+
+
+texts_strategy = st.lists(st.text(max_size=40), max_size=12)
+
+
+@given(st.text(max_size=40), texts_strategy, st.booleans())
+def test_any_question_over_any_rows_gives_each_row_at_most_once(
+    question: str, texts: list[str], conversation: bool
+) -> None:
+    query = prepare(question, None, now=NOW)
+    candidates = _candidates(texts, conversation=conversation)
+    ranking = rank(query.asked, candidates, now=NOW.timestamp())
+    assert len(set(ranking.order.tolist())) == len(ranking.order)
+    assert len(ranking.order) in (0, len(texts))
+    assert np.isfinite(ranking.features).all()
+
+
+@given(texts_strategy.filter(bool), st.data())
+def test_a_row_is_found_by_its_own_words(texts: list[str], data: st.DataObject) -> None:
+    wanted = data.draw(st.sampled_from(texts))
+    query = prepare(wanted, None, now=NOW)
+    ranking = rank(query.asked, _candidates(texts), mode="text", now=NOW.timestamp())
+    if query.asked.terms:
+        assert texts.index(wanted) in ranking.order

@@ -1,0 +1,228 @@
+"""Recall on the real database: complete in its scope, and nothing from outside of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import BadInput
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.recall import Filters, Mode, prepare, recall, search_messages
+from discreet.oversight.references import ReferenceText, publish
+from tests.memory.conftest import People, texts
+
+MODES: list[Mode] = ["text", "semantic", "hybrid"]
+
+
+async def test_the_one_who_told_it_is_answered_and_nobody_else(people: People) -> None:
+    await people.keep(people.alice, "The dog is called Rex")
+    await people.keep(people.bob, "Plays the cello")
+    (found,) = await people.ask(people.alice, "What is my dog called?")
+    assert (found.kind, found.content) == ("memory", "The dog is called Rex")
+    assert found.contact_id == people.alice.contact_id
+    assert "The dog is called Rex" not in texts(await people.ask(people.bob, "my dog Rex?"))
+
+
+async def test_the_owner_reads_everybodys_each_with_whose_it_is(people: People) -> None:
+    await people.keep(people.alice, "Alice's dog is called Rex")
+    await people.keep(people.bob, "Bob's dog is called Bello")
+    await people.keep(people.world.owner, "A dog needs a licence")
+    found = await people.ask(people.world.owner, "dog")
+    assert {hit.contact_id for hit in found} == {
+        people.alice.contact_id,
+        people.bob.contact_id,
+        None,
+    }
+    of_bob = Filters(contact_id=people.bob.contact_id)
+    assert texts(await people.ask(people.world.owner, "dog", filters=of_bob)) == [
+        "Bob's dog is called Bello"
+    ]
+
+
+async def test_a_contact_that_filters_by_another_gets_nothing(people: People) -> None:
+    await people.keep(people.bob, "Bob's dog is called Bello")
+    of_bob = Filters(contact_id=people.bob.contact_id)
+    assert await people.ask(people.alice, "dog", filters=of_bob) == []
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+async def test_nobody_gets_fewer_because_others_rows_are_nearer(people: People, mode: Mode) -> None:
+    await people.keep(people.bob, *(f"the dog is called Rex number {n}" for n in range(60)))
+    await people.keep(people.alice, "a dog in the garden", "the bill is paid", "tea at five")
+    found = await people.ask(people.alice, "the dog is called Rex", mode=mode, limit=10)
+    assert len(found) == 3
+    assert found[0].content == "a dog in the garden"
+    assert len(await people.ask(people.alice, "the dog is called Rex", mode=mode, limit=2)) == 2
+
+
+async def test_scores_do_not_tell_of_others(people: People) -> None:
+    kept = ["the dog is called Rex", "tea at five", "the bill is paid"]
+    await people.keep(people.alice, *kept)
+
+    async def seen(mode: Mode) -> list[Any]:
+        now = datetime(2030, 1, 1, tzinfo=UTC)
+        query = prepare("my dog and the tea", bundled_embedder(), now=now)
+        async with people.door.enter(people.alice) as rows:
+            return await recall(rows, query, mode=mode)
+
+    before = [await seen(mode) for mode in MODES]
+    await people.keep(people.bob, "dog dog dog tea", *(f"dog number {n}" for n in range(20)))
+    await people.keep(people.world.owner, "tea", "dog", "the dog is called Rex")
+    assert [await seen(mode) for mode in MODES] == before
+
+
+async def test_what_expired_is_never_recalled_unless_asked_for(people: People) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    await people.keep(people.alice, "the dog is at the vet", expires_at=past)
+    for mode in MODES:
+        assert await people.ask(people.alice, "the dog is at the vet", mode=mode) == []
+    assert await people.ask(people.alice, "the dog", filters=Filters(include_expired=True))
+
+
+async def test_no_match_is_an_empty_list_in_every_mode(people: People) -> None:
+    await people.keep(people.alice, "the dog is called Rex")
+    for mode in MODES:
+        assert await people.ask(people.alice, "xqzvkw", mode=mode) == []
+        assert await people.ask(people.bob, "dog", mode=mode) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "",
+        " ",
+        "?",
+        "🐙",
+        "'; DROP TABLE discreet.memories; --",
+        "% _ \\",
+        "*",
+        "AND OR NOT",
+        "{}",
+        "a" * 5000,
+        "\u202e\u200b",
+        "\x00",
+    ],
+)
+async def test_any_question_is_only_a_question(people: People, question: str) -> None:
+    await people.keep(people.alice, "the dog is called Rex")
+    await people.keep(people.bob, "plays the cello")
+    for mode in MODES:
+        found = texts(await people.ask(people.alice, question, mode=mode))
+        assert found in ([], ["the dog is called Rex"])
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101])
+async def test_a_limit_that_makes_no_sense_is_refused(people: People, limit: int) -> None:
+    with pytest.raises(BadInput):
+        await people.ask(people.alice, "dog", limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(salience=("high", "critical")), ["dog one"]),
+        (Filters(salience=()), []),
+        (Filters(topics_any=("pets", "none")), ["dog one", "dog two"]),
+        (Filters(topics_all=("pets", "vet")), ["dog two"]),
+        (Filters(source="owner"), ["dog three"]),
+        (Filters(topic_key="key"), ["dog three"]),
+        (Filters(since=datetime(2100, 1, 1, tzinfo=UTC)), []),
+        (Filters(until=datetime(2000, 1, 1, tzinfo=UTC)), []),
+        (Filters(kinds=frozenset()), []),
+        (Filters(kinds=frozenset(["passage"])), []),
+    ],
+)
+async def test_filters_narrow(people: People, filters: Filters, expected: list[str]) -> None:
+    await people.keep(people.alice, "dog one", salience="high", topics=["pets"])
+    await people.keep(people.alice, "dog two", topics=["pets", "vet"])
+    await people.keep(people.alice, "dog three", source="owner", topic_key="key")
+    assert sorted(texts(await people.ask(people.alice, "dog", filters=filters))) == sorted(expected)
+
+
+async def test_reference_texts_are_found_beside_memories_and_labelled(people: People) -> None:
+    world = people.world
+    text = ReferenceText("hours.md", ("We are open from nine to five.", "Closed on Sundays."))
+    await publish(world.door, world.owner_id, world.agent_id, [text])
+    await people.keep(people.alice, "Comes on Sundays when it is open")
+    for scope in (people.alice, people.bob):
+        found = await people.ask(scope, "Are you open on Sundays?")
+        passages = [hit for hit in found if hit.kind == "passage"]
+        assert {hit.content for hit in passages} == set(text.passages)
+        assert all(hit.title == "hours.md" and hit.contact_id is None for hit in passages)
+        assert ("memory" in {hit.kind for hit in found}) == (scope == people.alice)
+    only = Filters(kinds=frozenset(["memory"]))
+    assert await people.ask(people.bob, "open on Sundays", filters=only) == []
+    # What is asked of memories only leaves no passages.
+    assert await people.ask(people.bob, "open", filters=Filters(salience=("medium",))) == []
+
+
+async def test_a_conversation_is_searched_within_its_scope(people: People) -> None:
+    world = people.world
+    said = await world.say("telegram:1", "My sister lives in Lisbon", name="Alice")
+    await world.say("telegram:1", "It rains a lot", name="Alice")
+    await world.say("telegram:2", "I live in Lisbon too", name="Bob")
+    query = prepare("who lives in Lisbon", people.embedder)
+    async with people.door.enter(people.alice) as rows:
+        found = await search_messages(rows, query)
+        assert await search_messages(rows, query, session_id=said.session_id) == found
+    assert found[0].content == "My sister lives in Lisbon"
+    assert (found[0].kind, found[0].sender_name, found[0].direction) == ("message", "Alice", "in")
+    assert {hit.contact_id for hit in found} == {people.alice.contact_id}
+    async with people.door.enter(people.bob) as rows:
+        assert await search_messages(rows, query, session_id=said.session_id) == []
+
+
+async def test_vectors_of_another_embedder_are_not_compared_and_words_still_are(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    await people.keep(people.alice, "the dog is called Rex", "tea at five", "a hound")
+    admin.execute(
+        "UPDATE discreet.memories SET embedder = 'other', embedding = '[1,2,3]'"
+        " WHERE content LIKE 'the%'"
+    )
+    admin.execute(
+        "UPDATE discreet.memories SET embedder = NULL, embedding = NULL, terms = '{}'"
+        " WHERE content LIKE 'tea%'"
+    )
+    dog = await people.ask(people.alice, "dog")
+    assert len(dog) == 3
+    assert {hit.content for hit in dog if hit.parts.cosine is None} == {
+        "the dog is called Rex",
+        "tea at five",
+    }
+    assert (await people.ask(people.alice, "dog", mode="text"))[
+        0
+    ].content == "the dog is called Rex"
+    assert (await people.ask(people.alice, "tea", mode="text"))[0].content == "tea at five"
+    assert texts(await people.ask(people.alice, "hound", mode="semantic")) == ["a hound"]
+
+
+async def test_a_question_without_a_vector_is_answered_by_words(people: People) -> None:
+    await people.keep(people.alice, "the dog is called Rex")
+    query = prepare("dog", None)
+    async with people.door.enter(people.alice) as rows:
+        (found,) = await recall(rows, query)
+    assert found.parts.cosine is None
+
+
+async def test_the_parts_say_why_and_add_up(people: People) -> None:
+    await people.keep(people.alice, "the dog is called Rex", "tea at five", salience="high")
+    found = await people.ask(people.alice, "dog called")
+    for hit in found:
+        parts = hit.parts
+        total = (
+            parts.text
+            + parts.meaning
+            + parts.nearby
+            + parts.speaker
+            + parts.date
+            + parts.form
+            + parts.salience
+            + parts.age
+        )
+        assert hit.score == pytest.approx(total)
+    assert found[0].parts.matched == pytest.approx(1.0)
+    assert found[1].parts.matched == 0.0
