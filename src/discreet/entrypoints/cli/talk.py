@@ -229,6 +229,8 @@ def _prompt_session(home: Path) -> PromptSession[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory
 
+    # One line needs no cursor reports, and not every terminal answers when it is asked for one.
+    os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     history = home / "history"
     # Made before it is used, so that nobody else can read it even for a moment.
     os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
