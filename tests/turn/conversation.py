@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from discreet.domain.ids import SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, OwnerScope, SharedScope
+from discreet.scope import OwnerScope
 from discreet.turn.offline import respond
 from discreet.turn.plan import Budget, Prompt
 from discreet.turn.run import Mind, Turns, run_turn
@@ -19,9 +19,7 @@ from discreet.turn.thought import Thought
 from tests.support.world import World, make_world, open_door
 
 
-async def offline(
-    situation: Situation, _: Prompt, toolbox: Tools, on_text: OnText
-) -> Thought:
+async def offline(situation: Situation, _: Prompt, toolbox: Tools, on_text: OnText) -> Thought:
     return await respond(situation, toolbox, on_text)
 
 

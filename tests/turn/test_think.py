@@ -145,6 +145,15 @@ async def test_arguments_that_are_no_object_are_told_to_the_model_which_goes_on(
     assert thought.text == "I could not look."
 
 
+async def test_characters_that_cannot_be_stored_are_left_out_of_answer_and_steps() -> None:
+    given = '{"query": "a\\u0000b", "\\u0000": [1, {"c": "\\u0000"}]}'
+    thought, texts, _ = await ask(Call((("recall", given),)), Say("Re\x00x\x1b is\r\nhere."))
+    assert thought.text == texts[-1] == "Rex is\nhere."
+    (step,) = thought.steps_as_json()
+    assert step["arguments"] == {"query": "ab", "": [1, {"c": ""}]}
+    assert "\x00" not in step["result"]
+
+
 async def test_a_tool_that_does_not_exist_is_told_to_the_model_which_goes_on() -> None:
     thought, _, script = await ask(Call((("read_all_contacts", {}),)), Say("I can't."))
     assert thought.text == "I can't."

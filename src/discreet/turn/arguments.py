@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from discreet.turn.situation import Salience
 
@@ -12,6 +12,15 @@ LONGEST_MEMORY = 4_000
 LONGEST_QUERY = 1_000
 MOST_TOPICS = 10
 MOST_FOUND = 30
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it holds a NUL character, which can't be kept")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class Arguments(BaseModel):
@@ -38,14 +47,14 @@ _LIMIT = Field(default=10, ge=1, le=MOST_FOUND, description="How many to give at
 
 
 class Remember(Arguments):
-    content: str = _CONTENT
-    topic_key: str | None = _TOPIC_KEY
-    topics: list[str] | None = _TOPICS
+    content: Text = _CONTENT
+    topic_key: Text | None = _TOPIC_KEY
+    topics: list[Text] | None = _TOPICS
     salience: Salience | None = _SALIENCE
 
 
 class Recall(Arguments):
-    query: str = Field(
+    query: Text = Field(
         default="",
         max_length=LONGEST_QUERY,
         description="What to look for. Left empty: the newest memories.",
@@ -54,19 +63,19 @@ class Recall(Arguments):
 
 
 class Forget(Arguments):
-    memory_id: str = _MEMORY_ID
+    memory_id: Text = _MEMORY_ID
 
 
 class UpdateMemory(Arguments):
-    memory_id: str = _MEMORY_ID
-    content: str = _CONTENT
-    topic_key: str | None = _TOPIC_KEY
-    topics: list[str] | None = _TOPICS
+    memory_id: Text = _MEMORY_ID
+    content: Text = _CONTENT
+    topic_key: Text | None = _TOPIC_KEY
+    topics: list[Text] | None = _TOPICS
     salience: Salience | None = _SALIENCE
 
 
 class SearchConversation(Arguments):
-    query: str = Field(min_length=1, max_length=LONGEST_QUERY, description="What to look for.")
+    query: Text = Field(min_length=1, max_length=LONGEST_QUERY, description="What to look for.")
     limit: int = _LIMIT
 
 
@@ -90,5 +99,6 @@ def what_is_wrong(error: ValidationError) -> str:
         elif problem["type"] == "missing":
             wrong.append(f"{name!r} is missing")
         else:
-            wrong.append(f"{name!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
+            why = problem["msg"].removeprefix("Value error, ")
+            wrong.append(f"{name!r}: {why[:1].lower()}{why[1:]}")
     return "; ".join(wrong)

@@ -28,6 +28,17 @@ def one_line(text: str) -> str:
     return " ".join("".join(char for char in spaced if not _is_hidden(char)).split())
 
 
+def storable(text: str) -> str:
+    """A text of a model as it can be kept and sent: without control characters and halves of
+    surrogate pairs."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isprintable():
+        return text
+    return "".join(
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs")
+    )
+
+
 def is_blank(text: str) -> bool:
     """Whether there is nothing to see in a text."""
     return all(char.isspace() or char in _JOINERS or _is_hidden(char) for char in text)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from discreet.turn.fences import is_blank
+from discreet.turn.fences import is_blank, storable
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
 from discreet.turn.tools import Tools, ToolSpec
@@ -89,11 +89,11 @@ async def _run(
             ),
             event_stream_handler=stream,
         )
-    text = result.output or ""
+    text = storable(result.output or "").strip()
     if is_blank(text):
         raise ThinkingFailed("empty", "The model answered nothing.")
     used = result.usage
-    return text.strip(), Usage(used.requests, used.input_tokens, used.output_tokens)
+    return text, Usage(used.requests, used.input_tokens, used.output_tokens)
 
 
 def _history(prompt: Prompt) -> list[ModelMessage]:
@@ -139,8 +139,8 @@ async def _pass_on_text(events: AsyncIterable[AgentStreamEvent], on_text: OnText
                 parts[index] = parts.get(index, "") + more
             case _:
                 continue
-        text = "".join(parts[index] for index in sorted(parts))
-        if text.strip():
+        text = storable("".join(parts[index] for index in sorted(parts)))
+        if not is_blank(text):
             await on_text(text)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from discreet.domain.errors import Unavailable
+from discreet.turn.fences import storable
 
 FailureKind = Literal["setup", "timeout", "provider", "limits", "empty", "refused", "confused"]
 
@@ -63,8 +65,22 @@ class ThinkingFailed(Unavailable):
 
 
 def steps_as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
-    """Steps, as values that JSON can hold."""
+    """Steps, as values that JSON can hold, and PostgreSQL's, which takes no NUL."""
     return [
-        {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result}
+        {"tool": step.tool, "arguments": _kept(step.arguments), "result": storable(step.result)}
         for step in steps
     ]
+
+
+def _kept(value: Any) -> Any:
+    match value:
+        case str():
+            return storable(value)
+        case Mapping():
+            return {storable(str(key)): _kept(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_kept(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return value
