@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
+from tests.support.world import World, make_world
 
 from benchmarks.scratch import scratch_door
 from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender, Inbound
 from discreet.intake import accept
 from discreet.postgres.roles import ADMIN_ROLE
-from tests.support.world import World, make_world
 
 SECONDS = 2.0
 ROUNDS = 5

@@ -4,7 +4,8 @@
 
 FILE is a JSON list of conversations: ``sessions`` with ``date_time`` and ``turns`` (id, speaker,
 text), and ``qa`` with ``question`` and ``evidence`` (ids of turns). One conversation is one
-contact, each turn one message; a question's recall at k is the share of its evidence among the first k.
+contact, each turn one message; a question's recall at k is the share of its evidence among the
+first k.
 
 The first rows are what ranking is made of, then the weights fitted to all conversations but the
 one that is measured, then the weights that are shipped, then the same through the database: stored

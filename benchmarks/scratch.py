@@ -27,9 +27,7 @@ async def scratch_door(size: int = 8) -> AsyncIterator[tuple[Database, Door]]:
     """A fresh database and the door to it, with ``size`` connections of each role."""
     with scratch_home() as home:
         async with open_database(Settings(home=home), print) as database:
-            door = Door(
-                database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size)
-            )
+            door = Door(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
             try:
                 yield database, door
             finally:

@@ -11,8 +11,8 @@ from discreet.channels.terminal import TerminalChannel, TerminalMessage, to_inbo
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.domain.inbound import Inbound
 from discreet.intake import Accepted, accept
-from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.channels import terminal_of
+from discreet.oversight.first_steps import make_example_agent
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role
@@ -147,9 +147,7 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(
-    settings: Settings, progress: Progress = lambda _: None
-) -> AsyncIterator[App]:
+async def open_app(settings: Settings, progress: Progress = lambda _: None) -> AsyncIterator[App]:
     """An installation that is ready: database up and migrated, an owner and an agent in it.
 
     ``progress`` gets a line for each thing that takes long; it may be called from another thread.

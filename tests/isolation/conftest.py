@@ -52,6 +52,7 @@ async def neighbours(world: World) -> Neighbours:
             await rows.execute(
                 "INSERT INTO discreet.memories (content, topic_key) VALUES (%s, 'first')", (text,)
             )
-            await rows.execute("UPDATE discreet.memories SET topic_key = 'second'"
-                               " WHERE content = %s", (text,))
+            await rows.execute(
+                "UPDATE discreet.memories SET topic_key = 'second' WHERE content = %s", (text,)
+            )
     return Neighbours(world, alice, bob, owner)

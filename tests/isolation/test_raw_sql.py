@@ -209,7 +209,7 @@ LEFT_BEHIND = [
     "SELECT set_config('discreet.note', 'bob-keeps-a-heron-in-the-bath', false)",
     "SET SESSION application_name = 'bob-keeps-a-heron-in-the-bath'",
     "PREPARE kept AS SELECT 'bob-keeps-a-heron-in-the-bath' FROM discreet.memories",
-    "LISTEN \"bob-keeps-a-heron-in-the-bath\"",
+    'LISTEN "bob-keeps-a-heron-in-the-bath"',
     "SELECT pg_advisory_lock(4711)",
     "SET SESSION search_path = pg_temp, public",
     "SET SESSION row_security = off",
@@ -232,7 +232,10 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
     neighbours: Neighbours, door: Door
 ) -> None:
     world = neighbours.world
-    bob, alice = world.contact(neighbours.bob.contact_id), world.contact(neighbours.alice.contact_id)
+    bob, alice = (
+        world.contact(neighbours.bob.contact_id),
+        world.contact(neighbours.alice.contact_id),
+    )
     ticket = ticket_for(bob, door._key)
     same = 0
     for left in LEFT_BEHIND:
@@ -294,8 +297,16 @@ STATEMENTS = st.one_of(
         lambda table, where, tail: f"SELECT * FROM discreet.{table} t WHERE {where} {tail}",
         st.sampled_from(TABLES),
         PREDICATES,
-        st.sampled_from(["", "ORDER BY 1", "LIMIT 5", "FOR UPDATE", "UNION ALL SELECT * FROM"
-                         " discreet.memories", "OFFSET 0"]),
+        st.sampled_from(
+            [
+                "",
+                "ORDER BY 1",
+                "LIMIT 5",
+                "FOR UPDATE",
+                "UNION ALL SELECT * FROM discreet.memories",
+                "OFFSET 0",
+            ]
+        ),
     ),
     st.builds(
         lambda left, right, kind, where: (
@@ -322,9 +333,7 @@ STATEMENTS = st.one_of(
         PREDICATES,
     ),
     st.builds(
-        lambda function, table, column: (
-            f"SELECT {function}({column}::text) FROM discreet.{table}"
-        ),
+        lambda function, table, column: f"SELECT {function}({column}::text) FROM discreet.{table}",
         st.sampled_from(["max", "min", "string_agg", "count", "array_agg", "json_agg", "md5"]),
         st.sampled_from(TABLES),
         st.sampled_from(COLUMNS),

@@ -80,9 +80,7 @@ class World:
         return OwnerScope(self.owner_id, self.agent_id)
 
 
-async def make_world(
-    door: Door, *, agent: str = "Ada", memory_model: str = "per_contact"
-) -> World:
+async def make_world(door: Door, *, agent: str = "Ada", memory_model: str = "per_contact") -> World:
     """The installation's owner (made if new) with an agent of this name."""
     async with door.enter(WorkScope()) as rows:
         owner_id = OwnerId(await rows.value("SELECT gate.find_or_create_first_owner('Olga')"))

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import structlog
 
 from discreet.domain.ids import RouteId
-from discreet.domain.outbound import Channel, Later, Outbound, Rejected, Sent, SendResult
+from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
 from discreet.queue.due import due_route
 from discreet.scope import Door, Rows
 from discreet.scope.scopes import SessionScope
@@ -64,8 +64,10 @@ async def _take(
             return None
         if not row["same_party"]:
             await _finish(rows, row["message_id"], "failed", "its route belongs to somebody else")
-            log.error("an answer was held back: its route belongs to somebody else",
-                      message_id=str(row["message_id"]))
+            log.error(
+                "an answer was held back: its route belongs to somebody else",
+                message_id=str(row["message_id"]),
+            )
             return None
         await rows.execute(
             "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1"
@@ -73,7 +75,11 @@ async def _take(
             {"message": row["message_id"]},
         )
         return Outbound(
-            row["message_id"], account, row["chat_id"], row["thread_id"], row["text"],
+            row["message_id"],
+            account,
+            row["chat_id"],
+            row["thread_id"],
+            row["text"],
             row["reply_to"],
         )
 

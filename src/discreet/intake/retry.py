@@ -7,8 +7,7 @@ import structlog
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import OwnerId
 from discreet.domain.inbound import UnknownSender
-from discreet.intake.accept import accept_or_quarantine, quarantine
-from discreet.intake.accept import Accepted
+from discreet.intake.accept import Accepted, accept_or_quarantine, quarantine
 from discreet.intake.stored_form import from_json
 from discreet.scope import Door, IntakeScope, OwnerScope, WorkScope
 

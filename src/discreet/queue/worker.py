@@ -10,6 +10,7 @@ from uuid import UUID
 
 import procrastinate
 import structlog
+from procrastinate.app import WorkerOptions
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.ids import RouteId, SessionId
@@ -47,18 +48,7 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
     app = _procrastinate_app(conninfo, work, concurrency)
     async with app.open_async():
         worker = asyncio.create_task(
-            app.run_worker_async(
-                queues=["turns", *(f"deliveries-{platform}" for platform in work.platforms)],
-                concurrency=concurrency,
-                fetch_job_polling_interval=POLL_SECONDS,
-                abort_job_polling_interval=3600.0,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-                delete_jobs="always",
-                install_signal_handlers=False,
-            ),
-            name="worker",
+            app.run_worker_async(**_options(work, concurrency)), name="worker"
         )
         sweeper = asyncio.create_task(_sweep_for_ever(app, door, work), name="sweeper")
         try:
@@ -68,6 +58,14 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+async def work_off(conninfo: str, work: Work) -> None:
+    """Does what is due now, one job after the other, and ends when nothing is."""
+    app = _procrastinate_app(conninfo, work, 1)
+    async with app.open_async():
+        options: WorkerOptions = {**_options(work, 1), "wait": False, "listen_notify": False}
+        await app.run_worker_async(**options)
 
 
 async def sweep(app: procrastinate.App, door: Door) -> int:
@@ -90,6 +88,20 @@ async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> Non
         except Exception as error:
             log.warning("the sweep failed and is tried again", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _options(work: Work, concurrency: int) -> WorkerOptions:
+    return {
+        "queues": ["turns", *(f"deliveries-{platform}" for platform in work.platforms)],
+        "concurrency": concurrency,
+        "fetch_job_polling_interval": POLL_SECONDS,
+        "shutdown_graceful_timeout": GRACE_SECONDS,
+        "abort_job_polling_interval": 3600.0,
+        "update_heartbeat_interval": HEARTBEAT_SECONDS,
+        "stalled_worker_timeout": STALLED_SECONDS,
+        "delete_jobs": "always",
+        "install_signal_handlers": False,
+    }
 
 
 def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrastinate.App:

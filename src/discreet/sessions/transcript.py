@@ -57,8 +57,7 @@ async def messages_before(
 async def transcript(rows: Rows, session_id: SessionId) -> list[Message]:
     """The whole conversation, oldest first; empty where the scope has no such session."""
     found = await rows.fetch(
-        f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s"
-        " ORDER BY position",
+        f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s ORDER BY position",
         {"session": session_id},
     )
     return [_message(row) for row in found]

@@ -113,8 +113,9 @@ async def _party(rows: Rows, scope: SessionScope) -> Party:
 
 
 def _line(message: Message) -> Line:
-    return Line(message.position, message.direction, _speaker(message), message.text,
-                message.created_at)
+    return Line(
+        message.position, message.direction, _speaker(message), message.text, message.created_at
+    )
 
 
 def _speaker(message: Message) -> Speaker | None:
@@ -126,8 +127,9 @@ def _speaker(message: Message) -> Speaker | None:
 
 
 def _known(memory: Memory) -> Found:
-    return Found("memory", memory.content, memory.created_at, id=memory.id,
-                 salience=memory.salience)
+    return Found(
+        "memory", memory.content, memory.created_at, id=memory.id, salience=memory.salience
+    )
 
 
 def _found(hit: Hit, whose: Whose) -> Found:

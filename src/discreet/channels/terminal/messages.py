@@ -78,7 +78,7 @@ def checked_thread_key(key: str) -> str:
     plain = key == key.strip() and all(unicodedata.category(c)[0] != "C" for c in key)
     if len(key) > MAX_THREAD_KEY or not plain or not unicodedata.is_normalized("NFC", key):
         raise BadInput(
-            f"{ascii(key[:60])} is no thread key.",
+            f"{key[:60]!a} is no thread key.",
             hint=f"Up to {MAX_THREAD_KEY} visible characters, like trip:lisbon.",
         )
     return key

@@ -1,0 +1,320 @@
+"""Non-interference: what a contact observes is, byte for byte, what it observes when the others never
+existed. Senders, a group and the owner act at random, through the real intake, queue, turn, tools
+and delivery; then each contact's own actions are played again in an empty house, and compared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from discreet.channels.terminal import TerminalChannel
+from discreet.delivery import deliver
+from discreet.domain.errors import DiscreetError
+from discreet.domain.ids import ChannelId, OwnerId, RouteId, SessionId
+from discreet.intake import Accepted
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.history import get_memory_history
+from discreet.memory.memories import get_knowledge_memories, list_memories
+from discreet.postgres.server import Database
+from discreet.queue.worker import Work, work_off
+from discreet.scope import Door, OwnerScope
+from discreet.sessions.transcript import transcript
+from discreet.turn.plan import Budget, Prompt
+from discreet.turn.run import Turns, run_turn
+from discreet.turn.situation import Situation
+from discreet.turn.think import OnText, Tools
+from discreet.turn.thought import Thought
+from tests.support.world import World, open_door
+
+EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
+STEPS = 12
+
+DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002", "owner": None}
+GROUP = "telegram:-100500"
+ACTORS = ("alice", "bob", "group", "owner")
+
+# Few words, so that everybody's rows would compete with everybody's for each query.
+SENTENCES = st.builds(
+    "{} {} {} {}".format,
+    st.sampled_from(["my dog", "the dog", "my sister's dog", "tea", "my tea"]),
+    st.sampled_from(["is called", "likes", "hates", "knows"]),
+    st.sampled_from(["Rex", "Luna", "tea", "the dog", "Lisbon"]),
+    st.sampled_from(["", "very much", "since March", "!"]),
+)
+QUERIES = st.sampled_from(["dog", "What is my dog called?", "tea", "Rex", "who likes Lisbon?", ""])
+SALIENCES = st.sampled_from(["low", "medium", "high", "critical", None])
+CALLS = st.one_of(
+    st.builds(lambda c, s: ("remember", {"content": c, "salience": s}), SENTENCES, SALIENCES),
+    st.builds(lambda q, n: ("recall", {"query": q, "limit": n}), QUERIES, st.integers(1, 5)),
+    st.builds(lambda q: ("search_conversation", {"query": q or "dog"}), QUERIES),
+    st.builds(lambda k: ("forget", {"memory_id": k}), st.integers(0, 3)),
+    st.builds(lambda k, c: ("update_memory", {"memory_id": k, "content": c}),
+              st.integers(0, 3), SENTENCES),
+    st.just(("forget", {"memory_id": "somebody else's"})),
+    st.builds(lambda c: ("update_memory", {"memory_id": "somebody else's", "content": c}),
+              SENTENCES),
+    st.just(("remember", {"content": "x", "contact_id": "somebody else's"})),
+    st.just(("recall", {"query": "dog", "owner_id": "*"})),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Action:
+    """``kind`` say: a message of ``actor`` is stored; work: everything that waits is done."""
+
+    kind: str
+    actor: str = ""
+    text: str = ""
+    speaker: str = ""
+    thread_key: str = ""
+    new: bool = False
+
+
+@dataclass
+class House:
+    """One owner's world, and what was observed in it, by actor."""
+
+    world: World
+    database: Database
+    admin: psycopg.Connection[Any]
+    seen: dict[str, list[str]] = field(default_factory=lambda: {actor: [] for actor in ACTORS})
+    at: dict[str, Accepted] = field(default_factory=dict)
+    actor_of: dict[SessionId, str] = field(default_factory=dict)
+
+    async def do(self, action: Action) -> None:
+        if action.kind == "work":
+            await self._work()
+        else:
+            await self._say(action)
+
+    async def _say(self, action: Action) -> None:
+        group = GROUP if action.actor == "group" else None
+        sender = DIRECT[action.speaker if group else action.actor]
+        try:
+            accepted = await self.world.say(
+                sender, action.text, group=group, name=action.speaker or action.actor,
+                thread_key=action.thread_key, new=action.new,
+            )  # fmt: skip
+        except DiscreetError as error:
+            self.seen[action.actor].append(f"refused: {error}")
+            return
+        self.at[action.actor] = accepted
+        self.actor_of[accepted.session_id] = action.actor
+        self.seen[action.actor].append("accepted" if accepted.new else "known")
+
+    async def _work(self) -> None:
+        door = self.world.door
+        turns = Turns(door=door, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
+                      budget=Budget())  # fmt: skip
+
+        async def one_turn(session_id: SessionId) -> None:
+            await run_turn(turns, session_id)
+
+        async def one_route(route_id: RouteId) -> None:
+            await deliver(door, {"terminal": TerminalChannel()}, route_id)
+
+        async def nothing() -> None: ...
+
+        await work_off(
+            self.database.conninfo("discreet_worker"),
+            Work(one_turn, one_route, nothing, ("terminal",)),
+        )
+
+    async def _mind(self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText) -> Thought:
+        """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
+        with all that came back: a model that tells everything it knows."""
+        actor = self.actor_of[tools.session_id]  # type: ignore[attr-defined]
+        self.seen[actor].append(json.dumps(asdict(prompt), default=str))
+        self.seen[actor].append(json.dumps([[t.name, t.schema] for t in tools.specs]))
+        told = []
+        for line in situation.waiting:
+            if line.text.startswith("["):
+                name, arguments = json.loads(line.text)
+                outcome = await tools.call(name, await self._with_ids(actor, arguments))
+                told.append(str(outcome))
+        return Thought("\n".join(told) or "hm", "dictated")
+
+    async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The k-th memory of one's own, or one of somebody else's (who, alone, has none)."""
+        given = dict(arguments)
+        for key, value in arguments.items():
+            if value == "somebody else's":
+                given[key] = str(self._somebody_elses(actor) or uuid4())
+            elif key == "memory_id":
+                own = self._memories(actor, own=True)
+                given[key] = str(own[value] if value < len(own) else uuid4())
+        return given
+
+    def _memories(self, actor: str, *, own: bool) -> list[UUID]:
+        contact = self.at[actor].contact_id
+        same = "IS NOT DISTINCT FROM" if own else "IS DISTINCT FROM"
+        return [
+            row[0]
+            for row in self.admin.execute(
+                f"SELECT id FROM discreet.memories WHERE owner_id = %s AND contact_id {same} %s"
+                " ORDER BY created_at",
+                (self.world.owner_id, contact),
+            )
+        ]
+
+    def _somebody_elses(self, actor: str) -> UUID | None:
+        return next(iter(self._memories(actor, own=False)), None)
+
+    async def look_around(self, actor: str) -> list[str]:
+        """All that the actor observed, with everything that its scope can list, normalised."""
+        seen = list(self.seen[actor])
+        accepted = self.at.get(actor)
+        if accepted is not None and accepted.contact_id is not None:
+            scope = self.world.contact(accepted.contact_id)
+            async with self.world.door.enter(scope) as rows:
+                memories = await list_memories(rows)
+                seen.append(repr(memories))
+                seen.append(repr(await get_knowledge_memories(rows, 500)))
+                for memory in memories:
+                    seen.append(repr(await get_memory_history(rows, memory.id)))
+                seen.append(repr(await transcript(rows, accepted.session_id)))
+                for table in TABLES:
+                    found = await rows.fetch(
+                        f"SELECT count(*) AS n, array_agg(t.state ORDER BY t.state) AS states"
+                        f" FROM discreet.{table} t"
+                    )
+                    seen.append(f"{table} {found}")
+        return normalised(seen)
+
+
+TABLES = ("turns", "messages", "outbox")
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TIMES = re.compile(
+    r"datetime\.datetime\([^)]*\)+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"
+    r"|\b\d\d:\d\d(:\d\d)?( UTC)?"
+)
+
+
+def normalised(seen: list[str]) -> list[str]:
+    """Ids by the order in which they appear, times as one word; nothing else is touched."""
+    ids: dict[str, str] = {}
+    named = [UUIDS.sub(lambda m: ids.setdefault(m[0], f"id-{len(ids)}"), line) for line in seen]
+    return [TIMES.sub("TIME", line) for line in named]
+
+
+async def make_house(door: Door, database: Database, admin: psycopg.Connection[Any]) -> House:
+    """A new owner with an agent, in the same database as all the others."""
+    row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Olga') RETURNING id")
+    owner_id = OwnerId((row.fetchone() or [None])[0])
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        agent_id = await rows.value(
+            "INSERT INTO discreet.agents (name, instructions) VALUES ('Ada', 'Be kind.')"
+            " RETURNING id"
+        )
+        channel_id = ChannelId(
+            await rows.value(
+                "INSERT INTO discreet.channels (agent_id, platform, account)"
+                " VALUES (%s, 'terminal', %s) RETURNING id",
+                (agent_id, str(agent_id)),
+            )
+        )
+    return House(World(door, owner_id, agent_id, channel_id), database, admin)
+
+
+class Lives(RuleBasedStateMachine):
+    """Everybody acts in one house; at the end each contact's life is lived again alone."""
+
+    database: Database
+    admin: psycopg.Connection[Any]
+    compared = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actions: list[Action] = []
+
+    def _say(self, actor: str, text: str, **more: Any) -> None:
+        self.actions.append(Action("say", actor, text, **more))
+
+    @rule(actor=st.sampled_from(["alice", "bob", "owner"]), call=CALLS)
+    def somebody_has_a_tool_called(self, actor: str, call: tuple[str, Any]) -> None:
+        self._say(actor, json.dumps(call))
+
+    @rule(actor=st.sampled_from(["alice", "bob", "owner"]), text=SENTENCES,
+          thread=st.sampled_from(["", "", "trip:lisbon"]), new=st.booleans())  # fmt: skip
+    def somebody_talks(self, actor: str, text: str, thread: str, new: bool) -> None:
+        self._say(actor, text, thread_key=thread, new=new)
+
+    @rule(speaker=st.sampled_from(["alice", "bob"]), call=CALLS)
+    def somebody_has_a_tool_called_in_the_group(self, speaker: str, call: tuple[str, Any]) -> None:
+        self._say("group", json.dumps(call), speaker=speaker)
+
+    @rule(speaker=st.sampled_from(["alice", "bob"]), text=SENTENCES)
+    def somebody_talks_in_the_group(self, speaker: str, text: str) -> None:
+        self._say("group", text, speaker=speaker)
+
+    @rule(
+        actor=st.sampled_from(["alice", "bob"]), text=st.sampled_from(["", " ", "\0", "x" * 70_000])
+    )
+    def somebody_sends_what_is_refused(self, actor: str, text: str) -> None:
+        self._say(actor, text)
+
+    @rule()
+    def the_worker_works(self) -> None:
+        self.actions.append(Action("work"))
+
+    def teardown(self) -> None:
+        asyncio.run(self._compare())
+
+    async def _compare(self) -> None:
+        actions = [*self.actions, Action("work")]
+        async with open_door(self.database, size=2) as door:
+            full = await make_house(door, self.database, self.admin)
+            for action in actions:
+                await full.do(action)
+            for actor in ("alice", "bob", "group"):
+                mine = [a for a in actions if a.kind == "work" or a.actor == actor]
+                if len([a for a in mine if a.kind == "say"]) == 0:
+                    continue
+                alone = await make_house(door, self.database, self.admin)
+                for action in mine:
+                    await alone.do(action)
+                assert await full.look_around(actor) == await alone.look_around(actor), actor
+                type(self).compared += 1
+
+
+def test_nobody_observes_that_others_exist(
+    database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    Lives.database, Lives.admin, Lives.compared = database, admin, 0
+    run_state_machine_as_test(
+        Lives,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),  # fmt: skip
+    )
+    assert Lives.compared >= EXAMPLES
+
+
+def test_the_comparison_would_notice_a_single_row_of_somebody_else(
+    database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    # The leak that the machine is there to find, made on purpose: a policy that shows everything.
+    admin.execute("DROP POLICY contact ON discreet.memories")
+    admin.execute("CREATE POLICY contact ON discreet.memories TO discreet_contact USING (true)")
+    Lives.database, Lives.admin = database, admin
+    machine = Lives()
+    machine._say("alice", json.dumps(["remember", {"content": "alice has a dog"}]))
+    machine._say("bob", json.dumps(["recall", {"query": "dog"}]))
+    with pytest.raises(AssertionError):
+        asyncio.run(machine._compare())
