@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from discreet.contacts import entry_at, get_contact, list_entries
+from discreet.domain.addresses import Address
+from discreet.domain.errors import ScopeError
+from discreet.domain.ids import ContactId
+from discreet.postgres.server import Database
+from tests.support.world import World, make_world, open_door
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    async with open_door(database) as door:
+        yield await make_world(door)
+
+
+async def test_a_contact_sees_itself_and_nobody_else(world: World) -> None:
+    alice = await world.say("telegram:1001", "hello", name="Alice")
+    bob = await world.say("telegram:1002", "hello", name="Bob")
+    assert alice.contact_id is not None
+    assert bob.contact_id is not None
+    async with world.door.enter(world.contact(alice.contact_id)) as rows:
+        herself = await get_contact(rows, alice.contact_id)
+        other = await get_contact(rows, bob.contact_id)
+        nobody = await get_contact(rows, ContactId(world.owner_id))
+    assert herself is not None
+    assert (herself.name, herself.type, herself.addresses) == (
+        "Alice",
+        "external",
+        ("telegram:1001",),
+    )
+    assert (other, nobody) == (None, None)
+
+
+async def test_what_the_owner_notes_about_a_contact_is_closed_to_it(world: World) -> None:
+    alice = await world.say("telegram:1001", "hello")
+    async with world.door.enter(world.owner) as rows:
+        await rows.execute("UPDATE discreet.contacts SET note = 'owes me money', aliases = '{Al}'")
+        entries = await list_entries(rows)
+    assert [(entry.note, entry.aliases) for entry in entries] == [("owes me money", ("Al",))]
+    with pytest.raises(ScopeError):
+        async with world.door.enter(world.contact(alice.contact_id)) as rows:
+            await list_entries(rows)
+
+
+async def test_an_address_leads_to_its_contact_and_another_to_nobody(world: World) -> None:
+    alice = await world.say("telegram:1001", "hello")
+    async with world.door.enter(world.owner) as rows:
+        found = await entry_at(rows, Address.parse("telegram:1001"))
+        missing = await entry_at(rows, Address.parse("discord:1001"))
+    assert found is not None
+    assert found.contact.id == alice.contact_id
+    assert missing is None
