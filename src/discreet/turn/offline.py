@@ -209,7 +209,7 @@ class _Responder:
         """What was found: a reference text as it was published, everything else quoted."""
         passages = [one for one in hits if one.kind == "passage"][:2]
         kept = [one for one in hits if one.kind != "passage"]
-        published = "\n\n".join(_cut(one.text.strip(), PASSAGE_SHOWN) for one in passages)
+        published = "\n\n".join(_passage(one.text) for one in passages)
         if not kept:
             return published
         told = self._told(say, kept)
@@ -282,6 +282,12 @@ def _sentence(text: str) -> str:
 def _quoted(say: Replies, text: str) -> str:
     """A text in quotation marks on one line; those inside can't look like its end."""
     return say.quoted.format(_cut(one_line(text), SHOWN).translate(_PLAIN_QUOTES))
+
+
+def _passage(text: str) -> str:
+    """A reference text; of the headings above it, the nearest is enough."""
+    heading, end, rest = text.strip().partition("\n")
+    return _cut(f"{heading.rpartition(' > ')[2]}{end}{rest}", PASSAGE_SHOWN)
 
 
 def _cut(text: str, length: int) -> str:

@@ -15,7 +15,7 @@ NOT_FAR = 0.12
 # Of the words of a question, so many stand in what answers it.
 COVERED = 0.6
 # What is clearly worse than the best is left out of an answer.
-BESIDE_THE_BEST = 0.75
+BESIDE_THE_BEST = 0.85
 
 # Words of questions that are not what is asked about.
 _EMPTY_WORDS = frozenset(

@@ -1,0 +1,117 @@
+"""What people mean, as the offline responder reads it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discreet.turn.wishes import (
+    About,
+    Forget,
+    ListKept,
+    Question,
+    Remember,
+    Request,
+    Said,
+    SmallTalk,
+    Statement,
+    Wish,
+    understand,
+)
+
+MEANT: tuple[tuple[str, Wish], ...] = (
+    ("Remember that my dog is called Rex.", Remember("my dog is called Rex.")),
+    ("remember my dog is called Rex", Remember("my dog is called Rex")),
+    ("Please remember: the code is 1234", Remember("the code is 1234")),
+    ("Can you remember that I like tea?", Remember("I like tea")),
+    ("Hi! Remember that I like tea.", Remember("I like tea.")),
+    ("Ada, remember that I like tea.", Remember("I like tea.")),
+    ("@ada remember I like tea", Remember("I like tea")),
+    ("Don't forget to water the plants", Remember("to water the plants")),
+    ("Don’t forget the milk", Remember("the milk")),
+    ("Keep in mind that I'm left-handed", Remember("I'm left-handed")),
+    ("Note that we close early", Remember("we close early")),
+    ("Remember that Rex is a dog. He is five.", Remember("Rex is a dog. He is five.")),
+    ("Remember this.", Remember("")),
+    ("Merk dir, dass mein Hund Rex heißt.", Remember("dass mein Hund Rex heißt.")),
+    ("Merke dir bitte: mein Hund heißt Rex", Remember("mein Hund heißt Rex")),
+    ("Vergiss nicht: Milch kaufen", Remember("Milch kaufen")),
+    ("Souviens-toi que mon chien s'appelle Rex.", Remember("mon chien s'appelle Rex.")),
+    ("N'oublie pas que je suis végétarien", Remember("je suis végétarien")),
+    ("Recuerda que mi perro se llama Rex.", Remember("mi perro se llama Rex.")),
+    ("No olvides que soy alérgico", Remember("soy alérgico")),
+    ("Do you remember my dog?", About("my dog")),
+    ("Remember my dog's name?", Question("Remember my dog's name?")),
+    ("I remember when we met.", Statement("I remember when we met.")),
+    ("Forget my dog's name", Forget("my dog's name")),
+    ("Forget that my dog is called Rex.", Forget("my dog is called Rex")),
+    ("Please forget everything you know about my dog.", Forget("my dog")),
+    ("forget it", Forget("")),
+    ("Vergiss, dass mein Hund Rex heißt.", Forget("mein Hund Rex heißt")),
+    ("Oublie mon chien", Forget("mon chien")),
+    ("Olvida mi perro", Forget("mi perro")),
+    ("What do you remember about me?", ListKept()),
+    ("What do you know?", ListKept()),
+    ("What have I told you?", ListKept()),
+    ("Was weißt du über mich?", ListKept()),
+    ("What do you know about dogs?", About("dogs")),
+    ("Tell me about my sister", About("my sister")),
+    ("What did I say about Lisbon?", Said("Lisbon")),
+    ("What is my dog called?", Question("What is my dog called?")),
+    ("Wie heißt mein Hund?", Question("Wie heißt mein Hund?")),
+    ("¿Cómo se llama mi perro?", Question("¿Cómo se llama mi perro?")),
+    ("where is the key", Question("where is the key")),
+    ("Tell me a joke", Request("Tell me a joke")),
+    ("Hello", SmallTalk("greeting")),
+    ("Hello Ada!", SmallTalk("greeting")),
+    ("Guten Tag", SmallTalk("greeting")),
+    ("help", SmallTalk("help")),
+    ("Who are you?", SmallTalk("who_are_you")),
+    ("What's my name?", SmallTalk("who_am_i")),
+    ("What time is it?", SmallTalk("clock")),
+    ("Thanks!", SmallTalk("thanks")),
+    ("yes please", SmallTalk("yes")),
+    ("My dog is called Rex.", Statement("My dog is called Rex.")),
+)
+
+
+@pytest.mark.parametrize(("text", "wish"), MEANT, ids=[text for text, _ in MEANT])
+def test_it_is_understood(text: str, wish: Wish) -> None:
+    assert [it.wish for it in understand(text, "Ada")] == [wish]
+
+
+def test_several_wishes_in_one_message_are_all_understood_in_order() -> None:
+    text = "Hi Ada, remember that Rex is my dog. He is five! What is my dog called? Thanks!"
+    assert [it.wish for it in understand(text, "Ada")] == [
+        Remember("Rex is my dog. He is five!"),
+        Question("What is my dog called?"),
+    ]
+
+
+@given(st.text(max_size=300), st.text(max_size=20))
+def test_any_text_means_something(text: str, agent: str) -> None:
+    assert understand(text, agent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 65_000,
+        "remember " * 7_000,
+        "what do you " * 5_000,
+        "hello " * 10_000 + "!",
+        " " * 65_000,
+        ". " * 30_000,
+        "?\n" * 30_000,
+        "Ada,,,,,,,,,," * 5_000,
+        "please please please " * 3_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_very_long_text_takes_no_long_time(text: str) -> None:
+    began = time.perf_counter()
+    assert understand(text, "Ada")
+    assert time.perf_counter() - began < 1.0
