@@ -50,6 +50,7 @@ class Garbage:
     """Status 200 and something that is no answer."""
 
     body: bytes = b"<html>It works!</html>"
+    kind: str = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,12 @@ class Cut:
     text: str = "This answer will never"
 
 
-Reply = Say | Call | Fail | Hang | Garbage | Cut
+@dataclass(frozen=True, slots=True)
+class Stumble:
+    """An error in the middle of a stream that began well; it repeats what was asked."""
+
+
+Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble
 
 
 @dataclass
@@ -111,13 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
         match reply:
             case Fail(status):
                 self._send(status, json.dumps({"error": {"message": body.decode()}}).encode())
-            case Garbage(content):
-                self._send(200, content, "text/html")
+            case Garbage(content, kind):
+                self._send(200, content, kind)
             case Hang(seconds):
                 self.script.closing.wait(seconds)
                 self.close_connection = True
             case Cut(text):
                 self._stream([_chunk({"role": "assistant", "content": text})], whole=False)
+            case Stumble():
+                error = {"error": {"message": body.decode(), "code": 500}}
+                self._stream([_chunk({"content": "Well"}), error], whole=True)
             case Say() | Call():
                 if request.get("stream"):
                     self._stream(_chunks(reply), whole=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from discreet.turn.holding import ClaimLost
 from discreet.turn.models import open_model
@@ -23,6 +25,7 @@ from tests.support.openai_server import (
     Reply,
     Say,
     Script,
+    Stumble,
     openai_server,
 )
 
@@ -199,8 +202,32 @@ async def test_a_connection_that_ends_in_mid_answer_is_a_failure() -> None:
     assert (await fails(Cut())).kind in ("provider", "confused")
 
 
-async def test_garbage_is_a_failure() -> None:
-    assert (await fails(Garbage())).kind in ("provider", "confused", "empty")
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>It works!</html>", b"", b"{}", b"null", b"data: {", b"data: [DONE]\n\n", b"\xff\x00"],
+)
+@pytest.mark.parametrize("kind", ["text/html", "application/json", "text/event-stream"])
+async def test_garbage_is_a_failure(body: bytes, kind: str) -> None:
+    failure = await fails(Garbage(body, kind))
+    assert failure.kind in ("provider", "confused", "empty")
+
+
+async def test_an_error_in_mid_stream_is_a_failure() -> None:
+    assert (await fails(Stumble())).kind in ("provider", "confused")
+
+
+async def test_a_deterministic_model_thinks_like_any_other() -> None:
+    async def answer(messages: list[ModelMessage], _: AgentInfo) -> AsyncIterator[Any]:
+        if len(messages) == 1:
+            yield {0: DeltaToolCall("recall", '{"query": "dog"}')}
+        else:
+            yield "Rex"
+
+    model = FunctionModel(stream_function=answer)
+    thoughts = [await think(PROMPT, Echo(), model, Limits(), _ignore) for _ in range(2)]
+    assert thoughts[0] == thoughts[1]
+    assert thoughts[0].text == "Rex"
+    assert len(thoughts[0].steps) == 1
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\n", "\u200b"])

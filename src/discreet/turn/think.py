@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
+from discreet.domain.errors import DiscreetError
 from discreet.turn.fences import is_blank, storable
+from discreet.turn.holding import ClaimLost
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
 from discreet.turn.tools import Tools, ToolSpec
@@ -154,6 +158,8 @@ def _failures(limits: Limits) -> Iterator[None]:
 
     try:
         yield
+    except (ClaimLost, DiscreetError, psycopg.Error):
+        raise  # from a tool or a draft: it is the installation's, not the model's
     except wrong.UsageLimitExceeded as error:
         raise ThinkingFailed(
             "limits", f"The turn used up its {limits.requests} requests or {limits.tokens} tokens."
@@ -183,4 +189,9 @@ def _failures(limits: Limits) -> Iterator[None]:
     except wrong.UnexpectedModelBehavior as error:
         raise ThinkingFailed(
             "confused", f"What the model answered can't be used ({type(error).__name__})."
+        ) from error
+    except Exception as error:
+        # Libraries of providers have errors of their own; a turn has to end in one way or another.
+        raise ThinkingFailed(
+            "provider", f"The model's library failed ({type(error).__name__})."
         ) from error
