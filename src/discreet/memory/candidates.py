@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -60,15 +60,16 @@ class Found:
     candidates: Candidates
 
 
-# Columns of every candidate, in this order: id, bag, terms in it, cosine, group of neighbours,
-# place in it, seconds since 1970, speaker, salience, text where there is no bag yet.
-# A cosine is taken only of vectors of the same embedder: others have other dimensions.
+# Columns of every candidate, in this order: kind, id, bag, terms in it, cosine, conversation,
+# position in it, seconds since 1970, speaker, salience, text where there is no bag yet.
+# A cosine is taken only of vectors of the same embedder: others have other dimensions. The order
+# within a kind decides only what is left out of a scope with more than ``MOST_CANDIDATES``.
 _MEMORIES: LiteralString = """
-    SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
+    SELECT 'memory', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
            CASE WHEN embedder = %(embedder)s
-                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
-           NULL::text, 0::bigint, extract(epoch FROM created_at)::float8, '',
-           array_position(ARRAY['low', 'medium', 'high', 'critical'], salience)::float8 - 2,
+                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
+           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '',
+           array_position(ARRAY['low', 'medium', 'high', 'critical'], salience) - 2,
            CASE WHEN terms = '{}' THEN content END
       FROM discreet.memories
      WHERE (%(include_expired)s OR expires_at IS NULL OR expires_at > now())
@@ -80,41 +81,44 @@ _MEMORIES: LiteralString = """
        AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
        AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
-     ORDER BY terms && %(terms)s::text[] DESC, 4 DESC NULLS LAST, created_at DESC, id
+     ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
 _PASSAGES: LiteralString = """
-    SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
+    SELECT 'passage', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
            CASE WHEN embedder = %(embedder)s
-                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
-           NULL::text, 0::bigint, extract(epoch FROM created_at)::float8, '', 0::float8,
+                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
+           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', 0,
            CASE WHEN terms = '{}' THEN content END
       FROM discreet.passages
      WHERE (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
-     ORDER BY terms && %(terms)s::text[] DESC, 4 DESC NULLS LAST, title, position, id
+     ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
 _MESSAGES: LiteralString = """
-    SELECT * FROM (
-        SELECT id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms)::float8,
-               CASE WHEN embedder = %(embedder)s
-                    THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END,
-               session_id::text AS place, position,
-               extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name, 0::float8,
-               CASE WHEN terms IS NULL THEN text END
-          FROM discreet.messages
-         WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
-           AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
-           AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
-           AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
-           AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)
-         ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, 4 DESC NULLS LAST, id
-         LIMIT %(most)s) chosen
-     ORDER BY place, position"""
-_CANDIDATES: Mapping[Kind, LiteralString] = {
+    SELECT 'message', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
+           CASE WHEN embedder = %(embedder)s
+                THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
+           session_id, position,
+           extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name, 0,
+           CASE WHEN terms IS NULL THEN text END
+      FROM discreet.messages
+     WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
+       AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
+       AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)
+     ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, cosine DESC NULLS LAST, id
+     LIMIT %(most)s"""
+_OF_KIND: Mapping[Kind, LiteralString] = {
     "memory": _MEMORIES,
     "passage": _PASSAGES,
     "message": _MESSAGES,
 }
+# Neighbours side by side; of equals the newest comes first.
+_ORDER: LiteralString = "ORDER BY conversation NULLS FIRST, position, seconds DESC, id"
+_COLUMNS: LiteralString = (
+    "kind, id, bag, length, cosine, conversation, position, seconds, speaker, salience, text"
+)
 
 
 async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
@@ -136,25 +140,27 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
         "since": filters.since,
         "until": filters.until,
     }
-    kinds: list[Kind] = []
-    fetched: list[tuple[Any, ...]] = []
-    for kind in _kinds(filters):
-        of_kind = await rows.fetch_tuples(_CANDIDATES[kind], params)
-        kinds += [kind] * len(of_kind)
-        fetched += of_kind
+    kinds = _kinds(filters)
+    if not kinds:
+        return Found([], [], Candidates.none())
+    parts: LiteralString = " UNION ALL ".join([f"({_OF_KIND[kind]})" for kind in kinds])
+    fetched = await rows.fetch_tuples(
+        f"SELECT * FROM ({parts}) AS candidate ({_COLUMNS}) {_ORDER}", params, binary=True
+    )
     if not fetched:
         return Found([], [], Candidates.none())
     columns = list(zip(*fetched, strict=True))
-    ids, stored, counted, cosines, places, positions, seconds, speakers, saliences = columns[:-1]
-    bags, lengths = _indexed_now(stored, counted, columns[-1])
+    of_kind, ids, stored, counted, cosines, places, positions, seconds = columns[:8]
+    speakers, saliences, texts = columns[8:]
+    bags, lengths = _indexed_now(stored, counted, texts)
     return Found(
         ids,
-        kinds,
+        of_kind,
         Candidates(
             terms=bags,
             lengths=np.array(lengths, dtype=np.float64),
             cosines=np.array(cosines, dtype=np.float64),
-            conversations=_neighbourhoods(kinds, places, positions),
+            conversations=_neighbourhoods(places, positions),
             seconds=np.array(seconds, dtype=np.float64),
             speakers=speakers,
             saliences=np.array(saliences, dtype=np.float64),
@@ -200,16 +206,18 @@ def _listed(values: tuple[str, ...] | None) -> list[str] | None:
 
 
 def _neighbourhoods(
-    kinds: Sequence[Kind], places: Sequence[str | None], positions: Sequence[int]
+    places: Sequence[UUID | None], positions: Sequence[int]
 ) -> npt.NDArray[np.int64]:
     """Numbers that are equal for rows that follow each other without a gap; -1 for lone rows."""
     numbers: list[int] = []
     number = 0
-    before: tuple[Kind, str | None, int] | None = None
-    for here in zip(kinds, places, positions, strict=True):
-        kind, place, position = here
-        if before != (kind, place, position - 1):
+    before: tuple[UUID | None, int] = (None, 0)
+    for place, position in zip(places, positions, strict=True):
+        if place is None:
+            numbers.append(-1)
+            continue
+        if before != (place, position - 1):
             number += 1
-        numbers.append(-1 if place is None else number)
-        before = here
+        numbers.append(number)
+        before = (place, position)
     return np.array(numbers, dtype=np.int64)
