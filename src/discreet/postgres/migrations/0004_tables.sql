@@ -1,6 +1,8 @@
 -- Null contact_id means the owner. Because a composite foreign key with a null column checks nothing,
 -- scoped tables carry `party`: the contact, or the owner where there is none. It is never null, and
--- foreign keys between scoped tables go through it, so no row can refer to another scope's row.
+-- foreign keys between scoped tables go through it, so no row can refer to another scope's row. A
+-- scoped row leads to its owner through its session, agent or contact: a foreign key of its own would
+-- have every message of everybody lock the same row.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owners (
@@ -64,7 +66,7 @@ CREATE TABLE discreet.channels (
 
 CREATE TABLE discreet.sessions (
   id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  owner_id      uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id      uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id      uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id    uuid DEFAULT (gate.scope()).contact_id,
   party         uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -73,7 +75,7 @@ CREATE TABLE discreet.sessions (
   current_turn  uuid,
   created_at    timestamptz NOT NULL DEFAULT now(),
   ended_at      timestamptz,
-  UNIQUE (id, agent_id, party),
+  UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id)
 );
@@ -86,7 +88,7 @@ CREATE UNIQUE INDEX sessions_open ON discreet.sessions (owner_id, agent_id, cont
 -- to its session, so an answer can leave by no other way.
 CREATE TABLE discreet.routes (
   id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  owner_id   uuid NOT NULL REFERENCES discreet.owners,
+  owner_id   uuid NOT NULL,
   agent_id   uuid NOT NULL,
   contact_id uuid,
   party      uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -96,14 +98,15 @@ CREATE TABLE discreet.routes (
   thread_id  text NOT NULL DEFAULT '',
   UNIQUE (session_id, channel_id, chat_id, thread_id),
   UNIQUE (id, session_id),
-  FOREIGN KEY (session_id, agent_id, party) REFERENCES discreet.sessions (id, agent_id, party)
+  FOREIGN KEY (session_id, owner_id, agent_id, party)
+    REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE DEFERRABLE,
   FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels (id, owner_id, agent_id)
 );
 
 CREATE TABLE discreet.turns (
   id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  owner_id     uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id     uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id     uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id   uuid DEFAULT (gate.scope()).contact_id,
   party        uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -122,7 +125,8 @@ CREATE TABLE discreet.turns (
   finished_at  timestamptz,
   UNIQUE (id, session_id),
   UNIQUE (id, party),
-  FOREIGN KEY (session_id, agent_id, party) REFERENCES discreet.sessions (id, agent_id, party)
+  FOREIGN KEY (session_id, owner_id, agent_id, party)
+    REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE DEFERRABLE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE
 );
@@ -132,7 +136,7 @@ CREATE INDEX turns_failed ON discreet.turns (owner_id, started_at)
 
 CREATE TABLE discreet.messages (
   id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  owner_id            uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id            uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id            uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id          uuid DEFAULT (gate.scope()).contact_id,
   party               uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -160,7 +164,8 @@ CREATE TABLE discreet.messages (
   created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (session_id, position),
   UNIQUE (id, session_id, route_id),
-  FOREIGN KEY (session_id, agent_id, party) REFERENCES discreet.sessions (id, agent_id, party)
+  FOREIGN KEY (session_id, owner_id, agent_id, party)
+    REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE DEFERRABLE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE,
   FOREIGN KEY (turn_id, session_id) REFERENCES discreet.turns (id, session_id)
@@ -173,12 +178,12 @@ CREATE UNIQUE INDEX messages_once ON discreet.messages (channel_id, chat_id, pla
   WHERE direction = 'in';
 CREATE INDEX messages_waiting ON discreet.messages (session_id, position)
   WHERE state IN ('waiting', 'taken');
-CREATE INDEX messages_turn ON discreet.messages (turn_id);
+CREATE INDEX messages_turn ON discreet.messages (turn_id) WHERE turn_id IS NOT NULL;
 CREATE INDEX messages_party ON discreet.messages (owner_id, agent_id, party, created_at);
 
 CREATE TABLE discreet.outbox (
   message_id  uuid PRIMARY KEY,
-  owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id    uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id  uuid DEFAULT (gate.scope()).contact_id,
   party       uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -194,7 +199,8 @@ CREATE TABLE discreet.outbox (
   sent_at     timestamptz,
   FOREIGN KEY (message_id, session_id, route_id)
     REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE,
-  FOREIGN KEY (session_id, agent_id, party) REFERENCES discreet.sessions (id, agent_id, party)
+  FOREIGN KEY (session_id, owner_id, agent_id, party)
+    REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE DEFERRABLE
 );
 CREATE INDEX outbox_undelivered ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent';
@@ -204,7 +210,7 @@ CREATE INDEX outbox_due ON discreet.outbox (route_id, created_at)
 -- What the model has written so far of an answer, for who waits at a terminal.
 CREATE TABLE discreet.drafts (
   turn_id     uuid PRIMARY KEY,
-  owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id    uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id  uuid DEFAULT (gate.scope()).contact_id,
   party       uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -214,7 +220,7 @@ CREATE TABLE discreet.drafts (
 
 CREATE TABLE discreet.memories (
   id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  owner_id   uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  owner_id   uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id   uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id uuid DEFAULT (gate.scope()).contact_id,
   party      uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
@@ -247,7 +253,7 @@ CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id
 CREATE TABLE discreet.memory_history (
   memory_id   uuid NOT NULL,
   version     integer NOT NULL,
-  owner_id    uuid NOT NULL REFERENCES discreet.owners,
+  owner_id    uuid NOT NULL,
   agent_id    uuid NOT NULL,
   contact_id  uuid,
   content     text NOT NULL,
