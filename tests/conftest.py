@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from discreet.postgres.bootstrap import let_roles_connect, prepare_database, prepare_roles
 from discreet.postgres.credentials import (
@@ -31,6 +31,7 @@ from discreet.postgres.credentials import (
     save_credentials,
 )
 from discreet.postgres.embedded import embedded_server
+from discreet.postgres.external import external_credentials
 from discreet.postgres.folders import Layout, make_layout
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
@@ -143,14 +144,7 @@ def admin(server: Server, database: Database) -> Iterator[psycopg.Connection[Any
 def _credentials(admin_url: str | None, dbname: str) -> Credentials:
     if admin_url is None:
         return new_credentials(embedded=True, dbname=dbname)
-    given = conninfo_to_dict(admin_url)
-    return new_credentials(
-        embedded=False,
-        host=str(given.get("host") or "localhost"),
-        port=int(given.get("port") or 5432),
-        dbname=dbname,
-        sslmode=str(given.get("sslmode") or "prefer"),
-    )
+    return external_credentials(admin_url, dbname)
 
 
 def _drop(conn: psycopg.Connection[Any], name: str) -> None:

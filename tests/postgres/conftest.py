@@ -66,6 +66,18 @@ class Client:
         self.process.communicate(timeout=PATIENCE_SECONDS)
 
 
+@pytest.fixture(autouse=True)
+def _remove_homes(tmp_path: Path) -> Iterator[None]:
+    """A database takes 60 MB, and pytest keeps temporary folders for three runs."""
+    yield
+    for lock in tmp_path.rglob("clients.lock"):
+        os.utime(lock, (0, 0))  # unused since long: nothing to wait for
+        wait_until_stopped(lock.parent.parent)
+    for folder in tmp_path.iterdir():
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+
+
 @pytest.fixture
 def start_client() -> Iterator[Any]:
     """Starts a client of a home; all that are left are killed at the end."""
@@ -92,7 +104,7 @@ def start_client() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose database is initialised and whose server is down; to be copied, not used."""
     home = tmp_path_factory.mktemp("finished") / "home"
     make_layout(home)
@@ -104,7 +116,8 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         credentials = replace(credentials, host=str(sockets))
         initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     wait_until_stopped(home)
-    return home
+    yield home
+    shutil.rmtree(home)
 
 
 @pytest.fixture
@@ -137,6 +150,8 @@ def module_server(
         home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
     ) as sockets:
         yield replace(credentials, host=str(sockets))
+    wait_until_stopped(home)
+    shutil.rmtree(home)
 
 
 @pytest.fixture
