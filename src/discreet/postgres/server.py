@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -66,13 +68,11 @@ async def open_database(
 @contextmanager
 def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator[Database]:
     """The same for a program that waits for nothing else meanwhile."""
-    credentials = load_credentials(home)
-    if credentials is not None and not credentials.embedded:
+    credentials = load_credentials(home) or _first_credentials(home)
+    if not credentials.embedded:
         _check_external(credentials)
         yield Database(credentials)
         return
-    if credentials is None:
-        credentials = _first_credentials(home)
     with embedded_server(home, credentials.passwords[ADMIN_ROLE], progress=progress) as sockets:
         credentials = replace(credentials, host=str(sockets))
         _bring_up_to_date(credentials, progress)
@@ -80,15 +80,25 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
 
 
 def _first_credentials(home: Path) -> Credentials:
-    if has_cluster(home):
-        raise Unavailable(
-            f"There is a database in {home}, but the passwords to it are gone (credentials.json).",
-            hint="Put that file back, or restore a backup into another home: sb restore FILE.",
-        )
+    """Makes them; of several processes that begin at the same moment, one does."""
     make_layout(home)
-    credentials = new_credentials(embedded=True)
-    save_credentials(home, credentials)
-    return credentials
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        credentials = load_credentials(home)
+        if credentials is not None:
+            return credentials
+        if has_cluster(home):
+            raise Unavailable(
+                f"There is a database in {home}, but the passwords to it are gone "
+                "(credentials.json).",
+                hint="Put that file back, or restore a backup into another home: sb restore FILE.",
+            )
+        credentials = new_credentials(embedded=True)
+        save_credentials(home, credentials)
+        return credentials
+    finally:
+        os.close(folder)
 
 
 def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
