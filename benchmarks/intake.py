@@ -1,7 +1,7 @@
 """Accepted messages a second against single-row insert transactions a second, in turns.
 
 Floor: BEGIN, one INSERT, COMMIT on a bare connection, by as many connections as there are senders.
-Subject: ``accept`` through the door: contact, session, route, message row and wake job in one commit.
+Subject: ``accept``: contact, session, route, message row and wake job in one commit.
 """
 
 from __future__ import annotations

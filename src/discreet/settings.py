@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from discreet.domain.errors import BadInput
@@ -30,7 +30,13 @@ class Settings(BaseModel):
     )
     model_base_url: str | None = Field(
         default=None,
-        description="Base URL of an OpenAI-compatible endpoint for models without a provider.",
+        description="Base URL of an OpenAI-compatible endpoint, for models without a provider and "
+        "for those of openai:.",
+    )
+    model_api_key: SecretStr | None = Field(
+        default=None,
+        description="Key for model_base_url, where it needs one. Providers' own keys come from the "
+        "variables that they name, such as OPENAI_API_KEY.",
     )
     model_timeout_seconds: float = Field(
         default=120.0, gt=0, description="Longest wait for one answer of the model, in seconds."

@@ -1,6 +1,7 @@
-"""Non-interference: what a contact observes is, byte for byte, what it observes when the others never
-existed. Senders, a group and the owner act at random, through the real intake, queue, turn, tools
-and delivery; then each contact's own actions are played again in an empty house, and compared."""
+"""Non-interference: what a contact observes is, byte for byte, what it observes when the others
+never existed. Senders, a group and the owner act at random, through the real intake, queue, turn,
+tools and delivery; then each contact's own actions are played again in an empty house, and compared.
+"""
 
 from __future__ import annotations
 
@@ -301,7 +302,7 @@ def test_nobody_observes_that_others_exist(
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
-        ),  # fmt: skip
+        ),
     )
     assert Lives.compared >= EXAMPLES
 

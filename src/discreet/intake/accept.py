@@ -43,7 +43,7 @@ SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message is stored (``new``), or was already; ``contact_id`` is None in owner's sessions."""
+    """The message is stored (``new``), or was already; ``contact_id`` None: the owner's session."""
 
     message_id: MessageId
     session_id: SessionId

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from discreet.domain.errors import Unavailable
+from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.ranking import Kind
 from discreet.memory.terms import VERSION, terms_of
@@ -86,6 +87,11 @@ _UNINDEXED: Mapping[Kind, LiteralString] = {
          WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
          ORDER BY created_at, id LIMIT %(limit)s""",
 }
+_UNINDEXED_OF_SESSION: LiteralString = """
+    SELECT id, text FROM discreet.messages
+     WHERE session_id = %(session)s
+       AND (embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s)
+     ORDER BY position DESC LIMIT %(limit)s"""
 _SAVE: Mapping[Kind, LiteralString] = {
     # The text is compared again: it may have changed while it was being embedded.
     "memory": """
@@ -113,6 +119,22 @@ async def unindexed(
     return [Unindexed(*row) for row in found]
 
 
+async def unindexed_of_session(
+    rows: Rows, session_id: SessionId, embedder: Embedder, *, limit: int = 100
+) -> list[Unindexed]:
+    """The same for what was said in one session: in an owner's scope, all of it is a lot."""
+    found = await rows.fetch_tuples(
+        _UNINDEXED_OF_SESSION,
+        {
+            "session": session_id,
+            "embedder": embedder.name,
+            "version": VERSION,
+            "limit": limit,
+        },
+    )
+    return [Unindexed(*row) for row in found]
+
+
 async def save_indexed(
     rows: Rows, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
 ) -> int:
@@ -135,6 +157,25 @@ async def catch_up(
     """
     async with door.enter(scope) as rows:
         waiting = await unindexed(rows, kind, embedder, limit=batch)
+    return await _index(door, scope, kind, waiting, embedder)
+
+
+async def catch_up_session(
+    door: Door, scope: SessionScope, session_id: SessionId, embedder: Embedder, *, batch: int = 100
+) -> int:
+    """As ``catch_up``, for what was said in one session."""
+    async with door.enter(scope) as rows:
+        waiting = await unindexed_of_session(rows, session_id, embedder, limit=batch)
+    return await _index(door, scope, "message", waiting, embedder)
+
+
+async def _index(
+    door: Door,
+    scope: SessionScope,
+    kind: Kind,
+    waiting: Sequence[Unindexed],
+    embedder: Embedder,
+) -> int:
     if not waiting:
         return 0
     made = await asyncio.to_thread(index, [one.text for one in waiting], embedder)

@@ -24,8 +24,8 @@ DEFAULT_SIZE = 4
 class Door:
     """Opens scopes. Keeps one small pool for each login role, opened when first needed.
 
-    ``conninfo`` gives the login of a role, ``key`` is the 32-byte ticket key, ``sizes`` says how many
-    connections of a role there may be (``DEFAULT_SIZE`` where it doesn't).
+    ``conninfo`` gives the login of a role, ``key`` is the 32-byte ticket key, ``sizes`` says how
+    many connections of a role there may be (``DEFAULT_SIZE`` where it doesn't).
     """
 
     def __init__(
@@ -73,11 +73,12 @@ class Door:
         """One statement that is its own transaction; ``%(ticket)s`` is filled in. Its first row.
 
         For intake, which has no right on any table: it calls functions of the gate that take the
-        ticket as an argument, in one round trip and one commit. Raises what the database raises (``psycopg.Error``): the caller knows its error codes.
+        ticket as an argument, in one round trip and one commit.
 
         Raises:
             ScopeError: the scope lacks an id.
             Unavailable: no connection could be had in time.
+            psycopg.Error: what the database says; the caller knows its error codes.
         """
         values = {**params, "ticket": ticket_for(scope, self._key)}
         pool = await self._pool(role_of(scope))

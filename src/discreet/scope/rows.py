@@ -38,7 +38,7 @@ class Rows:
     async def fetch_tuples(
         self, sql: LiteralString, params: Params = (), *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
-        """All rows, as tuples; ``binary`` asks the server for binary results (vectors, many rows)."""
+        """All rows, as tuples; ``binary`` asks for binary results (vectors, many rows)."""
         async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()

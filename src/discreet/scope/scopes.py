@@ -26,7 +26,7 @@ class ContactScope:
 
 @dataclass(frozen=True, slots=True)
 class SharedScope:
-    """Everybody who talks to an agent that shares its memory: this agent's rows without a contact."""
+    """Everybody who talks to a shared agent: this agent's rows without a contact."""
 
     owner_id: OwnerId
     agent_id: AgentId
@@ -34,7 +34,7 @@ class SharedScope:
 
 @dataclass(frozen=True, slots=True)
 class OwnerScope:
-    """The owner: reads everything of theirs. What is written belongs to ``agent_id``, no contact."""
+    """The owner: reads everything of theirs; what is written belongs to ``agent_id`` alone."""
 
     owner_id: OwnerId
     agent_id: AgentId | None = None

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from discreet.domain.errors import NotFound
 from discreet.memory.embedding import Embedder
 from discreet.memory.memories import Memory, get_knowledge_memories
-from discreet.memory.recall import Hit, prepare, recall
 from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
 from discreet.turn.claim import Claim
+from discreet.turn.searching import find, prepare_query
 from discreet.turn.situation import (
     OWNER,
     AgentCard,
@@ -22,7 +22,6 @@ from discreet.turn.situation import (
     Situation,
     Speaker,
 )
-from discreet.turn.whose import Whose, whose_rows
 
 HISTORY_MESSAGES = 200
 """Messages before the waiting ones that are read; the prompt's budget decides how many it takes."""
@@ -50,11 +49,10 @@ async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder
     async with door.enter(scope) as rows:
         conversation = await _conversation(rows, scope, claim)
     asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
-    query = prepare(asked, embedder)
+    query = await prepare_query(asked, embedder)
     async with door.enter(scope) as rows:
-        hits = await recall(rows, query, limit=RECALLED)
+        recalled = await find(rows, query, RECALLED)
         knowledge = await get_knowledge_memories(rows, KNOWLEDGE_TOKENS)
-        whose = await whose_rows(rows, [hit.contact_id for hit in hits])
     return Situation(
         agent=conversation.agent,
         party=conversation.party,
@@ -62,7 +60,7 @@ async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder
         waiting=conversation.waiting,
         history=conversation.history,
         knowledge=tuple(_known(memory) for memory in knowledge),
-        recalled=tuple(_found(hit, whose) for hit in hits),
+        recalled=recalled,
         thread_key=conversation.thread_key,
     )
 
@@ -129,17 +127,4 @@ def _speaker(message: Message) -> Speaker | None:
 def _known(memory: Memory) -> Found:
     return Found(
         "memory", memory.content, memory.created_at, id=memory.id, salience=memory.salience
-    )
-
-
-def _found(hit: Hit, whose: Whose) -> Found:
-    return Found(
-        kind=hit.kind,
-        text=hit.content,
-        at=hit.created_at,
-        id=hit.id,
-        title=hit.title,
-        salience=hit.salience,
-        whose=whose.of(hit.contact_id),
-        closeness=hit.parts.cosine,
     )

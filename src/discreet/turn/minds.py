@@ -26,7 +26,12 @@ def mind_for(settings: Settings) -> Mind:
         name = situation.agent.model or settings.model
         if name is None:
             return await respond(situation, toolbox, on_text)
-        model = await open_model(name, base_url=settings.model_base_url)
+        key = settings.model_api_key
+        model = await open_model(
+            name,
+            base_url=settings.model_base_url,
+            key=None if key is None else key.get_secret_value(),
+        )
         return await think(prompt, toolbox, model, limits, on_text)
 
     return answer

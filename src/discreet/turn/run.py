@@ -11,6 +11,7 @@ import structlog
 
 from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
@@ -81,6 +82,8 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         return
     async with turns.door.enter(scope) as rows:
         await save_answer(rows, claimed, prompt, thought)
+    # What was said is made searchable once it is answered; nobody waits for that.
+    await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
 
 
 async def _save_failed(

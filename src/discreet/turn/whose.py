@@ -15,21 +15,27 @@ from discreet.turn.situation import Speaker
 class Whose:
     """The contacts that rows belong to, by id; empty outside of an owner's session."""
 
+    of_owner: bool
     speakers: Mapping[ContactId, Speaker]
 
     def of(self, contact_id: ContactId | None) -> Speaker | None:
-        """The contact to name beside a row; None: it is this scope's own."""
-        return None if contact_id is None else self.speakers.get(contact_id)
+        """The contact to name beside a row; None: it is this scope's own.
+
+        A contact that nobody can name any more is still not the owner.
+        """
+        if contact_id is None or not self.of_owner:
+            return None
+        return self.speakers.get(contact_id, Speaker(address=f"contact:{contact_id}"))
 
 
 async def whose_rows(rows: Rows, contact_ids: Iterable[ContactId | None]) -> Whose:
     """Names for the contacts among ``contact_ids``. Every other scope sees only its own rows."""
     if not isinstance(rows.scope, OwnerScope):
-        return Whose({})
+        return Whose(False, {})
     speakers: dict[ContactId, Speaker] = {}
     for contact_id in {found for found in contact_ids if found is not None}:
         contact = await get_contact(rows, contact_id)
         if contact is not None:
             address = contact.addresses[0] if contact.addresses else f"contact:{contact.id}"
             speakers[contact_id] = Speaker(contact.name, address)
-    return Whose(speakers)
+    return Whose(True, speakers)
