@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.cli.conftest import Sb
+
+HELP = ["chat", "serve", "status", "backup", "restore", "version"]
+NOUNS = ["agents", "contacts", "sessions", "memories", "quarantine", "db"]
+
+
+@pytest.mark.parametrize("words", [[], *([word] for word in HELP + NOUNS)])
+def test_every_command_explains_itself_without_touching_anything(sb: Sb, words: list[str]) -> None:
+    done = sb(*words, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: sb" in done.stdout
+    assert not sb.home.exists()
+
+
+def test_lists_are_arrays_of_objects_for_programs(warm_sb: Sb) -> None:
+    warm_sb.answer("--sender", "telegram:1001", "-m", "Remember that I like tea.")
+    for noun in ("agents", "contacts", "sessions", "memories"):
+        [item, *_] = warm_sb.json(noun, "list")
+        assert UUID(item["id"])
+        assert datetime.fromisoformat(item["created_at"]).tzinfo is not None
+    assert warm_sb.json("quarantine", "list") == []
+
+
+def test_a_list_that_is_piped_is_plain_and_cuts_nothing(warm_sb: Sb) -> None:
+    long = "that " + "very " * 60 + "long"
+    warm_sb.answer("--sender", "telegram:1002", "-m", f"Remember {long}.")
+    lines = warm_sb("memories", "list", "--contact", "telegram:1002").stdout.splitlines()
+    assert lines[0].split() == ["ID", "WHOSE", "MEMORY"]
+    assert len(lines) == 2
+    assert lines[1].endswith("very long.")
+
+
+def test_an_agent_is_made_set_and_shown(warm_sb: Sb, tmp_path: Path) -> None:
+    (tmp_path / "instructions.txt").write_text("Speak like a pirate.\n")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "hours.md").write_text("# Hours\n\nWe open at nine on Tuesdays.\n")
+    made = warm_sb("agents", "create", "Salon", "--role", "hair salon")
+    assert (made.returncode, made.stderr) == (0, "")
+    done = warm_sb(
+        "agents",
+        "set",
+        "Salon",
+        "--instructions",
+        str(tmp_path / "instructions.txt"),
+        "--reference",
+        str(tmp_path / "texts"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 reference text published, in 1 passage." in done.stdout
+    shown = warm_sb("agents", "show", "Salon").stdout
+    assert "Speak like a pirate." in shown
+    assert "hours.md (1 passage)" in shown
+    assert "nine" in warm_sb.answer(
+        "--agent", "Salon", "--sender", "telegram:1003", "-m", "When do you open on Tuesdays?"
+    )
+    warm_sb("agents", "set", "Salon", "--no-reference")
+    assert warm_sb.json("agents", "show", "Salon")["references"] == {}
+
+
+def test_sharing_what_is_the_owners_own_has_to_be_meant(warm_sb: Sb) -> None:
+    warm_sb("agents", "create", "Family")
+    warm_sb.answer("--agent", "Family", "-m", "Remember that the present is a bicycle.")
+    refused = warm_sb("agents", "set", "Family", "--memory-model", "shared")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "--yes" in refused.stderr
+    assert warm_sb.json("agents", "show", "Family")["memory_model"] == "per_contact"
+    assert warm_sb("agents", "set", "Family", "--memory-model", "shared", "--yes").returncode == 0
+    assert warm_sb.json("agents", "show", "Family")["memory_model"] == "shared"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agents", "show", "Nobody"),
+        ("agents", "set", "Ada"),
+        ("agents", "set", "Ada", "--memory-model", "private"),
+        ("agents", "set", "Ada", "--instructions", "/nowhere/at-all"),
+        ("agents", "set", "Ada", "--reference", "/nowhere/at-all"),
+        ("agents", "create", ""),
+        ("contacts", "show", "nobody"),
+        ("contacts", "show", str(uuid4())),
+        ("sessions", "show", "not-an-id"),
+        ("sessions", "show", str(uuid4())),
+        ("sessions", "list", "--contact", "telegram:404"),
+        ("quarantine", "retry", str(uuid4())),
+        ("restore", "/nowhere/at-all"),
+        ("db", "migrate", "--admin-url", "postgresql://admin@localhost/postgres"),
+        ("nonsense",),
+    ],
+)
+def test_a_mistake_is_answered_in_words_and_with_exit_code_2(
+    warm_sb: Sb, words: tuple[str, ...]
+) -> None:
+    done = warm_sb(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("this is no folder")
+    done = Sb(file / "home")("status")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_backup_is_put_back_into_another_home(warm_sb: Sb, tmp_path: Path) -> None:
+    warm_sb.answer("--sender", "telegram:1004", "-m", "Remember that my car is called Bolt.")
+    file = tmp_path / "all.backup"
+    written = warm_sb("backup", str(file))
+    assert (written.returncode, written.stderr) == (0, "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    other = Sb(tmp_path / "other")
+    assert other("restore", str(file)).returncode == 0
+    assert "Bolt" in other.answer("--sender", "telegram:1004", "-m", "What is my car called?")

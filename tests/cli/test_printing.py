@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from discreet.entrypoints.cli.failures import write_down
+from discreet.entrypoints.cli.printing import Column, ago, counted, print_json, print_list
+
+COLUMNS: list[Column[str]] = [
+    Column("ID", lambda _: "8a3f0c52-0000-4000-8000-000000000000", whole=True),
+    Column("NAME", lambda name: name),
+]
+
+
+def shown(capsys: pytest.CaptureFixture[str], names: list[str]) -> str:
+    print_list(names, COLUMNS, lambda name: {"name": name}, as_json=False, empty="Nobody.")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_name_cannot_act_on_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    out = shown(capsys, ["\x1b]0;owned\x07Al\u202eice\r\n[red]Bob[/red]\x9b31m"])
+    assert not {"\x1b", "\x07", "\u202e", "\r", "\x9b"} & set(out)
+    assert "[red]Bob[/red]" in out
+    assert "8a3f0c52-0000-4000-8000-000000000000" in out
+
+
+def test_an_empty_list_says_so_and_as_json_is_an_array(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, []) == "Nobody.\n"
+    print_list([], COLUMNS, lambda name: {"name": name}, as_json=True, empty="Nobody.")
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_json_is_ascii_with_ids_and_times_as_strings(capsys: pytest.CaptureFixture[str]) -> None:
+    moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    print_json([{"id": UUID(int=1), "at": moment, "name": "Zoë\u202e"}])
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == [
+        {
+            "id": "00000000-0000-0000-0000-000000000001",
+            "at": "2026-01-02T03:04:00+00:00",
+            "name": "Zoë\u202e",
+        }
+    ]
+
+
+def test_times_and_numbers_are_said_in_words() -> None:
+    now = datetime.now(UTC)
+    assert [ago(now - timedelta(seconds=s)) for s in (0, 61, 7200, 90000)] == [
+        "just now",
+        "1 minute ago",
+        "2 hours ago",
+        "1 day ago",
+    ]
+    assert [counted(n, "memory") for n in (0, 1, 2)] == ["0 memories", "1 memory", "2 memories"]
+
+
+def test_an_unexpected_error_is_written_down_without_what_anybody_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCREET_HOME", str(tmp_path))
+    said = "Alice said: my dog is called Rex"
+    try:
+        raise ValueError(said)
+    except ValueError as error:
+        line = write_down(error)
+    log = tmp_path / "errors.log"
+    assert str(log) in line
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "builtins.ValueError" in log.read_text()
+    assert "test_printing.py" in log.read_text()
+    assert "Alice said" not in log.read_text()
