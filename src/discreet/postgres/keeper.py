@@ -3,7 +3,7 @@
 Locks in ``HOME/run`` say who lives; the kernel releases them however a process ends.
 
 * ``clients.lock``: shared by everybody who uses the server.
-* ``keeper.lock``: held by the one keeper.
+* ``keeper.lock``: held by the one keeper; its process id is in it.
 * ``server.lock``: inherited by PostgreSQL and all its processes, so free only when none lives.
 
 Started by path with ``-I -S`` and only the standard library: it takes a few milliseconds, and it
@@ -29,15 +29,15 @@ FAST_STOP_SECONDS = 60.0
 
 def main() -> None:
     plan = json.loads(sys.argv[1])
-    if os.fork():
+    keeper_lock = os.open(plan["keeper_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Before the fork, which inherits it: who launched us sees it held as soon as we are detached.
+    if not _try_lock(keeper_lock) or os.fork():
         os._exit(0)
     os.setsid()
     os.chdir("/")
+    os.pwrite(keeper_lock, b"%-20d\n" % os.getpid(), 0)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    keeper_lock = os.open(plan["keeper_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not _try_lock(keeper_lock):
-        return
     server = Server(plan)
     clients = os.open(plan["clients_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
