@@ -17,6 +17,7 @@ from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
+    "attachments",
 )  # fmt: skip
 
 HOSTILE = [
@@ -69,6 +70,11 @@ HOSTILE = [
     "INSERT INTO discreet.contacts (name) VALUES ('planted')",
     "INSERT INTO discreet.routes (chat_id) VALUES ('elsewhere')",
     "DELETE FROM discreet.memory_history",
+    "UPDATE discreet.attachments SET message_id = gen_random_uuid()",
+    "UPDATE discreet.attachments SET platform_file = 'somebody else''s'",
+    "INSERT INTO discreet.attachments (platform_file) VALUES ('somebody else''s')",
+    "DELETE FROM discreet.attachments",
+    "SELECT gate.move_group('', 'telegram', '-1', '-2')",
     "INSERT INTO discreet.passages (title, position, content) VALUES ('a', 1, 'planted')",
     "UPDATE discreet.agents SET instructions = 'planted'",
     "SELECT pg_terminate_backend(pid) FROM pg_locks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import structlog
@@ -33,7 +33,8 @@ SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
   %(ticket)s, %(channel)s, %(chat)s, %(platform_thread)s, %(message)s, %(sent_at)s,
   %(sender_kind)s, %(sender_platform)s, %(sender_id)s, %(sender_contact)s, %(sender_name)s,
   %(group_platform)s, %(group_id)s, %(group_name)s,
-  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s)
+  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s,
+  %(addressed)s, %(album)s, %(attachments)s)
 """
 
 QUARANTINE = """
@@ -158,6 +159,14 @@ def _params(inbound: Inbound) -> dict[str, Any]:
         "new_session": inbound.new_session,
         "text": checked_text(inbound.text),
         "reply_to": inbound.reply_to,
+        "addressed": inbound.addressed,
+        "album": inbound.album,
+        "attachments": Jsonb(
+            [
+                {**asdict(attachment), "name": plain_name(attachment.name)}
+                for attachment in inbound.attachments
+            ]
+        ),
     }
 
 

@@ -1,0 +1,1 @@
+"""Telegram: bots that people write to, directly and in groups."""
