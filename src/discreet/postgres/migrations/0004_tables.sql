@@ -121,7 +121,6 @@ CREATE TABLE discreet.turns (
   usage        jsonb,
   error        text,
   started_at   timestamptz NOT NULL DEFAULT now(),
-  thought_at   timestamptz,
   finished_at  timestamptz,
   UNIQUE (id, session_id),
   UNIQUE (id, party),
