@@ -18,7 +18,7 @@ from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
-from discreet.queue import Work, work
+from discreet.queue.worker import Work, work
 from discreet.turn.plan import Budget, Prompt
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
