@@ -99,7 +99,7 @@ class Conversation:
     async def _exchange(self, line: str) -> None:
         accepted = await self._app.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
-        page = _Page(self._console)
+        page = Page(self._console)
         waiting = asyncio.create_task(self._app.answer_to(accepted, page.show))
         with _interruptible() as interrupted, page.spinning():
             stop = asyncio.create_task(interrupted.wait())
@@ -118,7 +118,7 @@ class Conversation:
             print(terminal_text(waiting.result().text) + "\n")
 
 
-class _Page:
+class Page:
     """An answer as it grows: a spinner until there is something, then what was added each time."""
 
     def __init__(self, console: Console) -> None:
