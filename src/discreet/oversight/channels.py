@@ -20,5 +20,5 @@ async def terminal_of(rows: Rows, agent: str | None) -> ChannelId:
         {"agent": agent},
     )
     if channel_id is None:
-        raise NotFound(f"There is no agent {ascii(agent)}.", hint="See: sb agents list")
+        raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
     return ChannelId(channel_id)
