@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,8 @@ def test_every_setting_is_described() -> None:
 def test_importing_the_settings_reads_no_environment() -> None:
     program = "import discreet.settings"
     done = subprocess.run(
-        [sys.executable, "-c", program], env={"DISCREET_LOG_LEVEL": "loud"}, check=False
+        [sys.executable, "-c", program],
+        env={**os.environ, "DISCREET_LOG_LEVEL": "loud"},
+        check=False,
     )
     assert done.returncode == 0

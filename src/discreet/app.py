@@ -88,7 +88,7 @@ class App:
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Works and delivers until it is cancelled; what was begun is finished first."""
-        from discreet.queue import serving
+        from discreet.queue.serving import serving
 
         async with (
             serving(self.database.conninfo("discreet_worker")),
@@ -114,7 +114,7 @@ class App:
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
         from discreet.memory.embedding import bundled_embedder
-        from discreet.queue import Work, work
+        from discreet.queue.worker import Work, work
         from discreet.turn.minds import mind_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from discreet.entrypoints.cli.failures import write_down
 from discreet.entrypoints.cli.printing import Column, ago, counted, print_json, print_list
 
 COLUMNS: list[Column[str]] = [
@@ -63,20 +61,3 @@ def test_times_and_numbers_are_said_in_words() -> None:
         "1 day ago",
     ]
     assert [counted(n, "memory") for n in (0, 1, 2)] == ["0 memories", "1 memory", "2 memories"]
-
-
-def test_an_unexpected_error_is_written_down_without_what_anybody_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DISCREET_HOME", str(tmp_path))
-    said = "Alice said: my dog is called Rex"
-    try:
-        raise ValueError(said)
-    except ValueError as error:
-        line = write_down(error)
-    log = tmp_path / "errors.log"
-    assert str(log) in line
-    assert log.stat().st_mode & 0o777 == 0o600
-    assert "builtins.ValueError" in log.read_text()
-    assert "test_printing.py" in log.read_text()
-    assert "Alice said" not in log.read_text()

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pexpect
+import io
 
+import pexpect
+import pytest
+from rich.console import Console
+
+from discreet.app import Answer
+from discreet.entrypoints.cli.talk import Page
 from tests.cli.conftest import SB, Sb
+from tests.support.openai_server import Hang, Say, openai_server
 
 PROMPT = "telegram:1001> ?"
 
@@ -66,3 +73,44 @@ def test_what_was_written_before_comes_back_with_the_arrow_key(warm_sb: Sb) -> N
     transcript = warm_sb.json("sessions", "show", session["id"])["transcript"]
     said = [line["text"] for line in transcript if line["direction"] == "in"]
     assert said == ["hello there", "hello there"]
+
+
+def test_who_stops_waiting_gets_the_answer_when_it_comes(sb: Sb) -> None:
+    with openai_server(Hang(1.0), Say("At last:\x1b[31m red")) as server:
+        chat = pexpect.spawn(
+            str(SB),
+            ["chat", "--sender", "telegram:1001"],
+            env=sb.environment()
+            | {
+                "DISCREET_MODEL": "tiny",
+                "DISCREET_MODEL_BASE_URL": server.base_url,
+                "OPENAI_API_KEY": "test",
+            },
+            encoding="utf-8",
+            timeout=60,
+        )
+        chat.expect(PROMPT)
+        chat.send("hello\r")
+        chat.expect("thinking")
+        chat.send("\x03")
+        chat.expect("Not waiting")
+        chat.expect(PROMPT)
+        chat.expect("At last: red|At last:\\[31m red")
+        chat.send("\x04")
+        chat.expect(pexpect.EOF)
+        chat.close()
+    assert (chat.exitstatus, chat.signalstatus) == (0, None)
+
+
+async def test_an_answer_grows_and_a_new_attempt_at_it_begins_anew(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = Page(Console(file=io.StringIO()))
+    for text in ("I thi", "I think", "No, we", "No, well\x1b[2J"):
+        await page.show(text)
+    page.finish(Answer("No, well: yes.", failed=False))
+    assert capsys.readouterr().out == "I think\n\nNo, well[2J\n\nNo, well: yes.\n\n"
+    page = Page(Console(file=io.StringIO()))
+    await page.show("I thi")
+    page.finish(Answer("I think so.", failed=False))
+    assert capsys.readouterr().out == "I think so.\n\n"

@@ -1,6 +1,6 @@
 """Non-interference: what a contact observes is, byte for byte, what it observes when the others
 never existed. Senders, a group and the owner act at random, through the real intake, queue, turn,
-tools and delivery; then each contact's own actions are played again in an empty house, and compared.
+tools and delivery; then each contact's own actions are played again in an empty house and compared.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -397,6 +399,34 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         ours = await _raw(world.door, alice, statement.format(id))
         none = await _raw(world.door, alice, statement.format(nobodys))
         assert ours.split("DETAIL")[0].replace(str(id), nobodys) == none.split("DETAIL")[0]
+
+
+async def test_another_scopes_ids_fail_as_foreign_keys_exactly_like_ids_that_do_not_exist(
+    neighbours: Neighbours, admin: psycopg.Connection[Any]
+) -> None:
+    alice = neighbours.world.contact(neighbours.alice.contact_id)
+    theirs = admin.execute(
+        "SELECT id, session_id, route_id FROM discreet.messages WHERE text = %s", (BOBS_SECRET,)
+    ).fetchone()
+    assert theirs is not None
+    for statement in (
+        "INSERT INTO discreet.outbox (message_id, session_id, route_id) VALUES ('{}', '{}', '{}')",
+        "INSERT INTO discreet.turns (session_id, route_id, attempt)"
+        " SELECT s, r, 1 FROM (VALUES ('{}'::uuid, '{}'::uuid, '{}'::uuid)) v (m, s, r)",
+        "INSERT INTO discreet.messages (turn_id, session_id, route_id, position, direction, text)"
+        " SELECT m, s, r, 99, 'in', 'x'"
+        " FROM (VALUES ('{}'::uuid, '{}'::uuid, '{}'::uuid)) v (m, s, r)",
+    ):
+        shown = []
+        for ids in (theirs, (uuid4(), uuid4(), uuid4())):
+            answer = await _raw(neighbours.world.door, alice, statement.format(*ids))
+            for id in ids:
+                answer = answer.replace(str(id), "ID")
+            shown.append(re.sub(UUID_PATTERN, "SCOPE", answer))
+        assert shown[0] == shown[1], statement
+
+
+UUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def test_a_scope_without_its_ids_opens_no_door() -> None:

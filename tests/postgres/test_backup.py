@@ -320,8 +320,12 @@ def _rewritten(
 ) -> Path:
     """A copy of a backup with another content, its checksum right."""
     folder = target.with_suffix(".d")
+    folder.mkdir()
     with tarfile.open(saved) as archive:
-        archive.extractall(folder, filter="data")
+        for name in archive.getnames():
+            member = archive.extractfile(name)
+            assert member is not None
+            (folder / name).write_bytes(member.read())
     manifest = json.loads((folder / "manifest.json").read_text())
     if dump is not None:
         (folder / "database.dump").write_bytes(dump)

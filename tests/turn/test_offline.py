@@ -9,7 +9,7 @@ import pytest
 from discreet.oversight.reference_files import ReferenceText
 from discreet.oversight.references import publish
 from discreet.postgres.server import Database
-from discreet.turn.replies import REPLIES
+from discreet.turn.offline.replies import REPLIES
 from tests.turn.conversation import Talk, talk
 
 ALICE, BOB = "telegram:1001", "telegram:1002"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.turn.wishes import (
+from discreet.turn.offline.wishes import (
     About,
     Forget,
     ListKept,

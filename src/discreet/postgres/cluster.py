@@ -106,13 +106,20 @@ def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool)
         check=False,
     )
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "initdb: error:" in line]
-        reason = (lines or done.stderr.splitlines() or ["no reason given"])[-1]
-        reason = reason.removeprefix("initdb: error: ").rstrip(".")
+        reason = _reason(done.stderr)
         raise Unavailable(
             f"The database can't be made in {folder.parent}: {reason}.",
             hint="Free some space or rights, or choose another place with DISCREET_HOME.",
         )
+
+
+def _reason(output: str) -> str:
+    """The first error that initdb, or the server that it runs, told."""
+    for line in output.splitlines():
+        for mark in ("PANIC: ", "FATAL: ", "ERROR: ", "initdb: error: "):
+            if mark in line:
+                return line.split(mark, 1)[1].strip().rstrip(".")
+    return "initdb gave no reason"
 
 
 def server_command(layout: Layout, runner: Runner, sockets: Path, *, durable: bool) -> list[str]:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -37,6 +38,8 @@ SLOW_START_SECONDS = 2.0
 START_DEADLINE_SECONDS = 300.0
 """Recovery after a crash reads back at most ``max_wal_size`` of log."""
 LOG_LIMIT_BYTES = 1_000_000
+SCARCE_BYTES = 32_000_000
+"""Less than this and recovery may lack room for its next piece of log (16 MB) and a checkpoint."""
 
 
 def has_cluster(home: Path) -> bool:
@@ -108,7 +111,7 @@ def _start(
             if _said_died(keepers_pipe) or waited > START_DEADLINE_SECONDS:
                 raise Unavailable(
                     f"The database in {layout.home} doesn't start: {_reason(layout, log_start)}",
-                    hint=f"More is in {layout.log}.",
+                    hint=_hint(layout),
                 )
             if waited > SLOW_START_SECONDS and not told:
                 told = True
@@ -197,6 +200,13 @@ def _reason(layout: Layout, log_start: int) -> str:
         if lines:
             return lines[-1] + "."
     return "it gave no reason."
+
+
+def _hint(layout: Layout) -> str:
+    free_bytes = shutil.disk_usage(layout.data).free
+    if free_bytes < SCARCE_BYTES:
+        return f"The disk is full ({free_bytes // 1_000_000} MB are free): make some room on it."
+    return f"More is in {layout.log}."
 
 
 @contextmanager

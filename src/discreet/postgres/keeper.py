@@ -48,8 +48,8 @@ def main() -> None:
 
 
 def _watch(server: Server, clients: int, grace_seconds: float) -> None:
-    """Until nobody is left. A server that was ready once is started again when it dies (a crash,
-    out of memory), each time after a longer pause; one that never was can't run here."""
+    """Until nobody is left. A server that was ready is started again when it dies (a crash, out of
+    memory), each time after a longer pause; one that dies before it is ready can't run here."""
     server.start()
     was_ready = False
     pause = POLL_SECONDS
@@ -61,6 +61,7 @@ def _watch(server: Server, clients: int, grace_seconds: float) -> None:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             server.start()
+            was_ready = False
         else:
             with contextlib.suppress(OSError):
                 os.write(1, b"died\n")

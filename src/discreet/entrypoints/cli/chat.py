@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discreet.domain.errors import BadInput
-from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.opening import Notice, in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -73,8 +73,10 @@ async def _say_once(app: App, said: TerminalMessage) -> int:
 
     async with app.working():
         accepted = await app.say(said)
-        answer = await app.answer_to(accepted, not_shown)
-    print_text(answer.text)
+        with Notice() as notice:
+            notice.show("Waiting for the answer.")
+            answer = await app.answer_to(accepted, not_shown)
+        print_text(answer.text)
     if answer.failed:
         print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)
         return 1

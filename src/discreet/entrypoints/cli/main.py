@@ -21,6 +21,7 @@ from discreet.entrypoints.cli import (
     status,
     version,
 )
+from discreet.entrypoints.cli.opening import INTERRUPTED
 
 app = typer.Typer(
     help="One AI agent, many people, every one of them private.",
@@ -45,13 +46,14 @@ app.command("version")(version.version)
 
 def run() -> None:
     """Runs ``sb``; the process ends with 0, 1 (it failed), 2 (it was asked wrongly) or 130 (^C)."""
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would print an advertisement
     try:
         app()
     except DiscreetError as error:
         _say(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone (`sb memories list | head`); nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -12,21 +14,58 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+INTERRUPTED = 130  # the exit code that shells give a program that Ctrl-C ended
+
 
 def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
-    """What ``work`` gives, with the database up; the installation is closed afterwards."""
+    """What ``work`` gives, with the database up; the installation is closed afterwards.
+
+    Ctrl-C ends it in order, which takes as long as an answer that is being written here; a second
+    one ends it at once. Nothing is lost by that: whoever works next does it again.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
     from discreet.app import open_app
+    from discreet.entrypoints.cli.logs import log_file, log_to
     from discreet.settings import load_settings
 
     settings = load_settings()
+    log_to(log_file(settings.home), settings.log_level)
 
     async def main(notice: Notice) -> Result:
-        async with open_app(settings, notice.show) as app:
-            notice.clear()
-            return await work(app)
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        interrupted = False
+
+        def interrupt(*_: object) -> None:
+            nonlocal interrupted
+            if interrupted or task is None:
+                notice.clear()
+                os._exit(INTERRUPTED)
+            interrupted = True
+            notice.show("Stopping; Ctrl-C again stops at once.")
+            loop.call_soon_threadsafe(task.cancel)
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            async with open_app(settings, notice.show) as app:
+                notice.clear()
+                return await work(app)
+        except asyncio.CancelledError:
+            raise _Interrupted from None
+        finally:
+            if not interrupted:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with Notice() as notice:
-        return asyncio.run(main(notice))
+        try:
+            return asyncio.run(main(notice))
+        except _Interrupted:
+            raise KeyboardInterrupt from None
+
+
+class _Interrupted(Exception):
+    """KeyboardInterrupt itself would tear the loop down before everything is closed."""
 
 
 class Notice:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 def serve() -> None:
     """Serves every channel until Ctrl-C: takes messages in, answers them, delivers."""
+    from discreet.entrypoints.cli.logs import log_to
     from discreet.settings import load_settings
 
-    asyncio.run(_serve(load_settings()))
+    settings = load_settings()
+    log_to(sys.stderr, settings.log_level)
+    asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:

@@ -65,7 +65,7 @@ async def _gather(app: App) -> tuple[Status, Installation]:
 
     from discreet.oversight.agents import list_agents
     from discreet.oversight.status import get_status
-    from discreet.queue import is_served
+    from discreet.queue.serving import is_served
 
     agents: list[Agent] = await list_agents(app.door, app.owner_id)
     return await get_status(app.door, app.owner_id), Installation(

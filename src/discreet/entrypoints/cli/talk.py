@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,6 @@ from discreet.domain.text import checked_text, terminal_text
 from discreet.entrypoints.cli.chat import not_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from prompt_toolkit import PromptSession
     from rich.status import Status
 
@@ -59,6 +57,11 @@ class Conversation:
 
     async def run(self) -> None:
         """Until /quit or Ctrl-D."""
+        await self._read()
+        if self._late:
+            self._console.print(Text("An answer that is being written is finished first.", "dim"))
+
+    async def _read(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         prompt = _prompt_session(self._app.settings.home)
@@ -96,12 +99,11 @@ class Conversation:
     async def _exchange(self, line: str) -> None:
         accepted = await self._app.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
-        page = _Page(self._console)
+        page = Page(self._console)
         waiting = asyncio.create_task(self._app.answer_to(accepted, page.show))
-        async with _interruptible() as interrupted:
+        with _interruptible() as interrupted, page.spinning():
             stop = asyncio.create_task(interrupted.wait())
-            with page.spinning():
-                await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
         if waiting.done():
             page.finish(waiting.result())
@@ -116,7 +118,7 @@ class Conversation:
             print(terminal_text(waiting.result().text) + "\n")
 
 
-class _Page:
+class Page:
     """An answer as it grows: a spinner until there is something, then what was added each time."""
 
     def __init__(self, console: Console) -> None:
@@ -168,17 +170,15 @@ class _Page:
         sys.stdout.flush()
 
 
-@asynccontextmanager
-async def _interruptible() -> AsyncIterator[asyncio.Event]:
+@contextmanager
+def _interruptible() -> Iterator[asyncio.Event]:
     """An event that Ctrl-C sets, instead of ending everything."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
-    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupted.set))
     try:
         yield interrupted
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
 
 

@@ -121,7 +121,6 @@ CREATE TABLE discreet.turns (
   usage        jsonb,
   error        text,
   started_at   timestamptz NOT NULL DEFAULT now(),
-  thought_at   timestamptz,
   finished_at  timestamptz,
   UNIQUE (id, session_id),
   UNIQUE (id, party),
@@ -197,11 +196,13 @@ CREATE TABLE discreet.outbox (
   platform_message_id text,
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   sent_at     timestamptz,
-  FOREIGN KEY (message_id, session_id, route_id)
-    REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE,
+  -- First the scope, then the message: checked in this order, so that another scope's ids fail as
+  -- ids that do not exist.
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE
+    ON DELETE CASCADE DEFERRABLE,
+  FOREIGN KEY (message_id, session_id, route_id)
+    REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE
 );
 CREATE INDEX outbox_undelivered ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent';
 CREATE INDEX outbox_due ON discreet.outbox (route_id, created_at)

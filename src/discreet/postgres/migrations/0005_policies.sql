@@ -96,7 +96,7 @@ GRANT SELECT ON discreet.sessions, discreet.routes, discreet.turns, discreet.mes
 GRANT UPDATE (last_position, current_turn, ended_at) ON discreet.sessions
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (session_id, route_id, attempt, model),
-      UPDATE (state, model, prompt, steps, usage, error, thought_at, finished_at)
+      UPDATE (state, model, prompt, steps, usage, error, finished_at)
   ON discreet.turns TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (session_id, route_id, position, direction, state, text, reply_to, turn_id,
               terms, embedder, embedding),

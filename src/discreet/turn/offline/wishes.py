@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from discreet.turn import phrasebook
-from discreet.turn.phrasebook import NOTHING_MEANT, POLITE, Language, Small
+from discreet.turn.offline import phrasebook
+from discreet.turn.offline.phrasebook import NOTHING_MEANT, POLITE, Language, Small
 
 
 @dataclass(frozen=True, slots=True)

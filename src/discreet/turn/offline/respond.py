@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from discreet.turn import replies
 from discreet.turn.fences import clean_name, one_line
-from discreet.turn.phrasebook import Language, Small
-from discreet.turn.plan import describe_speaker
-from discreet.turn.relevance import relevant
-from discreet.turn.replies import REPLIES, Replies
-from discreet.turn.situation import Found, Line, Situation, Speaker
-from discreet.turn.think import OnText
-from discreet.turn.thought import Step, Thought
-from discreet.turn.tools import Outcome, Tools
-from discreet.turn.wishes import (
+from discreet.turn.offline import replies
+from discreet.turn.offline.phrasebook import Language, Small
+from discreet.turn.offline.relevance import relevant
+from discreet.turn.offline.replies import REPLIES, Replies
+from discreet.turn.offline.wishes import (
     About,
     Forget,
     ListKept,
@@ -31,6 +26,11 @@ from discreet.turn.wishes import (
     Understood,
     understand,
 )
+from discreet.turn.plan import describe_speaker
+from discreet.turn.situation import Found, Line, Situation, Speaker
+from discreet.turn.think import OnText
+from discreet.turn.thought import Step, Thought
+from discreet.turn.tools import Outcome, Tools
 
 MODEL = "offline"
 QUERY_CHARACTERS = 1_000

@@ -1,0 +1,92 @@
+"""All of a turn but the model, accepted to delivered: p50 and p95, split into its stages.
+
+A worker works in this process; the mind answers at once. Each message comes from another sender and
+the next is sent when the last was delivered, so that nothing but the way itself is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import psycopg
+from tests.support.world import make_world
+
+from benchmarks.scratch import p50_p95, scratch_door
+from discreet.channels.terminal import TerminalChannel
+from discreet.delivery import deliver
+from discreet.domain.ids import RouteId, SessionId
+from discreet.memory.embedding import bundled_embedder
+from discreet.postgres.roles import ADMIN_ROLE
+from discreet.queue.worker import Work, work
+from discreet.turn.plan import Budget, Prompt
+from discreet.turn.run import Turns, run_turn
+from discreet.turn.situation import Situation
+from discreet.turn.think import OnText
+from discreet.turn.thought import Thought
+from discreet.turn.tools import Tools
+
+MESSAGES = 200
+STAGES = {
+    "accepted to claimed": "extract(epoch FROM t.started_at - m.created_at)",
+    "claimed to thinking (load, plan)": "extract(epoch FROM to_timestamp(%s) - t.started_at)",
+    "thinking to saved": "extract(epoch FROM t.finished_at - to_timestamp(%s))",
+    "saved to delivered": "extract(epoch FROM o.sent_at - t.finished_at)",
+    "accepted to delivered": "extract(epoch FROM o.sent_at - m.created_at)",
+}
+
+
+async def main() -> None:
+    thinking: dict[SessionId, float] = {}
+    delivered = asyncio.Event()
+
+    async def mind(_: Situation, __: Prompt, tools: Tools, ___: OnText) -> Thought:
+        thinking[tools.session_id] = time.time()  # type: ignore[attr-defined]
+        return Thought("Yes.", "none")
+
+    async with scratch_door() as (database, door):
+        world = await make_world(door)
+        turns = Turns(door=door, embedder=bundled_embedder(), mind=mind, max_attempts=3,
+                      budget=Budget())  # fmt: skip
+
+        async def one_turn(session_id: SessionId) -> None:
+            await run_turn(turns, session_id)
+
+        async def one_route(route_id: RouteId) -> None:
+            await deliver(door, {"terminal": TerminalChannel()}, route_id)
+            delivered.set()
+
+        async def nothing() -> None: ...
+
+        worker = database.conninfo("discreet_worker")
+        sessions = []
+        async with work(worker, door, Work(one_turn, one_route, nothing, ("terminal",)), 8):
+            for number in range(MESSAGES):
+                delivered.clear()
+                accepted = await world.say(f"telegram:{1000 + number}", "Hello, how are you?")
+                sessions.append(accepted.session_id)
+                await asyncio.wait_for(delivered.wait(), 10)
+        await asyncio.to_thread(_report, database.conninfo(ADMIN_ROLE), sessions, thinking)
+
+
+def _report(conninfo: str, sessions: list[SessionId], thinking: dict[SessionId, float]) -> None:
+    with psycopg.connect(conninfo) as admin:
+        for name, expression in STAGES.items():
+            seconds = []
+            for session in sessions[20:]:
+                given = [thinking[session]] * expression.count("%s")
+                row = admin.execute(
+                    f"SELECT {expression} FROM discreet.messages m"
+                    " JOIN discreet.turns t ON t.id = m.turn_id"
+                    " JOIN discreet.outbox o ON o.session_id = m.session_id"
+                    " WHERE m.direction = 'in' AND m.session_id = %s",
+                    (*given, session),
+                ).fetchone()
+                assert row is not None
+                seconds.append(float(row[0]))
+            p50, p95 = p50_p95(seconds)
+            print(f"turn, {name}: p50 {p50 * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,106 @@
+"""Where log lines go: what serves writes them to standard error, other commands to a file.
+
+A line says what happened, with ids and kinds. It never quotes: an error's own words may hold what
+somebody said, so only its type and the places that it passed are written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import traceback
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+_PLAIN = re.compile(r"[\w.:/+-]+")
+
+
+class Sink(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
+class PrivateFile:
+    """A file that is made when the first line comes, for its user only. Where it can't be written,
+    lines are lost: no command fails because of its log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, text: str) -> None:
+        try:
+            with open(self.path, "a", encoding="utf-8", opener=_open_private) as file:
+                file.write(text)
+        except OSError:
+            return
+
+    def flush(self) -> None:
+        """Every write is flushed."""
+
+
+def log_file(home: Path) -> PrivateFile:
+    """``HOME/sb.log``."""
+    return PrivateFile(home / "sb.log")
+
+
+def log_to(sink: Sink, level: str) -> None:
+    """Sends everything from ``level`` on to ``sink``; from libraries, warnings and worse."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _line],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=lambda *_: structlog.WriteLogger(sink),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sink)
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def places_of(error: BaseException) -> str:
+    """The types of an error and of what caused it, each with the places it passed; no words."""
+    parts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(parts) < 20:
+        frames = traceback.extract_tb(cause.__traceback__)
+        parts += [f"  {frame.filename}:{frame.lineno} in {frame.name}\n" for frame in frames]
+        parts.append(f"{type(cause).__module__}.{type(cause).__qualname__}\n")
+        cause = cause.__cause__ or cause.__context__
+    return "".join(parts)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        # The first line of a library's message says what happened; the next ones quote.
+        words = record.getMessage().partition("\n")[0]
+        line = _line(
+            None,
+            "",
+            {"level": record.levelname.lower(), "event": words[:200], "in": record.name},
+        )
+        error = record.exc_info[1] if record.exc_info else None
+        return line if error is None else f"{line}\n{places_of(error)}".rstrip()
+
+
+def _line(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+    """``2026-01-02T03:04:05+00:00 warning a turn failed attempt=1``, all of it printable ASCII."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    level, happened = event.pop("level"), event.pop("event")
+    words = [f"{name}={_value(str(value))}" for name, value in event.items()]
+    return " ".join([now, level, json.dumps(str(happened))[1:-1], *words])
+
+
+def _value(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) and text.isascii() else json.dumps(text)
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW, 0o600)
