@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from discreet.domain.ids import SessionId
+from discreet.domain.outbound import Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
@@ -19,6 +20,7 @@ from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
+from discreet.turn.presence import ShowTyping, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
@@ -36,6 +38,10 @@ Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
+async def _show_nothing(_: str, __: Place) -> None:
+    """Where nobody can be shown anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """What every turn needs. ``max_attempts``: after so many, the sender is told."""
@@ -45,6 +51,7 @@ class Turns:
     mind: Mind
     max_attempts: int
     budget: Budget
+    show_typing: ShowTyping = _show_nothing
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -76,7 +83,8 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         prompt = plan(situation, turns.budget)
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
-        thought = await turns.mind(situation, prompt, toolbox, draft.write)
+        async with presence(turns.door, claimed.route_id, turns.show_typing):
+            thought = await turns.mind(situation, prompt, toolbox, draft.write)
     except ThinkingFailed as failure:
         await _save_failed(turns, scope, claimed, prompt, failure)
         return
