@@ -37,6 +37,8 @@ HOSTILE = [
     "SELECT * FROM gate.owners()",
     "SELECT * FROM gate.due_quarantined()",
     "SELECT gate.wake_stranded()",
+    "SELECT gate.why_withheld(id) FROM discreet.sessions",
+    "SELECT gate.known_contact(gen_random_uuid(), 'telegram', '1002')",
     "SELECT * FROM queue.procrastinate_jobs",
     "SELECT last_value FROM queue.procrastinate_jobs_id_seq",
     "COPY discreet.memories TO STDOUT",
@@ -391,6 +393,7 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         assert ours.replace(str(theirs[0]), nobodys) == none, statement
     for statement, id in (
         ("SELECT gate.wake_session('{}', NULL)", neighbours.bob.session_id),
+        ("SELECT gate.is_withheld('{}')", neighbours.bob.session_id),
         ("INSERT INTO discreet.turns (session_id, route_id) VALUES ('{}', gen_random_uuid())",
          neighbours.bob.session_id),
         ("UPDATE discreet.messages SET state = 'failed' WHERE id = '{}' RETURNING id",

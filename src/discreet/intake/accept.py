@@ -10,7 +10,7 @@ import structlog
 from psycopg import Error, errors
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import BadInput, NotFound, Unavailable
+from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import ContactId, MessageId, OwnerId, SessionId
 from discreet.domain.inbound import (
     AddressSender,
@@ -52,6 +52,31 @@ class Accepted:
     new: bool
 
 
+Reason = Literal["blocked"]
+"""Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group."""
+
+
+class NotTaken(DiscreetError):
+    """The message was read, and is not for the agent. Nothing more has to be done with it."""
+
+    def __init__(self, reason: Reason) -> None:
+        message, hint = _NOT_TAKEN[reason]
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+_NOT_TAKEN: dict[Reason, tuple[str, str]] = {
+    "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A message that was not taken; it is settled, and may be acknowledged."""
+
+    reason: Reason
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """The sender can't be resolved: the message waits where only the owner sees it."""
@@ -65,6 +90,7 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
     Raises:
         BadInput: the text is empty, too long or not valid, or the sender can't be resolved.
         NotFound: no such contact (of this owner), or no such channel.
+        NotTaken: the owner doesn't let the agent hear this; nothing was stored for it.
         Unavailable: the database can't be reached; nothing was stored.
     """
     if isinstance(inbound.sender, UnknownSender):
@@ -83,6 +109,8 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
             raise _explained(error) from error
     if row is None:
         raise Unavailable("The message was not stored.", hint="Try again.")
+    if row["outcome"] in _NOT_TAKEN:
+        raise NotTaken(row["outcome"])
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
     )
@@ -90,7 +118,7 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
 
 async def accept_or_quarantine(
     door: Door, owner_id: OwnerId, inbound: Inbound
-) -> Accepted | Quarantined:
+) -> Accepted | TurnedAway | Quarantined:
     """As ``accept``, for channels, where nobody is there to be told: what can't be given to a
     contact goes into quarantine, and never into a row without one.
 
@@ -99,6 +127,8 @@ async def accept_or_quarantine(
     """
     try:
         return await accept(door, owner_id, inbound)
+    except NotTaken as error:
+        return TurnedAway(error.reason)
     except Unavailable:
         raise
     except Exception as error:

@@ -7,7 +7,7 @@ import structlog
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import OwnerId
 from discreet.domain.inbound import UnknownSender
-from discreet.intake.accept import Accepted, accept_or_quarantine, quarantine
+from discreet.intake.accept import Quarantined, accept_or_quarantine, quarantine
 from discreet.intake.stored_form import from_json
 from discreet.scope import Door, IntakeScope, OwnerScope, WorkScope
 
@@ -28,7 +28,7 @@ async def release_due(door: Door) -> int:
 
 
 async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
-    """Whether one message found its contact and is on its way now.
+    """Whether one message found its contact: it is on its way now, or its sender is turned away.
 
     Raises:
         Unavailable: the database can't be reached.
@@ -45,7 +45,7 @@ async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
         # It will not become known by waiting; it is tried ever more rarely, for the owner to see.
         await quarantine(door, owner_id, inbound, f"unknown sender: {inbound.sender.why}")
         return False
-    if not isinstance(await accept_or_quarantine(door, owner_id, inbound), Accepted):
+    if isinstance(await accept_or_quarantine(door, owner_id, inbound), Quarantined):
         return False
     await door.call(
         IntakeScope(owner_id),

@@ -9,6 +9,7 @@ from typing import Any
 
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import AgentId, OwnerId
+from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
 from discreet.scope.scopes import MemoryModel
 
@@ -16,7 +17,7 @@ MOST_NAME_CHARACTERS = 100
 MOST_INSTRUCTION_CHARACTERS = 100_000
 
 _AGENTS = """
-    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model,
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.paused_at,
            a.created_at, a.updated_at,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
              WHERE p.agent_id = a.id) AS reference_texts,
@@ -29,7 +30,10 @@ _AGENTS = """
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent and how much it holds. ``model`` None: the installation's default."""
+    """An agent and how much it holds. ``model`` None: the installation's default.
+
+    ``paused_at``: since then it answers nobody.
+    """
 
     id: AgentId
     name: str
@@ -37,6 +41,7 @@ class Agent:
     instructions: str
     model: str | None
     memory_model: MemoryModel
+    paused_at: datetime | None
     reference_texts: int
     open_sessions: int
     memories: int
@@ -154,6 +159,39 @@ async def change_agent(
                 "memory_model": change.memory_model,
             },
         )
+        return await _get(rows, name)
+
+
+async def pause_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers nobody from now on, in any process; what is said to it is kept and waits.
+
+    A turn that is thinking saves nothing; its messages are taken anew on resume.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        agent = await _get(rows, name)
+        await rows.execute(
+            "UPDATE discreet.agents SET paused_at = coalesce(paused_at, clock_timestamp())"
+            " WHERE id = %(id)s",
+            {"id": agent.id},
+        )
+        return await _get(rows, name)
+
+
+async def resume_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers again, first what was said to it meanwhile.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        agent = await _get(rows, name)
+        await rows.execute(
+            "UPDATE discreet.agents SET paused_at = NULL WHERE id = %(id)s", {"id": agent.id}
+        )
+        await wake_waiting(rows, agent_id=agent.id)
         return await _get(rows, name)
 
 

@@ -71,9 +71,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What needs attention, then how much there is. Lists hold at most 20, the newest."""
+    """What needs attention, then how much there is. Lists hold at most 20, the newest.
+
+    ``paused``: names of agents; ``blocked``: labels of contacts. Both are the owner's own doing.
+    """
 
     quarantine: tuple[Quarantined, ...]
+    paused: tuple[str, ...]
+    blocked: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
     undelivered: tuple[Undelivered, ...]
     waiting: Waiting
@@ -89,11 +94,32 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
     async with door.enter(OwnerScope(owner_id)) as rows:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(rows)),
+            paused=await _paused(rows),
+            blocked=await _blocked(rows),
             turns=await _troubled_turns(rows),
             undelivered=await _undelivered(rows),
             waiting=await _waiting(rows),
             counts=await _counts(rows),
         )
+
+
+async def _paused(rows: Rows) -> tuple[str, ...]:
+    found = await rows.fetch(
+        "SELECT name FROM discreet.agents WHERE paused_at IS NOT NULL"
+        " ORDER BY paused_at DESC LIMIT %(limit)s",
+        {"limit": _MOST_SHOWN},
+    )
+    return tuple(row["name"] for row in found)
+
+
+async def _blocked(rows: Rows) -> tuple[str, ...]:
+    found = await rows.fetch(
+        f"""SELECT {CONTACT_LABEL.format(row="b")} AS label
+              FROM (SELECT id AS contact_id FROM discreet.contacts WHERE blocked_at IS NOT NULL
+                     ORDER BY blocked_at DESC LIMIT %(limit)s) b""",
+        {"limit": _MOST_SHOWN},
+    )
+    return tuple(row["label"] for row in found)
 
 
 async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:

@@ -27,7 +27,8 @@ class NotYet:
 
 
 async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
-    """Takes the waiting messages of the first one's route for a new turn; None: nothing waits.
+    """Takes the waiting messages of the first one's route for a new turn; None: nothing waits,
+    or it has to wait until the owner says otherwise; whoever ends that wakes the session.
 
     A turn that held the session until now has lost it: the queue runs one job for each session, so
     its worker is dead or was taken for dead, and what it took waits again.
@@ -37,6 +38,9 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
         {"session": session_id},
     )
     if session is None:
+        return None
+    # The agent pauses, or the owner has blocked the contact: what waits goes on waiting.
+    if await rows.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
         return None
     if session["current_turn"] is not None:
         await _drop_lost(rows, session["current_turn"])

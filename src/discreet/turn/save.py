@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.ids import SessionId
 from discreet.scope import Rows
 from discreet.turn.claim import Claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.holding import hold
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
 
@@ -81,13 +81,11 @@ async def save_giving_up(
 
 
 async def _release(rows: Rows, claim: Claim) -> None:
-    released = await rows.execute(
-        "UPDATE discreet.sessions SET current_turn = NULL"
-        " WHERE id = %(session)s AND current_turn = %(turn)s",
-        {"session": claim.session_id, "turn": claim.turn_id},
+    await hold(rows, claim.session_id, claim.turn_id)
+    await rows.execute(
+        "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
+        {"session": claim.session_id},
     )
-    if released != 1:
-        raise ClaimLost
     await rows.execute(
         "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": claim.turn_id}
     )

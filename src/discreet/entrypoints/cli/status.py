@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,11 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
             "sb quarantine list",
         )
+    for name in status.paused:
+        yield Attention(
+            f"{name} is paused: what is said to it is kept, and nobody answers",
+            f"sb agents resume {shlex.quote(name)}",
+        )
     for turn in status.turns:
         if turn.state == "given_up":
             outcome = "given up, and the sender was told"
@@ -151,6 +157,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
             else "nothing",
         ),
         ("model", "; ".join(models)),
+        *([("blocked", ", ".join(status.blocked))] if status.blocked else []),
         (
             "holds",
             f"{counted(counts.agents, 'agent')}, {counted(counts.contacts, 'contact')}, "
