@@ -19,6 +19,7 @@ from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
+    "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes",
     "attachments",
 )  # fmt: skip
 
@@ -38,6 +39,14 @@ HOSTILE = [
     "SELECT * FROM gate.due_quarantined()",
     "SELECT gate.wake_stranded()",
     "SELECT gate.why_withheld(id) FROM discreet.sessions",
+    "SELECT gate.make_owner_link('telegram')",
+    "SELECT gate.pairing_of_code('ABCDEFGH')",
+    "SELECT gate.decide_pairing(gen_random_uuid(), true)",
+    "SELECT gate.admit(gen_random_uuid(), 'telegram', '1001', 'external')",
+    "SELECT gate.say(gen_random_uuid(), gen_random_uuid(), NULL, '', gen_random_uuid(), '1', '',"
+    " 'planted', NULL)",
+    "INSERT INTO discreet.admissions (channel_id) VALUES (gen_random_uuid())",
+    "UPDATE discreet.addresses SET of_owner = true, contact_id = NULL",
     "SELECT gate.known_contact(gen_random_uuid(), 'telegram', '1002')",
     "SELECT * FROM queue.procrastinate_jobs",
     "SELECT last_value FROM queue.procrastinate_jobs_id_seq",
@@ -441,3 +450,11 @@ def test_a_scope_without_its_ids_opens_no_door() -> None:
     ):
         with pytest.raises(ScopeError):
             ticket_for(broken, b"k" * 32)
+
+
+async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours) -> None:
+    for table, column in (("pairings", "code"), ("owner_links", "digest")):
+        shown = await _raw(
+            neighbours.world.door, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
+        )
+        assert "may not" in shown or "permission denied" in shown

@@ -52,8 +52,10 @@ class Accepted:
     new: bool
 
 
-Reason = Literal["blocked"]
-"""Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group."""
+Reason = Literal["blocked", "stranger", "aside", "linked"]
+"""Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group.
+``stranger``: they may not come in. ``aside``: they may not yet, and it is kept until then.
+``linked``: it was the code that says that its sender is the owner."""
 
 
 class NotTaken(DiscreetError):
@@ -66,6 +68,9 @@ class NotTaken(DiscreetError):
 
 
 _NOT_TAKEN: dict[Reason, tuple[str, str]] = {
+    "stranger": ("This sender may not come in.", "Who may: sb admission list"),
+    "aside": ("This sender has to be let in first.", "See: sb pairing list"),
+    "linked": ("This account is the owner's now.", ""),
     "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
 }
 

@@ -131,7 +131,8 @@ async def change_agent(
     Raises:
         NotFound: no agent of this name.
         BadInput: a value can't be used.
-        Conflict: the owner's own sessions or memories would be revealed.
+        Conflict: the owner's own sessions or memories would be revealed; or ``shared``, where
+            anybody may write to it.
     """
     _check(change)
     async with door.enter(OwnerScope(owner_id)) as rows:
@@ -141,6 +142,7 @@ async def change_agent(
         )
         before = await _get(rows, name)
         if change.memory_model == "shared" and before.memory_model != "shared":
+            await _refuse_where_open(rows, before)
             await _refuse_to_reveal(rows, before, confirmed=reveal_own_rows)
         await rows.execute(
             """UPDATE discreet.agents SET
@@ -202,6 +204,20 @@ async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
            VALUES (%(agent_id)s, 'terminal', %(account)s)""",
         {"agent_id": agent_id, "account": str(agent_id)},
     )
+
+
+async def _refuse_where_open(rows: Rows, agent: Agent) -> None:
+    platform = await rows.value(
+        "SELECT platform FROM discreet.channels WHERE agent_id = %(id)s AND admission = 'open'"
+        " AND platform <> 'terminal' LIMIT 1",
+        {"id": agent.id},
+    )
+    if platform is not None:
+        raise Conflict(
+            f"Anybody may write to {agent.name} on {platform}, so it can't share its memory with"
+            " all.",
+            hint=f"First: sb admission set {agent.name!r} {platform} pairing",
+        )
 
 
 async def _refuse_to_reveal(rows: Rows, agent: Agent, *, confirmed: bool) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.ids import OwnerId
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
 from discreet.oversight.whose import CONTACT_LABEL, whose
@@ -77,6 +78,7 @@ class Status:
     """
 
     quarantine: tuple[Quarantined, ...]
+    pairings: tuple[Pairing, ...]
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
@@ -94,6 +96,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
     async with door.enter(OwnerScope(owner_id)) as rows:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(rows)),
+            pairings=tuple(await pending_pairings(rows))[:_MOST_SHOWN],
             paused=await _paused(rows),
             blocked=await _blocked(rows),
             turns=await _troubled_turns(rows),

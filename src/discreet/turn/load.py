@@ -82,8 +82,8 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
         agent=AgentCard(**agent),
         party=await _party(rows, scope),
         thread_key=session["thread_key"],
-        waiting=tuple(_line(message) for message in waiting),
-        history=tuple(_line(message) for message in history),
+        waiting=tuple(_line(message, scope) for message in waiting),
+        history=tuple(_line(message, scope) for message in history),
     )
 
 
@@ -110,16 +110,18 @@ async def _party(rows: Rows, scope: SessionScope) -> Party:
             )
 
 
-def _line(message: Message) -> Line:
-    return Line(
-        message.position, message.direction, _speaker(message), message.text, message.created_at
-    )
+def _line(message: Message, scope: SessionScope) -> Line:
+    speaker = _speaker(message, scope)
+    return Line(message.position, message.direction, speaker, message.text, message.created_at)
 
 
-def _speaker(message: Message) -> Speaker | None:
+def _speaker(message: Message, scope: SessionScope) -> Speaker | None:
     if message.direction == "out":
         return None
-    if message.sender_contact_id is None:
+    # Where others speak too, the owner's account is one like theirs.
+    if message.sender_contact_id is None and (
+        isinstance(scope, OwnerScope) or not message.sender_address
+    ):
         return OWNER
     return Speaker(message.sender_name, message.sender_address)
 

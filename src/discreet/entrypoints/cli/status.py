@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
 MOST_QUARANTINE_REASONS = 3
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{counted(len(status.quarantine), 'message')} could be given to nobody, the first "
             f"{ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
             "sb quarantine list",
+        )
+    if status.pairings:
+        yield Attention(
+            f"{counted(len(status.pairings), 'stranger')} asked to come in: "
+            + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MOST_NAMED]),
+            "sb pairing list",
         )
     for name in status.paused:
         yield Attention(
