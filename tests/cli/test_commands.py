@@ -11,6 +11,7 @@ from tests.cli.conftest import Sb
 HELP = ["chat", "serve", "status", "backup", "restore", "version"]
 NOUNS = [
     "admission",
+    "limits",
     "owner",
     "pairing",
     "agents",

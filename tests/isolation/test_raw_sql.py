@@ -19,7 +19,8 @@ from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
-    "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes",
+    "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes", "limits",
+    "limit_hits",
     "attachments",
 )  # fmt: skip
 
@@ -39,6 +40,8 @@ HOSTILE = [
     "SELECT * FROM gate.due_quarantined()",
     "SELECT gate.wake_stranded()",
     "SELECT gate.why_withheld(id) FROM discreet.sessions",
+    "SELECT * FROM gate.show_limits(NULL)",
+    "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
     "SELECT gate.make_owner_link('telegram')",
     "SELECT gate.pairing_of_code('ABCDEFGH')",
     "SELECT gate.decide_pairing(gen_random_uuid(), true)",

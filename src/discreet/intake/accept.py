@@ -52,10 +52,11 @@ class Accepted:
     new: bool
 
 
-Reason = Literal["blocked", "stranger", "aside", "linked"]
+Reason = Literal["blocked", "stranger", "aside", "linked", "limited"]
 """Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group.
 ``stranger``: they may not come in. ``aside``: they may not yet, and it is kept until then.
-``linked``: it was the code that says that its sender is the owner."""
+``linked``: it was the code that says that its sender is the owner.
+``limited``: they have used what they may for a while."""
 
 
 class NotTaken(DiscreetError):
@@ -71,6 +72,7 @@ _NOT_TAKEN: dict[Reason, tuple[str, str]] = {
     "stranger": ("This sender may not come in.", "Who may: sb admission list"),
     "aside": ("This sender has to be let in first.", "See: sb pairing list"),
     "linked": ("This account is the owner's now.", ""),
+    "limited": ("This contact went beyond a limit.", "See: sb limits show"),
     "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
 }
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.ids import OwnerId
+from discreet.oversight.limits import LimitHit, recent_limit_hits
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope, Rows
@@ -79,6 +80,7 @@ class Status:
 
     quarantine: tuple[Quarantined, ...]
     pairings: tuple[Pairing, ...]
+    limit_hits: tuple[LimitHit, ...]
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
@@ -97,6 +99,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(rows)),
             pairings=tuple(await pending_pairings(rows))[:_MOST_SHOWN],
+            limit_hits=await recent_limit_hits(rows),
             paused=await _paused(rows),
             blocked=await _blocked(rows),
             turns=await _troubled_turns(rows),

@@ -16,6 +16,7 @@ from discreet.entrypoints.cli import (
     chat,
     contacts,
     database,
+    limits,
     memories,
     owner,
     pairing,
@@ -46,6 +47,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(admission.app, name="admission")
 app.add_typer(pairing.app, name="pairing")
 app.add_typer(owner.app, name="owner")
+app.add_typer(limits.app, name="limits")
 app.add_typer(database.app, name="db")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)

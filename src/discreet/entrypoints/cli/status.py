@@ -105,6 +105,13 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MOST_NAMED]),
             "sb pairing list",
         )
+    for hit in status.limit_hits:
+        yield Attention(
+            f"{hit.whose} went beyond what it may use of {hit.agent} ({hit.kind.replace('_', ' ')})"
+            f" {ago(hit.since)}; {counted(hit.refused, 'message')} not taken, silence until "
+            f"{when(hit.until)}",
+            "sb limits show",
+        )
     for name in status.paused:
         yield Attention(
             f"{name} is paused: what is said to it is kept, and nobody answers",
