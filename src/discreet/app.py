@@ -202,6 +202,7 @@ class App:
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
             show_typing=gateway.show_typing,
+            fetch=gateway.fetch,
         )
 
         async def one_turn(session_id: SessionId) -> None:

@@ -15,7 +15,7 @@ from discreet.channels.terminal import TerminalChannel
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
-from discreet.domain.outbound import Channel, Place
+from discreet.domain.outbound import Channel, NoFile, Place
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.oversight.channel_secrets import ChannelSecret, load_secret
@@ -74,6 +74,12 @@ class Gateway(Mapping[str, Channel]):
     async def show_typing(self, platform: str, place: Place) -> None:
         """Shows where an answer is awaited that it is coming."""
         await self[platform].show_typing(place)
+
+    async def fetch(
+        self, platform: str, account: str, platform_file: str, most_bytes: int
+    ) -> bytes | NoFile:
+        """The bytes of a file that came with a message; see ``Channel.fetch``."""
+        return await self[platform].fetch(account, platform_file, most_bytes)
 
     async def close(self) -> None:
         """Closes the connections to platforms."""

@@ -4,6 +4,8 @@ wrote, with a proxy between that fails in every way a network does."""
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -18,11 +20,14 @@ import pytest
 
 from discreet.app import App
 from discreet.domain.errors import BadInput, Conflict
+from discreet.oversight.admission import set_admission
+from discreet.oversight.channels import ConnectedChannel
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from discreet.settings import Settings
-from tests.channels.payloads import GROUP, edited
+from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, too_many
+from tests.support.openai_server import Say, openai_server
 from tests.support.world import make_world, open_door
 
 PATIENCE = 30.0
@@ -52,6 +57,13 @@ class House:
             while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
                 await asyncio.sleep(0.05)
 
+    async def connect(self, app: App | None = None) -> ConnectedChannel:
+        """A bot that whoever writes to is let in."""
+        app = app or self.app
+        channel = await app.add_telegram("Ada", TOKEN)
+        await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
+        return channel
+
     def count(self, what: str) -> int:
         row = self.admin.execute(f"SELECT count(*) FROM discreet.{what}").fetchone()
         assert row is not None
@@ -76,7 +88,7 @@ async def house(
 
 async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: House) -> None:
     async with house.serving():
-        added = await house.app.add_telegram("Ada", TOKEN)
+        added = await house.connect()
         await house.api.direct(1001, "Remember that my dog is called Rex.")
         await house.until(lambda: len(house.api.texts(1001)) == 1)
         await house.api.direct(1001, "What is my dog called?")
@@ -112,7 +124,7 @@ async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whate
     house: House,
 ) -> None:
     """Slow answers, 429, 500, cut connections, repeated and reordered updates."""
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.connect()
     house.api.chaos = random.Random(7)
     people = range(2001, 2011)
     async with house.serving():
@@ -136,7 +148,7 @@ async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whate
 async def test_a_part_that_was_taken_is_not_sent_again_when_the_next_one_fails(
     house: House,
 ) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.connect()
     async with house.serving():
         await house.api.direct(1001, "hello")
         await house.until(lambda: len(house.api.texts(1001)) == 1)
@@ -159,7 +171,7 @@ async def test_a_part_that_was_taken_is_not_sent_again_when_the_next_one_fails(
 async def test_a_group_is_answered_when_it_speaks_to_the_agent_and_knows_what_it_overheard(
     house: House,
 ) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.connect()
 
     async def say(number: int, text: str, **more: Any) -> None:
         sender = {"id": 1002, "is_bot": False, "first_name": "Bob"}
@@ -182,7 +194,7 @@ async def test_a_group_is_answered_when_it_speaks_to_the_agent_and_knows_what_it
 
 
 async def test_an_edit_runs_nothing_again(house: House) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.connect()
     async with house.serving():
         number = await house.api.direct(1001, "helo")
         await house.until(lambda: len(house.api.texts(1001)) == 1)
@@ -214,7 +226,7 @@ def _work() -> Any:
 
 
 async def test_two_servers_never_poll_the_same_bot(house: House, database: Database) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.connect()
     async with open_door(database) as other_door:
         other = App(house.app.settings, database, other_door, house.app.owner_id)
         async with house.serving(), house.serving(other):
@@ -239,7 +251,7 @@ async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_wit
         }
     )
     app = App(settings, database, door, house.app.owner_id)
-    channel = await app.add_telegram("Ada", TOKEN)
+    channel = await house.connect(app)
     async with house.serving(app), aiohttp.ClientSession() as client:
         await house.until(lambda: "setWebhook" in house.api.calls)
         await house.api.direct(1001, "hello")
@@ -269,3 +281,46 @@ async def test_a_token_that_telegram_refuses_is_not_kept(house: House) -> None:
         await house.app.add_telegram("Ada", TOKEN)
     assert list(house.app.settings.home.iterdir()) == []
     assert house.count("channels WHERE platform = 'telegram'") == 0
+
+
+async def test_photos_of_an_album_are_kept_with_their_contact_and_shown_to_the_model(
+    house: House,
+) -> None:
+    await house.connect()
+    house.api.files = {"one": b"\xff\xd8\xff first", "two": b"\xff\xd8\xff second"}
+    with openai_server(Say("A cat and a dog.")) as model:
+        app = App(
+            house.app.settings.model_copy(
+                update={"model": "any", "model_base_url": model.base_url}
+            ),
+            house.app.database,
+            house.app.door,
+            house.app.owner_id,
+        )
+        async with house.serving(app):
+            house.api.faults["getFile"] = [Fault("status", 500)]
+            for number, name in enumerate(house.api.files):
+                photo = [{"file_id": name, "file_unique_id": name, "width": 9, "height": 9}]
+                more = {"photo": photo, "media_group_id": "album", "caption": "my pets"}
+                update = message(PRIVATE, ALICE, **more)
+                update["message"]["message_id"] = 700 + number
+                await house.api.say(update)
+            await house.until(lambda: house.api.texts(1001) == ["A cat and a dog."])
+    kept = house.admin.execute(
+        "SELECT f.content FROM discreet.attachments f JOIN discreet.addresses a USING (contact_id)"
+        " WHERE a.platform_id = '1001' ORDER BY f.position"
+    ).fetchall()
+    assert [bytes(content) for (content,) in kept] == list(house.api.files.values())
+    asked = json.dumps(model.requests[-1])
+    for content in house.api.files.values():
+        assert base64.b64encode(content).decode() in asked
+
+
+async def test_a_file_too_large_is_not_kept_and_its_message_is_answered(house: House) -> None:
+    await house.connect()
+    big = {"file_id": "big", "file_unique_id": "big", "file_name": "film.mkv"}
+    async with house.serving():
+        await house.api.say(message(PRIVATE, ALICE, document={**big, "file_size": 19_000_000}))
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+    assert house.count("attachments WHERE state = 'refused' AND content IS NULL") == 1
+    assert "getFile" not in house.api.calls

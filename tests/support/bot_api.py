@@ -120,7 +120,7 @@ async def _pass_on(
     body = await request.read()
     if request.path.startswith("/file/"):
         return _file(api, method)
-    if method == "getFile":
+    if method == "getFile" and not api.faults[method]:
         form = dict(await request.post())
         name = str(form["file_id"])
         return web.json_response({"ok": True, "result": _file_record(api, name)})

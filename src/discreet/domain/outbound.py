@@ -56,6 +56,13 @@ class Rejected:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """A file that will never be had. ``why`` is for the owner."""
+
+    why: str
+
+
 SendResult = Sent | Later | Rejected
 
 
@@ -70,6 +77,14 @@ class Channel(Protocol):
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Sends one part of an answer. Doesn't raise for what the platform says."""
+        ...
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+        """The bytes of a file that came with a message, at most so many.
+
+        Raises:
+            Unavailable: not now.
+        """
         ...
 
     async def show_typing(self, place: Place) -> None:

@@ -17,6 +17,7 @@ from discreet.turn.situation import (
     OWNER,
     AgentCard,
     Found,
+    KeptFile,
     Line,
     Party,
     Situation,
@@ -40,7 +41,13 @@ class _Conversation:
     history: tuple[Line, ...]
 
 
-async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder) -> Situation:
+async def load(
+    door: Door,
+    scope: SessionScope,
+    claim: Claim,
+    embedder: Embedder,
+    files: tuple[KeptFile, ...] = (),
+) -> Situation:
     """Everything that the turn starts from; the search is embedded between two transactions.
 
     Raises:
@@ -62,6 +69,7 @@ async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder
         knowledge=tuple(_known(memory) for memory in knowledge),
         recalled=recalled,
         thread_key=conversation.thread_key,
+        files=files,
     )
 
 

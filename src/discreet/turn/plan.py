@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from discreet.turn.fences import clean_name, clip, fenced, one_line, quote, record, tokens
-from discreet.turn.situation import OWNER, Found, Line, Party, Situation, Speaker
+from discreet.turn.situation import OWNER, Found, KeptFile, Line, Party, Situation, Speaker
 
 # What a line costs beside its text: role, delimiters, the speaker.
 LINE_OVERHEAD = 16
@@ -37,10 +37,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is given: the system text, and the chat, whose last message is the user's."""
+    """What a model is given: the system text, and the chat, whose last message is the user's.
+
+    ``files`` belong to that last message.
+    """
 
     system: str
     messages: tuple[ChatMessage, ...]
+    files: tuple[KeptFile, ...] = ()
 
 
 def plan(situation: Situation, budget: Budget) -> Prompt:
@@ -67,7 +71,7 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
     waiting = _waiting_lines(situation, left)
     spent = sum(tokens(line.text) + LINE_OVERHEAD for line in waiting)
     history = _newest(situation.history, left - spent)
-    return Prompt(system, _chat(situation, (*history, *waiting)))
+    return Prompt(system, _chat(situation, (*history, *waiting)), situation.files)
 
 
 def describe_speaker(speaker: Speaker) -> str:

@@ -10,13 +10,14 @@ from datetime import timedelta
 import structlog
 
 from discreet.domain.ids import SessionId
-from discreet.domain.outbound import Place
+from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
@@ -42,6 +43,11 @@ async def _show_nothing(_: str, __: Place) -> None:
     """Where nobody can be shown anything."""
 
 
+async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
+    """Where no platform is connected."""
+    return NoFile("no platform is connected")
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """What every turn needs. ``max_attempts``: after so many, the sender is told."""
@@ -52,6 +58,7 @@ class Turns:
     max_attempts: int
     budget: Budget
     show_typing: ShowTyping = _show_nothing
+    fetch: Fetch = _fetch_nothing
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -79,7 +86,8 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
     try:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
-        situation = await load(turns.door, scope, claimed, turns.embedder)
+        files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
+        situation = await load(turns.door, scope, claimed, turns.embedder, files)
         prompt = plan(situation, turns.budget)
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -80,6 +80,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that came with a waiting line; ``media_type`` as its sender claims."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything that one turn starts from.
 
@@ -96,6 +105,7 @@ class Situation:
     knowledge: tuple[Found, ...] = ()
     recalled: tuple[Found, ...] = ()
     thread_key: str = ""
+    files: tuple[KeptFile, ...] = ()
 
     @property
     def of_owner(self) -> bool:

@@ -21,7 +21,8 @@ from telegram.error import (
 from discreet.channels.telegram.api import Bots
 from discreet.channels.telegram.formatting import Formatted, render
 from discreet.channels.telegram.splitting import split
-from discreet.domain.outbound import Later, Outbound, Place, Rejected, SendResult, Sent
+from discreet.domain.errors import Unavailable
+from discreet.domain.outbound import Later, NoFile, Outbound, Place, Rejected, SendResult, Sent
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,26 @@ class TelegramChannel:
             return _result_of(error)
         except TelegramError as error:
             return _result_of(error)
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+        """The bytes of a file. Telegram gives bots files of up to 20 MB.
+
+        Raises:
+            Unavailable: Telegram can't be reached now.
+        """
+        bot = await self._bots.get(account)
+        if bot is None:
+            return NoFile("this channel was removed")
+        try:
+            file = await bot.get_file(platform_file)
+            if (file.file_size or 0) > most_bytes:
+                return NoFile(f"larger than {most_bytes:,} bytes")
+            content = bytes(await file.download_as_bytearray())
+        except (BadRequest, Forbidden) as error:
+            return NoFile(f"Telegram refused it: {_reason(error)}")
+        except TelegramError as error:
+            raise Unavailable(f"Telegram can't be reached ({type(error).__name__}).") from None
+        return content if len(content) <= most_bytes else NoFile("larger than Telegram said")
 
     async def show_typing(self, place: Place) -> None:
         """Tells who waits that somebody writes, for about five seconds. Never fails."""

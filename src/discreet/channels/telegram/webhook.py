@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 PATH = "/telegram/"
 MOST_BYTES = 1_000_000
+GRACE_SECONDS = 5
 SECRET_HEADER = b"x-telegram-bot-api-secret-token"
 
 _Message = MutableMapping[str, Any]
@@ -127,11 +129,23 @@ def listen_at(address: str) -> socket.socket:
 
 
 async def serve_webhooks(webhooks: Webhooks, listening: socket.socket) -> None:
-    """Answers there until it is cancelled."""
+    """Answers there until it is cancelled; what was begun then is finished first."""
     config = uvicorn.Config(
-        webhooks, log_config=None, access_log=False, lifespan="off", server_header=False
+        webhooks,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    await _Server(config).serve([listening])
+    server = _Server(config)
+    with listening:
+        serving = asyncio.create_task(server.serve([listening]), name="webhook server")
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            await serving
 
 
 class _Server(uvicorn.Server):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from discreet.domain.outbound import Outbound, Place, Sent
+from discreet.domain.outbound import NoFile, Outbound, Place, Sent
 
 
 class TerminalChannel:
@@ -13,6 +13,10 @@ class TerminalChannel:
     def parts(self, text: str) -> int:  # noqa: ARG002
         """A terminal takes any text."""
         return 1
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> NoFile:  # noqa: ARG002
+        """No files come in at a terminal."""
+        return NoFile("a terminal has no files")
 
     async def show_typing(self, place: Place) -> None:
         """A terminal shows the answer itself while it is written."""
