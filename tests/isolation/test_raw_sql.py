@@ -42,6 +42,7 @@ HOSTILE = [
     "SELECT gate.why_withheld(id) FROM discreet.sessions",
     "SELECT * FROM gate.show_limits(NULL)",
     "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
+    "SELECT gate.stop_turn(id) FROM discreet.sessions",
     "SELECT gate.make_owner_link('telegram')",
     "SELECT gate.pairing_of_code('ABCDEFGH')",
     "SELECT gate.decide_pairing(gen_random_uuid(), true)",

@@ -25,7 +25,7 @@ _CHANNELS = """
            c.admission,
            (SELECT count(*) FROM discreet.admissions d WHERE d.channel_id = c.id) AS admitted
       FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
-     WHERE c.platform <> 'terminal'
+     WHERE c.platform <> 'terminal' AND c.closed_at IS NULL
 """
 
 

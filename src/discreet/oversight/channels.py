@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from discreet.domain.errors import Conflict, NotFound
+from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.scope import Door, OwnerScope, Rows
+
+MOST_GATHER_SECONDS = 60
 
 
 async def terminal_of(rows: Rows, agent: str | None) -> ChannelId:
@@ -29,18 +31,22 @@ async def terminal_of(rows: Rows, agent: str | None) -> ChannelId:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedChannel:
-    """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing."""
+    """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing.
+
+    ``gather``: how long a first message waits for those that follow it.
+    """
 
     id: ChannelId
     agent: str
     platform: str
     account: str
     name: str
+    gather: timedelta
     created_at: datetime
 
 
 _CONNECTED = (
-    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.created_at"
+    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"
     "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
     " WHERE c.closed_at IS NULL AND c.platform <> 'terminal'"
 )
@@ -105,6 +111,23 @@ async def add_channel(
                 {"name": name, "id": known["id"]},
             )
     return await find_channel(door, owner_id, account)
+
+
+async def set_gathering(
+    door: Door, owner_id: OwnerId, channel_id: ChannelId, seconds: float
+) -> None:
+    """What is written within so many seconds is taken together, from the next message on.
+
+    Raises:
+        BadInput: less than nothing, or more than a minute.
+    """
+    if not 0 <= seconds <= MOST_GATHER_SECONDS:
+        raise BadInput(f"{seconds:g} seconds can't be set.", hint="From 0 to 60.")
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        await rows.execute(
+            "UPDATE discreet.channels SET gather = %(gather)s WHERE id = %(id)s",
+            {"gather": timedelta(seconds=seconds), "id": channel_id},
+        )
 
 
 async def remove_channel(door: Door, owner_id: OwnerId, channel_id: ChannelId) -> None:

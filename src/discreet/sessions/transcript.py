@@ -44,12 +44,24 @@ async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
 async def messages_before(
     rows: Rows, session_id: SessionId, position: int, limit: int
 ) -> list[Message]:
-    """The last ``limit`` messages before a position, oldest first; what still waits is left out."""
+    """The last ``limit`` messages before a position, oldest first; what still waits is left out,
+    and what was said to the machine and by it."""
     found = await rows.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
+        "   AND command IS NULL"
         " ORDER BY position DESC LIMIT %(limit)s",
         {"session": session_id, "position": position, "limit": limit},
+    )
+    return [_message(row) for row in reversed(found)]
+
+
+async def said_in_scope(rows: Rows, limit: int) -> list[Message]:
+    """The last ``limit`` messages of every session of this scope, oldest first."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages WHERE command IS NULL"
+        " ORDER BY created_at DESC, position DESC LIMIT %(limit)s",
+        {"limit": limit},
     )
     return [_message(row) for row in reversed(found)]
 

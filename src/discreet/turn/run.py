@@ -18,6 +18,7 @@ from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.files import Fetch, files_of_turn
+from discreet.turn.commands import run_command
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
@@ -27,6 +28,7 @@ from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
+from discreet.turn.watch import while_held
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +78,10 @@ async def run_turn(turns: Turns, session_id: SessionId) -> None:
     if not isinstance(claimed, Claim):
         return
     try:
-        await _answer(turns, scope, claimed)
+        if claimed.command is None:
+            await _answer(turns, scope, claimed)
+        else:
+            await _obey(turns, scope, claimed, claimed.command)
     except ClaimLost:
         log.info("a turn lost its session and saved nothing", turn_id=str(claimed.turn_id))
 
@@ -92,7 +97,8 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
         async with presence(turns.door, claimed.route_id, turns.show_typing):
-            thought = await turns.mind(situation, prompt, toolbox, draft.write)
+            thinking = turns.mind(situation, prompt, toolbox, draft.write)
+            thought = await while_held(turns.door, scope, claimed, thinking)
     except ThinkingFailed as failure:
         await _save_failed(turns, scope, claimed, prompt, failure)
         return
@@ -100,6 +106,12 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         await save_answer(rows, claimed, prompt, thought)
     # What was said is made searchable once it is answered; nobody waits for that.
     await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
+
+
+async def _obey(turns: Turns, scope: SessionScope, claimed: Claim, command: str) -> None:
+    text = await run_command(turns.door, scope, claimed, command)
+    async with turns.door.enter(scope) as rows:
+        await save_answer(rows, claimed, Prompt("", ()), Thought(text, f"/{command}"))
 
 
 async def _save_failed(

@@ -96,8 +96,9 @@ async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
         "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
         "              WHERE id = %(session)s RETURNING last_position)"
         " INSERT INTO discreet.messages"
-        "   (session_id, route_id, position, direction, state, text, turn_id, reply_to)"
-        " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s, %(turn)s,"
+        "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to)"
+        " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s,"
+        "   %(command)s, %(turn)s,"
         "   (SELECT m.platform_message_id FROM discreet.messages m WHERE m.turn_id = %(turn)s"
         "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
         " FROM here RETURNING id",
@@ -106,6 +107,7 @@ async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
             "route": claim.route_id,
             "turn": claim.turn_id,
             "text": text,
+            "command": claim.command,
         },
     )
     await rows.execute(

@@ -15,6 +15,7 @@ from discreet.entrypoints.cli.opening import in_app
 from discreet.entrypoints.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from discreet.app import App
     from discreet.oversight.channels import ConnectedChannel
 
 app = typer.Typer(help="The bots and numbers that people write to.", no_args_is_help=True)
@@ -84,6 +85,24 @@ def test_channel(channel: Which) -> None:
     print_text(f"@{tested.name} answers, and leads to {tested.agent}.")
 
 
+@app.command("gather")
+def gather(
+    channel: Which,
+    seconds: Annotated[float, typer.Argument(metavar="SECONDS", help="0 to 60; 1.5 at first.")],
+) -> None:
+    """How long a first message waits for those that follow it, to be answered together."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import channels
+
+    async def work(app: App) -> ConnectedChannel:
+        found = await channels.find_channel(app.door, app.owner_id, channel)
+        await channels.set_gathering(app.door, app.owner_id, found.id, seconds)
+        return found
+
+    found = in_app(work)
+    print_text(f"@{found.name} waits {seconds:g} seconds for what follows a message.")
+
+
 @app.command("remove")
 def remove_channel(channel: Which) -> None:
     """Disconnects a channel and forgets its token. Its conversations stay."""
@@ -124,5 +143,6 @@ def _record(item: ConnectedChannel) -> Mapping[str, Any]:
         "account": item.account,
         "name": item.name,
         "agent": item.agent,
+        "gather_seconds": item.gather.total_seconds(),
         "created_at": item.created_at,
     }
