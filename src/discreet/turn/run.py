@@ -17,8 +17,8 @@ from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
-from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.commands import run_command
+from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
@@ -52,13 +52,18 @@ async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What every turn needs. ``max_attempts``: after so many, the sender is told."""
+    """What every turn needs.
+
+    ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
+    is tried again; every further wait is twice as long.
+    """
 
     door: Door
     embedder: Embedder
     mind: Mind
     max_attempts: int
     budget: Budget
+    first_wait: timedelta = FIRST_WAIT
     show_typing: ShowTyping = _show_nothing
     fetch: Fetch = _fetch_nothing
 
@@ -99,11 +104,13 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         async with presence(turns.door, claimed.route_id, turns.show_typing):
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
             thought = await while_held(turns.door, scope, claimed, thinking)
-    except ThinkingFailed as failure:
-        await _save_failed(turns, scope, claimed, prompt, failure)
+        async with turns.door.enter(scope) as rows:
+            await save_answer(rows, claimed, prompt, thought)
+    except ClaimLost:
+        raise
+    except Exception as error:
+        await _save_failed(turns, scope, claimed, prompt, _as_failure(error))
         return
-    async with turns.door.enter(scope) as rows:
-        await save_answer(rows, claimed, prompt, thought)
     # What was said is made searchable once it is answered; nobody waits for that.
     await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
 
@@ -128,8 +135,18 @@ async def _save_failed(
         if claimed.attempt >= turns.max_attempts:
             await save_giving_up(rows, claimed, prompt, failure)
         else:
-            wait = min(FIRST_WAIT * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
+            wait = min(turns.first_wait * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
             await save_failure(rows, claimed, prompt, failure, wait)
+
+
+def _as_failure(error: Exception) -> ThinkingFailed:
+    """Any other error is a fault of ours: it is counted too, or it would be tried for ever. Its
+    text may quote what somebody said, so only its class is told."""
+    if isinstance(error, ThinkingFailed):
+        return error
+    return ThinkingFailed(
+        "internal", f"Something that should not fail did ({type(error).__name__})."
+    )
 
 
 class _Draft:

@@ -19,7 +19,9 @@ CREATE TABLE discreet.attachments (
   owner_id            uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id            uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id          uuid DEFAULT (gate.scope()).contact_id,
-  party               uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared              boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party               uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id          uuid NOT NULL,
   route_id            uuid NOT NULL,
   message_id          uuid NOT NULL,
@@ -56,7 +58,7 @@ CREATE POLICY contact ON discreet.attachments TO discreet_contact USING (
   (owner_id, agent_id, contact_id)
     = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s));
 CREATE POLICY shared ON discreet.attachments TO discreet_shared USING (
-  contact_id IS NULL
+  shared AND contact_id IS NULL
   AND (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
 CREATE POLICY owner ON discreet.attachments TO discreet_owner USING (
   owner_id = (SELECT s.owner_id FROM gate.scope() s));
@@ -145,14 +147,14 @@ BEGIN
     party := NULL;
   END IF;
 
-  here := gate.find_or_create_session(owner, via.agent_id, party, thread, force_new);
+  here := gate.find_or_create_session(owner, via.agent_id, party, shared, thread, force_new);
   SELECT r.id INTO route FROM discreet.routes r
    WHERE r.session_id = here.id AND r.channel_id = channel AND r.chat_id = chat
      AND r.thread_id = platform_thread;
   IF NOT FOUND THEN
     INSERT INTO discreet.routes
-      (owner_id, agent_id, contact_id, session_id, channel_id, chat_id, thread_id)
-      VALUES (owner, via.agent_id, party, here.id, channel, chat, platform_thread)
+      (owner_id, agent_id, contact_id, shared, session_id, channel_id, chat_id, thread_id)
+      VALUES (owner, via.agent_id, party, here.shared, here.id, channel, chat, platform_thread)
       RETURNING id INTO route;
   END IF;
 
@@ -172,11 +174,11 @@ BEGIN
     addressed := addressed OR joined.state = 'waiting';
   ELSE
     INSERT INTO discreet.messages (
-      owner_id, agent_id, contact_id, session_id, route_id, position, direction, text,
+      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
       reply_to, sent_at, album, state, not_before)
     VALUES (
-      owner, via.agent_id, party, here.id, route, here.last_position, 'in', body,
+      owner, via.agent_id, party, here.shared, here.id, route, here.last_position, 'in', body,
       speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
       sender_display, channel, chat, platform_message, in_reply_to, written_at, album_id,
       CASE WHEN addressed THEN 'waiting' ELSE 'context' END,
@@ -184,9 +186,9 @@ BEGIN
     RETURNING id INTO message_id;
   END IF;
   INSERT INTO discreet.attachments (
-    owner_id, agent_id, contact_id, session_id, route_id, message_id, position, kind,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
     platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-  SELECT owner, via.agent_id, party, here.id, route, accept_message.message_id,
+  SELECT owner, via.agent_id, party, here.shared, here.id, route, accept_message.message_id,
          (SELECT count(*) FROM discreet.attachments f
            WHERE f.message_id = accept_message.message_id) + file.nr,
          file.value->>'kind', file.value->>'platform_file', file.value->>'name',

@@ -93,8 +93,8 @@ BEGIN
      AND r.thread_id = platform_thread;
   IF NOT FOUND THEN
     INSERT INTO discreet.routes
-      (owner_id, agent_id, contact_id, session_id, channel_id, chat_id, thread_id)
-      VALUES (here.owner_id, here.agent_id, here.contact_id, here.id, channel, chat,
+      (owner_id, agent_id, contact_id, shared, session_id, channel_id, chat_id, thread_id)
+      VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, channel, chat,
               platform_thread)
       RETURNING id INTO result;
   END IF;
@@ -180,7 +180,7 @@ BEGIN
     party := NULL;
   END IF;
 
-  here := gate.find_or_create_session(owner, via.agent_id, party, thread, force_new);
+  here := gate.find_or_create_session(owner, via.agent_id, party, shared, thread, force_new);
   route := gate.find_or_create_route(here, channel, chat, platform_thread);
 
   IF album_id <> '' THEN
@@ -199,11 +199,11 @@ BEGIN
     addressed := addressed OR joined.state = 'waiting';
   ELSE
     INSERT INTO discreet.messages (
-      owner_id, agent_id, contact_id, session_id, route_id, position, direction, text,
+      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
       reply_to, sent_at, album, state, not_before)
     VALUES (
-      owner, via.agent_id, party, here.id, route, here.last_position, 'in', body,
+      owner, via.agent_id, party, here.shared, here.id, route, here.last_position, 'in', body,
       speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
       sender_display, channel, chat, platform_message, in_reply_to, written_at, album_id,
       CASE WHEN addressed THEN 'waiting' ELSE 'context' END,
@@ -211,9 +211,9 @@ BEGIN
     RETURNING id INTO message_id;
   END IF;
   INSERT INTO discreet.attachments (
-    owner_id, agent_id, contact_id, session_id, route_id, message_id, position, kind,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
     platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-  SELECT owner, via.agent_id, party, here.id, route, accept_message.message_id,
+  SELECT owner, via.agent_id, party, here.shared, here.id, route, accept_message.message_id,
          (SELECT count(*) FROM discreet.attachments f
            WHERE f.message_id = accept_message.message_id) + file.nr,
          file.value->>'kind', file.value->>'platform_file', file.value->>'name',

@@ -141,16 +141,21 @@ CREATE FUNCTION gate.say(
   body text, in_reply_to text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  here   discreet.sessions := gate.find_or_create_session(owner, agent, party, thread, false);
+  here   discreet.sessions := gate.find_or_create_session(
+    owner, agent, party,
+    party IS NULL AND (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = agent),
+    thread, false);
   route  uuid := gate.find_or_create_route(here, channel, chat, platform_thread);
   result uuid;
 BEGIN
   INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, reply_to)
-  VALUES (owner, agent, party, here.id, route, here.last_position, 'out', 'sent', body, in_reply_to)
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    reply_to)
+  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent', body, in_reply_to)
   RETURNING id INTO result;
-  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (result, owner, agent, party, here.id, route);
+  INSERT INTO discreet.outbox (
+    message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+  VALUES (result, owner, agent, party, here.shared, here.id, route);
   RETURN result;
 END $$;
 
@@ -188,12 +193,15 @@ BEGIN
   VALUES (owner, via.platform, arrived->>'sender_id', NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET contact_id = NULL, of_owner = true;
   -- Kept as a line that is answered, so that a repeated delivery finds it.
-  here := gate.find_or_create_session(owner, via.agent_id, NULL, arrived->>'thread', false);
+  here := gate.find_or_create_session(
+    owner, via.agent_id, NULL,
+    (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
+    arrived->>'thread', false);
   INSERT INTO discreet.messages (
-    owner_id, agent_id, session_id, route_id, position, direction, state, text, sender_address,
+    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, sender_address,
     sender_name, channel_id, chat_id, platform_message_id, sent_at)
   VALUES (
-    owner, via.agent_id, here.id,
+    owner, via.agent_id, here.shared, here.id,
     gate.find_or_create_route(here, via.id, arrived->>'chat', arrived->>'platform_thread'),
     here.last_position, 'in', 'answered', '(the code that links this account)',
     via.platform || ':' || (arrived->>'sender_id'), arrived->>'sender_display', via.id,

@@ -80,7 +80,7 @@ RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most    record;
   -- Where everybody shares one session, what counts is who spoke there.
-  of_party uuid := CASE WHEN shared THEN of_owner ELSE contact END;
+  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
   SELECT * INTO most FROM gate.limits_of(of_owner, contact);
   IF (SELECT count(*) FROM (
@@ -88,16 +88,16 @@ BEGIN
          WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
            AND m.created_at > clock_timestamp() - interval '1 minute'
            AND m.direction = 'in' AND m.state <> 'context'
-           AND (NOT shared OR m.sender_contact_id = contact)
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
          LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
     RETURN 'messages_a_minute';
   END IF;
   IF (SELECT count(*) FROM (
         SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
          WHERE s.owner_id = of_owner AND s.agent_id = agent
-           AND s.contact_id IS NOT DISTINCT FROM CASE WHEN shared THEN NULL ELSE contact END
+           AND s.party = of_party
            AND m.state IN ('waiting', 'taken')
-           AND (NOT shared OR m.sender_contact_id = contact)
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
          LIMIT most.waiting) found) >= most.waiting THEN
     RETURN 'waiting';
   END IF;

@@ -46,18 +46,22 @@ CREATE OR REPLACE FUNCTION gate.say(
   body text, in_reply_to text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  here   discreet.sessions := gate.find_or_create_session(owner, agent, party, thread, false);
+  here   discreet.sessions := gate.find_or_create_session(
+    owner, agent, party,
+    party IS NULL AND (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = agent),
+    thread, false);
   route  uuid := gate.find_or_create_route(here, channel, chat, platform_thread);
   result uuid;
 BEGIN
   INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, command,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
-  VALUES (owner, agent, party, here.id, route, here.last_position, 'out', 'sent', body, 'notice',
+  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent', body, 'notice',
           in_reply_to)
   RETURNING id INTO result;
-  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
-  VALUES (result, owner, agent, party, here.id, route);
+  INSERT INTO discreet.outbox (
+    message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+  VALUES (result, owner, agent, party, here.shared, here.id, route);
   RETURN result;
 END $$;
 
@@ -169,7 +173,7 @@ BEGIN
     command := gate.command_of(body, party IS NULL AND NOT shared);
   END IF;
   here := gate.find_or_create_session(
-    owner, via.agent_id, party, thread, force_new OR command IS NOT DISTINCT FROM 'new');
+    owner, via.agent_id, party, shared, thread, force_new OR command IS NOT DISTINCT FROM 'new');
   IF command = 'stop' THEN
     PERFORM gate.stop_turn(here.id);
   END IF;
@@ -191,11 +195,11 @@ BEGIN
     addressed := addressed OR joined.state = 'waiting';
   ELSE
     INSERT INTO discreet.messages (
-      owner_id, agent_id, contact_id, session_id, route_id, position, direction, text,
+      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
       reply_to, sent_at, album, state, not_before, command)
     VALUES (
-      owner, via.agent_id, party, here.id, route, here.last_position, 'in', body,
+      owner, via.agent_id, party, here.shared, here.id, route, here.last_position, 'in', body,
       speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
       sender_display, channel, chat, platform_message, in_reply_to, written_at, album_id,
       CASE WHEN addressed THEN 'waiting' ELSE 'context' END,
@@ -203,9 +207,9 @@ BEGIN
     RETURNING id INTO message_id;
   END IF;
   INSERT INTO discreet.attachments (
-    owner_id, agent_id, contact_id, session_id, route_id, message_id, position, kind,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
     platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-  SELECT owner, via.agent_id, party, here.id, route, accept_message.message_id,
+  SELECT owner, via.agent_id, party, here.shared, here.id, route, accept_message.message_id,
          (SELECT count(*) FROM discreet.attachments f
            WHERE f.message_id = accept_message.message_id) + file.nr,
          file.value->>'kind', file.value->>'platform_file', file.value->>'name',
