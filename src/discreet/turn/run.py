@@ -17,8 +17,8 @@ from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
-from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.commands import run_command
+from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
