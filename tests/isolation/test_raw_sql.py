@@ -43,6 +43,7 @@ HOSTILE = [
     "SELECT * FROM gate.show_limits(NULL)",
     "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
     "SELECT gate.stop_turn(id) FROM discreet.sessions",
+    "SELECT gate.speak_in_person(id, 'planted') FROM discreet.contacts",
     "SELECT gate.make_owner_link('telegram')",
     "SELECT gate.pairing_of_code('ABCDEFGH')",
     "SELECT gate.decide_pairing(gen_random_uuid(), true)",

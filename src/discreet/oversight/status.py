@@ -11,6 +11,7 @@ from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.ids import OwnerId
 from discreet.oversight.limits import LimitHit, recent_limit_hits
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
+from discreet.oversight.takeover import taken_over
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope, Rows
 
@@ -75,7 +76,7 @@ class Counts:
 class Status:
     """What needs attention, then how much there is. Lists hold at most 20, the newest.
 
-    ``paused``: names of agents; ``blocked``: labels of contacts. Both are the owner's own doing.
+    ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
     """
 
     quarantine: tuple[Quarantined, ...]
@@ -83,6 +84,7 @@ class Status:
     limit_hits: tuple[LimitHit, ...]
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
+    taken_over: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
     undelivered: tuple[Undelivered, ...]
     waiting: Waiting
@@ -102,6 +104,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
             limit_hits=await recent_limit_hits(rows),
             paused=await _paused(rows),
             blocked=await _blocked(rows),
+            taken_over=await taken_over(rows, _MOST_SHOWN),
             turns=await _troubled_turns(rows),
             undelivered=await _undelivered(rows),
             waiting=await _waiting(rows),

@@ -12,7 +12,10 @@ from discreet.scope import Rows
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own."""
+    """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own.
+
+    ``in_person``: the owner said it, in the place of the agent.
+    """
 
     id: MessageId
     position: int
@@ -22,12 +25,13 @@ class Message:
     sender_address: str
     sender_contact_id: ContactId | None
     turn_id: TurnId | None
+    in_person: bool
     created_at: datetime
 
 
 COLUMNS = (
     "id, position, direction, text, sender_name, sender_address, sender_contact_id, turn_id,"
-    " created_at"
+    " in_person, created_at"
 )
 
 

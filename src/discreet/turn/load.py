@@ -125,7 +125,7 @@ def _line(message: Message, scope: SessionScope) -> Line:
 
 def _speaker(message: Message, scope: SessionScope) -> Speaker | None:
     if message.direction == "out":
-        return None
+        return OWNER if message.in_person else None
     # Where others speak too, the owner's account is one like theirs.
     if message.sender_contact_id is None and (
         isinstance(scope, OwnerScope) or not message.sender_address

@@ -16,6 +16,8 @@ from discreet.turn.situation import OWNER, Found, KeptFile, Line, Party, Situati
 LINE_OVERHEAD = 16
 # No single older line may push all the others out.
 LONGEST_HISTORY_LINE = 1_000
+# Before what the owner said in the agent's place; it has to know that, and to stand by it.
+IN_PERSON = "[said by your owner in person, in your place]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,9 @@ def _chat(situation: Situation, lines: tuple[Line, ...]) -> tuple[ChatMessage, .
 
 
 def _say(situation: Situation, line: Line) -> str:
-    if line.direction == "out" or not situation.many_speak:
+    if line.direction == "out":
+        return line.text if line.speaker is None else f"{IN_PERSON} {line.text}"
+    if not situation.many_speak:
         return line.text
     speaker = line.speaker or Speaker()
     return record(

@@ -29,7 +29,8 @@ OWNER = Speaker(address="owner")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the conversation. ``speaker`` is None where the agent itself spoke."""
+    """One message of the conversation. ``speaker`` is None where the agent itself spoke, and
+    the owner where they answered in its place."""
 
     position: int
     direction: Literal["in", "out"]

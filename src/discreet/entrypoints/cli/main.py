@@ -24,6 +24,7 @@ from discreet.entrypoints.cli import (
     serve,
     sessions,
     status,
+    takeover,
     version,
 )
 from discreet.entrypoints.cli.opening import INTERRUPTED
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("takeover")(takeover.takeover)
 app.add_typer(agents.app, name="agents")
 app.add_typer(channels.app, name="channels")
 app.add_typer(contacts.app, name="contacts")

@@ -117,6 +117,11 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{name} is paused: what is said to it is kept, and nobody answers",
             f"sb agents resume {shlex.quote(name)}",
         )
+    for label in status.taken_over:
+        yield Attention(
+            f"You answer {label} in person, and the agent is silent there",
+            f"sb takeover {shlex.quote(label)} --end",
+        )
     for turn in status.turns:
         if turn.state == "given_up":
             outcome = "given up, and the sender was told"
