@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from discreet.postgres.unprivileged import find_runner
 from tests.postgres.conftest import Client, credentials_of, wait_until_stopped
 
 NOBODY = 65534
+StartClient = Callable[[Path], Client]
 AS_ROOT = os.geteuid() == 0
 
 
@@ -106,13 +108,13 @@ def test_errors_and_their_values_are_not_logged(
 
 
 def test_a_long_home_has_its_socket_in_a_private_folder_that_all_find(
-    home: Path, tmp_path: Path, start_client: object
+    home: Path, tmp_path: Path, start_client: StartClient
 ) -> None:
     long = tmp_path / ("x" * 100) / "home"
     long.parent.mkdir()
     home.rename(long)
-    first: Client = start_client(long)  # type: ignore[operator]
-    second: Client = start_client(long)  # type: ignore[operator]
+    first = start_client(long)
+    second = start_client(long)
     sockets = first.wait_until_ready()
     assert second.wait_until_ready() == sockets
     assert not sockets.is_relative_to(long)
@@ -120,13 +122,30 @@ def test_a_long_home_has_its_socket_in_a_private_folder_that_all_find(
     first.leave()
     second.leave()
     wait_until_stopped(long)
-    third: Client = start_client(long)  # type: ignore[operator]
+    third = start_client(long)
     assert third.wait_until_ready() == sockets
     third.leave()
     wait_until_stopped(long)
     shutil.rmtree(sockets)
-    fourth: Client = start_client(long)  # type: ignore[operator]
+    fourth = start_client(long)
     shutil.rmtree(fourth.wait_until_ready())
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", 'a"b', "ä%s{0}'$(x)", "-D"])
+def test_any_name_will_do_for_a_home(
+    home: Path, tmp_path: Path, name: str, start_client: StartClient
+) -> None:
+    named = tmp_path / name
+    home.rename(named)
+    client = start_client(named)
+    sockets = client.wait_until_ready()
+    credentials = replace(credentials_of(named), host=str(sockets))
+    with psycopg.connect(credentials.conninfo(ADMIN_ROLE)) as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+    client.leave()
+    wait_until_stopped(named)
+    if not sockets.is_relative_to(named):
+        sockets.rmdir()
 
 
 @pytest.mark.parametrize("fault", ["open", "link", "stranger"])

@@ -82,15 +82,15 @@ def make_layout(home: Path) -> Layout:
 
 
 def socket_folder(layout: Layout, *, make: bool) -> Path | None:
-    """The folder of the server's socket: ``run``, or where that path is too long for a socket a
-    private one in the runtime or temporary folder, whose path ``run`` remembers.
+    """The folder of the server's socket: ``run``, or where its path won't do for a socket a private
+    one in the runtime or temporary folder, whose path ``run`` remembers.
 
     None: there is none yet, or it was removed, and ``make`` is false.
 
     Raises:
         Unavailable: the folder isn't ours alone.
     """
-    if len(os.fsencode(layout.run / SOCKET_NAME)) <= SOCKET_PATH_LIMIT:
+    if _fits(layout.run):
         return layout.run
     if layout.socket_note.exists():
         folder = Path(os.fsdecode(layout.socket_note.read_bytes()))
@@ -100,14 +100,20 @@ def socket_folder(layout: Layout, *, make: bool) -> Path | None:
     if not make:
         return None
     folder = Path(tempfile.mkdtemp(prefix="discreet-", dir=_runtime_folder()))
-    if len(os.fsencode(folder / SOCKET_NAME)) > SOCKET_PATH_LIMIT:
+    if not _fits(folder):
         folder.rmdir()
         raise Unavailable(
-            f"The path of the temporary folder {folder.parent} is too long for a socket.",
-            hint="Set TMPDIR to a shorter one.",
+            f"The temporary folder {folder.parent} can't have a socket in it.",
+            hint="Set TMPDIR to one with a short and plain path.",
         )
     layout.socket_note.write_bytes(os.fsencode(folder))
     return folder
+
+
+def _fits(folder: Path) -> bool:
+    """Neither too long, nor with what separates folders and hosts in a list of them."""
+    path = os.fsencode(folder / SOCKET_NAME)
+    return len(path) <= SOCKET_PATH_LIMIT and not set(b',"\n') & set(path)
 
 
 def _runtime_folder() -> str:
