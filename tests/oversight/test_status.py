@@ -7,7 +7,7 @@ import psycopg
 
 from discreet.domain.ids import SessionId
 from discreet.domain.inbound import Inbound, UnknownSender
-from discreet.intake.accept import quarantine
+from discreet.intake.accept import accept_or_quarantine
 from discreet.oversight.quarantine import list_quarantine
 from discreet.oversight.status import Status, TroubledTurn, get_status
 from discreet.scope import ContactScope
@@ -128,12 +128,12 @@ async def test_a_message_without_a_contact_is_in_quarantine_with_its_reason(worl
         sent_at=datetime.now(UTC),
     )
     for _ in range(2):
-        await quarantine(world.door, world.owner_id, lost, "unknown sender")
+        await accept_or_quarantine(world.door, world.owner_id, lost)
     [waiting] = (await status_of(world)).quarantine
     assert (waiting.platform, waiting.agent, waiting.reason, waiting.attempts) == (
         "terminal",
         "Ada",
-        "unknown sender",
+        "The sender can't be resolved: the update names nobody",
         2,
     )
     assert waiting.inbound["text"] == "hello?"

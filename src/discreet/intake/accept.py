@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from psycopg import Error, errors
+from psycopg import Error, OperationalError, errors
 from psycopg.types.json import Jsonb
 
+from discreet.domain.addresses import MAX_PLATFORM_ID, Address
 from discreet.domain.errors import BadInput, NotFound, Unavailable
-from discreet.domain.ids import ContactId, MessageId, OwnerId, SessionId
+from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, SessionId
 from discreet.domain.inbound import (
     AddressSender,
     ContactSender,
@@ -27,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
 """Attempts at one commit that lost a race (a deadlock, two first deliveries of one message)."""
+
+MAX_REASON = 500
+"""Characters of the reason that are kept."""
 
 ACCEPT = """
 SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
@@ -62,7 +66,7 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
     """Stores a message for its sender; when this returns, it may be acknowledged to the platform.
 
     Raises:
-        BadInput: the text is empty, too long or not valid, or the sender can't be resolved.
+        BadInput: text or ids are empty, too long or not valid, or the sender can't be resolved.
         NotFound: no such contact (of this owner), or no such channel.
         Unavailable: the database can't be reached; nothing was stored.
     """
@@ -73,11 +77,20 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         try:
             row = await door.call(IntakeScope(owner_id), ACCEPT, params)
             break
-        except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure):
+        except (
+            errors.UniqueViolation,
+            errors.DeadlockDetected,
+            errors.SerializationFailure,
+        ) as error:
             # Another delivery of the same message, or a wake job that was put back meanwhile,
             # committed first; the next attempt sees it.
             if attempt == MAX_TRIES - 1:
-                raise
+                raise Unavailable("The message was not stored.", hint="Try again.") from error
+        except OperationalError as error:
+            # A connection that was lost leaves open whether the message was stored. To try again
+            # tells, since a repeated message changes nothing.
+            if attempt:
+                raise _explained(error) from error
         except Error as error:
             raise _explained(error) from error
     if row is None:
@@ -101,23 +114,31 @@ async def accept_or_quarantine(
     except Unavailable:
         raise
     except Exception as error:
-        why = str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
-        await quarantine(door, owner_id, inbound, why)
-        log.warning("message quarantined", channel_id=str(inbound.channel_id), why=why)
+        why = reason_of(error)
+        key = json.dumps([inbound.chat_id, inbound.message_id])
+        await quarantine(door, owner_id, inbound.channel_id, key, to_json(inbound), why)
+        log.warning("message quarantined", channel_id=str(inbound.channel_id))
         return Quarantined(why)
 
 
-async def quarantine(door: Door, owner_id: OwnerId, inbound: Inbound, why: str) -> None:
-    """Keeps a message whose sender can't be resolved; repeating it only counts the attempt.
+def reason_of(error: Exception) -> str:
+    """Why a message can't be given to a contact, for the owner to read."""
+    return str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
+
+
+async def quarantine(
+    door: Door, owner_id: OwnerId, channel_id: ChannelId, key: str, stored: Any, why: str
+) -> None:
+    """Keeps a message in its stored form. ``key`` says which it is: repeating it only counts.
 
     Raises:
         Unavailable: it could not be stored.
     """
     params = {
-        "channel": inbound.channel_id,
-        "key": json.dumps([inbound.chat_id, inbound.message_id]),
-        "inbound": Jsonb(to_json(inbound)),
-        "why": why[:500],
+        "channel": channel_id,
+        "key": key,
+        "inbound": Jsonb(stored),
+        "why": why[:MAX_REASON],
     }
     try:
         await door.call(IntakeScope(owner_id), QUARANTINE, params)
@@ -131,6 +152,7 @@ def _params(inbound: Inbound) -> dict[str, Any]:
     name = ""
     match inbound.sender:
         case AddressSender(address, display):
+            address = Address.parse(str(address))
             kind, platform, platform_id = "address", address.platform, address.platform_id
             name = plain_name(display)
         case ContactSender(contact_id):
@@ -140,25 +162,36 @@ def _params(inbound: Inbound) -> dict[str, Any]:
         case UnknownSender(why):
             raise BadInput(f"The sender can't be resolved: {why}")
     group = inbound.group
+    group_address = Address.parse(str(group.address)) if group else None
     return {
         "channel": inbound.channel_id,
-        "chat": inbound.chat_id,
-        "platform_thread": inbound.platform_thread,
-        "message": inbound.message_id,
+        "chat": _checked(inbound.chat_id, "id of the chat", required=True),
+        "platform_thread": _checked(inbound.platform_thread, "id of the thread"),
+        "message": _checked(inbound.message_id, "id of the message", required=True),
         "sent_at": inbound.sent_at,
         "sender_kind": kind,
         "sender_platform": platform,
         "sender_id": platform_id,
         "sender_contact": contact,
         "sender_name": name,
-        "group_platform": group.address.platform if group else None,
-        "group_id": group.address.platform_id if group else None,
+        "group_platform": group_address.platform if group_address else None,
+        "group_id": group_address.platform_id if group_address else None,
         "group_name": plain_name(group.name) if group else "",
-        "thread_key": inbound.thread_key,
+        "thread_key": _checked(inbound.thread_key, "thread key"),
         "new_session": inbound.new_session,
         "text": checked_text(inbound.text),
-        "reply_to": inbound.reply_to,
+        "reply_to": inbound.reply_to and _checked(inbound.reply_to, "id of the answered message"),
     }
+
+
+def _checked(key: str, what: str, *, required: bool = False) -> str:
+    """The key as it is: refused rather than repaired, since a repaired one is another's."""
+    if (required and not key) or len(key) > MAX_PLATFORM_ID or not key.isprintable():
+        raise BadInput(
+            f"The {what} can't be used.",
+            hint=f"It has up to {MAX_PLATFORM_ID} characters, none of them invisible.",
+        )
+    return key
 
 
 def _explained(error: Error) -> Exception:
@@ -167,7 +200,8 @@ def _explained(error: Error) -> Exception:
             return NotFound(f"There is {error.diag.message_primary}.", hint="Check the id.")
         case "DS002":
             return BadInput(f"The sender can't be resolved: {error.diag.message_primary}.")
-        case None:
-            return Unavailable("The database can't be reached.", hint="Is it running?")
+        case _ if isinstance(error, OperationalError):
+            # The connection, the disk, a shutdown: not the message's fault.
+            return Unavailable("The database can't store it now.", hint="Try again.")
         case _:
             return error

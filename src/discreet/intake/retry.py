@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from discreet.domain.errors import DiscreetError
-from discreet.domain.ids import OwnerId
-from discreet.domain.inbound import UnknownSender
-from discreet.intake.accept import Accepted, accept_or_quarantine, quarantine
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import ChannelId, OwnerId
+from discreet.intake.accept import accept, quarantine, reason_of
 from discreet.intake.stored_form import from_json
 from discreet.scope import Door, IntakeScope, OwnerScope, WorkScope
 
@@ -22,7 +21,8 @@ async def release_due(door: Door) -> int:
     for row in due:
         try:
             released += await release(door, OwnerId(row["owner_id"]), row["id"])
-        except DiscreetError as error:
+        except Exception as error:
+            # One that can't be tried keeps nobody else's waiting.
             log.warning("quarantine: tried again in vain", error=type(error).__name__)
     return released
 
@@ -34,18 +34,22 @@ async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
         Unavailable: the database can't be reached.
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
-        stored = await rows.value(
-            "SELECT inbound FROM discreet.quarantine WHERE id = %s AND released_at IS NULL",
+        row = await rows.fetch_one(
+            "SELECT channel_id, dedupe_key, inbound FROM discreet.quarantine"
+            " WHERE id = %s AND released_at IS NULL",
             (quarantined,),
         )
-    if stored is None:
+    if row is None:
         return False
-    inbound = from_json(stored)
-    if isinstance(inbound.sender, UnknownSender):
-        # It will not become known by waiting; it is tried ever more rarely, for the owner to see.
-        await quarantine(door, owner_id, inbound, f"unknown sender: {inbound.sender.why}")
-        return False
-    if not isinstance(await accept_or_quarantine(door, owner_id, inbound), Accepted):
+    try:
+        await accept(door, owner_id, from_json(row["inbound"]))
+    except Unavailable:
+        raise
+    except Exception as error:
+        # Tried ever more rarely, for the owner to see: a sender who is unknown stays so by waiting,
+        # and what another version of this program kept may be no message to this one.
+        channel_id, key = ChannelId(row["channel_id"]), row["dedupe_key"]
+        await quarantine(door, owner_id, channel_id, key, row["inbound"], reason_of(error))
         return False
     await door.call(
         IntakeScope(owner_id),

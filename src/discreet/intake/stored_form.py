@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,9 +12,17 @@ from discreet.domain.inbound import Inbound
 _ADAPTER: TypeAdapter[Inbound] = TypeAdapter(Inbound)
 
 
+# No text column takes these.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# No id may hold this either, so one that had to be changed never becomes somebody else's.
+_REFUSED = "\uffff"
+
+
 def to_json(inbound: Inbound) -> Any:
-    """JSON-able form; invalid Unicode and NUL are replaced, since no text column takes them."""
-    return _storable(_ADAPTER.dump_python(inbound, mode="json"))
+    """JSON-able form. NUL and invalid Unicode are replaced: in the text so that it can be read,
+    elsewhere by what is refused just the same."""
+    form = _ADAPTER.dump_python(inbound, mode="json")
+    return _storable(form) | {"text": _UNSTORABLE.sub("\ufffd", inbound.text)}
 
 
 def from_json(stored: Any) -> Inbound:
@@ -28,7 +37,7 @@ def from_json(stored: Any) -> Inbound:
 def _storable(value: Any) -> Any:
     match value:
         case str():
-            return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+            return _UNSTORABLE.sub(_REFUSED, value)
         case dict():
             return {key: _storable(item) for key, item in value.items()}
         case list():

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString
 
-from psycopg import errors
+from psycopg import OperationalError, errors
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
@@ -46,7 +46,7 @@ class Door:
 
         Raises:
             ScopeError: the scope lacks an id, or the database doesn't know its ticket.
-            Unavailable: no connection could be had in time.
+            Unavailable: no connection could be had in time, or it was lost on the way.
         """
         ticket = ticket_for(scope, self._key)
         pool = await self._pool(role_of(scope))
@@ -66,6 +66,12 @@ class Door:
             ) from error
         except errors.InsufficientPrivilege as error:
             raise ScopeError("The database refused this scope.") from error
+        except OperationalError as error:
+            if not _is_lost(error):
+                raise
+            # Where one connection is lost, the others most likely are, too.
+            await pool.check()
+            raise Unavailable("The database was lost.", hint="Try again.") from error
 
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
@@ -91,6 +97,10 @@ class Door:
             raise Unavailable(
                 "The database gave no connection in time.", hint="Is it running? Try again."
             ) from error
+        except OperationalError as error:
+            if _is_lost(error):
+                await pool.check()
+            raise
 
     async def close(self) -> None:
         """Closes every pool; scopes that are open are waited for."""
@@ -111,3 +121,8 @@ class Door:
         if role == "discreet_intake":
             return open_intake_pool(self._conninfo(role), 1, size)
         return open_pool(self._conninfo(role), 1, size)
+
+
+def _is_lost(error: OperationalError) -> bool:
+    """Whether the connection is gone: nobody at its other end, or the server said goodbye."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

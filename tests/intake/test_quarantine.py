@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import Unavailable
+from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
+from discreet.intake.accept import Accepted, Quarantined, accept, accept_or_quarantine
+from discreet.intake.retry import release, release_due
+from discreet.intake.stored_form import from_json, to_json
+from discreet.oversight.quarantine import list_quarantine
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from tests.support.working import answers_of, count, do_all, turns_of, until, working
+from tests.support.world import World
+
+Admin = psycopg.Connection[Any]
+
+
+def message(world: World, sender: Sender, text: str = "hello", message_id: str = "1") -> Inbound:
+    return Inbound(world.channel_id, "1001", message_id, sender, text, datetime.now(UTC))
+
+
+def of(number: str, name: str = "") -> AddressSender:
+    return AddressSender(Address("telegram", number), name)
+
+
+def break_contacts(admin: Admin, name: str) -> None:
+    """Nobody of this name can be made a contact any more."""
+    admin.execute(
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF NEW.name = TG_ARGV[0] THEN RAISE 'broken: %', NEW.name; END IF;"
+        " RETURN NEW; END $$"
+    )
+    admin.execute(
+        "CREATE TRIGGER broken BEFORE INSERT ON discreet.contacts"
+        f" FOR EACH ROW EXECUTE FUNCTION broken('{name}')"
+    )
+
+
+def mend_contacts(admin: Admin) -> None:
+    admin.execute("DROP TRIGGER broken ON discreet.contacts")
+
+
+def make_due(admin: Admin) -> None:
+    admin.execute("UPDATE discreet.quarantine SET next_try_at = now()")
+
+
+async def test_who_cannot_be_made_a_contact_waits_in_quarantine_and_in_nobodys_session(
+    world: World, admin: Admin
+) -> None:
+    owner = await world.say(None, "mine")
+    break_contacts(admin, "Olga")
+    kept = await accept_or_quarantine(
+        world.door, world.owner_id, message(world, of("1001", "Olga"), "who am I?")
+    )
+    assert isinstance(kept, Quarantined)
+    assert await count(world, "messages") == 1
+    assert await count(world, "sessions") == 1
+    assert await count(world, "contacts") == 0
+    [waiting] = (await get_status(world.door, world.owner_id)).quarantine
+    assert waiting.inbound["text"] == "who am I?"
+    assert (waiting.reason, waiting.attempts) == ("RaiseException", 1)
+    assert "who am I?" not in waiting.reason
+    assert owner.new
+    # Others are not held up.
+    fine = await accept_or_quarantine(world.door, world.owner_id, message(world, of("2"), "hi"))
+    assert isinstance(fine, Accepted)
+
+
+async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
+    database: Database, world: World, admin: Admin
+) -> None:
+    break_contacts(admin, "Alice")
+    inbound = message(world, of("1001", "Alice"))
+    await accept_or_quarantine(world.door, world.owner_id, inbound)
+    make_due(admin)
+    assert await release_due(world.door) == 0
+    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert waiting.attempts == 2
+    assert waiting.next_try_at > datetime.now(UTC)
+    mend_contacts(admin)
+    make_due(admin)
+    async with working(database, world.door, turns_of(world.door)):
+
+        async def answered() -> list[str]:
+            said = admin.execute("SELECT session_id FROM discreet.messages").fetchone()
+            return [] if said is None else await answers_of(world, said[0])
+
+        assert await until(answered, "the answer") == ["re: hello"]
+    assert await list_quarantine(world.door, world.owner_id) == []
+    # The platform delivers it once more.
+    again = await accept_or_quarantine(world.door, world.owner_id, inbound)
+    assert isinstance(again, Accepted)
+    assert not again.new
+    [contact] = admin.execute("SELECT contact_id FROM discreet.messages WHERE direction = 'in'")
+    assert contact == (again.contact_id,)
+
+
+async def test_it_waits_longer_after_each_vain_try_and_is_kept(world: World, admin: Admin) -> None:
+    break_contacts(admin, "Alice")
+    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    waits = []
+    for _ in range(9):
+        make_due(admin)
+        await release_due(world.door)
+        [waiting] = await list_quarantine(world.door, world.owner_id)
+        waits.append((waiting.next_try_at - datetime.now(UTC)).total_seconds())
+    assert waits == sorted(waits)
+    assert 50 < waits[0] < 61
+    assert 3590 < waits[-1] < 3601
+    assert waiting.attempts == 10
+
+
+async def test_a_repeated_delivery_of_what_is_in_quarantine_is_one_row(
+    world: World, admin: Admin
+) -> None:
+    break_contacts(admin, "Alice")
+    for _ in range(3):
+        await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert waiting.attempts == 3
+
+
+async def test_what_many_workers_release_at_once_is_answered_once(
+    database: Database, world: World, admin: Admin
+) -> None:
+    break_contacts(admin, "Alice")
+    for number in range(3):
+        await accept_or_quarantine(
+            world.door, world.owner_id, message(world, of("1", "Alice"), f"{number}", f"{number}")
+        )
+    mend_contacts(admin)
+    make_due(admin)
+    await asyncio.gather(*(release_due(world.door) for _ in range(4)))
+    assert await count(world, "messages") == 3
+    assert await count(world, "contacts") == 1
+    await do_all(database, world)
+    [session] = admin.execute("SELECT id FROM discreet.sessions").fetchall()
+    assert len(await answers_of(world, session[0])) == 1
+
+
+async def test_an_unknown_sender_stays_in_quarantine_with_the_reason(
+    world: World, admin: Admin
+) -> None:
+    kept = await accept_or_quarantine(
+        world.door, world.owner_id, message(world, UnknownSender("the update names nobody"))
+    )
+    assert isinstance(kept, Quarantined)
+    make_due(admin)
+    assert await release_due(world.door) == 0
+    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert waiting.attempts == 2
+    assert "the update names nobody" in waiting.reason
+    assert await count(world, "sessions") == 0
+
+
+async def test_a_group_that_is_a_person_is_quarantined_not_mixed_up(world: World) -> None:
+    known = await world.say("telegram:1001", "hello")
+    mixed = await accept_or_quarantine(
+        world.door,
+        world.owner_id,
+        replace(message(world, of("2"), message_id="9"), group=Group(Address("telegram", "1001"))),
+    )
+    assert isinstance(mixed, Quarantined)
+    assert known.new
+    assert await count(world, "messages") == 1
+
+
+async def test_an_id_that_had_to_be_changed_to_be_kept_never_becomes_somebody_elses(
+    world: World, admin: Admin
+) -> None:
+    """U+FFFD and "?" are characters that an id may hold."""
+    await world.say("telegram:1?2", "the neighbour")
+    await world.say("telegram:1\ufffd2", "the other neighbour")
+    for text in ("1\ud8002", "1\x002"):
+        inbound = message(world, of(text), "nul \0, half \ud83d", text)
+        kept = await accept_or_quarantine(world.door, world.owner_id, inbound)
+        assert isinstance(kept, Quarantined)
+    for _ in range(2):
+        make_due(admin)
+        assert await release_due(world.door) == 0
+    waiting = await list_quarantine(world.door, world.owner_id)
+    assert [one.attempts for one in waiting] == [3, 3]
+    assert await count(world, "messages") == 2
+
+
+async def test_text_that_no_column_takes_is_kept_readable_and_given_to_its_sender(
+    world: World, admin: Admin
+) -> None:
+    kept = await accept_or_quarantine(
+        world.door, world.owner_id, message(world, of("1001"), "half a pair \ud83d")
+    )
+    assert isinstance(kept, Quarantined)
+    make_due(admin)
+    assert await release_due(world.door) == 1
+    [row] = admin.execute("SELECT text, sender_address FROM discreet.messages").fetchall()
+    assert row == ("half a pair \ufffd", "telegram:1001")
+
+
+async def test_what_another_version_kept_holds_up_nobody(world: World, admin: Admin) -> None:
+    admin.execute(
+        "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason,"
+        " next_try_at) VALUES (%s, %s, 'old', '{\"v\": 0}', 'old', now() - interval '1 hour')",
+        (world.owner_id, world.channel_id),
+    )
+    break_contacts(admin, "Alice")
+    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    mend_contacts(admin)
+    admin.execute("UPDATE discreet.quarantine SET next_try_at = now() WHERE dedupe_key <> 'old'")
+    assert await release_due(world.door) == 1
+    [old] = await list_quarantine(world.door, world.owner_id)
+    assert (old.reason, old.attempts) == ("ValidationError", 2)
+    assert old.next_try_at > datetime.now(UTC)
+
+
+async def test_nobody_releases_another_owners(world: World, admin: Admin) -> None:
+    break_contacts(admin, "Alice")
+    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    mend_contacts(admin)
+    row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Eve') RETURNING id").fetchone()
+    assert row
+    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert not await release(world.door, row[0], waiting.id)
+    assert await list_quarantine(world.door, row[0]) == []
+    assert [one.id for one in await list_quarantine(world.door, world.owner_id)] == [waiting.id]
+    assert isinstance(waiting.id, UUID)
+
+
+async def test_where_not_even_the_quarantine_can_be_written_the_platform_shall_come_again(
+    world: World, admin: Admin
+) -> None:
+    break_contacts(admin, "Alice")
+    admin.execute("ALTER TABLE discreet.quarantine ADD CHECK (false) NOT VALID")
+    with pytest.raises(Unavailable):
+        await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+
+
+def test_the_stored_form_gives_back_what_was_stored(world: World) -> None:
+    inbound = replace(
+        message(world, of("1", "Zoë 👩‍👧")), reply_to="5", thread_key="a", text="x\ny"
+    )
+    assert from_json(to_json(inbound)) == inbound
+
+
+async def test_a_known_sender_is_not_quarantined_by_a_fault_that_hits_new_ones(
+    world: World, admin: Admin
+) -> None:
+    await accept(world.door, world.owner_id, message(world, of("1", "Alice")))
+    break_contacts(admin, "Alice")
+    second = await accept_or_quarantine(
+        world.door, world.owner_id, message(world, of("1", "Alice"), "again", "2")
+    )
+    assert isinstance(second, Accepted)
