@@ -50,8 +50,11 @@ class World:
         thread_key: str = "",
         message_id: str | None = None,
         new: bool = False,
+        channel_id: ChannelId | None = None,
+        chat: str | None = None,
     ) -> Accepted:
-        """Stores a message from an address (None: the owner), in a group or directly."""
+        """Stores a message from an address (None: the owner), in a group or directly; on the
+        agent's terminal and in the sender's own chat, unless others are named."""
         who: Sender = (
             OwnerSender() if sender is None else AddressSender(Address.parse(sender), name)
         )
@@ -59,8 +62,8 @@ class World:
             self.door,
             self.owner_id,
             Inbound(
-                channel_id=self.channel_id,
-                chat_id=group or sender or "owner",
+                channel_id=channel_id or self.channel_id,
+                chat_id=chat or group or sender or "owner",
                 message_id=message_id or str(uuid4()),
                 sender=who,
                 text=text,
@@ -70,6 +73,17 @@ class World:
                 new_session=new,
             ),
         )
+
+    async def add_channel(self, platform: str, account: str = "") -> ChannelId:
+        """A channel of the agent on a platform."""
+        async with self.door.enter(self.owner) as rows:
+            return ChannelId(
+                await rows.value(
+                    "INSERT INTO discreet.channels (agent_id, platform, account)"
+                    " VALUES (%s, %s, %s) RETURNING id",
+                    (self.agent_id, platform, account),
+                )
+            )
 
     def contact(self, contact_id: ContactId | None) -> ContactScope:
         assert contact_id is not None

@@ -1,0 +1,195 @@
+"""Row-level security alone, with every key between the tables gone: each role sees and touches the
+rows of its own scope in every table, whatever else stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
+from discreet.scope.tickets import ticket_for
+
+Admin = psycopg.Connection[Any]
+Part = Literal["owner", "agent", "contact"]
+Ids = dict[Part, UUID | None]
+
+OWNERS, AGENTS, CONTACTS = (tuple(uuid4() for _ in range(2)) for _ in range(3))
+# In these tables a row is itself what the others name.
+SELF = {"owners": "owner", "agents": "agent", "contacts": "contact"}
+FILLED = {
+    "uuid": "gen_random_uuid()",
+    "text": "gen_random_uuid()::text",
+    "integer": "1",
+    "bigint": "1",
+    "text[]": "'{}'",
+    "jsonb": "'{}'",
+    "timestamp with time zone": "now()",
+}
+CHECKED = {"direction": "'in'", "change": "'update'", "salience": "'low'", "type": "'external'"}
+
+SCOPES: dict[str, Any] = {
+    "discreet_contact": ContactScope(OWNERS[0], AGENTS[0], CONTACTS[0]),
+    "discreet_shared": SharedScope(OWNERS[0], AGENTS[0]),
+    "discreet_owner": OwnerScope(OWNERS[0], AGENTS[0]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``parts``: which column says which part of a scope; ``rows``: what stands there."""
+
+    name: str
+    parts: dict[Part, str]
+    rows: tuple[Ids, ...]
+
+    def of(self, scope: Scope) -> int:
+        """How many of the rows belong to a scope."""
+        match scope:
+            case ContactScope(owner, agent, contact):
+                wanted: Ids = {"owner": owner, "agent": agent, "contact": contact}
+            case SharedScope(owner, agent):
+                wanted = {"owner": owner, "agent": agent, "contact": None}
+            case _:
+                wanted = {"owner": OWNERS[0]}
+        parts = [part for part in wanted if part in self.parts]
+        return sum(all(row[part] == wanted[part] for part in parts) for row in self.rows)
+
+
+@pytest.fixture
+def tables(admin: Admin) -> list[Table]:
+    """Every table with a row for each mixture of two owners, two agents, two contacts and none,
+    also such as no key allows."""
+    keys = admin.execute(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+        " WHERE connamespace = 'discreet'::regnamespace AND contype IN ('p', 'u', 'f')"
+        " ORDER BY contype"
+    ).fetchall()
+    for table, key in keys:
+        admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {key}")
+    for trigger in ("archive ON discreet.memories", "deliver ON discreet.outbox"):
+        admin.execute(f"DROP TRIGGER {trigger}")
+    names = admin.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'discreet'::regnamespace"
+        " AND relkind = 'r' ORDER BY 1"
+    ).fetchall()
+    return [_fill(admin, name) for (name,) in names]
+
+
+def _fill(admin: Admin, table: str) -> Table:
+    columns = admin.execute(
+        "SELECT attname, format_type(atttypid, NULL), attnotnull, atthasdef FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        (f"discreet.{table}",),
+    ).fetchall()
+    there = {name for name, *_ in columns}
+    parts: dict[Part, str] = {}
+    for part in ("owner", "agent", "contact"):
+        column = "id" if SELF.get(table) == part else f"{part}_id"
+        if column in there:
+            parts[part] = column
+    needed = {
+        name: CHECKED.get(name) or FILLED[kind]
+        for name, kind, not_null, default in columns
+        if not_null and not default and name not in parts.values()
+    }
+    values = {"owner": OWNERS, "agent": AGENTS, "contact": (*CONTACTS, None)}
+    if not all(name != parts.get("contact") or not not_null for name, _, not_null, _ in columns):
+        values["contact"] = CONTACTS
+    rows = tuple(dict(zip(parts, mix, strict=True)) for mix in product(*(values[p] for p in parts)))
+    for row in rows:
+        extra = dict(needed)
+        if table == "addresses":
+            extra["of_owner"] = "true" if row["contact"] is None else "false"
+        admin.execute(
+            f"INSERT INTO discreet.{table} ({', '.join([*parts.values(), *extra])})"
+            f" VALUES ({', '.join(['%s'] * len(parts) + list(extra.values()))})",
+            list(row.values()),
+        )
+    return Table(table, parts, rows)
+
+
+@pytest.fixture(params=SCOPES)
+def entered(request: pytest.FixtureRequest, database: Database) -> Iterator[tuple[str, Admin]]:
+    """A connection of a role, in its scope, in a transaction that is rolled back at its end."""
+    role = request.param
+    with psycopg.connect(database.conninfo(role)) as conn:
+        ticket = ticket_for(SCOPES[role], database.ticket_key)
+        conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket,))
+        yield role, conn
+        conn.rollback()
+
+
+def _columns(conn: Admin, table: str, privilege: str) -> list[str]:
+    found = conn.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %(t)s::regclass AND attnum > 0"
+        " AND attgenerated = '' AND has_column_privilege(%(t)s, attname, %(p)s) ORDER BY attnum",
+        {"t": f"discreet.{table}", "p": privilege},
+    )
+    return [name for (name,) in found]
+
+
+def test_each_role_sees_the_rows_of_its_scope_and_no_others(
+    tables: list[Table], entered: tuple[str, Admin]
+) -> None:
+    role, conn = entered
+    seen = 0
+    for table in tables:
+        columns = _columns(conn, table.name, "SELECT")
+        if not columns:
+            continue
+        found = conn.execute(f"SELECT {', '.join(columns)} FROM discreet.{table.name}").fetchall()
+        assert len(found) == table.of(SCOPES[role]), (role, table.name)
+        for part, column in table.parts.items():
+            if column in columns and role != "discreet_owner":
+                at = columns.index(column)
+                wanted = getattr(SCOPES[role], f"{part}_id", None)
+                assert {row[at] for row in found} <= {wanted}, (role, table.name, column)
+        seen += len(found)
+    assert seen >= 9
+
+
+def test_each_role_changes_and_deletes_the_rows_of_its_scope_and_no_others(
+    tables: list[Table], entered: tuple[str, Admin]
+) -> None:
+    role, conn = entered
+    touched = 0
+    for table in tables:
+        changeable = _columns(conn, table.name, "UPDATE")
+        if changeable:
+            column = sql.Identifier(changeable[0])
+            update = sql.SQL("UPDATE {} SET {} = {}").format(
+                sql.Identifier("discreet", table.name), column, column
+            )
+            assert conn.execute(update).rowcount == table.of(SCOPES[role]), (role, table.name)
+            touched += 1
+        may_delete = conn.execute(
+            "SELECT has_table_privilege(%s, 'DELETE')", (f"discreet.{table.name}",)
+        ).fetchone()
+        if may_delete == (True,):
+            deleted = conn.execute(f"DELETE FROM discreet.{table.name}").rowcount
+            assert deleted == table.of(SCOPES[role]), (role, table.name)
+            touched += 1
+    assert touched >= 7
+
+
+@pytest.mark.parametrize("ticket", ["", None])
+def test_without_a_ticket_there_is_no_row_in_any_table(
+    tables: list[Table], database: Database, ticket: str | None
+) -> None:
+    for role in SCOPES:
+        with psycopg.connect(database.conninfo(role)) as conn:
+            if ticket is not None:
+                conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket,))
+            for table in tables:
+                columns = _columns(conn, table.name, "SELECT")
+                if columns:
+                    found = conn.execute(f"SELECT {columns[0]} FROM discreet.{table.name}")
+                    assert found.fetchall() == [], (role, table.name)
