@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from discreet.domain.errors import ScopeError
 from discreet.domain.ids import RouteId, SessionId, TurnId
-from discreet.scope import Rows
+from discreet.scope import OwnerScope, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
 
     A turn that held the session until now has lost it: the queue runs one job for each session, so
     its worker is dead or was taken for dead, and what it took waits again.
+
+    Raises:
+        ScopeError: the scope is the owner's and the session isn't only the owner's.
     """
     session = await rows.fetch_one(
         "SELECT current_turn FROM discreet.sessions WHERE id = %(session)s FOR UPDATE",
@@ -56,6 +60,8 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
         return None
     if first["early"]:
         return NotYet(first["not_before"])
+    if isinstance(rows.scope, OwnerScope):
+        await _refuse_others(rows, session_id)
     route_id = RouteId(first["route_id"])
     attempt = first["attempts"] + 1
     turn_id = TurnId(
@@ -75,6 +81,17 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
         {"turn": turn_id, "session": session_id},
     )
     return Claim(turn_id, session_id, route_id, attempt)
+
+
+async def _refuse_others(rows: Rows, session_id: SessionId) -> None:
+    """The last check before an owner's turn: nobody else's message waits here. One can, for the
+    moment in which a shared agent becomes one of the owner's own."""
+    if await rows.value(
+        "SELECT true FROM discreet.messages WHERE session_id = %(session)s"
+        " AND state IN ('waiting', 'taken') AND sender_contact_id IS NOT NULL LIMIT 1",
+        {"session": session_id},
+    ):
+        raise ScopeError("Somebody else's message is never answered in the owner's scope.")
 
 
 async def _drop_lost(rows: Rows, turn_id: TurnId) -> None:

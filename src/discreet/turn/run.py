@@ -38,13 +38,18 @@ Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What every turn needs. ``max_attempts``: after so many, the sender is told."""
+    """What every turn needs.
+
+    ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
+    is tried again; every further wait is twice as long.
+    """
 
     door: Door
     embedder: Embedder
     mind: Mind
     max_attempts: int
     budget: Budget
+    first_wait: timedelta = FIRST_WAIT
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -77,11 +82,13 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
         thought = await turns.mind(situation, prompt, toolbox, draft.write)
-    except ThinkingFailed as failure:
-        await _save_failed(turns, scope, claimed, prompt, failure)
+        async with turns.door.enter(scope) as rows:
+            await save_answer(rows, claimed, prompt, thought)
+    except ClaimLost:
+        raise
+    except Exception as error:
+        await _save_failed(turns, scope, claimed, prompt, _as_failure(error))
         return
-    async with turns.door.enter(scope) as rows:
-        await save_answer(rows, claimed, prompt, thought)
     # What was said is made searchable once it is answered; nobody waits for that.
     await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
 
@@ -100,8 +107,18 @@ async def _save_failed(
         if claimed.attempt >= turns.max_attempts:
             await save_giving_up(rows, claimed, prompt, failure)
         else:
-            wait = min(FIRST_WAIT * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
+            wait = min(turns.first_wait * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
             await save_failure(rows, claimed, prompt, failure, wait)
+
+
+def _as_failure(error: Exception) -> ThinkingFailed:
+    """Any other error is a fault of ours: it is counted too, or it would be tried for ever. Its
+    text may quote what somebody said, so only its class is told."""
+    if isinstance(error, ThinkingFailed):
+        return error
+    return ThinkingFailed(
+        "internal", f"Something that should not fail did ({type(error).__name__})."
+    )
 
 
 class _Draft:

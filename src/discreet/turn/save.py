@@ -68,8 +68,17 @@ async def save_failure(
 async def save_giving_up(
     rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed
 ) -> None:
-    """Ends the attempts: the sender gets one courteous line, the owner finds the error."""
+    """Ends the attempts: the sender gets one courteous line, the owner finds the error.
+
+    Messages that came later and were taken along have attempts left. They wait again, by
+    themselves, since they may not be what couldn't be answered.
+    """
     await _release(rows, claim)
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL WHERE turn_id = %(turn)s"
+        " AND direction = 'in' AND attempts < %(attempt)s",
+        {"turn": claim.turn_id, "attempt": claim.attempt},
+    )
     await _put_out(rows, claim, COURTESY)
     await _end_failed(rows, claim, prompt, failure, "given_up")
     await rows.execute(

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from discreet.domain.errors import Unavailable
 from discreet.turn.fences import storable
 
-FailureKind = Literal["setup", "timeout", "provider", "limits", "empty", "refused", "confused"]
+FailureKind = Literal[
+    "setup", "timeout", "provider", "limits", "empty", "refused", "confused", "internal"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ class ThinkingFailed(Unavailable):
 
     ``kind``: ``setup`` (a key, a package or the model's name is missing or wrong; trying again
     doesn't help), ``timeout``, ``provider`` (it failed or can't be reached), ``limits`` (requests
-    or tokens of this turn used up), ``empty`` (no text), ``refused`` (content filter) or
-    ``confused`` (what came back can't be used). ``steps`` are the tool calls made until then.
+    or tokens of this turn used up), ``empty`` (no text), ``refused`` (content filter),
+    ``confused`` (what came back can't be used) or ``internal`` (a fault of ours). ``steps`` are the
+    tool calls made until then.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:

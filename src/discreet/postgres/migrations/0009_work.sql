@@ -2,10 +2,16 @@
 -- that the work belongs to.
 SET ROLE discreet_gate;
 
+-- A shared agent may become one of the owner's own while somebody's message waits in the session that
+-- all shared. That message is answered as it was written, never in the owner's scope.
 CREATE FUNCTION gate.session_scope(session uuid)
 RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, memory_model text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT s.owner_id, s.agent_id, s.contact_id, a.memory_model
+  SELECT s.owner_id, s.agent_id, s.contact_id,
+         CASE WHEN EXISTS (SELECT FROM discreet.messages m
+                            WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
+                              AND m.sender_contact_id IS NOT NULL AND m.contact_id IS NULL)
+              THEN 'shared' ELSE a.memory_model END
     FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
    WHERE s.id = session
 $$;

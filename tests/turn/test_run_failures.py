@@ -1,0 +1,268 @@
+"""What becomes of a message whose turn fails: kept, tried again ever later, given up in one
+courteous line, and never in the way of those behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.ids import SessionId
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.turn.claim import Claim, claim
+from discreet.turn.plan import Prompt
+from discreet.turn.save import COURTESY
+from discreet.turn.situation import Situation
+from discreet.turn.think import Limits, OnText, Tools, think
+from discreet.turn.thought import ThinkingFailed, Thought
+from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
+from tests.support.working import (
+    Failing,
+    Recording,
+    Seen,
+    answers_of,
+    do_all,
+    echo,
+    one_turn,
+    rows_of,
+    turns_of,
+    until,
+    working,
+)
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+Admin = psycopg.Connection[Any]
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+def provider_down() -> ThinkingFailed:
+    return ThinkingFailed("provider", "The provider answered with status 500.")
+
+
+async def waiting_in(world: World, session_id: SessionId) -> list[tuple[str, str, int]]:
+    found = await rows_of(
+        world,
+        "SELECT text, state, attempts FROM discreet.messages WHERE session_id = %s"
+        " AND direction = 'in' ORDER BY position",
+        session_id,
+    )
+    return [(row["text"], row["state"], row["attempts"]) for row in found]
+
+
+async def test_a_failed_turn_keeps_the_message_and_the_next_try_answers_it(world: World) -> None:
+    said = await world.say(ALICE, "hello")
+    mind = Failing([provider_down()])
+    await one_turn(world, said.session_id, mind)
+    assert await waiting_in(world, said.session_id) == [("hello", "waiting", 1)]
+    assert await answers_of(world, said.session_id) == []
+    await one_turn(world, said.session_id, mind)
+    assert await answers_of(world, said.session_id) == ["re: hello"]
+
+
+async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
+    world: World, admin: Admin
+) -> None:
+    said = await world.say(ALICE, "hello")
+    mind = Failing([provider_down()] * 9)
+    admin.execute("SET search_path TO queue")
+    waits = []
+    for _ in range(4):
+        admin.execute("DELETE FROM queue.procrastinate_jobs")
+        await one_turn(
+            world, said.session_id, mind, max_attempts=9, first_wait=timedelta(minutes=1)
+        )
+        idle = Seen()
+        await one_turn(world, said.session_id, idle)
+        assert idle.situations == []
+        # Until then the message waits, and so does the job that will look at it.
+        [row] = admin.execute(
+            "SELECT extract(epoch FROM m.not_before - now())::float,"
+            "       extract(epoch FROM j.scheduled_at - now())::float"
+            "  FROM discreet.messages m, queue.procrastinate_jobs j"
+        ).fetchall()
+        assert abs(row[0] - row[1]) < 1
+        waits.append(round(row[0] / 60))
+        admin.execute("UPDATE discreet.messages SET not_before = now()")
+    assert waits == [1, 2, 4, 8]
+
+
+async def test_after_the_last_attempt_the_sender_gets_one_courteous_line_and_the_owner_the_error(
+    database: Database, world: World
+) -> None:
+    said = await world.say(ALICE, "hello")
+    mind = Failing([provider_down()] * 99)
+    channel = Recording()
+    async with working(database, world.door, turns_of(world.door, mind), channel):
+        await until(lambda: answers_of(world, said.session_id))
+        assert mind.asked == 3
+        await world.say(ALICE, "are you there?")
+        await until(lambda: two(world, said.session_id))
+    assert mind.asked == 6
+    assert [one.text for one in channel.sent] == [COURTESY, COURTESY]
+    status = await get_status(world.door, world.owner_id)
+    assert [(turn.state, turn.attempt, turn.error) for turn in status.turns] == [
+        ("given_up", 3, "provider: The provider answered with status 500.")
+    ] * 2
+    assert status.waiting.messages == 0
+
+
+async def two(world: World, session_id: SessionId) -> bool:
+    return len(await answers_of(world, session_id)) == 2
+
+
+@pytest.mark.parametrize(
+    ("replies", "kind"),
+    [
+        ((Fail(500),), "provider"),
+        ((Hang(),), "timeout"),
+        ((Garbage(),), "confused"),
+        ((Say(""),), "empty"),
+        ((Call((("recall", {"query": "tea"}),)),), "limits"),
+    ],
+)
+async def test_a_model_that_fails_hangs_loops_or_says_nothing_is_given_up_politely(
+    world: World, replies: tuple[Reply, ...], kind: str
+) -> None:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    with openai_server(*replies) as script:
+
+        async def model(_: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+            provider = OpenAIProvider(base_url=script.base_url, api_key="none")
+            scripted = OpenAIChatModel("scripted", provider=provider)
+            return await think(
+                prompt, tools, scripted, Limits(3, 10_000, 0.3 if kind == "timeout" else 30.0), tell
+            )
+
+        said = await world.say(ALICE, "hello")
+        for _ in range(2):
+            await one_turn(world, said.session_id, model, max_attempts=2)
+    assert await answers_of(world, said.session_id) == [COURTESY]
+    [turn] = (await get_status(world.door, world.owner_id)).turns
+    assert turn.error.startswith(kind)
+    assert "hello" not in turn.error
+
+
+async def test_an_unexpected_error_is_counted_and_given_up_like_any_other(
+    database: Database, world: World
+) -> None:
+    poisoned = await world.say(ALICE, "poison")
+    fine = await world.say(BOB, "hello")
+    mind = Failing([ZeroDivisionError("poison")] * 99, only="poison")
+    await do_all(database, world, mind)
+    assert mind.asked == 3
+    assert await answers_of(world, poisoned.session_id) == [COURTESY]
+    assert await answers_of(world, fine.session_id) == ["re: hello"]
+    [turn] = (await get_status(world.door, world.owner_id)).turns
+    assert turn.error == "internal: Something that should not fail did (ZeroDivisionError)."
+
+
+async def test_messages_behind_one_that_cannot_be_answered_go_on(
+    database: Database, world: World
+) -> None:
+    said = await world.say(ALICE, "poison")
+    mind = Failing([ZeroDivisionError()] * 99, only="poison")
+    await one_turn(world, said.session_id, mind)
+    await world.say(ALICE, "and my dog?")
+    await world.say(ALICE, "hello?", chat="another chat")
+    channel = Recording()
+    await do_all(database, world, mind, channel)
+    assert mind.asked == 3
+    assert await waiting_in(world, said.session_id) == [
+        ("poison", "failed", 3),
+        ("and my dog?", "answered", 3),
+        ("hello?", "answered", 1),
+    ]
+    assert [one.text for one in channel.sent if one.chat_id == ALICE] == [
+        COURTESY,
+        "re: and my dog?",
+    ]
+    [given_up] = await rows_of(
+        world,
+        "SELECT array_agg(m.text) AS texts FROM discreet.messages m"
+        " JOIN discreet.turns t ON t.id = m.turn_id"
+        " WHERE t.state = 'given_up' AND m.direction = 'in'",
+    )
+    assert given_up["texts"] == ["poison"]
+
+
+async def test_an_answer_that_cannot_be_saved_is_a_failure_like_any_other(
+    world: World, admin: Admin
+) -> None:
+    admin.execute("ALTER TABLE discreet.messages ADD CHECK (text NOT LIKE '%unsavable%') NOT VALID")
+
+    async def unsavable(_: Situation, __: Prompt, ___: Tools, ____: OnText) -> Thought:
+        return Thought("unsavable", "m")
+
+    said = await world.say(ALICE, "hello")
+    for _ in range(3):
+        await one_turn(world, said.session_id, unsavable)
+    assert await answers_of(world, said.session_id) == [COURTESY]
+    [turn] = (await get_status(world.door, world.owner_id)).turns
+    assert turn.error == "internal: Something that should not fail did (CheckViolation)."
+
+
+async def test_a_message_that_kills_every_worker_is_given_up_without_another_thought(
+    world: World,
+) -> None:
+    said = await world.say(ALICE, "poison")
+    for _ in range(3):
+        async with world.door.enter(world.contact(said.contact_id)) as rows:
+            assert isinstance(await claim(rows, said.session_id), Claim)
+        # ... and the worker is gone.
+    mind = Seen()
+    await one_turn(world, said.session_id, mind)
+    assert mind.situations == []
+    assert await answers_of(world, said.session_id) == [COURTESY]
+
+
+async def test_where_the_indexing_after_an_answer_fails_the_answer_stands(
+    database: Database, world: World, admin: Admin
+) -> None:
+    admin.execute(
+        "CREATE FUNCTION no_index() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'no index'; END $$"
+    )
+    admin.execute(
+        "CREATE TRIGGER t BEFORE UPDATE OF terms ON discreet.messages"
+        " FOR EACH ROW EXECUTE FUNCTION no_index()"
+    )
+    said = await world.say(ALICE, "hello")
+    mind = Seen()
+    await do_all(database, world, mind)
+    await do_all(database, world, mind)
+    assert len(mind.situations) == 1
+    assert await answers_of(world, said.session_id) == ["re: hello"]
+    assert not (await get_status(world.door, world.owner_id)).turns
+
+
+async def test_a_tool_call_before_the_failure_is_done_once_however_often_the_turn_is_tried(
+    world: World,
+) -> None:
+    async def remember_and_fail(_: Situation, __: Prompt, tools: Tools, ___: OnText) -> Thought:
+        await tools.call("remember", {"content": "likes tea"})
+        raise provider_down()
+
+    said = await world.say(ALICE, "remember that I like tea")
+    for _ in range(2):
+        await one_turn(world, said.session_id, remember_and_fail)
+    await one_turn(world, said.session_id, echo)
+    [memory] = await rows_of(world, "SELECT content, contact_id FROM discreet.memories")
+    assert memory == {"content": "likes tea", "contact_id": said.contact_id}

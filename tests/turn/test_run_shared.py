@@ -1,0 +1,289 @@
+"""Who is in a conversation: groups, and agents whose memory is shared."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import ScopeError
+from discreet.intake import Accepted
+from discreet.oversight.agents import AgentChange, change_agent
+from discreet.postgres.server import Database
+from discreet.queue.due import scope_of_session
+from discreet.scope import ContactScope, Door, OwnerScope, SharedScope
+from discreet.turn.claim import claim
+from discreet.turn.plan import Prompt
+from discreet.turn.situation import OWNER, Situation
+from discreet.turn.think import OnText, Tools
+from discreet.turn.thought import Thought
+from tests.support.working import (
+    Recording,
+    Seen,
+    do_all,
+    one_turn,
+    rows_of,
+    turns_of,
+    until,
+    working,
+)
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+FAMILY = "telegram:-500"
+Admin = psycopg.Connection[Any]
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+@pytest.fixture
+async def shared(door: Door) -> World:
+    return await make_world(door, agent="Famulus", memory_model="shared")
+
+
+async def remember(world: World, scope: Any, text: str) -> None:
+    async with world.door.enter(scope) as rows:
+        await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (text,))
+
+
+async def keep(situation: Situation, _: Prompt, tools: Tools, __: OnText) -> Thought:
+    """Remembers what was said, and tells all that it can find and that it was given."""
+    for line in situation.waiting:
+        await tools.call("remember", {"content": line.text})
+    found = await tools.call("recall", {"query": "secret"})
+    said = await tools.call("search_conversation", {"query": "secret"})
+    return Thought(f"{found.text}\n{said.text}", "keep")
+
+
+def everything(situation: Situation) -> str:
+    return repr(situation)
+
+
+async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
+    database: Database, shared: World
+) -> None:
+    first = await shared.say(ALICE, "alice's secret", name="Alice")
+    await do_all(database, shared, keep)
+    second = await shared.say(BOB, "bob's secret", name="Bob")
+    third = await shared.say(None, "olga's secret")
+    assert first.session_id == second.session_id == third.session_id
+    assert first.contact_id is second.contact_id is third.contact_id is None
+    channel = Recording()
+    mind = Seen()
+    await do_all(database, shared, mind, channel)
+    # Each is answered apart, where the message came from, and each answer knows of all.
+    assert [(one.chat_id, one.text) for one in channel.sent] == [
+        (BOB, "re: bob's secret"),
+        ("owner", "re: olga's secret"),
+    ]
+    assert "alice's secret" in everything(mind.situations[0])
+    kept = await rows_of(shared, "SELECT contact_id, agent_id, content FROM discreet.memories")
+    assert kept == [{"contact_id": None, "agent_id": shared.agent_id, "content": "alice's secret"}]
+
+
+async def test_in_a_shared_session_each_line_says_who_spoke(
+    database: Database, shared: World
+) -> None:
+    for sender, name in ((ALICE, "Alice"), (BOB, "Alice"), (None, "")):
+        await shared.say(sender, "hello", name=name, chat="the kitchen")
+    mind = Seen()
+    await do_all(database, shared, mind)
+    [situation] = mind.situations
+    assert situation.party.kind == "shared"
+    speakers = [line.speaker for line in situation.waiting]
+    assert [one.address for one in speakers if one] == [ALICE, BOB, OWNER.address]
+    prompt = mind.prompts[0].messages[-1].text
+    assert ALICE in prompt
+    assert BOB in prompt
+
+
+async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_owner_writes(
+    database: Database, shared: World, world: World
+) -> None:
+    hers = await world.say(ALICE, "alice's secret with Ada")
+    await world.say(None, "olga's secret with Ada")
+    await do_all(database, world, keep)
+    await remember(world, world.owner, "olga's other secret")
+    await remember(world, world.contact(hers.contact_id), "alice's other secret")
+    await remember(
+        shared, ContactScope(shared.owner_id, shared.agent_id, hers.contact_id), "a private secret"
+    )
+    seen: list[str] = []
+
+    async def look(situation: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+        thought = await keep(situation, prompt, tools, tell)
+        seen.append(everything(situation) + repr(prompt) + thought.text)
+        return thought
+
+    for sender in (BOB, ALICE, None):
+        said = await shared.say(sender, "what is the secret?")
+        assert await scope_of_session(shared.door, said.session_id) == SharedScope(
+            shared.owner_id, shared.agent_id
+        )
+        await do_all(database, shared, look)
+    assert len(seen) == 3
+    for text in seen:
+        assert "with Ada" not in text
+        assert "other secret" not in text
+        assert "private secret" not in text
+
+
+async def test_an_agent_that_becomes_shared_answers_the_owners_waiting_message_without_their_scope(
+    database: Database, world: World
+) -> None:
+    await remember(world, OwnerScope(world.owner_id, world.agent_id), "told to Ada")
+    other = await make_world(world.door, agent="Bea")
+    await remember(other, other.owner, "olga's secret")
+    said = await world.say(None, "what is the secret?")
+    change = AgentChange(memory_model="shared")
+    await change_agent(world.door, world.owner_id, "Ada", change, reveal_own_rows=True)
+    assert await scope_of_session(world.door, said.session_id) == SharedScope(
+        world.owner_id, world.agent_id
+    )
+    mind = Seen()
+    await one_turn(world, said.session_id, mind)
+    assert "olga's secret" not in everything(mind.situations[0])
+    # What a contact said before stays that contact's.
+    alone = await make_world(world.door, agent="Cyd")
+    before = await alone.say(ALICE, "alice's secret")
+    await change_agent(alone.door, alone.owner_id, "Cyd", change)
+    after = await alone.say(ALICE, "hello")
+    assert after.session_id != before.session_id
+    assert after.contact_id is None
+    mind = Seen()
+    await do_all(database, alone, mind)
+    kinds = {one.waiting[0].text: one.party.kind for one in mind.situations}
+    assert kinds == {"alice's secret": "contact", "hello": "shared"}
+    [hello] = [one for one in mind.situations if one.waiting[0].text == "hello"]
+    assert "alice's secret" not in everything(hello)
+
+
+async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobody_the_owners_scope(
+    database: Database, shared: World
+) -> None:
+    """The shared session has no contact, and no contact is otherwise the owner."""
+    other = await make_world(shared.door, agent="Bea")
+    await remember(other, other.owner, "olga's secret")
+    waits = await shared.say(ALICE, "what is the secret?")
+    change = AgentChange(memory_model="per_contact")
+    await change_agent(shared.door, shared.owner_id, "Famulus", change)
+    with pytest.raises(ScopeError):
+        async with shared.door.enter(shared.owner) as rows:
+            await claim(rows, waits.session_id)
+    mind = Seen()
+    channel = Recording()
+    await do_all(database, shared, mind, channel)
+    [situation] = mind.situations
+    assert situation.party.kind == "shared"
+    assert "olga's secret" not in everything(situation)
+    assert [one.chat_id for one in channel.sent] == [ALICE]
+    after = await shared.say(ALICE, "hello")
+    assert after.contact_id is not None
+    assert after.session_id != waits.session_id
+
+
+@pytest.fixture
+async def family(database: Database, world: World) -> tuple[Accepted, Accepted, Accepted]:
+    """What Alice said alone, what Bob said alone, and what both said in the group."""
+    alice = await world.say(ALICE, "alice's secret", name="Alice")
+    bob = await world.say(BOB, "bob's secret", name="Bob")
+    group = await world.say(ALICE, "the family's secret", group=FAMILY, name="Alice")
+    await do_all(database, world, keep)
+    return alice, bob, group
+
+
+async def test_a_group_has_a_transcript_and_a_memory_of_its_own(
+    database: Database, world: World, family: tuple[Accepted, Accepted, Accepted]
+) -> None:
+    alice, bob, group = family
+    assert len({one.contact_id for one in family}) == 3
+    assert len({one.session_id for one in family}) == 3
+    kept = await rows_of(world, "SELECT contact_id, content FROM discreet.memories")
+    assert {row["contact_id"]: row["content"] for row in kept} == {
+        alice.contact_id: "alice's secret",
+        bob.contact_id: "bob's secret",
+        group.contact_id: "the family's secret",
+    }
+
+
+async def test_no_members_private_words_come_into_the_group_nor_the_groups_into_a_direct_chat(
+    database: Database, world: World, family: tuple[Accepted, Accepted, Accepted]
+) -> None:
+    seen: dict[str, str] = {}
+
+    async def look(situation: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+        thought = await keep(situation, prompt, tools, tell)
+        who = situation.party.kind
+        speaker = situation.waiting[0].speaker
+        assert speaker
+        seen[f"{who} {speaker.address}"] = everything(situation) + repr(prompt) + thought.text
+        return thought
+
+    for sender, group in ((ALICE, FAMILY), (BOB, FAMILY), (ALICE, None), (BOB, None)):
+        await world.say(sender, "what did I tell?", group=group)
+        await do_all(database, world, look)
+    secrets = ("alice's secret", "bob's secret", "the family's secret")
+    told = {who: tuple(secret in text for secret in secrets) for who, text in seen.items()}
+    assert told == {
+        f"group {ALICE}": (False, False, True),
+        f"group {BOB}": (False, False, True),
+        f"contact {ALICE}": (True, False, False),
+        f"contact {BOB}": (False, True, False),
+    }
+
+
+async def test_two_members_whose_messages_are_taken_together_are_both_named(
+    database: Database, world: World
+) -> None:
+    for sender, name, text in ((ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")):
+        said = await world.say(sender, text, group=FAMILY, name=name)
+    mind = Seen()
+    await do_all(database, world, mind)
+    [situation] = mind.situations
+    assert [
+        (line.speaker.address, line.speaker.name, line.text)
+        for line in situation.waiting
+        if line.speaker
+    ] == [(ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")]
+    prompt = mind.prompts[0].messages[-1].text
+    assert prompt.index(ALICE) < prompt.index("I hate fish") < prompt.index(BOB)
+    senders = await rows_of(
+        world,
+        "SELECT a.platform || ':' || a.platform_id AS address, m.text FROM discreet.messages m"
+        " JOIN discreet.addresses a ON a.contact_id = m.sender_contact_id"
+        " WHERE m.session_id = %s ORDER BY m.position",
+        said.session_id,
+    )
+    assert senders == [
+        {"address": ALICE, "text": "I hate fish"},
+        {"address": BOB, "text": "I love fish"},
+    ]
+
+
+async def test_an_answer_in_a_group_goes_to_the_group_only(
+    database: Database, world: World
+) -> None:
+    channel = Recording()
+    async with working(database, world.door, turns_of(world.door), channel):
+        await world.say(ALICE, "in the group", group=FAMILY)
+        await world.say(ALICE, "alone")
+
+        async def both() -> bool:
+            return len(channel.sent) == 2
+
+        await until(both)
+    assert {(one.chat_id, one.text) for one in channel.sent} == {
+        (FAMILY, "re: in the group"),
+        (ALICE, "re: alone"),
+    }
