@@ -1,0 +1,171 @@
+"""What the page says that PostgreSQL shows is shown, and what it says is refused is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from discreet.intake import Accepted
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope
+from discreet.scope.scopes import role_of
+from discreet.scope.tickets import ticket_for
+from tests.docs.pages import DOCS, fences
+from tests.support.world import World, make_world, open_door
+
+PAGE = DOCS / "what-postgresql-shows-anyway.md"
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Two:
+    """Alice asks, with statements of her own; Bob is who she would like to know about."""
+
+    database: Database
+    world: World
+    alice: Accepted
+    bob: Accepted
+
+    @contextmanager
+    def as_alice(self) -> Iterator[Connection]:
+        scope = ContactScope(self.world.owner_id, self.world.agent_id, _id(self.alice.contact_id))
+        with psycopg.connect(self.database.conninfo(role_of(scope))) as conn:
+            ticket = ticket_for(scope, self.database.ticket_key)
+            conn.execute("SELECT set_config('discreet.ticket', %s, true)", [ticket])
+            yield conn
+            conn.rollback()
+
+
+@pytest.fixture
+async def two(database: Database) -> Two:
+    async with open_door(database) as door:
+        world = await make_world(door)
+        alice = await world.say("telegram:1001", "hello")
+        bob = await world.say("telegram:1002", "hello")
+        return Two(database, world, alice, bob)
+
+
+def test_what_the_page_says_is_refused_is_refused(two: Two) -> None:
+    [block] = [fence for fence in fences(PAGE) if fence.language == "sql"]
+    with two.as_alice() as conn:
+        assert [line for line in block.lines if not _is_refused(conn, line)] == []
+
+
+def test_what_the_page_says_shows_nothing_shows_nothing(two: Two, admin: Connection) -> None:
+    admin.execute("ANALYZE")
+    with two.as_alice() as conn:
+        assert conn.execute("SELECT * FROM pg_stats WHERE schemaname = 'discreet'").fetchall() == []
+        numbers = conn.execute("SELECT last_value FROM pg_sequences").fetchall()
+        assert {number for (number,) in numbers} == {None}
+
+
+def test_totals_of_tables_are_shown(two: Two, admin: Connection) -> None:
+    admin.execute("ANALYZE discreet.contacts")
+    with two.as_alice() as conn:
+        counted = conn.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = 'discreet.contacts'::regclass"
+        ).fetchone()
+        assert counted == (2.0,)
+
+
+def test_a_plan_tells_how_many_rows_it_passed_over(two: Two) -> None:
+    with two.as_alice() as conn:
+        plan = _plan(conn, "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM discreet.messages")
+        assert plan["Actual Rows"] == 1
+        assert plan["Rows Removed by Filter"] == 1
+
+
+def test_an_estimate_tells_a_frequent_text_from_another(two: Two, admin: Connection) -> None:
+    _let_bob_write_often(two, admin, "my password is heron")
+    with two.as_alice() as conn:
+        ask = "EXPLAIN (FORMAT json) SELECT * FROM discreet.messages WHERE text = "
+        guessed = _plan(conn, ask + "'my password is heron'")
+        missed = _plan(conn, ask + "'my password is stork'")
+        assert guessed["Plan Rows"] > 10 * missed["Plan Rows"]
+
+
+def test_the_pace_of_writing_is_shown(two: Two, admin: Connection) -> None:
+    with two.as_alice() as conn:
+        before = conn.execute("SELECT pg_current_wal_lsn()").fetchone()
+        _let_bob_write_often(two, admin, "anything")
+        assert conn.execute("SELECT pg_current_wal_lsn()").fetchone() != before
+        assert conn.execute("SELECT ctid, xmin FROM discreet.messages").fetchall()
+
+
+async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Two) -> None:
+    conninfo = two.database.conninfo("discreet_contact")
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        conn.execute("LISTEN procrastinate_any_queue_v1")
+        async with open_door(two.database) as door:
+            await World(door, two.world.owner_id, two.world.agent_id, two.world.channel_id).say(
+                "telegram:1003", "hello"
+            )
+        [heard] = conn.notifies(timeout=5, stop_after=1)
+        assert heard.payload.startswith('{"type" : "job_inserted", "job_id" : ')
+        assert "-" not in heard.payload
+
+
+def test_a_table_can_be_locked_by_who_may_delete_from_it_and_no_other_can(two: Two) -> None:
+    with two.as_alice() as conn:
+        tables = conn.execute(
+            "SELECT relname FROM pg_class"
+            " WHERE relnamespace = 'discreet'::regnamespace AND relkind = 'r'"
+        ).fetchall()
+        lockable = [
+            name
+            for (name,) in tables
+            if not _is_refused(conn, f"LOCK TABLE discreet.{name} NOWAIT")
+        ]
+        assert sorted(lockable) == ["drafts", "memories"]
+
+
+def test_who_knows_an_id_of_somebody_else_learns_that_it_exists(two: Two) -> None:
+    insert = (
+        "INSERT INTO discreet.messages (session_id, route_id, position, direction, text)"
+        " VALUES (%s, %s, 1, 'out', 'x')"
+    )
+    with two.as_alice() as conn, pytest.raises(errors.UniqueViolation):
+        conn.execute(insert, [two.bob.session_id, uuid4()])
+    with two.as_alice() as conn, pytest.raises(errors.ForeignKeyViolation):
+        conn.execute(insert, [uuid4(), uuid4()])
+
+
+def _is_refused(conn: Connection, statement: str) -> bool:
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(statement)
+    except errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def _plan(conn: Connection, query: str) -> dict[str, Any]:
+    row = conn.execute(query).fetchone()
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def _let_bob_write_often(two: Two, admin: Connection, text: str) -> None:
+    admin.execute(
+        "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
+        "   position, direction, state, text)"
+        " SELECT owner_id, agent_id, contact_id, session_id, route_id, 1000 + n, 'in', 'answered',"
+        "   CASE WHEN n %% 2 = 0 THEN %(text)s ELSE n::text END"
+        " FROM discreet.messages, generate_series(1, 400) n WHERE id = %(like)s",
+        {"text": text, "like": two.bob.message_id},
+    )
+    admin.execute("ANALYZE discreet.messages")
+
+
+def _id(value: UUID | None) -> Any:
+    assert value is not None
+    return value
