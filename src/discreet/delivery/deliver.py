@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -24,7 +25,12 @@ NEXT = """
 SELECT o.message_id, o.attempts, m.text, m.reply_to, r.chat_id, r.thread_id,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at,
        (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
-        AND r.session_id = o.session_id AND m.route_id = r.id) AS same_party
+        AND r.session_id = o.session_id AND m.route_id = r.id
+        AND NOT EXISTS (
+          SELECT FROM discreet.messages asked
+           WHERE asked.turn_id = m.turn_id AND asked.direction = 'in'
+             AND (asked.route_id, asked.channel_id, asked.chat_id)
+                 IS DISTINCT FROM (r.id, r.channel_id, r.chat_id))) AS same_way
   FROM discreet.outbox o
   JOIN discreet.messages m ON m.id = o.message_id
   JOIN discreet.sessions s ON s.id = o.session_id
@@ -32,6 +38,14 @@ SELECT o.message_id, o.attempts, m.text, m.reply_to, r.chat_id, r.thread_id,
  WHERE o.route_id = %(route)s AND o.state IN ('pending', 'sending')
  ORDER BY m.position LIMIT 1
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """An answer that is being sent, for the ``attempt``-th time."""
+
+    outbound: Outbound
+    attempt: int
 
 
 async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId) -> None:
@@ -44,51 +58,63 @@ async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId
     if route is None:
         return
     scope, channel = route.scope, channels[route.platform]
-    while (outbound := await _take(door, scope, route_id, route.account)) is not None:
-        result = await channel.send(outbound)
-        if not await _record(door, scope, route_id, outbound, result):
+    while (sending := await _take(door, scope, route_id, route.account)) is not None:
+        try:
+            result = await channel.send(sending.outbound)
+        except Exception as error:
+            # A fault of the channel's: counted like a refusal, or it would be sent for ever.
+            result = Later(timedelta(0), f"the channel failed ({type(error).__name__})")
+        if not await _record(door, scope, route_id, sending, result):
             return
 
 
 async def _take(
     door: Door, scope: SessionScope, route_id: RouteId, account: str
-) -> Outbound | None:
+) -> _Sending | None:
     """The next answer that is due, marked as being sent; its route is checked here, each time."""
     async with door.enter(scope) as rows:
         await _lock_session(rows, route_id)
-        row = await rows.fetch_one(NEXT, {"route": route_id})
-        if row is None:
-            return None
-        if row["early"]:
-            await _wake(rows, route_id, row["next_try_at"])
-            return None
-        if not row["same_party"]:
-            await _finish(rows, row["message_id"], "failed", "its route belongs to somebody else")
-            log.error(
-                "an answer was held back: its route belongs to somebody else",
-                message_id=str(row["message_id"]),
-            )
-            return None
-        await rows.execute(
-            "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1"
-            " WHERE message_id = %(message)s",
-            {"message": row["message_id"]},
-        )
-        return Outbound(
-            row["message_id"],
-            account,
-            row["chat_id"],
-            row["thread_id"],
-            row["text"],
-            row["reply_to"],
-        )
+        while (row := await rows.fetch_one(NEXT, {"route": route_id})) is not None:
+            message_id = row["message_id"]
+            if not row["same_way"]:
+                await _finish(rows, message_id, "its route leads somewhere else")
+                log.error(
+                    "an answer was held back: its route leads somewhere else",
+                    message_id=str(message_id),
+                )
+            elif row["early"]:
+                await _wake(rows, route_id, row["next_try_at"])
+                return None
+            elif row["attempts"] >= MAX_ATTEMPTS:
+                await _finish(rows, message_id, "given up: nobody knows whether it arrived")
+            else:
+                await rows.execute(
+                    "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1"
+                    " WHERE message_id = %(message)s",
+                    {"message": message_id},
+                )
+                outbound = Outbound(
+                    message_id,
+                    account,
+                    row["chat_id"],
+                    row["thread_id"],
+                    row["text"],
+                    row["reply_to"],
+                )
+                return _Sending(outbound, row["attempts"] + 1)
+        return None
 
 
 async def _record(
-    door: Door, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: SendResult
+    door: Door, scope: SessionScope, route_id: RouteId, sending: _Sending, result: SendResult
 ) -> bool:
-    """Whether the next one may be sent."""
+    """Whether the next one may be sent. Who was taken for dead while sending learns it here: only
+    that it has been sent is still news then."""
+    outbound = sending.outbound
     async with door.enter(scope) as rows:
+        await _lock_session(rows, route_id)
+        if not isinstance(result, Sent) and not await _is_still_sending(rows, sending):
+            return False
         match result:
             case Sent(platform_message_id):
                 await rows.execute(
@@ -98,35 +124,41 @@ async def _record(
                 )
                 return True
             case Rejected(why):
-                await _finish(rows, outbound.message_id, "failed", why)
+                await _finish(rows, outbound.message_id, why)
                 return True
             case Later(wait, why):
-                return await _try_later(rows, route_id, outbound, wait, why)
+                return await _try_later(rows, route_id, sending, wait, why)
             case _:
                 assert_never(result)
 
 
 async def _try_later(
-    rows: Rows, route_id: RouteId, outbound: Outbound, wait: timedelta, why: str
+    rows: Rows, route_id: RouteId, sending: _Sending, wait: timedelta, why: str
 ) -> bool:
-    await _lock_session(rows, route_id)
-    attempts = await rows.value(
-        "SELECT attempts FROM discreet.outbox WHERE message_id = %(message)s",
-        {"message": outbound.message_id},
-    )
-    if attempts >= MAX_ATTEMPTS:
-        await _finish(rows, outbound.message_id, "failed", f"given up: {why}")
+    message_id = sending.outbound.message_id
+    if sending.attempt >= MAX_ATTEMPTS:
+        await _finish(rows, message_id, f"given up: {why}")
         return True
-    wait = max(wait, min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT))
+    wait = max(wait, min(FIRST_WAIT * 2 ** (sending.attempt - 1), LONGEST_WAIT))
     row: dict[str, Any] | None = await rows.fetch_one(
         "UPDATE discreet.outbox SET state = 'pending', error = %(why)s,"
         " next_try_at = clock_timestamp() + %(wait)s WHERE message_id = %(message)s"
         " RETURNING next_try_at",
-        {"why": why, "wait": wait, "message": outbound.message_id},
+        {"why": why, "wait": wait, "message": message_id},
     )
     if row is not None:
         await _wake(rows, route_id, row["next_try_at"])
     return False
+
+
+async def _is_still_sending(rows: Rows, sending: _Sending) -> bool:
+    return bool(
+        await rows.value(
+            "SELECT true FROM discreet.outbox WHERE message_id = %(message)s"
+            " AND state = 'sending' AND attempts = %(attempt)s",
+            {"message": sending.outbound.message_id, "attempt": sending.attempt},
+        )
+    )
 
 
 async def _lock_session(rows: Rows, route_id: RouteId) -> None:
@@ -142,9 +174,9 @@ async def _wake(rows: Rows, route_id: RouteId, at: Any) -> None:
     await rows.execute("SELECT gate.wake_route(%(route)s, %(at)s)", {"route": route_id, "at": at})
 
 
-async def _finish(rows: Rows, message_id: Any, state: str, error: str) -> None:
+async def _finish(rows: Rows, message_id: Any, error: str) -> None:
     await rows.execute(
-        "UPDATE discreet.outbox SET state = %(state)s, error = %(error)s"
+        "UPDATE discreet.outbox SET state = 'failed', error = %(error)s"
         " WHERE message_id = %(message)s",
-        {"state": state, "error": error, "message": message_id},
+        {"error": error, "message": message_id},
     )

@@ -1,0 +1,355 @@
+"""Answers leave in order, by the way that their message came, until they have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.delivery import deliver
+from discreet.delivery.deliver import MAX_ATTEMPTS
+from discreet.domain.ids import RouteId
+from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from tests.support.working import (
+    Recording,
+    count,
+    do_all,
+    one_turn,
+    rows_of,
+    turns_of,
+    until,
+    working,
+)
+from tests.support.world import World
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+Admin = psycopg.Connection[Any]
+
+
+async def answer(world: World, sender: str, text: str = "hello", chat: str | None = None) -> Any:
+    """A message and its turn; the answer is in the outbox."""
+    said = await world.say(sender, text, chat=chat)
+    await one_turn(world, said.session_id)
+    return said
+
+
+async def outbox(world: World) -> list[tuple[str, int, str | None]]:
+    found = await rows_of(
+        world,
+        "SELECT o.state, o.attempts, o.error FROM discreet.outbox o"
+        " JOIN discreet.messages m ON m.id = o.message_id ORDER BY m.position, m.created_at",
+    )
+    return [(row["state"], row["attempts"], row["error"]) for row in found]
+
+
+async def send_all(world: World, channel: Channel) -> None:
+    for row in await rows_of(world, "SELECT id FROM discreet.routes"):
+        await deliver(world.door, {channel.platform: channel}, RouteId(row["id"]))
+
+
+def make_due(admin: Admin) -> None:
+    admin.execute("UPDATE discreet.outbox SET next_try_at = now()")
+
+
+async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_sent_again(
+    world: World,
+) -> None:
+    await answer(world, ALICE)
+    channel = Recording()
+    await send_all(world, channel)
+    await send_all(world, channel)
+    assert len(channel.tried) == 1
+    [row] = await rows_of(world, "SELECT * FROM discreet.outbox")
+    assert (row["state"], row["platform_message_id"]) == ("sent", "sent 1")
+    assert row["sent_at"] <= datetime.now(UTC)
+
+
+async def test_each_chat_of_one_contact_gets_its_own_answers_in_order(
+    database: Database, world: World
+) -> None:
+    channel = Recording()
+    async with working(database, world.door, turns_of(world.door), channel):
+        for number in range(4):
+            for chat in ("home", "work"):
+                await world.say(ALICE, f"{chat} {number}", chat=chat)
+
+        async def all_sent() -> bool:
+            texts = " ".join(one.text for one in channel.sent)
+            return all(f"{chat} 3" in texts for chat in ("home", "work"))
+
+        await until(all_sent)
+    assert await count(world, "sessions") == 1
+    for chat in ("home", "work"):
+        texts = [one.text.removeprefix("re: ") for one in channel.sent if one.chat_id == chat]
+        assert " | ".join(texts) == " | ".join(f"{chat} {number}" for number in range(4))
+
+
+async def test_an_answer_goes_through_the_channel_and_account_that_its_message_came_by(
+    database: Database, world: World, admin: Admin
+) -> None:
+    telegram = await world.add_channel("telegram", "bot one")
+    second = await world.add_channel("telegram", "bot two")
+    for number, channel_id in enumerate((telegram, second, world.channel_id)):
+        said = await world.say(ALICE, f"{number}", channel_id=channel_id, chat="1001")
+        await one_turn(world, said.session_id)
+    channels = {"telegram": Recording(platform="telegram"), "terminal": Recording()}
+    for row in await rows_of(world, "SELECT id FROM discreet.routes"):
+        await deliver(world.door, channels, RouteId(row["id"]))
+    assert {(one.account, one.text) for one in channels["telegram"].sent} == {
+        ("bot one", "re: 0"),
+        ("bot two", "re: 1"),
+    }
+    assert [one.text for one in channels["terminal"].sent] == ["re: 2"]
+
+
+async def test_a_worker_without_a_channel_leaves_its_deliveries_to_one_that_has_it(
+    database: Database, world: World
+) -> None:
+    telegram = await world.add_channel("telegram", "bot")
+    await world.say(ALICE, "hello", channel_id=telegram)
+    await do_all(database, world)
+    assert await outbox(world) == [("pending", 0, None)]
+
+
+async def test_later_waits_as_long_as_the_platform_says_and_keeps_the_order(
+    world: World, admin: Admin
+) -> None:
+    for text in ("one", "two"):
+        await answer(world, ALICE, text)
+    admin.execute("SET search_path TO queue")
+    admin.execute("DELETE FROM procrastinate_jobs")
+    channel = Recording([Later(timedelta(minutes=5), "too many requests")])
+    await send_all(world, channel)
+    await send_all(world, channel)
+    assert [one.text for one in channel.tried] == ["re: one"]
+    assert await outbox(world) == [("pending", 1, "too many requests"), ("pending", 0, None)]
+    [row] = admin.execute(
+        "SELECT max(extract(epoch FROM scheduled_at - now()))::float FROM queue.procrastinate_jobs"
+        " WHERE task_name = 'deliver'"
+    ).fetchall()
+    assert 290 < row[0] <= 300
+    make_due(admin)
+    await send_all(world, channel)
+    assert [one.text for one in channel.sent] == ["re: one", "re: two"]
+    assert [state for state, _, _ in await outbox(world)] == ["sent", "sent"]
+
+
+async def test_one_chat_that_has_to_wait_holds_up_no_other(world: World) -> None:
+    await answer(world, ALICE)
+    await answer(world, BOB)
+    channel = Recording([Later(timedelta(minutes=5), "busy")])
+    await send_all(world, channel)
+    assert sorted(state for state, _, _ in await outbox(world)) == ["pending", "sent"]
+
+
+async def test_the_wait_grows_and_after_the_last_attempt_the_owner_is_told(
+    world: World, admin: Admin
+) -> None:
+    await answer(world, ALICE, "one")
+    await answer(world, ALICE, "two")
+    channel = Recording([Later(timedelta(0), "busy")] * MAX_ATTEMPTS)
+    waits = []
+    for _ in range(MAX_ATTEMPTS):
+        await send_all(world, channel)
+        [row] = await rows_of(
+            world,
+            "SELECT extract(epoch FROM max(next_try_at) - clock_timestamp())::float AS wait"
+            " FROM discreet.outbox WHERE attempts > 0",
+        )
+        waits.append(row["wait"])
+        make_due(admin)
+    assert waits[:-1] == sorted(waits[:-1])
+    assert waits[0] < 3
+    assert 500 < waits[-2] <= 600
+    assert await outbox(world) == [
+        ("failed", MAX_ATTEMPTS, "given up: busy"),
+        ("sent", 1, None),
+    ]
+    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    assert (held.state, held.error, held.attempts) == ("failed", "given up: busy", MAX_ATTEMPTS)
+
+
+async def test_a_rejected_answer_is_told_to_the_owner_and_the_next_goes_on(world: World) -> None:
+    await answer(world, ALICE, "one")
+    await answer(world, ALICE, "two")
+    channel = Recording([Rejected("the bot was blocked")])
+    await send_all(world, channel)
+    assert await outbox(world) == [("failed", 1, "the bot was blocked"), ("sent", 1, None)]
+    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    assert held.error == "the bot was blocked"
+
+
+async def test_a_channel_that_breaks_is_tried_later_and_its_words_are_kept_nowhere(
+    world: World, admin: Admin
+) -> None:
+    await answer(world, ALICE)
+    channel = Recording([RuntimeError("re: hello"), RuntimeError("re: hello")])
+    await send_all(world, channel)
+    await send_all(world, channel)
+    assert len(channel.tried) == 1
+    assert await outbox(world) == [("pending", 1, "the channel failed (RuntimeError)")]
+    make_due(admin)
+    await send_all(world, channel)
+    make_due(admin)
+    await send_all(world, channel)
+    assert await outbox(world) == [("sent", 3, None)]
+
+
+class Gone:
+    """A channel whose process dies while it sends."""
+
+    platform = "terminal"
+
+    async def send(self, outbound: Outbound) -> SendResult:
+        raise asyncio.CancelledError
+
+
+async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(world: World) -> None:
+    await answer(world, ALICE)
+    with pytest.raises(asyncio.CancelledError):
+        await send_all(world, Gone())
+    assert await outbox(world) == [("sending", 1, None)]
+    channel = Recording()
+    await send_all(world, channel)
+    assert [one.text for one in channel.sent] == ["re: hello"]
+    await answer(world, BOB)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(asyncio.CancelledError):
+            await send_all(world, Gone())
+    await send_all(world, channel)
+    assert len(channel.sent) == 1
+    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    assert held.error == "given up: nobody knows whether it arrived"
+
+
+class Slow(Recording):
+    """Sends only when it is told to."""
+
+    async def send(self, outbound: Outbound) -> SendResult:
+        self.tried.append(outbound)
+        self.begun.set()
+        await self.free.wait()
+        return self.results.pop(0) if self.results else Sent("slow")  # type: ignore[return-value]
+
+    begun: asyncio.Event
+    free: asyncio.Event
+
+
+@pytest.mark.parametrize("result", [Later(timedelta(0), "busy"), Rejected("no")])
+async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
+    world: World, result: SendResult
+) -> None:
+    await answer(world, ALICE)
+    slow = Slow([result])
+    slow.begun, slow.free = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(send_all(world, slow))
+    await slow.begun.wait()
+    quick = Recording()
+    await send_all(world, quick)
+    assert len(quick.sent) == 1
+    slow.free.set()
+    await first
+    assert await outbox(world) == [("sent", 2, None)]
+
+
+async def test_the_worker_tries_again_by_itself_when_the_time_has_come(
+    database: Database, world: World, admin: Admin
+) -> None:
+    channel = Recording([Later(timedelta(0), "busy")])
+    async with working(database, world.door, turns_of(world.door), channel):
+        await world.say(ALICE, "hello")
+
+        async def delivered() -> bool:
+            # The first wait is two seconds; the test doesn't sit through it.
+            await asyncio.to_thread(make_due, admin)
+            await asyncio.to_thread(
+                admin.execute, "UPDATE procrastinate_jobs SET scheduled_at = NULL"
+            )
+            return bool(channel.sent)
+
+        admin.execute("SET search_path TO queue")
+        await until(delivered)
+    assert [one.text for one in channel.tried] == ["re: hello", "re: hello"]
+
+
+TAMPER = [
+    # What an admin, a bug or a restore may do; what constraints refuse is tested below.
+    "UPDATE discreet.routes SET chat_id = 'elsewhere' WHERE chat_id = 'telegram:1001'",
+    "UPDATE discreet.routes r SET session_id = b.session_id, contact_id = b.contact_id"
+    " FROM discreet.routes b WHERE b.chat_id = 'telegram:1002' AND r.chat_id = 'telegram:1001'",
+    "UPDATE discreet.routes r SET session_id = b.session_id"
+    " FROM discreet.routes b WHERE b.chat_id = 'telegram:1002' AND r.chat_id = 'telegram:1001'",
+    "UPDATE discreet.outbox o SET route_id = r.id FROM discreet.routes r, discreet.messages m"
+    " WHERE r.chat_id = 'telegram:1002' AND m.id = o.message_id AND m.text = 're: alice''s'",
+    "UPDATE discreet.messages m SET route_id = r.id FROM discreet.routes r"
+    " WHERE r.chat_id = 'telegram:1002' AND m.text = 're: alice''s'",
+    "WITH r AS (SELECT id, session_id, contact_id FROM discreet.routes"
+    "            WHERE chat_id = 'telegram:1002'),"
+    " m AS (UPDATE discreet.messages m SET route_id = r.id, session_id = r.session_id,"
+    "         contact_id = r.contact_id, position = 1000 FROM r WHERE m.text = 're: alice''s'"
+    "       RETURNING m.id)"
+    " UPDATE discreet.outbox o SET route_id = r.id FROM r, m WHERE o.message_id = m.id",
+]
+
+
+@pytest.mark.parametrize("tampering", TAMPER)
+async def test_an_answer_whose_route_was_tampered_with_is_held_back(
+    world: World, admin: Admin, tampering: str
+) -> None:
+    await answer(world, ALICE, "alice's")
+    await answer(world, BOB, "bob's")
+    with admin.transaction():
+        admin.execute("SET LOCAL session_replication_role = replica")  # no foreign keys
+        admin.execute(tampering)
+    channel = Recording()
+    for _ in range(2):
+        await send_all(world, channel)
+    assert [(one.chat_id, one.text) for one in channel.sent if "alice" in one.text] == []
+    assert {(one.chat_id, one.text) for one in channel.sent} <= {(BOB, "re: bob's")}
+    assert ("sent", 1, None) not in [
+        (row["state"], 1, None)
+        for row in await rows_of(
+            world,
+            "SELECT o.state FROM discreet.outbox o JOIN discreet.messages m ON m.id = o.message_id"
+            " WHERE m.text = 're: alice''s'",
+        )
+    ]
+
+
+async def test_constraints_let_nobody_point_an_answer_to_another_session(
+    world: World, admin: Admin
+) -> None:
+    await answer(world, ALICE, "alice's")
+    await answer(world, BOB, "bob's")
+    for tampering in TAMPER[1:]:
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            admin.execute(tampering)
+    channel = Recording()
+    await send_all(world, channel)
+    assert {(one.chat_id, one.text) for one in channel.sent} == {
+        (ALICE, "re: alice's"),
+        (BOB, "re: bob's"),
+    }
+
+
+async def test_an_answer_that_is_held_back_does_not_hold_up_those_behind_it(
+    world: World, admin: Admin
+) -> None:
+    await answer(world, ALICE, "one")
+    admin.execute("UPDATE discreet.messages SET chat_id = 'elsewhere' WHERE direction = 'in'")
+    await answer(world, ALICE, "two")
+    channel = Recording()
+    await send_all(world, channel)
+    assert [one.text for one in channel.sent] == ["re: two"]
+    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    assert held.error == "its route leads somewhere else"
+
+
+async def test_a_route_that_is_gone_is_no_error(world: World) -> None:
+    said = await world.say(ALICE, "hello")
+    await deliver(world.door, {"terminal": Recording()}, RouteId(said.message_id))
