@@ -13,6 +13,8 @@ from discreet.oversight.agents import (
     list_agents,
 )
 from discreet.oversight.first_steps import make_example_agent
+from discreet.queue.due import scope_of_session
+from discreet.scope import SharedScope
 from tests.support.world import World
 
 
@@ -68,32 +70,39 @@ async def test_an_agent_that_holds_nothing_of_the_owners_may_become_shared(world
     assert agent.memory_model == "shared"
 
 
-async def test_the_owners_own_rows_are_not_shared_unless_that_is_meant(world: World) -> None:
+async def test_an_agent_that_becomes_shared_shows_nothing_that_was_the_owners_own(
+    world: World,
+) -> None:
     await world.say(None, "my secret")
-    shared = AgentChange(memory_model="shared", role="changed")
-    with pytest.raises(Conflict, match="--yes"):
-        await change_agent(world.door, world.owner_id, "Ada", shared)
-    agent = await get_agent(world.door, world.owner_id, "Ada")
-    assert (agent.memory_model, agent.role) == ("per_contact", "")
-    agent = await change_agent(world.door, world.owner_id, "Ada", shared, reveal_own_rows=True)
-    assert agent.memory_model == "shared"
-
-
-async def test_what_the_owner_forgot_counts_as_the_owners_own_too(world: World) -> None:
     async with world.door.enter(world.owner) as rows:
-        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('secret')")
-        await rows.execute("DELETE FROM discreet.memories")
-    with pytest.raises(Conflict, match="older versions 1"):
-        await change_agent(world.door, world.owner_id, "Ada", AgentChange(memory_model="shared"))
+        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('secret'), ('older')")
+        await rows.execute("DELETE FROM discreet.memories WHERE content = 'older'")
+    shared = AgentChange(memory_model="shared")
+    await change_agent(world.door, world.owner_id, "Ada", shared)
+    accepted = await world.say("telegram:1001", "hello all")
+    async with world.door.enter(SharedScope(world.owner_id, world.agent_id)) as rows:
+        seen = [await rows.fetch(f"SELECT * FROM discreet.{table}") for table in SCOPED]
+    assert "secret" not in str(seen)
+    assert "older" not in str(seen)
+    assert [row["text"] for row in seen[0]] == ["hello all"]
+    assert accepted.contact_id is None
 
 
-async def test_another_agents_owner_rows_do_not_matter(world: World) -> None:
-    await world.say(None, "my secret")
-    await create_agent(world.door, world.owner_id, "Family")
-    agent = await change_agent(
-        world.door, world.owner_id, "Family", AgentChange(memory_model="shared")
+async def test_what_was_shared_is_answered_as_shared_also_when_the_agent_no_longer_shares(
+    world: World,
+) -> None:
+    await change_agent(world.door, world.owner_id, "Ada", AgentChange(memory_model="shared"))
+    waiting = await world.say("telegram:1001", "what does the owner keep?")
+    await change_agent(world.door, world.owner_id, "Ada", AgentChange(memory_model="per_contact"))
+    own = await world.say(None, "mine")
+    assert own.session_id != waiting.session_id
+    assert await scope_of_session(world.door, waiting.session_id) == SharedScope(
+        world.owner_id, world.agent_id
     )
-    assert agent.memory_model == "shared"
+    assert await scope_of_session(world.door, own.session_id) == world.owner
+
+
+SCOPED = ("messages", "sessions", "routes", "memories", "memory_history", "turns", "outbox")
 
 
 async def test_the_example_agent_is_made_once_however_many_ask(world: World) -> None:

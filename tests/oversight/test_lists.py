@@ -9,6 +9,7 @@ from discreet.domain.ids import SessionId
 from discreet.oversight.contacts import find_contact, list_contacts
 from discreet.oversight.memories import list_memories
 from discreet.oversight.sessions import get_transcript, list_sessions
+from discreet.scope import SharedScope
 from tests.support.world import World, make_world
 
 
@@ -95,7 +96,7 @@ async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
     await _keep(world, world.contact(alice.contact_id), "tea")
     await _keep(world, world.owner, "mine")
     family = await make_world(world.door, agent="Family", memory_model="shared")
-    await _keep(family, family.owner, "ours")
+    await _keep(family, SharedScope(family.owner_id, family.agent_id), "ours")
     listed = await list_memories(world.door, world.owner_id)
     assert [(item.content, item.whose, item.agent) for item in listed] == [
         ("ours", "shared", "Family"),

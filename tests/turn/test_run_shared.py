@@ -139,20 +139,18 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
         assert "private secret" not in text
 
 
-async def test_an_agent_that_becomes_shared_answers_the_owners_waiting_message_without_their_scope(
+async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     database: Database, world: World
 ) -> None:
-    await remember(world, OwnerScope(world.owner_id, world.agent_id), "told to Ada")
-    other = await make_world(world.door, agent="Bea")
-    await remember(other, other.owner, "olga's secret")
+    await remember(world, OwnerScope(world.owner_id, world.agent_id), "olga's secret")
     said = await world.say(None, "what is the secret?")
     change = AgentChange(memory_model="shared")
-    await change_agent(world.door, world.owner_id, "Ada", change, reveal_own_rows=True)
-    assert await scope_of_session(world.door, said.session_id) == SharedScope(
-        world.owner_id, world.agent_id
-    )
+    await change_agent(world.door, world.owner_id, "Ada", change)
+    assert await scope_of_session(world.door, said.session_id) == world.owner
+    asked = await world.say(ALICE, "what is the secret?")
     mind = Seen()
-    await one_turn(world, said.session_id, mind)
+    await one_turn(world, asked.session_id, mind)
+    assert mind.situations[0].party.kind == "shared"
     assert "olga's secret" not in everything(mind.situations[0])
     # What a contact said before stays that contact's.
     alone = await make_world(world.door, agent="Cyd")
@@ -164,7 +162,8 @@ async def test_an_agent_that_becomes_shared_answers_the_owners_waiting_message_w
     mind = Seen()
     await do_all(database, alone, mind)
     kinds = {one.waiting[0].text: one.party.kind for one in mind.situations}
-    assert kinds == {"alice's secret": "contact", "hello": "shared"}
+    assert kinds["alice's secret"] == "contact"
+    assert kinds["hello"] == "shared"
     [hello] = [one for one in mind.situations if one.waiting[0].text == "hello"]
     assert "alice's secret" not in everything(hello)
 

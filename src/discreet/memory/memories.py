@@ -40,11 +40,13 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory as it is now. ``contact_id`` None: the owner's, or of all who share the agent."""
+    """A memory as it is now. ``contact_id`` None: the owner's, or ``shared`` by all who talk to the
+    agent."""
 
     id: MemoryId
     agent_id: AgentId
     contact_id: ContactId | None
+    shared: bool
     content: str
     summary: str
     topic_key: str | None
@@ -92,8 +94,8 @@ class MemoryChange:
 
 
 _COLUMNS: LiteralString = """
-    id, agent_id, contact_id, content, summary, topic_key, topics, salience, source, metadata,
-    expires_at, version, turn_id, created_at, updated_at"""
+    id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
+    metadata, expires_at, version, turn_id, created_at, updated_at"""
 
 # The empty update makes the row that was there before come back, also one that another transaction
 # has only just committed; a memory that has expired begins to live again.
@@ -104,7 +106,7 @@ _REMEMBER: LiteralString = f"""
     VALUES (%(content)s, %(summary)s, %(topic_key)s, %(topics)s, %(salience)s, %(source)s,
             %(metadata)s, %(expires_at)s, %(terms)s, %(embedder)s, %(embedding)s::public.vector,
             %(turn_id)s)
-    ON CONFLICT (owner_id, agent_id, contact_id, digest) DO UPDATE SET
+    ON CONFLICT (owner_id, agent_id, party, digest) DO UPDATE SET
         expires_at = CASE WHEN old.expires_at <= now() THEN EXCLUDED.expires_at
                           ELSE old.expires_at END
     RETURNING {_COLUMNS}"""
@@ -137,6 +139,7 @@ _KNOWLEDGE: LiteralString = f"""
      WHERE salience IN ('critical', 'high')
        AND (expires_at IS NULL OR expires_at > now())
        AND contact_id IS NOT DISTINCT FROM (SELECT s.contact_id FROM gate.scope() s)
+       AND shared = (session_user = 'discreet_shared')
      ORDER BY salience = 'critical' DESC, updated_at DESC, id
      LIMIT %(most)s"""
 MOST_KNOWN = 200

@@ -48,8 +48,9 @@ class Parts:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A row that was found; ``kind`` says what it is. Whose it is: ``contact_id``, None the owner's
-    (a passage is the owner's). ``title`` is a passage's; ``salience``, ``summary``, ``topics``,
-    ``source``, ``version`` are a memory's; the last four are a message's."""
+    (a passage is the owner's), or ``shared`` by all who talk to the agent. ``title`` is a
+    passage's; ``salience``, ``summary``, ``topics``, ``source``, ``version`` are a memory's; the last four are
+    a message's."""
 
     kind: Kind
     id: UUID
@@ -58,6 +59,7 @@ class Hit:
     score: float
     parts: Parts
     contact_id: ContactId | None = None
+    shared: bool = False
     title: str = ""
     salience: str | None = None
     summary: str = ""
@@ -134,12 +136,13 @@ async def search_messages(
 
 _WHOLE: dict[Kind, LiteralString] = {
     "memory": """
-        SELECT id, content, created_at, contact_id, salience, summary, topics, source, version
+        SELECT id, content, created_at, contact_id, shared, salience, summary, topics, source,
+               version
           FROM discreet.memories WHERE id = ANY(%(ids)s)""",
     "passage": """
         SELECT id, content, created_at, title FROM discreet.passages WHERE id = ANY(%(ids)s)""",
     "message": """
-        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, contact_id,
+        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, contact_id, shared,
                session_id, position, direction, sender_name
           FROM discreet.messages WHERE id = ANY(%(ids)s)""",
 }

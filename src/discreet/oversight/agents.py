@@ -114,19 +114,13 @@ async def change_agent(
     owner_id: OwnerId,
     name: str,
     change: AgentChange,
-    *,
-    reveal_own_rows: bool = False,
 ) -> Agent:
-    """Sets what ``change`` names.
-
-    An agent that shares its memory shows its rows without a contact to everybody it talks to. Where
-    it has such rows from before, they are the owner's own, and ``reveal_own_rows`` must say that
-    this is meant.
+    """Sets what ``change`` names. Another memory model counts for what is said from then on: rows
+    stay whose they are, so nothing that was private becomes shared, nor the other way round.
 
     Raises:
         NotFound: no agent of this name.
         BadInput: a value can't be used.
-        Conflict: the owner's own sessions or memories would be revealed.
     """
     _check(change)
     async with door.enter(OwnerScope(owner_id)) as rows:
@@ -135,8 +129,6 @@ async def change_agent(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
         )
         before = await _get(rows, name)
-        if change.memory_model == "shared" and before.memory_model != "shared":
-            await _refuse_to_reveal(rows, before, confirmed=reveal_own_rows)
         await rows.execute(
             """UPDATE discreet.agents SET
                  role = coalesce(%(role)s, role),
@@ -163,26 +155,6 @@ async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
         """INSERT INTO discreet.channels (agent_id, platform, account)
            VALUES (%(agent_id)s, 'terminal', %(account)s)""",
         {"agent_id": agent_id, "account": str(agent_id)},
-    )
-
-
-async def _refuse_to_reveal(rows: Rows, agent: Agent, *, confirmed: bool) -> None:
-    own = await rows.fetch_one(
-        """SELECT (SELECT count(*) FROM discreet.sessions
-                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS sessions,
-                  (SELECT count(*) FROM discreet.memories
-                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS memories,
-                  (SELECT count(*) FROM discreet.memory_history
-                    WHERE agent_id = %(id)s AND contact_id IS NULL) AS history""",
-        {"id": agent.id},
-    )
-    if own is None or confirmed or not any(own.values()):
-        return
-    raise Conflict(
-        f"{agent.name} holds sessions ({own['sessions']}) and memories ({own['memories']}, older "
-        f"versions {own['history']}) of your own, which everybody who talks to a shared agent "
-        "would see.",
-        hint="Add --yes if that is meant, or make a new agent: sb agents create",
     )
 
 

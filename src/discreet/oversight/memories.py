@@ -42,7 +42,7 @@ async def list_memories(
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         found = await rows.fetch(
-            f"""SELECT m.id, m.agent_id, a.name AS agent, a.memory_model, m.contact_id,
+            f"""SELECT m.id, m.agent_id, a.name AS agent, m.shared, m.contact_id,
                        {CONTACT_LABEL.format(row="m")} AS contact_label,
                        m.content, m.summary, m.topic_key, m.topics, m.salience, m.source,
                        m.version, m.expires_at, m.created_at, m.updated_at
@@ -59,7 +59,7 @@ async def list_memories(
             agent_id=row["agent_id"],
             agent=row["agent"],
             contact_id=row["contact_id"],
-            whose=whose(row["contact_label"], row["memory_model"]),
+            whose=whose(row["contact_label"], shared=row["shared"]),
             content=row["content"],
             summary=row["summary"],
             topic_key=row["topic_key"],

@@ -15,7 +15,7 @@ from discreet.scope import Door, OwnerScope
 MOST_LISTED = 1000
 
 _SESSIONS = f"""
-    SELECT s.id, s.agent_id, a.name AS agent, a.memory_model, s.contact_id,
+    SELECT s.id, s.agent_id, a.name AS agent, s.shared, s.contact_id,
            {CONTACT_LABEL.format(row="s")} AS contact_label,
            s.thread_key, s.created_at, s.ended_at,
            count(m.id) AS messages,
@@ -124,7 +124,7 @@ def _session(row: Mapping[str, Any]) -> Session:
         agent_id=row["agent_id"],
         agent=row["agent"],
         contact_id=row["contact_id"],
-        whose=whose(row["contact_label"], row["memory_model"]),
+        whose=whose(row["contact_label"], shared=row["shared"]),
         thread_key=row["thread_key"],
         messages=row["messages"],
         waiting=row["waiting"],

@@ -99,7 +99,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
 async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
     """Turns that gave up, and the last turn of a session where it failed: a later settles it."""
     found = await rows.fetch(
-        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, a.memory_model,
+        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
                    {CONTACT_LABEL.format(row="t")} AS contact_label,
                    t.state, t.attempt, coalesce(t.error, '') AS error,
                    coalesce(t.finished_at, t.started_at) AS at,
@@ -120,7 +120,7 @@ async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
             turn_id=row["turn_id"],
             session_id=row["session_id"],
             agent=row["agent"],
-            whose=whose(row["contact_label"], row["memory_model"]),
+            whose=whose(row["contact_label"], shared=row["shared"]),
             state=row["state"],
             attempt=row["attempt"],
             error=row["error"],
@@ -133,7 +133,7 @@ async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
 
 async def _undelivered(rows: Rows) -> tuple[Undelivered, ...]:
     found = await rows.fetch(
-        f"""SELECT o.message_id, o.session_id, a.name AS agent, a.memory_model,
+        f"""SELECT o.message_id, o.session_id, a.name AS agent, o.shared,
                    {CONTACT_LABEL.format(row="o")} AS contact_label,
                    o.state, o.attempts, coalesce(o.error, '') AS error, o.created_at AS since
               FROM discreet.outbox o
@@ -148,7 +148,7 @@ async def _undelivered(rows: Rows) -> tuple[Undelivered, ...]:
             message_id=row["message_id"],
             session_id=row["session_id"],
             agent=row["agent"],
-            whose=whose(row["contact_label"], row["memory_model"]),
+            whose=whose(row["contact_label"], shared=row["shared"]),
             state=row["state"],
             attempts=row["attempts"],
             error=row["error"],

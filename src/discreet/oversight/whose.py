@@ -14,8 +14,8 @@ CONTACT_LABEL = """
 """
 
 
-def whose(contact_label: str | None, memory_model: str) -> str:
-    """The contact; or ``owner``; or ``shared``, where the agent's rows are everybody's."""
+def whose(contact_label: str | None, *, shared: bool) -> str:
+    """The contact; or ``owner``; or ``shared``, everybody's who talks to the agent."""
     if contact_label is not None:
         return contact_label
-    return "shared" if memory_model == "shared" else "owner"
+    return "shared" if shared else "owner"

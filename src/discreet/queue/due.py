@@ -34,4 +34,4 @@ async def due_route(door: Door, route_id: RouteId) -> DueRoute | None:
 
 
 def _scope(row: dict[str, Any]) -> SessionScope:
-    return session_scope(row["owner_id"], row["agent_id"], row["contact_id"], row["memory_model"])
+    return session_scope(row["owner_id"], row["agent_id"], row["contact_id"], shared=row["shared"])

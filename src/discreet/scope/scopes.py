@@ -104,24 +104,12 @@ def ids_of(scope: Scope) -> str:
 
 
 def session_scope(
-    owner_id: OwnerId,
-    agent_id: AgentId,
-    contact_id: ContactId | None,
-    memory_model: MemoryModel,
+    owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId | None, *, shared: bool
 ) -> SessionScope:
-    """The scope in which a session's turn runs.
+    """The scope in which a session's turn runs: what the session is, whatever its agent became.
 
-    A shared agent's turns never get the owner's scope, also when the owner is the one who writes.
-
-    Raises:
-        ScopeError: an unknown memory model.
+    A shared session never gets the owner's scope, also when the owner is the one who writes there.
     """
     if contact_id is not None:
         return ContactScope(owner_id, agent_id, contact_id)
-    match memory_model:
-        case "shared":
-            return SharedScope(owner_id, agent_id)
-        case "per_contact":
-            return OwnerScope(owner_id, agent_id)
-        case _:
-            raise ScopeError(f"Unknown memory model {memory_model!r}.")
+    return SharedScope(owner_id, agent_id) if shared else OwnerScope(owner_id, agent_id)

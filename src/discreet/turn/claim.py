@@ -84,8 +84,8 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
 
 
 async def _refuse_others(rows: Rows, session_id: SessionId) -> None:
-    """The last check before an owner's turn: nobody else's message waits here. One can, for the
-    moment in which a shared agent becomes one of the owner's own."""
+    """The last check before an owner's turn: nobody else's message waits here. None should; but
+    what would follow, if one did, is the worst that can happen here."""
     if await rows.value(
         "SELECT true FROM discreet.messages WHERE session_id = %(session)s"
         " AND state IN ('waiting', 'taken') AND sender_contact_id IS NOT NULL LIMIT 1",

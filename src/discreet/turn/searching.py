@@ -44,7 +44,7 @@ async def find_newest(rows: Rows, limit: int) -> tuple[Found, ...]:
             memory.created_at,
             id=memory.id,
             salience=memory.salience,
-            whose=whose.of(memory.contact_id),
+            whose=whose.of(memory.contact_id, shared=memory.shared),
         )
         for memory in memories
     )
@@ -53,7 +53,10 @@ async def find_newest(rows: Rows, limit: int) -> tuple[Found, ...]:
 async def _founds(rows: Rows, hits: list[Hit]) -> tuple[Found, ...]:
     whose = await whose_rows(rows, [hit.contact_id for hit in hits])
     speakers = await _speakers(rows, hits)
-    return tuple(_found(hit, whose.of(hit.contact_id), speakers.get(hit.id)) for hit in hits)
+    return tuple(
+        _found(hit, whose.of(hit.contact_id, shared=hit.shared), speakers.get(hit.id))
+        for hit in hits
+    )
 
 
 def _found(hit: Hit, whose: Speaker | None, by: Speaker | None) -> Found:

@@ -10,6 +10,8 @@ from discreet.domain.ids import ContactId
 from discreet.scope import OwnerScope, Rows
 from discreet.turn.situation import Speaker
 
+EVERYBODY = Speaker(name="all who share this agent", address="shared")
+
 
 @dataclass(frozen=True, slots=True)
 class Whose:
@@ -18,13 +20,16 @@ class Whose:
     of_owner: bool
     speakers: Mapping[ContactId, Speaker]
 
-    def of(self, contact_id: ContactId | None) -> Speaker | None:
-        """The contact to name beside a row; None: it is this scope's own.
+    def of(self, contact_id: ContactId | None, *, shared: bool) -> Speaker | None:
+        """Whom to name beside a row; None: it is this scope's own.
 
-        A contact that nobody can name any more is still not the owner.
+        A contact that nobody can name any more is still not the owner, and neither are those who
+        share an agent.
         """
-        if contact_id is None or not self.of_owner:
+        if not self.of_owner:
             return None
+        if contact_id is None:
+            return EVERYBODY if shared else None
         return self.speakers.get(contact_id, Speaker(address=f"contact:{contact_id}"))
 
 

@@ -129,9 +129,6 @@ def set_agent(
     memory_model: MemoryModelOption = None,
     reference: Reference = None,
     no_reference: NoReference = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Show your own rows to all who share the agent.")
-    ] = False,
 ) -> None:
     """Changes what is named; the rest stays."""
     from discreet.oversight import agents, references
@@ -144,7 +141,7 @@ def set_agent(
     texts = references.read_folder(reference) if reference is not None else None
 
     async def work(app: App) -> tuple[Agent, Published | None]:
-        agent = await agents.change_agent(app.door, app.owner_id, name, change, reveal_own_rows=yes)
+        agent = await agents.change_agent(app.door, app.owner_id, name, change)
         if texts is None and not no_reference:
             return agent, None
         return agent, await references.publish(app.door, app.owner_id, agent.id, texts or [])

@@ -1,8 +1,10 @@
--- Null contact_id means the owner. Because a composite foreign key with a null column checks nothing,
--- scoped tables carry `party`: the contact, or the owner where there is none. It is never null, and
--- foreign keys between scoped tables go through it, so no row can refer to another scope's row. A
--- scoped row leads to its owner through its session, agent or contact: a foreign key of its own would
--- have every message of everybody lock the same row.
+-- Null contact_id means the owner; or, in a row that is `shared`, everybody who talks to an agent
+-- that shares its memory. What a row is was decided when it was made, whatever becomes of the agent.
+-- Because a composite foreign key with a null column checks nothing, scoped tables carry `party`: the
+-- contact, else the agent of a shared row, else the owner. It is never null, and foreign keys between
+-- scoped tables go through it, so no row can refer to another scope's row. A scoped row leads to its
+-- owner through its session, agent or contact: a foreign key of its own would have every message of
+-- everybody lock the same row.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owners (
@@ -69,7 +71,9 @@ CREATE TABLE discreet.sessions (
   owner_id      uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id      uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id    uuid DEFAULT (gate.scope()).contact_id,
-  party         uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared        boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party         uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   thread_key    text NOT NULL DEFAULT '',
   last_position bigint NOT NULL DEFAULT 0,
   current_turn  uuid,
@@ -81,8 +85,8 @@ CREATE TABLE discreet.sessions (
 );
 COMMENT ON COLUMN discreet.sessions.current_turn IS
   'the turn that holds this session; a turn that is no longer named here may not save';
-CREATE UNIQUE INDEX sessions_open ON discreet.sessions (owner_id, agent_id, contact_id, thread_key)
-  NULLS NOT DISTINCT WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX sessions_open ON discreet.sessions (owner_id, agent_id, party, thread_key)
+  WHERE ended_at IS NULL;
 
 -- Where messages of a session come from and answers go back to. Written by intake alone, and bound
 -- to its session, so an answer can leave by no other way.
@@ -91,7 +95,9 @@ CREATE TABLE discreet.routes (
   owner_id   uuid NOT NULL,
   agent_id   uuid NOT NULL,
   contact_id uuid,
-  party      uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared     boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party      uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id uuid NOT NULL,
   channel_id uuid NOT NULL,
   chat_id    text NOT NULL CHECK (chat_id <> ''),
@@ -109,7 +115,9 @@ CREATE TABLE discreet.turns (
   owner_id     uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id     uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id   uuid DEFAULT (gate.scope()).contact_id,
-  party        uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared       boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party        uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id   uuid NOT NULL,
   route_id     uuid NOT NULL,
   state        text NOT NULL DEFAULT 'running'
@@ -138,7 +146,9 @@ CREATE TABLE discreet.messages (
   owner_id            uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id            uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id          uuid DEFAULT (gate.scope()).contact_id,
-  party               uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared              boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party               uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id          uuid NOT NULL,
   route_id            uuid NOT NULL,
   position            bigint NOT NULL,
@@ -185,7 +195,9 @@ CREATE TABLE discreet.outbox (
   owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id    uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id  uuid DEFAULT (gate.scope()).contact_id,
-  party       uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared      boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party       uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id  uuid NOT NULL,
   route_id    uuid NOT NULL,
   state       text NOT NULL DEFAULT 'pending'
@@ -214,7 +226,9 @@ CREATE TABLE discreet.drafts (
   owner_id    uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id    uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id  uuid DEFAULT (gate.scope()).contact_id,
-  party       uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared      boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party       uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   text        text NOT NULL,
   FOREIGN KEY (turn_id, party) REFERENCES discreet.turns (id, party) ON DELETE CASCADE
 );
@@ -224,7 +238,9 @@ CREATE TABLE discreet.memories (
   owner_id   uuid NOT NULL DEFAULT (gate.scope()).owner_id,
   agent_id   uuid NOT NULL DEFAULT (gate.scope()).agent_id,
   contact_id uuid DEFAULT (gate.scope()).contact_id,
-  party      uuid NOT NULL GENERATED ALWAYS AS (coalesce(contact_id, owner_id)) STORED,
+  shared     boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party      uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   content    text NOT NULL CHECK (content <> ''),
   digest     text NOT NULL GENERATED ALWAYS AS (md5(content)) STORED,
   summary    text NOT NULL DEFAULT '',
@@ -247,8 +263,7 @@ CREATE TABLE discreet.memories (
 );
 COMMENT ON COLUMN discreet.memories.turn_id IS
   'the turn that wrote it; no foreign key, for that would tell which ids exist';
-CREATE UNIQUE INDEX memories_once ON discreet.memories (owner_id, agent_id, contact_id, digest)
-  NULLS NOT DISTINCT;
+CREATE UNIQUE INDEX memories_once ON discreet.memories (owner_id, agent_id, party, digest);
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
 
 CREATE TABLE discreet.memory_history (
@@ -257,6 +272,7 @@ CREATE TABLE discreet.memory_history (
   owner_id    uuid NOT NULL,
   agent_id    uuid NOT NULL,
   contact_id  uuid,
+  shared      boolean NOT NULL,
   content     text NOT NULL,
   summary     text NOT NULL,
   topic_key   text,

@@ -17,7 +17,7 @@ BEGIN
         (owner_id, agent_id, contact_id)
           = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s));
       CREATE POLICY shared ON discreet.%1$I TO discreet_shared USING (
-        contact_id IS NULL
+        shared AND contact_id IS NULL
         AND (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
       CREATE POLICY owner ON discreet.%1$I TO discreet_owner USING (
         owner_id = (SELECT s.owner_id FROM gate.scope() s));

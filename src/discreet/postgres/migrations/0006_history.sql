@@ -13,11 +13,11 @@ BEGIN
     RETURN NEW;
   END IF;
   INSERT INTO discreet.memory_history (
-    memory_id, version, owner_id, agent_id, contact_id, content, summary, topic_key, topics,
+    memory_id, version, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics,
     salience, source, metadata, expires_at, terms, embedder, embedding, turn_id, created_at,
     updated_at, change)
   VALUES (
-    OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.content, OLD.summary,
+    OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
     OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
     OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at, lower(TG_OP));
   IF TG_OP = 'DELETE' THEN
@@ -41,7 +41,8 @@ BEGIN
    WHERE h.memory_id = memory AND h.version = wanted
      AND h.owner_id = here.owner_id
      AND (session_user = 'discreet_owner'
-          OR (h.agent_id = here.agent_id AND h.contact_id IS NOT DISTINCT FROM here.contact_id));
+          OR (h.agent_id = here.agent_id AND h.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND h.shared = (session_user = 'discreet_shared')));
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
@@ -53,10 +54,10 @@ BEGIN
    WHERE id = memory;
   IF NOT FOUND THEN
     INSERT INTO discreet.memories (
-      id, owner_id, agent_id, contact_id, content, summary, topic_key, topics, salience, source,
+      id, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
       metadata, expires_at, version, terms, embedder, embedding, turn_id, created_at)
     VALUES (
-      old.memory_id, old.owner_id, old.agent_id, old.contact_id, old.content, old.summary,
+      old.memory_id, old.owner_id, old.agent_id, old.contact_id, old.shared, old.content, old.summary,
       old.topic_key, old.topics, old.salience, old.source, old.metadata, old.expires_at,
       (SELECT max(h.version) + 1 FROM discreet.memory_history h WHERE h.memory_id = memory),
       old.terms, old.embedder, old.embedding, old.turn_id, old.created_at);

@@ -66,7 +66,8 @@ BEGIN
   PERFORM 1 FROM discreet.sessions s
     WHERE s.id = session AND s.owner_id = here.owner_id
       AND (session_user = 'discreet_owner'
-           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id))
+           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
+               AND s.shared = (session_user = 'discreet_shared')))
     FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no such session' USING ERRCODE = 'DS001';

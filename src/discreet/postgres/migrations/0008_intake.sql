@@ -45,35 +45,29 @@ END $$;
 
 -- The open session of a party with an agent on a thread, its row locked; made if there is none.
 CREATE FUNCTION gate.find_or_create_session(
-  owner uuid, agent uuid, contact uuid, thread text, force_new boolean)
+  owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 RETURNS discreet.sessions LANGUAGE plpgsql
 AS $$
 DECLARE
+  whose  uuid := coalesce(contact, CASE WHEN of_all THEN agent ELSE owner END);
   result discreet.sessions;
 BEGIN
   IF force_new THEN
     UPDATE discreet.sessions s SET ended_at = clock_timestamp()
-     WHERE s.owner_id = owner AND s.agent_id = agent AND s.contact_id IS NOT DISTINCT FROM contact
+     WHERE s.owner_id = owner AND s.agent_id = agent AND s.party = whose
        AND s.thread_key = thread AND s.ended_at IS NULL;
   END IF;
   LOOP
-    IF contact IS NULL THEN
-      UPDATE discreet.sessions s SET last_position = s.last_position + 1
-       WHERE s.owner_id = owner AND s.agent_id = agent AND s.contact_id IS NULL
-         AND s.thread_key = thread AND s.ended_at IS NULL
-       RETURNING s.* INTO result;
-    ELSE
-      UPDATE discreet.sessions s SET last_position = s.last_position + 1
-       WHERE s.owner_id = owner AND s.agent_id = agent AND s.contact_id = contact
-         AND s.thread_key = thread AND s.ended_at IS NULL
-       RETURNING s.* INTO result;
-    END IF;
+    UPDATE discreet.sessions s SET last_position = s.last_position + 1
+     WHERE s.owner_id = owner AND s.agent_id = agent AND s.party = whose
+       AND s.thread_key = thread AND s.ended_at IS NULL
+     RETURNING s.* INTO result;
     IF FOUND THEN
       RETURN result;
     END IF;
-    INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, thread_key)
-      VALUES (owner, agent, contact, thread)
-      ON CONFLICT (owner_id, agent_id, contact_id, thread_key) WHERE ended_at IS NULL DO NOTHING;
+    INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, shared, thread_key)
+      VALUES (owner, agent, contact, of_all, thread)
+      ON CONFLICT (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL DO NOTHING;
   END LOOP;
 END $$;
 
@@ -135,23 +129,23 @@ BEGIN
     party := NULL;
   END IF;
 
-  here := gate.find_or_create_session(owner, via.agent_id, party, thread, force_new);
+  here := gate.find_or_create_session(owner, via.agent_id, party, shared, thread, force_new);
   SELECT r.id INTO route FROM discreet.routes r
    WHERE r.session_id = here.id AND r.channel_id = channel AND r.chat_id = chat
      AND r.thread_id = platform_thread;
   IF NOT FOUND THEN
     INSERT INTO discreet.routes
-      (owner_id, agent_id, contact_id, session_id, channel_id, chat_id, thread_id)
-      VALUES (owner, via.agent_id, party, here.id, channel, chat, platform_thread)
+      (owner_id, agent_id, contact_id, shared, session_id, channel_id, chat_id, thread_id)
+      VALUES (owner, via.agent_id, party, shared, here.id, channel, chat, platform_thread)
       RETURNING id INTO route;
   END IF;
 
   INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, session_id, route_id, position, direction, text,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
     sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
     reply_to, sent_at)
   VALUES (
-    owner, via.agent_id, party, here.id, route, here.last_position, 'in', body,
+    owner, via.agent_id, party, shared, here.id, route, here.last_position, 'in', body,
     speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
     sender_display, channel, chat, platform_message, in_reply_to, written_at)
   RETURNING id INTO message_id;
@@ -194,7 +188,7 @@ END $$;
 
 REVOKE ALL ON FUNCTION
   gate.enter(text), gate.find_or_create_contact(uuid, text, text, text, text),
-  gate.find_or_create_session(uuid, uuid, uuid, text, boolean),
+  gate.find_or_create_session(uuid, uuid, uuid, boolean, text, boolean),
   gate.accept_message(text, uuid, text, text, text, timestamptz, text, text, text, uuid, text,
                       text, text, text, text, boolean, text, text),
   gate.quarantine_message(text, uuid, text, jsonb, text), gate.release_quarantined(text, uuid) FROM PUBLIC;

@@ -2,27 +2,19 @@
 -- that the work belongs to.
 SET ROLE discreet_gate;
 
--- A shared agent may become one of the owner's own while somebody's message waits in the session that
--- all shared. That message is answered as it was written, never in the owner's scope.
 CREATE FUNCTION gate.session_scope(session uuid)
-RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, memory_model text)
+RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT s.owner_id, s.agent_id, s.contact_id,
-         CASE WHEN EXISTS (SELECT FROM discreet.messages m
-                            WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
-                              AND m.sender_contact_id IS NOT NULL AND m.contact_id IS NULL)
-              THEN 'shared' ELSE a.memory_model END
-    FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
+  SELECT s.owner_id, s.agent_id, s.contact_id, s.shared FROM discreet.sessions s
    WHERE s.id = session
 $$;
 
 CREATE FUNCTION gate.route_scope(route uuid)
-RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, memory_model text, platform text,
+RETURNS TABLE (owner_id uuid, agent_id uuid, contact_id uuid, shared boolean, platform text,
                account text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT r.owner_id, r.agent_id, r.contact_id, a.memory_model, c.platform, c.account
+  SELECT r.owner_id, r.agent_id, r.contact_id, r.shared, c.platform, c.account
     FROM discreet.routes r
-    JOIN discreet.agents a ON a.id = r.agent_id
     JOIN discreet.channels c ON c.id = r.channel_id
    WHERE r.id = route
 $$;
