@@ -49,8 +49,8 @@ class Parts:
 class Hit:
     """A row that was found; ``kind`` says what it is. Whose it is: ``contact_id``, None the owner's
     (a passage is the owner's), or ``shared`` by all who talk to the agent. ``title`` is a
-    passage's; ``salience``, ``summary``, ``topics``, ``source``, ``version`` are a memory's; the last four are
-    a message's."""
+    passage's; ``salience``, ``summary``, ``topics``, ``source``, ``version`` are a memory's; the
+    last four are a message's."""
 
     kind: Kind
     id: UUID
