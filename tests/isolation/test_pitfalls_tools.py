@@ -30,7 +30,7 @@ from discreet.memory.memories import (
 from discreet.memory.recall import Filters, prepare, recall, search_messages
 from discreet.oversight.references import ReferenceText, list_references, publish
 from discreet.postgres.server import Database
-from discreet.scope import Door, OwnerScope, SharedScope, session_scope
+from discreet.scope import Door, OwnerScope, SharedScope
 from discreet.turn.claim import Claim, claim
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
@@ -483,8 +483,7 @@ async def test_p21_what_is_restored_has_its_agent_contact_and_expiry_again(
 
 async def test_p21_who_shares_an_agent_can_restore_what_is_shared(world: World) -> None:
     shared = await make_world(world.door, agent="Family", memory_model="shared")
-    scope = session_scope(shared.owner_id, shared.agent_id, None, "shared")
-    assert isinstance(scope, SharedScope)
+    scope = SharedScope(shared.owner_id, shared.agent_id)
     (made,) = index(["tea"], EMBEDDER)
     async with world.door.enter(scope) as rows:
         memory = await remember(rows, NewMemory("tea", made))

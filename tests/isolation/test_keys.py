@@ -1,0 +1,252 @@
+"""The keys between the tables, past row-level security: no row can be made to refer to another
+scope's, not even by who sees all of them. Each key is broken by a statement that breaks no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
+
+from discreet.turn.run import run_turn
+from tests.isolation.conftest import ALICE, Neighbours
+from tests.isolation.test_pitfalls_scope import other_owner
+from tests.support.turns import Mind, calling, do_as_told, turns_of
+from tests.support.world import make_world
+
+Admin = psycopg.Connection[Any]
+
+MOVED = "UPDATE discreet.{} SET {} = %({})s WHERE contact_id = %(alice)s"
+CASES: dict[str, tuple[type[psycopg.Error], str]] = {
+    "addresses_check": (
+        CheckViolation,
+        "INSERT INTO discreet.addresses (owner_id, platform, platform_id)"
+        " VALUES (%(olga)s, 'web', 'nobody')",
+    ),
+    "addresses_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "UPDATE discreet.addresses SET contact_id = %(alice)s WHERE owner_id = %(otto)s",
+    ),
+    "addresses_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)"
+        " VALUES (%(olga)s, 'telegram', '1001', %(bob)s)",
+    ),
+    "agents_owner_id_name_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.agents (owner_id, name) VALUES (%(olga)s, 'Ada')",
+    ),
+    "channels_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.channels (owner_id, agent_id, platform)"
+        " VALUES (%(otto)s, %(ada)s, 'web')",
+    ),
+    "channels_owner_id_platform_account_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
+        " SELECT owner_id, %(eve)s, platform, account FROM discreet.channels"
+        "  WHERE agent_id = %(ada)s",
+    ),
+    "drafts_turn_id_party_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.drafts (turn_id, owner_id, agent_id, contact_id, text)"
+        " VALUES (%(bobs_turn)s, %(olga)s, %(ada)s, %(alice)s, 'x')",
+    ),
+    "memories_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+        " VALUES (%(otto)s, %(ada)s, NULL, 'x')",
+    ),
+    "memories_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("memories", "contact_id", "ottos_alice"),
+    ),
+    "memory_history_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("memory_history", "agent_id", "ottos_ada"),
+    ),
+    "memory_history_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("memory_history", "contact_id", "ottos_alice"),
+    ),
+    "memory_history_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.memory_history SELECT * FROM discreet.memory_history"
+        " WHERE contact_id = %(alice)s",
+    ),
+    "messages_route_id_session_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("messages", "route_id", "bobs_route") + " AND direction = 'in'",
+    ),
+    "messages_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("messages", "contact_id", "bob"),
+    ),
+    "messages_session_id_position_key": (
+        UniqueViolation,
+        MOVED.format("messages", "position", "two") + " AND position = 1",
+    ),
+    "messages_turn_id_session_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("messages", "turn_id", "bobs_turn"),
+    ),
+    "outbox_message_id_session_id_route_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("outbox", "message_id", "bobs_message"),
+    ),
+    "outbox_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("outbox", "contact_id", "bob"),
+    ),
+    "passages_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
+        " VALUES (%(otto)s, %(ada)s, 'x', 1, 'x')",
+    ),
+    "passages_agent_id_title_position_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
+        " SELECT %(olga)s, %(ada)s, 'x', 1, n FROM unnest(ARRAY['x', 'y']) n",
+    ),
+    "quarantine_channel_id_dedupe_key_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason)"
+        " SELECT %(olga)s, %(channel)s, 'x', '{}', n FROM unnest(ARRAY['x', 'y']) n",
+    ),
+    "routes_channel_id_owner_id_agent_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("routes", "channel_id", "eves_channel"),
+    ),
+    "routes_session_id_channel_id_chat_id_thread_id_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.routes (owner_id, agent_id, contact_id, session_id, channel_id,"
+        " chat_id) SELECT owner_id, agent_id, contact_id, session_id, channel_id, chat_id"
+        " FROM discreet.routes WHERE contact_id = %(alice)s",
+    ),
+    "routes_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("routes", "contact_id", "bob"),
+    ),
+    "sessions_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id)"
+        " VALUES (%(otto)s, %(ada)s, NULL)",
+    ),
+    "sessions_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id)"
+        " VALUES (%(olga)s, %(ada)s, %(ottos_alice)s)",
+    ),
+    "turns_route_id_session_id_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("turns", "route_id", "bobs_route"),
+    ),
+    "turns_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        MOVED.format("turns", "contact_id", "bob"),
+    ),
+    "memories_once": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+        " SELECT owner_id, agent_id, contact_id, content FROM discreet.memories"
+        "  WHERE contact_id = %(alice)s",
+    ),
+    "memories_once of the owner": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+        " SELECT owner_id, agent_id, contact_id, content FROM discreet.memories"
+        "  WHERE contact_id IS NULL",
+    ),
+    "messages_once": (
+        UniqueViolation,
+        "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
+        " position, direction, text, channel_id, chat_id, platform_message_id)"
+        " SELECT owner_id, agent_id, contact_id, session_id, route_id, 99, 'in', 'x', channel_id,"
+        " chat_id, platform_message_id FROM discreet.messages"
+        "  WHERE contact_id = %(alice)s AND direction = 'in' AND position = 1",
+    ),
+    "sessions_open": (
+        UniqueViolation,
+        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id)"
+        " VALUES (%(olga)s, %(ada)s, %(alice)s)",
+    ),
+    "sessions_open of the owner": (
+        UniqueViolation,
+        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id)"
+        " VALUES (%(olga)s, %(ada)s, NULL)",
+    ),
+}
+
+
+@pytest.fixture
+async def ids(neighbours: Neighbours, admin: Admin) -> dict[str, Any]:
+    """Ids of Alice's and Bob's rows with Olga's agent Ada, of her agent Eve, and of another owner
+    with an agent Ada and a contact of Alice's address. Alice's and Bob's messages are answered."""
+    world = neighbours.world
+    await world.say(ALICE, calling("recall"))
+    for one in (neighbours.alice, neighbours.bob):
+        await run_turn(turns_of(world.door, Mind(do_as_told)), one.session_id)
+    eve = await make_world(world.door, agent="Eve")
+    otto = await other_owner(world, admin)
+    ottos = await otto.say(ALICE, "hello Otto")
+    bob = neighbours.bob
+    rows = admin.execute(
+        "SELECT (SELECT id FROM discreet.turns WHERE session_id = %(s)s),"
+        " (SELECT id FROM discreet.routes WHERE session_id = %(s)s)",
+        {"s": bob.session_id},
+    ).fetchone()
+    assert rows is not None
+    return {
+        "olga": world.owner_id, "ada": world.agent_id, "channel": world.channel_id,
+        "alice": neighbours.alice.contact_id, "bob": bob.contact_id, "bobs_turn": rows[0],
+        "bobs_route": rows[1], "bobs_message": bob.message_id, "two": 2, "eve": eve.agent_id,
+        "eves_channel": eve.channel_id, "otto": otto.owner_id, "ottos_ada": otto.agent_id,
+        "ottos_alice": ottos.contact_id,
+    }  # fmt: skip
+
+
+async def test_each_key_refuses_what_would_mix_two_scopes(
+    ids: dict[str, Any], admin: Admin
+) -> None:
+    for key, (error, statement) in CASES.items():
+        with pytest.raises(error) as refused:
+            admin.execute(statement, ids)
+        assert refused.value.diag.constraint_name == key.removesuffix(" of the owner"), key
+
+
+def test_each_key_of_several_columns_has_such_a_case(admin: Admin) -> None:
+    found = admin.execute(
+        "SELECT c.conname FROM pg_constraint c WHERE c.connamespace = 'discreet'::regnamespace"
+        " AND cardinality(c.conkey) > 1 AND (c.contype IN ('f', 'c') OR c.contype IN ('p', 'u')"
+        "   AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f'"
+        "                    AND f.conindid = c.conindid))"
+        " UNION ALL SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND i.indisunique"
+        "   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)"
+    ).fetchall()
+    assert sorted(name for (name,) in found) == sorted(
+        key for key in CASES if not key.endswith(" of the owner")
+    )
+
+
+def test_what_keys_go_through_is_made_in_one_way_and_never_null(admin: Admin) -> None:
+    found = admin.execute(
+        "SELECT count(DISTINCT pg_get_expr(d.adbin, d.adrelid)), bool_and(a.attnotnull),"
+        " string_agg(DISTINCT a.attgenerated::text, '')"
+        " FROM pg_attribute a JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)"
+        " JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE a.attname = 'party' AND c.relnamespace = 'discreet'::regnamespace"
+    ).fetchone()
+    assert found == (1, True, "s")
+
+
+async def test_what_is_the_owners_can_not_become_everybodys_nor_the_other_way_round(
+    ids: dict[str, Any], admin: Admin, neighbours: Neighbours
+) -> None:
+    await run_turn(turns_of(neighbours.world.door, Mind(do_as_told)), neighbours.owner.session_id)
+    for table in ("routes", "turns", "messages", "outbox"):
+        change = f"UPDATE discreet.{table} SET shared = NOT shared WHERE contact_id IS NULL"
+        with pytest.raises(ForeignKeyViolation):
+            admin.execute(change)
