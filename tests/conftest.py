@@ -40,6 +40,8 @@ from discreet.postgres.server import Database
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
 ADMIN_URL = "DISCREET_TEST_ADMIN_URL"
+FOLDER = "DISCREET_TEST_FOLDER"
+"""Credentials of a migrated template that somebody else made, and removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", None)
     if given is not None:
         config.stash[RUN_FOLDER] = Path(given["run_folder"])
+        return
+    if FOLDER in os.environ:
+        config.stash[RUN_FOLDER] = Path(os.environ[FOLDER])
         return
     folder = Path(tempfile.mkdtemp(prefix="discreet-tests-"))
     config.stash[RUN_FOLDER] = folder

@@ -145,3 +145,22 @@ def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all
     ).fetchall()
     # These two run for every statement, where a fixed path costs; they qualify every name.
     assert sorted(name for (name,) in unfixed) == ["require_owner", "scope"]
+
+
+# Small sets of words; how often each occurs says nothing of anybody.
+COUNTED = {"state", "direction", "salience", "type", "memory_model", "change", "platform"}
+
+
+def test_the_planner_samples_no_column_that_holds_what_people_say_or_are_called(
+    admin: Admin,
+) -> None:
+    sampled = admin.execute(
+        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+        "   AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0"
+        "   AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'text[]'::regtype,"
+        "                      'json'::regtype, 'jsonb'::regtype, 'public.vector'::regtype)"
+        "   AND a.attname <> ALL (%s)",
+        (list(COUNTED),),
+    ).fetchall()
+    assert sampled == []

@@ -459,7 +459,7 @@ async def test_p21_what_is_restored_has_its_agent_contact_and_expiry_again(
 
     def stored(table: str, key: str) -> list[tuple[Any, ...]]:
         return admin.execute(
-            f"SELECT content, owner_id, agent_id, contact_id, expires_at, salience"
+            f"SELECT content, owner_id, agent_id, contact_id, shared, expires_at, salience"
             f" FROM discreet.{table} WHERE {key} = %s ORDER BY version",
             (memory_id,),
         ).fetchall()
@@ -477,8 +477,8 @@ async def test_p21_what_is_restored_has_its_agent_contact_and_expiry_again(
     assert stored("memories", "id") == [original]
     kept = stored("memory_history", "memory_id")
     assert len(kept) == 3
-    assert {row[:4] + row[5:] for row in kept} == {original[:4] + original[5:]}
-    assert [row[4] for row in kept] == [original[4], None, original[4]]
+    assert {row[:5] + row[6:] for row in kept} == {original[:5] + original[6:]}
+    assert [row[5] for row in kept] == [original[5], None, original[5]]
 
 
 async def test_p21_who_shares_an_agent_can_restore_what_is_shared(world: World) -> None:

@@ -408,7 +408,7 @@ async def test_another_scopes_ids_fail_as_foreign_keys_exactly_like_ids_that_do_
         "INSERT INTO discreet.turns (session_id, route_id, attempt)"
         " SELECT s, r, 1 FROM (VALUES ('{}'::uuid, '{}'::uuid, '{}'::uuid)) v (m, s, r)",
         "INSERT INTO discreet.messages (turn_id, session_id, route_id, position, direction, text)"
-        " SELECT m, s, r, 99, 'in', 'x'"
+        " SELECT m, s, r, 1, 'in', 'x'"
         " FROM (VALUES ('{}'::uuid, '{}'::uuid, '{}'::uuid)) v (m, s, r)",
     ):
         shown = []

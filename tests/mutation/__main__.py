@@ -1,0 +1,100 @@
+"""``scripts/mutate-isolation``: takes each guard away in turn; the mutants that no test notices."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.mutation.house import House, open_house
+from tests.mutation.mutant import Mutant
+from tests.mutation.of_catalogue import of_catalogue
+from tests.mutation.of_source import of_source
+from tests.mutation.trial import Verdict, start, verdict, warm_up
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 0 where every mutant was noticed."""
+    given = _arguments(arguments)
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="discreet-mutants-") as folder,
+        open_house(Path(folder)) as house,
+    ):
+        with house.admin(house.credentials.dbname) as admin:
+            mutants = [*of_source(), *of_catalogue(admin)]
+        mutants = [m for m in mutants if given.only.search(m.name)]
+        if given.list:
+            print(*(m.name for m in mutants), sep="\n")
+            return 0
+        warm_up()
+        if not _passes_unmutated(house):
+            return 1
+        left = _try_all(house, mutants, given.jobs, verbose=given.verbose)
+    print(f"{len(mutants)} mutants, {len(left)} left, {time.monotonic() - begun:.0f} s")
+    return 1 if left or not mutants else 0
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/mutate-isolation", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="only name the mutants")
+    parser.add_argument(
+        "--only", type=re.compile, default=re.compile(""), metavar="PATTERN",
+        help="only those whose name matches this regular expression",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument("--verbose", action="store_true", help="also what the tests print")
+    return parser.parse_args(arguments)
+
+
+def _passes_unmutated(house: House) -> bool:
+    """A suite that fails anyway notices nothing."""
+    _, status = os.waitpid(start(house, None, 0), 0)
+    found = verdict(house, 0, status)
+    if found.fate != "survived":
+        print(found.output, "The suite fails without any mutation.", sep="\n")
+    return found.fate == "survived"
+
+
+def _try_all(house: House, mutants: Sequence[Mutant], jobs: int, *, verbose: bool) -> list[Mutant]:
+    """Those that were not noticed."""
+    running: dict[int, tuple[Mutant, int, float]] = {}
+    waiting, left, done = list(reversed(mutants)), [], 0
+    free = list(range(jobs))
+    while waiting or running:
+        while waiting and free:
+            mutant, number = waiting.pop(), free.pop()
+            running[start(house, mutant, number)] = (mutant, number, time.monotonic())
+        process, status = os.wait()
+        if process not in running:
+            continue
+        mutant, number, begun = running.pop(process)
+        found = verdict(house, number, status)
+        house.clear(number)
+        free.append(number)
+        done += 1
+        place = f"[{done:{len(str(len(mutants)))}}/{len(mutants)}]"
+        print(f"{place} {time.monotonic() - begun:5.1f} s {found.fate:8} {mutant.name}", end="")
+        print(f"  ({found.by.rpartition('::')[2]})" if found.by else "", flush=True)
+        if verbose:
+            print(found.output)
+        if found.fate in ("survived", "broken"):
+            left.append(mutant)
+            _explain(mutant, found)
+    return left
+
+
+def _explain(mutant: Mutant, found: Verdict) -> None:
+    print(mutant.shown)
+    if found.fate == "broken":
+        print(found.output[-2000:])
+    print(f"Again: scripts/mutate-isolation --verbose --only '^{re.escape(mutant.name)}$'")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,202 @@
+"""Mutants that are read from a live catalogue, so that a new policy, right, key or function has
+its own without anybody thinking of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from tests.mutation.mutant import Mutant
+
+Admin = psycopg.Connection[Any]
+
+POLICIES = ("tests/isolation/test_policies.py",)
+RIGHTS = ("tests/docs/test_privileges_page.py",)
+CATALOGUE = ("tests/isolation/test_catalogue.py",)
+KEYS = ("tests/isolation/test_keys.py",)
+
+SCOPE_ROLES = ("discreet_contact", "discreet_shared", "discreet_owner")
+OTHER_ROLES = ("discreet_intake", "discreet_worker")
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+_COMPARED = re.compile(
+    r"\((?P<left>[^()]+)\) = \( SELECT (?P<right>[^()]+?)\s+FROM gate\.scope\(\)"
+)
+
+
+def of_catalogue(admin: Admin) -> list[Mutant]:
+    """All of them, for a database that was migrated and not mutated."""
+    return [
+        *_policies(admin),
+        *_row_security(admin),
+        *_rights_on_tables(admin),
+        *_rights_on_functions(admin),
+        *_keys(admin),
+        *_parties(admin),
+        *_search_paths(admin),
+        *_triggers(admin),
+    ]
+
+
+def _policies(admin: Admin) -> Iterator[Mutant]:
+    """Each policy shows everything; each column that it compares is left out; it is gone."""
+    found = admin.execute(
+        "SELECT tablename, policyname, qual, coalesce(with_check, '') FROM pg_policies"
+        " WHERE schemaname = 'discreet' AND qual IS DISTINCT FROM 'true' ORDER BY 1, 2"
+    ).fetchall()
+    for table, policy, qual, check in found:
+        name = f"policy {table}/{policy}"
+        alter = f"ALTER POLICY {policy} ON discreet.{table} USING"
+        yield Mutant(f"{name}: shows everything", POLICIES, sql=f"{alter} (true)")
+        if check:
+            sql = f"ALTER POLICY {policy} ON discreet.{table} WITH CHECK (true)"
+            yield Mutant(f"{name}: lets everything be written", POLICIES, sql=sql)
+        for left_out, weaker in _weaker(qual):
+            sql = f"{alter} ({weaker})"
+            yield Mutant(f"{name}: without {left_out}", POLICIES, sql=sql)
+
+
+def _weaker(qual: str) -> Iterator[tuple[str, str]]:
+    """The same condition with one of its columns left out."""
+    compared = _COMPARED.search(qual)
+    if compared is not None:
+        left = [part.strip() for part in compared["left"].split(",")]
+        right = [part.strip() for part in compared["right"].split(",")]
+        for at, column in enumerate(left):
+            fewer_left = left[:at] + left[at + 1 :]
+            fewer_right = right[:at] + right[at + 1 :]
+            test = (
+                f"({', '.join(fewer_left)}) = ( SELECT {', '.join(fewer_right)} FROM gate.scope()"
+            )
+            yield column, qual.replace(compared[0], test)
+    for column, said in (("contact_id", "(contact_id IS NULL) AND "), ("shared", "shared AND ")):
+        if said in qual:
+            yield column, qual.replace(said, "")
+
+
+def _row_security(admin: Admin) -> Iterator[Mutant]:
+    for table in _tables(admin, "discreet"):
+        for switch in ("DISABLE", "NO FORCE"):
+            sql = f"ALTER TABLE {table} {switch} ROW LEVEL SECURITY"
+            yield Mutant(f"{table}: {switch} row level security", CATALOGUE, sql=sql)
+
+
+def _rights_on_tables(admin: Admin) -> Iterator[Mutant]:
+    """Each right that a role has not, or has on some columns only, is given on the whole table."""
+    for table in _tables(admin, "discreet"):
+        for role in SCOPE_ROLES:
+            for privilege in PRIVILEGES:
+                if not _has(admin, role, table, privilege):
+                    yield _grant(privilege, f"TABLE {table}", role)
+        for role in OTHER_ROLES:
+            yield _grant("ALL", f"TABLE {table}", role)
+    for table in _tables(admin, "gate"):
+        for role in (*SCOPE_ROLES, *OTHER_ROLES, "discreet_schema"):
+            yield _grant("SELECT", f"TABLE {table}", role)
+    for table in _tables(admin, "queue"):
+        for role in (*SCOPE_ROLES, "discreet_intake"):
+            yield _grant("ALL", f"TABLE {table}", role)
+
+
+def _rights_on_functions(admin: Admin) -> Iterator[Mutant]:
+    found = admin.execute(
+        "SELECT p.oid::regprocedure::text, p.oid FROM pg_proc p"
+        " WHERE p.pronamespace = 'gate'::regnamespace ORDER BY 1"
+    ).fetchall()
+    for function, oid in found:
+        for role in ("PUBLIC", *SCOPE_ROLES, *OTHER_ROLES):
+            row = admin.execute(
+                "SELECT has_function_privilege(%s, %s::oid, 'EXECUTE')", (role.lower(), oid)
+            ).fetchone()
+            if row == (False,):
+                yield _grant("EXECUTE", f"FUNCTION {function}", role)
+
+
+def _keys(admin: Admin) -> Iterator[Mutant]:
+    """Each key and each check of several columns is gone; each key in which a null counts as a
+    value takes any number of them. A key that others refer to can't be gone."""
+    found = admin.execute(
+        "SELECT c.conrelid::regclass::text, c.conname FROM pg_constraint c"
+        " WHERE c.connamespace = 'discreet'::regnamespace AND cardinality(c.conkey) > 1"
+        "   AND (c.contype IN ('f', 'c') OR c.contype IN ('p', 'u') AND NOT EXISTS ("
+        "     SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = c.conindid))"
+        " ORDER BY 1, 2"
+    ).fetchall()
+    for table, name in found:
+        sql = f"ALTER TABLE {table} DROP CONSTRAINT {name}"
+        yield Mutant(f"key {table}.{name}: gone", KEYS, sql=sql)
+    indexes = admin.execute(
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)"
+        " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND i.indisunique"
+        "   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid) ORDER BY 1"
+    ).fetchall()
+    for index, definition in indexes:
+        plain = definition.replace("CREATE UNIQUE INDEX", "CREATE INDEX").replace(
+            " NULLS NOT DISTINCT", ""
+        )
+        yield Mutant(f"index {index}: not unique", KEYS, sql=f"DROP INDEX {index}; {plain}")
+        if "NULLS NOT DISTINCT" in definition:
+            nulls = definition.replace(" NULLS NOT DISTINCT", "")
+            sql = f"DROP INDEX {index}; {nulls}"
+            yield Mutant(f"index {index}: any number of nulls", KEYS, sql=sql)
+
+
+def _parties(admin: Admin) -> Iterator[Mutant]:
+    """What the keys go through tells fewer parties apart, in all tables alike."""
+    tables = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE a.attname = 'party' AND c.relnamespace = 'discreet'::regnamespace"
+        "   AND c.relkind = 'r' ORDER BY 1"
+    ).fetchall()
+    for what, expression in (
+        ("the owner alone", "owner_id"),
+        ("a contact or the owner, shared or not", "coalesce(contact_id, owner_id)"),
+    ):
+        change = f"ALTER COLUMN party SET EXPRESSION AS ({expression})"
+        sql = ";\n".join(f"ALTER TABLE {table} {change}" for (table,) in tables)
+        yield Mutant(f"keys: they go through {what}", KEYS, sql=sql)
+
+
+def _search_paths(admin: Admin) -> Iterator[Mutant]:
+    found = admin.execute(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p"
+        " WHERE p.pronamespace = 'gate'::regnamespace AND p.prosecdef"
+        "   AND p.proconfig::text LIKE '%search_path%' ORDER BY 1"
+    ).fetchall()
+    for (function,) in found:
+        sql = f"ALTER FUNCTION {function} RESET search_path"
+        yield Mutant(f"function {function}: the caller's search path", CATALOGUE, sql=sql)
+
+
+def _triggers(admin: Admin) -> Iterator[Mutant]:
+    found = admin.execute(
+        "SELECT t.tgrelid::regclass::text, t.tgname FROM pg_trigger t"
+        " JOIN pg_class c ON c.oid = t.tgrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND NOT t.tgisinternal ORDER BY 1, 2"
+    ).fetchall()
+    for table, trigger in found:
+        sql = f"DROP TRIGGER {trigger} ON {table}"
+        yield Mutant(f"trigger {table}.{trigger}: gone", ("tests/isolation",), sql=sql)
+
+
+def _tables(admin: Admin, schema: str) -> list[str]:
+    found = admin.execute(
+        "SELECT oid::regclass::text FROM pg_class"
+        " WHERE relnamespace = %s::regnamespace AND relkind = 'r' ORDER BY 1",
+        (schema,),
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _has(admin: Admin, role: str, table: str, privilege: str) -> bool:
+    found = admin.execute("SELECT has_table_privilege(%s, %s, %s)", (role, table, privilege))
+    return found.fetchone() == (True,)
+
+
+def _grant(privilege: str, what: str, role: str) -> Mutant:
+    sql = f"GRANT {privilege} ON {what} TO {role}"
+    return Mutant(f"right: {privilege} on {what} for {role}", RIGHTS, sql=sql)

@@ -1,0 +1,50 @@
+"""The table of mutants fits the source of today; the mutants themselves are tried by
+scripts/mutate-isolation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.mutation.mutant import ROOT, Mutant, mutated
+from tests.mutation.of_catalogue import of_catalogue
+from tests.mutation.of_source import of_source
+
+
+@pytest.mark.parametrize("mutant", of_source(), ids=lambda mutant: mutant.name)
+def test_each_edit_fits_the_source_of_today_and_changes_it(mutant: Mutant) -> None:
+    for path, text in mutated(mutant).items():
+        assert text != (ROOT / path).read_text(encoding="utf-8")
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+
+
+def test_no_two_mutants_have_one_name_and_the_tests_that_notice_them_exist(
+    admin: psycopg.Connection[Any],
+) -> None:
+    mutants = [*of_source(), *of_catalogue(admin)]
+    assert len(mutants) > 400
+    assert [name for name, times in Counter(m.name for m in mutants).items() if times > 1] == []
+    for mutant in mutants:
+        assert mutant.tests
+        for test in mutant.tests:
+            assert (ROOT / test.partition("::")[0]).exists(), mutant.name
+
+
+def test_each_policy_and_each_table_has_its_mutants(admin: psycopg.Connection[Any]) -> None:
+    names = [mutant.name for mutant in of_catalogue(admin)]
+    policies = admin.execute(
+        "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'discreet'"
+        " AND qual <> 'true'"
+    ).fetchall()
+    assert len(policies) > 30
+    for table, policy in policies:
+        assert f"policy {table}/{policy}: shows everything" in names
+    for (table,) in admin.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'discreet'::regnamespace"
+        " AND relkind = 'r'"
+    ).fetchall():
+        assert f"{table}: NO FORCE row level security" in names

@@ -1,0 +1,120 @@
+"""One mutant, tried: a forked process in which it is the program, and the tests that run there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from discreet.memory.embedding import bundled_embedder
+from tests.mutation.house import House
+from tests.mutation.mutant import SUITE, Mutant
+
+PATIENCE_SECONDS = 180
+"""A mutant may wait for ever; that is noticed too."""
+ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
+PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
+
+Fate = Literal["killed", "hung", "survived", "broken"]
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``broken``: nothing could be tried. ``by``: the test that noticed it."""
+
+    fate: Fate
+    by: str
+    output: str
+
+
+def warm_up() -> None:
+    """Imports what every trial imports and no mutant changes, so that each needn't."""
+    import importlib
+
+    for name in ("discreet.app", "discreet.delivery", "discreet.queue", "discreet.turn.run"):
+        importlib.import_module(name)
+    bundled_embedder()
+
+
+def start(house: House, mutant: Mutant | None, number: int) -> int:
+    """Forks; the process id of the child. Its output goes to the log of the number."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 3
+    try:
+        code = _run(house, mutant, number)
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def verdict(house: House, number: int, status: int) -> Verdict:
+    """What became of a child that has ended with this wait status."""
+    output = log_of(house, number).read_text(encoding="utf-8", errors="replace")
+    failed = _FAILED.search(output)
+    by = failed[1] if failed else ""
+    if os.WIFSIGNALED(status):
+        hung = os.WTERMSIG(status) == signal.SIGALRM
+        return Verdict("hung" if hung else "broken", by, output)
+    match os.WEXITSTATUS(status):
+        case 0:
+            return Verdict("survived", "", output)
+        case 1:
+            return Verdict("killed", by, output)
+        case _:
+            return Verdict("broken", by, output)
+
+
+def log_of(house: House, number: int) -> Path:
+    return house.folder / f"log{number}"
+
+
+def _run(house: House, mutant: Mutant | None, number: int) -> int:
+    log = os.open(log_of(house, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    signal.alarm(PATIENCE_SECONDS)
+    with house.settled(mutant, number) as lane:
+        os.chdir(lane)
+        # The run without a mutant leaves compiled files for all others; a mutant leaves none.
+        sys.dont_write_bytecode = mutant is not None
+        house = _become(lane, house, anew=mutant is not None and bool(mutant.edits))
+        folder = house.prepare(mutant, number)
+        os.environ |= {FOLDER: str(folder), ADMIN_URL: house.admin_conninfo}
+        os.environ["PYTHONPATH"] = str(lane / "src")
+        return _test(() if mutant is None else mutant.tests)
+
+
+def _become(lane: Path, house: House, *, anew: bool) -> House:
+    """From now on the tests are those of the lane, and, if ``anew``, the package too. The house as
+    they know it."""
+    gone = ("discreet", "tests") if anew else ("tests",)
+    for name in list(sys.modules):
+        if name.split(".")[0] in gone:
+            del sys.modules[name]
+    sys.path[:0] = [str(lane / "src"), str(lane)]
+    from tests.mutation import house as anew_house
+
+    return anew_house.House(house.folder, house.credentials, house.admin_conninfo)
+
+
+def _test(first: tuple[str, ...]) -> int:
+    import pytest
+
+    options = ["-x", "-q", "-rfE", "--tb=short", "--no-header", *PLUGINS_OFF]
+    if first and (code := int(pytest.main([*options, *first]))):
+        return code
+    if first == (SUITE,):
+        return 0
+    return int(pytest.main([*options, SUITE]))
