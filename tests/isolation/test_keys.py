@@ -49,6 +49,19 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         " SELECT owner_id, %(eve)s, platform, account FROM discreet.channels"
         "  WHERE agent_id = %(ada)s",
     ),
+    "drafts_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.drafts (turn_id, owner_id, agent_id, contact_id, text)"
+        " SELECT %(bobs_turn)s, %(olga)s, %(ada)s, %(bob)s, v.text"
+        "  FROM (VALUES ('a'), ('b')) v (text)",
+    ),
+    "outbox_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.outbox"
+        " (message_id, owner_id, agent_id, contact_id, session_id, route_id)"
+        " SELECT message_id, owner_id, agent_id, contact_id, session_id, route_id"
+        "  FROM discreet.outbox",
+    ),
     "drafts_turn_id_party_fkey": (
         ForeignKeyViolation,
         "INSERT INTO discreet.drafts (turn_id, owner_id, agent_id, contact_id, text)"
@@ -84,7 +97,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         MOVED.format("messages", "contact_id", "bob"),
     ),
-    "messages_session_id_position_key": (
+    "messages_session_id_position_party_key": (
         UniqueViolation,
         MOVED.format("messages", "position", "two") + " AND position = 1",
     ),

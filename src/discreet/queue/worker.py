@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 import procrastinate
 import structlog
 from procrastinate.app import WorkerOptions
+from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.ids import RouteId, SessionId
@@ -27,6 +28,8 @@ can't save."""
 SWEEP_SECONDS = 2.0
 GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
+RESTART_SECONDS = 0.5
+"""How soon a worker that ended by itself begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
     app = _procrastinate_app(conninfo, work, concurrency)
     async with app.open_async():
         worker = asyncio.create_task(
-            app.run_worker_async(**_options(work, concurrency)), name="worker"
+            _work_for_ever(app, _options(work, concurrency)), name="worker"
         )
         sweeper = asyncio.create_task(_sweep_for_ever(app, door, work), name="sweeper")
         try:
@@ -72,11 +75,26 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
     """Drops the jobs of dead workers and defers anew what waits without a job; how many."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.id is not None:
-            await app.job_manager.finish_job_by_id_async(
-                job.id, procrastinate.jobs.Status.FAILED, delete_job=True
-            )
+            # It may be gone meanwhile: finished after all, or dropped by another process.
+            with suppress(procrastinate.exceptions.ConnectorException):
+                await app.job_manager.finish_job_by_id_async(
+                    job.id, procrastinate.jobs.Status.FAILED, delete_job=True
+                )
     async with door.enter(WorkScope()) as rows:
         return int(await rows.value("SELECT gate.wake_stranded()"))
+
+
+async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
+    """Procrastinate's worker ends when it loses the database, and when it was taken for dead."""
+    task = asyncio.current_task()
+    # It may fail while it is being stopped; that is no reason to begin anew.
+    while task is not None and not task.cancelling():
+        try:
+            await app.run_worker_async(**options)
+            log.warning("the worker ended and begins anew")
+        except Exception as error:
+            log.warning("the worker failed and begins anew", error=type(error).__name__)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
@@ -114,13 +132,43 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
             max_size=max(4, concurrency // 2),
         )
     )
+    app.job_manager = _WokenByAnything(app.connector)
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
-        await work.run_turn(SessionId(UUID(session_id)))
+        with _noted("a turn broke off and is swept up"):
+            await work.run_turn(SessionId(UUID(session_id)))
 
     @app.task(name="deliver")
     async def deliver(route_id: str) -> None:
-        await work.deliver(RouteId(UUID(route_id)))
+        with _noted("a delivery broke off and is swept up"):
+            await work.deliver(RouteId(UUID(route_id)))
 
     return app
+
+
+class _WokenByAnything(JobManager):
+    """Whatever a notification says, it only means: look. Everybody who has a connection can send
+    one, and procrastinate's own would also cancel the job that it names."""
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        async def look(*, channel: str, payload: str) -> None:  # noqa: ARG001 - not believed
+            await on_notification(
+                channel=channel, notification={"type": "job_inserted", "job_id": 0}
+            )
+
+        await self.connector.listen_notify(
+            on_notification=look, channels=get_channel_for_queues(queues=queues)
+        )
+
+
+@contextmanager
+def _noted(event: str) -> Iterator[None]:
+    """Ends an error here: procrastinate would log its text, which may quote what somebody wrote.
+    What the job leaves undone is found by the sweep."""
+    try:
+        yield
+    except Exception as error:
+        log.error(event, error=type(error).__name__)
