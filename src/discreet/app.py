@@ -66,13 +66,16 @@ class App:
             channel_id = await terminal_of(rows, said.agent)
         return await self.accept(to_inbound(said, channel_id))
 
-    async def answer_to(self, accepted: Accepted, on_text: OnText) -> Answer:
-        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole.
+    async def answer_to(
+        self, accepted: Accepted, on_text: OnText, on_trouble: OnText | None = None
+    ) -> Answer:
+        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole;
+        ``on_trouble`` gets why an attempt failed that will be followed by another.
 
         Raises:
             Unavailable: the database is gone. The message is stored, and is answered later.
         """
-        shown = ""
+        shown, told = "", None
         seen_at = time.monotonic()
         while True:
             try:
@@ -86,6 +89,9 @@ class App:
             seen_at = time.monotonic()
             if reply.answer is not None:
                 return Answer(reply.answer, reply.failed)
+            if reply.trouble is not None and reply.trouble != told and on_trouble is not None:
+                told = reply.trouble
+                await on_trouble(told)
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)
