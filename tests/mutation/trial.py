@@ -20,7 +20,7 @@ ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
 
 Fate = Literal["killed", "hung", "survived", "broken"]
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
