@@ -253,6 +253,16 @@ def _toolbox(world: World, scope: Any, accepted: Accepted) -> Toolbox:
     return Toolbox(world.door, scope, accepted.session_id, TurnId(uuid4()), bundled_embedder())
 
 
+async def test_p03_a_channel_of_another_owner_takes_no_message(
+    world: World, admin: Admin
+) -> None:
+    otto = await other_owner(world, admin)
+    for sender in (OwnerSender(), AddressSender(Address.parse(ALICE))):
+        with pytest.raises(NotFound, match="no such channel"):
+            await accept(world.door, otto.owner_id, inbound(world, sender))
+    assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (0,)
+
+
 async def test_p03_an_answer_to_somebody_elses_message_stays_in_ones_own_session(
     neighbours: Neighbours, database: Database
 ) -> None:
