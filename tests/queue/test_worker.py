@@ -224,6 +224,25 @@ async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
         await until(lambda: no_error(later.session_id))
 
 
+async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellation(
+    database: Database, world: World
+) -> None:
+    sweeping = asyncio.Event()
+
+    async def breaks_when_cancelled() -> None:
+        sweeping.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise psycopg.OperationalError("the connection is closed") from None
+
+    what = replace(
+        work_of(world.door, turns_of(world.door)), release_quarantined=breaks_when_cancelled
+    )
+    async with asyncio.timeout(10), running(database, world, what):
+        await sweeping.wait()
+
+
 @pytest.mark.parametrize("when", range(3))
 async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just_gone(
     database: Database, world: World, queue: Admin, when: int

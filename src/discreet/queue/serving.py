@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from psycopg import AsyncConnection, Error
 
+from discreet.queue.ending import is_ending
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -60,18 +61,14 @@ async def _keep_lock(conninfo: str, connection: AsyncConnection) -> None:
             try:
                 await connection.execute("SELECT 1")
             except Error as error:
+                if is_ending():
+                    return
                 log.warning("the database was lost; waiting for it", error=type(error).__name__)
                 await connection.close()
-                connection = await _take_lock_again(conninfo)
+                with suppress(Error):
+                    connection = await _take_lock(conninfo)
     finally:
         await connection.close()
-
-
-async def _take_lock_again(conninfo: str) -> AsyncConnection:
-    while True:
-        with suppress(Error):
-            return await _take_lock(conninfo)
-        await asyncio.sleep(CHECK_SECONDS)
 
 
 async def is_served(door: Door) -> bool:

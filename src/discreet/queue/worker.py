@@ -15,6 +15,7 @@ from procrastinate.manager import JobManager, NotificationCallback, get_channel_
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.ids import RouteId, SessionId
+from discreet.queue.ending import is_ending
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -86,13 +87,13 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
 
 async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
     """Procrastinate's worker ends when it loses the database, and when it was taken for dead."""
-    task = asyncio.current_task()
-    # It may fail while it is being stopped; that is no reason to begin anew.
-    while task is not None and not task.cancelling():
+    while True:
         try:
             await app.run_worker_async(**options)
             log.warning("the worker ended and begins anew")
         except Exception as error:
+            if is_ending():
+                return
             log.warning("the worker failed and begins anew", error=type(error).__name__)
         await asyncio.sleep(RESTART_SECONDS)
 
@@ -104,6 +105,8 @@ async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> Non
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
         except Exception as error:
+            if is_ending():
+                return
             log.warning("the sweep failed and is tried again", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 

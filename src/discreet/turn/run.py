@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
@@ -117,6 +118,8 @@ def _as_failure(error: Exception) -> ThinkingFailed:
     text may quote what somebody said, so only its class is told."""
     if isinstance(error, ThinkingFailed):
         return error
+    if isinstance(error, Unavailable):
+        return ThinkingFailed("internal", error.message)
     return ThinkingFailed(
         "internal", f"Something that should not fail did ({type(error).__name__})."
     )
