@@ -12,9 +12,8 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE, Neighbours
-from tests.isolation.test_pitfalls_scope import other_owner
 from tests.support.turns import Mind, calling, do_as_told, turns_of
-from tests.support.world import make_world
+from tests.support.world import make_world, other_owner
 
 Admin = psycopg.Connection[Any]
 
@@ -118,7 +117,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
         " VALUES (%(otto)s, %(ada)s, 'x', 1, 'x')",
     ),
-    "passages_agent_id_title_position_key": (
+    "passages_agent_id_title_position_owner_id_key": (
         UniqueViolation,
         "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
         " SELECT %(olga)s, %(ada)s, 'x', 1, n FROM unnest(ARRAY['x', 'y']) n",

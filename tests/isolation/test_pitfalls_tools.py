@@ -30,13 +30,13 @@ from discreet.memory.memories import (
 from discreet.memory.recall import Filters, prepare, recall, search_messages
 from discreet.oversight.references import ReferenceText, list_references, publish
 from discreet.postgres.server import Database
-from discreet.scope import Door, OwnerScope, SharedScope
+from discreet.scope import Door, SharedScope
 from discreet.turn.claim import Claim, claim
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
 from tests.support.turns import Mind, calling, do_all_work, do_as_told
-from tests.support.world import World, make_world
+from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
 EMBEDDER = bundled_embedder()
@@ -84,8 +84,7 @@ GROUP = "telegram:-100500"
 @pytest.fixture
 async def people(world: World, admin: Admin) -> People:
     eve = await make_world(world.door, agent="Eve")
-    row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Otto') RETURNING id")
-    otto = await _another(world, (row.fetchone() or [None])[0])
+    otto = await other_owner(world, admin)
     worlds = {**dict.fromkeys(("alice", "bob", "group", "owner"), world), "eve": eve, "otto": otto}
     contacts = {
         "alice": (await world.say(ALICE, "hi")).contact_id,
@@ -96,20 +95,6 @@ async def people(world: World, admin: Admin) -> People:
     }
     scopes = {who: worlds[who].contact(contact) for who, contact in contacts.items()}
     return People(world, {**scopes, "owner": world.owner}, worlds)
-
-
-async def _another(world: World, owner_id: Any) -> World:
-    """The world of another owner."""
-    async with world.door.enter(OwnerScope(owner_id)) as rows:
-        agent_id = await rows.value(
-            "INSERT INTO discreet.agents (name) VALUES ('Ada') RETURNING id"
-        )
-        channel_id = await rows.value(
-            "INSERT INTO discreet.channels (agent_id, platform, account)"
-            " VALUES (%s, 'terminal', %s) RETURNING id",
-            (agent_id, str(agent_id)),
-        )
-    return World(world.door, owner_id, agent_id, channel_id)
 
 
 SCOPE_ARGUMENTS = (

@@ -312,7 +312,7 @@ CREATE TABLE discreet.passages (
   embedder   text,
   embedding  public.vector,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (agent_id, title, position),
+  UNIQUE (agent_id, title, position, owner_id),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id)
 );
 
