@@ -317,3 +317,13 @@ async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -
 
 def test_a_silent_worker_is_waited_for_longer_than_its_heart_may_skip() -> None:
     assert worker.STALLED_SECONDS >= 4 * worker.HEARTBEAT_SECONDS
+
+
+async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    for _ in range(20):
+        async with asyncio.timeout(10), open_door(database) as door:
+            conninfo = database.conninfo("discreet_worker")
+            async with work(conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), 1):
+                await asyncio.sleep(0)

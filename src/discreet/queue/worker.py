@@ -11,6 +11,8 @@ from uuid import UUID
 import procrastinate
 import structlog
 from procrastinate.app import WorkerOptions
+from procrastinate.connector import BaseConnector
+from procrastinate.jobs import Job
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
@@ -27,6 +29,8 @@ STALLED_SECONDS = 5.0
 """A worker that was silent for so long has lost its jobs. It may live: a turn that lost its session
 can't save."""
 SWEEP_SECONDS = 2.0
+START_SECONDS = 5.0
+"""How long a worker may take until it looks for its first job."""
 GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
 RESTART_SECONDS = 0.5
@@ -58,10 +62,23 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
         try:
             yield
         finally:
+            await _until_it_listens_to_a_stop(app, worker)
             for task in (sweeper, worker):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+async def _until_it_listens_to_a_stop(app: procrastinate.App, worker: asyncio.Task[None]) -> None:
+    """Procrastinate forgets, as it starts, that it was told to stop before; its worker would then
+    go on for ever. By its first look for a job it has started."""
+    manager = app.job_manager
+    if isinstance(manager, _WokenByAnything):
+        started = asyncio.create_task(manager.started.wait())
+        await asyncio.wait(
+            {started, worker}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        started.cancel()
 
 
 async def work_off(conninfo: str, work: Work) -> None:
@@ -152,7 +169,16 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
 
 class _WokenByAnything(JobManager):
     """Whatever a notification says, it only means: look. Everybody who has a connection can send
-    one, and procrastinate's own would also cancel the job that it names."""
+    one, and procrastinate's own would also cancel the job that it names. ``started``: a worker has
+    looked for its first job."""
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self.started = asyncio.Event()
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        self.started.set()
+        return await super().fetch_job(queues, worker_id)
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
