@@ -33,6 +33,10 @@ START_SECONDS = 5.0
 """How long a worker may take until it looks for its first job."""
 GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
+CONNECTION_OPTIONS = (
+    "-c search_path=queue -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
+)
+"""A process that hangs (stopped, swapped out) keeps no lock on the queue."""
 RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
 
@@ -146,7 +150,7 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
             conninfo=make_conninfo(
-                conninfo, options="-c search_path=queue", application_name="discreet-queue"
+                conninfo, options=CONNECTION_OPTIONS, application_name="discreet-queue"
             ),
             min_size=1,
             max_size=max(4, concurrency // 2),
