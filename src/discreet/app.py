@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
-from discreet.domain.errors import NotFound
+from discreet.domain.errors import NotFound, Unavailable
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.domain.inbound import Inbound
 from discreet.gateway import Gateway
@@ -40,6 +41,8 @@ ANSWER_POLL_SECONDS = 0.03
 """How often a terminal that waits looks for its answer."""
 SERVED_POLL_SECONDS = 1.0
 """How often a terminal looks whether somebody still works on it."""
+OUTAGE_SECONDS = 60.0
+"""How long a terminal that waits bears with a database that can't be reached."""
 
 Progress = Callable[[str], None]
 OnText = Callable[[str], Awaitable[None]]
@@ -128,14 +131,32 @@ class App:
         drop_secret(self.settings.home, channel.platform, channel.account)
         return channel
 
-    async def answer_to(self, accepted: Accepted, on_text: OnText) -> Answer:
-        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole."""
-        shown = ""
+    async def answer_to(
+        self, accepted: Accepted, on_text: OnText, on_trouble: OnText | None = None
+    ) -> Answer:
+        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole;
+        ``on_trouble`` gets why an attempt failed that will be followed by another.
+
+        Raises:
+            Unavailable: the database is gone. The message is stored, and is answered later.
+        """
+        shown, told = "", None
+        seen_at = time.monotonic()
         while True:
-            async with self.door.enter(OwnerScope(self.owner_id)) as rows:
-                reply = await reply_to(rows, accepted.message_id)
+            try:
+                async with self.door.enter(OwnerScope(self.owner_id)) as rows:
+                    reply = await reply_to(rows, accepted.message_id)
+            except Unavailable:
+                if time.monotonic() - seen_at > OUTAGE_SECONDS:
+                    raise
+                await asyncio.sleep(SERVED_POLL_SECONDS)
+                continue
+            seen_at = time.monotonic()
             if reply.answer is not None:
                 return Answer(reply.answer, reply.failed)
+            if reply.trouble is not None and reply.trouble != told and on_trouble is not None:
+                told = reply.trouble
+                await on_trouble(told)
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)
@@ -146,8 +167,19 @@ class App:
         """Sees to it that somebody works: this process, unless and until another one serves."""
         stop = asyncio.Event()
         keeper = asyncio.create_task(self._work_unless_served(stop), name="work unless served")
+        waiting = asyncio.current_task()
+
+        def ended(_: asyncio.Task[None]) -> None:
+            if not stop.is_set() and waiting is not None:
+                waiting.cancel()  # or it would wait for an answer that nobody writes
+
+        keeper.add_done_callback(ended)
         try:
             yield
+        except asyncio.CancelledError:
+            if keeper.done():
+                keeper.result()
+            raise
         finally:
             stop.set()
             await keeper
@@ -169,10 +201,12 @@ class App:
         from discreet.queue.serving import is_served
 
         while not stop.is_set():
-            if not await is_served(self.door):
-                async with self._gateway() as gateway, self._worker(gateway):
-                    await stop.wait()
-                return
+            # While the database can't be reached, nobody can work on anything.
+            with suppress(Unavailable):
+                if not await is_served(self.door):
+                    async with self._gateway() as gateway, self._worker(gateway):
+                        await stop.wait()
+                    return
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), SERVED_POLL_SECONDS)
 

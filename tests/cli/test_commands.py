@@ -76,15 +76,15 @@ def test_an_agent_is_made_set_and_shown(warm_sb: Sb, tmp_path: Path) -> None:
     assert warm_sb.json("agents", "show", "Salon")["references"] == {}
 
 
-def test_sharing_what_is_the_owners_own_has_to_be_meant(warm_sb: Sb) -> None:
+def test_an_agent_that_becomes_shared_tells_nobody_what_the_owner_said_before(warm_sb: Sb) -> None:
     warm_sb("agents", "create", "Family")
     warm_sb.answer("--agent", "Family", "-m", "Remember that the present is a bicycle.")
-    refused = warm_sb("agents", "set", "Family", "--memory-model", "shared")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "--yes" in refused.stderr
-    assert warm_sb.json("agents", "show", "Family")["memory_model"] == "per_contact"
-    assert warm_sb("agents", "set", "Family", "--memory-model", "shared", "--yes").returncode == 0
+    assert warm_sb("agents", "set", "Family", "--memory-model", "shared").returncode == 0
     assert warm_sb.json("agents", "show", "Family")["memory_model"] == "shared"
+    asked = warm_sb.answer(
+        "--agent", "Family", "--sender", "telegram:77", "-m", "What is the present?"
+    )
+    assert "bicycle" not in asked
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.postgres.bootstrap import prepare_database
+from discreet.postgres.migrate import read_migrations
+from discreet.postgres.server import Database
+from tests.conftest import Server
+
 LOGIN_ROLES = (
     "discreet_contact",
     "discreet_shared",
@@ -167,3 +172,19 @@ def test_the_planner_samples_no_column_that_holds_what_people_say_or_are_called(
         (list(COUNTED),),
     ).fetchall()
     assert sampled == []
+
+
+@pytest.mark.parametrize("view", ["pg_stat_activity", "pg_locks"])
+def test_no_role_may_look_at_what_others_do(admin: Admin, view: str) -> None:
+    # The functions behind them are closed too; so each holds without the other.
+    for role in LOGIN_ROLES:
+        seen = admin.execute("SELECT has_table_privilege(%s, %s, 'SELECT')", (role, view))
+        assert seen.fetchone() == (False,), role
+
+
+def test_a_database_that_was_open_is_closed_when_it_is_prepared(
+    server: Server, database: Database, admin: Admin
+) -> None:
+    admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    prepare_database(server.admin_conninfo, database.credentials, read_migrations())
+    test_nobody_who_logs_in_may_create_anything_anywhere(admin)

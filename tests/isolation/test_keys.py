@@ -12,9 +12,8 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE, Neighbours
-from tests.isolation.test_pitfalls_scope import other_owner
 from tests.support.turns import Mind, calling, do_as_told, turns_of
-from tests.support.world import make_world
+from tests.support.world import make_world, other_owner
 
 Admin = psycopg.Connection[Any]
 
@@ -48,6 +47,19 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
         " SELECT owner_id, %(eve)s, platform, account FROM discreet.channels"
         "  WHERE agent_id = %(ada)s",
+    ),
+    "drafts_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.drafts (turn_id, owner_id, agent_id, contact_id, text)"
+        " SELECT %(bobs_turn)s, %(olga)s, %(ada)s, %(bob)s, v.text"
+        "  FROM (VALUES ('a'), ('b')) v (text)",
+    ),
+    "outbox_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.outbox"
+        " (message_id, owner_id, agent_id, contact_id, session_id, route_id)"
+        " SELECT message_id, owner_id, agent_id, contact_id, session_id, route_id"
+        "  FROM discreet.outbox",
     ),
     "drafts_turn_id_party_fkey": (
         ForeignKeyViolation,
@@ -84,7 +96,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         MOVED.format("messages", "contact_id", "bob"),
     ),
-    "messages_session_id_position_key": (
+    "messages_session_id_position_party_key": (
         UniqueViolation,
         MOVED.format("messages", "position", "two") + " AND position = 1",
     ),
@@ -105,7 +117,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
         " VALUES (%(otto)s, %(ada)s, 'x', 1, 'x')",
     ),
-    "passages_agent_id_title_position_key": (
+    "passages_agent_id_title_position_owner_id_key": (
         UniqueViolation,
         "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
         " SELECT %(olga)s, %(ada)s, 'x', 1, n FROM unnest(ARRAY['x', 'y']) n",

@@ -25,9 +25,8 @@ from discreet.turn.claim import claim
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
-from tests.isolation.test_pitfalls_scope import other_owner
 from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
-from tests.support.world import World, make_world
+from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
 

@@ -35,7 +35,7 @@ from discreet.memory.memories import list_memories
 from discreet.oversight.quarantine import list_quarantine
 from discreet.oversight.sessions import get_transcript
 from discreet.postgres.server import Database
-from discreet.scope import Door, IntakeScope, OwnerScope, SharedScope
+from discreet.scope import Door, IntakeScope, SharedScope
 from discreet.sessions.replies import reply_to
 from discreet.sessions.transcript import transcript
 from discreet.turn.claim import claim
@@ -46,7 +46,7 @@ from discreet.turn.think import Tools
 from discreet.turn.toolbox import Toolbox
 from tests.isolation.conftest import ALICE, BOB, OWNERS_SECRET, Neighbours
 from tests.support.turns import Mind, calling, do_all_work, do_as_told, turns_of
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_door, other_owner
 
 Admin = psycopg.Connection[Any]
 GROUP = "telegram:-100500"
@@ -203,24 +203,6 @@ async def test_p02_what_one_owner_has_in_quarantine_no_other_can_see_count_or_re
     assert [one.id for one in await list_quarantine(world.door, world.owner_id)] == [kept.id]
 
 
-async def other_owner(world: World, admin: Admin) -> World:
-    """Another owner in the same database, with an agent of their own."""
-    row = admin.execute(
-        "INSERT INTO discreet.owners (name) VALUES ('Otto') RETURNING id"
-    ).fetchone()
-    assert row is not None
-    async with world.door.enter(OwnerScope(row[0])) as rows:
-        agent_id = await rows.value(
-            "INSERT INTO discreet.agents (name) VALUES ('Ada') RETURNING id"
-        )
-        channel_id = await rows.value(
-            "INSERT INTO discreet.channels (agent_id, platform, account)"
-            " VALUES (%s, 'terminal', %s) RETURNING id",
-            (agent_id, str(agent_id)),
-        )
-    return World(world.door, row[0], agent_id, channel_id)
-
-
 async def test_p03_a_session_that_is_named_by_its_id_is_used_in_its_own_scope_only(
     neighbours: Neighbours, admin: Admin
 ) -> None:
@@ -251,6 +233,14 @@ def _ids(world: World) -> tuple[Any, Any]:
 
 def _toolbox(world: World, scope: Any, accepted: Accepted) -> Toolbox:
     return Toolbox(world.door, scope, accepted.session_id, TurnId(uuid4()), bundled_embedder())
+
+
+async def test_p03_a_channel_of_another_owner_takes_no_message(world: World, admin: Admin) -> None:
+    otto = await other_owner(world, admin)
+    for sender in (OwnerSender(), AddressSender(Address.parse(ALICE))):
+        with pytest.raises(NotFound, match="no such channel"):
+            await accept(world.door, otto.owner_id, inbound(world, sender))
+    assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (0,)
 
 
 async def test_p03_an_answer_to_somebody_elses_message_stays_in_ones_own_session(
@@ -375,6 +365,11 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
     ]
     assert situation.knowledge == situation.recalled == ()
     assert len({one.session_id for one in spoken}) == 1
+    async with world.door.enter(world.contact(spoken[0].contact_id)) as rows:
+        lines = await transcript(rows, spoken[0].session_id)
+    speakers = [line.sender_contact_id for line in lines if line.direction == "in"]
+    assert speakers[0] == speakers[2] == alone.contact_id
+    assert speakers[1] not in (None, alone.contact_id, spoken[0].contact_id)
     assert alone.contact_id not in {one.contact_id for one in spoken}
     answer = await said(world.door, world.contact(spoken[0].contact_id), spoken[0].session_id)
     assert answer[-1] == "Nothing was found."

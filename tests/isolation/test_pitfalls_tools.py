@@ -30,13 +30,13 @@ from discreet.memory.memories import (
 from discreet.memory.recall import Filters, prepare, recall, search_messages
 from discreet.oversight.references import ReferenceText, list_references, publish
 from discreet.postgres.server import Database
-from discreet.scope import Door, OwnerScope, SharedScope
+from discreet.scope import Door, SharedScope
 from discreet.turn.claim import Claim, claim
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
 from tests.support.turns import Mind, calling, do_all_work, do_as_told
-from tests.support.world import World, make_world
+from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
 EMBEDDER = bundled_embedder()
@@ -84,8 +84,7 @@ GROUP = "telegram:-100500"
 @pytest.fixture
 async def people(world: World, admin: Admin) -> People:
     eve = await make_world(world.door, agent="Eve")
-    row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Otto') RETURNING id")
-    otto = await _another(world, (row.fetchone() or [None])[0])
+    otto = await other_owner(world, admin)
     worlds = {**dict.fromkeys(("alice", "bob", "group", "owner"), world), "eve": eve, "otto": otto}
     contacts = {
         "alice": (await world.say(ALICE, "hi")).contact_id,
@@ -96,20 +95,6 @@ async def people(world: World, admin: Admin) -> People:
     }
     scopes = {who: worlds[who].contact(contact) for who, contact in contacts.items()}
     return People(world, {**scopes, "owner": world.owner}, worlds)
-
-
-async def _another(world: World, owner_id: Any) -> World:
-    """The world of another owner."""
-    async with world.door.enter(OwnerScope(owner_id)) as rows:
-        agent_id = await rows.value(
-            "INSERT INTO discreet.agents (name) VALUES ('Ada') RETURNING id"
-        )
-        channel_id = await rows.value(
-            "INSERT INTO discreet.channels (agent_id, platform, account)"
-            " VALUES (%s, 'terminal', %s) RETURNING id",
-            (agent_id, str(agent_id)),
-        )
-    return World(world.door, owner_id, agent_id, channel_id)
 
 
 SCOPE_ARGUMENTS = (
@@ -211,11 +196,12 @@ async def test_p13_a_tool_says_the_same_of_an_id_that_is_somebody_elses_and_of_n
 async def test_p13_forgetting_and_changing_one_memory_leaves_ones_others_alone(
     people: People,
 ) -> None:
-    first, second, _ = await people.keep("alice", "one", "two", "three")
+    first, second, third = await people.keep("alice", "one", "two", "three")
     async with people.door.enter(people.scopes["alice"]) as rows:
         await update_memory(rows, first, change("uno"))
         await forget(rows, second)
         assert (await get_memory(rows, first)).content == "uno"
+        assert (await get_memory(rows, third)).content == "three"
         assert [old.content for old in await get_memory_history(rows, second)] == ["two"]
     assert await people.kept("alice") == ["three", "uno"]
 
@@ -339,6 +325,11 @@ async def test_p18_filters_narrow_a_scope_and_never_widen_it(people: People) -> 
     assert await found("owner", contact_id=bob) == {"bob likes tea"}
     both = frozenset(["memory", "message"])
     assert await found("owner", contact_id=bob, kinds=both) == {"bob likes tea", "hi"}
+    async with people.door.enter(people.scopes["owner"]) as rows:
+        hits = await recall(
+            rows, prepare("hi", EMBEDDER), filters=Filters(contact_id=bob, kinds=both)
+        )
+    assert {hit.contact_id for hit in hits} == {bob}
     for session in (None, uuid4()):
         async with people.door.enter(people.scopes["alice"]) as rows:
             hits = await search_messages(rows, prepare("hi", EMBEDDER), session_id=session)

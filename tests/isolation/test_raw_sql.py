@@ -15,6 +15,7 @@ from discreet.domain.errors import DiscreetError
 from discreet.scope import ContactScope, Door, Scope
 from discreet.scope.tickets import ticket_for
 from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
+from tests.support.world import other_owner
 
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
@@ -441,6 +442,24 @@ async def test_another_scopes_ids_fail_as_foreign_keys_exactly_like_ids_that_do_
                 answer = answer.replace(str(id), "ID")
             shown.append(re.sub(UUID_PATTERN, "SCOPE", answer))
         assert shown[0] == shown[1], statement
+
+
+async def test_a_title_that_another_owner_has_published_is_free_like_any_other(
+    neighbours: Neighbours, admin: psycopg.Connection[Any]
+) -> None:
+    otto = await other_owner(neighbours.world, admin)
+    row = "VALUES ('{}', 'prices.md', 0, 'x')"
+    insert = "INSERT INTO discreet.passages (agent_id, title, position, content) "
+    await _raw(otto.door, otto.owner, insert + row.format(otto.agent_id))
+    shown = [
+        (await _raw(otto.door, neighbours.world.owner, insert + row.format(id) + tail)).replace(
+            str(id), "ID"
+        )
+        for id in (otto.agent_id, uuid4())
+        for tail in ("", " ON CONFLICT DO NOTHING")
+    ]
+    assert len(set(shown)) == 1
+    assert "foreign key" in shown[0]
 
 
 UUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -31,7 +31,10 @@ def test_no_two_mutants_have_one_name_and_the_tests_that_notice_them_exist(
     for mutant in mutants:
         assert mutant.tests
         for test in mutant.tests:
-            assert (ROOT / test.partition("::")[0]).exists(), mutant.name
+            file, _, function = test.partition("::")
+            assert (ROOT / file).exists(), mutant.name
+            if function:
+                assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8"), test
 
 
 def test_each_policy_and_each_table_has_its_mutants(admin: psycopg.Connection[Any]) -> None:

@@ -14,13 +14,11 @@ from discreet.memory.embedding import bundled_embedder
 from tests.mutation.house import House
 from tests.mutation.mutant import SUITE, Mutant
 
-PATIENCE_SECONDS = 180
-"""A mutant may wait for ever; that is noticed too."""
 ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
 
 Fate = Literal["killed", "hung", "survived", "broken"]
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,11 @@ def warm_up() -> None:
     bundled_embedder()
 
 
-def start(house: House, mutant: Mutant | None, number: int) -> int:
-    """Forks; the process id of the child. Its output goes to the log of the number."""
+def start(house: House, mutant: Mutant | None, number: int, patience: int) -> int:
+    """Forks; the process id of the child. Its output goes to the log of the number.
+
+    A mutant may wait for ever; after ``patience`` seconds that counts as noticed.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -50,6 +51,7 @@ def start(house: House, mutant: Mutant | None, number: int) -> int:
         return child
     code = 3
     try:
+        signal.alarm(patience)
         code = _run(house, mutant, number)
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
@@ -84,7 +86,6 @@ def _run(house: House, mutant: Mutant | None, number: int) -> int:
     log = os.open(log_of(house, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    signal.alarm(PATIENCE_SECONDS)
     with house.settled(mutant, number) as lane:
         os.chdir(lane)
         # The run without a mutant leaves compiled files for all others; a mutant leaves none.

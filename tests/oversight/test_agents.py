@@ -31,6 +31,12 @@ async def test_setting_one_thing_leaves_the_others_as_they_were(world: World) ->
     )
 
 
+async def test_setting_one_agent_leaves_the_others_as_they_were(world: World) -> None:
+    bea = await create_agent(world.door, world.owner_id, "Bea", AgentChange(role="a baker"))
+    await change_agent(world.door, world.owner_id, "Ada", AgentChange(role="a florist"))
+    assert await get_agent(world.door, world.owner_id, "Bea") == bea
+
+
 async def test_an_empty_model_means_the_default_of_the_installation(world: World) -> None:
     await change_agent(world.door, world.owner_id, "Ada", AgentChange(model="openai:gpt-5"))
     agent = await change_agent(world.door, world.owner_id, "Ada", AgentChange(model=""))

@@ -7,24 +7,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from discreet.channels.terminal import TerminalChannel
-from discreet.delivery import deliver
-from discreet.domain.ids import RouteId, SessionId
+from discreet.domain.ids import SessionId
 from discreet.domain.outbound import Channel, Outbound, SendResult, Sent
 from discreet.intake.retry import release_due
-from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
 from discreet.queue.worker import Work, work, work_off
 from discreet.scope import Door, OwnerScope
-from discreet.turn.plan import Budget, Prompt
+from discreet.turn.plan import Prompt
 from discreet.turn.run import Mind, Turns, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
+from tests.support import turns
 from tests.support.world import World
 
 DEADLINE = 15.0
@@ -128,26 +127,21 @@ def turns_of(
     max_attempts: int = 3,
     first_wait: timedelta = timedelta(0),
 ) -> Turns:
-    return Turns(door, bundled_embedder(), mind, max_attempts, Budget(), first_wait)
+    return replace(turns.turns_of(door, mind, max_attempts), first_wait=first_wait)
 
 
 async def one_turn(world: World, session_id: SessionId, mind: Mind = echo, **options: Any) -> None:
     await run_turn(turns_of(world.door, mind, **options), session_id)
 
 
-def work_of(door: Door, turns: Turns, channel: Channel | None = None) -> Work:
-    channels: Mapping[str, Channel] = {"terminal": channel or TerminalChannel()}
-
-    async def turn(session_id: SessionId) -> None:
-        await run_turn(turns, session_id)
-
-    async def delivery(route_id: RouteId) -> None:
-        await deliver(door, channels, route_id)
+def work_of(door: Door, what: Turns, channel: Channel | None = None) -> Work:
+    """Everything that a serving process does, also for what is in quarantine."""
 
     async def release() -> None:
         await release_due(door)
 
-    return Work(turn, delivery, release, ("terminal",))
+    channels: Mapping[str, Channel] = {"terminal": channel or TerminalChannel()}
+    return replace(turns.work_of(door, what, channels), release_quarantined=release)
 
 
 async def do_all(
@@ -163,14 +157,14 @@ async def do_all(
 def working(
     database: Database,
     door: Door,
-    turns: Turns,
+    what: Turns,
     channel: Channel | None = None,
     *,
     concurrency: int = 8,
 ) -> AbstractAsyncContextManager[None]:
     """A worker as a serving process has it."""
     return work(
-        database.conninfo("discreet_worker"), door, work_of(door, turns, channel), concurrency
+        database.conninfo("discreet_worker"), door, work_of(door, what, channel), concurrency
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 from uuid import uuid4
+
+import psycopg
 
 from discreet.domain.addresses import Address
 from discreet.domain.ids import AgentId, ChannelId, ContactId, OwnerId
@@ -103,3 +105,15 @@ async def make_world(door: Door, *, agent: str = "Ada", memory_model: str = "per
     async with door.enter(OwnerScope(owner_id)) as rows:
         channel_id = await terminal_of(rows, agent)
     return World(door, owner_id, made.id, channel_id)
+
+
+async def other_owner(world: World, admin: psycopg.Connection[Any]) -> World:
+    """Another owner in the same database, with an agent of the same name."""
+    made = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Otto') RETURNING id")
+    row = made.fetchone()
+    assert row is not None
+    owner_id = OwnerId(row[0])
+    agent = await create_agent(world.door, owner_id, "Ada")
+    async with world.door.enter(OwnerScope(owner_id)) as rows:
+        channel_id = await terminal_of(rows, "Ada")
+    return World(world.door, owner_id, agent.id, channel_id)

@@ -48,8 +48,8 @@ async def test_a_missing_package_is_named_with_what_to_install(
 ) -> None:
     for package in ("groq", "mistralai", "cohere"):
         monkeypatch.setitem(sys.modules, package, None)
-    assert "pip install 'discreet[groq]'" in await why("groq:llama-3.3-70b")
-    assert "pip install 'discreet[mistral]'" in await why("mistral:mistral-large-latest")
+    assert "pip install 'pydantic-ai-slim[groq]'" in await why("groq:llama-3.3-70b")
+    assert "pip install 'pydantic-ai-slim[mistral]'" in await why("mistral:mistral-large-latest")
     assert "pip install 'pydantic-ai-slim[cohere]'" in await why("cohere:command-r")
 
 

@@ -38,7 +38,7 @@ async def toolbox(
 ) -> Toolbox:
     """The tools of a turn that answers a message from this sender."""
     said = await world.say(sender, text, group=group)
-    scope = session_scope(world.owner_id, world.agent_id, said.contact_id, "per_contact")
+    scope = session_scope(world.owner_id, world.agent_id, said.contact_id, shared=False)
     async with world.door.enter(scope) as rows:
         claimed = await claim(rows, said.session_id)
     assert isinstance(claimed, Claim)

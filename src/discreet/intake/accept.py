@@ -104,8 +104,6 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         NotTaken: the owner doesn't let the agent hear this; nothing was stored for it.
         Unavailable: the database can't be reached; nothing was stored.
     """
-    if isinstance(inbound.sender, UnknownSender):
-        raise BadInput(f"The sender can't be resolved: {inbound.sender.why}")
     params = _params(inbound)
     for attempt in range(MAX_TRIES):
         try:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 import procrastinate
 import structlog
 from procrastinate.app import WorkerOptions
+from procrastinate.connector import BaseConnector
+from procrastinate.jobs import Job
+from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.ids import RouteId, SessionId
+from discreet.queue.ending import is_ending
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -25,8 +29,16 @@ STALLED_SECONDS = 5.0
 """A worker that was silent for so long has lost its jobs. It may live: a turn that lost its session
 can't save."""
 SWEEP_SECONDS = 2.0
+START_SECONDS = 5.0
+"""How long a worker may take until it looks for its first job."""
 GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
+CONNECTION_OPTIONS = (
+    "-c search_path=queue -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
+)
+"""A process that hangs (stopped, swapped out) keeps no lock on the queue."""
+RESTART_SECONDS = 0.5
+"""How soon a worker that ended by itself begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +60,29 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
     app = _procrastinate_app(conninfo, work, concurrency)
     async with app.open_async():
         worker = asyncio.create_task(
-            app.run_worker_async(**_options(work, concurrency)), name="worker"
+            _work_for_ever(app, _options(work, concurrency)), name="worker"
         )
         sweeper = asyncio.create_task(_sweep_for_ever(app, door, work), name="sweeper")
         try:
             yield
         finally:
+            await _until_it_listens_to_a_stop(app, worker)
             for task in (sweeper, worker):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+async def _until_it_listens_to_a_stop(app: procrastinate.App, worker: asyncio.Task[None]) -> None:
+    """Procrastinate forgets, as it starts, that it was told to stop before; its worker would then
+    go on for ever. By its first look for a job it has started."""
+    manager = app.job_manager
+    if isinstance(manager, _WokenByAnything):
+        started = asyncio.create_task(manager.started.wait())
+        await asyncio.wait(
+            {started, worker}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        started.cancel()
 
 
 async def work_off(conninfo: str, work: Work) -> None:
@@ -72,11 +97,26 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
     """Drops the jobs of dead workers and defers anew what waits without a job; how many."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.id is not None:
-            await app.job_manager.finish_job_by_id_async(
-                job.id, procrastinate.jobs.Status.FAILED, delete_job=True
-            )
+            # It may be gone meanwhile: finished after all, or dropped by another process.
+            with suppress(procrastinate.exceptions.ConnectorException):
+                await app.job_manager.finish_job_by_id_async(
+                    job.id, procrastinate.jobs.Status.FAILED, delete_job=True
+                )
     async with door.enter(WorkScope()) as rows:
         return int(await rows.value("SELECT gate.wake_stranded()"))
+
+
+async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
+    """Procrastinate's worker ends when it loses the database, and when it was taken for dead."""
+    while True:
+        try:
+            await app.run_worker_async(**options)
+            log.warning("the worker ended and begins anew")
+        except Exception as error:
+            if is_ending():
+                return
+            log.warning("the worker failed and begins anew", error=type(error).__name__)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
@@ -86,6 +126,8 @@ async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> Non
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
         except Exception as error:
+            if is_ending():
+                return
             log.warning("the sweep failed and is tried again", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 
@@ -108,19 +150,58 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
             conninfo=make_conninfo(
-                conninfo, options="-c search_path=queue", application_name="discreet-queue"
+                conninfo, options=CONNECTION_OPTIONS, application_name="discreet-queue"
             ),
             min_size=1,
             max_size=max(4, concurrency // 2),
         )
     )
+    app.job_manager = _WokenByAnything(app.connector)
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
-        await work.run_turn(SessionId(UUID(session_id)))
+        with _noted("a turn broke off and is swept up"):
+            await work.run_turn(SessionId(UUID(session_id)))
 
     @app.task(name="deliver")
     async def deliver(route_id: str) -> None:
-        await work.deliver(RouteId(UUID(route_id)))
+        with _noted("a delivery broke off and is swept up"):
+            await work.deliver(RouteId(UUID(route_id)))
 
     return app
+
+
+class _WokenByAnything(JobManager):
+    """Whatever a notification says, it only means: look. Everybody who has a connection can send
+    one, and procrastinate's own would also cancel the job that it names. ``started``: a worker has
+    looked for its first job."""
+
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self.started = asyncio.Event()
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        self.started.set()
+        return await super().fetch_job(queues, worker_id)
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        async def look(*, channel: str, payload: str) -> None:  # noqa: ARG001 - not believed
+            await on_notification(
+                channel=channel, notification={"type": "job_inserted", "job_id": 0}
+            )
+
+        await self.connector.listen_notify(
+            on_notification=look, channels=get_channel_for_queues(queues=queues)
+        )
+
+
+@contextmanager
+def _noted(event: str) -> Iterator[None]:
+    """Ends an error here: procrastinate would log its text, which may quote what somebody wrote.
+    What the job leaves undone is found by the sweep."""
+    try:
+        yield
+    except Exception as error:
+        log.error(event, error=type(error).__name__)

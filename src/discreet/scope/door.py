@@ -71,6 +71,8 @@ class Door:
                 raise
             # Where one connection is lost, the others most likely are, too.
             await pool.check()
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # which the loss came in the way of
             raise Unavailable("The database was lost.", hint="Try again.") from error
 
     async def call(

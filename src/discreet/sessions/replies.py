@@ -11,11 +11,13 @@ from discreet.scope import Rows
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``answer`` once it is delivered, ``draft`` before; ``failed``: the answer is an excuse."""
+    """``answer`` once it is delivered, ``draft`` before; ``failed``: the answer is an excuse.
+    ``trouble``: why the last attempt failed, while the message waits for the next."""
 
     answer: str | None
     draft: str | None
     failed: bool
+    trouble: str | None
 
 
 async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
@@ -30,7 +32,11 @@ async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
         "     JOIN discreet.outbox o ON o.message_id = a.id AND o.state = 'sent'"
         "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"
         "      AND m.state IN ('answered', 'failed')"
-        "    ORDER BY a.position DESC LIMIT 1) AS answer"
+        "    ORDER BY a.position DESC LIMIT 1) AS answer,"
+        "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
+        "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
+        "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
+        "      ORDER BY t.started_at DESC LIMIT 1) END AS trouble"
         " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
         " WHERE m.id = %(message)s",
         {"message": message_id},

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from discreet.turn.thought import ThinkingFailed
@@ -12,8 +14,6 @@ from discreet.turn.thought import ThinkingFailed
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-# Extras of our own distribution; other providers are installed through pydantic-ai-slim's.
-OWN_EXTRAS = frozenset({"anthropic", "google", "groq", "mistral"})
 # Providers that a base URL stands in for; every other known one keeps its own address.
 REPLACED_BY_BASE_URL = frozenset({"openai", "openai-chat"})
 
@@ -79,9 +79,8 @@ def _compatible(name: str, base_url: str, key: str | None) -> Model:
 
 
 def _install(provider: str) -> str:
-    if provider in OWN_EXTRAS:
-        return f"pip install 'discreet[{provider}]'"
-    return f"pip install 'pydantic-ai-slim[{provider}]'"
+    # Into the environment that runs, which need not be the one that a shell's pip belongs to.
+    return f"{shlex.quote(sys.executable)} -m pip install 'pydantic-ai-slim[{provider}]'"
 
 
 def _explain(name: str, error: str) -> tuple[str]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
@@ -132,7 +133,8 @@ async def _save_failed(
         "a turn failed", turn_id=str(claimed.turn_id), attempt=claimed.attempt, kind=failure.kind
     )
     async with turns.door.enter(scope) as rows:
-        if claimed.attempt >= turns.max_attempts:
+        # What is set up wrongly stays wrong until somebody mends it; waiting helps nobody.
+        if claimed.attempt >= turns.max_attempts or failure.kind == "setup":
             await save_giving_up(rows, claimed, prompt, failure)
         else:
             wait = min(turns.first_wait * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
@@ -144,6 +146,8 @@ def _as_failure(error: Exception) -> ThinkingFailed:
     text may quote what somebody said, so only its class is told."""
     if isinstance(error, ThinkingFailed):
         return error
+    if isinstance(error, Unavailable):
+        return ThinkingFailed("internal", error.message)
     return ThinkingFailed(
         "internal", f"Something that should not fail did ({type(error).__name__})."
     )
@@ -165,7 +169,7 @@ class _Draft:
             await hold(rows, self._claim.session_id, self._claim.turn_id)
             await rows.execute(
                 "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)"
-                " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
+                " ON CONFLICT (turn_id, party) DO UPDATE SET text = excluded.text",
                 {"turn": self._claim.turn_id, "text": text},
             )
         self._written_at = time.monotonic()

@@ -9,6 +9,7 @@ import typer
 
 from discreet.domain.errors import BadInput
 from discreet.entrypoints.cli.opening import Notice, in_app
+from discreet.entrypoints.cli.waiting import not_shown, tell_trouble
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -75,16 +76,12 @@ async def _say_once(app: App, said: TerminalMessage) -> int:
         accepted = await app.say(said)
         with Notice() as notice:
             notice.show("Waiting for the answer.")
-            answer = await app.answer_to(accepted, not_shown)
+            answer = await app.answer_to(accepted, not_shown, tell_trouble)
         print_text(answer.text)
     if answer.failed:
         print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)
         return 1
     return 0
-
-
-async def not_shown(_: str) -> None:
-    """For who wants the whole answer only."""
 
 
 def _text_of(message: str) -> str:

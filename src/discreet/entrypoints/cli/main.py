@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import typer
 
@@ -59,6 +60,8 @@ app.command("version")(version.version)
 def run() -> None:
     """Runs ``sb``; the process ends with 0, 1 (it failed), 2 (it was asked wrongly) or 130 (^C)."""
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would print an advertisement
+    if not os.environ.get("DISCREET_DEBUG"):
+        warnings.simplefilter("ignore")  # a library's remarks are not for who talks to an agent
     try:
         app()
     except DiscreetError as error:

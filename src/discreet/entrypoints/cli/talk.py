@@ -18,7 +18,7 @@ from rich.text import Text
 
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
-from discreet.entrypoints.cli.chat import not_shown
+from discreet.entrypoints.cli.waiting import not_shown
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -100,7 +100,7 @@ class Conversation:
         accepted = await self._app.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = Page(self._console)
-        waiting = asyncio.create_task(self._app.answer_to(accepted, page.show))
+        waiting = asyncio.create_task(self._app.answer_to(accepted, page.show, page.tell))
         with _interruptible() as interrupted, page.spinning():
             stop = asyncio.create_task(interrupted.wait())
             await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +135,10 @@ class Page:
             yield
         finally:
             self._status.stop()
+
+    async def tell(self, why: str) -> None:
+        """Says that it takes longer, and why."""
+        self._console.print(Text(f"The agent tries again ({terminal_text(why)})", style="dim"))
 
     async def show(self, text: str) -> None:
         """The whole text so far. Where it isn't a continuation (a new attempt), it begins anew."""

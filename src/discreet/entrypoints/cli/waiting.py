@@ -1,0 +1,16 @@
+"""What is said while somebody waits for an answer that is wanted in one piece."""
+
+from __future__ import annotations
+
+import sys
+
+from discreet.domain.text import terminal_text
+
+
+async def tell_trouble(why: str) -> None:
+    """Says on standard error that it takes longer, and why."""
+    print(f"sb: The agent tries again ({terminal_text(why)})", file=sys.stderr)
+
+
+async def not_shown(_: str) -> None:
+    """For who wants the whole answer only."""

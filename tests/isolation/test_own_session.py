@@ -1,0 +1,177 @@
+"""Where a scope sees more than one session, as the owner's sees everybody's, it is the program that
+keeps to one: whatever a turn or a delivery does, no other session's rows are touched or shown."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from discreet.channels.terminal import TerminalMessage, to_inbound
+from discreet.delivery import deliver
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId
+from discreet.intake import Accepted
+from discreet.sessions.replies import reply_to
+from discreet.turn.claim import Claim, claim
+from discreet.turn.run import _Draft, run_turn
+from discreet.turn.situation import Situation
+from discreet.turn.think import Tools
+from tests.isolation.conftest import ALICE, BOB
+from tests.support.turns import Mind, Wire, turns_of
+from tests.support.world import World
+
+Admin = psycopg.Connection[Any]
+
+
+async def busy_session(world: World, sender: str | None, thread: str) -> Accepted:
+    """A session with an answer that isn't delivered, a turn that runs and has written something,
+    and a message that waits."""
+    first = await world.say(sender, "answered", thread_key=thread)
+    await run_turn(turns_of(world.door, Mind()), first.session_id)
+    await world.say(sender, "taken", thread_key=thread)
+    scope = world.owner if sender is None else world.contact(first.contact_id)
+    async with world.door.enter(scope) as rows:
+        claimed = await claim(rows, first.session_id)
+    assert isinstance(claimed, Claim)
+    draft = _Draft(world.door, scope, claimed)
+    draft._written_at -= 10
+    await draft.write(f"written for {sender} {thread}")
+    await world.say(sender, "waiting", thread_key=thread)
+    return first
+
+
+def rows_of_others(admin: Admin, session: Any) -> list[str]:
+    """Every row of every other session, as text."""
+    found: list[str] = []
+    for table, key in (
+        ("sessions", "id"),
+        ("turns", "session_id"),
+        ("messages", "session_id"),
+        ("outbox", "session_id"),
+        ("drafts", "(SELECT session_id FROM discreet.turns WHERE id = turn_id)"),
+    ):
+        query = f"SELECT t::text FROM discreet.{table} t WHERE {key} <> %s ORDER BY 1"
+        found += [f"{table} {row}" for (row,) in admin.execute(query, (session,)).fetchall()]
+    return found
+
+
+@pytest.mark.parametrize("sender", [None, ALICE])
+async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
+    world: World, admin: Admin, sender: str | None
+) -> None:
+    for who, thread in ((ALICE, "other"), (BOB, ""), (None, "other"), (BOB, "other")):
+        await busy_session(world, who, thread)
+    mine = await busy_session(world, sender, "mine")
+    others = rows_of_others(admin, mine.session_id)
+    assert len(others) > 20
+    scope = world.owner if sender is None else world.contact(mine.contact_id)
+
+    async def fail(_: Situation, __: Tools) -> str:
+        raise RuntimeError
+
+    # The turn that ran is lost; the next fails; the one after that answers; then one is given up.
+    for mind, attempts in ((Mind(fail), 9), (Mind(), 9), (Mind(fail), 1)):
+        async with world.door.enter(scope) as rows:
+            assert isinstance(await claim(rows, mine.session_id), Claim)
+        assert rows_of_others(admin, mine.session_id) == others
+        await run_turn(turns_of(world.door, mind, max_attempts=attempts), mine.session_id)
+        assert rows_of_others(admin, mine.session_id) == others
+        await world.say(sender, "more", thread_key="mine")
+    states = admin.execute(
+        "SELECT array_agg(DISTINCT state) FROM discreet.turns WHERE session_id = %s",
+        (mine.session_id,),
+    ).fetchone()
+    assert states is not None
+    assert set(states[0]) == {"answered", "failed", "given_up", "lost"}
+
+
+@pytest.mark.parametrize("sender", [None, ALICE])
+async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
+    world: World, admin: Admin, sender: str | None
+) -> None:
+    for who, thread in ((ALICE, "other"), (BOB, ""), (None, "other")):
+        await busy_session(world, who, thread)
+    asked = await world.say(sender, "mine", thread_key="mine", message_id="77")
+    await world.say(sender, "elsewhere", thread_key="mine", chat="elsewhere")
+    for _ in range(2):
+        await run_turn(turns_of(world.door, Mind(answer)), asked.session_id)
+    others = rows_of_others(admin, asked.session_id)
+    route = admin.execute(
+        "SELECT route_id FROM discreet.messages WHERE id = %s", (asked.message_id,)
+    ).fetchone()
+    assert route is not None
+    wire = Wire("terminal")
+    await deliver(world.door, {"terminal": wire}, route[0])
+    assert [(one.text, one.reply_to) for one in wire.sent] == [("re: mine", "77")]
+    assert rows_of_others(admin, asked.session_id) == others
+    states = admin.execute(
+        "SELECT m.text, o.state FROM discreet.outbox o"
+        " JOIN discreet.messages m ON m.id = o.message_id WHERE o.session_id = %s ORDER BY 1",
+        (asked.session_id,),
+    ).fetchall()
+    assert states == [("re: elsewhere", "pending"), ("re: mine", "sent")]
+
+
+async def answer(situation: Situation, _: Tools) -> str:
+    return f"re: {situation.waiting[0].text}"
+
+
+async def test_whoever_waits_for_an_answer_gets_the_one_to_their_message(
+    world: World, admin: Admin
+) -> None:
+    asked = {}
+    for sender in (ALICE, BOB, None):
+        asked[sender] = await world.say(sender, f"I am {sender}")
+        await run_turn(turns_of(world.door, Mind(answer)), asked[sender].session_id)
+    waiting = await busy_session(world, "telegram:1003", "")
+    for sender, one in asked.items():
+        async with world.door.enter(world.owner) as rows:
+            reply = await reply_to(rows, one.message_id)
+        # What isn't delivered yet is no answer.
+        assert (reply.answer, reply.draft) == (None, None)
+        admin.execute(
+            "UPDATE discreet.outbox SET state = 'sent' WHERE session_id = %s", (one.session_id,)
+        )
+        async with world.door.enter(world.owner) as rows:
+            reply = await reply_to(rows, one.message_id)
+        assert (reply.answer, reply.draft) == (f"re: I am {sender}", None)
+    taken = admin.execute(
+        "SELECT id FROM discreet.messages WHERE session_id = %s AND state = 'taken'",
+        (waiting.session_id,),
+    ).fetchone()
+    assert taken is not None
+    async with world.door.enter(world.owner) as rows:
+        reply = await reply_to(rows, taken[0])
+    assert (reply.answer, reply.draft) == (None, "written for telegram:1003 ")
+
+
+def test_each_sender_at_a_terminal_has_a_chat_and_each_topic_a_key_of_its_own(
+    world: World,
+) -> None:
+    alice, bob, group = (Address.parse(one) for one in (ALICE, BOB, "telegram:-1"))
+    contact = ContactId(UUID(int=1))
+    typed = [
+        TerminalMessage("hi"),
+        TerminalMessage("hi", sender=alice),
+        TerminalMessage("hi", sender=bob),
+        TerminalMessage("hi", contact_id=contact),
+        TerminalMessage("hi", sender=alice, group=group),
+    ]
+    made = [to_inbound(one, world.channel_id) for one in typed]
+    assert len({one.chat_id for one in made}) == len(made)
+    keys = [
+        to_inbound(TerminalMessage("hi", thread_key=key), world.channel_id).thread_key
+        for key in ("Trip", "trip", "t")
+    ]
+    assert keys == ["Trip", "trip", "t"]
+    for wrong in (
+        TerminalMessage("hi", sender=alice, contact_id=contact),
+        TerminalMessage("hi", group=group),
+        TerminalMessage("hi", group=group, contact_id=contact),
+    ):
+        with pytest.raises(BadInput):
+            to_inbound(wrong, world.channel_id)

@@ -1,0 +1,163 @@
+"""Installations with real processes, which are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.postgres.credentials import save_credentials
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from tests.support.world import World, make_world, open_door
+
+SB = Path(sys.executable).parent / "sb"
+DEADLINE = 60.0
+"""Seconds after which a process that a test waits for will not come to its end."""
+
+
+@dataclass
+class Installation:
+    """A home, and the processes that a test starts on it."""
+
+    home: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """``sb ...``, in the background."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        process = subprocess.Popen(
+            [str(SB), *words],
+            env={**kept, "DISCREET_HOME": str(self.home), "LANG": "C.UTF-8", **self.settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def serve(self) -> subprocess.Popen[str]:
+        """``sb serve``, once it serves."""
+        process = self.start("serve")
+        assert process.stdout
+        for line in process.stdout:
+            if "Ctrl-C ends it" in line:
+                return process
+        raise AssertionError(f"it does not serve: {process.communicate()[1]}")
+
+    def chat(self, sender: str, text: str, *words: str) -> subprocess.Popen[str]:
+        """``sb chat --message``, in the background."""
+        return self.start("chat", "--sender", sender, "--message", text, *words)
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """kill -9, and nothing of it is left."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(DEADLINE)
+
+
+def answer_of(process: subprocess.Popen[str]) -> str:
+    """What a command printed, which must have succeeded."""
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+@pytest.fixture
+def installation(database: Database, tmp_path: Path) -> Iterator[Installation]:
+    """A home whose database is the test's: nothing has to be made first."""
+    save_credentials(tmp_path, replace(database.credentials, embedded=False))
+    made = Installation(tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def fresh_installation(tmp_path: Path) -> Iterator[Installation]:
+    """A home that doesn't exist yet, with an embedded server of its own."""
+    made = Installation(tmp_path / "home")
+    yield made
+    made.end()
+
+
+POINTS = {
+    "claim": "BEFORE INSERT ON discreet.turns",
+    "tool": "BEFORE INSERT ON discreet.memories",
+    "save": "BEFORE INSERT ON discreet.outbox",
+    "sending": "BEFORE UPDATE ON discreet.outbox",
+    "sent": "BEFORE UPDATE ON discreet.outbox",
+}
+"""Where a session whose thread has such a key can be frozen, in the order of a turn."""
+
+FREEZE = """
+CREATE FUNCTION public.freeze() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  new_row jsonb := to_jsonb(NEW);
+  session uuid := coalesce(new_row ->> 'session_id', (
+    SELECT t.session_id FROM discreet.turns t WHERE t.id::text = new_row ->> 'turn_id')::text);
+BEGIN
+  IF TG_ARGV[0] = (SELECT s.thread_key FROM discreet.sessions s WHERE s.id = session)
+     AND (TG_OP = 'INSERT' OR new_row ->> 'state' = TG_ARGV[0]) THEN
+    PERFORM pg_advisory_xact_lock_shared(4711);
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+FROZEN = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@contextmanager
+def frozen_at(admin: psycopg.Connection[Any], *points: str) -> Iterator[None]:
+    """While it is open, work that comes to one of these points stops there, inside of its
+    transaction; afterwards it goes on, if somebody is left to go on."""
+    admin.execute(FREEZE)
+    for point in points:
+        admin.execute(
+            f"CREATE TRIGGER freeze_{point} {POINTS[point]}"
+            f" FOR EACH ROW EXECUTE FUNCTION public.freeze('{point}')"
+        )
+    admin.execute("SELECT pg_advisory_lock(4711)")
+    try:
+        yield
+    finally:
+        if not admin.closed:
+            admin.execute("SELECT pg_advisory_unlock(4711)")
+
+
+def wait_until_frozen(admin: psycopg.Connection[Any], how_many: int) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while admin.execute(FROZEN).fetchall() != [(how_many,)]:
+        assert time.monotonic() < deadline, "nothing came to the point where it stops"
+        time.sleep(0.02)

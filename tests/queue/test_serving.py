@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.postgres.server import Database
+from discreet.queue import serving as serving_module
+from discreet.queue.serving import is_served, serving
+from discreet.scope import Door
+from tests.support.working import until
+from tests.support.world import open_door
+
+
+async def test_it_is_served_as_long_as_somebody_serves(database: Database, door: Door) -> None:
+    conninfo = database.conninfo("discreet_worker")
+    assert not await is_served(door)
+    async with serving(conninfo):
+        assert await is_served(door)
+        async with serving(conninfo):
+            assert await is_served(door)
+        assert await is_served(door)
+    await until(lambda: is_not_served(door))
+
+
+async def is_not_served(door: Door) -> bool:
+    return not await is_served(door)
+
+
+async def test_who_asks_at_the_same_moment_takes_nobody_who_asks_for_one_who_serves(
+    database: Database, door: Door
+) -> None:
+    async with open_door(database) as other:
+        answers = await asyncio.gather(*(is_served(one) for one in (door, other) for _ in range(8)))
+    assert not any(answers)
+
+
+async def test_a_server_whose_connection_was_lost_serves_again(
+    database: Database,
+    door: Door,
+    admin: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving_module, "CHECK_SECONDS", 0.3)
+    async with serving(database.conninfo("discreet_worker")):
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'discreet-serving' AND datname = current_database()"
+        )
+        await until(lambda: is_not_served(door))
+        await until(lambda: is_served(door))
+    await until(lambda: is_not_served(door))

@@ -1,0 +1,330 @@
+"""Workers: what they leave undone is swept up, and they survive what happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.ids import RouteId, SessionId
+from discreet.postgres.server import Database
+from discreet.queue import worker
+from discreet.queue.worker import Work, work
+from discreet.scope import WorkScope
+from tests.support.working import (
+    Held,
+    Recording,
+    answers_of,
+    rows_of,
+    turns_of,
+    until,
+    work_of,
+    working,
+)
+from tests.support.world import World, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+Admin = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def queue(admin: Admin) -> Admin:
+    """An admin who looks into the queue."""
+    admin.execute("SET search_path TO queue")
+    return admin
+
+
+async def jobs(queue: Admin) -> list[tuple[str, str]]:
+    found = queue.execute("SELECT task_name, status::text FROM procrastinate_jobs ORDER BY id")
+    return [(row[0], row[1]) for row in found]
+
+
+async def answered(world: World, session_id: SessionId) -> list[str]:
+    found = await rows_of(
+        world,
+        "SELECT m.text FROM discreet.messages m JOIN discreet.outbox o ON o.message_id = m.id"
+        " WHERE m.session_id = %s AND o.state = 'sent' ORDER BY m.position",
+        session_id,
+    )
+    return [row["text"] for row in found]
+
+
+def silence_workers(queue: Admin) -> None:
+    """What killed workers leave: jobs that they did, and no word from them for a long time."""
+    queue.execute(
+        "CREATE FUNCTION silent() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.last_heartbeat = now() - interval '1 hour'; RETURN NEW; END $$"
+    )
+    [ids] = queue.execute("SELECT string_agg(id::text, ',') FROM procrastinate_workers").fetchall()
+    queue.execute(
+        "CREATE TRIGGER silent BEFORE UPDATE ON procrastinate_workers FOR EACH ROW"
+        f" WHEN (OLD.id IN ({ids[0]})) EXECUTE FUNCTION silent()"
+    )
+    queue.execute("UPDATE procrastinate_workers SET last_heartbeat = now()")
+
+
+async def test_finished_work_leaves_no_job_behind(
+    database: Database, world: World, queue: Admin
+) -> None:
+    async with working(database, world.door, turns_of(world.door)):
+        said = await world.say(ALICE, "hello")
+        await until(lambda: answered(world, said.session_id))
+
+        async def nothing_left() -> bool:
+            return await jobs(queue) == []
+
+        await until(nothing_left)
+    assert queue.execute("SELECT count(*) FROM procrastinate_workers").fetchone() == (0,)
+
+
+async def test_jobs_carry_ids_only(world: World, queue: Admin) -> None:
+    said = await world.say(ALICE, "a secret", name="Alice")
+    rows = queue.execute("SELECT args, lock, queueing_lock FROM procrastinate_jobs").fetchall()
+    assert rows == [
+        ({"session_id": str(said.session_id)}, f"turn:{said.session_id}", f"turn:{said.session_id}")
+    ]
+
+
+async def test_a_hundred_messages_of_one_session_are_one_job_in_the_queue(
+    world: World, queue: Admin
+) -> None:
+    for number in range(100):
+        await world.say(ALICE, f"{number}")
+    assert await jobs(queue) == [("run_turn", "todo")]
+
+
+async def test_the_work_of_a_dead_worker_is_done_by_another_once(
+    database: Database, world: World, queue: Admin
+) -> None:
+    dead, alive = Held(), Held()
+    alive.free.set()
+    async with (
+        open_door(database) as other,
+        working(database, world.door, turns_of(world.door, dead)),
+    ):
+        said = await world.say(ALICE, "hello")
+        await until(dead.has_begun)
+        await world.say(ALICE, "are you there?")
+        # It thinks for ever, and its heart has stopped.
+        await asyncio.to_thread(silence_workers, queue)
+        async with working(database, other, turns_of(other, alive)):
+            answer = await until(lambda: answered(world, said.session_id))
+        assert answer == ["re: hello | are you there?"]
+        dead.free.set()
+    assert await answers_of(world, said.session_id) == ["re: hello | are you there?"]
+    turns = await rows_of(world, "SELECT state FROM discreet.turns ORDER BY started_at")
+    assert turns[0] == {"state": "lost"}
+    assert turns[-1] == {"state": "answered"}
+
+
+async def test_a_worker_that_was_taken_for_dead_works_on(
+    database: Database, world: World, queue: Admin
+) -> None:
+    async with working(database, world.door, turns_of(world.door)):
+        first = await world.say(ALICE, "hello")
+        await until(lambda: answered(world, first.session_id))
+        # What another worker does at its start with those that were silent for too long.
+        # In a thread: the worker, in this one, may be holding a lock on them.
+        await asyncio.to_thread(queue.execute, "DELETE FROM procrastinate_workers")
+        second = await world.say(BOB, "hello")
+        await until(lambda: answered(world, second.session_id))
+
+
+async def test_what_waits_without_a_job_is_found(
+    database: Database, world: World, queue: Admin
+) -> None:
+    said = await world.say(ALICE, "hello")
+    queue.execute("DELETE FROM procrastinate_jobs")
+    async with working(database, world.door, turns_of(world.door)):
+        await until(lambda: answered(world, said.session_id))
+    await world.say(ALICE, "again")
+    queue.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+    async with working(database, world.door, turns_of(world.door)):
+
+        async def both() -> bool:
+            return await answered(world, said.session_id) == ["re: hello", "re: again"]
+
+        await until(both)
+
+
+async def test_an_answer_without_a_delivery_is_found(
+    database: Database, world: World, queue: Admin
+) -> None:
+    work = work_of(world.door, turns_of(world.door))
+
+    async def lost(_: RouteId) -> None: ...
+
+    said = await world.say(ALICE, "hello")
+    async with running(database, world, replace(work, deliver=lost)):
+        await until(lambda: answers_of(world, said.session_id))
+
+        async def delivery_is_gone() -> bool:
+            return await jobs(queue) == []
+
+        await until(delivery_is_gone)
+    channel = Recording()
+    async with working(database, world.door, turns_of(world.door), channel):
+        await until(lambda: answered(world, said.session_id))
+    assert len(channel.tried) == 1
+
+
+@asynccontextmanager
+async def running(database: Database, world: World, what: Work) -> AsyncIterator[None]:
+    async with work(database.conninfo("discreet_worker"), world.door, what, 4):
+        yield
+
+
+async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
+    database: Database,
+    world: World,
+    queue: Admin,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work = work_of(world.door, turns_of(world.door))
+    broken: list[SessionId] = []
+
+    async def breaks_once(session_id: SessionId) -> None:
+        if not broken:
+            broken.append(session_id)
+            raise ValueError("a secret of Alice's")
+        await work.run_turn(session_id)
+
+    async with running(database, world, replace(work, run_turn=breaks_once)):
+        said = await world.say(ALICE, "hello")
+        await until(lambda: answered(world, said.session_id))
+    assert broken == [said.session_id]
+    written = caplog.text + "".join(capsys.readouterr())
+    assert "ValueError" in written
+    assert "secret" not in written
+
+
+async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
+    database: Database, world: World, queue: Admin
+) -> None:
+    held = Held()
+    async with working(database, world.door, turns_of(world.door, held)):
+        said = await world.say(ALICE, "hello")
+        await until(held.has_begun)
+        assert drop_all(queue) > 3
+        held.free.set()
+
+        async def no_error(session_id: SessionId) -> list[str]:
+            try:
+                return await answered(world, session_id)
+            except Exception:
+                return []
+
+        assert await until(lambda: no_error(said.session_id)) == ["re: hello"]
+        later = await world.say(BOB, "and me?")
+        await until(lambda: no_error(later.session_id))
+
+
+async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellation(
+    database: Database, world: World
+) -> None:
+    sweeping = asyncio.Event()
+
+    async def breaks_when_cancelled() -> None:
+        sweeping.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise psycopg.OperationalError("the connection is closed") from None
+
+    what = replace(
+        work_of(world.door, turns_of(world.door)), release_quarantined=breaks_when_cancelled
+    )
+    async with asyncio.timeout(10), running(database, world, what):
+        await sweeping.wait()
+
+
+@pytest.mark.parametrize("when", range(3))
+async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just_gone(
+    database: Database, world: World, queue: Admin, when: int
+) -> None:
+    async with asyncio.timeout(10):
+        async with working(database, world.door, turns_of(world.door)):
+            for _ in range(when):
+                said = await world.say(ALICE, f"{when}")
+            if when:
+                await until(lambda: answered(world, said.session_id))
+            drop_all(queue)
+
+
+def drop_all(queue: Admin) -> int:
+    """Ends every connection to this database but one; how many."""
+    row = queue.execute(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+async def test_a_worker_that_stops_finishes_what_it_began_and_leaves_the_rest(
+    database: Database, world: World, queue: Admin
+) -> None:
+    held = Held()
+    work = working(database, world.door, turns_of(world.door, held), concurrency=1)
+    await work.__aenter__()
+    first = await world.say(ALICE, "hello")
+    await until(held.has_begun)
+    second = await world.say(BOB, "hello")
+    stopping = asyncio.create_task(work.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    held.free.set()
+    await stopping
+    assert await answers_of(world, first.session_id) == ["re: hello"]
+    assert await answers_of(world, second.session_id) == []
+    assert ("run_turn", "todo") in await jobs(queue)
+    assert not [job for job in await jobs(queue) if job[1] == "doing"]
+
+
+async def test_one_senders_backlog_holds_up_nobody(database: Database, world: World) -> None:
+    for number in range(200):
+        flood = await world.say(ALICE, f"{number}")
+    held = Held()
+
+    async def slow_for_alice(situation: Any, prompt: Any, tools: Any, tell: Any) -> Any:
+        first = situation.waiting[0].speaker
+        return await (held if first and first.address == ALICE else held.then)(
+            situation, prompt, tools, tell
+        )
+
+    async with working(database, world.door, turns_of(world.door, slow_for_alice), concurrency=2):
+        await until(held.has_begun)
+        for number in range(50):
+            await world.say(ALICE, f"more {number}")
+        said = await world.say(BOB, "hello")
+        await until(lambda: answered(world, said.session_id))
+        assert await answers_of(world, flood.session_id) == []
+        held.free.set()
+
+
+async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -> None:
+    said = await world.say(ALICE, "a secret")
+    async with world.door.enter(WorkScope()) as rows:
+        scope = await rows.fetch_one("SELECT * FROM gate.session_scope(%s)", (said.session_id,))
+        assert scope
+        assert "secret" not in repr(scope)
+        assert scope["contact_id"] == said.contact_id
+
+
+def test_a_silent_worker_is_waited_for_longer_than_its_heart_may_skip() -> None:
+    assert worker.STALLED_SECONDS >= 4 * worker.HEARTBEAT_SECONDS
+
+
+async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    for _ in range(20):
+        async with asyncio.timeout(10), open_door(database) as door:
+            conninfo = database.conninfo("discreet_worker")
+            async with work(conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), 1):
+                await asyncio.sleep(0)
