@@ -7,6 +7,7 @@ ALTER TABLE discreet.channels DROP CONSTRAINT channels_owner_id_platform_account
 CREATE UNIQUE INDEX channels_open ON discreet.channels (owner_id, platform, account)
   WHERE closed_at IS NULL;
 GRANT INSERT (name), UPDATE (name, closed_at) ON discreet.channels TO discreet_owner;
+CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;

@@ -101,6 +101,7 @@ GRANT SELECT (id, owner_id, platform, used_by, used_at, expires_at, created_at)
   ON discreet.owner_links TO discreet_owner;
 GRANT DELETE ON discreet.admissions TO discreet_owner;
 GRANT INSERT ON discreet.outbox TO discreet_gate;
+CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
@@ -135,7 +136,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
                    FROM '^[A-HJKMNP-Z2-9]{8}$')
 $$;
 
--- What nobody thought of, said to a chat by the gate itself: a line of the session, and on its way.
+-- What nobody thought of, said to a chat by the gate itself: a line of the session that is no part
+-- of the conversation, and on its way.
 CREATE FUNCTION gate.say(
   owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text,
   body text, in_reply_to text)
@@ -149,9 +151,10 @@ DECLARE
   result uuid;
 BEGIN
   INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
-  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent', body, in_reply_to)
+  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent', body, 'notice',
+          in_reply_to)
   RETURNING id INTO result;
   INSERT INTO discreet.outbox (
     message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
@@ -276,7 +279,7 @@ END $$;
 
 -- Why a message that has arrived is not taken: 'blocked'; 'linked' (it was the owner's code); 'aside'
 -- (a stranger's, kept until they are let in); 'stranger' (not kept); or null.
-CREATE OR REPLACE FUNCTION gate.turned_away(
+CREATE FUNCTION gate.not_admitted(
   owner uuid, via discreet.channels, shared boolean, arrived jsonb)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -444,6 +447,7 @@ REVOKE ALL ON FUNCTION gate.pairing_time(), gate.owner_link_time(), gate.most_pe
   gate.say(uuid, uuid, uuid, text, uuid, text, text, text, text),
   gate.links_owner(uuid, discreet.channels, jsonb),
   gate.ask_to_pair(uuid, discreet.channels, jsonb, uuid),
+  gate.not_admitted(uuid, discreet.channels, boolean, jsonb),
   gate.pairing_of_code(text), gate.decide_pairing(uuid, boolean),
   gate.admit(uuid, text, text, text), gate.make_owner_link(text), gate.refuse_shared_and_open()
   FROM PUBLIC;

@@ -168,19 +168,8 @@ BEGIN
   RETURN 'limited';
 END $$;
 
--- First whether somebody may come in, then how much they may use.
-ALTER FUNCTION gate.turned_away(uuid, discreet.channels, boolean, jsonb) RENAME TO not_admitted;
-CREATE FUNCTION gate.turned_away(
-  owner uuid, via discreet.channels, shared boolean, arrived jsonb)
-RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RETURN coalesce(gate.not_admitted(owner, via, shared, arrived),
-                  gate.over_limit(owner, via, shared, arrived));
-END $$;
-
 REVOKE ALL ON FUNCTION gate.limits_of(uuid, uuid), gate.show_limits(uuid),
   gate.limit_reached(uuid, uuid, uuid, boolean),
-  gate.over_limit(uuid, discreet.channels, boolean, jsonb),
-  gate.turned_away(uuid, discreet.channels, boolean, jsonb) FROM PUBLIC;
+  gate.over_limit(uuid, discreet.channels, boolean, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.show_limits(uuid) TO discreet_owner;
 RESET ROLE;

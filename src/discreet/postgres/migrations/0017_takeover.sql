@@ -1,25 +1,11 @@
 -- The owner answers a contact in person; the agent is silent there until it is handed back.
 SET ROLE discreet_schema;
-ALTER TABLE discreet.contacts ADD COLUMN taken_over_at timestamptz;
-GRANT UPDATE (taken_over_at) ON discreet.contacts TO discreet_owner;
 ALTER TABLE discreet.messages ADD COLUMN in_person boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in the place of the agent';
 GRANT INSERT ON discreet.turns TO discreet_gate;
 RESET ROLE;
 
 SET ROLE discreet_gate;
--- As before; or 'taken over'.
-CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
-              WHEN c.blocked_at IS NOT NULL THEN 'blocked'
-              WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
-    FROM discreet.sessions s
-    JOIN discreet.agents a ON a.id = s.agent_id
-    LEFT JOIN discreet.contacts c ON c.id = s.contact_id
-   WHERE s.id = session
-$$;
-
 -- What the owner says to a contact whom they have taken over: it goes where the contact wrote last,
 -- and answers everything that waits in that conversation. Null: it isn't taken over, or has written nothing.
 CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
