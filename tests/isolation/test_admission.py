@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -281,9 +282,19 @@ async def test_another_owners_contact_can_not_be_spoken_to(world: World, admin: 
     other = await ottos(world, admin)
     await other.accepted(ALICE, "hello")
     alice = await take_over(other.world.door, other.world.owner_id, ALICE)
-    with pytest.raises(DiscreetError):
+    with pytest.raises(BadInput, match="isn't taken over"):
         await speak(world.door, world.owner_id, alice.id, "It is me.")
     assert await other.sent(ALICE) == []
+
+
+async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> None:
+    mine = await channel(world)
+    alice, bob = [await mine.accepted(who, "hello") for who in (ALICE, BOB)]
+    await block_contact(world.door, world.owner_id, BOB)
+    for session, message in ((bob.session_id, "no such session"), (uuid4(), "no such session")):
+        with pytest.raises(psycopg.DatabaseError, match=message):
+            async with world.door.enter(world.contact(alice.contact_id)) as rows:
+                await rows.value("SELECT gate.is_withheld(%s)", (session,))
 
 
 async def test_who_is_handed_back_is_handed_back_alone(world: World) -> None:
