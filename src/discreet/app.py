@@ -235,7 +235,7 @@ class App:
             mind=mind_for(self.settings),
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
-            show_typing=gateway.show_typing,
+            show_progress=gateway.show_progress,
             fetch=gateway.fetch,
         )
 
