@@ -27,6 +27,7 @@ KEPT_ASIDE = (
     " (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)"
 )
 LIMIT_HIT = "INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)"
+TOKEN = "INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest)"
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -257,6 +258,18 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         LIMIT_HIT + " SELECT %(ada)s, %(bob)s, 'waiting', %(olga)s, now()"
         "  FROM generate_series(1, 2)",
+    ),
+    "tokens_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        TOKEN + " VALUES (%(olga)s, %(ottos_ada)s, NULL, 'x', sha256('1'))",
+    ),
+    "tokens_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        TOKEN + " VALUES (%(olga)s, %(ada)s, %(ottos_alice)s, 'x', sha256('1'))",
+    ),
+    "tokens_check": (
+        CheckViolation,
+        TOKEN + " VALUES (%(olga)s, NULL, %(alice)s, 'x', sha256('1'))",
     ),
     "attachments_check": (
         CheckViolation,

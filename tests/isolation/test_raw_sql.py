@@ -21,7 +21,7 @@ TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
     "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes", "limits",
-    "limit_hits",
+    "limit_hits", "tokens",
     "attachments",
 )  # fmt: skip
 
@@ -477,7 +477,7 @@ def test_a_scope_without_its_ids_opens_no_door() -> None:
 
 
 async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours) -> None:
-    for table, column in (("pairings", "code"), ("owner_links", "digest")):
+    for table, column in (("pairings", "code"), ("owner_links", "digest"), ("tokens", "digest")):
         shown = await _raw(
             neighbours.world.door, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
         )

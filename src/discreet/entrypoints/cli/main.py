@@ -26,6 +26,7 @@ from discreet.entrypoints.cli import (
     sessions,
     status,
     takeover,
+    tokens,
     version,
 )
 from discreet.entrypoints.cli.opening import INTERRUPTED
@@ -51,6 +52,7 @@ app.add_typer(admission.app, name="admission")
 app.add_typer(pairing.app, name="pairing")
 app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
