@@ -64,6 +64,11 @@ class Settings(BaseModel):
         description="host:port on which webhooks are taken in; a proxy in front of it has the "
         "certificate.",
     )
+    listen: str = Field(
+        default="127.0.0.1:8780",
+        description="host:port on which the server takes machines in (MCP). Behind anything but "
+        "this machine, put a proxy with a certificate in front of it.",
+    )
     worker_concurrency: int = Field(
         default=8, ge=1, description="Jobs that one process works on at the same time."
     )

@@ -28,6 +28,10 @@ KEPT_ASIDE = (
 )
 LIMIT_HIT = "INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)"
 TOKEN = "INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest)"
+MCP_SESSION = (
+    "INSERT INTO discreet.mcp_sessions"
+    " (digest, token_id, owner_id, agent_id, contact_id, session_id)"
+)
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -271,6 +275,16 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         CheckViolation,
         TOKEN + " VALUES (%(olga)s, NULL, %(alice)s, 'x', sha256('1'))",
     ),
+    "mcp_sessions_check": (
+        CheckViolation,
+        MCP_SESSION
+        + " SELECT 'a', id, %(olga)s, NULL, NULL, %(bobs_session)s FROM discreet.tokens",
+    ),
+    "mcp_sessions_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        MCP_SESSION + " SELECT 'a', id, %(olga)s, %(ada)s, %(alice)s, %(bobs_session)s"
+        "  FROM discreet.tokens",
+    ),
     "attachments_check": (
         CheckViolation,
         "UPDATE discreet.attachments SET state = 'kept'",
@@ -322,7 +336,9 @@ async def ids(neighbours: Neighbours, admin: Admin) -> dict[str, Any]:
         PAIRING + " VALUES (%s, %s, %s, %s, 'ZZZZZZZZ', now())",
         (world.channel_id, neighbours.alice.contact_id, world.owner_id, world.agent_id),
     )
+    admin.execute(TOKEN + " VALUES (%s, NULL, NULL, 'x', sha256('0'))", (world.owner_id,))
     return {
+        "bobs_session": bob.session_id,
         "olga": world.owner_id, "ada": world.agent_id, "channel": world.channel_id,
         "alice": neighbours.alice.contact_id, "bob": bob.contact_id, "bobs_turn": rows[0],
         "alices_message": neighbours.alice.message_id,

@@ -41,6 +41,7 @@ CHECKED = {
     "type": "'external'",
     "attachments.kind": "'photo'",
     "limit_hits.kind": "'waiting'",
+    "mcp_sessions.digest": "sha256(gen_random_uuid()::text::bytea)",
     "tokens.digest": "sha256(gen_random_uuid()::text::bytea)",
 }
 

@@ -7,11 +7,17 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from discreet.app import App
     from discreet.settings import Settings
+
+doors: Callable[[App], AbstractAsyncContextManager[str]] | None = None
+"""Opens the doors for machines, and says where; set by the program, as rooms know no other."""
 
 
 def serve() -> None:
@@ -45,7 +51,11 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop)
     try:
         async with open_app(settings, _say) as app:
-            await app.serve(lambda: _say(_welcome(settings)))
+            if doors is None:
+                await app.serve(lambda: _say(_welcome(settings)))
+                return
+            async with doors(app) as address:
+                await app.serve(lambda: _say(f"{_welcome(settings)}\nMCP: {address}/mcp/"))
     except asyncio.CancelledError:
         if not stopped:
             raise

@@ -1,0 +1,147 @@
+"""MCP over streamable HTTP. No process keeps a connection: the database does."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.types import Message, Receive, Scope, Send
+
+from discreet.entrypoints.mcp.server import Context, make_server
+from discreet.entrypoints.mcp.tools import Call
+from discreet.memory.embedding import Embedder
+from discreet.oversight import connections
+from discreet.oversight.tokens import Bearer, Unauthorized, authenticate
+from discreet.scope import Door
+
+MOST_BYTES = 1_000_000
+SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
+UNSUPPORTED_VERSION, NO_SUCH_SESSION = -32022, -32600
+
+
+class McpDoor:
+    """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
+
+    def __init__(self, door: Door, embedder: Embedder) -> None:
+        self._door = door
+        self._embedder = embedder
+        # Stateless as far as the SDK knows: what a connection is bound to is in the database.
+        self.manager = StreamableHTTPSessionManager(
+            make_server(self._find_call),
+            stateless=True,
+            json_response=True,
+            max_request_body_size=MOST_BYTES,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            bearer = await authenticate(self._door, _token_of(request))
+        except Unauthorized as error:
+            refused = _error(401, NO_SUCH_SESSION, error.message)
+            refused.headers["WWW-Authenticate"] = "Bearer"
+            await refused(scope, receive, send)
+            return
+        response = await self._refusal(request, bearer)
+        if response is not None:
+            await response(scope, receive, send)
+            return
+        if SESSION in request.headers:
+            await self.manager.handle_request(scope, receive, send)
+            return
+        await self._begin(bearer, scope, receive, send)
+
+    async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
+        asked = request.headers.get(VERSION)
+        if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
+            # Versions without sessions have nothing that a scope could be bound to.
+            return _error(
+                400,
+                UNSUPPORTED_VERSION,
+                "Unsupported protocol version",
+                {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": asked},
+            )
+        key = request.headers.get(SESSION)
+        if key is None:
+            return None
+        if await connections.find(self._door, bearer, key) is None:
+            return _error(404, NO_SUCH_SESSION, "Session not found")
+        if request.method == "DELETE":
+            await connections.end(self._door, bearer, key)
+            return Response(status_code=204)
+        return None
+
+    async def _begin(self, bearer: Bearer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Only ``initialize`` comes without a connection; its answer gets a new one's name."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False) and len(body) <= MOST_BYTES
+        if len(body) > MOST_BYTES:
+            await _error(413, NO_SUCH_SESSION, "Too large")(scope, receive, send)
+            return
+        if not _is_initialize(body):
+            await _error(400, NO_SUCH_SESSION, "Missing session ID")(scope, receive, send)
+            return
+        key = secrets.token_hex(32)
+        await connections.begin(self._door, bearer, key)
+
+        async def replay() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def name(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 300:
+                message["headers"] = [*message["headers"], (SESSION.encode(), key.encode())]
+            await send(message)
+
+        await self.manager.handle_request(scope, replay, name)
+
+    async def _find_call(self, context: Context) -> Call:
+        request = context.request
+        if not isinstance(request, Request):
+            raise Unauthorized("No token was shown.")
+        bearer = await authenticate(self._door, _token_of(request))
+        connection = await connections.find(self._door, bearer, request.headers.get(SESSION, ""))
+        if connection is None:
+            raise Unauthorized("There is no such session.")
+        return Call(self._door, self._embedder, connection)
+
+
+def mcp_app(door: Door, embedder: Embedder) -> Starlette:
+    """An application that serves MCP at ``/mcp``."""
+    mcp = McpDoor(door, embedder)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with mcp.manager.run():
+            yield
+
+    return Starlette(routes=[Mount("/mcp", mcp)], lifespan=lifespan)
+
+
+def _token_of(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_initialize(body: bytes) -> bool:
+    try:
+        read = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(read, dict) and read.get("method") == "initialize"
+
+
+def _error(status: int, code: int, message: str, data: Any = None) -> JSONResponse:
+    error = {"code": code, "message": message} | ({} if data is None else {"data": data})
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status_code=status)

@@ -1,0 +1,63 @@
+"""An HTTP server within this process, for as long as it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from discreet.domain.errors import BadInput, Unavailable
+
+POLL_SECONDS = 0.02
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the process's signals to whoever runs it."""
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+@asynccontextmanager
+async def listening(app: Any, where: str) -> AsyncIterator[str]:
+    """Serves an ASGI application on ``host:port``; gives its URL. Port 0: any that is free.
+
+    Raises:
+        BadInput: it is no host:port.
+        Unavailable: somebody else listens there.
+    """
+    host, _, port = where.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise BadInput(f"DISCREET_LISTEN can't be used: {where!a} is no host:port.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host.strip("[]"), int(port)))
+    except OSError as error:
+        taken.close()
+        raise Unavailable(
+            f"{where} can't be listened on ({error.strerror}).",
+            hint="Is another server running there? Name another: DISCREET_LISTEN=127.0.0.1:0",
+        ) from error
+    server = _Quiet(
+        uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="on")
+    )
+    task = asyncio.create_task(server.serve([taken]), name="doors for machines")
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)
+        if task.done():
+            task.result()
+            raise Unavailable("The HTTP server didn't start.")
+        yield f"http://{host}:{taken.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        taken.close()

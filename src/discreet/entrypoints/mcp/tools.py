@@ -1,0 +1,233 @@
+"""The tools. Each call is in the scope of its connection, which no argument can widen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, MemoryId, SessionId
+from discreet.entrypoints.mcp import shapes
+from discreet.memory import history, memories, recall
+from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import Indexed, index
+from discreet.oversight import connections
+from discreet.oversight.connections import Connection
+from discreet.oversight.contacts import list_contacts
+from discreet.scope import Door
+from discreet.sessions import listing
+
+For = Literal["all", "unbound", "unbound owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: on which connection, and what it needs to be done."""
+
+    door: Door
+    embedder: Embedder
+    connection: Connection
+
+    @property
+    def session_id(self) -> SessionId:
+        """The session of this connection.
+
+        Raises:
+            BadInput: none was started.
+        """
+        if self.connection.session_id is None:
+            raise BadInput("No session was started.", hint="Call start_session first.")
+        return self.connection.session_id
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``offered``: on which connections it is there; elsewhere it is unknown."""
+
+    name: str
+    description: str
+    given: type[BaseModel]
+    shown: type[BaseModel]
+    run: Callable[[Call, Any], Awaitable[BaseModel]]
+    kind: Literal["reads", "adds", "changes", "destroys"] = "reads"
+    offered: For = "all"
+
+    def is_offered(self, connection: Connection) -> bool:
+        """Whether this connection has it."""
+        return self.offered == "all" or (
+            not connection.is_bound
+            and (self.offered == "unbound" or connection.bearer.agent_id is None)
+        )
+
+    def arguments(self, connection: Connection) -> type[BaseModel]:
+        """What it takes on this connection: where the scope is the token's, nothing names one."""
+        if self.given is shapes.StartAny and connection.bearer.contact_id is not None:
+            return shapes.StartOwn
+        return self.given
+
+
+async def _start(call: Call, given: shapes.StartOwn) -> BaseModel:
+    named = given if isinstance(given, shapes.StartAny) else shapes.StartAny.model_validate({})
+    session_id = await connections.start_session(
+        call.door,
+        call.connection,
+        agent=named.agent,
+        contact_id=None if named.contact_id is None else ContactId(named.contact_id),
+        sender=named.sender,
+        thread_key=given.thread_key,
+        force_new=given.force_new,
+    )
+    now = await connections.find(call.door, call.connection.bearer, call.connection.key)
+    assert now is not None  # noqa: S101 - it was bound a moment ago
+    async with call.door.enter(now.scope) as rows:
+        found = await listing.get_session(rows, session_id)
+    return shapes.SessionShown.model_validate(found)
+
+
+async def _get_session(call: Call, _: shapes.Nothing) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        found = await listing.get_session(rows, call.session_id)
+    return shapes.SessionShown.model_validate(found)
+
+
+async def _end_session(call: Call, _: shapes.Nothing) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        found = await listing.end_session(rows, call.session_id)
+    return shapes.SessionShown.model_validate(found)
+
+
+async def _list_sessions(call: Call, given: shapes.Listed) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        found = await listing.list_sessions(rows, given.limit)
+    return shapes.SessionsShown(sessions=[shapes.SessionShown.model_validate(one) for one in found])
+
+
+async def _remember(call: Call, given: shapes.Remember) -> BaseModel:
+    new = memories.NewMemory(
+        given.content,
+        await _indexed(call, given.content),
+        summary=given.summary,
+        topic_key=given.topic_key,
+        topics=given.topics,
+        salience=given.salience,
+        source="mcp",
+    )
+    async with call.door.enter(call.connection.scope) as rows:
+        return shapes.MemoryShown.model_validate(await memories.remember(rows, new))
+
+
+async def _recall(call: Call, given: shapes.Recall) -> BaseModel:
+    query = await asyncio.to_thread(recall.prepare, given.query, call.embedder)
+    async with call.door.enter(call.connection.scope) as rows:
+        hits = await recall.recall(rows, query, mode=given.mode, limit=given.limit)
+    return shapes.HitsShown(found=[shapes.HitShown.model_validate(hit) for hit in hits])
+
+
+async def _search(call: Call, given: shapes.Recall) -> BaseModel:
+    query = await asyncio.to_thread(recall.prepare, given.query, call.embedder)
+    async with call.door.enter(call.connection.scope) as rows:
+        hits = await recall.search_messages(rows, query, mode=given.mode, limit=given.limit)
+    return shapes.HitsShown(found=[shapes.HitShown.model_validate(hit) for hit in hits])
+
+
+async def _forget(call: Call, given: shapes.OfMemory) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        await memories.forget(rows, MemoryId(given.memory_id))
+    return shapes.Done()
+
+
+async def _update(call: Call, given: shapes.UpdateMemory) -> BaseModel:
+    change = memories.MemoryChange(
+        content=given.content,
+        indexed=None if given.content is None else await _indexed(call, given.content),
+        summary=given.summary,
+        topic_key=given.topic_key,
+        topics=given.topics,
+        salience=given.salience,
+    )
+    async with call.door.enter(call.connection.scope) as rows:
+        memory = await memories.update_memory(
+            rows, MemoryId(given.memory_id), change, expected=given.expected_version
+        )
+    return shapes.MemoryShown.model_validate(memory)
+
+
+async def _history(call: Call, given: shapes.OfMemory) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        found = await history.get_memory_history(rows, MemoryId(given.memory_id))
+    return shapes.VersionsShown(versions=[shapes.VersionShown.model_validate(one) for one in found])
+
+
+async def _restore(call: Call, given: shapes.RestoreMemory) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        memory = await history.restore_memory(rows, MemoryId(given.memory_id), given.version)
+    return shapes.MemoryShown.model_validate(memory)
+
+
+async def _knowledge(call: Call, given: shapes.Knowledge) -> BaseModel:
+    async with call.door.enter(call.connection.scope) as rows:
+        found = await memories.get_knowledge_memories(rows, given.budget)
+    return shapes.MemoriesShown(memories=[shapes.MemoryShown.model_validate(one) for one in found])
+
+
+async def _resolve(call: Call, given: shapes.ResolveContact) -> BaseModel:
+    entry = await connections.resolve_contact(
+        call.door,
+        call.connection.bearer,
+        Address.parse(f"{given.platform}:{given.platform_id}"),
+        auto_create=given.auto_create,
+        name=given.name,
+        kind=given.type,
+    )
+    return shapes.ContactShown.model_validate(entry.contact)
+
+
+async def _contacts(call: Call, given: shapes.Listed) -> BaseModel:
+    found = await list_contacts(call.door, call.connection.bearer.owner_id)
+    return shapes.ContactsShown(
+        contacts=[shapes.ContactShown.model_validate(one.contact) for one in found[: given.limit]]
+    )
+
+
+async def _indexed(call: Call, text: str) -> Indexed:
+    return (await asyncio.to_thread(index, [text], call.embedder))[0]
+
+
+TOOLS: tuple[Tool, ...] = (
+    Tool(
+        "start_session",
+        "Opens a session. It says whom this connection is for, from then on and for good.",
+        shapes.StartAny, shapes.SessionShown, _start, "adds",
+    ),
+    Tool("get_session", "The session of this connection.",
+         shapes.Nothing, shapes.SessionShown, _get_session),
+    Tool("end_session", "Ends the session of this connection.",
+         shapes.Nothing, shapes.SessionShown, _end_session, "changes"),
+    Tool("list_sessions", "Sessions, the newest first.",
+         shapes.Listed, shapes.SessionsShown, _list_sessions),
+    Tool("remember", "Keeps something for later conversations.",
+         shapes.Remember, shapes.MemoryShown, _remember, "adds"),
+    Tool("recall", "Searches what was remembered, and the reference texts.",
+         shapes.Recall, shapes.HitsShown, _recall),
+    Tool("forget", "Takes a memory away; its history keeps it.",
+         shapes.OfMemory, shapes.Done, _forget, "destroys"),
+    Tool("update_memory", "Changes a memory; its history keeps the version before.",
+         shapes.UpdateMemory, shapes.MemoryShown, _update, "changes"),
+    Tool("get_memory_history", "Older versions of a memory, the newest first.",
+         shapes.OfMemory, shapes.VersionsShown, _history),
+    Tool("restore_memory", "Brings an older version of a memory back.",
+         shapes.RestoreMemory, shapes.MemoryShown, _restore, "changes"),
+    Tool("search_conversation", "Searches what was said.",
+         shapes.Recall, shapes.HitsShown, _search),
+    Tool("get_knowledge", "The critical and high memories that a session starts with.",
+         shapes.Knowledge, shapes.MemoriesShown, _knowledge),
+    Tool("resolve_contact", "The contact behind an address, made if it is new and may be.",
+         shapes.ResolveContact, shapes.ContactShown, _resolve, "adds", "unbound"),
+    Tool("list_contacts", "Everybody who ever wrote.",
+         shapes.Listed, shapes.ContactsShown, _contacts, "reads", "unbound owner"),
+)  # fmt: skip

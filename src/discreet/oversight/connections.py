@@ -1,0 +1,210 @@
+"""Connections of machines that speak MCP: whose they are is decided here, at each call anew.
+
+A connection begins in the scope of its token. ``start_session`` narrows it to one party, for good;
+nothing widens it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from discreet.contacts import Entry, get_entry
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.domain.text import plain_name
+from discreet.oversight.tokens import Bearer, Unauthorized
+from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
+from discreet.scope.scopes import SessionScope, session_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection as it is now. ``session_id`` None: no session was started on it."""
+
+    bearer: Bearer
+    key: str
+    scope: SessionScope
+    session_id: SessionId | None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is one party's, so that nothing of the owner's is left on it."""
+        return self.session_id is not None or self.bearer.contact_id is not None
+
+    @property
+    def of_owner(self) -> bool:
+        """Whether the owner's tools are there."""
+        return not self.is_bound
+
+
+async def begin(door: Door, bearer: Bearer, key: str) -> None:
+    """A new connection. ``key`` is its secret name, random."""
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute(
+            "SELECT gate.begin_mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+
+
+async def find(door: Door, bearer: Bearer, key: str) -> Connection | None:
+    """The connection of this name that began with this token, or None."""
+    async with door.enter(WorkScope()) as rows:
+        row = await rows.fetch_one(
+            "SELECT * FROM gate.mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+    if row is None:
+        return None
+    if row["session_id"] is None:
+        return Connection(bearer, key, bearer.scope, None)
+    contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])
+    scope = session_scope(
+        bearer.owner_id, AgentId(row["agent_id"]), contact_id, shared=row["shared"]
+    )
+    return Connection(bearer, key, scope, SessionId(row["session_id"]))
+
+
+async def end(door: Door, bearer: Bearer, key: str) -> None:
+    """The connection is gone, and what it was bound to with it."""
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute(
+            "SELECT gate.end_mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+
+
+async def start_session(
+    door: Door,
+    connection: Connection,
+    *,
+    agent: str | None = None,
+    contact_id: ContactId | None = None,
+    sender: str | None = None,
+    thread_key: str = "",
+    force_new: bool = False,
+) -> SessionId:
+    """Opens a session and binds the connection to whose it is.
+
+    ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with
+    none of the last two it is the owner's own.
+
+    Raises:
+        NotFound: no such agent or contact.
+        BadInput: both a contact and a sender, or a thread key that is no plain line.
+        Conflict: the connection is somebody else's.
+    """
+    if thread_key != plain_name(thread_key):
+        raise BadInput(f"{thread_key!a} is no thread key.", hint="One line of visible characters.")
+    scope = connection.scope
+    if not connection.is_bound:
+        scope = await _scope_of(door, connection.bearer, agent, contact_id, sender)
+    elif (agent, contact_id, sender) != (None, None, None) and not _is_same(
+        scope, agent, contact_id, sender
+    ):
+        raise Conflict("This connection is somebody's already.", hint="Open another one.")
+    async with door.enter(scope) as rows:
+        session_id = SessionId(
+            await rows.value(
+                "SELECT gate.open_session(%(thread)s, %(new)s)",
+                {"thread": thread_key, "new": force_new},
+            )
+        )
+    async with door.enter(WorkScope()) as rows:
+        bound = await rows.value(
+            "SELECT gate.bind_mcp_session(%(key)s, %(token)s, %(session)s)",
+            {
+                "key": _digest(connection.key),
+                "token": connection.bearer.token_id,
+                "session": session_id,
+            },
+        )
+    if not bound:
+        raise Conflict("This connection is somebody's already.", hint="Open another one.")
+    return session_id
+
+
+async def resolve_contact(
+    door: Door,
+    bearer: Bearer,
+    address: Address,
+    *,
+    auto_create: bool,
+    name: str = "",
+    kind: str = "external",
+) -> Entry:
+    """The contact behind an address, made if it is new and may be.
+
+    Raises:
+        Unauthorized: the token is a contact's.
+        NotFound: nobody has this address.
+        BadInput: it is the owner's own, or a group's and no person's (or the other way round).
+    """
+    if bearer.contact_id is not None:
+        raise Unauthorized("This token is one contact's.")
+    import psycopg
+
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        try:
+            contact_id: Any = await rows.value(
+                "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
+                {
+                    "platform": address.platform,
+                    "id": address.platform_id,
+                    "kind": kind,
+                    "name": plain_name(name),
+                    "make": auto_create,
+                },
+            )
+        except psycopg.Error as error:
+            if error.sqlstate != "DS002":
+                raise
+            raise BadInput("A group is no person, and this address is of the other kind.") from None
+        entry = None if contact_id is None else await get_entry(rows, ContactId(contact_id))
+    if entry is None and auto_create:
+        raise BadInput(f"{address} is the owner's own.")
+    if entry is None:
+        raise NotFound(f"Nobody has the address {address}.")
+    return entry
+
+
+async def _scope_of(
+    door: Door, bearer: Bearer, agent: str | None, contact_id: ContactId | None, sender: str | None
+) -> SessionScope:
+    if contact_id is not None and sender is not None:
+        raise BadInput("A contact and a sender are two ways to say the same.", hint="Give one.")
+    if sender is not None:
+        address = Address.parse(sender)
+        contact_id = (await resolve_contact(door, bearer, address, auto_create=True)).contact.id
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        row = await rows.fetch_one(
+            "SELECT id, memory_model = 'shared' AS shared FROM discreet.agents"
+            " WHERE (%(id)s::uuid IS NULL OR id = %(id)s)"
+            "   AND (%(agent)s::text IS NULL OR name = %(agent)s) ORDER BY created_at, id LIMIT 1",
+            {"id": bearer.agent_id, "agent": agent},
+        )
+        if row is None:
+            raise NotFound(f"There is no agent {agent!a}.")
+        if contact_id is not None and await get_entry(rows, contact_id) is None:
+            raise NotFound("There is no such contact.")
+    if contact_id is not None and row["shared"]:
+        contact_id = None
+    return session_scope(bearer.owner_id, AgentId(row["id"]), contact_id, shared=row["shared"])
+
+
+def _is_same(
+    scope: SessionScope, agent: str | None, contact_id: ContactId | None, sender: str | None
+) -> bool:
+    """Whether what is named is, beyond doubt, whom the connection belongs to."""
+    return (
+        isinstance(scope, ContactScope)
+        and agent is None
+        and sender is None
+        and contact_id == scope.contact_id
+    )
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

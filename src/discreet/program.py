@@ -1,0 +1,33 @@
+"""The program ``sb``: the command line, and the doors that it opens for machines.
+
+Entrypoints never import each other; here is where they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+
+def run() -> None:
+    """Runs ``sb``."""
+    from discreet.entrypoints.cli import serve
+    from discreet.entrypoints.cli.main import run as run_command
+
+    serve.doors = _doors
+    run_command()
+
+
+@asynccontextmanager
+async def _doors(app: App) -> AsyncIterator[str]:
+    """The doors for machines, open; under which address they are."""
+    from discreet.entrypoints.mcp.http import mcp_app
+    from discreet.entrypoints.mcp.listening import listening
+    from discreet.memory.embedding import bundled_embedder
+
+    async with listening(mcp_app(app.door, bundled_embedder()), app.settings.listen) as address:
+        yield address

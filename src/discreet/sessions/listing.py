@@ -1,0 +1,62 @@
+"""The sessions of one scope: listed, looked at, ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.scope import Rows
+
+_SESSIONS = """
+    SELECT s.id, s.agent_id, s.contact_id, s.shared, s.thread_key, s.created_at, s.ended_at
+      FROM discreet.sessions s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation. ``contact_id`` None: the owner's, or ``shared`` by all who talk there."""
+
+    id: SessionId
+    agent_id: AgentId
+    contact_id: ContactId | None
+    shared: bool
+    thread_key: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+async def list_sessions(rows: Rows, limit: int) -> list[Session]:
+    """The sessions of this scope, the newest first."""
+    found = await rows.fetch(
+        _SESSIONS + " ORDER BY s.created_at DESC, s.id LIMIT %(limit)s", {"limit": limit}
+    )
+    return [Session(**row) for row in found]
+
+
+async def get_session(rows: Rows, session_id: SessionId) -> Session:
+    """One session.
+
+    Raises:
+        NotFound: this scope has no such session.
+    """
+    row = await rows.fetch_one(_SESSIONS + " WHERE s.id = %(id)s", {"id": session_id})
+    if row is None:
+        raise NotFound("There is no such session.")
+    return Session(**row)
+
+
+async def end_session(rows: Rows, session_id: SessionId) -> Session:
+    """Ends a session: the next message on its thread begins another one.
+
+    Raises:
+        NotFound: this scope has no such session.
+    """
+    await rows.execute(
+        "UPDATE discreet.sessions SET ended_at = coalesce(ended_at, clock_timestamp())"
+        " WHERE id = %(id)s",
+        {"id": session_id},
+    )
+    return await get_session(rows, session_id)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+import uvicorn
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from discreet.entrypoints.mcp.http import mcp_app
+from discreet.memory.embedding import bundled_embedder
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from tests.support.world import World, make_world, open_door
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+async def _serve(door: Door) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
+    server = uvicorn.Server(
+        uvicorn.Config(mcp_app(door, bundled_embedder()), port=0, log_level="error", ws="none")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    return server, task, f"http://127.0.0.1:{port}/mcp/"
+
+
+@pytest.fixture
+async def urls(door: Door) -> AsyncIterator[tuple[str, str]]:
+    """Two servers on one database."""
+    running = [await _serve(door) for _ in range(2)]
+    yield running[0][2], running[1][2]
+    for server, task, _ in running:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def client(url: str, token: str) -> AsyncIterator[Client]:
+    """The SDK's own client, with a token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers) as http,
+        Client(streamable_http_client(url, http_client=http)) as connected,
+    ):
+        yield connected

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from discreet.oversight.tokens import create_token, revoke_token
+from tests.mcp.conftest import client
+from tests.support.world import World
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+
+
+async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
+    world: World, urls: tuple[str, str]
+) -> None:
+    tokens = {}
+    for who in (ALICE, BOB):
+        await world.say(who, "hi")
+        tokens[who] = (await create_token(world.door, world.owner_id, contact=who))[1]
+    async with client(urls[0], tokens[ALICE]) as alice, client(urls[1], tokens[BOB]) as bob:
+        kept = await alice.call_tool("remember", {"content": "the heron is in the bath"})
+        assert not kept.is_error
+        memory = kept.structured_content["id"]
+        assert [hit["content"] for hit in (await _recall(alice, "heron"))["found"]] == [
+            "the heron is in the bath"
+        ]
+        assert (await _recall(bob, "heron"))["found"] == []
+        for name in ("forget", "get_memory_history"):
+            assert (await bob.call_tool(name, {"memory_id": memory})).is_error
+        names = {tool.name for tool in (await bob.list_tools()).tools}
+        assert not names & {"resolve_contact", "list_contacts"}
+
+
+async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_widened(
+    world: World, urls: tuple[str, str]
+) -> None:
+    alice = (await world.say(ALICE, "hi")).contact_id
+    bob = (await world.say(BOB, "hi")).contact_id
+    _, token = await create_token(world.door, world.owner_id)
+    async with client(urls[0], token) as mine:
+        await mine.call_tool("start_session", {})
+        await mine.call_tool("remember", {"content": "the owner's key is under the stone"})
+    async with client(urls[0], token) as bound:
+        everybody = await bound.call_tool("list_contacts", {})
+        assert len(everybody.structured_content["contacts"]) == 2
+        begun = await bound.call_tool("start_session", {"contact_id": str(alice)})
+        assert begun.structured_content["contact_id"] == str(alice)
+        names = {tool.name for tool in (await bound.list_tools()).tools}
+        assert not names & {"resolve_contact", "list_contacts"}
+        for name in ("list_contacts", "no_such_tool"):
+            with pytest.raises(MCPError, match="Unknown tool"):
+                await bound.call_tool(name, {})
+        for wider in ({"contact_id": str(bob)}, {"sender": BOB}, {"agent": "Ada"}):
+            assert (await bound.call_tool("start_session", wider)).is_error
+        kept = await bound.call_tool("remember", {"content": "Alice likes tea"})
+        assert kept.structured_content["contact_id"] == str(alice)
+        assert [hit["content"] for hit in (await _recall(bound, "key stone tea"))["found"]] == [
+            "Alice likes tea"
+        ]
+        assert (await _recall(bound, "tea", contact_id=str(bob)))["error"]
+
+
+async def test_what_a_connection_is_bound_to_holds_on_another_server(
+    world: World, urls: tuple[str, str]
+) -> None:
+    alice = (await world.say(ALICE, "hi")).contact_id
+    _, token = await create_token(world.door, world.owner_id)
+    _, others = await create_token(world.door, world.owner_id)
+    async with httpx2.AsyncClient(headers=_headers(token)) as http:
+        begun = await http.post(urls[0], json=INITIALIZE)
+        session = begun.headers["mcp-session-id"]
+        answer = await _call(http, urls[0], session, "start_session", {"contact_id": str(alice)})
+        assert answer["structuredContent"]["contact_id"] == str(alice)
+        seen = await _call(http, urls[1], session, "get_session", {})
+        assert seen["structuredContent"]["contact_id"] == str(alice)
+        assert (await http.post(urls[1], json=CALL)).status_code == 400
+    async with httpx2.AsyncClient(headers=_headers(others)) as http:
+        taken = await http.post(urls[0], json=CALL, headers={"mcp-session-id": session})
+        assert taken.status_code == 404
+
+
+async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
+    world: World, urls: tuple[str, str]
+) -> None:
+    made, token = await create_token(world.door, world.owner_id)
+    async with httpx2.AsyncClient(headers=_headers(token)) as http:
+        for url in urls:
+            assert (await http.post(url, json=INITIALIZE)).status_code == 200
+        await revoke_token(world.door, world.owner_id, str(made.id))
+        for url in urls:
+            assert (await http.post(url, json=INITIALIZE)).status_code == 401
+
+
+async def _recall(on: Any, query: str, **more: str) -> dict[str, Any]:
+    result = await on.call_tool("recall", {"query": query, **more})
+    return {"error": True} if result.is_error else dict(result.structured_content)
+
+
+async def _call(http: Any, url: str, session: str, name: str, arguments: Any) -> Any:
+    body = CALL | {"params": {"name": name, "arguments": arguments}}
+    answer = await http.post(url, json=body, headers={"mcp-session-id": session})
+    return answer.json()["result"]
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json, text/event-stream",
+    }
+
+
+CALL: dict[str, Any] = {
+    "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+    "params": {"name": "list_contacts", "arguments": {}},
+}  # fmt: skip
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+               "clientInfo": {"name": "test", "version": "1"}},
+}  # fmt: skip
