@@ -237,6 +237,7 @@ class App:
             budget=Budget(),
             show_typing=gateway.show_typing,
             fetch=gateway.fetch,
+            platforms=gateway,
         )
 
         async def one_turn(session_id: SessionId) -> None:

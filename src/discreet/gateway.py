@@ -15,7 +15,7 @@ from discreet.channels.terminal import TerminalChannel
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
-from discreet.domain.outbound import Channel, NoFile, Place
+from discreet.domain.outbound import Channel, DraftResult, NoFile, Place
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.oversight.channel_secrets import ChannelSecret, load_secret
@@ -74,6 +74,20 @@ class Gateway(Mapping[str, Channel]):
     async def show_typing(self, platform: str, place: Place) -> None:
         """Shows where an answer is awaited that it is coming."""
         await self[platform].show_typing(place)
+
+    def draft_pace(self, platform: str, place: Place) -> float | None:
+        """See ``Channel.draft_pace``."""
+        return self[platform].draft_pace(place)
+
+    async def show_draft(
+        self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """See ``Channel.show_draft``."""
+        return await self[platform].show_draft(place, text, reply_to, shown_as)
+
+    async def take_back(self, platform: str, place: Place, message: str) -> None:
+        """See ``Channel.take_back``."""
+        await self[platform].take_back(place, message)
 
     async def fetch(
         self, platform: str, account: str, platform_file: str, most_bytes: int

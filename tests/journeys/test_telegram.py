@@ -8,82 +8,20 @@ import base64
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg
 import pytest
 
 from discreet.app import App
 from discreet.domain.errors import BadInput, Conflict
-from discreet.oversight.admission import set_admission
-from discreet.oversight.channels import ConnectedChannel
 from discreet.postgres.server import Database
 from discreet.scope import Door
-from discreet.settings import Settings
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
-from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, too_many
+from tests.journeys.house import House
+from tests.support.bot_api import TOKEN, Fault, too_many
 from tests.support.openai_server import Say, openai_server
 from tests.support.world import make_world, open_door
-
-PATIENCE = 30.0
-
-
-@dataclass
-class House:
-    """One installation, and the Bot API that it reaches."""
-
-    app: App
-    api: BotApi
-    admin: psycopg.Connection[Any]
-
-    @asynccontextmanager
-    async def serving(self, app: App | None = None) -> AsyncIterator[None]:
-        ready = asyncio.Event()
-        task = asyncio.create_task((app or self.app).serve(ready.set))
-        await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
-                await asyncio.sleep(0.05)
-
-    async def connect(self, app: App | None = None) -> ConnectedChannel:
-        """A bot that whoever writes to is let in."""
-        app = app or self.app
-        channel = await app.add_telegram("Ada", TOKEN)
-        await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
-        return channel
-
-    def count(self, what: str) -> int:
-        row = self.admin.execute(f"SELECT count(*) FROM discreet.{what}").fetchone()
-        assert row is not None
-        return int(row[0])
-
-
-@pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
-
-
-@pytest.fixture
-async def house(
-    database: Database, door: Door, tmp_path: Path, admin: psycopg.Connection[Any]
-) -> AsyncIterator[House]:
-    world = await make_world(door)
-    async with bot_api() as api:
-        settings = Settings(home=tmp_path, telegram_base_url=api.base_url)
-        yield House(App(settings, database, door, world.owner_id), api, admin)
 
 
 async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: House) -> None:

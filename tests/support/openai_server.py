@@ -18,10 +18,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """An answer; ``finish`` is the protocol's finish_reason."""
+    """An answer; ``finish`` is the protocol's finish_reason. ``pause``: seconds before each word
+    of a streamed one; ``hangs_after``: so many words, and then nothing more until the end."""
 
     text: str
     finish: str = "stop"
+    pause: float = 0.0
+    hangs_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._stream([_chunk({"content": "Well"}), error], whole=True)
             case Say() | Call():
                 if request.get("stream"):
-                    self._stream(_chunks(reply), whole=True)
+                    self._stream(_chunks(reply), whole=True, reply=reply)
                 else:
                     self._send(200, json.dumps(_whole(reply)).encode())
 
@@ -140,13 +143,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, chunks: list[dict[str, Any]], *, whole: bool) -> None:
+    def _stream(
+        self, chunks: list[dict[str, Any]], *, whole: bool, reply: Say | Call | None = None
+    ) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        for event in [*events, "data: [DONE]\n\n"] if whole else events:
+        for number, event in enumerate([*events, "data: [DONE]\n\n"] if whole else events):
+            if isinstance(reply, Say):
+                hangs = number == reply.hangs_after
+                if self.script.closing.wait(60.0 if hangs else reply.pause):
+                    return
             data = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()

@@ -34,17 +34,22 @@ async def presence(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIter
 
 async def _show(door: Door, route_id: RouteId, show: ShowTyping) -> None:
     await asyncio.sleep(QUICK_SECONDS)
+    found = await place_of(door, route_id)
+    while found is not None:
+        await show(*found)
+        await asyncio.sleep(TYPING_SECONDS)
+
+
+async def place_of(door: Door, route_id: RouteId) -> tuple[str, Place] | None:
+    """The platform of a route, and the place there; None where it is gone."""
     route = await due_route(door, route_id)
     if route is None:
-        return
+        return None
     async with door.enter(route.scope) as rows:
         row = await rows.fetch_one(
             "SELECT chat_id, thread_id FROM discreet.routes WHERE id = %(route)s",
             {"route": route_id},
         )
     if row is None:
-        return
-    place = Place(route.account, row["chat_id"], row["thread_id"])
-    while True:
-        await show(route.platform, place)
-        await asyncio.sleep(TYPING_SECONDS)
+        return None
+    return route.platform, Place(route.account, row["chat_id"], row["thread_id"])

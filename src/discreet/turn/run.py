@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.commands import run_command
 from discreet.turn.files import Fetch, files_of_turn
+from discreet.turn.growing import Platforms, growing
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
@@ -67,6 +69,7 @@ class Turns:
     first_wait: timedelta = FIRST_WAIT
     show_typing: ShowTyping = _show_nothing
     fetch: Fetch = _fetch_nothing
+    platforms: Platforms | None = None
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -102,7 +105,14 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         prompt = plan(situation, turns.budget)
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
-        async with presence(turns.door, claimed.route_id, turns.show_typing):
+        async with AsyncExitStack() as shown:
+            await shown.enter_async_context(
+                presence(turns.door, claimed.route_id, turns.show_typing)
+            )
+            if turns.platforms is not None:
+                await shown.enter_async_context(
+                    growing(turns.door, scope, claimed, draft.written, turns.platforms)
+                )
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
             thought = await while_held(turns.door, scope, claimed, thinking)
         async with turns.door.enter(scope) as rows:
@@ -161,8 +171,14 @@ class _Draft:
         self._scope = scope
         self._claim = claimed
         self._written_at = time.monotonic()
+        self._text = ""
+
+    def written(self) -> str:
+        """The whole text so far."""
+        return self._text
 
     async def write(self, text: str) -> None:
+        self._text = text
         if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
             return
         async with self._door.enter(self._scope) as rows:
