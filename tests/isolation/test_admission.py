@@ -70,6 +70,12 @@ async def begun(platform: Platform, who: str, text: str, **more: Any) -> Claim:
     return claimed
 
 
+async def meant_by(world: World, code: str) -> Any:
+    """The stranger whom the database takes a code of this owner for."""
+    async with world.door.enter(world.owner) as rows:
+        return await rows.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
+
+
 def state(admin: Admin, claim: Claim) -> tuple[Any, ...] | None:
     """Of a turn: its state, whether its session is still its own, and its messages' states."""
     return admin.execute(
@@ -166,6 +172,7 @@ async def test_strangers_of_one_channel_take_no_others_place(world: World, admin
 async def test_a_strangers_code_means_nothing_to_another_owner(world: World, admin: Admin) -> None:
     other = await ottos(world, admin, admission="pairing")
     assert await other.reason(ALICE, "hello") == "aside"
+    assert await meant_by(world, await code_of(other, ALICE)) is None
     with pytest.raises(BadInput, match="wrong"):
         await decide(world, await code_of(other, ALICE))
     [pairing] = admin.execute("SELECT id FROM discreet.pairings").fetchall()
@@ -415,3 +422,17 @@ async def test_codes_tried_at_once_are_counted_one_after_the_other(world: World)
     assert all(isinstance(one, DiscreetError) for one in tried)
     with pytest.raises(DiscreetError):
         await decide(world, code)
+    assert await meant_by(world, code) is None
+
+
+async def test_who_is_let_in_brings_nothing_of_another_stranger_along(
+    world: World, admin: Admin
+) -> None:
+    mine = await channel(world, admission="pairing")
+    for who in (ALICE, BOB):
+        await mine.say(who, f"{who} says hello")
+    await decide(world, await code_of(mine, ALICE))
+    kept = admin.execute("SELECT arrived->>'body' FROM discreet.kept_aside").fetchall()
+    assert kept == [(f"{BOB} says hello",)]
+    said = admin.execute("SELECT text FROM discreet.messages WHERE direction = 'in'").fetchall()
+    assert said == [(f"{ALICE} says hello",)]
