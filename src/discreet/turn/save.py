@@ -5,6 +5,7 @@ Every function raises ``ClaimLost`` where the turn holds its session no more; th
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -131,13 +132,15 @@ async def _end_failed(
 ) -> None:
     await rows.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
-        " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
+        " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
+        " WHERE id = %(turn)s",
         {
             "turn": claim.turn_id,
             "state": state,
             "error": f"{failure.kind}: {failure}",
             "prompt": None if prompt is None else Jsonb(_as_json(prompt)),
             "steps": Jsonb(steps_as_json(failure.steps)),
+            "usage": Jsonb(asdict(failure.usage)),
         },
     )
 
