@@ -27,7 +27,8 @@ from discreet.domain.ids import ChannelId, OwnerId, RouteId, SessionId
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history
-from discreet.memory.memories import get_knowledge_memories, list_memories
+from discreet.memory.knowledge import get_knowledge_memories
+from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
 from discreet.queue.worker import Work, work_off
 from discreet.scope import Door, OwnerScope

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import procrastinate
@@ -39,6 +40,10 @@ CONNECTION_OPTIONS = (
 """A process that hangs (stopped, swapped out) keeps no lock on the queue."""
 RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
+EXPIRED_KEPT = timedelta(days=30)
+"""How long an expired memory can still be asked for; then it is in its history only."""
+MOST_PURGED = 500
+"""Expired memories that one sweep removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 
 async def sweep(app: procrastinate.App, door: Door) -> int:
-    """Drops the jobs of dead workers and defers anew what waits without a job; how many."""
+    """Drops the jobs of dead workers, defers anew what waits without a job (how many, it gives),
+    and removes memories that expired long ago."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.id is not None:
             # It may be gone meanwhile: finished after all, or dropped by another process.
@@ -103,6 +109,7 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
                     job.id, procrastinate.jobs.Status.FAILED, delete_job=True
                 )
     async with door.enter(WorkScope()) as rows:
+        await rows.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MOST_PURGED))
         return int(await rows.value("SELECT gate.wake_stranded()"))
 
 

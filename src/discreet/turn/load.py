@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from discreet.domain.errors import NotFound
 from discreet.memory.embedding import Embedder
-from discreet.memory.memories import Memory, get_knowledge_memories
+from discreet.memory.kept import Memory
+from discreet.memory.knowledge import get_knowledge_memories
 from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn

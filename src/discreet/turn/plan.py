@@ -88,6 +88,7 @@ def found_record(found: Found, *, of_owner: bool) -> str:
         whose=_whose(found) if of_owner else None,
         id=str(found.id) if found.kind == "memory" and found.id else None,
         at=found.at.strftime("%Y-%m-%d") if found.kind != "passage" else None,
+        version=found.version,
         salience=found.salience,
         title=clean_name(found.title),
         said_by=said_by if found.kind == "message" else None,

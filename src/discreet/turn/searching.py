@@ -44,6 +44,7 @@ async def find_newest(rows: Rows, limit: int) -> tuple[Found, ...]:
             memory.created_at,
             id=memory.id,
             salience=memory.salience,
+            version=memory.version,
             whose=whose.of(memory.contact_id, shared=memory.shared),
         )
         for memory in memories
@@ -71,6 +72,7 @@ def _found(hit: Hit, whose: Speaker | None, by: Speaker | None) -> Found:
         by=by,
         position=hit.position,
         closeness=hit.parts.cosine,
+        version=hit.version,
     )
 
 

@@ -64,7 +64,8 @@ class Found:
 
     ``whose`` names the contact it belongs to, in an owner's session; None: this scope's own.
     ``closeness`` is the cosine to what was asked (-1 to 1), None where nothing was compared.
-    ``by`` says who wrote a message (None: the agent), ``position`` where it stands.
+    ``by`` says who wrote a message (None: the agent), ``position`` where it stands; ``version`` is
+    a memory's.
     """
 
     kind: FoundKind
@@ -77,6 +78,7 @@ class Found:
     by: Speaker | None = None
     position: int | None = None
     closeness: float | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
