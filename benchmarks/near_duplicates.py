@@ -20,9 +20,9 @@ SAME = [
     ("Her sister lives in Lisbon", "Her sister actually lives in Lisbon."),
     ("They've moved to Berlin", "They have moved to Berlin"),
     ("Prefers to be called Sam", "prefers to be called “Sam”"),
-    ("Loves hiking a lot", "Loves hiking"),
-    ("Said that the order is late", "Said the order is late"),
-    ("Works night shifts", "works also night shifts"),
+    ("Loves hiking very much", "Loves hiking much"),
+    ("We won't renew the contract", "We will not renew the contract."),
+    ("Works night shifts", "works NIGHT shifts"),
 ]
 DIFFERENT = [
     ("Likes green tea", "Likes black tea"),
@@ -43,6 +43,8 @@ DIFFERENT = [
     ("Anna's birthday is 3 May", "Anna's birthday is 4 May"),
     ("Lives with her mother", "Lives with her brother"),
     ("Can swim", "Can't swim"),
+    ("Eats a lot", "Eats"),
+    ("Likes tea", "Likes tea, too"),
     ("Paid the invoice before the delivery", "Paid the invoice after the delivery"),
     ("Wants to be reminded every day", "Wants to be reminded every other day"),
 ]

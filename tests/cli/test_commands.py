@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Sb
 
 HELP = ["chat", "serve", "status", "backup", "restore", "version"]
-NOUNS = ["agents", "contacts", "sessions", "memories", "quarantine", "db"]
+NOUNS = ["agents", "contacts", "sessions", "messages", "turns", "memories", "quarantine", "db"]
 
 
 @pytest.mark.parametrize("words", [[], *([word] for word in HELP + NOUNS)])

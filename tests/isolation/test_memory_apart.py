@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 
+from discreet.domain.errors import NotFound, ScopeError
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
+from discreet.memory.knowledge import get_knowledge_memories, mark_used
 from discreet.memory.memories import (
     Memory,
     MemoryChange,
@@ -19,9 +22,13 @@ from discreet.memory.memories import (
     remember,
     update_memory,
 )
-from discreet.scope import ContactScope, WorkScope
+from discreet.oversight.turns import get_turn, list_turns
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
-from tests.support.world import World
+from discreet.turn.rehearsal import rehearse
+from tests.support.turns import Mind, calling, do_all_work, do_as_told
+from tests.support.world import World, other_owner
 
 
 async def _keep(world: World, scope: SessionScope, text: str, **details: Any) -> Memory:
@@ -96,3 +103,87 @@ async def test_only_what_expired_long_ago_is_purged_and_it_stays_whose_it_was(
         "SELECT memory_id, contact_id, change, expires_at FROM discreet.memory_history"
     ).fetchall()
     assert kept == [(gone.id, alice.contact_id, "expire", long_ago)]
+
+
+async def test_what_the_owner_finds_of_a_contact_leaves_no_trace_in_what_the_contact_knows(
+    world: World, database: Database
+) -> None:
+    alice, _ = await _two(world)
+    first = await _keep(world, alice, "the heron eats fish", salience="high")
+    await _keep(world, alice, "the stork eats frogs", salience="high")
+    async with world.door.enter(alice) as rows:
+        before = [memory.content for memory in await get_knowledge_memories(rows, 500)]
+    await world.say(None, "What does the heron eat?")
+    await do_all_work(database, world.door, Mind())
+    async with world.door.enter(world.owner) as rows:
+        await mark_used(rows, [first.id])
+    async with world.door.enter(alice) as rows:
+        assert await rows.value("SELECT max(used_at) FROM discreet.memories") is None
+        assert [m.content for m in await get_knowledge_memories(rows, 500)] == before
+        await mark_used(rows, [first.id])
+        assert await rows.value("SELECT max(used_at) FROM discreet.memories") is not None
+
+
+async def test_what_a_turn_was_given_is_for_the_owner_to_read_and_nobody_else(
+    world: World, database: Database
+) -> None:
+    said = await world.say("telegram:1001", "hello")
+    await do_all_work(database, world.door, Mind())
+    shared = SharedScope(world.owner_id, world.agent_id)
+    for scope in (world.contact(said.contact_id), shared):
+        for column in ("prompt", "steps", "usage"):
+            with pytest.raises(ScopeError):
+                async with world.door.enter(scope) as rows:
+                    await rows.fetch(f"SELECT {column} FROM discreet.turns")  # type: ignore[arg-type]
+    (turn,) = await list_turns(world.door, world.owner_id, contact_id=said.contact_id)
+    assert (await get_turn(world.door, world.owner_id, turn.id)).said == ("hello",)
+
+
+async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
+    world: World, database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    alice, bob = await _two(world)
+    hers = await _keep(world, alice, "the heron is called Gustav")
+    await _keep(world, bob, "the heron is called Otto")
+    await do_all_work(database, world.door, Mind())
+    for call in (
+        calling("recall", query="heron"),
+        calling("forget", memory_id=str(hers.id)),
+        calling("remember", content="anything"),
+        calling("update_memory", memory_id=str(hers.id), content="anything"),
+    ):
+        await world.say("telegram:1001", call)
+    await do_all_work(database, world.door, Mind())
+    turn = (await list_turns(world.door, world.owner_id, contact_id=alice.contact_id))[0]
+    before = _everything(admin)
+    thought = await rehearse(
+        world.door, world.owner_id, turn.id, bundled_embedder(), Mind(do_as_told)
+    )
+    assert "Gustav" in thought.text
+    assert "Otto" not in thought.text
+    assert thought.text.count("A dry run") == 3
+    assert _everything(admin) == before
+
+
+async def test_a_turn_of_another_owner_is_no_turn(
+    world: World, database: Database, admin: psycopg.Connection[Any]
+) -> None:
+    other = await other_owner(world, admin)
+    await other.say("telegram:1001", "hello")
+    await do_all_work(database, world.door, Mind())
+    (turn,) = await list_turns(world.door, other.owner_id)
+    for call in (
+        get_turn(world.door, world.owner_id, turn.id),
+        rehearse(world.door, world.owner_id, turn.id, bundled_embedder(), Mind()),
+    ):
+        with pytest.raises(NotFound):
+            await call
+    assert await list_turns(world.door, world.owner_id) == []
+
+
+def _everything(admin: psycopg.Connection[Any]) -> list[Any]:
+    tables = ["memories", "memory_history", "messages", "turns", "sessions", "outbox", "drafts"]
+    return [
+        admin.execute(f"SELECT t::text FROM discreet.{table} t ORDER BY 1").fetchall()
+        for table in tables
+    ]

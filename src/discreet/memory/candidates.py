@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from discreet.domain.ids import ContactId, SessionId, TurnId
+from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
 from discreet.memory.indexing import vector_literal
 from discreet.memory.query import Query
 from discreet.memory.ranking import Candidates, Kind
@@ -42,6 +42,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     include_expired: bool = False
+    agent_id: AgentId | None = None
     contact_id: ContactId | None = None
     session_id: SessionId | None = None
     before_turn: TurnId | None = None
@@ -78,6 +79,7 @@ _MEMORIES: LiteralString = """
        AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
        AND (%(source)s::text IS NULL OR source = %(source)s)
        AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
        AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
        AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
@@ -90,7 +92,8 @@ _PASSAGES: LiteralString = """
            NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', 0,
            CASE WHEN terms = '{}' THEN content END
       FROM discreet.passages
-     WHERE (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+     WHERE (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
      ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
@@ -103,6 +106,7 @@ _MESSAGES: LiteralString = """
            CASE WHEN terms IS NULL THEN text END
       FROM discreet.messages
      WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
        AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
        AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
        AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
@@ -134,6 +138,7 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
         "topics_all": _listed(filters.topics_all),
         "source": filters.source,
         "topic_key": filters.topic_key,
+        "agent": filters.agent_id,
         "contact": filters.contact_id,
         "session": filters.session_id,
         "before_turn": filters.before_turn,

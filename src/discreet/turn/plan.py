@@ -37,10 +37,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is given: the system text, and the chat, whose last message is the user's."""
+    """What a model is given: the system text, and the chat, whose last message is the user's.
+
+    ``found`` is what the system text holds of memories and texts, for whoever asks why.
+    """
 
     system: str
     messages: tuple[ChatMessage, ...]
+    found: tuple[Found, ...] = ()
 
 
 def plan(situation: Situation, budget: Budget) -> Prompt:
@@ -67,7 +71,8 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
     waiting = _waiting_lines(situation, left)
     spent = sum(tokens(line.text) + LINE_OVERHEAD for line in waiting)
     history = _newest(situation.history, left - spent)
-    return Prompt(system, _chat(situation, (*history, *waiting)))
+    chat = _chat(situation, (*history, *waiting))
+    return Prompt(system, chat, found=(*knowledge, *recalled))
 
 
 def describe_speaker(speaker: Speaker) -> str:

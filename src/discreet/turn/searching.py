@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from uuid import UUID
 
 from discreet.domain.errors import Unavailable
@@ -73,6 +74,8 @@ def _found(hit: Hit, whose: Speaker | None, by: Speaker | None) -> Found:
         position=hit.position,
         closeness=hit.parts.cosine,
         version=hit.version,
+        score=hit.score,
+        parts=asdict(hit.parts),
     )
 
 

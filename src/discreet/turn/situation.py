@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -65,7 +66,7 @@ class Found:
     ``whose`` names the contact it belongs to, in an owner's session; None: this scope's own.
     ``closeness`` is the cosine to what was asked (-1 to 1), None where nothing was compared.
     ``by`` says who wrote a message (None: the agent), ``position`` where it stands; ``version`` is
-    a memory's.
+    a memory's. ``score`` and its ``parts`` say why a search found it; None: nothing was searched.
     """
 
     kind: FoundKind
@@ -79,6 +80,8 @@ class Found:
     position: int | None = None
     closeness: float | None = None
     version: int | None = None
+    score: float | None = None
+    parts: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,11 @@ from discreet.entrypoints.cli import (
     database,
     memories,
     quarantine,
+    searches,
     serve,
     sessions,
     status,
+    turns,
     version,
 )
 from discreet.entrypoints.cli.opening import INTERRUPTED
@@ -38,6 +40,8 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(memories.app, name="memories")
+app.add_typer(searches.messages, name="messages")
+app.add_typer(turns.app, name="turns")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(database.app, name="db")
 app.command("backup")(backups.backup)
