@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +15,8 @@ from discreet.entrypoints.cli.options import AsJson, Limit, OfContact
 from discreet.entrypoints.cli.searches import recall
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from discreet.app import App
     from discreet.domain.ids import MemoryId
     from discreet.memory.history import MemoryVersion
@@ -149,6 +152,30 @@ def update_memory(
         ),
         as_json,
     )
+
+
+@app.command("reembed")
+def reembed_texts() -> None:
+    """Embeds everything anew after a change of DISCREET_EMBEDDER. It may be interrupted: started
+    again, it goes on. Whoever chats meanwhile notices nothing."""
+    from rich.progress import Progress
+
+    from discreet.memory.reembedding import reembed
+
+    with Progress(disable=not sys.stderr.isatty(), console=_console()) as bar:
+        task = bar.add_task("Embedding", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        done = in_app(lambda app: reembed(app.door, app.owner_id, app.embedder(), show))
+    print(f"{done:,} texts embedded." if done else "Every text is embedded already.")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def _cleared(
