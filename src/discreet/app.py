@@ -172,7 +172,7 @@ class App:
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Work, work
-        from discreet.turn.minds import mind_for
+        from discreet.turn.minds import mind_for, summariser_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn
 
@@ -182,6 +182,7 @@ class App:
             mind=mind_for(self.settings),
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
+            summarise=summariser_for(self.settings),
         )
         channels = {"terminal": TerminalChannel()}
 

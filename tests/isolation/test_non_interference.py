@@ -47,6 +47,8 @@ DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002", "owner": None}
 GROUP = "telegram:-100500"
 ACTORS = ("alice", "bob", "group", "owner")
 
+# Conversations soon grow too long for it, so that compaction is part of these lives.
+SHORT = Budget(history=120, recent=50)
 # Few words, so that everybody's rows would compete with everybody's for each query.
 SENTENCES = st.builds(
     "{} {} {} {}".format,
@@ -119,7 +121,7 @@ class House:
     async def _work(self) -> None:
         door = self.world.door
         turns = Turns(door=door, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
-                      budget=Budget())  # fmt: skip
+                      budget=SHORT)  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
@@ -138,7 +140,7 @@ class House:
         """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
         with all that came back: a model that tells everything it knows."""
         actor = self.actor_of[tools.session_id]  # type: ignore[attr-defined]
-        self.seen[actor].append(json.dumps(asdict(prompt), default=str))
+        self.seen[actor].append(json.dumps(rounded(asdict(prompt)), default=str))
         self.seen[actor].append(json.dumps([[t.name, t.schema] for t in tools.specs]))
         told = []
         for line in situation.waiting:
@@ -202,6 +204,19 @@ TIMES = re.compile(
     r"datetime\.datetime\([^)]*\)+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"
     r"|\b\d\d:\d\d(:\d\d)?( UTC)?"
 )
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to three places: a score's age differs by the moments between two lives."""
+    match value:
+        case float():
+            return round(value, 3) + 0.0
+        case dict():
+            return {key: rounded(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [rounded(inner) for inner in value]
+        case _:
+            return value
 
 
 def normalised(seen: list[str]) -> list[str]:

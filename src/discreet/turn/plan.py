@@ -20,11 +20,14 @@ LONGEST_HISTORY_LINE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much context a prompt may take, in (estimated) tokens."""
+    """How much context a prompt may take, in (estimated) tokens. A conversation of more than
+    ``history`` is compacted to a summary and the newest ``recent``."""
 
     total: int = 16_000
     knowledge: int = 2_000
     recalled: int = 3_000
+    history: int = 8_000
+    recent: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Prompt:
 def plan(situation: Situation, budget: Budget) -> Prompt:
     """The prompt of a turn. Every waiting line is in it; of the history, the newest that fit."""
     knowledge = _within(situation.knowledge, budget.knowledge)
-    known = {found.id for found in knowledge if found.id is not None}
+    summary = () if situation.summary is None else (situation.summary,)
+    known = {found.id for found in (*knowledge, *summary) if found.id is not None}
     recalled = _within(
         tuple(found for found in situation.recalled if found.id not in known or found.id is None),
         budget.recalled,
@@ -62,6 +66,7 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
             _whom_you_talk_to(situation),
             _rules(situation),
             _section("What you know from before", "memories", knowledge, situation),
+            _section("What was said earlier in this conversation", "summary", summary, situation),
             _section("What may help with what was just said", "found", recalled, situation),
             _now(situation),
         )
@@ -72,7 +77,7 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
     spent = sum(tokens(line.text) + LINE_OVERHEAD for line in waiting)
     history = _newest(situation.history, left - spent)
     chat = _chat(situation, (*history, *waiting))
-    return Prompt(system, chat, found=(*knowledge, *recalled))
+    return Prompt(system, chat, found=(*knowledge, *summary, *recalled))
 
 
 def describe_speaker(speaker: Speaker) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -17,11 +17,13 @@ from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.compact import Summarise, compact, with_cost
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
+from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
@@ -43,6 +45,7 @@ class Turns:
 
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
+    ``summarise``: what makes summaries of conversations that have grown too long.
     """
 
     door: Door
@@ -51,6 +54,7 @@ class Turns:
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
+    summarise: Summarise = pick_sentences
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -78,11 +82,15 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
     try:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
+        spent = await compact(
+            turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
+        )
         situation = await load(turns.door, scope, claimed, turns.embedder)
         prompt = plan(situation, turns.budget)
         toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
         thought = await turns.mind(situation, prompt, toolbox, draft.write)
+        thought = replace(thought, usage=with_cost(thought.usage, spent))
         async with turns.door.enter(scope) as rows:
             await save_answer(rows, claimed, prompt, thought)
     except ClaimLost:

@@ -90,7 +90,8 @@ class Situation:
 
     ``waiting`` must be answered: one line or more, in order, all of one route. ``history`` is what
     was said before, oldest first. ``knowledge`` are the critical and high memories, ``recalled``
-    what a search for the waiting lines found.
+    what a search for the waiting lines found. ``summary`` stands for what was said before
+    ``history``.
     """
 
     agent: AgentCard
@@ -101,6 +102,7 @@ class Situation:
     knowledge: tuple[Found, ...] = ()
     recalled: tuple[Found, ...] = ()
     thread_key: str = ""
+    summary: Found | None = None
 
     @property
     def of_owner(self) -> bool:
