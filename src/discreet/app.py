@@ -9,12 +9,25 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from discreet.channels.terminal import TerminalChannel, TerminalMessage, to_inbound
-from discreet.domain.errors import Unavailable
+from discreet.channels.terminal import TerminalMessage, to_inbound
+from discreet.domain.errors import NotFound, Unavailable
 from discreet.domain.ids import OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
+from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
-from discreet.oversight.channels import terminal_of
+from discreet.oversight.channel_secrets import (
+    ChannelSecret,
+    drop_secret,
+    load_secret,
+    save_secret,
+)
+from discreet.oversight.channels import (
+    ConnectedChannel,
+    add_channel,
+    find_channel,
+    remove_channel,
+    terminal_of,
+)
 from discreet.oversight.first_steps import make_example_agent
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
@@ -70,6 +83,58 @@ class App:
         async with self.door.enter(OwnerScope(self.owner_id)) as rows:
             channel_id = await terminal_of(rows, said.agent)
         return await self.accept(to_inbound(said, channel_id))
+
+    async def add_telegram(
+        self, agent: str | None, token: str, base_url: str = ""
+    ) -> ConnectedChannel:
+        """Connects a bot to an agent, once Telegram has said whose token it is.
+
+        Raises:
+            BadInput: the token is none, or was revoked.
+            Unavailable: Telegram can't be reached; nothing was kept.
+            NotFound, Conflict: no such agent; the bot leads to another one.
+        """
+        from discreet.channels.telegram.api import Connection, who_am_i
+
+        me = await who_am_i(Connection(token, base_url or self.settings.telegram_base_url))
+        account = str(me.id)
+        channel = await add_channel(
+            self.door, self.owner_id, agent, "telegram", account, me.username or me.full_name
+        )
+        secret = ChannelSecret(token, base_url)
+        save_secret(self.settings.home, "telegram", account, secret)
+        return channel
+
+    async def test_channel(self, what: str) -> ConnectedChannel:
+        """Asks the platform whether a channel can be used; what the platform calls it now.
+
+        Raises:
+            NotFound: no such channel, or its token is not in this home.
+            BadInput, Unavailable: the platform's answer.
+        """
+        from discreet.channels.telegram.api import Connection, who_am_i
+
+        channel = await find_channel(self.door, self.owner_id, what)
+        secret = load_secret(self.settings.home, channel.platform, channel.account)
+        if secret is None:
+            raise NotFound(
+                f"The token of @{channel.name} is not in this home.",
+                hint="Give it again: sb channels add telegram",
+            )
+        base_url = secret.base_url or self.settings.telegram_base_url
+        await who_am_i(Connection(secret.token, base_url))
+        return channel
+
+    async def remove_channel(self, what: str) -> ConnectedChannel:
+        """Disconnects a channel and forgets its token; its conversations stay.
+
+        Raises:
+            NotFound: no such channel.
+        """
+        channel = await find_channel(self.door, self.owner_id, what)
+        await remove_channel(self.door, self.owner_id, channel.id)
+        drop_secret(self.settings.home, channel.platform, channel.account)
+        return channel
 
     async def answer_to(
         self, accepted: Accepted, on_text: OnText, on_trouble: OnText | None = None
@@ -148,7 +213,9 @@ class App:
 
         async with (
             serving(self.database.conninfo("discreet_worker")),
-            self._worker(),
+            self._gateway() as gateway,
+            self._worker(gateway),
+            gateway.receiving(),
         ):
             ready()
             await asyncio.Event().wait()
@@ -160,14 +227,22 @@ class App:
             # While the database can't be reached, nobody can work on anything.
             with suppress(Unavailable):
                 if not await is_served(self.door):
-                    async with self._worker():
+                    async with self._gateway() as gateway, self._worker(gateway):
                         await stop.wait()
                     return
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), SERVED_POLL_SECONDS)
 
     @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[None]:
+    async def _gateway(self) -> AsyncIterator[Gateway]:
+        gateway = Gateway(self.settings, self.door, self.database.conninfo("discreet_worker"))
+        try:
+            yield gateway
+        finally:
+            await gateway.close()
+
+    @asynccontextmanager
+    async def _worker(self, gateway: Gateway) -> AsyncIterator[None]:
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
@@ -183,14 +258,15 @@ class App:
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
             summarise=summariser_for(self.settings),
+            show_typing=gateway.show_typing,
+            fetch=gateway.fetch,
         )
-        channels = {"terminal": TerminalChannel()}
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(self.door, channels, route_id)
+            await deliver(self.door, gateway, route_id)
 
         async def release_quarantined() -> None:
             await release_due(self.door)
@@ -198,7 +274,7 @@ class App:
         async with work(
             self.database.conninfo("discreet_worker"),
             self.door,
-            Work(one_turn, one_route, release_quarantined, tuple(channels)),
+            Work(one_turn, one_route, release_quarantined, tuple(gateway)),
             self.settings.worker_concurrency,
         ):
             yield

@@ -63,6 +63,20 @@ class Settings(BaseModel):
     turn_max_attempts: int = Field(
         default=5, ge=1, description="How often a turn is tried before the sender is told."
     )
+    telegram_base_url: str = Field(
+        default="https://api.telegram.org",
+        description="Base URL of the Bot API, for channels that name none of their own.",
+    )
+    telegram_webhook_url: str | None = Field(
+        default=None,
+        description="Public https address under which Telegram reaches this server. Without it "
+        "messages are fetched by long polling, which needs no address.",
+    )
+    telegram_webhook_listen: str = Field(
+        default="127.0.0.1:8443",
+        description="host:port on which webhooks are taken in; a proxy in front of it has the "
+        "certificate.",
+    )
     worker_concurrency: int = Field(
         default=8, ge=1, description="Jobs that one process works on at the same time."
     )

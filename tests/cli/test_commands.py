@@ -8,8 +8,21 @@ import pytest
 
 from tests.cli.conftest import Sb
 
-HELP = ["chat", "serve", "status", "backup", "restore", "version"]
-NOUNS = ["agents", "contacts", "sessions", "messages", "turns", "memories", "quarantine", "db"]
+HELP = ["chat", "serve", "status", "takeover", "backup", "restore", "version"]
+NOUNS = [
+    "admission",
+    "limits",
+    "owner",
+    "pairing",
+    "agents",
+    "contacts",
+    "sessions",
+    "messages",
+    "turns",
+    "memories",
+    "quarantine",
+    "db",
+]
 
 
 @pytest.mark.parametrize("words", [[], *([word] for word in HELP + NOUNS)])

@@ -48,10 +48,13 @@ async def test_what_the_owner_notes_about_a_contact_is_closed_to_it(world: World
 
 
 async def test_an_address_leads_to_its_contact_and_another_to_nobody(world: World) -> None:
-    alice = await world.say("telegram:1001", "hello")
+    both = {who: await world.say(who, "hello") for who in ("telegram:1001", "telegram:1002")}
     async with world.door.enter(world.owner) as rows:
-        found = await entry_at(rows, Address.parse("telegram:1001"))
-        missing = await entry_at(rows, Address.parse("discord:1001"))
-    assert found is not None
-    assert found.contact.id == alice.contact_id
-    assert missing is None
+        found = {who: await entry_at(rows, Address.parse(who)) for who in both}
+        missing = [
+            await entry_at(rows, Address.parse(who)) for who in ("discord:1001", "telegram:1")
+        ]
+    assert {who: entry and entry.contact.id for who, entry in found.items()} == {
+        who: accepted.contact_id for who, accepted in both.items()
+    }
+    assert missing == [None, None]

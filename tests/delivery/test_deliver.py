@@ -205,6 +205,9 @@ class Gone:
 
     platform = "terminal"
 
+    def parts(self, text: str) -> int:
+        return 1
+
     async def send(self, outbound: Outbound) -> SendResult:
         raise asyncio.CancelledError
 
@@ -229,6 +232,9 @@ async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(world: W
 
 class Slow(Recording):
     """Sends only when it is told to."""
+
+    def parts(self, text: str) -> int:
+        return 1
 
     async def send(self, outbound: Outbound) -> SendResult:
         self.tried.append(outbound)

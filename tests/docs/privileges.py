@@ -71,7 +71,7 @@ SELECT CASE WHEN n.nspname = 'queue' THEN 'every function of queue'
   LEFT JOIN LATERAL (
     SELECT e.grantee FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
      WHERE e.grantee <> p.proowner) a ON true
- WHERE n.nspname IN ('gate', 'queue')
+ WHERE n.nspname IN ('discreet', 'gate', 'queue')
 """
 POLICIES = """
 SELECT c.relname, coalesce(array_agg(replace(r.rolname, 'discreet_', '')), '{}')

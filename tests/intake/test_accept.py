@@ -23,7 +23,7 @@ from discreet.domain.inbound import (
 from discreet.domain.text import MAX_NAME, MAX_TEXT
 from discreet.intake import accept
 from discreet.postgres.server import Database
-from tests.support.working import answers_of, count, do_all, one_turn, rows_of
+from tests.support.working import answers_of, count, do_all, one_turn, rows_of, until
 from tests.support.world import World, make_world, open_door
 
 ALICE = AddressSender(Address("telegram", "1001"), "Alice")
@@ -50,6 +50,16 @@ async def jobs(admin: psycopg.Connection[tuple[int]]) -> int:
     row = admin.execute("SELECT count(*) FROM queue.procrastinate_jobs").fetchone()
     assert row
     return row[0]
+
+
+async def two_wait(admin: psycopg.Connection[tuple[int]]) -> bool:
+    """Whether two others wait for a row of a session."""
+    row = admin.execute(
+        "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN ("
+        "SELECT pid FROM pg_locks WHERE relation = 'discreet.sessions'::regclass"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    ).fetchone()
+    return row == (2,)
 
 
 async def test_contact_address_session_route_message_and_job_are_one_commit(
@@ -113,6 +123,25 @@ async def test_the_same_message_delivered_at_once_over_many_connections_is_store
     assert await count(world, "messages") == 1
     await do_all(database, world)
     assert await answers_of(world, accepted[0].session_id) == ["re: hello"]
+
+
+async def test_of_two_deliveries_that_have_both_looked_one_is_stored_and_the_other_is_told_so(
+    database: Database, world: World, admin: psycopg.Connection[tuple[int]]
+) -> None:
+    await accept(world.door, world.owner_id, message(world, message_id="1"))
+    async with open_door(database) as other:
+        with admin.transaction():
+            # Both have seen that the message is not there yet, and wait for the row of the session.
+            admin.execute("SELECT 1 FROM discreet.sessions FOR UPDATE")
+            both = [
+                asyncio.create_task(accept(door, world.owner_id, message(world, message_id="2")))
+                for door in (world.door, other)
+            ]
+            await until(lambda: two_wait(admin), "both deliveries at the session")
+        accepted = await asyncio.gather(*both)
+    assert sorted(one.new for one in accepted) == [False, True]
+    assert len({one.message_id for one in accepted}) == 1
+    assert await count(world, "messages") == 2
 
 
 async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_session(

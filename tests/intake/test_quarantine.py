@@ -148,6 +148,15 @@ async def test_what_many_workers_release_at_once_is_answered_once(
     assert len(await answers_of(world, session[0])) == 1
 
 
+async def test_what_has_found_its_contact_is_not_released_again(world: World, admin: Admin) -> None:
+    break_contacts(admin, "Alice")
+    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice"), "hi"))
+    mend_contacts(admin)
+    [kept] = await list_quarantine(world.door, world.owner_id)
+    assert await release(world.door, world.owner_id, kept.id)
+    assert not await release(world.door, world.owner_id, kept.id)
+
+
 async def test_an_unknown_sender_stays_in_quarantine_with_the_reason(
     world: World, admin: Admin
 ) -> None:

@@ -96,7 +96,10 @@ def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
         "SELECT c.oid::regclass::text FROM pg_class c"
         " WHERE (c.relnamespace IN ('queue'::regnamespace, 'gate'::regnamespace)"
         "        OR c.oid IN ('discreet.owners'::regclass, 'discreet.channels'::regclass,"
-        "                     'discreet.quarantine'::regclass))"
+        "                     'discreet.quarantine'::regclass, 'discreet.admissions'::regclass,"
+        "                     'discreet.pairings'::regclass, 'discreet.kept_aside'::regclass,"
+        "                     'discreet.owner_links'::regclass, 'discreet.wrong_codes'::regclass,"
+        "                     'discreet.limits'::regclass, 'discreet.limit_hits'::regclass))"
         "   AND c.relkind IN ('r', 'v', 'S')"
         "   AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(%(r)s, c.oid, 'USAGE,SELECT')"
         "       ELSE has_any_column_privilege(%(r)s, c.oid, 'SELECT,INSERT,UPDATE,REFERENCES') END",
@@ -153,7 +156,10 @@ def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all
 
 
 # Small sets of words; how often each occurs says nothing of anybody.
-COUNTED = {"state", "direction", "salience", "type", "memory_model", "change", "platform"}
+COUNTED = {
+    "state", "direction", "salience", "type", "memory_model", "change", "platform", "kind",
+    "admission",
+}  # fmt: skip
 
 
 def test_the_planner_samples_no_column_that_holds_what_people_say_or_are_called(
@@ -164,7 +170,8 @@ def test_the_planner_samples_no_column_that_holds_what_people_say_or_are_called(
         " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
         "   AND NOT a.attisdropped AND a.attstattarget IS DISTINCT FROM 0"
         "   AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'text[]'::regtype,"
-        "                      'json'::regtype, 'jsonb'::regtype, 'public.vector'::regtype)"
+        "                      'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype,"
+        "                      'public.vector'::regtype)"
         "   AND a.attname <> ALL (%s)",
         (list(COUNTED),),
     ).fetchall()

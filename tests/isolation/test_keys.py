@@ -18,6 +18,15 @@ from tests.support.world import make_world, other_owner
 Admin = psycopg.Connection[Any]
 
 MOVED = "UPDATE discreet.{} SET {} = %({})s WHERE contact_id = %(alice)s"
+ADMITTED = "INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)"
+PAIRING = (
+    "INSERT INTO discreet.pairings (channel_id, contact_id, owner_id, agent_id, code, expires_at)"
+)
+KEPT_ASIDE = (
+    "INSERT INTO discreet.kept_aside"
+    " (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)"
+)
+LIMIT_HIT = "INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)"
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -42,7 +51,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.channels (owner_id, agent_id, platform)"
         " VALUES (%(otto)s, %(ada)s, 'web')",
     ),
-    "channels_owner_id_platform_account_key": (
+    "channels_open": (
         UniqueViolation,
         "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
         " SELECT owner_id, %(eve)s, platform, account FROM discreet.channels"
@@ -171,6 +180,18 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         " SELECT owner_id, agent_id, contact_id, content FROM discreet.memories"
         "  WHERE contact_id IS NULL",
     ),
+    "memories_topic": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, topic_key)"
+        " VALUES (%(olga)s, %(ada)s, %(alice)s, 'one home', 'home'),"
+        "        (%(olga)s, %(ada)s, %(alice)s, 'another home', 'home')",
+    ),
+    "memories_topic of the owner": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, topic_key)"
+        " VALUES (%(olga)s, %(ada)s, NULL, 'one home', 'home'),"
+        "        (%(olga)s, %(ada)s, NULL, 'another home', 'home')",
+    ),
     "messages_once": (
         UniqueViolation,
         "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
@@ -188,6 +209,85 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id)"
         " VALUES (%(olga)s, %(ada)s, NULL)",
+    ),
+    "admissions_channel_id_owner_id_agent_id_fkey": (
+        ForeignKeyViolation,
+        ADMITTED + " VALUES (%(eves_channel)s, %(bob)s, %(olga)s, %(ada)s)",
+    ),
+    "admissions_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        ADMITTED + " VALUES (%(channel)s, %(ottos_alice)s, %(olga)s, %(ada)s)",
+    ),
+    "admissions_pkey": (
+        UniqueViolation,
+        ADMITTED + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s FROM generate_series(1, 2)",
+    ),
+    "pairings_channel_id_owner_id_agent_id_fkey": (
+        ForeignKeyViolation,
+        PAIRING + " VALUES (%(eves_channel)s, %(bob)s, %(olga)s, %(ada)s, 'A', now())",
+    ),
+    "pairings_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        PAIRING + " VALUES (%(channel)s, %(ottos_alice)s, %(olga)s, %(ada)s, 'A', now())",
+    ),
+    "pairings_channel_id_contact_id_key": (
+        UniqueViolation,
+        PAIRING + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s, code, now()"
+        "  FROM (VALUES ('A'), ('B')) v (code)",
+    ),
+    "pairings_code": (
+        UniqueViolation,
+        PAIRING + " VALUES (%(channel)s, %(bob)s, %(olga)s, %(ada)s, 'ZZZZZZZZ', now())",
+    ),
+    "kept_aside_pairing_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        KEPT_ASIDE + " SELECT %(channel)s, '1', '1', %(otto)s, id, '{}' FROM discreet.pairings",
+    ),
+    "kept_aside_pkey": (
+        UniqueViolation,
+        KEPT_ASIDE + " SELECT %(channel)s, '1', '1', %(olga)s, id, '{}'"
+        "  FROM discreet.pairings, generate_series(1, 2)",
+    ),
+    "limits_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.limits (owner_id, contact_id) VALUES (%(olga)s, %(ottos_alice)s)",
+    ),
+    "limits_owner_id_contact_id_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.limits (owner_id, contact_id)"
+        " SELECT %(olga)s, NULL FROM generate_series(1, 2)",
+    ),
+    "limit_hits_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LIMIT_HIT + " VALUES (%(ottos_ada)s, %(bob)s, 'waiting', %(olga)s, now())",
+    ),
+    "limit_hits_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LIMIT_HIT + " VALUES (%(ada)s, %(ottos_alice)s, 'waiting', %(olga)s, now())",
+    ),
+    "limit_hits_pkey": (
+        UniqueViolation,
+        LIMIT_HIT + " SELECT %(ada)s, %(bob)s, 'waiting', %(olga)s, now()"
+        "  FROM generate_series(1, 2)",
+    ),
+    "attachments_check": (
+        CheckViolation,
+        "UPDATE discreet.attachments SET state = 'kept'",
+    ),
+    "attachments_message_id_position_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, session_id, route_id,"
+        " message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id)"
+        " SELECT owner_id, agent_id, contact_id, session_id, route_id, message_id, position, kind,"
+        " platform_file, channel_id, chat_id, platform_message_id FROM discreet.attachments",
+    ),
+    "attachments_message_id_session_id_route_id_fkey": (
+        ForeignKeyViolation,
+        "UPDATE discreet.attachments SET message_id = %(alices_message)s",
+    ),
+    "attachments_session_id_owner_id_agent_id_party_fkey": (
+        ForeignKeyViolation,
+        "UPDATE discreet.attachments SET contact_id = %(alice)s",
     ),
 }
 
@@ -210,9 +310,21 @@ async def ids(neighbours: Neighbours, admin: Admin) -> dict[str, Any]:
         {"s": bob.session_id},
     ).fetchone()
     assert rows is not None
+    admin.execute(
+        "INSERT INTO discreet.attachments (owner_id, agent_id, contact_id, session_id, route_id,"
+        " message_id, position, kind, platform_file, channel_id, chat_id, platform_message_id)"
+        " SELECT owner_id, agent_id, contact_id, session_id, route_id, id, 1, 'photo', 'file',"
+        " channel_id, chat_id, platform_message_id FROM discreet.messages WHERE id = %s",
+        (bob.message_id,),
+    )
+    admin.execute(
+        PAIRING + " VALUES (%s, %s, %s, %s, 'ZZZZZZZZ', now())",
+        (world.channel_id, neighbours.alice.contact_id, world.owner_id, world.agent_id),
+    )
     return {
         "olga": world.owner_id, "ada": world.agent_id, "channel": world.channel_id,
         "alice": neighbours.alice.contact_id, "bob": bob.contact_id, "bobs_turn": rows[0],
+        "alices_message": neighbours.alice.message_id,
         "bobs_route": rows[1], "bobs_message": bob.message_id, "two": 2, "eve": eve.agent_id,
         "eves_channel": eve.channel_id, "otto": otto.owner_id, "ottos_ada": otto.agent_id,
         "ottos_alice": ottos.contact_id,

@@ -155,7 +155,9 @@ class House:
         given = dict(arguments)
         for key, value in arguments.items():
             if value == "somebody else's":
-                given[key] = str(self._somebody_elses(actor) or uuid4())
+                # The owner may really forget and change what is a contact's, and that shows.
+                other = None if actor == "owner" else self._somebody_elses(actor)
+                given[key] = str(other or uuid4())
             elif key == "memory_id":
                 own = self._memories(actor, own=True)
                 given[key] = str(own[value] if value < len(own) else uuid4())

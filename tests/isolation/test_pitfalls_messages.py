@@ -306,6 +306,8 @@ async def test_p29_each_answer_goes_to_the_channel_chat_and_thread_of_its_messag
         (platform, account): await world.add_channel(platform, account)
         for platform, account in {way[:2] for way in ways}
     }
+    async with world.door.enter(world.owner) as rows:
+        await rows.execute("INSERT INTO discreet.limits (messages_a_minute) VALUES (1000)")
     wires = {"telegram": Wire("telegram"), "discord": Wire("discord")}
     mind = Mind(echo)
     stored: list[Accepted] = []

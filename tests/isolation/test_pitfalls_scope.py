@@ -365,6 +365,11 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
     ]
     assert situation.knowledge == situation.recalled == ()
     assert len({one.session_id for one in spoken}) == 1
+    async with world.door.enter(world.contact(spoken[0].contact_id)) as rows:
+        lines = await transcript(rows, spoken[0].session_id)
+    speakers = [line.sender_contact_id for line in lines if line.direction == "in"]
+    assert speakers[0] == speakers[2] == alone.contact_id
+    assert speakers[1] not in (None, alone.contact_id, spoken[0].contact_id)
     assert alone.contact_id not in {one.contact_id for one in spoken}
     answer = await said(world.door, world.contact(spoken[0].contact_id), spoken[0].session_id)
     assert answer[-1] == "Nothing was found."

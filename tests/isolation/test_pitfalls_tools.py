@@ -196,11 +196,12 @@ async def test_p13_a_tool_says_the_same_of_an_id_that_is_somebody_elses_and_of_n
 async def test_p13_forgetting_and_changing_one_memory_leaves_ones_others_alone(
     people: People,
 ) -> None:
-    first, second, _ = await people.keep("alice", "one", "two", "three")
+    first, second, third = await people.keep("alice", "one", "two", "three")
     async with people.door.enter(people.scopes["alice"]) as rows:
         await update_memory(rows, first, change("uno"))
         await forget(rows, second)
         assert (await get_memory(rows, first)).content == "uno"
+        assert (await get_memory(rows, third)).content == "three"
         assert [old.content for old in await get_memory_history(rows, second)] == ["two"]
     assert await people.kept("alice") == ["three", "uno"]
 
@@ -324,6 +325,11 @@ async def test_p18_filters_narrow_a_scope_and_never_widen_it(people: People) -> 
     assert await found("owner", contact_id=bob) == {"bob likes tea"}
     both = frozenset(["memory", "message"])
     assert await found("owner", contact_id=bob, kinds=both) == {"bob likes tea", "hi"}
+    async with people.door.enter(people.scopes["owner"]) as rows:
+        hits = await recall(
+            rows, prepare("hi", EMBEDDER), filters=Filters(contact_id=bob, kinds=both)
+        )
+    assert {hit.contact_id for hit in hits} == {bob}
     for session in (None, uuid4()):
         async with people.door.enter(people.scopes["alice"]) as rows:
             hits = await search_messages(rows, prepare("hi", EMBEDDER), session_id=session)

@@ -29,11 +29,19 @@ FILLED = {
     "text": "gen_random_uuid()::text",
     "integer": "1",
     "bigint": "1",
+    "bytea": "''",
     "text[]": "'{}'",
     "jsonb": "'{}'",
     "timestamp with time zone": "now()",
 }
-CHECKED = {"direction": "'in'", "change": "'update'", "salience": "'low'", "type": "'external'"}
+CHECKED = {
+    "direction": "'in'",
+    "change": "'update'",
+    "salience": "'low'",
+    "type": "'external'",
+    "attachments.kind": "'photo'",
+    "limit_hits.kind": "'waiting'",
+}
 
 SCOPES: dict[str, Any] = {
     "discreet_contact": ContactScope(OWNERS[0], AGENTS[0], CONTACTS[0]),
@@ -81,7 +89,12 @@ def tables(admin: Admin) -> list[Table]:
     ).fetchall()
     for (index,) in indexes:
         admin.execute(f"DROP INDEX {index}")
-    for trigger in ("archive ON discreet.memories", "deliver ON discreet.outbox"):
+    triggers = admin.execute(
+        "SELECT format('%I ON %s', t.tgname, t.tgrelid::regclass) FROM pg_trigger t"
+        " JOIN pg_class c ON c.oid = t.tgrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND NOT t.tgisinternal"
+    ).fetchall()
+    for (trigger,) in triggers:
         admin.execute(f"DROP TRIGGER {trigger}")
     names = admin.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'discreet'::regnamespace"
@@ -105,11 +118,14 @@ def _fill(admin: Admin, table: str) -> Table:
     if "shared" in there:
         parts["shared"] = "shared"
     needed = {
-        name: CHECKED.get(name) or FILLED[kind]
+        name: CHECKED.get(name) or CHECKED.get(f"{table}.{name}") or FILLED[kind]
         for name, kind, not_null, default in columns
         if not_null and not default and name not in parts.values()
     }
-    nobody = () if table == "contacts" else (None,)
+    needs_contact = any(
+        not_null and name == parts.get("contact") for name, _, not_null, _ in columns
+    )
+    nobody = () if needs_contact else (None,)
     values: dict[Part, tuple[Any, ...]] = {
         "owner": OWNERS,
         "agent": AGENTS,

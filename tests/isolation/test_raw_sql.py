@@ -20,6 +20,9 @@ from tests.support.world import other_owner
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
+    "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes", "limits",
+    "limit_hits",
+    "attachments",
 )  # fmt: skip
 
 HOSTILE = [
@@ -37,6 +40,20 @@ HOSTILE = [
     "SELECT * FROM gate.owners()",
     "SELECT * FROM gate.due_quarantined()",
     "SELECT gate.wake_stranded()",
+    "SELECT gate.why_withheld(id) FROM discreet.sessions",
+    "SELECT * FROM gate.show_limits(NULL)",
+    "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
+    "SELECT gate.stop_turn(id) FROM discreet.sessions",
+    "SELECT gate.speak_in_person(id, 'planted') FROM discreet.contacts",
+    "SELECT gate.make_owner_link('telegram')",
+    "SELECT gate.pairing_of_code('ABCDEFGH')",
+    "SELECT gate.decide_pairing(gen_random_uuid(), true)",
+    "SELECT gate.admit(gen_random_uuid(), 'telegram', '1001', 'external')",
+    "SELECT gate.say(gen_random_uuid(), gen_random_uuid(), NULL, '', gen_random_uuid(), '1', '',"
+    " 'planted', NULL)",
+    "INSERT INTO discreet.admissions (channel_id) VALUES (gen_random_uuid())",
+    "UPDATE discreet.addresses SET of_owner = true, contact_id = NULL",
+    "SELECT gate.known_contact(gen_random_uuid(), 'telegram', '1002')",
     "SELECT * FROM queue.procrastinate_jobs",
     "SELECT last_value FROM queue.procrastinate_jobs_id_seq",
     "COPY discreet.memories TO STDOUT",
@@ -72,6 +89,11 @@ HOSTILE = [
     "INSERT INTO discreet.contacts (name) VALUES ('planted')",
     "INSERT INTO discreet.routes (chat_id) VALUES ('elsewhere')",
     "DELETE FROM discreet.memory_history",
+    "UPDATE discreet.attachments SET message_id = gen_random_uuid()",
+    "UPDATE discreet.attachments SET platform_file = 'somebody else''s'",
+    "INSERT INTO discreet.attachments (platform_file) VALUES ('somebody else''s')",
+    "DELETE FROM discreet.attachments",
+    "SELECT gate.move_group('', 'telegram', '-1', '-2')",
     "INSERT INTO discreet.passages (title, position, content) VALUES ('a', 1, 'planted')",
     "UPDATE discreet.agents SET instructions = 'planted'",
     "SELECT pg_terminate_backend(pid) FROM pg_locks",
@@ -386,6 +408,7 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         assert ours.replace(str(theirs[0]), nobodys) == none, statement
     for statement, id in (
         ("SELECT gate.wake_session('{}', NULL)", neighbours.bob.session_id),
+        ("SELECT gate.is_withheld('{}')", neighbours.bob.session_id),
         ("INSERT INTO discreet.turns (session_id, route_id) VALUES ('{}', gen_random_uuid())",
          neighbours.bob.session_id),
         ("UPDATE discreet.messages SET state = 'failed' WHERE id = '{}' RETURNING id",
@@ -451,3 +474,11 @@ def test_a_scope_without_its_ids_opens_no_door() -> None:
     ):
         with pytest.raises(ScopeError):
             ticket_for(broken, b"k" * 32)
+
+
+async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours) -> None:
+    for table, column in (("pairings", "code"), ("owner_links", "digest")):
+        shown = await _raw(
+            neighbours.world.door, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
+        )
+        assert "may not" in shown or "permission denied" in shown

@@ -31,6 +31,12 @@ async def test_setting_one_thing_leaves_the_others_as_they_were(world: World) ->
     )
 
 
+async def test_setting_one_agent_leaves_the_others_as_they_were(world: World) -> None:
+    bea = await create_agent(world.door, world.owner_id, "Bea", AgentChange(role="a baker"))
+    await change_agent(world.door, world.owner_id, "Ada", AgentChange(role="a florist"))
+    assert await get_agent(world.door, world.owner_id, "Bea") == bea
+
+
 async def test_an_empty_model_means_the_default_of_the_installation(world: World) -> None:
     await change_agent(world.door, world.owner_id, "Ada", AgentChange(model="openai:gpt-5"))
     agent = await change_agent(world.door, world.owner_id, "Ada", AgentChange(model=""))
@@ -70,6 +76,10 @@ async def test_an_agent_that_holds_nothing_of_the_owners_may_become_shared(world
     assert agent.memory_model == "shared"
 
 
+SEEN = {"turns": "id, state, error"}
+"""What went into a turn only the owner may read."""
+
+
 async def test_an_agent_that_becomes_shared_shows_nothing_that_was_the_owners_own(
     world: World,
 ) -> None:
@@ -81,7 +91,10 @@ async def test_an_agent_that_becomes_shared_shows_nothing_that_was_the_owners_ow
     await change_agent(world.door, world.owner_id, "Ada", shared)
     accepted = await world.say("telegram:1001", "hello all")
     async with world.door.enter(SharedScope(world.owner_id, world.agent_id)) as rows:
-        seen = [await rows.fetch(f"SELECT * FROM discreet.{table}") for table in SCOPED]
+        seen = [
+            await rows.fetch(f"SELECT {SEEN.get(table, '*')} FROM discreet.{table}")
+            for table in SCOPED
+        ]
     assert "secret" not in str(seen)
     assert "older" not in str(seen)
     assert [row["text"] for row in seen[0]] == ["hello all"]

@@ -77,6 +77,7 @@ async def test_sessions_and_memories_of_one_contact_are_of_that_one_only(world: 
 
 
 async def test_every_line_of_a_group_says_who_spoke(world: World) -> None:
+    await world.say("telegram:1001", "to the agent alone", name="Alice")
     first = await world.say("telegram:1001", "hello all", group="telegram:-5", name="Alice")
     await world.say("telegram:1002", "hi", group="telegram:-5")
     transcript = await get_transcript(world.door, world.owner_id, first.session_id)
@@ -94,6 +95,8 @@ async def test_a_session_that_is_not_there_is_not_found(world: World) -> None:
 async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
     alice = await world.say("telegram:1001", "hello", name="Alice")
     await _keep(world, world.contact(alice.contact_id), "tea")
+    bob = await world.say("telegram:1002", "hello", name="Bob")
+    await _keep(world, world.contact(bob.contact_id), "heron")
     await _keep(world, world.owner, "mine")
     family = await make_world(world.door, agent="Family", memory_model="shared")
     await _keep(family, SharedScope(family.owner_id, family.agent_id), "ours")
@@ -101,6 +104,7 @@ async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
     assert [(item.content, item.whose, item.agent) for item in listed] == [
         ("ours", "shared", "Family"),
         ("mine", "owner", "Ada"),
+        ("heron", "Bob", "Ada"),
         ("tea", "Alice", "Ada"),
     ]
 

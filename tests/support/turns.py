@@ -72,6 +72,9 @@ class Wire:
     platform: str
     sent: list[Outbound] = field(default_factory=list)
 
+    def parts(self, text: str) -> int:
+        return 1
+
     async def send(self, outbound: Outbound) -> Sent:
         self.sent.append(outbound)
         return Sent(f"sent-{len(self.sent)}")

@@ -105,6 +105,9 @@ class Recording:
     sent: list[Outbound] = field(default_factory=list)
     platform: str = "terminal"
 
+    def parts(self, text: str) -> int:
+        return 1
+
     async def send(self, outbound: Outbound) -> SendResult:
         self.tried.append(outbound)
         result: SendResult | Exception = Sent(f"sent {len(self.tried)}")

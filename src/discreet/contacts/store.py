@@ -21,7 +21,7 @@ _CONTACT = """
       FROM discreet.contacts c
 """
 # A contact's own scope has no right on the owner's remarks.
-_ENTRY = _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note,", 1)
+_ENTRY = _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,15 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contact with what the owner keeps about it, which the contact itself never sees."""
+    """A contact with what the owner keeps about it, which the contact itself never sees.
+
+    ``blocked_at``: since then nothing that it says is taken.
+    """
 
     contact: Contact
     aliases: tuple[str, ...]
     note: str
+    blocked_at: datetime | None = None
 
 
 async def get_contact(rows: Rows, contact_id: ContactId) -> Contact | None:
@@ -90,4 +94,9 @@ def _contact(row: Mapping[str, Any]) -> Contact:
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    return Entry(contact=_contact(row), aliases=tuple(row["aliases"]), note=row["note"])
+    return Entry(
+        contact=_contact(row),
+        aliases=tuple(row["aliases"]),
+        note=row["note"],
+        blocked_at=row["blocked_at"],
+    )

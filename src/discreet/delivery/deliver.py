@@ -22,7 +22,7 @@ FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
 
 NEXT = """
-SELECT o.message_id, o.attempts, m.text, m.reply_to, r.chat_id, r.thread_id,
+SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at,
        (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
         AND r.session_id = o.session_id AND m.route_id = r.id
@@ -64,7 +64,11 @@ async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
             result = Later(timedelta(0), f"the channel failed ({type(error).__name__})")
-        if not await _record(door, scope, route_id, sending, result):
+        if isinstance(result, Sent) and sending.outbound.part + 1 < channel.parts(
+            sending.outbound.text
+        ):
+            await _record_part(door, scope, sending.outbound, result)
+        elif not await _record(door, scope, route_id, sending, result):
             return
 
 
@@ -100,9 +104,25 @@ async def _take(
                     row["thread_id"],
                     row["text"],
                     row["reply_to"],
+                    row["parts_sent"],
                 )
                 return _Sending(outbound, row["attempts"] + 1)
         return None
+
+
+async def _record_part(door: Door, scope: SessionScope, outbound: Outbound, result: Sent) -> None:
+    """A part that was taken is not sent again, whatever becomes of the next one."""
+    async with door.enter(scope) as rows:
+        await rows.execute(
+            "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
+            " parts_sent = %(parts)s, platform_message_id = coalesce(platform_message_id, %(id)s)"
+            " WHERE message_id = %(message)s",
+            {
+                "parts": outbound.part + 1,
+                "id": result.platform_message_id,
+                "message": outbound.message_id,
+            },
+        )
 
 
 async def _record(
@@ -119,7 +139,9 @@ async def _record(
             case Sent(platform_message_id):
                 await rows.execute(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
-                    " error = NULL, platform_message_id = %(id)s WHERE message_id = %(message)s",
+                    " error = NULL, parts_sent = parts_sent + 1,"
+                    " platform_message_id = coalesce(platform_message_id, %(id)s)"
+                    " WHERE message_id = %(message)s",
                     {"id": platform_message_id, "message": outbound.message_id},
                 )
                 return True

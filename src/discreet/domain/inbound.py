@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId, ContactId
@@ -47,6 +48,24 @@ class Group:
     name: str = ""
 
 
+AttachmentKind = Literal["photo", "voice", "audio", "video", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message, as the platform names it; it is fetched before the turn.
+
+    ``size`` in bytes as the platform says it, None where it doesn't; ``media_type`` like
+    ``image/jpeg``, as claimed by who sent it.
+    """
+
+    kind: AttachmentKind
+    platform_file: str
+    name: str = ""
+    media_type: str = ""
+    size: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """One message as it came in.
@@ -54,6 +73,10 @@ class Inbound:
     ``chat_id`` and ``platform_thread`` are where an answer goes; together with the channel and
     ``message_id`` (the platform's) they make a repeated delivery recognisable. ``thread_key`` names
     the topic inside the sender's scope; ``new_session`` asks for a session with nothing behind it.
+
+    ``addressed``: False for what was only overheard (a line of a group that isn't meant for the
+    agent, an edit): it is kept as context, a bounded number of lines, and nobody answers it.
+    ``album``: the platform's name of several messages that its sender sees as one.
     """
 
     channel_id: ChannelId
@@ -67,3 +90,6 @@ class Inbound:
     thread_key: str = ""
     new_session: bool = False
     reply_to: str | None = None
+    addressed: bool = True
+    album: str = ""
+    attachments: tuple[Attachment, ...] = ()

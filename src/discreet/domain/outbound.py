@@ -11,7 +11,10 @@ from discreet.domain.ids import MessageId
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One answer. The route comes from the message that it answers, never from anywhere else."""
+    """One answer. The route comes from the message that it answers, never from anywhere else.
+
+    ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
+    """
 
     message_id: MessageId
     account: str
@@ -19,6 +22,16 @@ class Outbound:
     platform_thread: str
     text: str
     reply_to: str | None
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a conversation goes on: what is needed to show there that an answer is coming."""
+
+    account: str
+    chat_id: str
+    platform_thread: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,13 @@ class Rejected:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """A file that will never be had. ``why`` is for the owner."""
+
+    why: str
+
+
 SendResult = Sent | Later | Rejected
 
 
@@ -51,6 +71,22 @@ class Channel(Protocol):
 
     platform: str
 
+    def parts(self, text: str) -> int:
+        """How many messages this text takes on the platform; always the same for the same text."""
+        ...
+
     async def send(self, outbound: Outbound) -> SendResult:
-        """Sends one answer. Doesn't raise for what the platform says."""
+        """Sends one part of an answer. Doesn't raise for what the platform says."""
+        ...
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+        """The bytes of a file that came with a message, at most so many.
+
+        Raises:
+            Unavailable: not now.
+        """
+        ...
+
+    async def show_typing(self, place: Place) -> None:
+        """Shows for some seconds that an answer is coming, where the platform can; never fails."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import structlog
@@ -11,7 +11,7 @@ from psycopg import Error, OperationalError, errors
 from psycopg.types.json import Jsonb
 
 from discreet.domain.addresses import MAX_PLATFORM_ID, Address
-from discreet.domain.errors import BadInput, NotFound, Unavailable
+from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, SessionId
 from discreet.domain.inbound import (
     AddressSender,
@@ -37,7 +37,8 @@ SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
   %(ticket)s, %(channel)s, %(chat)s, %(platform_thread)s, %(message)s, %(sent_at)s,
   %(sender_kind)s, %(sender_platform)s, %(sender_id)s, %(sender_contact)s, %(sender_name)s,
   %(group_platform)s, %(group_id)s, %(group_name)s,
-  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s)
+  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s,
+  %(addressed)s, %(album)s, %(attachments)s)
 """
 
 QUARANTINE = """
@@ -55,6 +56,38 @@ class Accepted:
     new: bool
 
 
+Reason = Literal["blocked", "stranger", "aside", "linked", "limited"]
+"""Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group.
+``stranger``: they may not come in. ``aside``: they may not yet, and it is kept until then.
+``linked``: it was the code that says that its sender is the owner.
+``limited``: they have used what they may for a while."""
+
+
+class NotTaken(DiscreetError):
+    """The message was read, and is not for the agent. Nothing more has to be done with it."""
+
+    def __init__(self, reason: Reason) -> None:
+        message, hint = _NOT_TAKEN[reason]
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+_NOT_TAKEN: dict[Reason, tuple[str, str]] = {
+    "stranger": ("This sender may not come in.", "Who may: sb admission list"),
+    "aside": ("This sender has to be let in first.", "See: sb pairing list"),
+    "linked": ("This account is the owner's now.", ""),
+    "limited": ("This contact went beyond a limit.", "See: sb limits show"),
+    "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A message that was not taken; it is settled, and may be acknowledged."""
+
+    reason: Reason
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """The sender can't be resolved: the message waits where only the owner sees it."""
@@ -68,10 +101,9 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
     Raises:
         BadInput: text or ids are empty, too long or not valid, or the sender can't be resolved.
         NotFound: no such contact (of this owner), or no such channel.
+        NotTaken: the owner doesn't let the agent hear this; nothing was stored for it.
         Unavailable: the database can't be reached; nothing was stored.
     """
-    if isinstance(inbound.sender, UnknownSender):
-        raise BadInput(f"The sender can't be resolved: {inbound.sender.why}")
     params = _params(inbound)
     for attempt in range(MAX_TRIES):
         try:
@@ -95,6 +127,8 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
             raise _explained(error) from error
     if row is None:
         raise Unavailable("The message was not stored.", hint="Try again.")
+    if row["outcome"] in _NOT_TAKEN:
+        raise NotTaken(row["outcome"])
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
     )
@@ -102,7 +136,7 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
 
 async def accept_or_quarantine(
     door: Door, owner_id: OwnerId, inbound: Inbound
-) -> Accepted | Quarantined:
+) -> Accepted | TurnedAway | Quarantined:
     """As ``accept``, for channels, where nobody is there to be told: what can't be given to a
     contact goes into quarantine, and never into a row without one.
 
@@ -111,6 +145,8 @@ async def accept_or_quarantine(
     """
     try:
         return await accept(door, owner_id, inbound)
+    except NotTaken as error:
+        return TurnedAway(error.reason)
     except Unavailable:
         raise
     except Exception as error:
@@ -181,6 +217,14 @@ def _params(inbound: Inbound) -> dict[str, Any]:
         "new_session": inbound.new_session,
         "text": checked_text(inbound.text),
         "reply_to": inbound.reply_to and _checked(inbound.reply_to, "id of the answered message"),
+        "addressed": inbound.addressed,
+        "album": inbound.album,
+        "attachments": Jsonb(
+            [
+                {**asdict(attachment), "name": plain_name(attachment.name)}
+                for attachment in inbound.attachments
+            ]
+        ),
     }
 
 

@@ -6,7 +6,7 @@ import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import ChannelId, OwnerId
-from discreet.intake.accept import accept, quarantine, reason_of
+from discreet.intake.accept import NotTaken, accept, quarantine, reason_of
 from discreet.intake.stored_form import from_json
 from discreet.scope import Door, IntakeScope, OwnerScope, WorkScope
 
@@ -28,7 +28,7 @@ async def release_due(door: Door) -> int:
 
 
 async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
-    """Whether one message found its contact and is on its way now.
+    """Whether one message found its contact: it is on its way now, or its sender is turned away.
 
     Raises:
         Unavailable: the database can't be reached.
@@ -45,6 +45,9 @@ async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
         await accept(door, owner_id, from_json(row["inbound"]))
     except Unavailable:
         raise
+    except NotTaken:
+        # It was read, and isn't for the agent: there is nothing to wait for.
+        pass
     except Exception as error:
         # Tried ever more rarely, for the owner to see: a sender who is unknown stays so by waiting,
         # and what another version of this program kept may be no message to this one.

@@ -105,7 +105,8 @@ _MESSAGES: LiteralString = """
            extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name, 0,
            CASE WHEN terms IS NULL THEN text END
       FROM discreet.messages
-     WHERE (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+     WHERE command IS NULL
+       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
        AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
        AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
        AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)

@@ -9,6 +9,7 @@ from typing import Any
 
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import AgentId, OwnerId
+from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
 from discreet.scope.scopes import MemoryModel
 
@@ -16,7 +17,7 @@ MOST_NAME_CHARACTERS = 100
 MOST_INSTRUCTION_CHARACTERS = 100_000
 
 _AGENTS = """
-    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model,
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.paused_at,
            a.created_at, a.updated_at,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
              WHERE p.agent_id = a.id) AS reference_texts,
@@ -29,7 +30,10 @@ _AGENTS = """
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent and how much it holds. ``model`` None: the installation's default."""
+    """An agent and how much it holds. ``model`` None: the installation's default.
+
+    ``paused_at``: since then it answers nobody.
+    """
 
     id: AgentId
     name: str
@@ -37,6 +41,7 @@ class Agent:
     instructions: str
     model: str | None
     memory_model: MemoryModel
+    paused_at: datetime | None
     reference_texts: int
     open_sessions: int
     memories: int
@@ -121,6 +126,7 @@ async def change_agent(
     Raises:
         NotFound: no agent of this name.
         BadInput: a value can't be used.
+        Conflict: ``shared``, where anybody may write to it.
     """
     _check(change)
     async with door.enter(OwnerScope(owner_id)) as rows:
@@ -129,6 +135,8 @@ async def change_agent(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
         )
         before = await _get(rows, name)
+        if change.memory_model == "shared" and before.memory_model != "shared":
+            await _refuse_where_open(rows, before)
         await rows.execute(
             """UPDATE discreet.agents SET
                  role = coalesce(%(role)s, role),
@@ -149,6 +157,39 @@ async def change_agent(
         return await _get(rows, name)
 
 
+async def pause_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers nobody from now on, in any process; what is said to it is kept and waits.
+
+    A turn that is thinking saves nothing; its messages are taken anew on resume.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        agent = await _get(rows, name)
+        await rows.execute(
+            "UPDATE discreet.agents SET paused_at = coalesce(paused_at, clock_timestamp())"
+            " WHERE id = %(id)s",
+            {"id": agent.id},
+        )
+        return await _get(rows, name)
+
+
+async def resume_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers again, first what was said to it meanwhile.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        agent = await _get(rows, name)
+        await rows.execute(
+            "UPDATE discreet.agents SET paused_at = NULL WHERE id = %(id)s", {"id": agent.id}
+        )
+        await wake_waiting(rows, agent_id=agent.id)
+        return await _get(rows, name)
+
+
 async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
     """Every agent has a terminal of its own, which is named after its id: names may change."""
     await rows.execute(
@@ -156,6 +197,20 @@ async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
            VALUES (%(agent_id)s, 'terminal', %(account)s)""",
         {"agent_id": agent_id, "account": str(agent_id)},
     )
+
+
+async def _refuse_where_open(rows: Rows, agent: Agent) -> None:
+    platform = await rows.value(
+        "SELECT platform FROM discreet.channels WHERE agent_id = %(id)s AND admission = 'open'"
+        " AND platform <> 'terminal' LIMIT 1",
+        {"id": agent.id},
+    )
+    if platform is not None:
+        raise Conflict(
+            f"Anybody may write to {agent.name} on {platform}, so it can't share its memory with"
+            " all.",
+            hint=f"First: sb admission set {agent.name!r} {platform} pairing",
+        )
 
 
 async def _get(rows: Rows, name: str) -> Agent:

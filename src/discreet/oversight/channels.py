@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from discreet.domain.errors import NotFound
-from discreet.domain.ids import ChannelId
-from discreet.scope import Rows
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import ChannelId, OwnerId
+from discreet.scope import Door, OwnerScope, Rows
+
+MOST_GATHER_SECONDS = 60
 
 
 async def terminal_of(rows: Rows, agent: str | None) -> ChannelId:
@@ -22,3 +27,114 @@ async def terminal_of(rows: Rows, agent: str | None) -> ChannelId:
     if channel_id is None:
         raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
     return ChannelId(channel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedChannel:
+    """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing.
+
+    ``gather``: how long a first message waits for those that follow it.
+    """
+
+    id: ChannelId
+    agent: str
+    platform: str
+    account: str
+    name: str
+    gather: timedelta
+    created_at: datetime
+
+
+_CONNECTED = (
+    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"
+    "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
+    " WHERE c.closed_at IS NULL AND c.platform <> 'terminal'"
+)
+
+
+async def list_channels(door: Door, owner_id: OwnerId) -> list[ConnectedChannel]:
+    """Every connection to a platform, the oldest first."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await rows.fetch(_CONNECTED + " ORDER BY c.created_at, c.id")
+    return [ConnectedChannel(**row) for row in found]
+
+
+async def find_channel(door: Door, owner_id: OwnerId, what: str) -> ConnectedChannel:
+    """The channel of this name (with or without @), account or id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = what.removeprefix("@").lower()
+    for channel in await list_channels(door, owner_id):
+        if wanted in (channel.name.lower(), channel.account, str(channel.id)):
+            return channel
+    raise NotFound(f"There is no channel {what!a}.", hint="See: sb channels list")
+
+
+async def add_channel(
+    door: Door, owner_id: OwnerId, agent: str | None, platform: str, account: str, name: str
+) -> ConnectedChannel:
+    """Connects an account to an agent (None: the one that was made first); again: a new name.
+
+    Raises:
+        NotFound: the owner has no such agent.
+        Conflict: the account leads to another agent.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        owners = await rows.fetch_one(
+            "SELECT a.id, a.name FROM discreet.agents a"
+            " WHERE %(agent)s::text IS NULL OR a.name = %(agent)s"
+            " ORDER BY a.created_at, a.id LIMIT 1",
+            {"agent": agent},
+        )
+        if owners is None:
+            raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+        values = {"account": account, "platform": platform, "name": name, "agent": owners["id"]}
+        known = await rows.fetch_one(
+            _CONNECTED + " AND c.platform = %(platform)s AND c.account = %(account)s", values
+        )
+        if known is not None and known["agent"] != owners["name"]:
+            raise Conflict(
+                f"@{known['name']} leads to {known['agent']} already.",
+                hint=f"Remove it first: sb channels remove {known['name']}",
+            )
+        if known is None:
+            await rows.execute(
+                "INSERT INTO discreet.channels (agent_id, platform, account, name)"
+                " VALUES (%(agent)s, %(platform)s, %(account)s, %(name)s)",
+                values,
+            )
+        else:
+            await rows.execute(
+                "UPDATE discreet.channels SET name = %(name)s WHERE id = %(id)s",
+                {"name": name, "id": known["id"]},
+            )
+    return await find_channel(door, owner_id, account)
+
+
+async def set_gathering(
+    door: Door, owner_id: OwnerId, channel_id: ChannelId, seconds: float
+) -> None:
+    """What is written within so many seconds is taken together, from the next message on.
+
+    Raises:
+        BadInput: less than nothing, or more than a minute.
+    """
+    if not 0 <= seconds <= MOST_GATHER_SECONDS:
+        raise BadInput(f"{seconds:g} seconds can't be set.", hint="From 0 to 60.")
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        await rows.execute(
+            "UPDATE discreet.channels SET gather = %(gather)s WHERE id = %(id)s",
+            {"gather": timedelta(seconds=seconds), "id": channel_id},
+        )
+
+
+async def remove_channel(door: Door, owner_id: OwnerId, channel_id: ChannelId) -> None:
+    """Disconnects. Its conversations stay; nothing comes in or goes out on it any more."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        await rows.execute(
+            "UPDATE discreet.channels SET closed_at = clock_timestamp()"
+            " WHERE id = %(id)s AND closed_at IS NULL",
+            {"id": channel_id},
+        )

@@ -21,6 +21,8 @@ from discreet.contacts import (
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.text import checked_text, plain_name
+from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
 
 _ACTIVITY = """
@@ -79,6 +81,89 @@ async def find_contact(door: Door, owner_id: OwnerId, who: str) -> ContactActivi
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await _find(rows, who)
         return (await _activity(rows, [entry], entry.contact.id))[0]
+
+
+async def block_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
+    """Nothing that the contact says is taken from now on, and nothing of it that waits is answered.
+
+    The contact isn't told. Blocking a group silences the group, not its members elsewhere.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entry = await _find(rows, who)
+        contact_id = entry.contact.id
+        await rows.execute(
+            "UPDATE discreet.contacts SET blocked_at = coalesce(blocked_at, clock_timestamp())"
+            " WHERE id = %(id)s",
+            {"id": contact_id},
+        )
+        # What it said where others speak too is no question any more, but was said.
+        await rows.execute(
+            "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
+            " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",
+            {"id": contact_id},
+        )
+        return await _entry(rows, contact_id)
+
+
+async def unblock_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
+    """The contact is heard again; what waited when it was blocked is answered now.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entry = await _find(rows, who)
+        await rows.execute(
+            "UPDATE discreet.contacts SET blocked_at = NULL WHERE id = %(id)s",
+            {"id": entry.contact.id},
+        )
+        await wake_waiting(rows, contact_id=entry.contact.id)
+        return await _entry(rows, entry.contact.id)
+
+
+async def rename_contact(door: Door, owner_id: OwnerId, who: str, name: str) -> Entry:
+    """Gives a contact another name; the one before stays as an alias.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the name is empty or no plain line.
+    """
+    if not name or name != plain_name(name):
+        raise BadInput(f"{name!a} is no name.", hint="One line of visible characters.")
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entry = await _find(rows, who)
+        await rows.execute(
+            """UPDATE discreet.contacts SET name = %(name)s,
+                 aliases = CASE WHEN name IN ('', %(name)s) OR name = ANY (aliases) THEN aliases
+                                ELSE aliases || name END
+               WHERE id = %(id)s""",
+            {"id": entry.contact.id, "name": name},
+        )
+        return await _entry(rows, entry.contact.id)
+
+
+async def note_contact(door: Door, owner_id: OwnerId, who: str, note: str) -> Entry:
+    """Keeps a remark about a contact, in place of the one before; only the owner sees it.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the remark is no valid text.
+    """
+    note = checked_text(note).strip() if note.strip() else ""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entry = await _find(rows, who)
+        await rows.execute(
+            "UPDATE discreet.contacts SET note = %(note)s WHERE id = %(id)s",
+            {"id": entry.contact.id, "note": note},
+        )
+        return await _entry(rows, entry.contact.id)
+
+
+async def _entry(rows: Rows, contact_id: ContactId) -> Entry:
+    entry = await get_entry(rows, contact_id)
+    assert entry is not None  # noqa: S101 - found in this transaction, and contacts aren't removed
+    return entry
 
 
 async def _find(rows: Rows, who: str) -> Entry:

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.ids import OwnerId
+from discreet.oversight.limits import LimitHit, recent_limit_hits
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
+from discreet.oversight.takeover import taken_over
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope, Rows
 
@@ -71,9 +74,17 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What needs attention, then how much there is. Lists hold at most 20, the newest."""
+    """What needs attention, then how much there is. Lists hold at most 20, the newest.
+
+    ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
+    """
 
     quarantine: tuple[Quarantined, ...]
+    pairings: tuple[Pairing, ...]
+    limit_hits: tuple[LimitHit, ...]
+    paused: tuple[str, ...]
+    blocked: tuple[str, ...]
+    taken_over: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
     undelivered: tuple[Undelivered, ...]
     waiting: Waiting
@@ -89,11 +100,35 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
     async with door.enter(OwnerScope(owner_id)) as rows:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(rows)),
+            pairings=tuple(await pending_pairings(rows))[:_MOST_SHOWN],
+            limit_hits=await recent_limit_hits(rows),
+            paused=await _paused(rows),
+            blocked=await _blocked(rows),
+            taken_over=await taken_over(rows, _MOST_SHOWN),
             turns=await _troubled_turns(rows),
             undelivered=await _undelivered(rows),
             waiting=await _waiting(rows),
             counts=await _counts(rows),
         )
+
+
+async def _paused(rows: Rows) -> tuple[str, ...]:
+    found = await rows.fetch(
+        "SELECT name FROM discreet.agents WHERE paused_at IS NOT NULL"
+        " ORDER BY paused_at DESC LIMIT %(limit)s",
+        {"limit": _MOST_SHOWN},
+    )
+    return tuple(row["name"] for row in found)
+
+
+async def _blocked(rows: Rows) -> tuple[str, ...]:
+    found = await rows.fetch(
+        f"""SELECT {CONTACT_LABEL.format(row="b")} AS label
+              FROM (SELECT id AS contact_id FROM discreet.contacts WHERE blocked_at IS NOT NULL
+                     ORDER BY blocked_at DESC LIMIT %(limit)s) b""",
+        {"limit": _MOST_SHOWN},
+    )
+    return tuple(row["label"] for row in found)
 
 
 async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:

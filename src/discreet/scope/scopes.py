@@ -96,9 +96,9 @@ def ids_of(scope: Scope) -> str:
             parts, needed = (None, None, None), 0
         case _:
             assert_never(scope)
-    if not all(isinstance(part, UUID) for part in parts[:needed]):
+    if None in parts[:needed]:
         raise ScopeError(f"A {type(scope).__name__} needs its ids; nothing was read or written.")
-    if any(part is not None and not isinstance(part, UUID) for part in parts):
+    if not all(part is None or isinstance(part, UUID) for part in parts):
         raise ScopeError(f"A {type(scope).__name__} holds something that is no id.")
     return "/".join("" if part is None else str(part) for part in parts)
 

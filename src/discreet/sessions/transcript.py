@@ -12,7 +12,10 @@ from discreet.scope import Rows
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own."""
+    """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own.
+
+    ``in_person``: the owner said it, in the place of the agent.
+    """
 
     id: MessageId
     position: int
@@ -22,12 +25,13 @@ class Message:
     sender_address: str
     sender_contact_id: ContactId | None
     turn_id: TurnId | None
+    in_person: bool
     created_at: datetime
 
 
 COLUMNS = (
     "id, position, direction, text, sender_name, sender_address, sender_contact_id, turn_id,"
-    " created_at"
+    " in_person, created_at"
 )
 
 
@@ -44,13 +48,25 @@ async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
 async def messages_before(
     rows: Rows, session_id: SessionId, position: int, limit: int, *, after: int = 0
 ) -> list[Message]:
-    """The last ``limit`` messages before a position, oldest first; what still waits is left out."""
+    """The last ``limit`` messages before a position, oldest first; what still waits is left out,
+    and what was said to the machine and by it."""
     found = await rows.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
         "   AND position > %(after)s"
+        "   AND command IS NULL"
         " ORDER BY position DESC LIMIT %(limit)s",
         {"session": session_id, "position": position, "limit": limit, "after": after},
+    )
+    return [_message(row) for row in reversed(found)]
+
+
+async def said_in_scope(rows: Rows, limit: int) -> list[Message]:
+    """The last ``limit`` messages of every session of this scope, oldest first."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages WHERE command IS NULL"
+        " ORDER BY created_at DESC, position DESC LIMIT %(limit)s",
+        {"limit": limit},
     )
     return [_message(row) for row in reversed(found)]
 

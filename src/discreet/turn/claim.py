@@ -9,15 +9,23 @@ from discreet.domain.errors import ScopeError
 from discreet.domain.ids import RouteId, SessionId, TurnId
 from discreet.scope import OwnerScope, Rows
 
+MOST_TAKEN = 50
+"""Messages that one turn answers at most. Who has left more gets several answers, and others come
+between them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages."""
+    """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
+
+    ``command``: what the machine itself is asked for; then the turn has taken that message alone.
+    """
 
     turn_id: TurnId
     session_id: SessionId
     route_id: RouteId
     attempt: int
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class NotYet:
 
 
 async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
-    """Takes the waiting messages of the first one's route for a new turn; None: nothing waits.
+    """Takes waiting messages of the first one's route for a new turn; None: nothing waits,
+    or it has to wait until the owner says otherwise; whoever ends that wakes the session.
 
     A turn that held the session until now has lost it: the queue runs one job for each session, so
     its worker is dead or was taken for dead, and what it took waits again.
@@ -42,13 +51,17 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
     )
     if session is None:
         return None
+    # The agent pauses, or the owner has blocked the contact: what waits goes on waiting.
+    if await rows.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
+        return None
     if session["current_turn"] is not None:
         await _drop_lost(rows, session["current_turn"])
     first = await rows.fetch_one(
-        "SELECT route_id, attempts, not_before, coalesce(not_before > clock_timestamp(), false)"
-        "   AS early"
+        "SELECT id, route_id, attempts, command, not_before,"
+        "   coalesce(not_before > clock_timestamp(), false) AS early"
         " FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting'"
-        " ORDER BY position LIMIT 1",
+        # Commands don't wait for what was said before them.
+        " ORDER BY command IS NULL, position LIMIT 1",
         {"session": session_id},
     )
     if first is None:
@@ -73,14 +86,24 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
     )
     await rows.execute(
         "UPDATE discreet.messages SET state = 'taken', turn_id = %(turn)s, attempts = attempts + 1"
-        " WHERE session_id = %(session)s AND route_id = %(route)s AND state = 'waiting'",
-        {"turn": turn_id, "session": session_id, "route": route_id},
+        " WHERE id IN (SELECT id FROM discreet.messages"
+        "   WHERE session_id = %(session)s AND route_id = %(route)s AND state = 'waiting'"
+        "     AND CASE WHEN %(command)s THEN id = %(first)s ELSE command IS NULL END"
+        "   ORDER BY position LIMIT %(most)s)",
+        {
+            "turn": turn_id,
+            "session": session_id,
+            "route": route_id,
+            "command": first["command"] is not None,
+            "first": first["id"],
+            "most": MOST_TAKEN,
+        },
     )
     await rows.execute(
         "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
         {"turn": turn_id, "session": session_id},
     )
-    return Claim(turn_id, session_id, route_id, attempt)
+    return Claim(turn_id, session_id, route_id, attempt, first["command"])
 
 
 async def _refuse_others(rows: Rows, session_id: SessionId) -> None:

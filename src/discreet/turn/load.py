@@ -19,6 +19,7 @@ from discreet.turn.situation import (
     OWNER,
     AgentCard,
     Found,
+    KeptFile,
     Line,
     Party,
     Situation,
@@ -43,7 +44,13 @@ class _Conversation:
     history: tuple[Line, ...]
 
 
-async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder) -> Situation:
+async def load(
+    door: Door,
+    scope: SessionScope,
+    claim: Claim,
+    embedder: Embedder,
+    files: tuple[KeptFile, ...] = (),
+) -> Situation:
     """Everything that the turn starts from; the search is embedded between two transactions.
 
     Raises:
@@ -66,6 +73,7 @@ async def load(door: Door, scope: SessionScope, claim: Claim, embedder: Embedder
         recalled=recalled,
         thread_key=conversation.thread_key,
         summary=_summarised(conversation.summary, conversation.waiting[0].at),
+        files=files,
     )
 
 
@@ -90,8 +98,8 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
         party=await _party(rows, scope),
         thread_key=session["thread_key"],
         summary=summary,
-        waiting=tuple(_line(message) for message in waiting),
-        history=tuple(_line(message) for message in history),
+        waiting=tuple(_line(message, scope) for message in waiting),
+        history=tuple(_line(message, scope) for message in history),
     )
 
 
@@ -118,16 +126,18 @@ async def _party(rows: Rows, scope: SessionScope) -> Party:
             )
 
 
-def _line(message: Message) -> Line:
-    return Line(
-        message.position, message.direction, _speaker(message), message.text, message.created_at
-    )
+def _line(message: Message, scope: SessionScope) -> Line:
+    speaker = _speaker(message, scope)
+    return Line(message.position, message.direction, speaker, message.text, message.created_at)
 
 
-def _speaker(message: Message) -> Speaker | None:
+def _speaker(message: Message, scope: SessionScope) -> Speaker | None:
     if message.direction == "out":
-        return None
-    if message.sender_contact_id is None:
+        return OWNER if message.in_person else None
+    # Where others speak too, the owner's account is one like theirs.
+    if message.sender_contact_id is None and (
+        isinstance(scope, OwnerScope) or not message.sender_address
+    ):
         return OWNER
     return Speaker(message.sender_name, message.sender_address)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from discreet.turn.fences import clean_name, clip, fenced, one_line, quote, record, tokens
-from discreet.turn.situation import OWNER, Found, Line, Party, Situation, Speaker
+from discreet.turn.situation import OWNER, Found, KeptFile, Line, Party, Situation, Speaker
 
 # What a line costs beside its text: role, delimiters, the speaker.
 LINE_OVERHEAD = 16
 # No single older line may push all the others out.
 LONGEST_HISTORY_LINE = 1_000
+# Before what the owner said in the agent's place; it has to know that, and to stand by it.
+IN_PERSON = "[said by your owner in person, in your place]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class ChatMessage:
 class Prompt:
     """What a model is given: the system text, and the chat, whose last message is the user's.
 
-    ``found`` is what the system text holds of memories and texts, for whoever asks why.
+    ``files`` belong to that last message. ``found`` is what the system text holds of memories and
+    texts, for whoever asks why.
     """
 
     system: str
     messages: tuple[ChatMessage, ...]
+    files: tuple[KeptFile, ...] = ()
     found: tuple[Found, ...] = ()
 
 
@@ -77,7 +81,7 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
     spent = sum(tokens(line.text) + LINE_OVERHEAD for line in waiting)
     history = _newest(situation.history, left - spent)
     chat = _chat(situation, (*history, *waiting))
-    return Prompt(system, chat, found=(*knowledge, *summary, *recalled))
+    return Prompt(system, chat, situation.files, (*knowledge, *summary, *recalled))
 
 
 def describe_speaker(speaker: Speaker) -> str:
@@ -254,7 +258,9 @@ def _chat(situation: Situation, lines: tuple[Line, ...]) -> tuple[ChatMessage, .
 
 
 def _say(situation: Situation, line: Line) -> str:
-    if line.direction == "out" or not situation.many_speak:
+    if line.direction == "out":
+        return line.text if line.speaker is None else f"{IN_PERSON} {line.text}"
+    if not situation.many_speak:
         return line.text
     speaker = line.speaker or Speaker()
     return record(

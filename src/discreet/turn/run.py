@@ -11,22 +11,27 @@ import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
+from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.commands import run_command
 from discreet.turn.compact import Summarise, compact, with_cost
+from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
+from discreet.turn.presence import ShowTyping, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
+from discreet.turn.watch import while_held
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +42,15 @@ DRAFT_SECONDS = 0.12
 
 Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
+
+
+async def _show_nothing(_: str, __: Place) -> None:
+    """Where nobody can be shown anything."""
+
+
+async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
+    """Where no platform is connected."""
+    return NoFile("no platform is connected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,8 @@ class Turns:
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
+    show_typing: ShowTyping = _show_nothing
+    fetch: Fetch = _fetch_nothing
     summarise: Summarise = pick_sentences
 
 
@@ -72,7 +88,10 @@ async def run_turn(turns: Turns, session_id: SessionId) -> None:
     if not isinstance(claimed, Claim):
         return
     try:
-        await _answer(turns, scope, claimed)
+        if claimed.command is None:
+            await _answer(turns, scope, claimed)
+        else:
+            await _obey(turns, scope, claimed, claimed.command)
     except ClaimLost:
         log.info("a turn lost its session and saved nothing", turn_id=str(claimed.turn_id))
 
@@ -82,14 +101,20 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
     try:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
-        spent = await compact(
-            turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
-        )
-        situation = await load(turns.door, scope, claimed, turns.embedder)
-        prompt = plan(situation, turns.budget)
-        toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
-        draft = _Draft(turns.door, scope, claimed)
-        thought = await turns.mind(situation, prompt, toolbox, draft.write)
+        files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
+        async with presence(turns.door, claimed.route_id, turns.show_typing):
+            compacting = compact(
+                turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
+            )
+            spent = await while_held(turns.door, scope, claimed, compacting)
+            situation = await load(turns.door, scope, claimed, turns.embedder, files)
+            prompt = plan(situation, turns.budget)
+            toolbox = Toolbox(
+                turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder
+            )
+            draft = _Draft(turns.door, scope, claimed)
+            thinking = turns.mind(situation, prompt, toolbox, draft.write)
+            thought = await while_held(turns.door, scope, claimed, thinking)
         thought = replace(thought, usage=with_cost(thought.usage, spent))
         async with turns.door.enter(scope) as rows:
             await save_answer(rows, claimed, prompt, thought)
@@ -100,6 +125,12 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         return
     # What was said is made searchable once it is answered; nobody waits for that.
     await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
+
+
+async def _obey(turns: Turns, scope: SessionScope, claimed: Claim, command: str) -> None:
+    text = await run_command(turns.door, scope, claimed, command)
+    async with turns.door.enter(scope) as rows:
+        await save_answer(rows, claimed, Prompt("", ()), Thought(text, f"/{command}"))
 
 
 async def _save_failed(

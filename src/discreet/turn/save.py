@@ -15,7 +15,7 @@ from discreet.domain.ids import MemoryId, SessionId
 from discreet.memory.knowledge import mark_used
 from discreet.scope import Rows
 from discreet.turn.claim import Claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.holding import hold
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
 
@@ -93,13 +93,11 @@ async def save_giving_up(
 
 
 async def _release(rows: Rows, claim: Claim) -> None:
-    released = await rows.execute(
-        "UPDATE discreet.sessions SET current_turn = NULL"
-        " WHERE id = %(session)s AND current_turn = %(turn)s",
-        {"session": claim.session_id, "turn": claim.turn_id},
+    await hold(rows, claim.session_id, claim.turn_id)
+    await rows.execute(
+        "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
+        {"session": claim.session_id},
     )
-    if released != 1:
-        raise ClaimLost
     await rows.execute(
         "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": claim.turn_id}
     )
@@ -110,8 +108,9 @@ async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
         "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
         "              WHERE id = %(session)s RETURNING last_position)"
         " INSERT INTO discreet.messages"
-        "   (session_id, route_id, position, direction, state, text, turn_id, reply_to)"
-        " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s, %(turn)s,"
+        "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to)"
+        " SELECT %(session)s, %(route)s, here.last_position, 'out', 'sent', %(text)s,"
+        "   %(command)s, %(turn)s,"
         "   (SELECT m.platform_message_id FROM discreet.messages m WHERE m.turn_id = %(turn)s"
         "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
         " FROM here RETURNING id",
@@ -120,6 +119,7 @@ async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
             "route": claim.route_id,
             "turn": claim.turn_id,
             "text": text,
+            "command": claim.command,
         },
     )
     await rows.execute(

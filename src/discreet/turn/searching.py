@@ -11,7 +11,7 @@ from discreet.domain.ids import TurnId
 from discreet.memory.embedding import Embedder
 from discreet.memory.memories import list_memories
 from discreet.memory.recall import Hit, Query, prepare, recall, search_messages
-from discreet.scope import Rows
+from discreet.scope import OwnerScope, Rows
 from discreet.turn.situation import OWNER, Found, Speaker
 from discreet.turn.whose import whose_rows
 
@@ -92,6 +92,7 @@ async def _speakers(rows: Rows, hits: list[Hit]) -> dict[UUID, Speaker]:
     return {
         row["id"]: OWNER
         if row["sender_contact_id"] is None
+        and (isinstance(rows.scope, OwnerScope) or not row["sender_address"])
         else Speaker(row["sender_name"], row["sender_address"])
         for row in found
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -30,7 +30,8 @@ OWNER = Speaker(address="owner")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the conversation. ``speaker`` is None where the agent itself spoke."""
+    """One message of the conversation. ``speaker`` is None where the agent itself spoke, and
+    the owner where they answered in its place."""
 
     position: int
     direction: Literal["in", "out"]
@@ -85,6 +86,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that came with a waiting line; ``media_type`` as its sender claims."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything that one turn starts from.
 
@@ -102,6 +112,7 @@ class Situation:
     knowledge: tuple[Found, ...] = ()
     recalled: tuple[Found, ...] = ()
     thread_key: str = ""
+    files: tuple[KeptFile, ...] = ()
     summary: Found | None = None
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic_ai import Agent, AgentStreamEvent, RunContext, Tool
-    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.messages import ModelMessage, UserContent
     from pydantic_ai.models import Model
 
 __all__ = ["Limits", "OnText", "Tools", "think"]
@@ -85,7 +85,7 @@ async def _run(
 
     async with agent:
         result = await agent.run(
-            prompt.messages[-1].text,
+            _asked(prompt),
             message_history=_history(prompt),
             model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.seconds),
             usage_limits=UsageLimits(
@@ -98,6 +98,16 @@ async def _run(
         raise ThinkingFailed("empty", "The model answered nothing.")
     used = result.usage
     return text, Usage(used.requests, used.input_tokens, used.output_tokens)
+
+
+def _asked(prompt: Prompt) -> str | list[UserContent]:
+    from pydantic_ai.messages import BinaryContent
+
+    text = prompt.messages[-1].text
+    if not prompt.files:
+        return text
+    files = [BinaryContent(file.content, media_type=file.media_type) for file in prompt.files]
+    return [text, *files]
 
 
 def _history(prompt: Prompt) -> list[ModelMessage]:

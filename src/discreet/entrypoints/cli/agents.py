@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -154,6 +155,26 @@ def set_agent(
     _report(f"{agent.name} is set.", published)
 
 
+@app.command("pause")
+def pause_agent(name: Name) -> None:
+    """Answers nobody from now on; what is said to it is kept."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import agents
+
+    agent = in_app(lambda app: agents.pause_agent(app.door, app.owner_id, name))
+    print_text(f"{agent.name} is paused. To go on: sb agents resume {shlex.quote(agent.name)}")
+
+
+@app.command("resume")
+def resume_agent(name: Name) -> None:
+    """Answers again, first what was said meanwhile."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import agents
+
+    agent = in_app(lambda app: agents.resume_agent(app.door, app.owner_id, name))
+    print_text(f"{agent.name} answers again.")
+
+
 def _change(
     role: str | None,
     instructions: Path | None,
@@ -203,6 +224,7 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
         ("role", agent.role or "-"),
         ("model", agent.model or "default"),
         ("memory model", agent.memory_model),
+        *([("paused since", when(agent.paused_at))] if agent.paused_at else []),
         ("changed", when(agent.updated_at)),
         (
             "holds",
@@ -227,6 +249,7 @@ def _record(agent: Agent) -> Mapping[str, Any]:
         "instructions": agent.instructions,
         "model": agent.model,
         "memory_model": agent.memory_model,
+        "paused_at": agent.paused_at,
         "reference_texts": agent.reference_texts,
         "open_sessions": agent.open_sessions,
         "memories": agent.memories,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who writes to the agents.", no_args_is_help=True)
 
+Who = Annotated[
+    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+]
+
 
 @app.command("list")
 def list_contacts(as_json: AsJson = False) -> None:
@@ -36,9 +40,7 @@ def list_contacts(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_contact(
-    who: Annotated[
-        str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
-    ],
+    who: Who,
     as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
 ) -> None:
     """One contact: its addresses, sessions and memories."""
@@ -58,6 +60,7 @@ def show_contact(
         ("aliases", ", ".join(found.entry.aliases) or "-"),
         ("addresses", ", ".join(contact.addresses) or "-"),
         ("note", found.entry.note or "-"),
+        *([("blocked", when(found.entry.blocked_at))] if found.entry.blocked_at else []),
         ("since", when(contact.created_at)),
         ("last message", when(found.last_message_at)),
         (
@@ -69,6 +72,54 @@ def show_contact(
         print_text(f"  {title:<13} {value}")
     print_text(f"\nsb sessions list --contact {contact.id}")
     print_text(f"sb memories list --contact {contact.id}")
+
+
+@app.command("block")
+def block_contact(who: Who) -> None:
+    """Nothing that it says is taken from now on; it isn't told."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import contacts
+
+    entry = in_app(lambda app: contacts.block_contact(app.door, app.owner_id, who))
+    print_text(
+        f"{entry.contact.label} is blocked. To hear it again: sb contacts unblock "
+        f"{entry.contact.id}"
+    )
+
+
+@app.command("unblock")
+def unblock_contact(who: Who) -> None:
+    """Is heard again; what waited when it was blocked is answered."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import contacts
+
+    entry = in_app(lambda app: contacts.unblock_contact(app.door, app.owner_id, who))
+    print_text(f"{entry.contact.label} is heard again.")
+
+
+@app.command("rename")
+def rename_contact(
+    who: Who, name: Annotated[str, typer.Argument(metavar="NAME", help="Its new name.")]
+) -> None:
+    """Another name for you to find it by; the one before stays an alias."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import contacts
+
+    entry = in_app(lambda app: contacts.rename_contact(app.door, app.owner_id, who, name))
+    print_text(f"{entry.contact.id} is called {entry.contact.name} now.")
+
+
+@app.command("note")
+def note_contact(
+    who: Who,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Your remark; '' takes it back.")],
+) -> None:
+    """A remark that only you see, in place of the one before."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import contacts
+
+    entry = in_app(lambda app: contacts.note_contact(app.door, app.owner_id, who, text))
+    print_text(f"Noted about {entry.contact.label}." if entry.note else "The note is gone.")
 
 
 def _addresses(item: ContactActivity) -> str:
@@ -83,6 +134,7 @@ def _record(item: ContactActivity) -> Mapping[str, Any]:
         "name": item.contact.name,
         "aliases": item.entry.aliases,
         "note": item.entry.note,
+        "blocked_at": item.entry.blocked_at,
         "addresses": item.contact.addresses,
         "sessions": item.sessions,
         "messages": item.messages,

@@ -10,17 +10,23 @@ import typer
 
 from discreet.domain.errors import DiscreetError
 from discreet.entrypoints.cli import (
+    admission,
     agents,
     backups,
+    channels,
     chat,
     contacts,
     database,
+    limits,
     memories,
+    owner,
+    pairing,
     quarantine,
     searches,
     serve,
     sessions,
     status,
+    takeover,
     turns,
     version,
 )
@@ -36,13 +42,19 @@ app = typer.Typer(
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("takeover")(takeover.takeover)
 app.add_typer(agents.app, name="agents")
+app.add_typer(channels.app, name="channels")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(memories.app, name="memories")
 app.add_typer(searches.messages, name="messages")
 app.add_typer(turns.app, name="turns")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(admission.app, name="admission")
+app.add_typer(pairing.app, name="pairing")
+app.add_typer(owner.app, name="owner")
+app.add_typer(limits.app, name="limits")
 app.add_typer(database.app, name="db")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
 MOST_QUARANTINE_REASONS = 3
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,29 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
             "sb quarantine list",
         )
+    if status.pairings:
+        yield Attention(
+            f"{counted(len(status.pairings), 'stranger')} asked to come in: "
+            + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MOST_NAMED]),
+            "sb pairing list",
+        )
+    for hit in status.limit_hits:
+        yield Attention(
+            f"{hit.whose} went beyond what it may use of {hit.agent} ({hit.kind.replace('_', ' ')})"
+            f" {ago(hit.since)}; {counted(hit.refused, 'message')} not taken, silence until "
+            f"{when(hit.until)}",
+            "sb limits show",
+        )
+    for name in status.paused:
+        yield Attention(
+            f"{name} is paused: what is said to it is kept, and nobody answers",
+            f"sb agents resume {shlex.quote(name)}",
+        )
+    for label in status.taken_over:
+        yield Attention(
+            f"You answer {label} in person, and the agent is silent there",
+            f"sb takeover {shlex.quote(label)} --end",
+        )
     for turn in status.turns:
         if turn.state == "given_up":
             outcome = "given up, and the sender was told"
@@ -151,6 +176,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
             else "nothing",
         ),
         ("model", "; ".join(models)),
+        *([("blocked", ", ".join(status.blocked))] if status.blocked else []),
         (
             "holds",
             f"{counted(counts.agents, 'agent')}, {counted(counts.contacts, 'contact')}, "

@@ -334,8 +334,10 @@ CREATE INDEX quarantine_waiting ON discreet.quarantine (next_try_at) WHERE relea
 
 -- EXPLAIN tells everybody what the statistics of a column hold, whatever row-level security says: how
 -- often a text occurs, and by "<" where it stands among the others. So there are none of what people
--- say, are called, or are reached at; small sets of words (a state, a salience) may be counted.
-DO $$
+-- say, are called, or are reached at; small sets of words (a state, a salience) may be counted. Every
+-- migration that adds a column of such a type calls this again.
+CREATE PROCEDURE discreet.keep_no_statistics()
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   told record;
 BEGIN
@@ -345,12 +347,14 @@ BEGIN
      WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'
        AND a.attnum > 0 AND NOT a.attisdropped
        AND a.atttypid IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype,
-                          'public.vector'::regtype)
+                          'bytea'::regtype, 'public.vector'::regtype)
        AND a.attname NOT IN ('state', 'direction', 'salience', 'type', 'memory_model', 'change',
-                             'platform')
+                             'platform', 'kind', 'admission')
   LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', told.of_table, told.attname);
   END LOOP;
 END $$;
+REVOKE ALL ON PROCEDURE discreet.keep_no_statistics() FROM PUBLIC;
+CALL discreet.keep_no_statistics();
 
 RESET ROLE;

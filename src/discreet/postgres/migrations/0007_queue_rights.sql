@@ -5,14 +5,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA queue TO discreet_w
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA queue TO discreet_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA queue TO discreet_worker, discreet_gate;
 GRANT SELECT, INSERT ON queue.procrastinate_jobs, queue.procrastinate_events TO discreet_gate;
+GRANT UPDATE (scheduled_at, priority) ON queue.procrastinate_jobs TO discreet_gate;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA queue TO discreet_gate;
 
 SET ROLE discreet_gate;
 
 -- One waiting job for each key, whose run takes all that waits there. Whoever calls this holds the
 -- row lock of the session, and so does the job while it looks for work: what is stored while a job
--- starts is either seen by it, or finds it started and defers another.
-CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamptz, urgent boolean)
+-- starts is either seen by it, or finds it started and defers another. What is urgent doesn't wait
+-- for the time that something else was put off to.
+CREATE FUNCTION gate.defer(
+  queue text, task text, key text, args jsonb, at timestamptz, urgent boolean)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM procrastinate_jobs WHERE queueing_lock = key AND status = 'todo';
@@ -20,6 +23,10 @@ BEGIN
     PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
       queue, task, CASE WHEN urgent THEN 10 ELSE 0 END, key, key, args, at
     )::procrastinate_job_to_defer_v1]);
+  ELSIF urgent THEN
+    UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
+     WHERE queueing_lock = key AND status = 'todo'
+       AND scheduled_at > coalesce(at, clock_timestamp());
   END IF;
 END $$;
 
@@ -82,45 +89,14 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- What waits although nobody was told to look at it (a worker died, a job failed): looked at again.
-CREATE FUNCTION gate.wake_stranded() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  stranded record;
-  woken    integer := 0;
-BEGIN
-  FOR stranded IN
-    SELECT DISTINCT m.session_id FROM discreet.messages m
-     WHERE m.state IN ('waiting', 'taken')
-       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
-                        WHERE j.lock = 'turn:' || m.session_id AND j.status IN ('todo', 'doing'))
-  LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_turn(stranded.session_id, NULL, false);
-    woken := woken + 1;
-  END LOOP;
-  FOR stranded IN
-    SELECT DISTINCT o.route_id, o.session_id FROM discreet.outbox o
-     WHERE o.state IN ('pending', 'sending')
-       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
-                        WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
-  LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_delivery(stranded.route_id, NULL);
-    woken := woken + 1;
-  END LOOP;
-  RETURN woken;
-END $$;
-
 REVOKE ALL ON FUNCTION gate.defer(text, text, text, jsonb, timestamptz, boolean),
   gate.defer_turn(uuid, timestamptz, boolean), gate.defer_delivery(uuid, timestamptz),
   gate.wake_session(uuid, timestamptz), gate.wake_route(uuid, timestamptz),
-  gate.lock_session(uuid), gate.deliver_outbox(), gate.wake_stranded() FROM PUBLIC;
+  gate.lock_session(uuid), gate.deliver_outbox() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.wake_session(uuid, timestamptz),
   gate.wake_route(uuid, timestamptz)
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.deliver_outbox() TO discreet_schema;
-GRANT EXECUTE ON FUNCTION gate.wake_stranded() TO discreet_worker;
 RESET ROLE;
 
 SET ROLE discreet_schema;

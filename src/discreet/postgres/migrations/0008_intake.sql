@@ -10,7 +10,7 @@ BEGIN
   RETURN gate.require_owner();
 END $$;
 
--- These two are called by accept_message alone, with its rights and its search path.
+-- These two are called by functions of the gate alone, with their rights and their search path.
 -- The contact behind an address; made if new. Two that arrive at once: the unique key decides, the
 -- loser takes the winner's. NULL: the address is the owner's own.
 CREATE FUNCTION gate.find_or_create_contact(
@@ -71,90 +71,6 @@ BEGIN
   END LOOP;
 END $$;
 
--- sender_kind: 'address' (platform, platform_id), 'contact' (named by id), 'owner'. The last two are
--- for whoever runs the installation, at a terminal; on any other channel they are refused.
--- Errors: DS001 no such channel or contact; DS002 the sender can't be resolved.
-CREATE FUNCTION gate.accept_message(
-  ticket text, channel uuid, chat text, platform_thread text, platform_message text, written_at timestamptz,
-  sender_kind text, sender_platform text, sender_id text, sender_contact uuid, sender_display text,
-  group_platform text, group_id text, group_name text, thread text, force_new boolean, body text, in_reply_to text,
-  OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  owner   uuid := gate.enter(ticket);
-  via     discreet.channels;
-  shared  boolean;
-  speaker uuid;
-  party   uuid;
-  here    discreet.sessions;
-  route   uuid;
-BEGIN
-  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such channel' USING ERRCODE = 'DS001';
-  END IF;
-  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
-   WHERE a.id = via.agent_id;
-
-  SELECT 'duplicate', m.id, m.session_id, m.contact_id
-    INTO outcome, message_id, session_id, contact_id
-    FROM discreet.messages m
-   WHERE m.channel_id = channel AND m.chat_id = chat AND m.platform_message_id = platform_message
-     AND m.direction = 'in';
-  IF FOUND THEN
-    RETURN;
-  END IF;
-
-  IF sender_kind = 'address' THEN
-    speaker := gate.find_or_create_contact(
-      owner, sender_platform, sender_id, 'external', sender_display);
-  ELSIF sender_kind = 'contact' AND via.platform = 'terminal' THEN
-    SELECT c.id INTO speaker FROM discreet.contacts c
-     WHERE c.id = sender_contact AND c.owner_id = owner;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'no such contact' USING ERRCODE = 'DS001';
-    END IF;
-  ELSIF sender_kind = 'owner' AND via.platform = 'terminal' THEN
-    speaker := NULL;
-  ELSE
-    RAISE EXCEPTION 'the sender is missing' USING ERRCODE = 'DS002';
-  END IF;
-
-  IF group_id IS NOT NULL THEN
-    party := gate.find_or_create_contact(owner, group_platform, group_id, 'group', group_name);
-  ELSE
-    party := speaker;
-  END IF;
-  IF shared THEN
-    party := NULL;
-  END IF;
-
-  here := gate.find_or_create_session(owner, via.agent_id, party, shared, thread, force_new);
-  SELECT r.id INTO route FROM discreet.routes r
-   WHERE r.session_id = here.id AND r.channel_id = channel AND r.chat_id = chat
-     AND r.thread_id = platform_thread;
-  IF NOT FOUND THEN
-    INSERT INTO discreet.routes
-      (owner_id, agent_id, contact_id, shared, session_id, channel_id, chat_id, thread_id)
-      VALUES (owner, via.agent_id, party, shared, here.id, channel, chat, platform_thread)
-      RETURNING id INTO route;
-  END IF;
-
-  INSERT INTO discreet.messages (
-    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
-    sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-    reply_to, sent_at)
-  VALUES (
-    owner, via.agent_id, party, shared, here.id, route, here.last_position, 'in', body,
-    speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
-    sender_display, channel, chat, platform_message, in_reply_to, written_at)
-  RETURNING id INTO message_id;
-  PERFORM gate.defer_turn(here.id, NULL, via.platform = 'terminal');
-  outcome := 'accepted';
-  session_id := here.id;
-  contact_id := party;
-END $$;
-
 -- What can't be given to a contact waits where only the owner sees it. Repeating it changes nothing.
 CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -189,12 +105,8 @@ END $$;
 REVOKE ALL ON FUNCTION
   gate.enter(text), gate.find_or_create_contact(uuid, text, text, text, text),
   gate.find_or_create_session(uuid, uuid, uuid, boolean, text, boolean),
-  gate.accept_message(text, uuid, text, text, text, timestamptz, text, text, text, uuid, text,
-                      text, text, text, text, boolean, text, text),
   gate.quarantine_message(text, uuid, text, jsonb, text), gate.release_quarantined(text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-  gate.accept_message(text, uuid, text, text, text, timestamptz, text, text, text, uuid, text,
-                      text, text, text, text, boolean, text, text),
   gate.quarantine_message(text, uuid, text, jsonb, text), gate.release_quarantined(text, uuid)
   TO discreet_intake;
 RESET ROLE;

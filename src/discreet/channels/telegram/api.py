@@ -1,0 +1,117 @@
+"""The Bot API: one connection for each bot, opened when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import telegram
+from telegram.error import InvalidToken, NetworkError, TelegramError
+from telegram.request import HTTPXRequest
+
+from discreet.domain.errors import BadInput, Unavailable
+
+DEFAULT_BASE_URL = "https://api.telegram.org"
+CONNECTIONS = 32
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""Waits long: whether a request that timed out was carried out, nobody can tell."""
+_TALKATIVE = ("telegram", "httpx", "httpcore")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a bot. ``token`` is a secret: whoever has it is the bot."""
+
+    token: str = field(repr=False)
+    base_url: str = DEFAULT_BASE_URL
+
+
+Connections = Callable[[str], Connection | None]
+"""The connection of an account (the bot's id); None where there is no such channel any more."""
+
+
+class Bots:
+    """Open clients, by account."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._open: dict[str, tuple[Connection, telegram.Bot]] = {}
+        self._opening = asyncio.Lock()
+
+    async def get(self, account: str) -> telegram.Bot | None:
+        """The client of a bot; a new one where its token or address has changed."""
+        connection = self._connections(account)
+        async with self._opening:
+            known = self._open.get(account)
+            if known is not None and known[0] == connection:
+                return known[1]
+            if known is not None:
+                del self._open[account]
+                await known[1].request.shutdown()
+            if connection is None:
+                return None
+            bot = await open_bot(connection)
+            self._open[account] = (connection, bot)
+            return bot
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        async with self._opening:
+            for _, bot in self._open.values():
+                await bot.request.shutdown()
+            self._open.clear()
+
+
+async def open_bot(connection: Connection) -> telegram.Bot:
+    """A client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
+    # They log addresses, which hold the token, and bodies, which hold what people wrote.
+    for name in _TALKATIVE:
+        logging.getLogger(name).disabled = True
+    request = HTTPXRequest(
+        connection_pool_size=CONNECTIONS,
+        connect_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        write_timeout=ANSWER_SECONDS,
+        media_write_timeout=ANSWER_SECONDS,
+    )
+    await request.initialize()
+    base = connection.base_url.rstrip("/")
+    return telegram.Bot(
+        connection.token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request
+    )
+
+
+async def who_am_i(connection: Connection) -> telegram.User:
+    """The bot of a token, from the API.
+
+    Raises:
+        BadInput: the token is not one, or was revoked.
+        Unavailable: the API can't be reached.
+    """
+    try:
+        bot = await open_bot(connection)
+    except InvalidToken:
+        raise BadInput("That is no token.", hint="@BotFather on Telegram gives one.") from None
+    try:
+        return await bot.get_me()
+    except InvalidToken:
+        raise BadInput(
+            "Telegram doesn't know this token.",
+            hint="Ask @BotFather for it again: /mybots, API Token.",
+        ) from None
+    except NetworkError as error:
+        raise Unavailable(
+            f"{connection.base_url} can't be reached ({type(error).__name__}).",
+            hint="Is the network up? Is the address right?",
+        ) from None
+    except TelegramError as error:
+        raise Unavailable(
+            f"{connection.base_url} gave no answer to use ({type(error).__name__}).",
+            hint="Try again.",
+        ) from None
+    finally:
+        await bot.request.shutdown()

@@ -1,0 +1,68 @@
+"""What comes with a message beside its text: the files to keep, and how the text names them."""
+
+from __future__ import annotations
+
+from telegram import Message
+
+from discreet.domain.inbound import Attachment
+
+
+def attachments_of(message: Message) -> tuple[Attachment, ...]:
+    """The file of a message (Telegram allows one each; an album is several messages)."""
+    if message.photo:
+        largest = message.photo[-1]
+        return (Attachment("photo", largest.file_id, "", "image/jpeg", largest.file_size),)
+    if voice := message.voice:
+        media_type = voice.mime_type or "audio/ogg"
+        return (Attachment("voice", voice.file_id, "", media_type, voice.file_size),)
+    if audio := message.audio:
+        name, media_type = audio.file_name or audio.title or "", audio.mime_type or "audio/mpeg"
+        return (Attachment("audio", audio.file_id, name, media_type, audio.file_size),)
+    if note := message.video_note:
+        return (Attachment("video", note.file_id, "", "video/mp4", note.file_size),)
+    # An animation comes as a document too; it is named once.
+    if film := message.video or message.animation:
+        name, media_type = film.file_name or "", film.mime_type or "video/mp4"
+        return (Attachment("video", film.file_id, name, media_type, film.file_size),)
+    if document := message.document:
+        name, media_type = document.file_name or "", document.mime_type or ""
+        return (Attachment("document", document.file_id, name, media_type, document.file_size),)
+    return ()
+
+
+def label_of(message: Message) -> str:
+    """What a reader of the text sees in place of a file, a sticker, a place; empty: nothing."""
+    match message:
+        case Message(photo=[_, *_]):
+            return "[photo]"
+        case Message(voice=voice) if voice:
+            return "[voice message]"
+        case Message(audio=audio) if audio:
+            return _named("audio", audio.title or audio.file_name)
+        case Message(video_note=note) if note:
+            return "[video message]"
+        case Message(animation=animation) if animation:
+            return "[animation]"
+        case Message(video=video) if video:
+            return "[video]"
+        case Message(document=document) if document:
+            return _named("document", document.file_name)
+        case Message(sticker=sticker) if sticker:
+            return f"[sticker {sticker.emoji}]" if sticker.emoji else "[sticker]"
+        case Message(venue=venue) if venue:
+            return _named("place", f"{venue.title}, {venue.address}")
+        case Message(location=location) if location:
+            return f"[location: {location.latitude}, {location.longitude}]"
+        case Message(contact=contact) if contact:
+            return _named("contact", f"{contact.first_name} {contact.phone_number}")
+        case Message(poll=poll) if poll:
+            return _named("poll", poll.question)
+        case Message(dice=dice) if dice:
+            return f"[{dice.emoji} {dice.value}]"
+        case _:
+            return ""
+
+
+def _named(what: str, name: str | None) -> str:
+    name = " ".join((name or "").split())
+    return f"[{what}: {name[:200]}]" if name else f"[{what}]"

@@ -1,0 +1,157 @@
+"""Receiving: long polling, and what a webhook is sent. An update is confirmed once it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+import telegram
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+
+from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot, GroupMoved, parse
+from discreet.domain.ids import ChannelId
+from discreet.domain.inbound import Inbound, UnknownSender
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 25
+"""How long Telegram keeps a request open when nobody writes."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds between tries when it can't be reached or nothing can be stored."""
+TOKEN_WAIT = 60.0
+
+Take = Callable[[Inbound | GroupMoved], Awaitable[None]]
+"""Stores what came in; returns once it is stored, and raises where it isn't."""
+
+
+async def identity_of(bot: telegram.Bot) -> Bot:
+    """Who the bot is, as soon as Telegram can be asked."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            me = await bot.get_me()
+            return Bot(me.id, me.username or "")
+        except TelegramError as error:
+            wait = await _wait_for(error, wait, "asking who the bot is")
+
+
+async def poll(
+    bot: telegram.Bot,
+    me: Bot,
+    channel_id: ChannelId,
+    take: Take,
+    still_alone: Callable[[], Awaitable[None]],
+) -> None:
+    """Takes in what people write, for ever.
+
+    Raises:
+        psycopg.Error: from ``still_alone``: somebody else may poll by now, so this one ends.
+    """
+    offset, wait = 0, FIRST_WAIT
+    webhook_removed = False
+    while True:
+        await still_alone()
+        try:
+            if not webhook_removed:
+                webhook_removed = await bot.delete_webhook()
+            updates = await _get_updates(bot, offset)
+        except TelegramError as error:
+            wait = await _wait_for(error, wait, "receiving")
+            continue
+        try:
+            for update in sorted(updates, key=_number_of):
+                await take_update(update, me, channel_id, take)
+        except Exception as error:
+            # Not confirmed, so Telegram gives these again; what was stored is recognised.
+            log.warning("what came in could not be stored", error=type(error).__name__)
+            wait = await _wait(wait)
+            continue
+        wait = FIRST_WAIT
+        if updates:
+            offset = max(_number_of(update) for update in updates) + 1
+
+
+async def take_update(
+    update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: Take
+) -> None:
+    """Stores one update. Returns once it may be confirmed; raises where it may not."""
+    try:
+        parsed = parse(_read(update), me, channel_id)
+    except Exception as error:
+        # Telegram grows new kinds of messages; one that can't be read must not stop the others.
+        log.warning("an update could not be read", error=type(error).__name__)
+        parsed = _unreadable(update, channel_id)
+    if parsed is not None:
+        await take(parsed)
+
+
+def _read(update: Mapping[str, Any]) -> Update:
+    read = Update.de_json(dict(update), bot=None)
+    if read is None:
+        raise ValueError("an empty update")
+    return read
+
+
+async def _get_updates(bot: telegram.Bot, offset: int) -> list[dict[str, Any]]:
+    # Raw, because the library reads all updates or none. It insists on its own method for this name
+    # of the endpoint; spelled so, it comes out the same.
+    result = await bot.do_api_request(
+        "get__updates",
+        {
+            "offset": offset,
+            "timeout": POLL_SECONDS,
+            "limit": 100,
+            "allowed_updates": list(ALLOWED_UPDATES),
+        },
+        read_timeout=POLL_SECONDS + 15,
+    )
+    return list(result)
+
+
+def _number_of(update: Mapping[str, Any]) -> int:
+    return int(update["update_id"])
+
+
+def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | None:
+    """What can be told of it, for the quarantine."""
+    message = next((update[kind] for kind in ALLOWED_UPDATES if kind in update), None)
+    if not isinstance(message, dict):
+        return None
+    chat = message.get("chat")
+    chat_id = chat.get("id") if isinstance(chat, dict) else None
+    return Inbound(
+        channel_id=channel_id,
+        chat_id=str(chat_id or "unknown"),
+        message_id=f"update {update.get('update_id')}",
+        sender=UnknownSender("Telegram's update could not be read"),
+        text=str(message.get("text") or message.get("caption") or "[unreadable]"),
+        sent_at=datetime.now(UTC),
+    )
+
+
+async def _wait_for(error: TelegramError, wait: float, doing: str) -> float:
+    """Waits as long as the error asks for; how long to wait at the next one."""
+    match error:
+        case RetryAfter(retry_after=after):
+            await asyncio.sleep(after.total_seconds() if isinstance(after, timedelta) else after)
+            return wait
+        case InvalidToken():
+            log.error(
+                f"{doing}: Telegram refuses the token; sb channels add telegram gives another"
+            )
+            await asyncio.sleep(TOKEN_WAIT)
+            return wait
+        case Conflict():
+            log.warning(f"{doing}: another program receives for this bot")
+        case _:
+            log.warning(f"{doing}: Telegram can't be reached", error=type(error).__name__)
+    return await _wait(wait)
+
+
+async def _wait(wait: float) -> float:
+    await asyncio.sleep(wait)
+    return min(wait * 2, LONGEST_WAIT)

@@ -1,0 +1,110 @@
+"""Strangers who ask to come in. Over rows of the owner's scope: nobody else may look or decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.scope import Rows
+
+MOST_LISTED = 100
+
+_PAIRINGS = """
+    SELECT p.id, ch.platform, a.name AS agent, c.name, c.type = 'group' AS of_group,
+           (SELECT ad.platform || ':' || ad.platform_id FROM discreet.addresses ad
+             WHERE ad.contact_id = c.id ORDER BY ad.created_at LIMIT 1) AS address,
+           p.state, p.expires_at, p.created_at,
+           (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = p.id) AS kept,
+           coalesce((SELECT k.arrived->>'body' FROM discreet.kept_aside k
+                      WHERE k.pairing_id = p.id ORDER BY k.created_at LIMIT 1), '') AS said
+      FROM discreet.pairings p
+      JOIN discreet.channels ch ON ch.id = p.channel_id
+      JOIN discreet.agents a ON a.id = p.agent_id
+      JOIN discreet.contacts c ON c.id = p.contact_id
+"""
+
+
+class TooManyTries(DiscreetError):
+    """So many wrong codes were typed that none is looked at for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A stranger, or a group of strangers, who wrote on a channel and waits for the owner.
+
+    ``kept``: how many messages of theirs are kept, of which ``said`` is the first. Once
+    ``expires_at`` has passed, the code that they were given says nothing any more.
+    """
+
+    id: UUID
+    platform: str
+    agent: str
+    name: str
+    of_group: bool
+    address: str | None
+    state: Literal["pending", "approved", "denied"]
+    expires_at: datetime
+    created_at: datetime
+    kept: int
+    said: str
+
+    @property
+    def label(self) -> str:
+        """What to call them; the name proves nothing, the address does."""
+        return " ".join(part for part in (self.name, self.address) if part)
+
+
+async def pending_pairings(rows: Rows) -> list[Pairing]:
+    """Everybody who waits, the newest first."""
+    found = await rows.fetch(
+        _PAIRINGS + " WHERE p.state = 'pending' ORDER BY p.created_at DESC LIMIT %(limit)s",
+        {"limit": MOST_LISTED},
+    )
+    return [Pairing(**row) for row in found]
+
+
+async def find_pairing(rows: Rows, who: str) -> list[Pairing]:
+    """The pairings of an address (one for each channel), or the one whose code was typed.
+
+    Empty: there is none. A wrong code has been counted then, so the transaction must commit.
+
+    Raises:
+        TooManyTries: too many wrong codes within an hour.
+    """
+    if ":" in who:
+        address = Address.parse(who)
+        found = await rows.fetch(
+            _PAIRINGS + " JOIN discreet.addresses w ON w.contact_id = c.id"
+            " WHERE w.platform = %(platform)s AND w.platform_id = %(id)s ORDER BY p.created_at",
+            {"platform": address.platform, "id": address.platform_id},
+        )
+        return [Pairing(**row) for row in found]
+    tried = await rows.fetch_one("SELECT * FROM gate.pairing_of_code(%(code)s)", {"code": who})
+    if tried is None or tried["locked"]:
+        raise TooManyTries(
+            "Too many wrong codes.", hint="Name the address in place of the code, or wait an hour."
+        )
+    found = await rows.fetch(_PAIRINGS + " WHERE p.id = %(id)s", {"id": tried["pairing"]})
+    return [Pairing(**row) for row in found]
+
+
+async def decide(rows: Rows, pairing: Pairing, *, let_in: bool) -> int:
+    """Lets them in, or not; how many messages that were kept are answered now, or thrown away."""
+    many = await rows.value(
+        "SELECT gate.decide_pairing(%(id)s, %(let_in)s)", {"id": pairing.id, "let_in": let_in}
+    )
+    return int(many)
+
+
+def no_such_pairing(who: str) -> DiscreetError:
+    """What to say where ``find_pairing`` found nobody."""
+    if ":" in who:
+        return NotFound(f"{who} doesn't wait to come in.", hint="See: sb pairing list")
+    return BadInput(
+        "That code is wrong, used or expired.",
+        hint="It has eight characters; a new one comes with their next message after an hour.",
+    )

@@ -1,0 +1,148 @@
+"""``sb channels``: the bots and numbers that people write to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.domain.errors import BadInput
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.channels import ConnectedChannel
+
+app = typer.Typer(help="The bots and numbers that people write to.", no_args_is_help=True)
+add = typer.Typer(help="Connects a platform to an agent.", no_args_is_help=True)
+app.add_typer(add, name="add")
+
+TOKEN_VARIABLE = "DISCREET_TELEGRAM_TOKEN"  # noqa: S105 - the name of a variable
+MOST_TOKEN_BYTES = 1000
+
+Which = Annotated[
+    str, typer.Argument(metavar="CHANNEL", help="Its name (@some_bot), its account or its id.")
+]
+
+
+@add.command("telegram")
+def add_telegram(
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="NAME", help="Who answers; without it the first agent."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help=f"A file with the token; else {TOKEN_VARIABLE}, else you are asked.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option("--base-url", metavar="URL", help="A Bot API server of your own.")
+    ] = "",
+) -> None:
+    """Connects a bot. @BotFather on Telegram makes one and gives its token."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    token = _token(token_file)
+    added = in_app(lambda app: app.add_telegram(agent, token, base_url))
+    print_text(f"@{added.name} leads to {added.agent} now: https://t.me/{added.name}")
+    print_text("A running server takes it up at once. Start one: sb serve")
+
+
+@app.command("list")
+def list_channels(as_json: AsJson = False) -> None:
+    """Every connection to a platform."""
+    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.oversight import channels
+
+    columns: list[Column[ConnectedChannel]] = [
+        Column("PLATFORM", lambda item: item.platform),
+        Column("NAME", lambda item: f"@{item.name}"),
+        Column("AGENT", lambda item: item.agent),
+        Column("ACCOUNT", lambda item: item.account, whole=True),
+        Column("SINCE", lambda item: when(item.created_at), whole=True),
+    ]
+    found = in_app(lambda app: channels.list_channels(app.door, app.owner_id))
+    print_list(
+        found, columns, _record, as_json=as_json, empty="No channels yet: sb channels add telegram"
+    )
+
+
+@app.command("test")
+def test_channel(channel: Which) -> None:
+    """Asks the platform whether the channel can be used."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    tested = in_app(lambda app: app.test_channel(channel))
+    print_text(f"@{tested.name} answers, and leads to {tested.agent}.")
+
+
+@app.command("gather")
+def gather(
+    channel: Which,
+    seconds: Annotated[float, typer.Argument(metavar="SECONDS", help="0 to 60; 1.5 at first.")],
+) -> None:
+    """How long a first message waits for those that follow it, to be answered together."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import channels
+
+    async def work(app: App) -> ConnectedChannel:
+        found = await channels.find_channel(app.door, app.owner_id, channel)
+        await channels.set_gathering(app.door, app.owner_id, found.id, seconds)
+        return found
+
+    found = in_app(work)
+    print_text(f"@{found.name} waits {seconds:g} seconds for what follows a message.")
+
+
+@app.command("remove")
+def remove_channel(channel: Which) -> None:
+    """Disconnects a channel and forgets its token. Its conversations stay."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    removed = in_app(lambda app: app.remove_channel(channel))
+    print_text(f"@{removed.name} is disconnected, and its token is forgotten.")
+
+
+def _token(file: Path | None) -> str:
+    """From a file, the environment, or whoever sits there, who sees nothing of it."""
+    if file is not None:
+        try:
+            with file.open("rb") as opened:
+                text = opened.read(MOST_TOKEN_BYTES).decode()
+        except (OSError, UnicodeDecodeError):
+            raise BadInput(
+                f"{str(file)!a} can't be read.", hint="Give a text file with the token in it."
+            ) from None
+    elif os.environ.get(TOKEN_VARIABLE):
+        text = os.environ[TOKEN_VARIABLE]
+    elif sys.stdin.isatty():
+        from getpass import getpass
+
+        text = getpass("Token (from @BotFather; it is not shown): ")
+    else:
+        text = sys.stdin.readline(MOST_TOKEN_BYTES)
+    token = text.strip()
+    if not token:
+        raise BadInput("There is no token.", hint="@BotFather on Telegram gives one.")
+    return token
+
+
+def _record(item: ConnectedChannel) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "platform": item.platform,
+        "account": item.account,
+        "name": item.name,
+        "agent": item.agent,
+        "gather_seconds": item.gather.total_seconds(),
+        "created_at": item.created_at,
+    }

@@ -1,0 +1,79 @@
+"""``sb limits``: what contacts may use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.domain.errors import BadInput
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import OfContact
+
+if TYPE_CHECKING:
+    from discreet.oversight.limits import Limits
+
+app = typer.Typer(
+    help="What a contact may use of an agent; the terminal and you have no limit.",
+    no_args_is_help=True,
+)
+
+
+@app.command("show")
+def show(
+    contact: OfContact = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """What counts for everybody, or for one contact."""
+    from discreet.entrypoints.cli.printing import print_json
+    from discreet.oversight import limits
+
+    found = in_app(lambda app: limits.get_limits(app.door, app.owner_id, contact))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _print(found)
+
+
+@app.command("set")
+def set_limits(
+    contact: OfContact = None,
+    messages_a_minute: Annotated[
+        int | None, typer.Option("--messages-a-minute", metavar="N", min=1)
+    ] = None,
+    waiting: Annotated[
+        int | None,
+        typer.Option("--waiting", metavar="N", min=1, help="Messages without an answer yet."),
+    ] = None,
+    tokens_a_day: Annotated[
+        int | None,
+        typer.Option("--tokens-a-day", metavar="N", min=1, help="In and out together, UTC days."),
+    ] = None,
+) -> None:
+    """Changes what is named, for everybody or for one contact, from the next message on."""
+    from discreet.oversight import limits
+
+    wanted = limits.Limits(messages_a_minute, waiting, tokens_a_day)
+    if wanted == limits.Limits():
+        raise BadInput("Nothing to set was named.", hint="See: sb limits set --help")
+    _print(in_app(lambda app: limits.set_limits(app.door, app.owner_id, contact, wanted)))
+
+
+@app.command("reset")
+def reset(contact: OfContact = None) -> None:
+    """Takes back what was set, for everybody or for one contact."""
+    from discreet.oversight import limits
+
+    _print(in_app(lambda app: limits.reset_limits(app.door, app.owner_id, contact)))
+
+
+def _print(found: Limits) -> None:
+    from discreet.entrypoints.cli.printing import print_text
+
+    for title, value in (
+        ("messages a minute", found.messages_a_minute),
+        ("waiting messages", found.waiting),
+        ("tokens a day", found.tokens_a_day),
+    ):
+        print_text(f"{title:<18} {value:,}")

@@ -1,0 +1,45 @@
+"""``sb owner``: the accounts that are your own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson
+
+app = typer.Typer(help="The accounts that are your own.", no_args_is_help=True)
+
+
+@app.command("link")
+def link(
+    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="Like telegram.")],
+) -> None:
+    """A code to send to your bot: the account that sends it is yours from then on."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.oversight import admission
+
+    code = in_app(lambda app: admission.make_owner_link(app.door, app.owner_id, platform))
+    print_text(
+        f"{code[:4]}-{code[4:]}\n\nSend this to your bot on {platform}, in a direct chat, from your"
+        " own account. It works once, for ten minutes. Whoever sends it is the owner: show it to"
+        " nobody."
+    )
+
+
+@app.command("list")
+def list_addresses(as_json: AsJson = False) -> None:
+    """Your accounts."""
+    from discreet.entrypoints.cli.printing import Column, print_list
+    from discreet.oversight import admission
+
+    columns: list[Column[str]] = [Column("ADDRESS", str, whole=True)]
+    found = in_app(lambda app: admission.list_owner_addresses(app.door, app.owner_id))
+    print_list(
+        found,
+        columns,
+        lambda item: {"address": item},
+        as_json=as_json,
+        empty="None yet: sb owner link telegram",
+    )

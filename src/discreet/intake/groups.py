@@ -1,0 +1,29 @@
+"""Groups whose chat gets another id."""
+
+from __future__ import annotations
+
+from psycopg import Error
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import OwnerId
+from discreet.scope import Door, IntakeScope
+
+
+async def move_group(door: Door, owner_id: OwnerId, old: Address, new: Address) -> bool:
+    """The platform says that a group has another id from now on: it stays the same contact.
+
+    Returns whether anything changed: the group isn't known, or it was moved before.
+
+    Raises:
+        Unavailable: the database can't be reached; the platform must say it again.
+    """
+    try:
+        row = await door.call(
+            IntakeScope(owner_id),
+            "SELECT gate.move_group(%(ticket)s, %(platform)s, %(old)s, %(new)s) AS moved",
+            {"platform": old.platform, "old": old.platform_id, "new": new.platform_id},
+        )
+    except Error as error:
+        raise Unavailable("The group could not be moved.", hint="Say it again.") from error
+    return bool(row and row["moved"])

@@ -1,0 +1,167 @@
+"""Who may come in: by channel, by code, by name; and which account is the owner's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from discreet.contacts.pairing import (
+    Pairing,
+    decide,
+    find_pairing,
+    no_such_pairing,
+    pending_pairings,
+)
+from discreet.domain.addresses import PLATFORMS, Address
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.scope import Door, OwnerScope, Rows
+
+Admission = Literal["open", "pairing", "allowlist"]
+
+_CHANNELS = """
+    SELECT c.id, a.id AS agent_id, a.name AS agent, a.memory_model, c.platform, c.account,
+           c.admission,
+           (SELECT count(*) FROM discreet.admissions d WHERE d.channel_id = c.id) AS admitted
+      FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
+     WHERE c.platform <> 'terminal' AND c.closed_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """Who may come in on a channel, and how many contacts were let in there."""
+
+    id: UUID
+    agent_id: UUID
+    agent: str
+    memory_model: str
+    platform: str
+    account: str
+    admission: Admission
+    admitted: int
+
+
+async def list_policies(door: Door, owner_id: OwnerId) -> list[ChannelPolicy]:
+    """Every channel but terminals, which are never asked."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await _policies(rows)
+
+
+async def set_admission(
+    door: Door, owner_id: OwnerId, agent: str, platform: str, admission: Admission
+) -> list[ChannelPolicy]:
+    """Sets who may come in on an agent's channels of a platform, from the next message on.
+
+    Raises:
+        NotFound: the agent has no channel of this platform.
+        Conflict: ``open``, with an agent whose memory everybody shares.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        # Locked as `sb agents set` does, so that the two are one after the other.
+        await rows.fetch(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
+        )
+        channels = await _channels_of(rows, agent, platform)
+        if admission == "open" and any(channel.memory_model == "shared" for channel in channels):
+            raise Conflict(
+                f"{agent} shares one memory with everybody it talks to, so it can't be open to"
+                " strangers.",
+                hint="Choose pairing or allowlist, or an agent that remembers per contact.",
+            )
+        await rows.execute(
+            "UPDATE discreet.channels SET admission = %(admission)s WHERE id = ANY (%(ids)s)",
+            {"admission": admission, "ids": [channel.id for channel in channels]},
+        )
+        return await _channels_of(rows, agent, platform)
+
+
+async def allow_address(
+    door: Door, owner_id: OwnerId, agent: str, address: Address, *, of_group: bool
+) -> ContactId:
+    """Lets somebody (or a group) in who may not have written yet; their contact.
+
+    Raises:
+        NotFound: the agent has no channel of this platform.
+        Conflict: the address is the owner's own.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        contact_id = None
+        for channel in await _channels_of(rows, agent, address.platform):
+            contact_id = await rows.value(
+                "SELECT gate.admit(%(channel)s, %(platform)s, %(id)s, %(kind)s)",
+                {
+                    "channel": channel.id,
+                    "platform": address.platform,
+                    "id": address.platform_id,
+                    "kind": "group" if of_group else "external",
+                },
+            )
+    if contact_id is None:
+        raise Conflict(f"{address} is your own.", hint="You are let in everywhere.")
+    return ContactId(contact_id)
+
+
+async def list_pairings(door: Door, owner_id: OwnerId) -> list[Pairing]:
+    """Everybody who waits to be let in, the newest first."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await pending_pairings(rows)
+
+
+async def decide_pairing(
+    door: Door, owner_id: OwnerId, who: str, *, let_in: bool
+) -> tuple[Pairing, int]:
+    """Lets in (or denies) whom a code or an address means; and how many messages were kept.
+
+    Raises:
+        BadInput, NotFound: the code is wrong, or nobody of this address waits.
+        TooManyTries: too many wrong codes within an hour.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await find_pairing(rows, who)
+        messages = sum([await decide(rows, pairing, let_in=let_in) for pairing in found])
+    if not found:
+        raise no_such_pairing(who)
+    return found[0], messages
+
+
+async def make_owner_link(door: Door, owner_id: OwnerId, platform: str) -> str:
+    """A code of eight characters; the account that sends it, in a direct chat, is the owner's.
+
+    Raises:
+        BadInput: no such platform.
+    """
+    if platform not in PLATFORMS or platform == "terminal":
+        raise BadInput(f"{platform!a} is no platform.", hint="Like: sb owner link telegram")
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        code = await rows.value("SELECT gate.make_owner_link(%(platform)s)", {"platform": platform})
+    return str(code)
+
+
+async def list_owner_addresses(door: Door, owner_id: OwnerId) -> list[str]:
+    """The owner's own accounts, written ``platform:id``."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await rows.fetch(
+            "SELECT platform || ':' || platform_id AS address FROM discreet.addresses"
+            " WHERE of_owner ORDER BY created_at"
+        )
+    return [row["address"] for row in found]
+
+
+async def _policies(rows: Rows) -> list[ChannelPolicy]:
+    found = await rows.fetch(_CHANNELS + " ORDER BY a.created_at, c.created_at, c.id")
+    return [ChannelPolicy(**row) for row in found]
+
+
+async def _channels_of(rows: Rows, agent: str, platform: str) -> list[ChannelPolicy]:
+    channels = [
+        policy
+        for policy in await _policies(rows)
+        if (policy.agent, policy.platform) == (agent, platform)
+    ]
+    if not channels:
+        raise NotFound(
+            f"There is no channel of {agent!a} on {platform}.", hint="See: sb admission list"
+        )
+    return channels

@@ -1,0 +1,175 @@
+-- What one contact may use of one agent: messages in a minute, messages that wait, tokens in a day
+-- (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
+SET ROLE discreet_schema;
+
+-- Null contact_id: everybody who has no row. A null number: as for everybody, else as built in.
+CREATE TABLE discreet.limits (
+  id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id          uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  contact_id        uuid,
+  messages_a_minute integer CHECK (messages_a_minute > 0),
+  waiting           integer CHECK (waiting > 0),
+  tokens_a_day      bigint CHECK (tokens_a_day > 0),
+  UNIQUE NULLS NOT DISTINCT (owner_id, contact_id),
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+);
+
+-- Who went beyond, until when they get silence, and how many messages were not taken since.
+CREATE TABLE discreet.limit_hits (
+  agent_id   uuid NOT NULL,
+  contact_id uuid NOT NULL,
+  kind       text NOT NULL CHECK (kind IN ('messages_a_minute', 'waiting', 'tokens_a_day')),
+  owner_id   uuid NOT NULL,
+  refused    integer NOT NULL DEFAULT 1,
+  since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  until      timestamptz NOT NULL,
+  PRIMARY KEY (agent_id, contact_id, kind),
+  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+);
+CREATE INDEX limit_hits_owner ON discreet.limit_hits (owner_id, since);
+CREATE INDEX turns_party ON discreet.turns (owner_id, agent_id, party, started_at);
+
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOREACH t IN ARRAY ARRAY['limits', 'limit_hits'] LOOP
+    EXECUTE format($f$
+      ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
+      CREATE POLICY owner ON discreet.%1$I TO discreet_owner USING (
+        owner_id = (SELECT s.owner_id FROM gate.scope() s));
+      CREATE POLICY gate ON discreet.%1$I TO discreet_gate USING (true);
+      GRANT SELECT ON discreet.%1$I TO discreet_owner, discreet_gate;
+    $f$, t);
+  END LOOP;
+END $$;
+GRANT INSERT (contact_id, messages_a_minute, waiting, tokens_a_day),
+      UPDATE (messages_a_minute, waiting, tokens_a_day), DELETE
+  ON discreet.limits TO discreet_owner;
+GRANT DELETE ON discreet.limit_hits TO discreet_owner;
+GRANT INSERT, UPDATE ON discreet.limit_hits TO discreet_gate;
+RESET ROLE;
+
+SET ROLE discreet_gate;
+-- What counts for a contact (null: for everybody who has nothing of their own).
+CREATE FUNCTION gate.limits_of(
+  of_owner uuid, contact uuid,
+  OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, 20),
+         coalesce(own.waiting, everybody.waiting, 50),
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, 500000)
+    FROM (SELECT) one
+    LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
+    LEFT JOIN discreet.limits everybody
+           ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
+$$;
+
+-- The same for the owner to look at.
+CREATE FUNCTION gate.show_limits(
+  contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
+$$;
+
+-- The limit that one more message of a contact would go beyond, or null.
+CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  most    record;
+  -- Where everybody shares one session, what counts is who spoke there.
+  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
+BEGIN
+  SELECT * INTO most FROM gate.limits_of(of_owner, contact);
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.messages m
+         WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
+           AND m.created_at > clock_timestamp() - interval '1 minute'
+           AND m.direction = 'in' AND m.state <> 'context'
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
+    RETURN 'messages_a_minute';
+  END IF;
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
+         WHERE s.owner_id = of_owner AND s.agent_id = agent
+           AND s.party = of_party
+           AND m.state IN ('waiting', 'taken')
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.waiting) found) >= most.waiting THEN
+    RETURN 'waiting';
+  END IF;
+  -- Tokens of a shared session are nobody's in particular.
+  IF NOT shared AND (
+       SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                           + (t.usage->>'output_tokens')::bigint), 0)
+         FROM discreet.turns t
+        WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) >= most.tokens_a_day THEN
+    RETURN 'tokens_a_day';
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- 'limited' where a contact has gone beyond: told in one line, then silence until the window ends.
+CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, arrived jsonb)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  contact uuid := CASE WHEN arrived->>'group_id' IS NULL
+    THEN gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id')
+    ELSE gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id') END;
+  now_is  timestamptz := clock_timestamp();
+  beyond  text;
+  is_new  boolean;
+BEGIN
+  IF contact IS NULL OR via.platform = 'terminal' OR arrived->>'sender_kind' <> 'address'
+     OR NOT (arrived->>'addressed')::boolean THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.limit_hits h SET refused = h.refused + 1
+   WHERE h.agent_id = via.agent_id AND h.contact_id = contact AND h.until > now_is
+     AND h.kind <> 'waiting';
+  IF FOUND THEN
+    RETURN 'limited';
+  END IF;
+  beyond := gate.limit_reached(owner, via.agent_id, contact, shared);
+  IF beyond IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
+  VALUES (via.agent_id, contact, beyond, owner, now_is,
+          CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
+                      WHEN 'waiting' THEN now_is + interval '10 minutes'
+                      ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
+  ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
+    refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
+    since = CASE WHEN h.until > now_is THEN h.since ELSE excluded.since END,
+    until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
+  RETURNING h.since = now_is INTO is_new;
+  IF is_new THEN
+    -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
+    PERFORM gate.say(
+      owner, via.agent_id, contact, 'notices', via.id, arrived->>'chat',
+      arrived->>'platform_thread',
+      CASE beyond
+        WHEN 'messages_a_minute' THEN
+          'That is more than I can take in at once. Please write again in a minute; what you write'
+          || ' until then is not kept.'
+        WHEN 'waiting' THEN
+          'Many of your messages still wait for an answer. Please wait for it; until then I can not'
+          || ' take more.'
+        ELSE
+          'That is all I can do for you today. Please write again tomorrow; what you write until'
+          || ' then (midnight UTC) is not kept.' END,
+      arrived->>'platform_message');
+  END IF;
+  RETURN 'limited';
+END $$;
+
+REVOKE ALL ON FUNCTION gate.limits_of(uuid, uuid), gate.show_limits(uuid),
+  gate.limit_reached(uuid, uuid, uuid, boolean),
+  gate.over_limit(uuid, discreet.channels, boolean, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.show_limits(uuid) TO discreet_owner;
+RESET ROLE;

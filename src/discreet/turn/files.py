@@ -1,0 +1,103 @@
+"""The files of a turn: fetched from their platform once, kept with their contact, shown to the
+model. No transaction is open while one is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from discreet.domain.errors import Unavailable
+from discreet.domain.outbound import NoFile
+from discreet.queue.due import due_route
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+from discreet.turn.claim import Claim
+from discreet.turn.situation import KeptFile
+from discreet.turn.thought import ThinkingFailed
+
+log = structlog.get_logger(__name__)
+
+MOST_BYTES = 10_000_000
+"""A larger file is not kept; its message says that there was one."""
+MOST_FILES = 10
+"""Files that one turn shows to the model, the newest."""
+TRIES = 2
+"""Attempts at a turn in which its files must be there and are shown. After those it goes on without
+them: a platform may have lost a file, and some models take none."""
+
+READABLE = (
+    "image/jpeg", "image/png", "image/webp", "image/gif", "application/pdf",
+    "audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/x-wav", "audio/flac",
+)  # fmt: skip
+"""Media types that there are models for."""
+
+Fetch = Callable[[str, str, str, int], Awaitable[bytes | NoFile]]
+"""Platform, account, the platform's name of a file, most bytes -> its bytes, or why there are none.
+It raises Unavailable where they can be had later."""
+
+OF_TURN = """
+SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.content
+  FROM discreet.attachments f
+  JOIN discreet.messages m ON m.id = f.message_id
+ WHERE m.turn_id = %(turn)s AND m.direction = 'in'
+ ORDER BY m.position DESC, f.position DESC LIMIT %(most)s
+"""
+
+
+async def files_of_turn(
+    door: Door, scope: SessionScope, claim: Claim, fetch: Fetch
+) -> tuple[KeptFile, ...]:
+    """The files that came with the messages of a turn, as far as a model can read them.
+
+    Raises:
+        ThinkingFailed: one can't be fetched now; the turn is to be tried again.
+    """
+    async with door.enter(scope) as rows:
+        found = await rows.fetch(OF_TURN, {"turn": claim.turn_id, "most": MOST_FILES})
+    if any(row["state"] == "remote" for row in found):
+        for row in found:
+            if row["state"] == "remote":
+                await _fetch_one(door, scope, claim, fetch, row)
+        async with door.enter(scope) as rows:
+            found = await rows.fetch(OF_TURN, {"turn": claim.turn_id, "most": MOST_FILES})
+    if claim.attempt > TRIES:
+        return ()
+    return tuple(
+        KeptFile(row["name"], row["media_type"], bytes(row["content"]))
+        for row in reversed(found)
+        if row["state"] == "kept" and row["media_type"] in READABLE
+    )
+
+
+async def _fetch_one(
+    door: Door, scope: SessionScope, claim: Claim, fetch: Fetch, row: dict[str, Any]
+) -> None:
+    content: bytes | NoFile
+    route = await due_route(door, claim.route_id)
+    if route is None:
+        return
+    if row["size"] is not None and row["size"] > MOST_BYTES:
+        content = NoFile(f"larger than {MOST_BYTES:,} bytes")
+    else:
+        try:
+            content = await fetch(route.platform, route.account, row["platform_file"], MOST_BYTES)
+        except Unavailable as error:
+            if claim.attempt < TRIES:
+                raise ThinkingFailed("provider", "A file can't be fetched now.") from error
+            content = NoFile("it could not be fetched")
+    async with door.enter(scope) as rows:
+        if isinstance(content, NoFile):
+            log.info("a file is not kept", attachment_id=str(row["id"]), why=content.why)
+            await rows.execute(
+                "UPDATE discreet.attachments SET state = 'refused', refusal = %(why)s"
+                " WHERE id = %(id)s AND state = 'remote'",
+                {"id": row["id"], "why": content.why},
+            )
+        else:
+            await rows.execute(
+                "UPDATE discreet.attachments SET state = 'kept', content = %(content)s,"
+                " size = %(size)s WHERE id = %(id)s AND state = 'remote'",
+                {"id": row["id"], "content": content, "size": len(content)},
+            )

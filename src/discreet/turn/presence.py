@@ -1,0 +1,50 @@
+"""Whoever waits for an answer sees that one is coming, as long as the turn thinks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from discreet.domain.ids import RouteId
+from discreet.domain.outbound import Place
+from discreet.queue.due import due_route
+from discreet.scope import Door
+
+QUICK_SECONDS = 0.5
+"""An answer that comes sooner needs no announcement."""
+TYPING_SECONDS = 4.0
+"""How often it is shown; platforms show it for about five seconds."""
+
+ShowTyping = Callable[[str, Place], Awaitable[None]]
+"""Shows it once, on the platform of this name, at this place."""
+
+
+@asynccontextmanager
+async def presence(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIterator[None]:
+    """Shows it from now on until the block ends; that it can't be shown holds nothing up."""
+    showing = asyncio.create_task(_show(door, route_id, show), name="typing")
+    try:
+        yield
+    finally:
+        showing.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await showing
+
+
+async def _show(door: Door, route_id: RouteId, show: ShowTyping) -> None:
+    await asyncio.sleep(QUICK_SECONDS)
+    route = await due_route(door, route_id)
+    if route is None:
+        return
+    async with door.enter(route.scope) as rows:
+        row = await rows.fetch_one(
+            "SELECT chat_id, thread_id FROM discreet.routes WHERE id = %(route)s",
+            {"route": route_id},
+        )
+    if row is None:
+        return
+    place = Place(route.account, row["chat_id"], row["thread_id"])
+    while True:
+        await show(route.platform, place)
+        await asyncio.sleep(TYPING_SECONDS)

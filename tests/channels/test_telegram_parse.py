@@ -1,0 +1,253 @@
+"""What an update of Telegram means, as a table over payloads in Telegram's own shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from telegram import Update
+
+from discreet.channels.telegram.parse import Bot, GroupMoved, parse
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ChannelId
+from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound, UnknownSender
+from tests.channels.payloads import (
+    ALICE,
+    ANONYMOUS_ADMIN,
+    BOB,
+    BOT,
+    CHANNEL,
+    DATE,
+    DOCUMENT,
+    FORUM,
+    GROUP,
+    OTHER_BOT,
+    PHOTO,
+    PRIVATE,
+    SUPERGROUP,
+    VOICE,
+    edited,
+    entity,
+    message,
+)
+
+CHANNEL_ID = ChannelId(UUID(int=1))
+AT = datetime.fromtimestamp(DATE, UTC)
+DIRECT = Inbound(
+    CHANNEL_ID,
+    "1001",
+    "7",
+    AddressSender(Address("telegram", "1001"), "Alice Adams"),
+    "hello",
+    AT,
+)
+IN_GROUP = replace(
+    DIRECT,
+    chat_id="-500100",
+    sender=AddressSender(Address("telegram", "1002"), "Bob"),
+    group=Group(Address("telegram", "-500100"), "The Adamses"),
+    addressed=False,
+)
+OVERHEARD = replace(IN_GROUP, text="hello")
+IN_FORUM = replace(
+    IN_GROUP,
+    chat_id="-1001234567890",
+    group=Group(Address("telegram", "-1001234567890"), "The Adamses"),
+)
+
+
+def said(text: str, *entities: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return message(GROUP, BOB, text=text, entities=list(entities), **more)
+
+
+def by(sender: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"message_id": 5, "date": DATE, "chat": GROUP, "from": sender, **more}
+
+
+MESSAGES = {
+    "a direct message": (message(PRIVATE, ALICE, text="hello"), DIRECT),
+    "a direct reply": (
+        message(PRIVATE, ALICE, text="hello", reply_to_message={**by(BOT), "text": "hi"}),
+        replace(DIRECT, reply_to="5"),
+    ),
+    "a command": (
+        message(PRIVATE, ALICE, text="/start abc", entities=[entity("bot_command", 0, 6)]),
+        replace(DIRECT, text="/start abc"),
+    ),
+    "a forwarded message": (
+        message(
+            PRIVATE,
+            ALICE,
+            text="hello",
+            forward_origin={"type": "user", "date": DATE, "sender_user": BOB},
+        ),
+        replace(DIRECT, text="[forwarded] hello"),
+    ),
+    "a photo with a caption": (
+        message(PRIVATE, ALICE, photo=PHOTO, caption="what is it?"),
+        replace(
+            DIRECT,
+            text="[photo] what is it?",
+            attachments=(Attachment("photo", "AgAC-large", "", "image/jpeg", 150_000),),
+        ),
+    ),
+    "a voice message": (
+        message(PRIVATE, ALICE, voice=VOICE),
+        replace(
+            DIRECT,
+            text="[voice message]",
+            attachments=(Attachment("voice", "AwAC-voice", "", "audio/ogg", 48_000),),
+        ),
+    ),
+    "a document": (
+        message(PRIVATE, ALICE, document=DOCUMENT),
+        replace(
+            DIRECT,
+            text="[document: menu.pdf]",
+            attachments=(
+                Attachment("document", "BQAC-doc", "menu.pdf", "application/pdf", 90_000),
+            ),
+        ),
+    ),
+    "an album": (
+        message(PRIVATE, ALICE, photo=PHOTO, media_group_id="1390"),
+        replace(
+            DIRECT,
+            text="[photo]",
+            album="1390",
+            attachments=(Attachment("photo", "AgAC-large", "", "image/jpeg", 150_000),),
+        ),
+    ),
+    "a place": (
+        message(PRIVATE, ALICE, location={"latitude": 38.7, "longitude": -9.1}),
+        replace(DIRECT, text="[location: 38.7, -9.1]"),
+    ),
+    "a line in a group that isn't for the bot": (said("hello"), OVERHEARD),
+    "a mention": (
+        said("🦊 @Ada_Bot hi", entity("mention", 3, 8)),
+        replace(IN_GROUP, text="🦊 @Ada_Bot hi", addressed=True),
+    ),
+    "somebody else's mention": (
+        said("@ada_bot2 hi", entity("mention", 0, 9)),
+        replace(IN_GROUP, text="@ada_bot2 hi"),
+    ),
+    "the bot's name in a word": (
+        said("mail@ada_bot.org", entity("email", 0, 16)),
+        replace(IN_GROUP, text="mail@ada_bot.org"),
+    ),
+    "a mention without a username": (
+        said("Ada hi", entity("text_mention", 0, 3, user=BOT)),
+        replace(IN_GROUP, text="Ada hi", addressed=True),
+    ),
+    "a mention in a caption": (
+        message(
+            GROUP,
+            BOB,
+            photo=PHOTO,
+            caption="@ada_bot ?",
+            caption_entities=[entity("mention", 0, 8)],
+        ),
+        replace(
+            IN_GROUP,
+            text="[photo] @ada_bot ?",
+            addressed=True,
+            attachments=(Attachment("photo", "AgAC-large", "", "image/jpeg", 150_000),),
+        ),
+    ),
+    "a reply to the bot": (
+        said("hello", reply_to_message=by(BOT, text="hi")),
+        replace(OVERHEARD, addressed=True, reply_to="5"),
+    ),
+    "a reply to somebody else": (
+        said("hello", reply_to_message=by(ALICE, text="hi")),
+        replace(OVERHEARD, reply_to="5"),
+    ),
+    "a command for this bot": (
+        said("/new@ada_bot please", entity("bot_command", 0, 12)),
+        replace(IN_GROUP, text="/new please", addressed=True),
+    ),
+    "a command for another bot": (
+        said("/new@spam_bot", entity("bot_command", 0, 13)),
+        replace(IN_GROUP, text="/new@spam_bot"),
+    ),
+    "a topic of a forum": (
+        message(FORUM, BOB, text="hello", message_thread_id=33, is_topic_message=True),
+        replace(IN_FORUM, platform_thread="33", thread_key="topic:33"),
+    ),
+    "the first line of a topic that the bot opened": (
+        message(
+            FORUM,
+            BOB,
+            text="hello",
+            message_thread_id=33,
+            is_topic_message=True,
+            reply_to_message=by(BOT, forum_topic_created={"name": "x", "icon_color": 1}),
+        ),
+        replace(IN_FORUM, platform_thread="33", thread_key="topic:33"),
+    ),
+    "a thread of replies is no topic": (
+        message(SUPERGROUP, BOB, text="hello", message_thread_id=12),
+        IN_FORUM,
+    ),
+    "an anonymous administrator": (
+        message(SUPERGROUP, ANONYMOUS_ADMIN, text="hello", sender_chat=SUPERGROUP),
+        replace(IN_FORUM, sender=UnknownSender("an anonymous administrator wrote this")),
+    ),
+    "somebody in the name of a channel": (
+        message(SUPERGROUP, None, text="hello", sender_chat=CHANNEL),
+        replace(
+            IN_FORUM,
+            sender=UnknownSender("it was written in the name of a chat, not of a person"),
+        ),
+    ),
+    "nobody": (
+        message(PRIVATE, None, text="hello"),
+        replace(DIRECT, sender=UnknownSender("Telegram didn't say who wrote this")),
+    ),
+    "a post in a channel": (
+        {"update_id": 1, "channel_post": message(CHANNEL, None, text="hello")["message"]},
+        replace(
+            DIRECT,
+            chat_id="-1009999",
+            sender=UnknownSender("a post in a channel has no sender"),
+            addressed=False,
+        ),
+    ),
+    "an edit": (
+        edited(message(PRIVATE, ALICE, text="helo"), text="hello"),
+        replace(
+            DIRECT,
+            message_id=f"7/{DATE + 60}",
+            text="[edited] hello",
+            sent_at=AT + timedelta(seconds=60),
+            reply_to="7",
+            addressed=False,
+        ),
+    ),
+    "a place that moves": (
+        edited(message(PRIVATE, ALICE, location={"latitude": 1.0, "longitude": 2.0})),
+        None,
+    ),
+    "another bot": (message(GROUP, OTHER_BOT, text="buy"), None),
+    "somebody joined": (message(GROUP, BOB, new_chat_members=[ALICE]), None),
+    "a new title": (message(GROUP, BOB, new_chat_title="x"), None),
+    "a chat member changed": ({"update_id": 3}, None),
+    "a group becomes a supergroup, in the old chat": (
+        message(GROUP, BOB, migrate_to_chat_id=SUPERGROUP["id"]),
+        GroupMoved(Address("telegram", "-500100"), Address("telegram", "-1001234567890")),
+    ),
+    "a group becomes a supergroup, in the new chat": (
+        message(SUPERGROUP, ANONYMOUS_ADMIN, migrate_from_chat_id=GROUP["id"]),
+        GroupMoved(Address("telegram", "-500100"), Address("telegram", "-1001234567890")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_an_update_means(name: str) -> None:
+    payload, meaning = MESSAGES[name]
+    update = Update.de_json(payload, bot=None)
+    assert parse(update, Bot(4242, "ada_bot"), CHANNEL_ID) == meaning

@@ -1,0 +1,128 @@
+"""Answers on their way to Telegram, against a Bot API server that nobody here wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from discreet.channels.telegram.api import Bots, Connection, who_am_i
+from discreet.channels.telegram.channel import TelegramChannel
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.domain.ids import MessageId
+from discreet.domain.outbound import Later, Outbound, Place, Rejected, SendResult, Sent
+from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, refused, too_many
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[BotApi]:
+    async with bot_api() as api:
+        yield api
+
+
+@pytest.fixture
+async def channel(api: BotApi) -> AsyncIterator[TelegramChannel]:
+    connections = {"7": Connection(TOKEN, api.base_url)}
+    bots = Bots(connections.get)
+    yield TelegramChannel(bots)
+    await bots.close()
+
+
+def answer(text: str, *, chat: str = "1001", part: int = 0, account: str = "7") -> Outbound:
+    return Outbound(MessageId(UUID(int=1)), account, chat, "", text, "55", part)
+
+
+async def test_an_answer_replies_to_its_message_with_its_formatting(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    assert isinstance(await channel.send(answer("**Hello** you")), Sent)
+    (sent,) = api.sent
+    assert (sent["chat_id"], sent["text"]) == ("1001", "Hello you")
+    assert json.loads(sent["reply_parameters"])["message_id"] == 55
+    assert json.loads(sent["entities"]) == [{"type": "bold", "offset": 0, "length": 5}]
+
+
+async def test_a_long_answer_goes_in_parts_and_only_the_first_replies(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    text = "word " * 1500
+    assert channel.parts(text) == 2
+    for part in range(2):
+        assert isinstance(await channel.send(answer(text, part=part)), Sent)
+    assert ["reply_parameters" in sent for sent in api.sent] == [True, False]
+    assert " ".join(sent["text"] for sent in api.sent) == text.strip()
+
+
+async def test_formatting_that_is_refused_goes_as_plain_text(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    api.faults["sendMessage"] = [refused(400, "Bad Request: can't parse entities")]
+    assert isinstance(await channel.send(answer("**Hello**")), Sent)
+    assert [("entities" in sent, sent["text"]) for sent in api.sent] == [(False, "Hello")]
+
+
+async def test_a_group_that_became_a_supergroup_gets_its_answer_there(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    api.faults["sendMessage"] = [
+        refused(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100500)
+    ]
+    assert isinstance(await channel.send(answer("hello", chat="-500")), Sent)
+    assert api.texts(-100500) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (too_many(7), Later(timedelta(seconds=7), "Telegram asks to slow down")),
+        (Fault("status", 500), Later),
+        (Fault("status", 502, "Bad Gateway"), Later),
+        (Fault("cut"), Later),
+        (refused(401, "Unauthorized"), Later),
+        (refused(403, "Forbidden: bot was blocked by the user"), Rejected),
+        (refused(403, "Forbidden: bot was kicked from the group chat"), Rejected),
+        (refused(400, "Bad Request: chat not found"), Rejected),
+    ],
+)
+async def test_what_telegram_says_decides_whether_it_is_tried_again(
+    api: BotApi, channel: TelegramChannel, fault: Fault, kind: type[SendResult] | SendResult
+) -> None:
+    api.faults["sendMessage"] = [fault]
+    result = await channel.send(answer("hello"))
+    assert result == kind if isinstance(kind, Later) else isinstance(result, kind)
+    assert TOKEN not in str(result)
+    assert api.sent == []
+
+
+async def test_a_channel_that_was_removed_sends_nothing(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    assert isinstance(await channel.send(answer("hello", account="8")), Rejected)
+    assert api.calls == []
+
+
+async def test_that_somebody_types_is_shown_and_never_fails(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    api.faults["sendChatAction"] = [Fault("status", 500)]
+    for _ in range(2):
+        await channel.show_typing(Place("7", "1001", ""))
+    assert api.calls == ["sendChatAction", "sendChatAction"]
+
+
+async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
+    assert (await who_am_i(Connection(TOKEN, api.base_url))).id == 7
+    api.faults["getMe"] = [refused(401, "Unauthorized"), Fault("status", 500)]
+    with pytest.raises(BadInput, match="doesn't know this token"):
+        await who_am_i(Connection(TOKEN, api.base_url))
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await who_am_i(Connection(TOKEN, api.base_url))
+    with pytest.raises(BadInput, match="no token"):
+        await who_am_i(Connection("", api.base_url))
+
+
+def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
+    assert TOKEN not in repr(Connection(TOKEN))

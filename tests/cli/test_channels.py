@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Sb
+from tests.support.bot_api import TOKEN, bot_api, refused
+
+
+async def run(sb: Sb, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(sb, "channels", *words, stdin=stdin)
+
+
+async def test_a_bot_is_added_tested_listed_and_removed(warm_sb: Sb, tmp_path: Path) -> None:
+    sb = warm_sb
+    async with bot_api() as api:
+        base = ("--base-url", api.base_url)
+        added = await run(sb, "add", "telegram", *base, stdin=f"{TOKEN}\n".encode())
+        assert (added.returncode, added.stderr) == (0, "")
+        assert "https://t.me/ada_bot" in added.stdout
+        file = tmp_path / "token"
+        file.write_text(f"{TOKEN}\n")
+        again = await run(sb, "add", "telegram", *base, "--token-file", str(file))
+        assert again.returncode == 0
+        (listed,) = await asyncio.to_thread(sb.json, "channels", "list")
+        assert (listed["platform"], listed["name"]) == ("telegram", "ada_bot")
+        tested = await run(sb, "test", "@ada_bot")
+        assert "answers" in tested.stdout
+        api.faults["getMe"] = [refused(401, "Unauthorized")]
+        revoked = await run(sb, "test", "@ada_bot")
+        assert (revoked.returncode, revoked.stdout) == (2, "")
+        assert "doesn't know this token" in revoked.stderr
+        removed = await run(sb, "remove", "@ada_bot")
+        assert removed.returncode == 0
+        gone = await run(sb, "test", "@ada_bot")
+        assert (gone.returncode, "sb channels list" in gone.stderr) == (2, True)
+    assert TOKEN not in (sb.home / "channels.json").read_text()
+    for done in (added, again, tested, revoked, removed, gone):
+        assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("token", ["", "\n", "nonsense\n"])
+async def test_a_token_that_is_none_is_told_in_one_line(warm_sb: Sb, token: str) -> None:
+    async with bot_api() as api:
+        api.faults["getMe"] = [refused(404, "Not Found")]
+        words = ("add", "telegram", "--base-url", api.base_url)
+        done = await run(warm_sb, *words, stdin=token.encode())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,304 @@
+"""Who may come in: strangers get a code, and nothing of theirs runs before the owner says so."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.contacts.pairing import TooManyTries
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.intake.accept import TurnedAway, accept_or_quarantine
+from discreet.oversight import admission
+from discreet.oversight.agents import AgentChange, change_agent
+from discreet.oversight.contacts import block_contact
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from discreet.queue.due import scope_of_session
+from discreet.scope import ContactScope, Door, OwnerScope
+from discreet.turn.claim import Claim
+from tests.support.platform import Platform, make_platform
+from tests.support.world import open_door
+
+ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+CODE = re.compile(r"\b([A-HJKMNP-Z2-9]{4})-([A-HJKMNP-Z2-9]{4})\b")
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def platform(door: Door) -> Platform:
+    return await make_platform(door)
+
+
+async def code_of(platform: Platform, chat: str) -> str:
+    found = CODE.search((await platform.sent(chat))[-1])
+    assert found is not None
+    return "".join(found.groups())
+
+
+async def decide(platform: Platform, who: str, *, let_in: bool = True) -> int:
+    world = platform.world
+    return (await admission.decide_pairing(world.door, world.owner_id, who, let_in=let_in))[1]
+
+
+def count(admin: psycopg.Connection[Any], table: str) -> int:
+    row = admin.execute(f"SELECT count(*) FROM discreet.{table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_stranger_gets_one_code_and_no_turn(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    for text in ("hello", "are you there?"):
+        assert await platform.reason(ALICE, text, name="Alice") == "aside"
+    [told] = await platform.sent(ALICE)
+    assert CODE.search(told)
+    jobs = admin.execute("SELECT DISTINCT task_name FROM queue.procrastinate_jobs").fetchall()
+    assert jobs == [("deliver",)]
+    [waiting] = await admission.list_pairings(platform.world.door, platform.world.owner_id)
+    assert (waiting.name, waiting.address, waiting.kept, waiting.said) == (
+        "Alice", ALICE, 2, "hello",
+    )  # fmt: skip
+    assert (await get_status(platform.world.door, platform.world.owner_id)).pairings == (waiting,)
+
+
+async def test_what_a_stranger_said_is_answered_once_they_are_let_in(platform: Platform) -> None:
+    first = platform.inbound(ALICE, "what are your prices?")
+    door, owner = platform.world.door, platform.world.owner_id
+    for inbound in (first, first, replace(first, message_id="2", text="and your hours?")):
+        assert await accept_or_quarantine(door, owner, inbound) == TurnedAway("aside")
+    assert await decide(platform, (await code_of(platform, ALICE)).lower()) == 2
+    again = await accept_or_quarantine(door, owner, first)
+    assert not isinstance(again, TurnedAway)
+    said = await platform.accepted(ALICE, "hello?")
+    claimed = await platform.claim(said)
+    assert isinstance(claimed, Claim)
+    async with door.enter(platform.world.contact(said.contact_id)) as rows:
+        texts = await rows.fetch(
+            "SELECT text FROM discreet.messages WHERE turn_id = %s ORDER BY position",
+            (claimed.turn_id,),
+        )
+    assert [row["text"] for row in texts] == ["what are your prices?", "and your hours?", "hello?"]
+
+
+async def test_a_code_works_once_and_for_its_own_stranger_only(platform: Platform) -> None:
+    await platform.say(ALICE, "hello")
+    await platform.say(BOB, "hello")
+    code = await code_of(platform, ALICE)
+    await decide(platform, code)
+    assert (await platform.accepted(ALICE, "thanks")).new
+    assert await platform.reason(BOB, "and me?") == "aside"
+    with pytest.raises(BadInput):
+        await decide(platform, code)
+
+
+async def test_a_strangers_code_is_no_code_where_the_stranger_sends_it(platform: Platform) -> None:
+    await platform.say(ALICE, "hello")
+    assert await platform.reason(ALICE, await code_of(platform, ALICE)) == "aside"
+
+
+async def test_an_expired_code_is_none_and_the_next_message_brings_another(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await platform.say(ALICE, "hello")
+    code = await code_of(platform, ALICE)
+    admin.execute(
+        "UPDATE discreet.pairings SET expires_at = now(), issued_at = now() - '2h'::interval"
+    )
+    with pytest.raises(BadInput):
+        await decide(platform, code)
+    await platform.say(ALICE, "hello again")
+    assert await code_of(platform, ALICE) != code
+    assert await decide(platform, await code_of(platform, ALICE)) == 2
+
+
+async def test_after_too_many_wrong_codes_none_is_looked_at_but_an_address_still_is(
+    platform: Platform,
+) -> None:
+    await platform.say(ALICE, "hello")
+    code = await code_of(platform, ALICE)
+    for _ in range(10):
+        with pytest.raises(BadInput):
+            await decide(platform, "ABCDEFGH")
+    with pytest.raises(TooManyTries):
+        await decide(platform, code)
+    assert await decide(platform, ALICE) == 1
+
+
+async def test_who_is_denied_gets_silence_until_the_owner_thinks_otherwise(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await platform.say(ALICE, "hello")
+    assert await decide(platform, ALICE, let_in=False) == 1
+    admin.execute("UPDATE discreet.pairings SET expires_at = now()")
+    assert await platform.reason(ALICE, "please") == "stranger"
+    assert (len(await platform.sent(ALICE)), count(admin, "kept_aside")) == (1, 0)
+    await decide(platform, ALICE)
+    assert (await platform.accepted(ALICE, "thank you")).new
+
+
+async def test_only_so_many_strangers_wait_and_the_rest_leave_no_trace(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    said = await asyncio.gather(*(platform.reason(f"telegram:{n}", "hi") for n in range(1, 16)))
+    assert (said.count("aside"), said.count("stranger")) == (10, 5)
+    assert (count(admin, "contacts"), count(admin, "addresses")) == (10, 10)
+    admin.execute("UPDATE discreet.pairings SET expires_at = now()")
+    more = [await platform.reason(f"telegram:{n}", "hi") for n in range(21, 61)]
+    assert more.count("aside") <= 20, "thirty codes an hour"
+
+
+async def test_only_so_much_of_a_stranger_is_kept(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    said = [await platform.reason(ALICE, f"line {n}") for n in range(25)]
+    assert said == ["aside"] * 20 + ["stranger"] * 5
+    assert len(await platform.sent(ALICE)) == 1
+
+
+async def test_a_group_of_strangers_is_asked_once_and_only_when_it_speaks_to_the_agent(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    assert await platform.reason(ALICE, "chatter", group=GROUP, addressed=False) == "stranger"
+    assert count(admin, "contacts") == 0
+    assert await platform.reason(ALICE, "@ada hello", group=GROUP) == "aside"
+    await decide(platform, await code_of(platform, GROUP))
+    assert (await platform.accepted(BOB, "@ada hello", group=GROUP)).new
+    assert await platform.reason(ALICE, "hello") == "aside", "her direct chat is another matter"
+
+
+async def test_being_let_in_with_one_bot_says_nothing_about_another(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await platform.say(ALICE, "hello")
+    await decide(platform, ALICE)
+    other = admin.execute(
+        "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
+        " SELECT owner_id, agent_id, platform, 'other bot' FROM discreet.channels"
+        " WHERE platform = 'telegram' RETURNING id"
+    ).fetchone()
+    assert other is not None
+    assert await platform.reason(ALICE, "hello", channel_id=other[0]) == "aside"
+
+
+async def test_an_allowlist_lets_nobody_in_whom_the_owner_did_not_name(
+    door: Door, admin: psycopg.Connection[Any]
+) -> None:
+    platform = await make_platform(door, admission="allowlist")
+    assert await platform.reason(ALICE, "hello") == "stranger"
+    assert (await platform.sent(ALICE), count(admin, "contacts")) == ([], 0)
+    owner = platform.world.owner_id
+    contact = await admission.allow_address(
+        door, owner, "Ada", Address.parse(ALICE), of_group=False
+    )
+    assert (await platform.accepted(ALICE, "hello")).contact_id == contact
+    with pytest.raises(NotFound):
+        await admission.allow_address(door, owner, "Ada", Address("discord", "1"), of_group=False)
+
+
+async def test_an_open_channel_takes_whoever_writes_but_for_the_blocked(door: Door) -> None:
+    platform = await make_platform(door, admission="open")
+    assert (await platform.accepted(ALICE, "hello")).new
+    await block_contact(door, platform.world.owner_id, ALICE)
+    assert await platform.reason(ALICE, "hello") == "blocked"
+
+
+async def test_a_shared_agent_is_never_open(door: Door, platform: Platform) -> None:
+    owner = platform.world.owner_id
+    await admission.set_admission(door, owner, "Ada", "telegram", "open")
+    with pytest.raises(Conflict):
+        await change_agent(door, owner, "Ada", AgentChange(memory_model="shared"))
+    await admission.set_admission(door, owner, "Ada", "telegram", "pairing")
+    await change_agent(door, owner, "Ada", AgentChange(memory_model="shared"))
+    with pytest.raises(Conflict):
+        await admission.set_admission(door, owner, "Ada", "telegram", "open")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        async with door.enter(OwnerScope(owner)) as rows:
+            await rows.execute("UPDATE discreet.channels SET admission = 'open'")
+
+
+async def test_a_stranger_to_a_shared_agent_leaves_nothing_in_the_shared_conversation(
+    door: Door,
+) -> None:
+    platform = await make_platform(door, memory_model="shared")
+    await platform.say(ALICE, "hello, it is me")
+    async with door.enter(OwnerScope(platform.world.owner_id)) as rows:
+        sessions = await rows.fetch("SELECT id, contact_id FROM discreet.sessions")
+    assert [row["contact_id"] is None for row in sessions] == [False]
+    assert isinstance(await scope_of_session(door, sessions[0]["id"]), ContactScope)
+    assert await decide(platform, await code_of(platform, ALICE)) == 1
+    assert (await platform.accepted(ALICE, "hello")).contact_id is None
+
+
+async def link(platform: Platform) -> str:
+    return await admission.make_owner_link(platform.world.door, platform.world.owner_id, "telegram")
+
+
+async def test_the_account_that_sends_the_owners_code_is_the_owner(platform: Platform) -> None:
+    code = await link(platform)
+    sent = platform.inbound(ALICE, f" {code[:4].lower()}-{code[4:]} ")
+    door, owner = platform.world.door, platform.world.owner_id
+    assert await accept_or_quarantine(door, owner, sent) == TurnedAway("linked")
+    assert "my owner" in (await platform.sent(ALICE))[0]
+    again = await accept_or_quarantine(door, owner, sent)
+    assert not getattr(again, "new", True), "delivered again, it changes nothing"
+    assert (await platform.accepted(ALICE, "hello")).contact_id is None
+    assert await admission.list_owner_addresses(door, owner) == [ALICE]
+
+
+async def test_the_owners_code_works_once_in_time_and_in_a_direct_chat_only(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    code = await link(platform)
+    assert await platform.reason(BOB, code, group=GROUP) == "aside"
+    assert await platform.reason(ALICE, code) == "linked"
+    assert await platform.reason(BOB, code) == "aside"
+    late = await link(platform)
+    admin.execute("UPDATE discreet.owner_links SET expires_at = now()")
+    assert await platform.reason(BOB, late) == "aside"
+    replaced, code = await link(platform), await link(platform)
+    assert await platform.reason(BOB, replaced) == "aside"
+    assert await platform.reason(BOB, code) == "linked"
+
+
+async def test_who_guesses_at_the_owners_code_makes_it_void(platform: Platform) -> None:
+    code = await link(platform)
+    for _ in range(10):
+        await platform.say(BOB, "ABCDEFGH")
+    assert await platform.reason(ALICE, code) == "aside"
+
+
+async def test_the_owner_in_a_group_is_a_speaker_like_others(platform: Platform) -> None:
+    await platform.say(ALICE, await link(platform))
+    await platform.say(BOB, "@ada hi", group=GROUP)
+    await decide(platform, await code_of(platform, GROUP))
+    said = await platform.accepted(ALICE, "@ada hello", group=GROUP)
+    scope = await scope_of_session(platform.world.door, said.session_id)
+    assert isinstance(scope, ContactScope)
+    assert scope.contact_id == said.contact_id
+
+
+async def test_what_an_account_said_before_it_was_the_owners_stays_a_contacts(
+    door: Door, admin: psycopg.Connection[Any]
+) -> None:
+    platform = await make_platform(door, admission="open")
+    before = await platform.accepted(ALICE, "hello")
+    await platform.say(ALICE, await link(platform))
+    after = await platform.accepted(ALICE, "hello")
+    assert after.contact_id is None
+    assert after.session_id != before.session_id
+    assert admin.execute(
+        "SELECT contact_id FROM discreet.sessions WHERE id = %s", (before.session_id,)
+    ).fetchone() == (before.contact_id,)

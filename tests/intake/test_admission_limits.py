@@ -1,0 +1,148 @@
+"""How much a contact may use: beyond it, one courteous line and then silence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import BadInput
+from discreet.oversight.limits import Limits, get_limits, reset_limits, set_limits
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.turn.claim import Claim
+from discreet.turn.plan import Prompt
+from discreet.turn.save import save_answer
+from discreet.turn.thought import Thought, Usage
+from tests.support.platform import Platform, make_platform
+from tests.support.world import open_door
+
+ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def platform(door: Door) -> Platform:
+    return await make_platform(door, admission="open")
+
+
+async def limit(platform: Platform, who: str | None = None, **limits: int) -> None:
+    await set_limits(platform.world.door, platform.world.owner_id, who, Limits(**limits))
+
+
+async def answer(platform: Platform, tokens: int) -> None:
+    said = await platform.accepted(ALICE, "a question")
+    claimed = await platform.claim(said)
+    assert isinstance(claimed, Claim)
+    thought = Thought("an answer", "model", (), Usage(1, tokens - 1, 1))
+    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+        await save_answer(rows, claimed, Prompt("", ()), thought)
+
+
+async def test_beyond_so_many_messages_a_minute_there_is_one_line_and_then_silence(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await limit(platform, messages_a_minute=3)
+    for _ in range(3):
+        assert (await platform.accepted(ALICE, "hello")).new
+    for _ in range(4):
+        assert await platform.reason(ALICE, "hello") == "limited"
+    [told] = await platform.sent(ALICE)
+    assert "minute" in told
+    assert (await platform.accepted(BOB, "hello")).new
+    [hit] = (await get_status(platform.world.door, platform.world.owner_id)).limit_hits
+    assert (hit.whose, hit.kind, hit.refused) == (ALICE, "messages_a_minute", 4)
+    admin.execute("UPDATE discreet.limit_hits SET until = now()")
+    admin.execute("UPDATE discreet.messages SET created_at = now() - interval '61 seconds'")
+    assert (await platform.accepted(ALICE, "hello")).new
+
+
+async def test_only_so_many_messages_wait_and_an_answer_makes_room(platform: Platform) -> None:
+    await limit(platform, waiting=2, messages_a_minute=100)
+    said = [await platform.accepted(ALICE, "hello") for _ in range(2)]
+    assert await platform.reason(ALICE, "hello") == "limited"
+    assert await platform.reason(ALICE, "hello") == "limited"
+    assert len(await platform.sent(ALICE)) == 1
+    claimed = await platform.claim(said[0])
+    assert isinstance(claimed, Claim)
+    async with platform.world.door.enter(platform.world.contact(said[0].contact_id)) as rows:
+        await save_answer(rows, claimed, Prompt("", ()), Thought("an answer", "model"))
+    assert (await platform.accepted(ALICE, "hello")).new
+
+
+async def test_who_has_used_up_the_days_tokens_waits_for_the_next_day(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await limit(platform, tokens_a_day=1000)
+    await answer(platform, 999)
+    await answer(platform, 1)
+    assert await platform.reason(ALICE, "one more") == "limited"
+    assert "tomorrow" in (await platform.sent(ALICE))[-1]
+    admin.execute("UPDATE discreet.turns SET started_at = started_at - interval '1 day'")
+    admin.execute("UPDATE discreet.limit_hits SET until = now()")
+    assert (await platform.accepted(ALICE, "one more")).new
+
+
+async def test_a_contact_may_have_limits_of_its_own(platform: Platform) -> None:
+    await platform.say(ALICE, "hello")
+    await platform.say(BOB, "hello")
+    await limit(platform, messages_a_minute=1)
+    await limit(platform, ALICE, messages_a_minute=2)
+    assert (await platform.accepted(ALICE, "hello")).new
+    assert await platform.reason(BOB, "hello") == "limited"
+    assert await platform.reason(ALICE, "hello") == "limited"
+    door, owner = platform.world.door, platform.world.owner_id
+    assert (await get_limits(door, owner, ALICE)).messages_a_minute == 2
+    assert (await reset_limits(door, owner, ALICE)).messages_a_minute == 1
+    assert (await reset_limits(door, owner, None)).messages_a_minute == 20
+
+
+async def test_another_limit_ends_the_silence(platform: Platform) -> None:
+    await limit(platform, messages_a_minute=1)
+    await platform.say(ALICE, "hello")
+    assert await platform.reason(ALICE, "hello") == "limited"
+    await limit(platform, ALICE, messages_a_minute=5)
+    assert (await platform.accepted(ALICE, "hello")).new
+
+
+async def test_a_group_is_one_contact_and_what_is_overheard_costs_nothing(
+    platform: Platform,
+) -> None:
+    await limit(platform, messages_a_minute=2)
+    for _ in range(5):
+        await platform.accepted(ALICE, "chatter", group=GROUP, addressed=False)
+    await platform.accepted(ALICE, "@ada hello", group=GROUP)
+    await platform.accepted(BOB, "@ada hello", group=GROUP)
+    assert await platform.reason(BOB, "@ada hello", group=GROUP) == "limited"
+    assert (await platform.accepted(BOB, "hello")).new
+
+
+async def test_in_a_shared_conversation_each_speaker_has_a_limit(door: Door) -> None:
+    platform = await make_platform(door, admission="pairing", memory_model="shared")
+    async with door.enter(platform.world.owner) as rows:
+        for sender in ("1001", "1002"):
+            await rows.value(
+                "SELECT gate.admit(%s, 'telegram', %s, 'external')", (platform.channel_id, sender)
+            )
+    await limit(platform, messages_a_minute=1)
+    await platform.accepted(ALICE, "hello")
+    assert await platform.reason(ALICE, "hello") == "limited"
+    assert (await platform.accepted(BOB, "hello")).contact_id is None
+    async with door.enter(platform.world.owner) as rows:
+        lines = await rows.value(
+            "SELECT count(*) FROM discreet.messages WHERE contact_id IS NULL AND direction = 'out'"
+        )
+    assert lines == 0, "nobody else reads what one was told"
+
+
+async def test_a_limit_is_at_least_one(platform: Platform) -> None:
+    with pytest.raises(BadInput):
+        await limit(platform, waiting=0)

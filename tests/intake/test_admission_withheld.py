@@ -1,0 +1,143 @@
+"""What the owner keeps from an agent: blocked contacts, and everything while it pauses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.intake import Accepted
+from discreet.intake.accept import NotTaken
+from discreet.oversight.agents import pause_agent, resume_agent
+from discreet.oversight.contacts import block_contact, unblock_contact
+from discreet.postgres.server import Database
+from discreet.scope import Door, WorkScope
+from discreet.turn.claim import Claim, claim
+from discreet.turn.holding import ClaimLost, hold
+from discreet.turn.plan import Prompt
+from discreet.turn.save import save_answer
+from discreet.turn.thought import Thought, Usage
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+async def claimed(world: World, said: Accepted) -> Claim | None:
+    async with world.door.enter(world.contact(said.contact_id)) as rows:
+        found = await claim(rows, said.session_id)
+    return found if isinstance(found, Claim) else None
+
+
+async def save(world: World, said: Accepted, turn: Claim) -> None:
+    async with world.door.enter(world.contact(said.contact_id)) as rows:
+        await save_answer(rows, turn, Prompt("", ()), Thought("the answer", "offline", (), Usage()))
+
+
+def jobs(admin: psycopg.Connection[Any]) -> int:
+    row = admin.execute(
+        "SELECT count(*) FROM queue.procrastinate_jobs WHERE task_name = 'run_turn'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_nothing_that_a_blocked_contact_says_is_stored(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    await world.say(ALICE, "hello")
+    await block_contact(world.door, world.owner_id, ALICE)
+    for group in (None, GROUP):
+        with pytest.raises(NotTaken):
+            await world.say(ALICE, "are you there?", group=group)
+    assert (await world.say(BOB, "hello", group=GROUP)).new
+    assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (2,)
+
+
+async def test_a_blocked_group_is_silent_and_its_members_are_not(world: World) -> None:
+    await world.say(ALICE, "hello", group=GROUP)
+    await block_contact(world.door, world.owner_id, GROUP)
+    with pytest.raises(NotTaken):
+        await world.say(ALICE, "hello?", group=GROUP)
+    assert (await world.say(ALICE, "hello?")).new
+
+
+async def test_what_waited_when_a_contact_was_blocked_is_answered_once_it_is_heard_again(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    said = await world.say(ALICE, "hello")
+    await block_contact(world.door, world.owner_id, ALICE)
+    assert await claimed(world, said) is None
+    admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
+    async with world.door.enter(WorkScope()) as rows:
+        assert await rows.value("SELECT gate.wake_stranded()") == 0
+    await unblock_contact(world.door, world.owner_id, ALICE)
+    assert jobs(admin) == 1
+    assert await claimed(world, said)
+
+
+async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    said = await world.say(ALICE, "a question", group=GROUP)
+    await block_contact(world.door, world.owner_id, ALICE)
+    assert await claimed(world, said) is None
+    assert admin.execute("SELECT state FROM discreet.messages").fetchone() == ("context",)
+
+
+async def test_a_paused_agent_keeps_what_is_said_and_answers_it_on_resume(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    await pause_agent(world.door, world.owner_id, "Ada")
+    said = await world.say(ALICE, "hello")
+    assert said.new
+    assert await claimed(world, said) is None
+    admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
+    await resume_agent(world.door, world.owner_id, "Ada")
+    assert jobs(admin) == 1
+    assert await claimed(world, said)
+
+
+@pytest.mark.parametrize("why", ["paused", "blocked"])
+async def test_a_turn_that_thinks_when_it_is_forbidden_saves_nothing_and_is_taken_anew_later(
+    world: World, admin: psycopg.Connection[Any], why: str
+) -> None:
+    said = await world.say(ALICE, "hello")
+    first = await claimed(world, said)
+    assert first is not None
+    if why == "paused":
+        await pause_agent(world.door, world.owner_id, "Ada")
+    else:
+        await block_contact(world.door, world.owner_id, ALICE)
+    async with world.door.enter(world.contact(said.contact_id)) as rows:
+        with pytest.raises(ClaimLost):
+            await hold(rows, said.session_id, first.turn_id)
+    with pytest.raises(ClaimLost):
+        await save(world, said, first)
+    assert admin.execute("SELECT count(*) FROM discreet.outbox").fetchone() == (0,)
+    if why == "paused":
+        await resume_agent(world.door, world.owner_id, "Ada")
+    else:
+        await unblock_contact(world.door, world.owner_id, ALICE)
+    again = await claimed(world, said)
+    assert again is not None
+    assert again.turn_id != first.turn_id
+
+
+async def test_another_agent_of_the_owner_goes_on_while_one_pauses(world: World) -> None:
+    other = await make_world(world.door, agent="Bert")
+    await pause_agent(world.door, world.owner_id, "Ada")
+    said = await other.say(ALICE, "hello")
+    assert await claimed(other, said)

@@ -1,0 +1,326 @@
+"""From somebody's phone and back: a whole installation against a Bot API server that nobody here
+wrote, with a proxy between that fails in every way a network does."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psycopg
+import pytest
+
+from discreet.app import App
+from discreet.domain.errors import BadInput, Conflict
+from discreet.oversight.admission import set_admission
+from discreet.oversight.channels import ConnectedChannel
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.settings import Settings
+from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
+from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, too_many
+from tests.support.openai_server import Say, openai_server
+from tests.support.world import make_world, open_door
+
+PATIENCE = 30.0
+
+
+@dataclass
+class House:
+    """One installation, and the Bot API that it reaches."""
+
+    app: App
+    api: BotApi
+    admin: psycopg.Connection[Any]
+
+    @asynccontextmanager
+    async def serving(self, app: App | None = None) -> AsyncIterator[None]:
+        ready = asyncio.Event()
+        task = asyncio.create_task((app or self.app).serve(ready.set))
+        await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
+                await asyncio.sleep(0.05)
+
+    async def connect(self, app: App | None = None) -> ConnectedChannel:
+        """A bot that whoever writes to is let in."""
+        app = app or self.app
+        channel = await app.add_telegram("Ada", TOKEN)
+        await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
+        return channel
+
+    def count(self, what: str) -> int:
+        row = self.admin.execute(f"SELECT count(*) FROM discreet.{what}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def house(
+    database: Database, door: Door, tmp_path: Path, admin: psycopg.Connection[Any]
+) -> AsyncIterator[House]:
+    world = await make_world(door)
+    async with bot_api() as api:
+        settings = Settings(home=tmp_path, telegram_base_url=api.base_url)
+        yield House(App(settings, database, door, world.owner_id), api, admin)
+
+
+async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: House) -> None:
+    async with house.serving():
+        added = await house.connect()
+        await house.api.direct(1001, "Remember that my dog is called Rex.")
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+        await house.api.direct(1001, "What is my dog called?")
+        await house.until(lambda: len(house.api.texts(1001)) == 2)
+        assert "Rex" in house.api.texts(1001)[1]
+        await house.app.remove_channel(f"@{added.name}")
+        await asyncio.sleep(1.5)
+        polls = house.api.calls.count("getUpdates")
+        await asyncio.sleep(0.5)
+        assert house.api.calls.count("getUpdates") == polls
+
+
+async def test_the_token_is_in_a_file_for_its_user_only_and_nowhere_else(house: House) -> None:
+    await house.app.add_telegram("Ada", TOKEN)
+    (file,) = house.app.settings.home.iterdir()
+    assert (file.name, file.stat().st_mode & 0o777) == ("channels.json", 0o600)
+    assert TOKEN in file.read_text()
+    rows = house.admin.execute("SELECT to_jsonb(c)::text FROM discreet.channels c").fetchall()
+    assert TOKEN.split(":")[1] not in str(rows)
+
+
+async def test_a_bot_leads_to_one_agent(house: House) -> None:
+    await house.app.add_telegram("Ada", TOKEN)
+    await house.app.add_telegram("Ada", TOKEN)
+    await make_world(house.app.door, agent="Bea")
+    with pytest.raises(Conflict, match="leads to Ada"):
+        await house.app.add_telegram("Bea", TOKEN)
+    await house.app.remove_channel("ada_bot")
+    assert (await house.app.add_telegram("Bea", TOKEN)).agent == "Bea"
+
+
+async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whatever_fails(
+    house: House,
+) -> None:
+    """Slow answers, 429, 500, cut connections, repeated and reordered updates."""
+    await house.connect()
+    house.api.chaos = random.Random(7)
+    people = range(2001, 2011)
+    async with house.serving():
+        for person in people:
+            await house.api.direct(person, f"Remember that my number is {person}.")
+        await house.until(lambda: all(house.api.texts(person) for person in people))
+        for person in people:
+            await house.api.direct(person, "What is my number?")
+        await house.until(lambda: all(len(house.api.texts(person)) > 1 for person in people))
+        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    assert house.count("messages WHERE direction = 'in'") == 2 * len(people), "nothing lost"
+    assert house.count("quarantine") == 0
+    for person in people:
+        texts = house.api.texts(person)
+        assert len(texts) == 2, "nothing answered twice"
+        others = [str(other) for other in people if other != person]
+        assert str(person) in texts[1]
+        assert not any(other in text for other in others for text in texts), "nothing misrouted"
+
+
+async def test_a_part_that_was_taken_is_not_sent_again_when_the_next_one_fails(
+    house: House,
+) -> None:
+    await house.connect()
+    async with house.serving():
+        await house.api.direct(1001, "hello")
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+        house.admin.execute("ALTER TABLE discreet.outbox DISABLE TRIGGER USER")
+        house.api.faults["sendMessage"] = [Fault("slow"), Fault("status", 500), too_many(1)]
+        long = "word " * 1500
+        house.admin.execute(
+            "WITH m AS (INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id,"
+            " route_id, position, direction, state, text) SELECT owner_id, agent_id, contact_id,"
+            " session_id, route_id, 1000, 'out', 'sent', %s FROM discreet.messages LIMIT 1"
+            " RETURNING *) INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id,"
+            " session_id, route_id) SELECT id, owner_id, agent_id, contact_id, session_id, route_id"
+            " FROM m",
+            (long,),
+        )
+        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    assert " ".join(house.api.texts(1001)[1:]) == long.strip()
+
+
+async def test_a_group_is_answered_when_it_speaks_to_the_agent_and_knows_what_it_overheard(
+    house: House,
+) -> None:
+    await house.connect()
+
+    async def say(number: int, text: str, **more: Any) -> None:
+        sender = {"id": 1002, "is_bot": False, "first_name": "Bob"}
+        body = {"message_id": number, "date": 1_760_000_000, "chat": GROUP, "from": sender}
+        await house.api.say({"message": {**body, "text": text, **more}})
+
+    mention = {"entities": [{"type": "mention", "offset": 0, "length": 8}]}
+    async with house.serving():
+        await say(1, "The picnic is on Sunday.")
+        await house.until(lambda: house.count("messages WHERE state = 'context'") == 1)
+        await say(2, "@ada_bot When is the picnic?", **mention)
+        await house.until(lambda: len(house.api.texts(GROUP["id"])) == 1)
+        await house.api.direct(1002, "When is the picnic?", "Bob")
+        await house.until(lambda: len(house.api.texts(1002)) == 1)
+    assert "Sunday" not in house.api.texts(1002)[0]
+    knew = house.admin.execute(
+        "SELECT prompt::text LIKE '%picnic is on Sunday%' FROM discreet.turns ORDER BY started_at"
+    ).fetchall()
+    assert knew == [(True,), (False,)], "the group's turn knows the line, Bob's own doesn't"
+
+
+async def test_an_edit_runs_nothing_again(house: House) -> None:
+    await house.connect()
+    async with house.serving():
+        number = await house.api.direct(1001, "helo")
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+        chat = {"id": 1001, "type": "private", "first_name": "Alice"}
+        sender = {"id": 1001, "is_bot": False, "first_name": "Alice"}
+        body = {"message_id": number, "date": 1, "chat": chat, "from": sender, "text": "hello"}
+        raw = {**edited({"message": body}), "update_id": 999}
+        async with house.app.door.enter(_work()) as rows:
+            (channel,) = await rows.fetch("SELECT * FROM gate.open_channels()")
+        from discreet.channels.telegram.parse import Bot
+        from discreet.channels.telegram.receive import take_update
+        from discreet.domain.inbound import Inbound
+
+        async def take(parsed: object) -> None:
+            assert isinstance(parsed, Inbound)
+            await house.app.accept(parsed)
+
+        await take_update(raw, Bot(7, "ada_bot"), channel["id"], take)
+        await house.api.direct(1001, "and now?")
+        await house.until(lambda: len(house.api.texts(1001)) == 2)
+    assert house.count("turns") == 2
+    assert house.count("messages WHERE state = 'context' AND text = '[edited] hello'") == 1
+
+
+def _work() -> Any:
+    from discreet.scope import WorkScope
+
+    return WorkScope()
+
+
+async def test_two_servers_never_poll_the_same_bot(house: House, database: Database) -> None:
+    await house.connect()
+    async with open_door(database) as other_door:
+        other = App(house.app.settings, database, other_door, house.app.owner_id)
+        async with house.serving(), house.serving(other):
+            for number in range(5):
+                await house.api.direct(1001, f"hello {number}")
+            await house.until(lambda: house.count("messages WHERE state = 'answered'") == 5)
+            await asyncio.sleep(2.5)
+    # The emulator refuses a second poll at the same time; none was tried.
+    refused = [seen for seen in house.api.emulator.requests if seen.get("status") == 409]
+    assert refused == []
+
+
+async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_with_its_secret(
+    house: House, database: Database, door: Door
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = house.app.settings.model_copy(
+        update={
+            "telegram_webhook_url": f"http://127.0.0.1:{port}",
+            "telegram_webhook_listen": f"127.0.0.1:{port}",
+        }
+    )
+    app = App(settings, database, door, house.app.owner_id)
+    channel = await house.connect(app)
+    async with house.serving(app), aiohttp.ClientSession() as client:
+        await house.until(lambda: "setWebhook" in house.api.calls)
+        await house.api.direct(1001, "hello")
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+        assert "getUpdates" not in house.api.calls
+        url = f"http://127.0.0.1:{port}/telegram/{channel.id}"
+        header = "X-Telegram-Bot-Api-Secret-Token"
+        for headers in ({}, {header: "wrong"}):
+            async with client.post(url, json={"update_id": 1}, headers=headers) as answer:
+                assert answer.status == 404
+        # What can't be stored is not confirmed: it is delivered again, and then it is.
+        house.admin.execute("ALTER TABLE discreet.messages RENAME TO hidden")
+        house.admin.execute("ALTER TABLE discreet.quarantine RENAME TO also_hidden")
+        await house.api.direct(1001, "are you there?")
+        assert house.count("hidden WHERE text = 'are you there?'") == 0
+        house.admin.execute("ALTER TABLE discreet.hidden RENAME TO messages")
+        house.admin.execute("ALTER TABLE discreet.also_hidden RENAME TO quarantine")
+        assert await house.api.emulator.deliver_updates(token=TOKEN) == 1
+        await house.until(lambda: len(house.api.texts(1001)) == 2)
+
+
+async def test_a_token_that_telegram_refuses_is_not_kept(house: House) -> None:
+    from tests.support.bot_api import refused
+
+    house.api.faults["getMe"] = [refused(401, "Unauthorized")]
+    with pytest.raises(BadInput, match="doesn't know this token"):
+        await house.app.add_telegram("Ada", TOKEN)
+    assert list(house.app.settings.home.iterdir()) == []
+    assert house.count("channels WHERE platform = 'telegram'") == 0
+
+
+async def test_photos_of_an_album_are_kept_with_their_contact_and_shown_to_the_model(
+    house: House,
+) -> None:
+    await house.connect()
+    house.api.files = {"one": b"\xff\xd8\xff first", "two": b"\xff\xd8\xff second"}
+    with openai_server(Say("A cat and a dog.")) as model:
+        app = App(
+            house.app.settings.model_copy(
+                update={"model": "any", "model_base_url": model.base_url}
+            ),
+            house.app.database,
+            house.app.door,
+            house.app.owner_id,
+        )
+        async with house.serving(app):
+            house.api.faults["getFile"] = [Fault("status", 500)]
+            for number, name in enumerate(house.api.files):
+                photo = [{"file_id": name, "file_unique_id": name, "width": 9, "height": 9}]
+                more = {"photo": photo, "media_group_id": "album", "caption": "my pets"}
+                update = message(PRIVATE, ALICE, **more)
+                update["message"]["message_id"] = 700 + number
+                await house.api.say(update)
+            await house.until(lambda: house.api.texts(1001) == ["A cat and a dog."])
+    kept = house.admin.execute(
+        "SELECT f.content FROM discreet.attachments f JOIN discreet.addresses a USING (contact_id)"
+        " WHERE a.platform_id = '1001' ORDER BY f.position"
+    ).fetchall()
+    assert [bytes(content) for (content,) in kept] == list(house.api.files.values())
+    asked = json.dumps(model.requests[-1])
+    for content in house.api.files.values():
+        assert base64.b64encode(content).decode() in asked
+
+
+async def test_a_file_too_large_is_not_kept_and_its_message_is_answered(house: House) -> None:
+    await house.connect()
+    big = {"file_id": "big", "file_unique_id": "big", "file_name": "film.mkv"}
+    async with house.serving():
+        await house.api.say(message(PRIVATE, ALICE, document={**big, "file_size": 19_000_000}))
+        await house.until(lambda: len(house.api.texts(1001)) == 1)
+    assert house.count("attachments WHERE state = 'refused' AND content IS NULL") == 1
+    assert "getFile" not in house.api.calls

@@ -1,0 +1,204 @@
+"""A Bot API server on loopback that nobody here wrote (lo-bot-api-emulator), and between it and us
+a proxy that can be slow, answer 429 or 500, cut connections, and repeat or reorder updates."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+from aiohttp import web
+from lo_bot_api_emulator import LoBotApiEmulator
+
+from tests.channels.payloads import PRIVATE
+
+TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of one request. ``after``: the server has carried it out by then."""
+
+    kind: Literal["status", "cut", "slow"]
+    status: int = 500
+    description: str = "Internal Server Error"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    after: bool = False
+    seconds: float = 0.0
+
+
+def too_many(seconds: int) -> Fault:
+    return Fault("status", 429, "Too Many Requests", {"retry_after": seconds})
+
+
+def refused(status: int, description: str, **parameters: Any) -> Fault:
+    return Fault("status", status, description, parameters)
+
+
+@dataclass
+class BotApi:
+    """The server behind its proxy. ``sent``: what the server took, in order."""
+
+    base_url: str
+    emulator: LoBotApiEmulator
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    chaos: random.Random | None = None
+    next_message: int = 100
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    async def say(self, update: dict[str, Any]) -> int:
+        """Somebody writes: queues an update; its id."""
+        body = {key: value for key, value in update.items() if key != "update_id"}
+        return int(await self.emulator.enqueue_update(body, token=TOKEN))
+
+    async def direct(self, sender: int, text: str, name: str = "Alice") -> int:
+        """A direct message; the platform's number of it."""
+        self.next_message += 1
+        chat = {**PRIVATE, "id": sender, "first_name": name}
+        user = {"id": sender, "is_bot": False, "first_name": name}
+        await self.say(
+            {
+                "message": {
+                    "message_id": self.next_message,
+                    "date": 1_760_000_000,
+                    "chat": chat,
+                    "from": user,
+                    "text": text,
+                }
+            }
+        )
+        return self.next_message
+
+    def texts(self, chat: int) -> list[str]:
+        """What was sent to a chat."""
+        return [sent["text"] for sent in self.sent if int(sent["chat_id"]) == chat]
+
+
+@asynccontextmanager
+async def bot_api() -> AsyncIterator[BotApi]:
+    """A fresh server with nothing in it."""
+    emulator = LoBotApiEmulator(allow_insecure_loopback_webhooks=True, max_updates=20_000)
+    async with _site(emulator.app()) as server, aiohttp.ClientSession() as client:
+        api = BotApi("", emulator)
+        proxy = web.Application(client_max_size=64 * 1024 * 1024)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await _pass_on(api, client, server, request)
+
+        proxy.router.add_route("*", "/{path:.*}", handle)
+        async with _site(proxy) as base_url:
+            api.base_url = base_url
+            yield api
+
+
+@asynccontextmanager
+async def _site(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _pass_on(
+    api: BotApi, client: aiohttp.ClientSession, server: str, request: web.Request
+) -> web.StreamResponse:
+    method = request.path.rsplit("/", 1)[-1]
+    api.calls.append(method)
+    body = await request.read()
+    if request.path.startswith("/file/"):
+        return _file(api, method)
+    if method == "getFile" and not api.faults[method]:
+        form = dict(await request.post())
+        name = str(form["file_id"])
+        return web.json_response({"ok": True, "result": _file_record(api, name)})
+    fault = _fault_for(api, method)
+    if fault is not None and not fault.after:
+        await _let_it_fail(fault, request)
+        if fault.kind == "status":
+            return _error(fault)
+        if fault.kind == "cut":
+            return web.Response(status=502)
+    form = "application/x-www-form-urlencoded"
+    headers = {"Content-Type": request.headers.get("Content-Type", form)}
+    async with client.post(server + request.path, data=body, headers=headers) as response:
+        answer, status = await response.json(), response.status
+    if method == "getMe" and status == 200:
+        answer["result"]["username"] = "ada_bot"  # every bot of Telegram has one
+    if method == "sendMessage" and status == 200:
+        api.sent.append(dict(await request.post()))
+    if method == "getUpdates" and status == 200 and api.chaos is not None:
+        answer["result"] = _muddled(api.chaos, answer["result"])
+    if fault is not None and fault.after:
+        await _let_it_fail(fault, request)
+        return _error(fault) if fault.kind == "status" else web.Response(status=502)
+    return web.json_response(answer, status=status)
+
+
+def _fault_for(api: BotApi, method: str) -> Fault | None:
+    if api.faults[method]:
+        return api.faults[method].pop(0)
+    if api.chaos is None or api.chaos.random() > 0.3:
+        return None
+    return api.chaos.choice(
+        [
+            Fault("status", 500),
+            Fault("status", 502, "Bad Gateway"),
+            too_many(1),
+            Fault("cut"),
+            Fault("slow", seconds=0.3),
+        ]
+    )
+
+
+async def _let_it_fail(fault: Fault, request: web.Request) -> None:
+    if fault.kind == "slow":
+        await asyncio.sleep(fault.seconds)
+    if fault.kind == "cut" and request.transport is not None:
+        request.transport.abort()
+
+
+def _error(fault: Fault) -> web.Response:
+    body = {
+        "ok": False,
+        "error_code": fault.status,
+        "description": fault.description,
+        "parameters": fault.parameters,
+    }
+    return web.json_response(body, status=fault.status)
+
+
+def _muddled(chaos: random.Random, updates: list[Any]) -> list[Any]:
+    """Some twice, in another order; those of one chat keep theirs, as they do on Telegram."""
+    twice = [*updates, *(update for update in updates if chaos.random() < 0.3)]
+    by_chat: dict[str, list[Any]] = defaultdict(list)
+    for update in sorted(twice, key=lambda u: int(u["update_id"])):
+        by_chat[json.dumps(update["message"]["chat"]["id"])].append(update)
+    muddled = []
+    while by_chat:
+        chat = chaos.choice(sorted(by_chat))
+        muddled.append(by_chat[chat].pop(0))
+        if not by_chat[chat]:
+            del by_chat[chat]
+    return muddled
+
+
+def _file_record(api: BotApi, name: str) -> dict[str, Any]:
+    size = len(api.files.get(name, b""))
+    return {"file_id": name, "file_unique_id": name, "file_path": name, "file_size": size}
+
+
+def _file(api: BotApi, name: str) -> web.Response:
+    return web.Response(body=api.files[name]) if name in api.files else web.Response(status=404)

@@ -1,0 +1,89 @@
+"""A world in which people write over a platform: the same intake, without anything on a wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ChannelId
+from discreet.domain.inbound import AddressSender, Group, Inbound
+from discreet.intake.accept import Accepted, Quarantined, TurnedAway, accept_or_quarantine
+from discreet.scope import Door, OwnerScope
+from discreet.turn.claim import Claim, NotYet, claim
+from tests.support.world import World, make_world
+
+
+@dataclass
+class Platform:
+    """One agent with a channel to Telegram; ``channel_id`` is that channel's."""
+
+    world: World
+    channel_id: ChannelId
+
+    def inbound(self, sender: str, text: str, *, group: str | None = None, **more: Any) -> Inbound:
+        address = Address.parse(sender)
+        values: dict[str, Any] = {
+            "channel_id": self.channel_id,
+            "chat_id": Address.parse(group or sender).platform_id,
+            "message_id": str(uuid4()),
+            "sender": AddressSender(address, more.pop("name", "")),
+            "text": text,
+            "sent_at": datetime.now(UTC),
+            "group": None if group is None else Group(Address.parse(group), "The Adamses"),
+        }
+        return Inbound(**{**values, **more})
+
+    async def say(
+        self, sender: str, text: str, *, group: str | None = None, **more: Any
+    ) -> Accepted | TurnedAway | Quarantined:
+        inbound = self.inbound(sender, text, group=group, **more)
+        return await accept_or_quarantine(self.world.door, self.world.owner_id, inbound)
+
+    async def accepted(
+        self, sender: str, text: str, *, group: str | None = None, **more: Any
+    ) -> Accepted:
+        said = await self.say(sender, text, group=group, **more)
+        assert isinstance(said, Accepted), said
+        return said
+
+    async def reason(self, sender: str, text: str, *, group: str | None = None, **more: Any) -> str:
+        """Why it was not taken; it has to be turned away."""
+        said = await self.say(sender, text, group=group, **more)
+        assert isinstance(said, TurnedAway), said
+        return said.reason
+
+    async def sent(self, chat: str) -> list[str]:
+        """Every text that is on its way to a chat, or was sent there; the oldest first."""
+        async with self.world.door.enter(self.world.owner) as rows:
+            found = await rows.fetch(
+                "SELECT m.text FROM discreet.outbox o JOIN discreet.messages m"
+                " ON m.id = o.message_id JOIN discreet.routes r ON r.id = o.route_id"
+                " WHERE r.chat_id = %(chat)s ORDER BY o.created_at",
+                {"chat": Address.parse(chat).platform_id},
+            )
+        return [row["text"] for row in found]
+
+    async def claim(self, said: Accepted) -> Claim | NotYet | None:
+        assert said.contact_id is not None
+        async with self.world.door.enter(self.world.contact(said.contact_id)) as rows:
+            return await claim(rows, said.session_id)
+
+
+async def make_platform(
+    door: Door, *, admission: str = "pairing", memory_model: str = "per_contact"
+) -> Platform:
+    """An agent whose channel admits in this way."""
+    world = await make_world(door, memory_model=memory_model)
+    async with door.enter(OwnerScope(world.owner_id)) as rows:
+        await rows.execute(
+            "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
+            " VALUES (%(agent)s, 'telegram', 'bot', %(admission)s)",
+            {"agent": world.agent_id, "admission": admission},
+        )
+        channel_id = await rows.value(
+            "SELECT id FROM discreet.channels WHERE platform = 'telegram'"
+        )
+    return Platform(world, ChannelId(channel_id))

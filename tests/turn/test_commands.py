@@ -1,0 +1,258 @@
+"""What senders ask of the machine itself, and how their messages come together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.ids import SessionId
+from discreet.intake import Accepted
+from discreet.memory.embedding import bundled_embedder
+from discreet.memory.memories import list_memories
+from discreet.oversight import admission
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.turn.claim import MOST_TAKEN, Claim
+from discreet.turn.plan import Budget, Prompt
+from discreet.turn.run import Turns, run_turn
+from discreet.turn.situation import Situation
+from discreet.turn.think import OnText, Tools
+from discreet.turn.thought import Thought
+from tests.support.platform import Platform, make_platform
+from tests.support.world import open_door
+
+ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def platform(door: Door) -> Platform:
+    return await make_platform(door, admission="open")
+
+
+async def echo(situation: Situation, _: Prompt, __: Tools, ___: OnText) -> Thought:
+    return Thought("I heard: " + " / ".join(line.text for line in situation.waiting), "echo")
+
+
+async def run(platform: Platform, session_id: SessionId, mind: Any = echo) -> None:
+    door = platform.world.door
+    await run_turn(Turns(door, bundled_embedder(), mind, 3, Budget()), session_id)
+
+
+async def answer(platform: Platform, sender: str, text: str, **more: Any) -> str:
+    said = await platform.accepted(sender, text, **more)
+    await run(platform, said.session_id)
+    return (await platform.sent(more.get("group") or sender))[-1]
+
+
+async def keep(platform: Platform, said: Accepted, *contents: str) -> None:
+    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+        for content in contents:
+            await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (content,))
+
+
+def due(admin: psycopg.Connection[Any]) -> list[tuple[bool, int]]:
+    return admin.execute(
+        "SELECT coalesce(scheduled_at > clock_timestamp(), false), priority"
+        " FROM queue.procrastinate_jobs"
+        " WHERE task_name = 'run_turn' AND status = 'todo'"
+    ).fetchall()
+
+
+async def test_what_is_written_in_one_breath_is_one_turn(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    for text in ("hello", "one more thing", "and another"):
+        said = await platform.accepted(ALICE, text)
+    assert due(admin) == [(True, 0)]
+    await run(platform, said.session_id)
+    assert await platform.sent(ALICE) == ["I heard: hello / one more thing / and another"]
+
+
+async def test_a_command_goes_through_at_once(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await platform.accepted(ALICE, "hello")
+    said = await platform.accepted(ALICE, "/help")
+    assert due(admin) == [(False, 10)]
+    await run(platform, said.session_id)
+    [told] = await platform.sent(ALICE)
+    assert "/memories" in told
+    await run(platform, said.session_id)
+    assert (await platform.sent(ALICE))[1] == "I heard: hello"
+
+
+async def test_at_a_terminal_nothing_is_waited_for(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await platform.world.say(ALICE, "hello")
+    assert due(admin) == [(False, 10)]
+
+
+async def test_a_turn_takes_so_many_messages_and_leaves_the_rest_to_the_next(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    said = await platform.world.say(ALICE, "0")
+    for number in range(1, MOST_TAKEN + 5):
+        await platform.world.say(ALICE, str(number))
+    taken = await platform.claim(said)
+    assert isinstance(taken, Claim)
+    counts = admin.execute(
+        "SELECT state, count(*), max(position) FROM discreet.messages GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    assert counts == [("taken", MOST_TAKEN, MOST_TAKEN), ("waiting", 5, MOST_TAKEN + 5)]
+
+
+@pytest.mark.parametrize("text", ["/weather", "/forgetful", "please /help", "/Help me?", "/"])
+async def test_what_is_no_command_goes_to_the_agent(platform: Platform, text: str) -> None:
+    answered = await answer(platform, ALICE, text)
+    assert answered.startswith("I heard") == (text != "/Help me?")
+
+
+async def test_start_says_who_the_agent_is_and_what_stays_private(platform: Platform) -> None:
+    told = await answer(platform, ALICE, "/start")
+    assert told.startswith("Hello, I am Ada.")
+    assert "between you, me" in told
+    assert "stays in this group" in await answer(platform, ALICE, "/start", group=GROUP)
+
+
+async def test_new_begins_a_conversation_with_nothing_behind_it(platform: Platform) -> None:
+    before = await platform.accepted(ALICE, "hello")
+    new = await platform.accepted(ALICE, "/new")
+    assert new.session_id != before.session_id
+    assert (await platform.accepted(ALICE, "hello again")).session_id == new.session_id
+    await run(platform, before.session_id)
+    assert await platform.sent(ALICE) == ["I heard: hello"], "what was asked is still answered"
+
+
+async def test_memories_and_export_show_what_is_the_senders_and_nobody_elses(
+    platform: Platform,
+) -> None:
+    for sender, secret in ((ALICE, "likes tea"), (BOB, "keeps a heron")):
+        said = await platform.accepted(sender, f"I am the one who {secret}")
+        await keep(platform, said, secret)
+    in_group = await platform.accepted(BOB, "hello", group=GROUP)
+    await keep(platform, in_group, "meets on Mondays")
+    assert await answer(platform, ALICE, "/memories") == "- likes tea"
+    assert await answer(platform, BOB, "/memories", group=GROUP) == "- meets on Mondays"
+    exported = await answer(platform, ALICE, "/export")
+    assert "the one who likes tea" in exported
+    assert "heron" not in exported
+    assert "Mondays" not in exported
+
+
+async def test_forget_takes_away_what_was_named_and_of_nobody_else(platform: Platform) -> None:
+    alice = await platform.accepted(ALICE, "hello")
+    bob = await platform.accepted(BOB, "hello")
+    await keep(platform, alice, "likes green tea", "likes black tea", "has a dog")
+    await keep(platform, bob, "likes green tea")
+    assert "WORDS" in await answer(platform, ALICE, "/forget")
+    assert "green tea" in await answer(platform, ALICE, "/forget tea green")
+    assert await answer(platform, ALICE, "/forget cat") == "I remember nothing of that kind."
+    await answer(platform, ALICE, "/forget all")
+    left = []
+    for said in (alice, bob):
+        async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+            left.append([memory.content for memory in await list_memories(rows)])
+    assert left == [[], ["likes green tea"]]
+
+
+async def test_nobody_has_the_memory_of_a_group_forgotten(platform: Platform) -> None:
+    said = await platform.accepted(ALICE, "hello", group=GROUP)
+    await keep(platform, said, "meets on Mondays")
+    assert "shared by everybody" in await answer(platform, BOB, "/forget all", group=GROUP)
+    assert await answer(platform, BOB, "/memories", group=GROUP) == "- meets on Mondays"
+
+
+async def test_what_the_machine_said_is_no_part_of_the_conversation(platform: Platform) -> None:
+    said = await platform.accepted(ALICE, "hello")
+    await run(platform, said.session_id)
+    await keep(platform, said, "likes tea")
+    await answer(platform, ALICE, "/memories")
+    seen: list[str] = []
+
+    async def look(situation: Situation, *_: Any) -> Thought:
+        seen.extend(line.text for line in situation.history)
+        seen.extend(found.text for found in situation.recalled if found.kind == "message")
+        return Thought("yes", "echo")
+
+    said = await platform.accepted(ALICE, "do you know the memories?")
+    await run(platform, said.session_id, look)
+    assert not [text for text in seen if "/memories" in text or text.startswith("- ")]
+
+
+async def test_stop_ends_the_turn_that_thinks_and_what_waits(platform: Platform) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def think_for_ever(*_: Any) -> Thought:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    said = await platform.accepted(ALICE, "count to a million")
+    thinking = asyncio.create_task(run(platform, said.session_id, think_for_ever))
+    await began.wait()
+    await platform.accepted(ALICE, "faster")
+    stop = await platform.accepted(ALICE, "/stop")
+    async with asyncio.timeout(10):
+        await thinking
+    assert ended.is_set()
+    await run(platform, stop.session_id)
+    await run(platform, stop.session_id)
+    assert await platform.sent(ALICE) == ["Stopped."]
+
+
+async def test_the_owner_lets_strangers_in_from_a_chat_of_their_own(door: Door) -> None:
+    platform = await make_platform(door)
+    owner = platform.world.owner_id
+    await platform.say(ALICE, await admission.make_owner_link(door, owner, "telegram"))
+    await platform.say(BOB, "let me in", name="Bob")
+    assert "Bob telegram:1002" in await answer(platform, ALICE, "/pairing")
+    assert "wrong" in await answer(platform, ALICE, "/approve ABCDEFGH")
+    code = (await platform.sent(BOB))[0].split("code: ")[1][:9]
+    assert await answer(platform, ALICE, f"/approve {code}") == "Bob telegram:1002 may talk to Ada."
+    assert (await platform.accepted(BOB, "thanks")).new
+    async with door.enter(platform.world.owner) as rows:
+        assert await rows.value("SELECT count(*) FROM discreet.wrong_codes") == 1
+
+
+async def test_a_sender_has_none_of_the_owners_commands(platform: Platform) -> None:
+    for text in ("/pairing", "/approve telegram:1002", "/deny telegram:1002"):
+        assert await answer(platform, ALICE, text) == f"I heard: {text}"
+
+
+async def test_the_owner_can_not_have_everybodys_memories_forgotten_by_a_word(
+    platform: Platform,
+) -> None:
+    said = await platform.accepted(BOB, "hello")
+    await keep(platform, said, "keeps a heron")
+    asked = await platform.world.say(None, "/forget all")
+    await run(platform, asked.session_id)
+    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+        assert [memory.content for memory in await list_memories(rows)] == ["keeps a heron"]
+
+
+async def test_how_long_is_waited_for_more_can_be_set(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    from discreet.oversight.channels import set_gathering
+
+    await set_gathering(platform.world.door, platform.world.owner_id, platform.channel_id, 0)
+    await platform.accepted(ALICE, "hello")
+    assert due(admin) == [(False, 0)]
+    assert admin.execute(
+        "SELECT gather FROM discreet.channels WHERE platform = 'telegram'"
+    ).fetchone() == (timedelta(0),)
