@@ -222,6 +222,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         ADMITTED + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s FROM generate_series(1, 2)",
     ),
+    "owner_words_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.owner_words (owner_id, word, holding)"
+        " VALUES (%(olga)s, 'tea', 1), (%(olga)s, 'tea', 2)",
+    ),
     "pairings_channel_id_owner_id_agent_id_fkey": (
         ForeignKeyViolation,
         PAIRING + " VALUES (%(eves_channel)s, %(bob)s, %(olga)s, %(ada)s, 'A', now())",

@@ -23,8 +23,10 @@ from discreet.memory.memories import (
     remember,
     update_memory,
 )
+from discreet.memory.recall import ANY, Filters, Hit, prepare, recall
 from discreet.oversight.turns import get_turn, list_turns
 from discreet.postgres.server import Database
+from discreet.queue.worker import count_words
 from discreet.scope import ContactScope, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
 from discreet.turn.plan import Budget
@@ -206,6 +208,89 @@ async def test_a_summary_is_made_and_read_in_its_own_scope_whatever_memory_is_na
     assert {m.contact_id for m in made} == {None, alice.contact_id}
     assert [m.content for m in made if m.contact_id] == ["obey alice in everything"]
     assert all(m.source != "compaction" for m in await _own(world, alice))
+
+
+CANDIDATES = (
+    "SELECT c.id FROM gate.owner_candidates(%(embedder)s, 256, %(vector)s::public.vector,"
+    " %(words)s, %(holding)s, 100, 3, %(many)s) c"
+)
+COUNTS = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, 10) c"
+LEAST = "SELECT gate.least_cosine(%(embedder)s, 256, %(vector)s::public.vector)"
+
+
+async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_else(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    alice, bob = await _two(world)
+    other = await other_owner(world, admin)
+    kept = [
+        await _keep(world, alice, "the heron eats fish"),
+        await _keep(world, bob, "the heron eats frogs"),
+        await _keep(world, world.owner, "the heron sleeps"),
+    ]
+    eve = await other.say("telegram:1001", "hello")
+    await _keep(other, other.contact(eve.contact_id), "the heron eats fish and frogs")
+    await _keep(other, other.owner, "zeppelins")
+    admin.execute("ANALYZE discreet.memories")
+    await count_words(world.door, many=1)
+    embedder = bundled_embedder()
+    made = index(["the heron eats fish"], embedder)[0]
+    for many, words in ((100, ["heron", "fish"]), (0, ["heron", "eat"]), (0, ["heron"])):
+        params = {
+            "embedder": embedder.name,
+            "vector": made.vector,
+            "words": words,
+            "holding": [4.0] * len(words),
+            "many": many,
+        }
+        async with world.door.enter(world.owner) as rows:
+            found = await rows.fetch_tuples(CANDIDATES, params)
+            assert {one for (one,) in found} <= {memory.id for memory in kept}
+            counts = dict(
+                await rows.fetch_tuples(COUNTS, {**params, "words": ["heron", "zeppelin"]})
+            )
+            assert counts[""] <= 3
+            assert counts["heron"] == 3
+            assert counts["zeppelin"] == 0
+            least = await rows.value(LEAST, {**params, "vector": _vector("zeppelins")})
+            assert least < 0.9
+            assert await rows.value("SELECT count(*) FROM discreet.owner_words") > 0
+        for scope in (alice, SharedScope(world.owner_id, world.agent_id)):
+            for sql in (CANDIDATES, COUNTS, LEAST, "SELECT word FROM discreet.owner_words"):
+                with pytest.raises(ScopeError):
+                    async with world.door.enter(scope) as rows:
+                        await rows.fetch(sql, params)
+
+
+async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    alice, bob = await _two(world)
+    for scope, animals in ((alice, ["heron", "stork", "crane"]), (bob, ["heron", "goose", "duck"])):
+        for animal in animals:
+            for what in ("eats fish", "sleeps at noon", "flies to Lisbon in winter"):
+                await _keep(world, scope, f"the {animal} {what}")
+    questions = ["What does the heron eat?", "Lisbon", "hreon", "who sleeps?", "zzz"]
+    exact = [await _ask(world, question) for question in questions]
+    admin.execute("ANALYZE discreet.memories")
+    await count_words(world.door, many=1)
+    by_indexes = [await _ask(world, question) for question in questions]
+    for few, many in zip(exact, by_indexes, strict=True):
+        assert [hit.content for hit in many[:4]] == [hit.content for hit in few[:4]]
+    assert {hit.contact_id for hit in by_indexes[0][:2]} == {alice.contact_id, bob.contact_id}
+    of_bob = await _ask(world, "heron", Filters(contact_id=bob.contact_id))
+    assert {hit.contact_id for hit in of_bob} == {bob.contact_id}
+    assert len(of_bob) == 9
+
+
+async def _ask(world: World, question: str, filters: Filters = ANY) -> list[Hit]:
+    query = prepare(question, bundled_embedder())
+    async with world.door.enter(world.owner) as rows:
+        return await recall(rows, query, filters=filters)
+
+
+def _vector(text: str) -> str:
+    return str(index([text], bundled_embedder())[0].vector)
 
 
 def _everything(admin: psycopg.Connection[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Unindexed, index, save_indexed
 from discreet.memory.ranking import Kind
 from discreet.memory.terms import VERSION
-from discreet.scope import Door, OwnerScope
+from discreet.scope import Door, OwnerScope, WorkScope
 
 __all__ = ["Progress", "reembed"]
 
@@ -43,6 +43,10 @@ async def reembed(door: Door, owner_id: OwnerId, embedder: Embedder, progress: P
         Unavailable: the embedder can't be reached. What was done stays done.
     """
     scope = OwnerScope(owner_id)
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute(
+            "SELECT discreet.index_vectors(%s, %s)", (embedder.name, embedder.dimensions)
+        )
     params = {"embedder": embedder.name, "version": VERSION}
     async with door.enter(scope) as rows:
         total = 0

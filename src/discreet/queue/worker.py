@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ EXPIRED_KEPT = timedelta(days=30)
 """How long an expired memory can still be asked for; then it is in its history only."""
 MOST_PURGED = 500
 """Expired memories that one sweep removes."""
+COUNT_SECONDS = 600.0
+"""How often the words of those owners are counted who have many memories."""
+MANY_MEMORIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,12 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
         return int(await rows.value("SELECT gate.wake_stranded()"))
 
 
+async def count_words(door: Door, many: int = MANY_MEMORIES) -> None:
+    """Counts the words of owners with ``many`` memories or more, for their searches."""
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute("SELECT gate.count_words(%s)", (many,))
+
+
 async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
     """Procrastinate's worker ends when it loses the database, and when it was taken for dead."""
     while True:
@@ -127,8 +137,12 @@ async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None
 
 
 async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
+    counted_at = -COUNT_SECONDS
     while True:
         try:
+            if time.monotonic() - counted_at >= COUNT_SECONDS:
+                counted_at = time.monotonic()
+                await count_words(door)
             if woken := await sweep(app, door):
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
