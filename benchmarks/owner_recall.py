@@ -61,7 +61,7 @@ async def main(memories: int) -> None:
                 ContactScope(world.owner_id, world.agent_id, ContactId(one))
                 for one in random.Random(7).sample(contacts, QUESTIONS)
             ]
-            await _contact(door, scopes, questions, bare)
+            await _contact(door, scopes, bare)
         await _against_exact(door, OwnerScope(world.owner_id), questions, ids, every)
 
 
@@ -86,13 +86,14 @@ async def _owner(
 
 
 async def _contact(
-    door: Door,
-    scopes: list[ContactScope],
-    questions: list[Query],
-    bare: psycopg.AsyncConnection[Any],
+    door: Door, scopes: list[ContactScope], bare: psycopg.AsyncConnection[Any]
 ) -> None:
+    """Each contact asks for two words of something that it said."""
     ours, floor = [], []
-    for scope, query in zip(scopes * REPEATS, questions * REPEATS, strict=True):
+    for scope in scopes * REPEATS:
+        async with door.enter(scope) as rows:
+            content = await rows.value("SELECT content FROM discreet.memories LIMIT 1")
+        query = prepare(" ".join(content.split()[:2]), bundled_embedder())
         ours.append(await _recall(door, scope, query))
         start = time.perf_counter()
         async with bare.transaction():
