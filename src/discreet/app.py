@@ -258,7 +258,7 @@ class App:
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
             summarise=summariser_for(self.settings),
-            show_typing=gateway.show_typing,
+            show_progress=gateway.show_progress,
             fetch=gateway.fetch,
         )
 

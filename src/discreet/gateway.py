@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +16,7 @@ from discreet.channels.terminal import TerminalChannel
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
-from discreet.domain.outbound import Channel, NoFile, Place
+from discreet.domain.outbound import Channel, NoFile, Progress
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.oversight.channel_secrets import ChannelSecret, load_secret
@@ -71,9 +72,9 @@ class Gateway(Mapping[str, Channel]):
     def __len__(self) -> int:
         return 2
 
-    async def show_typing(self, platform: str, place: Place) -> None:
-        """Shows where an answer is awaited that it is coming."""
-        await self[platform].show_typing(place)
+    async def show_progress(self, platform: str, progress: Progress) -> timedelta:
+        """Shows where an answer is awaited that it is coming; see ``Channel.show_progress``."""
+        return await self[platform].show_progress(progress)
 
     async def fetch(
         self, platform: str, account: str, platform_file: str, most_bytes: int

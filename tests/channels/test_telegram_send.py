@@ -12,8 +12,16 @@ import pytest
 from discreet.channels.telegram.api import Bots, Connection, who_am_i
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.domain.errors import BadInput, Unavailable
-from discreet.domain.ids import MessageId
-from discreet.domain.outbound import Later, Outbound, Place, Rejected, SendResult, Sent
+from discreet.domain.ids import MessageId, TurnId
+from discreet.domain.outbound import (
+    Later,
+    Outbound,
+    Place,
+    Progress,
+    Rejected,
+    SendResult,
+    Sent,
+)
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, refused, too_many
 
 
@@ -104,13 +112,43 @@ async def test_a_channel_that_was_removed_sends_nothing(
     assert api.calls == []
 
 
+def progress(so_far: str, *, chat: str = "1001", account: str = "7") -> Progress:
+    return Progress(TurnId(UUID(int=1)), Place(account, chat, ""), so_far)
+
+
 async def test_that_somebody_types_is_shown_and_never_fails(
     api: BotApi, channel: TelegramChannel
 ) -> None:
     api.faults["sendChatAction"] = [Fault("status", 500)]
     for _ in range(2):
-        await channel.show_typing(Place("7", "1001", ""))
-    assert api.calls == ["sendChatAction", "sendChatAction"]
+        await channel.show_progress(progress(""))
+    await channel.show_progress(progress("Well", chat="-100500"))
+    assert api.calls == ["sendChatAction"] * 3
+    await channel.show_progress(progress("", account="8"))
+    assert api.drafts == api.sent == []
+
+
+async def test_what_is_written_so_far_grows_in_one_draft_of_a_direct_chat(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    for text in ("**Well**, it", "**Well**, it is a", "word " * 2000):
+        assert await channel.show_progress(progress(text)) <= timedelta(seconds=1)
+    first, second, long = api.drafts
+    assert (first["chat_id"], first["text"]) == ("1001", "Well, it")
+    assert json.loads(first["entities"]) == [{"type": "bold", "offset": 0, "length": 4}]
+    assert first["draft_id"] == second["draft_id"] != "0"
+    assert 0 < len(long["text"]) <= 4096
+    assert api.sent == []
+
+
+async def test_a_draft_is_shown_as_seldom_as_telegram_asks_and_never_fails(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    api.faults["sendMessageDraft"] = [too_many(7), refused(400, "Bad Request"), Fault("cut")]
+    assert await channel.show_progress(progress("Well")) == timedelta(seconds=7)
+    for _ in range(2):
+        await channel.show_progress(progress("Well"))
+    assert api.drafts == []
 
 
 async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:

@@ -27,8 +27,11 @@ async def test_a_bot_is_added_tested_listed_and_removed(warm_sb: Sb, tmp_path: P
         assert again.returncode == 0
         (listed,) = await asyncio.to_thread(sb.json, "channels", "list")
         assert (listed["platform"], listed["name"]) == ("telegram", "ada_bot")
-        tested = await run(sb, "test", "@ada_bot")
-        assert "answers" in tested.stdout
+        for name in ("@ada_bot", "ada_bot", "telegram"):
+            tested = await run(sb, "test", name)
+            assert "@ada_bot answers" in tested.stdout
+        (policy,) = await asyncio.to_thread(sb.json, "admission", "list")
+        assert (policy["name"], policy["admission"]) == ("ada_bot", "pairing")
         api.faults["getMe"] = [refused(401, "Unauthorized")]
         revoked = await run(sb, "test", "@ada_bot")
         assert (revoked.returncode, revoked.stdout) == (2, "")

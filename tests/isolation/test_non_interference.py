@@ -10,7 +10,9 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,13 +24,16 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
+from discreet.domain.addresses import Address
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId, RouteId, SessionId
-from discreet.intake import Accepted
+from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound
+from discreet.intake import Accepted, accept
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import list_memories
+from discreet.oversight.takeover import hand_back, speak, take_over
 from discreet.postgres.server import Database
 from discreet.queue.worker import Work, work_off
 from discreet.scope import Door, OwnerScope
@@ -38,12 +43,15 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
+from tests.support.turns import Wire
 from tests.support.world import World, open_door
 
+MOST_WAITING = 3
+"""So that the limit is reached by some."""
 EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
 STEPS = 12
 
-DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002", "owner": None}
+DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002"}
 GROUP = "telegram:-100500"
 ACTORS = ("alice", "bob", "group", "owner")
 
@@ -74,9 +82,17 @@ CALLS = st.one_of(
 )  # fmt: skip
 
 
+COMMANDS = st.sampled_from(
+    ["/memories", "/export", "/forget dog", "/forget all", "/new", "/stop", "/start", "/help", "/?"]
+)
+OWNERS_ACTS = st.sampled_from(["take over", "speak", "hand back"])
+FILES = st.sampled_from(["a photo", "a longer photo"])
+
+
 @dataclass(frozen=True)
 class Action:
-    """``kind`` say: a message of ``actor`` is stored; work: everything that waits is done."""
+    """``kind`` say: a message of ``actor`` is stored; work: everything that waits is done; else the
+    owner does it about ``actor``, who may notice."""
 
     kind: str
     actor: str = ""
@@ -84,6 +100,8 @@ class Action:
     speaker: str = ""
     thread_key: str = ""
     new: bool = False
+    addressed: bool = True
+    file: str = ""
 
 
 @dataclass
@@ -91,8 +109,10 @@ class House:
     """One owner's world, and what was observed in it, by actor."""
 
     world: World
+    telegram: ChannelId
     database: Database
     admin: psycopg.Connection[Any]
+    wire: Wire = field(default_factory=lambda: Wire("telegram"))
     seen: dict[str, list[str]] = field(default_factory=lambda: {actor: [] for actor in ACTORS})
     at: dict[str, Accepted] = field(default_factory=dict)
     actor_of: dict[SessionId, str] = field(default_factory=dict)
@@ -100,17 +120,19 @@ class House:
     async def do(self, action: Action) -> None:
         if action.kind == "work":
             await self._work()
-        else:
+        elif action.kind == "say":
             await self._say(action)
+        else:
+            await self._about(action)
 
     async def _say(self, action: Action) -> None:
-        group = GROUP if action.actor == "group" else None
-        sender = DIRECT[action.speaker if group else action.actor]
         try:
-            accepted = await self.world.say(
-                sender, action.text, group=group, name=action.speaker or action.actor,
-                thread_key=action.thread_key, new=action.new,
-            )  # fmt: skip
+            if action.actor == "owner":
+                accepted = await self.world.say(
+                    None, action.text, thread_key=action.thread_key, new=action.new
+                )
+            else:
+                accepted = await accept(self.world.door, self.world.owner_id, self._inbound(action))
         except DiscreetError as error:
             self.seen[action.actor].append(f"refused: {error}")
             return
@@ -118,23 +140,62 @@ class House:
         self.actor_of[accepted.session_id] = action.actor
         self.seen[action.actor].append("accepted" if accepted.new else "known")
 
+    def _inbound(self, action: Action) -> Inbound:
+        group = Group(Address.parse(GROUP), "The Adamses") if action.actor == "group" else None
+        address = Address.parse(DIRECT[action.speaker if group else action.actor])
+        return Inbound(
+            channel_id=self.telegram,
+            chat_id=(group.address if group else address).platform_id,
+            message_id=str(uuid4()),
+            sender=AddressSender(address, action.speaker or action.actor),
+            text=action.text,
+            sent_at=datetime.now(UTC),
+            group=group,
+            thread_key=action.thread_key,
+            new_session=action.new,
+            addressed=action.addressed,
+            attachments=(Attachment("photo", action.file, media_type="image/png"),)
+            if action.file
+            else (),
+        )
+
+    async def _about(self, action: Action) -> None:
+        """The owner takes a contact over, says something in person, or hands it back."""
+        accepted = self.at.get(action.actor)
+        if accepted is None or accepted.contact_id is None:
+            # Nobody to the owner yet, or known from a group alone, which is somebody else's doing.
+            return
+        door, owner_id, who = self.world.door, self.world.owner_id, DIRECT[action.actor]
+        # That it can't be done now is the owner's to see, not the contact's.
+        with suppress(DiscreetError):
+            match action.kind:
+                case "take over":
+                    await take_over(door, owner_id, who)
+                case "hand back":
+                    await hand_back(door, owner_id, who)
+                case _:
+                    await speak(door, owner_id, accepted.contact_id, "It is me, in person.")
+
     async def _work(self) -> None:
         door = self.world.door
         turns = Turns(door=door, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
-                      budget=SHORT)  # fmt: skip
+                      budget=SHORT, fetch=self._fetch)  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, {"terminal": TerminalChannel()}, route_id)
+            await deliver(door, {"terminal": TerminalChannel(), "telegram": self.wire}, route_id)
 
         async def nothing() -> None: ...
 
         await work_off(
             self.database.conninfo("discreet_worker"),
-            Work(one_turn, one_route, nothing, ("terminal",)),
+            Work(one_turn, one_route, nothing, ("terminal", "telegram")),
         )
+
+    async def _fetch(self, _: str, __: str, platform_file: str, ___: int) -> bytes:
+        return platform_file.encode()
 
     async def _mind(self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText) -> Thought:
         """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
@@ -181,6 +242,12 @@ class House:
     async def look_around(self, actor: str) -> list[str]:
         """All that the actor observed, with everything that its scope can list, normalised."""
         seen = list(self.seen[actor])
+        chat = GROUP if actor == "group" else DIRECT[actor]
+        seen += [
+            f"received: {one.text}"
+            for one in self.wire.sent
+            if one.chat_id == Address.parse(chat).platform_id
+        ]
         accepted = self.at.get(actor)
         if accepted is not None and accepted.contact_id is not None:
             scope = self.world.contact(accepted.contact_id)
@@ -200,7 +267,7 @@ class House:
         return normalised(seen)
 
 
-TABLES = ("turns", "messages", "outbox")
+TABLES = ("turns", "messages", "outbox", "attachments")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIMES = re.compile(
     r"datetime\.datetime\([^)]*\)+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"
@@ -244,7 +311,10 @@ async def make_house(door: Door, database: Database, admin: psycopg.Connection[A
                 (agent_id, str(agent_id)),
             )
         )
-    return House(World(door, owner_id, agent_id, channel_id), database, admin)
+        world = World(door, owner_id, agent_id, channel_id)
+        await rows.execute("INSERT INTO discreet.limits (waiting) VALUES (%s)", (MOST_WAITING,))
+    telegram = await world.add_channel("telegram", "bot")
+    return House(world, telegram, database, admin)
 
 
 class Lives(RuleBasedStateMachine):
@@ -277,6 +347,26 @@ class Lives(RuleBasedStateMachine):
     @rule(speaker=st.sampled_from(["alice", "bob"]), text=SENTENCES)
     def somebody_talks_in_the_group(self, speaker: str, text: str) -> None:
         self._say("group", text, speaker=speaker)
+
+    @rule(speaker=st.sampled_from(["alice", "bob"]), text=SENTENCES)
+    def somebody_is_overheard_in_the_group(self, speaker: str, text: str) -> None:
+        self._say("group", text, speaker=speaker, addressed=False)
+
+    @rule(actor=st.sampled_from(["alice", "bob"]), text=SENTENCES, file=FILES)
+    def somebody_sends_a_file(self, actor: str, text: str, file: str) -> None:
+        self._say(actor, text, file=file)
+
+    @rule(actor=st.sampled_from(["alice", "bob", "owner"]), command=COMMANDS)
+    def somebody_asks_the_machine(self, actor: str, command: str) -> None:
+        self._say(actor, command)
+
+    @rule(speaker=st.sampled_from(["alice", "bob"]), command=COMMANDS)
+    def somebody_asks_the_machine_in_the_group(self, speaker: str, command: str) -> None:
+        self._say("group", command, speaker=speaker)
+
+    @rule(actor=st.sampled_from(["alice", "bob"]), act=OWNERS_ACTS)
+    def the_owner_steps_in(self, actor: str, act: str) -> None:
+        self.actions.append(Action(act, actor))
 
     @rule(
         actor=st.sampled_from(["alice", "bob"]), text=st.sampled_from(["", " ", "\0", "x" * 70_000])

@@ -27,7 +27,7 @@ from discreet.scope import Door
 from discreet.settings import Settings
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, too_many
-from tests.support.openai_server import Say, openai_server
+from tests.support.openai_server import Hesitate, Say, Script, openai_server
 from tests.support.world import make_world, open_door
 
 PATIENCE = 30.0
@@ -63,6 +63,13 @@ class House:
         channel = await app.add_telegram("Ada", TOKEN)
         await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
         return channel
+
+    def thinking_with(self, model: Script) -> App:
+        """The same installation with a model."""
+        settings = self.app.settings.model_copy(
+            update={"model": "any", "model_base_url": model.base_url}
+        )
+        return App(settings, self.app.database, self.app.door, self.app.owner_id)
 
     def count(self, what: str) -> int:
         row = self.admin.execute(f"SELECT count(*) FROM discreet.{what}").fetchone()
@@ -283,21 +290,40 @@ async def test_a_token_that_telegram_refuses_is_not_kept(house: House) -> None:
     assert house.count("channels WHERE platform = 'telegram'") == 0
 
 
+async def test_who_waits_sees_that_somebody_types_and_what_is_written_so_far(
+    house: House,
+) -> None:
+    await house.connect()
+    with openai_server(Hesitate("Your dog", " is called Rex.")) as model:
+        async with house.serving(house.thinking_with(model)):
+            await house.api.direct(1001, "What is my dog called?")
+            await house.until(lambda: len(house.api.drafts) > 0)
+            assert house.api.drafts[0]["text"] == "Your dog"
+            assert house.api.texts(1001) == []
+            model.going_on.set()
+            await house.until(lambda: house.api.texts(1001) == ["Your dog is called Rex."])
+    assert {draft["chat_id"] for draft in house.api.drafts} == {"1001"}
+
+
+async def test_in_a_group_typing_is_shown_and_nothing_that_is_half_written(house: House) -> None:
+    await house.connect()
+    with openai_server(Hesitate("It", " rains.")) as model:
+        async with house.serving(house.thinking_with(model)):
+            await house.api.say(message(GROUP, ALICE, text="@ada_bot how is the weather?",
+                entities=[{"type": "mention", "offset": 0, "length": 8}]))  # fmt: skip
+            await house.until(lambda: "sendChatAction" in house.api.calls)
+            model.going_on.set()
+            await house.until(lambda: house.api.texts(GROUP["id"]) == ["It rains."])
+    assert house.api.drafts == []
+
+
 async def test_photos_of_an_album_are_kept_with_their_contact_and_shown_to_the_model(
     house: House,
 ) -> None:
     await house.connect()
     house.api.files = {"one": b"\xff\xd8\xff first", "two": b"\xff\xd8\xff second"}
     with openai_server(Say("A cat and a dog.")) as model:
-        app = App(
-            house.app.settings.model_copy(
-                update={"model": "any", "model_base_url": model.base_url}
-            ),
-            house.app.database,
-            house.app.door,
-            house.app.owner_id,
-        )
-        async with house.serving(app):
+        async with house.serving(house.thinking_with(model)):
             house.api.faults["getFile"] = [Fault("status", 500)]
             for number, name in enumerate(house.api.files):
                 photo = [{"file_id": name, "file_unique_id": name, "width": 9, "height": 9}]

@@ -43,11 +43,14 @@ def refused(status: int, description: str, **parameters: Any) -> Fault:
 
 @dataclass
 class BotApi:
-    """The server behind its proxy. ``sent``: what the server took, in order."""
+    """The server behind its proxy. ``sent``: what the server took, in order; ``drafts``: what was
+    shown of answers that were being written, which the proxy takes, as the server doesn't know it.
+    """
 
     base_url: str
     emulator: LoBotApiEmulator
     sent: list[dict[str, Any]] = field(default_factory=list)
+    drafts: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     chaos: random.Random | None = None
@@ -131,6 +134,9 @@ async def _pass_on(
             return _error(fault)
         if fault.kind == "cut":
             return web.Response(status=502)
+    if method == "sendMessageDraft":
+        api.drafts.append(dict(await request.post()))
+        return web.json_response({"ok": True, "result": True})
     form = "application/x-www-form-urlencoded"
     headers = {"Content-Type": request.headers.get("Content-Type", form)}
     async with client.post(server + request.path, data=body, headers=headers) as response:

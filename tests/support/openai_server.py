@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import Any
 
 
@@ -65,7 +66,15 @@ class Stumble:
     """An error in the middle of a stream that began well; it repeats what was asked."""
 
 
-Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble
+@dataclass(frozen=True, slots=True)
+class Hesitate:
+    """An answer that stops in its middle until the script is told to go on."""
+
+    first: str
+    rest: str
+
+
+Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble | Hesitate
 
 
 @dataclass
@@ -76,6 +85,7 @@ class Script:
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
+    going_on: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, request: dict[str, Any]) -> Reply:
@@ -98,6 +108,7 @@ def openai_server(*replies: Reply) -> Iterator[Script]:
         yield script
     finally:
         script.closing.set()
+        script.going_on.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -127,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Stumble():
                 error = {"error": {"message": body.decode(), "code": 500}}
                 self._stream([_chunk({"content": "Well"}), error], whole=True)
+            case Hesitate(first, rest):
+                self._stream(self._hesitating(first, rest), whole=True)
             case Say() | Call():
                 if request.get("stream"):
                     self._stream(_chunks(reply), whole=True)
@@ -140,13 +153,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, chunks: list[dict[str, Any]], *, whole: bool) -> None:
+    def _hesitating(self, first: str, rest: str) -> Iterator[dict[str, Any]]:
+        yield _chunk({"role": "assistant", "content": first})
+        self.script.going_on.wait(60)
+        yield _chunk({"role": "assistant", "content": rest})
+        yield _chunk({}, "stop")
+        yield {**_chunk({}), "choices": [], "usage": _USAGE}
+
+    def _stream(self, chunks: Iterable[dict[str, Any]], *, whole: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        for event in [*events, "data: [DONE]\n\n"] if whole else events:
+        events = (f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+        for event in chain(events, ["data: [DONE]\n\n"] if whole else []):
             data = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()

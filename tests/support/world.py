@@ -76,14 +76,16 @@ class World:
             ),
         )
 
-    async def add_channel(self, platform: str, account: str = "") -> ChannelId:
-        """A channel of the agent on a platform, open to all; what is said there is answered at
-        once, without waiting for what may follow."""
+    async def add_channel(
+        self, platform: str, account: str = "", admission: str = "open"
+    ) -> ChannelId:
+        """A channel of the agent on a platform; what is said there is answered at once, without
+        waiting for what may follow."""
         async with self.door.enter(self.owner) as rows:
             made = await rows.value(
                 "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
-                " VALUES (%s, %s, %s, 'open') RETURNING id",
-                (self.agent_id, platform, account),
+                " VALUES (%s, %s, %s, %s) RETURNING id",
+                (self.agent_id, platform, account, admission),
             )
             await rows.execute("UPDATE discreet.channels SET gather = '0' WHERE id = %s", (made,))
         return ChannelId(made)

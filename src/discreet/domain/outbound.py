@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from discreet.domain.ids import MessageId
+from discreet.domain.ids import MessageId, TurnId
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,15 @@ class Place:
     account: str
     chat_id: str
     platform_thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An answer that is being written: for which turn, where it will go, what there is of it."""
+
+    turn_id: TurnId
+    place: Place
+    so_far: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ class Channel(Protocol):
         """
         ...
 
-    async def show_typing(self, place: Place) -> None:
-        """Shows for some seconds that an answer is coming, where the platform can; never fails."""
+    async def show_progress(self, progress: Progress) -> timedelta:
+        """Shows that an answer is coming, or what of it is written, as far as the platform can do
+        that without leaving anything behind; never fails. How long to wait before the next time.
+        """
         ...

@@ -22,7 +22,7 @@ Admission = Literal["open", "pairing", "allowlist"]
 
 _CHANNELS = """
     SELECT c.id, a.id AS agent_id, a.name AS agent, a.memory_model, c.platform, c.account,
-           c.admission,
+           c.name, c.admission,
            (SELECT count(*) FROM discreet.admissions d WHERE d.channel_id = c.id) AS admitted
       FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
      WHERE c.platform <> 'terminal' AND c.closed_at IS NULL
@@ -39,6 +39,7 @@ class ChannelPolicy:
     memory_model: str
     platform: str
     account: str
+    name: str
     admission: Admission
     admitted: int
 

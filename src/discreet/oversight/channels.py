@@ -60,15 +60,19 @@ async def list_channels(door: Door, owner_id: OwnerId) -> list[ConnectedChannel]
 
 
 async def find_channel(door: Door, owner_id: OwnerId, what: str) -> ConnectedChannel:
-    """The channel of this name (with or without @), account or id.
+    """The channel of this name (with or without @), account or id; or the only one of a platform.
 
     Raises:
         NotFound: there is none.
     """
     wanted = what.removeprefix("@").lower()
-    for channel in await list_channels(door, owner_id):
+    channels = await list_channels(door, owner_id)
+    for channel in channels:
         if wanted in (channel.name.lower(), channel.account, str(channel.id)):
             return channel
+    of_platform = [channel for channel in channels if channel.platform == wanted]
+    if len(of_platform) == 1:
+        return of_platform[0]
     raise NotFound(f"There is no channel {what!a}.", hint="See: sb channels list")
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
-from discreet.domain.outbound import NoFile, Place
+from discreet.domain.outbound import NoFile, Progress
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
@@ -24,7 +24,7 @@ from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
-from discreet.turn.presence import ShowTyping, presence
+from discreet.turn.presence import Presence, ShowProgress, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
 from discreet.turn.summarise import pick_sentences
@@ -44,8 +44,9 @@ Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
-async def _show_nothing(_: str, __: Place) -> None:
+async def _show_nothing(_: str, __: Progress) -> timedelta:
     """Where nobody can be shown anything."""
+    return timedelta(days=1)
 
 
 async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
@@ -68,7 +69,7 @@ class Turns:
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
-    show_typing: ShowTyping = _show_nothing
+    show_progress: ShowProgress = _show_nothing
     fetch: Fetch = _fetch_nothing
     summarise: Summarise = pick_sentences
 
@@ -102,7 +103,7 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
         files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
-        async with presence(turns.door, claimed.route_id, turns.show_typing):
+        async with presence(turns.door, claimed, turns.show_progress) as here:
             compacting = compact(
                 turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
             )
@@ -112,7 +113,7 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
             toolbox = Toolbox(
                 turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder
             )
-            draft = _Draft(turns.door, scope, claimed)
+            draft = _Draft(turns.door, scope, claimed, here)
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
             thought = await while_held(turns.door, scope, claimed, thinking)
         thought = replace(thought, usage=with_cost(thought.usage, spent))
@@ -167,13 +168,15 @@ def _as_failure(error: Exception) -> ThinkingFailed:
 class _Draft:
     """Keeps what has been written so far where the one who waits can read it."""
 
-    def __init__(self, door: Door, scope: SessionScope, claimed: Claim) -> None:
+    def __init__(self, door: Door, scope: SessionScope, claimed: Claim, here: Presence) -> None:
         self._door = door
         self._scope = scope
         self._claim = claimed
+        self._here = here
         self._written_at = time.monotonic()
 
     async def write(self, text: str) -> None:
+        self._here.so_far = text
         if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
             return
         async with self._door.enter(self._scope) as rows:

@@ -22,12 +22,27 @@ from discreet.channels.telegram.api import Bots
 from discreet.channels.telegram.formatting import Formatted, render
 from discreet.channels.telegram.splitting import split
 from discreet.domain.errors import Unavailable
-from discreet.domain.outbound import Later, NoFile, Outbound, Place, Rejected, SendResult, Sent
+from discreet.domain.outbound import (
+    Later,
+    NoFile,
+    Outbound,
+    Progress,
+    Rejected,
+    SendResult,
+    Sent,
+)
 
 log = structlog.get_logger(__name__)
 
 TOKEN_WAIT = timedelta(minutes=5)
 """A token that is refused is given anew by a person, if at all."""
+TYPING = timedelta(seconds=4)
+"""Telegram shows it for five seconds."""
+DRAFT = timedelta(seconds=1)
+"""How often, at most, what is written is shown; Telegram moves from one to the next smoothly."""
+DRAFT_SOON = timedelta(seconds=2)
+"""How soon after typing was shown it is looked whether something is written."""
+MOST_DRAFT_ID = 2**31 - 2
 MOST_ENTITIES = 100
 """Telegram takes so many in one message, and ignores the rest."""
 _WRONG_FORMAT = ("entit", "url", "parse")
@@ -84,19 +99,19 @@ class TelegramChannel:
             raise Unavailable(f"Telegram can't be reached ({type(error).__name__}).") from None
         return content if len(content) <= most_bytes else NoFile("larger than Telegram said")
 
-    async def show_typing(self, place: Place) -> None:
-        """Tells who waits that somebody writes, for about five seconds. Never fails."""
-        bot = await self._bots.get(place.account)
+    async def show_progress(self, progress: Progress) -> timedelta:
+        """Typing; in a direct chat what is written so far, too, as a draft that Telegram shows for
+        half a minute and keeps nowhere."""
+        bot = await self._bots.get(progress.place.account)
         if bot is None:
-            return
+            return TYPING
         try:
-            await bot.send_chat_action(
-                _chat(place.chat_id),
-                ChatAction.TYPING,
-                message_thread_id=_number(place.platform_thread),
-            )
+            return await _show(bot, progress)
+        except RetryAfter as error:
+            return timedelta(seconds=_seconds(error))
         except TelegramError as error:
-            log.debug("typing could not be shown", error=type(error).__name__)
+            log.debug("an answer that is coming can't be shown", error=type(error).__name__)
+            return TYPING
 
     async def _send_again(
         self, bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted
@@ -105,6 +120,25 @@ class TelegramChannel:
             return await _send(bot, outbound, chat_id, part)
         except TelegramError as error:
             return _result_of(error)
+
+
+async def _show(bot: telegram.Bot, progress: Progress) -> timedelta:
+    place = progress.place
+    chat = _number(place.chat_id)
+    thread = _number(place.platform_thread)
+    if chat is not None and chat > 0 and progress.so_far:
+        last = split(render(progress.so_far))[-1]
+        await bot.send_message_draft(
+            chat,
+            # Any number but 0; the same all through a turn, so that the text grows in its place.
+            progress.turn_id.int % MOST_DRAFT_ID + 1,
+            last.text,
+            message_thread_id=thread,
+            entities=_entities(last),
+        )
+        return DRAFT
+    await bot.send_chat_action(_chat(place.chat_id), ChatAction.TYPING, message_thread_id=thread)
+    return TYPING if chat is None or chat < 0 else DRAFT_SOON
 
 
 async def _send(bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted) -> SendResult:

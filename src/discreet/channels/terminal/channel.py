@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from discreet.domain.outbound import NoFile, Outbound, Place, Sent
+from datetime import timedelta
+
+from discreet.domain.outbound import NoFile, Outbound, Progress, Sent
 
 
 class TerminalChannel:
@@ -18,8 +20,9 @@ class TerminalChannel:
         """No files come in at a terminal."""
         return NoFile("a terminal has no files")
 
-    async def show_typing(self, place: Place) -> None:
-        """A terminal shows the answer itself while it is written."""
+    async def show_progress(self, progress: Progress) -> timedelta:  # noqa: ARG002
+        """A terminal reads for itself what is written so far."""
+        return timedelta(days=1)
 
     async def send(self, outbound: Outbound) -> Sent:
         """Nothing goes over a wire; the id of the message is its name here."""

@@ -27,7 +27,7 @@ def list_policies(as_json: AsJson = False) -> None:
     columns: list[Column[ChannelPolicy]] = [
         Column("AGENT", lambda item: item.agent),
         Column("PLATFORM", lambda item: item.platform),
-        Column("ACCOUNT", lambda item: item.account),
+        Column("NAME", lambda item: f"@{item.name}" if item.name else item.account),
         Column("ADMISSION", lambda item: item.admission),
         Column("LET IN", lambda item: str(item.admitted)),
     ]
