@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
 from discreet.domain.errors import NotFound, Unavailable
-from discreet.domain.ids import OwnerId, RouteId, SessionId
+from discreet.domain.ids import OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
@@ -33,6 +34,10 @@ from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
+
+if TYPE_CHECKING:
+    from discreet.memory.embedding import Embedder
+    from discreet.turn.thought import Thought
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Connections that one process holds at most, where it differs from the door's default."""
@@ -184,6 +189,24 @@ class App:
             stop.set()
             await keeper
 
+    def embedder(self) -> Embedder:
+        """What makes texts comparable in this installation.
+
+        Raises:
+            BadInput: the settings name none that there is.
+        """
+        from discreet.memory.embedders import open_embedder
+
+        return open_embedder(self.settings)
+
+    async def rehearse(self, turn_id: TurnId) -> Thought:
+        """A turn once more, as a dry run; see ``discreet.turn.rehearsal``."""
+        from discreet.turn.minds import mind_for
+        from discreet.turn.rehearsal import rehearse
+
+        mind = mind_for(self.settings)
+        return await rehearse(self.door, self.owner_id, turn_id, self.embedder(), mind)
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """Works and delivers until it is cancelled; what was begun is finished first."""
         from discreet.queue.serving import serving
@@ -223,18 +246,18 @@ class App:
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
-        from discreet.memory.embedding import bundled_embedder
         from discreet.queue.worker import Work, work
-        from discreet.turn.minds import mind_for
+        from discreet.turn.minds import mind_for, summariser_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn
 
         turns = Turns(
             door=self.door,
-            embedder=bundled_embedder(),
+            embedder=self.embedder(),
             mind=mind_for(self.settings),
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
+            summarise=summariser_for(self.settings),
             show_typing=gateway.show_typing,
             fetch=gateway.fetch,
             platforms=gateway,

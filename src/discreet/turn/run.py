@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -20,6 +20,7 @@ from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.commands import run_command
+from discreet.turn.compact import Summarise, compact, with_cost
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.growing import Platforms, growing
 from discreet.turn.holding import ClaimLost, hold
@@ -28,6 +29,7 @@ from discreet.turn.plan import Budget, Prompt, plan
 from discreet.turn.presence import ShowTyping, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
+from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
@@ -59,6 +61,7 @@ class Turns:
 
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
+    ``summarise``: what makes summaries of conversations that have grown too long.
     """
 
     door: Door
@@ -70,6 +73,7 @@ class Turns:
     show_typing: ShowTyping = _show_nothing
     fetch: Fetch = _fetch_nothing
     platforms: Platforms | None = None
+    summarise: Summarise = pick_sentences
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -101,13 +105,19 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
         files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
-        situation = await load(turns.door, scope, claimed, turns.embedder, files)
-        prompt = plan(situation, turns.budget)
-        toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
         draft = _Draft(turns.door, scope, claimed)
         async with AsyncExitStack() as shown:
             await shown.enter_async_context(
                 presence(turns.door, claimed.route_id, turns.show_typing)
+            )
+            compacting = compact(
+                turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
+            )
+            spent = await while_held(turns.door, scope, claimed, compacting)
+            situation = await load(turns.door, scope, claimed, turns.embedder, files)
+            prompt = plan(situation, turns.budget)
+            toolbox = Toolbox(
+                turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder
             )
             if turns.platforms is not None:
                 await shown.enter_async_context(
@@ -115,6 +125,7 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
                 )
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
             thought = await while_held(turns.door, scope, claimed, thinking)
+        thought = replace(thought, usage=with_cost(thought.usage, spent))
         async with turns.door.enter(scope) as rows:
             await save_answer(rows, claimed, prompt, thought)
     except ClaimLost:

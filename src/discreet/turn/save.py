@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.ids import SessionId
+from discreet.domain.ids import MemoryId, SessionId
+from discreet.memory.knowledge import mark_used
 from discreet.scope import Rows
 from discreet.turn.claim import Claim
 from discreet.turn.holding import hold
@@ -46,6 +47,7 @@ async def save_answer(rows: Rows, claim: Claim, prompt: Prompt, thought: Thought
             "usage": Jsonb(thought.usage_as_json()),
         },
     )
+    await mark_used(rows, _made_use_of(prompt))
     await _wake_for_the_rest(rows, claim.session_id)
 
 
@@ -158,4 +160,24 @@ def _as_json(prompt: Prompt) -> dict[str, Any]:
     return {
         "system": prompt.system,
         "messages": [{"role": m.role, "text": m.text} for m in prompt.messages],
+        "found": [
+            {
+                "kind": found.kind,
+                "id": None if found.id is None else str(found.id),
+                "text": found.text,
+                "whose": None if found.whose is None else asdict(found.whose),
+                "score": found.score,
+                "parts": None if found.parts is None else dict(found.parts),
+            }
+            for found in prompt.found
+        ],
     }
+
+
+def _made_use_of(prompt: Prompt) -> list[MemoryId]:
+    """Memories that a search brought up by their words; what only filled it up doesn't count."""
+    return [
+        MemoryId(found.id)
+        for found in prompt.found
+        if found.kind == "memory" and found.id and (found.parts or {}).get("matched")
+    ]
