@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
-from discreet.domain.errors import NotFound, Unavailable
+from discreet.domain.errors import DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
 from discreet.gateway import Gateway
@@ -29,6 +29,7 @@ from discreet.oversight.channels import (
     terminal_of,
 )
 from discreet.oversight.first_steps import make_example_agent
+from discreet.oversight.waking import why_silent
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role
@@ -59,6 +60,10 @@ class Answer:
 
     text: str
     failed: bool
+
+
+class Stopped(DiscreetError):
+    """Its sender said ``/stop`` after it: it is kept, and nobody answers it."""
 
 
 class App:
@@ -136,17 +141,18 @@ class App:
         drop_secret(self.settings.home, channel.platform, channel.account)
         return channel
 
-    async def answer_to(
-        self, accepted: Accepted, on_text: OnText, on_trouble: OnText | None = None
-    ) -> Answer:
+    async def answer_to(self, accepted: Accepted, on_text: OnText, on_trouble: OnText) -> Answer:
         """Waits for the answer to a message. ``on_text`` gets what is written so far, whole;
-        ``on_trouble`` gets why an attempt failed that will be followed by another.
+        ``on_trouble`` gets one line about why it takes longer: an attempt failed and is followed by
+        another, or the agent may not speak now.
 
         Raises:
+            Stopped: nobody answers it any more.
             Unavailable: the database is gone. The message is stored, and is answered later.
         """
         shown, told = "", None
-        seen_at = time.monotonic()
+        silence: str | None = None
+        seen_at, asked_at = time.monotonic(), 0.0
         while True:
             try:
                 async with self.door.enter(OwnerScope(self.owner_id)) as rows:
@@ -159,9 +165,16 @@ class App:
             seen_at = time.monotonic()
             if reply.answer is not None:
                 return Answer(reply.answer, reply.failed)
-            if reply.trouble is not None and reply.trouble != told and on_trouble is not None:
+            if reply.dropped:
+                raise Stopped("This message was stopped before it was answered.")
+            if reply.trouble is not None and reply.trouble != told:
                 told = reply.trouble
-                await on_trouble(told)
+                await on_trouble(f"The agent tries again ({told})")
+            if time.monotonic() - asked_at > SERVED_POLL_SECONDS:
+                asked_at, before = time.monotonic(), silence
+                silence = await why_silent(self.door, self.owner_id, accepted.session_id)
+                if silence is not None and silence != before:
+                    await on_trouble(silence)
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)
