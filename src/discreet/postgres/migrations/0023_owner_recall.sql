@@ -110,7 +110,7 @@ BEGIN
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
         '(SELECT * FROM discreet.memories m WHERE m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
-        ARRAY[common[a], common[b]], owner, many / 4);
+        ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
     END LOOP;
   END LOOP;
   IF cardinality(wanted) > 0 THEN
