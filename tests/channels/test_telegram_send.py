@@ -122,6 +122,10 @@ async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
         await who_am_i(Connection(TOKEN, api.base_url))
     with pytest.raises(BadInput, match="no token"):
         await who_am_i(Connection("", api.base_url))
+    asked = len(api.calls)
+    with pytest.raises(BadInput, match="no token"):
+        await who_am_i(Connection("4242 AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", api.base_url))
+    assert len(api.calls) == asked, "what is no token is sent to nobody"
 
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
