@@ -134,8 +134,8 @@ async def _end_failed(
 ) -> None:
     await rows.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
-        " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
-        " WHERE id = %(turn)s",
+        " usage = %(usage)s,"
+        " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
         {
             "turn": claim.turn_id,
             "state": state,
