@@ -12,7 +12,7 @@ import pytest
 from discreet.domain.errors import NotFound, ScopeError
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
-from discreet.memory.indexing import index
+from discreet.memory.indexing import index, vector_literal
 from discreet.memory.knowledge import get_knowledge_memories, mark_used
 from discreet.memory.memories import (
     Memory,
@@ -246,14 +246,16 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
         async with world.door.enter(world.owner) as rows:
             found = await rows.fetch_tuples(CANDIDATES, params)
             assert {one for (one,) in found} <= {memory.id for memory in kept}
-            counts = dict(
-                await rows.fetch_tuples(COUNTS, {**params, "words": ["heron", "zeppelin"]})
-            )
+            asked = {**params, "words": ["heron", "zeppelin"]}
+            counted = await rows.fetch_tuples(COUNTS, asked)
+            counts = dict(counted)
+            assert len(counts) == len(counted)
             assert counts[""] <= 3
             assert counts["heron"] == 3
             assert counts["zeppelin"] == 0
-            least = await rows.value(LEAST, {**params, "vector": _vector("zeppelins")})
-            assert least < 0.9
+            # Farthest of all would be the other owner's.
+            least = await rows.value(LEAST, {**params, "vector": _opposite("zeppelins")})
+            assert least > -0.9
             assert await rows.value("SELECT count(*) FROM discreet.owner_words") > 0
         for scope in (alice, SharedScope(world.owner_id, world.agent_id)):
             for sql in (CANDIDATES, COUNTS, LEAST, "SELECT word FROM discreet.owner_words"):
@@ -289,8 +291,9 @@ async def _ask(world: World, question: str, filters: Filters = ANY) -> list[Hit]
         return await recall(rows, query, filters=filters)
 
 
-def _vector(text: str) -> str:
-    return str(index([text], bundled_embedder())[0].vector)
+def _opposite(text: str) -> str:
+    vector = bundled_embedder().embed([text])[0]
+    return vector_literal(-vector)
 
 
 def _everything(admin: psycopg.Connection[Any]) -> list[Any]:

@@ -175,3 +175,17 @@ async def _turn_usage(world: World, session: SessionId) -> dict[str, Any]:
             (session,),
         )
     return dict(found)
+
+
+async def test_each_thread_has_a_summary_of_its_own(world: World) -> None:
+    mind, notes = Mind(), Notes()
+    turns = _turns(world, mind, summarise=notes)
+    before = await world.say(ALICE, "before", thread_key="early")
+    await run_turn(turns, before.session_id)
+    await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
+    assert mind.situations[-1].summary is not None
+    for thread in ("early", "late"):
+        accepted = await world.say(ALICE, "hello", thread_key=thread)
+        await run_turn(turns, accepted.session_id)
+        assert mind.situations[-1].summary is None
+    assert [line.text for line in mind.situations[-2].history] == ["before", "hm"]
