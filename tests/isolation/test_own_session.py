@@ -17,7 +17,6 @@ from discreet.domain.ids import ContactId
 from discreet.intake import Accepted
 from discreet.sessions.replies import reply_to
 from discreet.turn.claim import Claim, claim
-from discreet.turn.presence import Presence
 from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
@@ -38,7 +37,7 @@ async def busy_session(world: World, sender: str | None, thread: str) -> Accepte
     async with world.door.enter(scope) as rows:
         claimed = await claim(rows, first.session_id)
     assert isinstance(claimed, Claim)
-    draft = _Draft(world.door, scope, claimed, Presence())
+    draft = _Draft(world.door, scope, claimed)
     draft._written_at -= 10
     await draft.write(f"written for {sender} {thread}")
     await world.say(sender, "waiting", thread_key=thread)

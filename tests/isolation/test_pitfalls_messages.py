@@ -26,7 +26,6 @@ from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.scope.scopes import role_of
 from discreet.turn.claim import Claim, claim
 from discreet.turn.holding import ClaimLost
-from discreet.turn.presence import Presence
 from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
@@ -154,7 +153,7 @@ async def test_p23_what_a_turn_writes_while_it_thinks_is_not_shown_once_it_is_lo
     async with world.door.enter(scope) as rows:
         first = await claim(rows, accepted.session_id)
     assert isinstance(first, Claim)
-    draft = _Draft(world.door, scope, first, Presence())
+    draft = _Draft(world.door, scope, first)
     draft._written_at -= 10
     await draft.write("so far")
     assert admin.execute("SELECT text FROM discreet.drafts").fetchall() == [("so far",)]
