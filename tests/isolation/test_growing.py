@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from discreet.domain.outbound import Place, Sent
-from discreet.turn import growing as growing_module
 from discreet.turn.claim import Claim
 from discreet.turn.growing import growing
 from discreet.turn.holding import ClaimLost
@@ -41,9 +40,8 @@ class Screens:
 
 
 async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
-    world: World, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    world: World, admin: psycopg.Connection[Any]
 ) -> None:
-    monkeypatch.setattr(growing_module, "FIRST_SECONDS", 0.0)
     first = Platform(world, await world.add_channel("telegram", "bot"))
     second = Platform(world, await world.add_channel("telegram", "bot2"))
     said = await first.accepted(ALICE, "hello")
