@@ -208,7 +208,7 @@ class House:
             if line.text.startswith("["):
                 name, arguments = json.loads(line.text)
                 outcome = await tools.call(name, await self._with_ids(actor, arguments))
-                told.append(str(outcome))
+                told.append(json.dumps(rounded(asdict(outcome)), default=str))
         return Thought("\n".join(told) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
