@@ -1,6 +1,6 @@
 """How well recall finds what answers a question, on long conversations.
 
-    python benchmarks/recall_quality.py FILE [--fit] [--captions]
+    python benchmarks/recall_quality.py FILE [--fit] [--captions] [--embedder NAME]
 
 FILE is a JSON list of conversations: ``sessions`` with ``date_time`` and ``turns`` (id, speaker,
 text), and ``qa`` with ``question`` and ``evidence`` (ids of turns). One conversation is one
@@ -36,12 +36,14 @@ from benchmarks.scratch import scratch_door
 from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender, Group, Inbound
 from discreet.intake import accept
-from discreet.memory.embedding import bundled_embedder
+from discreet.memory.embedders import open_embedder
+from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up
 from discreet.memory.query import prepare
 from discreet.memory.ranking import FEATURES, WEIGHTS, Candidates, features
 from discreet.memory.recall import search_messages
 from discreet.memory.terms import terms_of
+from discreet.settings import Settings
 
 DEPTHS = (5, 10, 25, 50)
 TARGETS = (64, 73, 82, 88)
@@ -68,7 +70,7 @@ class Conversation:
     evidence: npt.NDArray[np.bool_]
 
 
-def read(conversation: dict[str, Any], *, captions: bool) -> Conversation:
+def read(conversation: dict[str, Any], embedder: Embedder, *, captions: bool) -> Conversation:
     turns = [
         Turn(
             turn["id"],
@@ -86,7 +88,6 @@ def read(conversation: dict[str, Any], *, captions: bool) -> Conversation:
         for one in conversation["qa"]
         if (found := [known[id_] for id_ in one["evidence"] if id_ in known])
     ]
-    embedder = bundled_embedder()
     vectors = embedder.embed([turn.text for turn in turns])
     bags = [terms_of(turn.text) for turn in turns]
     candidates = Candidates(
@@ -147,18 +148,20 @@ def fit(
     return {FEATURES[at]: float(weight) for at, weight in zip(free, weights, strict=True)}
 
 
-async def through_the_database(conversations: list[Conversation]) -> tuple[list[Floats], Floats]:
+async def through_the_database(
+    conversations: list[Conversation], embedder: Embedder
+) -> tuple[list[Floats], Floats]:
     """The ranks that a contact's search gives, and the milliseconds of each."""
     results, spent = [], []
     async with scratch_door() as (_, door):
         world = await make_world(door)
         for number, one in enumerate(conversations):
-            scope, turns = await _store(world, number, one)
+            scope, turns = await _store(world, number, one, embedder)
             ranks = np.full((len(one.questions), len(one.turns)), -np.inf)
             for at, question in enumerate(one.questions):
                 now = one.turns[-1].said_at + timedelta(days=1)
                 start = time.perf_counter()
-                query = prepare(question, bundled_embedder(), now=now)
+                query = prepare(question, embedder, now=now)
                 async with door.enter(scope) as rows:
                     found = await search_messages(rows, query, limit=max(DEPTHS))
                 spent.append((time.perf_counter() - start) * 1000)
@@ -168,7 +171,9 @@ async def through_the_database(conversations: list[Conversation]) -> tuple[list[
     return results, np.array(spent)
 
 
-async def _store(world: World, number: int, one: Conversation) -> tuple[Any, dict[Any, int]]:
+async def _store(
+    world: World, number: int, one: Conversation, embedder: Embedder
+) -> tuple[Any, dict[Any, int]]:
     """Both people talk in a group, which is one contact; gives its scope and the stored turns."""
     group = Address.parse(f"telegram:-{number + 1}")
     turns, contact = {}, None
@@ -189,7 +194,7 @@ async def _store(world: World, number: int, one: Conversation) -> tuple[Any, dic
         )
         turns[accepted.message_id], contact = at, accepted.contact_id
     scope = world.contact(contact)
-    while await catch_up(world.door, scope, "message", bundled_embedder()):
+    while await catch_up(world.door, scope, "message", embedder):
         pass
     return scope, turns
 
@@ -204,9 +209,11 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--fit", action="store_true", help="print weights fitted to all of them")
     parser.add_argument("--captions", action="store_true", help="texts with captions of pictures")
+    parser.add_argument("--embedder", default="bundled", help="as DISCREET_EMBEDDER names it")
     given = parser.parse_args()
+    embedder = open_embedder(Settings(embedder=given.embedder))
     everything = json.loads(given.file.read_text(encoding="utf-8"))
-    all_read = [read(one, captions=given.captions) for one in everything]
+    all_read = [read(one, embedder, captions=given.captions) for one in everything]
     asked = sum(len(one.questions) for one in all_read)
     print(
         f"{len(all_read)} conversations, {sum(len(one.turns) for one in all_read)} turns,"
@@ -230,7 +237,7 @@ def main() -> None:
             show(f"  of which {everything[at].get('id', at + 1)}", [result])
     shipped = {name: weight for name, weight in WEIGHTS.items() if name not in BY_HAND}
     show("shipped weights", measured(weighted(shipped)))
-    results, spent = asyncio.run(through_the_database(all_read))
+    results, spent = asyncio.run(through_the_database(all_read, embedder))
     show("shipped, in a contact's scope", results)
     print(f"{'target':32}" + "".join(f"{target:8.1f}" for target in TARGETS))
     print(f"milliseconds a search: p50 {np.median(spent):.1f}, p95 {np.percentile(spent, 95):.1f}")

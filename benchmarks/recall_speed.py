@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -54,6 +55,7 @@ WORDS = [
     "market",
     "letter",
 ]
+_NEAR = "memories_near_" + md5(bundled_embedder().name.encode()).hexdigest()[:12]
 QUESTION = "Who plays the piano in Lisbon in winter?"
 
 
@@ -73,6 +75,7 @@ class BareRows:
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], scope: ContactScope) -> None:
         self._connection = connection
+        self.scope = scope
         self._scope = {"o": scope.owner_id, "a": scope.agent_id, "c": scope.contact_id}
 
     async def fetch_tuples(
@@ -181,6 +184,9 @@ def _load(database: Database, owner: UUID, agent: UUID, contacts: list[ContactId
     terms = ["{" + ",".join(f'"{t}"' for t in terms_of(text)) + "}" for text in texts]
     with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
+        # Indexes that only the owner uses; benchmarks/owner_recall.py has them.
+        for name in ("memories_terms", _NEAR):
+            admin.execute(f"DROP INDEX discreet.{name}")
         with admin.cursor().copy("COPY discreet.contacts (id, owner_id) FROM STDIN") as copy:
             for contact in contacts:
                 copy.write_row((contact, owner))

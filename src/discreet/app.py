@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
-from discreet.domain.errors import NotFound, Unavailable
-from discreet.domain.ids import OwnerId, RouteId, SessionId
+from discreet.domain.errors import DiscreetError, NotFound, Unavailable
+from discreet.domain.ids import OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
@@ -28,11 +29,16 @@ from discreet.oversight.channels import (
     terminal_of,
 )
 from discreet.oversight.first_steps import make_example_agent
+from discreet.oversight.waking import why_silent
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
+
+if TYPE_CHECKING:
+    from discreet.memory.embedding import Embedder
+    from discreet.turn.thought import Thought
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Connections that one process holds at most, where it differs from the door's default."""
@@ -54,6 +60,10 @@ class Answer:
 
     text: str
     failed: bool
+
+
+class Stopped(DiscreetError):
+    """Its sender said ``/stop`` after it: it is kept, and nobody answers it."""
 
 
 class App:
@@ -131,17 +141,18 @@ class App:
         drop_secret(self.settings.home, channel.platform, channel.account)
         return channel
 
-    async def answer_to(
-        self, accepted: Accepted, on_text: OnText, on_trouble: OnText | None = None
-    ) -> Answer:
+    async def answer_to(self, accepted: Accepted, on_text: OnText, on_trouble: OnText) -> Answer:
         """Waits for the answer to a message. ``on_text`` gets what is written so far, whole;
-        ``on_trouble`` gets why an attempt failed that will be followed by another.
+        ``on_trouble`` gets one line about why it takes longer: an attempt failed and is followed by
+        another, or the agent may not speak now.
 
         Raises:
+            Stopped: nobody answers it any more.
             Unavailable: the database is gone. The message is stored, and is answered later.
         """
         shown, told = "", None
-        seen_at = time.monotonic()
+        silence: str | None = None
+        seen_at, asked_at = time.monotonic(), 0.0
         while True:
             try:
                 async with self.door.enter(OwnerScope(self.owner_id)) as rows:
@@ -154,9 +165,16 @@ class App:
             seen_at = time.monotonic()
             if reply.answer is not None:
                 return Answer(reply.answer, reply.failed)
-            if reply.trouble is not None and reply.trouble != told and on_trouble is not None:
+            if reply.dropped:
+                raise Stopped("This message was stopped before it was answered.")
+            if reply.trouble is not None and reply.trouble != told:
                 told = reply.trouble
-                await on_trouble(told)
+                await on_trouble(f"The agent tries again ({told})")
+            if time.monotonic() - asked_at > SERVED_POLL_SECONDS:
+                asked_at, before = time.monotonic(), silence
+                silence = await why_silent(self.door, self.owner_id, accepted.session_id)
+                if silence is not None and silence != before:
+                    await on_trouble(silence)
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)
@@ -183,6 +201,24 @@ class App:
         finally:
             stop.set()
             await keeper
+
+    def embedder(self) -> Embedder:
+        """What makes texts comparable in this installation.
+
+        Raises:
+            BadInput: the settings name none that there is.
+        """
+        from discreet.memory.embedders import open_embedder
+
+        return open_embedder(self.settings)
+
+    async def rehearse(self, turn_id: TurnId) -> Thought:
+        """A turn once more, as a dry run; see ``discreet.turn.rehearsal``."""
+        from discreet.turn.minds import mind_for
+        from discreet.turn.rehearsal import rehearse
+
+        mind = mind_for(self.settings)
+        return await rehearse(self.door, self.owner_id, turn_id, self.embedder(), mind)
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Works and delivers until it is cancelled; what was begun is finished first."""
@@ -223,20 +259,21 @@ class App:
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
-        from discreet.memory.embedding import bundled_embedder
         from discreet.queue.worker import Work, work
-        from discreet.turn.minds import mind_for
+        from discreet.turn.minds import mind_for, summariser_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn
 
         turns = Turns(
             door=self.door,
-            embedder=bundled_embedder(),
+            embedder=self.embedder(),
             mind=mind_for(self.settings),
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
-            show_progress=gateway.show_progress,
+            summarise=summariser_for(self.settings),
+            show_typing=gateway.show_typing,
             fetch=gateway.fetch,
+            platforms=gateway,
         )
 
         async def one_turn(session_id: SessionId) -> None:

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +15,7 @@ from discreet.channels.terminal import TerminalChannel
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
-from discreet.domain.outbound import Channel, NoFile, Progress
+from discreet.domain.outbound import Channel, DraftResult, NoFile, Place
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.oversight.channel_secrets import ChannelSecret, load_secret
@@ -72,9 +71,23 @@ class Gateway(Mapping[str, Channel]):
     def __len__(self) -> int:
         return 2
 
-    async def show_progress(self, platform: str, progress: Progress) -> timedelta:
-        """Shows where an answer is awaited that it is coming; see ``Channel.show_progress``."""
-        return await self[platform].show_progress(progress)
+    async def show_typing(self, platform: str, place: Place) -> None:
+        """Shows where an answer is awaited that it is coming."""
+        await self[platform].show_typing(place)
+
+    def draft_pace(self, platform: str, place: Place) -> float | None:
+        """See ``Channel.draft_pace``."""
+        return self[platform].draft_pace(place)
+
+    async def show_draft(
+        self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """See ``Channel.show_draft``."""
+        return await self[platform].show_draft(place, text, reply_to, shown_as)
+
+    async def take_back(self, platform: str, place: Place, message: str) -> None:
+        """See ``Channel.take_back``."""
+        await self[platform].take_back(place, message)
 
     async def fetch(
         self, platform: str, account: str, platform_file: str, most_bytes: int

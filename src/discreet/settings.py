@@ -38,6 +38,19 @@ class Settings(BaseModel):
         description="Key for model_base_url, where it needs one. Providers' own keys come from the "
         "variables that they name, such as OPENAI_API_KEY.",
     )
+    embedder: str = Field(
+        default="bundled",
+        description="What makes texts comparable by meaning: bundled, openai:MODEL (any"
+        " OpenAI-compatible endpoint), ollama:MODEL, or onnx:FOLDER (a local model). After a change"
+        " of it: sb memories reembed.",
+    )
+    embedder_base_url: str | None = Field(
+        default=None,
+        description="Where the embedder answers, if not at OpenAI's or at Ollama on this machine.",
+    )
+    embedder_api_key: SecretStr | None = Field(
+        default=None, description="Key for the embedder, where it needs one."
+    )
     model_timeout_seconds: float = Field(
         default=120.0, gt=0, description="Longest wait for one answer of the model, in seconds."
     )

@@ -1,4 +1,6 @@
-"""Updates as the Bot API sends them. Names and texts are made up, the shape is Telegram's."""
+"""Updates as the Bot API sends them. Names and texts are made up; the shapes were compared with
+updates that others have recorded, and with the types of python-telegram-bot, field by field (a test
+reads each of them and writes it again)."""
 
 from __future__ import annotations
 
@@ -32,6 +34,9 @@ SUPERGROUP = {"id": -1001234567890, "title": "The Adamses", "type": "supergroup"
 FORUM = {**SUPERGROUP, "is_forum": True}
 CHANNEL = {"id": -1009999, "title": "News", "type": "channel"}
 
+LINKED = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+"""In whose name the posts of a channel appear in the group that belongs to it."""
+
 DATE = 1_760_000_000
 
 
@@ -47,6 +52,20 @@ def edited(update: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """The same message, edited a minute later."""
     body = {**update["message"], "edit_date": DATE + 60, **fields}
     return {"update_id": 900_002, "edited_message": body}
+
+
+def membership(
+    chat: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any]:
+    """An update that says that the bot's standing in a chat has changed."""
+    change = {"old_chat_member": before, "new_chat_member": after}
+    body = {"chat": chat, "from": ALICE, "date": DATE, **change}
+    return {"update_id": 900_003, "my_chat_member": body}
+
+
+MEMBER = {"user": BOT, "status": "member"}
+KICKED = {"user": BOT, "status": "kicked", "until_date": 0}
+LEFT = {"user": BOT, "status": "left"}
 
 
 def entity(kind: str, offset: int, length: int, **more: Any) -> dict[str, Any]:

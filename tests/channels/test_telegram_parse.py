@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from telegram import Update
+from telegram import TelegramObject, Update
 
 from discreet.channels.telegram.parse import Bot, GroupMoved, parse
 from discreet.domain.addresses import Address
@@ -24,6 +24,10 @@ from tests.channels.payloads import (
     DOCUMENT,
     FORUM,
     GROUP,
+    KICKED,
+    LEFT,
+    LINKED,
+    MEMBER,
     OTHER_BOT,
     PHOTO,
     PRIVATE,
@@ -31,6 +35,7 @@ from tests.channels.payloads import (
     VOICE,
     edited,
     entity,
+    membership,
     message,
 )
 
@@ -234,7 +239,90 @@ MESSAGES = {
     "another bot": (message(GROUP, OTHER_BOT, text="buy"), None),
     "somebody joined": (message(GROUP, BOB, new_chat_members=[ALICE]), None),
     "a new title": (message(GROUP, BOB, new_chat_title="x"), None),
-    "a chat member changed": ({"update_id": 3}, None),
+    "an update of a kind that nobody asked for": ({"update_id": 3}, None),
+    "somebody blocks the bot": (membership(PRIVATE, MEMBER, KICKED), None),
+    "somebody lets the bot write again": (membership(PRIVATE, KICKED, MEMBER), None),
+    "the bot is put out of a group": (membership(SUPERGROUP, MEMBER, KICKED), None),
+    "the bot is added to a group": (membership(GROUP, LEFT, MEMBER), None),
+    "the bot was removed, as a message": (message(GROUP, ALICE, left_chat_member=BOT), None),
+    "a topic is opened": (
+        message(
+            FORUM,
+            BOB,
+            message_thread_id=33,
+            is_topic_message=True,
+            forum_topic_created={"name": "Trips", "icon_color": 7322096},
+        ),
+        None,
+    ),
+    "a topic is closed": (
+        message(FORUM, BOB, message_thread_id=33, is_topic_message=True, forum_topic_closed={}),
+        None,
+    ),
+    "a message is pinned": (message(GROUP, BOB, pinned_message=by(ALICE, text="hi")), None),
+    "a post of a channel, as it appears in the channel's group": (
+        message(
+            SUPERGROUP,
+            LINKED,
+            text="hello",
+            sender_chat=CHANNEL,
+            is_automatic_forward=True,
+            forward_origin={
+                "type": "channel",
+                "date": DATE,
+                "chat": CHANNEL,
+                "message_id": 3,
+            },
+        ),
+        replace(
+            IN_FORUM,
+            text="[forwarded] hello",
+            sender=UnknownSender("it was written in the name of a chat, not of a person"),
+        ),
+    ),
+    "a post in a channel, signed": (
+        {
+            "update_id": 1,
+            "channel_post": message(
+                CHANNEL, None, text="hello", sender_chat=CHANNEL, author_signature="Alice"
+            )["message"],
+        },
+        replace(
+            DIRECT,
+            chat_id="-1009999",
+            sender=UnknownSender("a post in a channel has no sender"),
+            addressed=False,
+        ),
+    ),
+    "an edit in a topic": (
+        edited(
+            message(FORUM, BOB, text="helo", message_thread_id=33, is_topic_message=True),
+            text="hello",
+        ),
+        replace(
+            IN_FORUM,
+            message_id=f"7/{DATE + 60}",
+            text="[edited] hello",
+            sent_at=AT + timedelta(seconds=60),
+            platform_thread="33",
+            thread_key="topic:33",
+            reply_to="7",
+        ),
+    ),
+    "a caption that is edited in an album": (
+        edited(
+            message(PRIVATE, ALICE, photo=PHOTO, media_group_id="1390", caption="old"),
+            caption="new",
+        ),
+        replace(
+            DIRECT,
+            message_id=f"7/{DATE + 60}",
+            text="[edited] [photo] new",
+            sent_at=AT + timedelta(seconds=60),
+            reply_to="7",
+            addressed=False,
+        ),
+    ),
     "a group becomes a supergroup, in the old chat": (
         message(GROUP, BOB, migrate_to_chat_id=SUPERGROUP["id"]),
         GroupMoved(Address("telegram", "-500100"), Address("telegram", "-1001234567890")),
@@ -251,3 +339,29 @@ def test_an_update_means(name: str) -> None:
     payload, meaning = MESSAGES[name]
     update = Update.de_json(payload, bot=None)
     assert parse(update, Bot(4242, "ada_bot"), CHANNEL_ID) == meaning
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_payload_of_this_table_has_no_field_that_telegrams_types_do_not_know(name: str) -> None:
+    payload, _ = MESSAGES[name]
+    update = Update.de_json(payload, bot=None)
+    assert update is not None
+    assert _unknown(update) == []
+
+
+UNDOCUMENTED = {"all_members_are_administrators"}
+"""Telegram sends it all the same."""
+
+
+def _unknown(value: Any, where: str = "update") -> list[str]:
+    """The fields that the library found no place for: a misspelt one would not be read."""
+    if isinstance(value, TelegramObject):
+        found = [f"{where}.{field}" for field in value.api_kwargs if field not in UNDOCUMENTED]
+        slots = (slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ()))
+        for field in slots:
+            if not field.startswith("_") and field != "api_kwargs":
+                found += _unknown(getattr(value, field, None), f"{where}.{field}")
+        return found
+    if isinstance(value, list | tuple):
+        return [line for item in value for line in _unknown(item, where)]
+    return []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,15 +14,16 @@ import pytest
 from discreet.channels.telegram.api import Bots, Connection, who_am_i
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.domain.errors import BadInput, Unavailable
-from discreet.domain.ids import MessageId, TurnId
+from discreet.domain.ids import MessageId
 from discreet.domain.outbound import (
+    Draft,
     Later,
     Outbound,
     Place,
-    Progress,
     Rejected,
     SendResult,
     Sent,
+    Unknown,
 )
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, refused, too_many
 
@@ -105,6 +108,67 @@ async def test_what_telegram_says_decides_whether_it_is_tried_again(
     assert api.sent == []
 
 
+async def shown(channel: TelegramChannel, text: str) -> Draft:
+    sent = await channel.show_draft(Place("7", "1001", ""), text, "55", None)
+    assert isinstance(sent, Sent)
+    return Draft(sent.platform_message_id, fits=True)
+
+
+async def test_an_answer_takes_the_place_of_what_grew_and_may_do_so_twice(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    draft = await shown(channel, "**Hel")
+    api.faults["editMessageText"] = [Fault("status", 500, after=True)]
+    outbound = replace(answer("**Hello** you"), draft=draft)
+    assert isinstance(await channel.send(outbound), Later)
+    assert await channel.send(outbound) == Sent(draft.platform_message_id)
+    assert api.chat(1001) == ["Hello you"]
+
+
+async def test_formatting_that_is_refused_in_an_edit_goes_as_plain_text(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    draft = await shown(channel, "Hel")
+    api.faults["editMessageText"] = [refused(400, "Bad Request: can't parse entities")]
+    assert isinstance(await channel.send(replace(answer("**Hello**"), draft=draft)), Sent)
+    assert (api.chat(1001), len(api.sent)) == (["Hello"], 1)
+
+
+async def test_an_answer_is_sent_anew_where_what_grew_is_gone_or_another_answers(
+    api: BotApi, channel: TelegramChannel
+) -> None:
+    gone = await shown(channel, "Hel")
+    await channel.take_back(Place("7", "1001", ""), gone.platform_message_id)
+    await channel.take_back(Place("7", "1001", ""), gone.platform_message_id)
+    assert isinstance(await channel.send(replace(answer("Hello"), draft=gone)), Sent)
+    assert api.chat(1001) == ["Hello"]
+    other = replace(await shown(channel, "By the w"), fits=False)
+    assert isinstance(await channel.send(replace(answer("Stopped."), draft=other)), Sent)
+    assert api.chat(1001) == ["Hello", "Stopped."]
+
+
+async def test_what_grows_is_edited_less_often_in_a_group(channel: TelegramChannel) -> None:
+    person, group = Place("7", "1001", ""), Place("7", "-500", "")
+    assert (channel.draft_pace(person), channel.draft_pace(group)) == (1.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        (too_many(7), Later(timedelta(seconds=7), "Telegram asks to slow down")),
+        (Fault("status", 500), Unknown()),
+        (Fault("cut"), Unknown()),
+        (refused(403, "Forbidden: bot was blocked by the user"), Rejected),
+    ],
+)
+async def test_what_becomes_of_a_piece_of_an_answer_is_said(
+    api: BotApi, channel: TelegramChannel, fault: Fault, result: Any
+) -> None:
+    api.faults["sendMessage"] = [fault]
+    said = await channel.show_draft(Place("7", "1001", ""), "Hel", "55", None)
+    assert isinstance(said, result) if isinstance(result, type) else said == result
+
+
 async def test_a_channel_that_was_removed_sends_nothing(
     api: BotApi, channel: TelegramChannel
 ) -> None:
@@ -112,43 +176,13 @@ async def test_a_channel_that_was_removed_sends_nothing(
     assert api.calls == []
 
 
-def progress(so_far: str, *, chat: str = "1001", account: str = "7") -> Progress:
-    return Progress(TurnId(UUID(int=1)), Place(account, chat, ""), so_far)
-
-
 async def test_that_somebody_types_is_shown_and_never_fails(
     api: BotApi, channel: TelegramChannel
 ) -> None:
     api.faults["sendChatAction"] = [Fault("status", 500)]
     for _ in range(2):
-        await channel.show_progress(progress(""))
-    await channel.show_progress(progress("Well", chat="-100500"))
-    assert api.calls == ["sendChatAction"] * 3
-    await channel.show_progress(progress("", account="8"))
-    assert api.drafts == api.sent == []
-
-
-async def test_what_is_written_so_far_grows_in_one_draft_of_a_direct_chat(
-    api: BotApi, channel: TelegramChannel
-) -> None:
-    for text in ("**Well**, it", "**Well**, it is a", "word " * 2000):
-        assert await channel.show_progress(progress(text)) <= timedelta(seconds=1)
-    first, second, long = api.drafts
-    assert (first["chat_id"], first["text"]) == ("1001", "Well, it")
-    assert json.loads(first["entities"]) == [{"type": "bold", "offset": 0, "length": 4}]
-    assert first["draft_id"] == second["draft_id"] != "0"
-    assert 0 < len(long["text"]) <= 4096
-    assert api.sent == []
-
-
-async def test_a_draft_is_shown_as_seldom_as_telegram_asks_and_never_fails(
-    api: BotApi, channel: TelegramChannel
-) -> None:
-    api.faults["sendMessageDraft"] = [too_many(7), refused(400, "Bad Request"), Fault("cut")]
-    assert await channel.show_progress(progress("Well")) == timedelta(seconds=7)
-    for _ in range(2):
-        await channel.show_progress(progress("Well"))
-    assert api.drafts == []
+        await channel.show_typing(Place("7", "1001", ""))
+    assert api.calls == ["sendChatAction", "sendChatAction"]
 
 
 async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
@@ -160,6 +194,10 @@ async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
         await who_am_i(Connection(TOKEN, api.base_url))
     with pytest.raises(BadInput, match="no token"):
         await who_am_i(Connection("", api.base_url))
+    asked = len(api.calls)
+    with pytest.raises(BadInput, match="no token"):
+        await who_am_i(Connection("4242 AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", api.base_url))
+    assert len(api.calls) == asked, "what is no token is sent to nobody"
 
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:

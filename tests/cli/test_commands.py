@@ -17,6 +17,8 @@ NOUNS = [
     "agents",
     "contacts",
     "sessions",
+    "messages",
+    "turns",
     "memories",
     "quarantine",
     "db",

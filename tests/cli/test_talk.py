@@ -114,3 +114,35 @@ async def test_an_answer_grows_and_a_new_attempt_at_it_begins_anew(
     await page.show("I thi")
     page.finish(Answer("I think so.", failed=False))
     assert capsys.readouterr().out == "I think so.\n\n"
+
+
+def test_whoever_waits_learns_why_nobody_answers(sb: Sb) -> None:
+    hung = sb.environment() | {"DISCREET_MODEL": "tiny", "OPENAI_API_KEY": "test"}
+    with openai_server(Hang()) as server:
+        chat = pexpect.spawn(
+            str(SB),
+            ["chat", "--sender", "telegram:1001"],
+            env=hung | {"DISCREET_MODEL_BASE_URL": server.base_url},
+            encoding="utf-8",
+            timeout=60,
+        )
+        chat.expect(PROMPT)
+        chat.send("hello\r")
+        chat.expect("thinking")
+        assert sb("agents", "pause", "Ada").returncode == 0
+        chat.expect("Ada is paused.*sb agents resume")
+        assert sb("agents", "resume", "Ada").returncode == 0
+        assert sb.answer("--sender", "telegram:1001", "--message", "/stop")
+        chat.expect("was stopped before it was answered")
+        chat.expect(PROMPT)
+        assert sb("contacts", "block", "telegram:1001").returncode == 0
+        chat.send("hello again\r")
+        chat.expect("You have blocked this contact")
+        chat.expect(PROMPT)
+        assert sb("contacts", "unblock", "telegram:1001").returncode == 0
+        chat.send("/memories\r")
+        chat.expect("[Nn]othing")
+        chat.send("\x04")
+        chat.expect(pexpect.EOF)
+        chat.close()
+    assert (chat.exitstatus, chat.signalstatus) == (0, None)

@@ -15,6 +15,7 @@ from discreet.contacts.pairing import TooManyTries
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.intake.accept import TurnedAway, accept_or_quarantine
+from discreet.intake.groups import move_group
 from discreet.oversight import admission
 from discreet.oversight.agents import AgentChange, change_agent
 from discreet.oversight.contacts import block_contact
@@ -177,6 +178,36 @@ async def test_a_group_of_strangers_is_asked_once_and_only_when_it_speaks_to_the
     await decide(platform, await code_of(platform, GROUP))
     assert (await platform.accepted(BOB, "@ada hello", group=GROUP)).new
     assert await platform.reason(ALICE, "hello") == "aside", "her direct chat is another matter"
+
+
+async def test_a_group_let_in_that_moved_unheard_is_answered_in_its_new_chat(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    world, old, new = platform.world, "telegram:-500", "telegram:-100700"
+    await platform.reason(ALICE, "hello", group=old)
+    await decide(platform, await code_of(platform, old))
+    before = await platform.accepted(ALICE, "hello", group=old)
+    assert await platform.reason(ALICE, "are you there?", group=new) == "aside"
+    assert await move_group(world.door, world.owner_id, Address.parse(old), Address.parse(new))
+    after = await platform.accepted(ALICE, "hello again", group=new)
+    assert after.contact_id == before.contact_id
+    said = "SELECT text FROM discreet.messages WHERE session_id = %s ORDER BY position"
+    texts = [text for (text,) in admin.execute(said, (before.session_id,))]
+    assert texts == ["hello", "hello", "are you there?", "hello again"]
+    assert count(admin, "pairings") == 1
+
+
+async def test_a_group_of_strangers_that_moved_unheard_still_waits(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    world, old, new = platform.world, "telegram:-500", "telegram:-100700"
+    for group in (old, new):
+        assert await platform.reason(ALICE, "hello", group=group) == "aside"
+    code = await code_of(platform, old)
+    assert await move_group(world.door, world.owner_id, Address.parse(old), Address.parse(new))
+    assert await platform.reason(ALICE, "hello?", group=new) == "aside"
+    assert (count(admin, "pairings"), count(admin, "kept_aside")) == (1, 3)
+    assert await decide(platform, code) == 3
 
 
 async def test_being_let_in_with_one_bot_says_nothing_about_another(

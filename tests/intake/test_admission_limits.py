@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
+from discreet.oversight.admission import allow_address
 from discreet.oversight.limits import Limits, get_limits, reset_limits, set_limits
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
+from discreet.queue.due import scope_of_session
 from discreet.scope import Door
-from discreet.turn.claim import Claim
+from discreet.turn.claim import Claim, claim
 from discreet.turn.plan import Prompt
-from discreet.turn.save import save_answer
-from discreet.turn.thought import Thought, Usage
+from discreet.turn.save import save_answer, save_failure
+from discreet.turn.thought import ThinkingFailed, Thought, Usage
 from tests.support.platform import Platform, make_platform
 from tests.support.world import open_door
 
@@ -89,6 +93,37 @@ async def test_who_has_used_up_the_days_tokens_waits_for_the_next_day(
     admin.execute("UPDATE discreet.turns SET started_at = started_at - interval '1 day'")
     admin.execute("UPDATE discreet.limit_hits SET until = now()")
     assert (await platform.accepted(ALICE, "one more")).new
+
+
+async def test_the_tokens_of_an_attempt_that_failed_count(platform: Platform) -> None:
+    await limit(platform, tokens_a_day=1000)
+    said = await platform.accepted(ALICE, "a question")
+    claimed = await platform.claim(said)
+    assert isinstance(claimed, Claim)
+    failure = ThinkingFailed("limits", "too much")
+    failure.usage = Usage(3, 900, 100)
+    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+        await save_failure(rows, claimed, None, failure, timedelta(0))
+    assert await platform.reason(ALICE, "one more") == "limited"
+    assert (await platform.accepted(BOB, "hello")).new
+
+
+async def test_tokens_of_a_shared_agent_count_for_whom_it_answered(door: Door) -> None:
+    platform = await make_platform(door, admission="pairing", memory_model="shared")
+    world = platform.world
+    for who in (ALICE, BOB):
+        await allow_address(door, world.owner_id, "Ada", Address.parse(who), of_group=False)
+    await limit(platform, tokens_a_day=1000)
+    said = await platform.accepted(ALICE, "a question")
+    scope = await scope_of_session(door, said.session_id)
+    assert scope is not None
+    async with door.enter(scope) as rows:
+        claimed = await claim(rows, said.session_id)
+        assert isinstance(claimed, Claim)
+        thought = Thought("an answer", "model", (), Usage(1, 999, 1))
+        await save_answer(rows, claimed, Prompt("", ()), thought)
+    assert await platform.reason(ALICE, "one more") == "limited"
+    assert (await platform.accepted(BOB, "hello")).new
 
 
 async def test_a_contact_may_have_limits_of_its_own(platform: Platform) -> None:

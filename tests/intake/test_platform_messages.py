@@ -13,7 +13,9 @@ import pytest
 from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound
 from discreet.intake import Accepted, accept
+from discreet.intake.accept import TurnedAway, accept_or_quarantine
 from discreet.intake.groups import move_group
+from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door
 from discreet.sessions.transcript import messages_before
@@ -147,11 +149,34 @@ async def test_a_group_that_becomes_a_supergroup_stays_the_same_contact(world: W
     assert (after.contact_id, after.session_id) == (before.contact_id, before.session_id)
 
 
-async def test_nobody_is_moved_onto_another(world: World) -> None:
-    alice = await say(world, line(world, "1", "hello", chat_id="1001", group=None))
-    other = await say(world, line(world, "2", "hello", chat_id="-100500", group=Group(NEW)))
-    assert not await move_group(world.door, world.owner_id, Address("telegram", "1001"), OLD)
-    await say(world, line(world, "3", "hello"))
+async def test_a_group_whose_new_chat_was_heard_of_first_is_the_contact_that_it_was(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    before = await say(world, line(world, "1", "our secret"))
+    early = await say(world, line(world, "2", "hello", chat_id="-100500", group=Group(NEW)))
+    assert early.contact_id != before.contact_id
+    await block_contact(world.door, world.owner_id, str(early.contact_id))
+    assert await move_group(world.door, world.owner_id, OLD, NEW)
     assert not await move_group(world.door, world.owner_id, OLD, NEW)
-    again = await say(world, line(world, "4", "hello", chat_id="-100500", group=Group(NEW)))
-    assert (again.contact_id, alice.contact_id != again.contact_id) == (other.contact_id, True)
+    # What the owner has decided about either holds for the one that stays.
+    inbound = line(world, "3", "hello", chat_id="-100500", group=Group(NEW))
+    assert isinstance(await accept_or_quarantine(world.door, world.owner_id, inbound), TurnedAway)
+    await unblock_contact(world.door, world.owner_id, str(before.contact_id))
+    after = await say(world, line(world, "4", "hello", chat_id="-100500", group=Group(NEW)))
+    assert (after.contact_id, after.session_id) == (before.contact_id, before.session_id)
+    # What was said under the other name stays there, and a repeated delivery finds it.
+    said = "SELECT text FROM discreet.messages WHERE contact_id = %s ORDER BY position"
+    texts = admin.execute(said, (early.contact_id,)).fetchall()
+    assert texts == [("hello",)]
+    again = await say(world, line(world, "2", "hello", chat_id="-100500", group=Group(NEW)))
+    assert (again.new, again.contact_id) == (False, early.contact_id)
+
+
+async def test_a_person_is_never_moved_and_nobody_is_moved_onto_a_person(world: World) -> None:
+    person = Address("telegram", "1001")
+    alice = await say(world, line(world, "1", "hello", chat_id="1001", group=None))
+    await say(world, line(world, "2", "hello"))
+    assert not await move_group(world.door, world.owner_id, person, NEW)
+    assert not await move_group(world.door, world.owner_id, OLD, person)
+    again = await say(world, line(world, "3", "hello", chat_id="1001", group=None))
+    assert again.contact_id == alice.contact_id

@@ -366,6 +366,42 @@ async def test_a_group_that_moves_moves_with_its_owner_only(world: World, admin:
     assert there.fetchone() == (0,)
 
 
+@pytest.mark.parametrize("first", ["mine", "theirs"])
+async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_else(
+    world: World, admin: Admin, first: str
+) -> None:
+    other = await ottos(world, admin)
+
+    async def theirs() -> None:
+        await other.accepted(ALICE, "hello", group="telegram:-2")
+        await block_contact(other.world.door, other.world.owner_id, "telegram:-2")
+
+    if first == "theirs":
+        await theirs()
+    mine = await channel(world)
+    closed = await channel(world, "closed", admission="allowlist")
+    asking = await channel(world, "asking", admission="pairing")
+    old, new = [
+        await mine.accepted(ALICE, "hello", group=chat) for chat in ("telegram:-1", "telegram:-2")
+    ]
+    await allow_address(world.door, world.owner_id, "Ada", Address.parse(BOB), of_group=False)
+    assert await asking.reason(EVE, "hello") == "aside"
+    if first == "mine":
+        await theirs()
+    moved = await world.door.call(
+        IntakeScope(world.owner_id),
+        "SELECT gate.move_group(%(ticket)s, 'telegram', '-1', '-2') AS moved",
+        {},
+    )
+    assert moved == {"moved": True}
+    again = await mine.accepted(ALICE, "hello", group="telegram:-2")
+    assert again.contact_id == old.contact_id != new.contact_id
+    # It isn't blocked, since it was another owner's that is; nor let in where only Bob was.
+    assert await closed.reason(ALICE, "hello", group="telegram:-2") == "stranger"
+    assert admin.execute("SELECT count(*) FROM discreet.pairings").fetchone() == (1,)
+    assert await other.reason(ALICE, "hello", group="telegram:-2") == "blocked"
+
+
 async def test_overheard_lines_make_room_in_their_own_group(world: World, admin: Admin) -> None:
     mine = await channel(world)
     other = "telegram:-100600"
@@ -429,10 +465,11 @@ async def test_who_is_let_in_brings_nothing_of_another_stranger_along(
     world: World, admin: Admin
 ) -> None:
     mine = await channel(world, admission="pairing")
-    for who in (ALICE, BOB):
-        await mine.say(who, f"{who} says hello")
+    second = await channel(world, "bot2", admission="pairing")
+    for platform, who in ((mine, ALICE), (second, BOB)):
+        await platform.say(who, f"{who} says hello")
     await decide(world, await code_of(mine, ALICE))
-    kept = admin.execute("SELECT arrived->>'body' FROM discreet.kept_aside").fetchall()
-    assert kept == [(f"{BOB} says hello",)]
+    kept = admin.execute("SELECT channel_id, arrived->>'body' FROM discreet.kept_aside").fetchall()
+    assert kept == [(second.channel_id, f"{BOB} says hello")]
     said = admin.execute("SELECT text FROM discreet.messages WHERE direction = 'in'").fetchall()
     assert said == [(f"{ALICE} says hello",)]

@@ -185,6 +185,18 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         " SELECT owner_id, agent_id, contact_id, content FROM discreet.memories"
         "  WHERE contact_id IS NULL",
     ),
+    "memories_topic": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, topic_key)"
+        " VALUES (%(olga)s, %(ada)s, %(alice)s, 'one home', 'home'),"
+        "        (%(olga)s, %(ada)s, %(alice)s, 'another home', 'home')",
+    ),
+    "memories_topic of the owner": (
+        UniqueViolation,
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, topic_key)"
+        " VALUES (%(olga)s, %(ada)s, NULL, 'one home', 'home'),"
+        "        (%(olga)s, %(ada)s, NULL, 'another home', 'home')",
+    ),
     "messages_once": (
         UniqueViolation,
         "INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id,"
@@ -214,6 +226,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "admissions_pkey": (
         UniqueViolation,
         ADMITTED + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s FROM generate_series(1, 2)",
+    ),
+    "owner_words_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.owner_words (owner_id, word, holding)"
+        " VALUES (%(olga)s, 'tea', 1), (%(olga)s, 'tea', 2)",
     ),
     "pairings_channel_id_owner_id_agent_id_fkey": (
         ForeignKeyViolation,

@@ -16,7 +16,8 @@ from discreet.domain.errors import NotFound, ScopeError
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index
-from discreet.memory.memories import NewMemory, get_knowledge_memories, remember
+from discreet.memory.knowledge import get_knowledge_memories
+from discreet.memory.memories import NewMemory, remember
 from discreet.oversight.agents import AgentChange, change_agent
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door, IntakeScope, OwnerScope, SharedScope

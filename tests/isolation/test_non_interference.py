@@ -31,7 +31,8 @@ from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound
 from discreet.intake import Accepted, accept
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history
-from discreet.memory.memories import get_knowledge_memories, list_memories
+from discreet.memory.knowledge import get_knowledge_memories
+from discreet.memory.memories import list_memories
 from discreet.oversight.takeover import hand_back, speak, take_over
 from discreet.postgres.server import Database
 from discreet.queue.worker import Work, work_off
@@ -54,6 +55,8 @@ DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002"}
 GROUP = "telegram:-100500"
 ACTORS = ("alice", "bob", "group", "owner")
 
+# Conversations soon grow too long for it, so that compaction is part of these lives.
+SHORT = Budget(history=120, recent=50)
 # Few words, so that everybody's rows would compete with everybody's for each query.
 SENTENCES = st.builds(
     "{} {} {} {}".format,
@@ -176,7 +179,7 @@ class House:
     async def _work(self) -> None:
         door = self.world.door
         turns = Turns(door=door, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
-                      budget=Budget(), fetch=self._fetch)  # fmt: skip
+                      budget=SHORT, fetch=self._fetch)  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
@@ -198,14 +201,14 @@ class House:
         """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
         with all that came back: a model that tells everything it knows."""
         actor = self.actor_of[tools.session_id]  # type: ignore[attr-defined]
-        self.seen[actor].append(json.dumps(asdict(prompt), default=str))
+        self.seen[actor].append(json.dumps(rounded(asdict(prompt)), default=str))
         self.seen[actor].append(json.dumps([[t.name, t.schema] for t in tools.specs]))
         told = []
         for line in situation.waiting:
             if line.text.startswith("["):
                 name, arguments = json.loads(line.text)
                 outcome = await tools.call(name, await self._with_ids(actor, arguments))
-                told.append(str(outcome))
+                told.append(json.dumps(rounded(asdict(outcome)), default=str))
         return Thought("\n".join(told) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +216,9 @@ class House:
         given = dict(arguments)
         for key, value in arguments.items():
             if value == "somebody else's":
-                given[key] = str(self._somebody_elses(actor) or uuid4())
+                # The owner may really forget and change what is a contact's, and that shows.
+                other = None if actor == "owner" else self._somebody_elses(actor)
+                given[key] = str(other or uuid4())
             elif key == "memory_id":
                 own = self._memories(actor, own=True)
                 given[key] = str(own[value] if value < len(own) else uuid4())
@@ -268,6 +273,19 @@ TIMES = re.compile(
     r"datetime\.datetime\([^)]*\)+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"
     r"|\b\d\d:\d\d(:\d\d)?( UTC)?"
 )
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to three places: a score's age differs by the moments between two lives."""
+    match value:
+        case float():
+            return round(value, 3) + 0.0
+        case dict():
+            return {key: rounded(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [rounded(inner) for inner in value]
+        case _:
+            return value
 
 
 def normalised(seen: list[str]) -> list[str]:

@@ -17,11 +17,11 @@ from discreet.domain.ids import MemoryId
 from discreet.memory.embedding import Vectors, bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
+from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import (
     MemoryChange,
     NewMemory,
     forget,
-    get_knowledge_memories,
     get_memory,
     list_memories,
     remember,

@@ -19,6 +19,7 @@ import pytest
 from discreet.postgres.credentials import save_credentials
 from discreet.postgres.server import Database
 from discreet.scope import Door
+from tests.journeys.house import House, open_house
 from tests.support.world import World, make_world, open_door
 
 SB = Path(sys.executable).parent / "sb"
@@ -89,6 +90,14 @@ async def door(database: Database) -> AsyncIterator[Door]:
 @pytest.fixture
 async def world(door: Door) -> World:
     return await make_world(door)
+
+
+@pytest.fixture
+async def house(
+    database: Database, door: Door, tmp_path: Path, admin: psycopg.Connection[Any]
+) -> AsyncIterator[House]:
+    async with open_house(database, door, tmp_path, admin) as house:
+        yield house
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
 from discreet.domain.ids import MemoryId
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
+from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import (
     MemoryChange,
     forget,
-    get_knowledge_memories,
     get_memory,
     list_memories,
     update_memory,

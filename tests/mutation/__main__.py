@@ -73,6 +73,9 @@ def _try_all(
     house: House, mutants: Sequence[Mutant], jobs: int, patience: int, *, verbose: bool
 ) -> list[Mutant]:
     """Those that were not noticed."""
+    for number in range(jobs):
+        # All copied before the first of them is changed.
+        house.lane(number)
     running: dict[int, tuple[Mutant, int, float]] = {}
     waiting, left, done = list(reversed(mutants)), [], 0
     free = list(range(jobs))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from lo_bot_api_emulator import LoBotApiEmulator
 
 from tests.channels.payloads import PRIVATE
 
+CHANGING = ("sendMessage", "editMessageText", "deleteMessage", "sendChatAction")
 TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 
 
@@ -43,18 +45,18 @@ def refused(status: int, description: str, **parameters: Any) -> Fault:
 
 @dataclass
 class BotApi:
-    """The server behind its proxy. ``sent``: what the server took, in order; ``drafts``: what was
-    shown of answers that were being written, which the proxy takes, as the server doesn't know it.
-    """
+    """The server behind its proxy. ``sent``: what the server took, in order."""
 
     base_url: str
     emulator: LoBotApiEmulator
     sent: list[dict[str, Any]] = field(default_factory=list)
-    drafts: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     chaos: random.Random | None = None
     next_message: int = 100
+    shown: dict[int, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    edits: list[tuple[float, str]] = field(default_factory=list)
+    actions: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
 
     async def say(self, update: dict[str, Any]) -> int:
@@ -83,6 +85,37 @@ class BotApi:
     def texts(self, chat: int) -> list[str]:
         """What was sent to a chat."""
         return [sent["text"] for sent in self.sent if int(sent["chat_id"]) == chat]
+
+    def chat(self, chat: int) -> list[str]:
+        """What the bot's messages in a chat look like now, after every edit, the oldest first."""
+        return [text for _, text in sorted(self.shown[chat].items())]
+
+    def keep(self, method: str, form: dict[str, Any], result: Any) -> None:
+        """What the server took changes what the chat shows."""
+        chat = int(form["chat_id"])
+        match method:
+            case "sendMessage":
+                self.sent.append(form)
+                self.shown[chat][int(result["message_id"])] = form["text"]
+            case "editMessageText":
+                self.edits.append((time.monotonic(), form["text"]))
+                self.shown[chat][int(form["message_id"])] = form["text"]
+            case "deleteMessage":
+                self.shown[chat].pop(int(form["message_id"]), None)
+            case "sendChatAction":
+                self.actions.append(form)
+
+    def refusal(self, method: str, form: dict[str, Any]) -> Fault | None:
+        """What Telegram refuses and the server, which keeps no messages, does not."""
+        if method not in ("editMessageText", "deleteMessage"):
+            return None
+        stands = self.shown[int(form["chat_id"])].get(int(form["message_id"]))
+        if stands is None:
+            what = "edit" if method == "editMessageText" else "delete"
+            return refused(400, f"Bad Request: message to {what} not found")
+        if stands == form.get("text"):
+            return refused(400, "Bad Request: message is not modified")
+        return None
 
 
 @asynccontextmanager
@@ -128,23 +161,22 @@ async def _pass_on(
         name = str(form["file_id"])
         return web.json_response({"ok": True, "result": _file_record(api, name)})
     fault = _fault_for(api, method)
+    if fault is None and method in CHANGING:
+        fault = api.refusal(method, dict(await request.post()))
     if fault is not None and not fault.after:
         await _let_it_fail(fault, request)
         if fault.kind == "status":
             return _error(fault)
         if fault.kind == "cut":
             return web.Response(status=502)
-    if method == "sendMessageDraft":
-        api.drafts.append(dict(await request.post()))
-        return web.json_response({"ok": True, "result": True})
     form = "application/x-www-form-urlencoded"
     headers = {"Content-Type": request.headers.get("Content-Type", form)}
     async with client.post(server + request.path, data=body, headers=headers) as response:
         answer, status = await response.json(), response.status
     if method == "getMe" and status == 200:
         answer["result"]["username"] = "ada_bot"  # every bot of Telegram has one
-    if method == "sendMessage" and status == 200:
-        api.sent.append(dict(await request.post()))
+    if method in CHANGING and status == 200:
+        api.keep(method, dict(await request.post()), answer["result"])
     if method == "getUpdates" and status == 200 and api.chaos is not None:
         answer["result"] = _muddled(api.chaos, answer["result"])
     if fault is not None and fault.after:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """An answer; ``finish`` is the protocol's finish_reason."""
+    """An answer; ``finish`` is the protocol's finish_reason. ``pause``: seconds before each word
+    of a streamed one; ``hangs_after``: so many words, and then nothing more until the end."""
 
     text: str
     finish: str = "stop"
+    pause: float = 0.0
+    hangs_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +68,7 @@ class Stumble:
     """An error in the middle of a stream that began well; it repeats what was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hesitate:
-    """An answer that stops in its middle until the script is told to go on."""
-
-    first: str
-    rest: str
-
-
-Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble | Hesitate
+Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble
 
 
 @dataclass
@@ -85,7 +79,6 @@ class Script:
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
-    going_on: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, request: dict[str, Any]) -> Reply:
@@ -108,7 +101,6 @@ def openai_server(*replies: Reply) -> Iterator[Script]:
         yield script
     finally:
         script.closing.set()
-        script.going_on.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -138,11 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Stumble():
                 error = {"error": {"message": body.decode(), "code": 500}}
                 self._stream([_chunk({"content": "Well"}), error], whole=True)
-            case Hesitate(first, rest):
-                self._stream(self._hesitating(first, rest), whole=True)
             case Say() | Call():
                 if request.get("stream"):
-                    self._stream(_chunks(reply), whole=True)
+                    self._stream(_chunks(reply), whole=True, reply=reply)
                 else:
                     self._send(200, json.dumps(_whole(reply)).encode())
 
@@ -153,20 +143,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _hesitating(self, first: str, rest: str) -> Iterator[dict[str, Any]]:
-        yield _chunk({"role": "assistant", "content": first})
-        self.script.going_on.wait(60)
-        yield _chunk({"role": "assistant", "content": rest})
-        yield _chunk({}, "stop")
-        yield {**_chunk({}), "choices": [], "usage": _USAGE}
-
-    def _stream(self, chunks: Iterable[dict[str, Any]], *, whole: bool) -> None:
+    def _stream(
+        self, chunks: list[dict[str, Any]], *, whole: bool, reply: Say | Call | None = None
+    ) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        events = (f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
-        for event in chain(events, ["data: [DONE]\n\n"] if whole else []):
+        events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+        for number, event in enumerate([*events, "data: [DONE]\n\n"] if whole else events):
+            if isinstance(reply, Say):
+                hangs = number == reply.hangs_after
+                if self.script.closing.wait(60.0 if hangs else reply.pause):
+                    return
             data = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()

@@ -112,7 +112,7 @@ async def test_after_the_last_attempt_the_sender_gets_one_courteous_line_and_the
         await until(lambda: answers_of(world, said.session_id))
         assert mind.asked == 3
         await world.say(ALICE, "are you there?")
-        await until(lambda: two(world, said.session_id))
+        await until(lambda: two(channel))
     assert mind.asked == 6
     assert [one.text for one in channel.sent] == [COURTESY, COURTESY]
     status = await get_status(world.door, world.owner_id)
@@ -122,8 +122,8 @@ async def test_after_the_last_attempt_the_sender_gets_one_courteous_line_and_the
     assert status.waiting.messages == 0
 
 
-async def two(world: World, session_id: SessionId) -> bool:
-    return len(await answers_of(world, session_id)) == 2
+async def two(channel: Recording) -> bool:
+    return len(channel.sent) == 2
 
 
 @pytest.mark.parametrize(

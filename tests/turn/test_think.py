@@ -242,6 +242,7 @@ async def test_a_content_filter_is_a_refusal() -> None:
 async def test_a_model_that_only_calls_tools_is_stopped_at_the_request_limit() -> None:
     failure = await fails(Call((("recall", {"query": "dog"}),)), limits=Limits(requests=4))
     assert (failure.kind, len(failure.steps)) == ("limits", 4)
+    assert (failure.usage.requests, failure.usage.input_tokens) == (4, 44), "it cost that much"
 
 
 async def test_a_model_that_calls_what_does_not_exist_for_ever_is_stopped() -> None:

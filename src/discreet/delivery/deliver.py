@@ -10,7 +10,7 @@ from typing import Any, assert_never
 import structlog
 
 from discreet.domain.ids import RouteId
-from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
+from discreet.domain.outbound import Channel, Draft, Later, Outbound, Rejected, SendResult, Sent
 from discreet.queue.due import due_route
 from discreet.scope import Door, Rows
 from discreet.scope.scopes import SessionScope
@@ -23,6 +23,10 @@ LONGEST_WAIT = timedelta(minutes=10)
 
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
+       r.draft_message,
+       -- What grew there was the agent's; an edit that comes late would be overlooked.
+       m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
+         AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at,
        (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
         AND r.session_id = o.session_id AND m.route_id = r.id
@@ -67,7 +71,7 @@ async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId
         if isinstance(result, Sent) and sending.outbound.part + 1 < channel.parts(
             sending.outbound.text
         ):
-            await _record_part(door, scope, sending.outbound, result)
+            await _record_part(door, scope, route_id, sending.outbound, result)
         elif not await _record(door, scope, route_id, sending, result):
             return
 
@@ -97,6 +101,9 @@ async def _take(
                     " WHERE message_id = %(message)s",
                     {"message": message_id},
                 )
+                draft = None
+                if row["draft_message"] is not None and row["parts_sent"] == 0:
+                    draft = Draft(row["draft_message"], row["draft_fits"])
                 outbound = Outbound(
                     message_id,
                     account,
@@ -105,14 +112,18 @@ async def _take(
                     row["text"],
                     row["reply_to"],
                     row["parts_sent"],
+                    draft,
                 )
                 return _Sending(outbound, row["attempts"] + 1)
         return None
 
 
-async def _record_part(door: Door, scope: SessionScope, outbound: Outbound, result: Sent) -> None:
+async def _record_part(
+    door: Door, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
+) -> None:
     """A part that was taken is not sent again, whatever becomes of the next one."""
     async with door.enter(scope) as rows:
+        await _forget_draft(rows, route_id, outbound)
         await rows.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
             " parts_sent = %(parts)s, platform_message_id = coalesce(platform_message_id, %(id)s)"
@@ -137,6 +148,7 @@ async def _record(
             return False
         match result:
             case Sent(platform_message_id):
+                await _forget_draft(rows, route_id, outbound)
                 await rows.execute(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
                     " error = NULL, parts_sent = parts_sent + 1,"
@@ -152,6 +164,16 @@ async def _record(
                 return await _try_later(rows, route_id, sending, wait, why)
             case _:
                 assert_never(result)
+
+
+async def _forget_draft(rows: Rows, route_id: RouteId, outbound: Outbound) -> None:
+    """The answer stands in its place now, or instead of it."""
+    if outbound.draft is not None:
+        await rows.execute(
+            "UPDATE discreet.routes SET draft_message = NULL, draft_at = NULL"
+            " WHERE id = %(route)s AND draft_message = %(message)s",
+            {"route": route_id, "message": outbound.draft.platform_message_id},
+        )
 
 
 async def _try_later(

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from discreet.domain.ids import MessageId, TurnId
+from discreet.domain.ids import MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The message on a platform in which an answer was growing.
+
+    ``fits``: the answer takes its place by an edit. Otherwise (it is another answer's, it is old,
+    or nobody knows how it stands there) it is taken away before the answer is sent.
+    """
+
+    platform_message_id: str
+    fits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +26,7 @@ class Outbound:
     """One answer. The route comes from the message that it answers, never from anywhere else.
 
     ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
+    ``draft``: what stands there already, and makes room for the first part.
     """
 
     message_id: MessageId
@@ -23,6 +36,7 @@ class Outbound:
     text: str
     reply_to: str | None
     part: int = 0
+    draft: Draft | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +46,6 @@ class Place:
     account: str
     chat_id: str
     platform_thread: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """An answer that is being written: for which turn, where it will go, what there is of it."""
-
-    turn_id: TurnId
-    place: Place
-    so_far: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,13 @@ class NoFile:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether the platform has taken it."""
+
+
 SendResult = Sent | Later | Rejected
+DraftResult = Sent | Later | Rejected | Unknown
 
 
 class Channel(Protocol):
@@ -96,8 +107,21 @@ class Channel(Protocol):
         """
         ...
 
-    async def show_progress(self, progress: Progress) -> timedelta:
-        """Shows that an answer is coming, or what of it is written, as far as the platform can do
-        that without leaving anything behind; never fails. How long to wait before the next time.
-        """
+    async def show_typing(self, place: Place) -> None:
+        """Shows for some seconds that an answer is coming, where the platform can; never fails."""
+        ...
+
+    def draft_pace(self, place: Place) -> float | None:
+        """Seconds between two edits of an answer that grows there; None: none can."""
+        ...
+
+    async def show_draft(
+        self, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """Shows how far an answer is: as a new message, or in the one named ``shown_as``. Doesn't
+        raise for what the platform says."""
+        ...
+
+    async def take_back(self, place: Place, platform_message_id: str) -> None:
+        """Takes away what ``show_draft`` has shown, if it still can; never fails."""
         ...

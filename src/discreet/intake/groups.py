@@ -13,7 +13,9 @@ from discreet.scope import Door, IntakeScope
 async def move_group(door: Door, owner_id: OwnerId, old: Address, new: Address) -> bool:
     """The platform says that a group has another id from now on: it stays the same contact.
 
-    Returns whether anything changed: the group isn't known, or it was moved before.
+    Also where the new id was taken for another group before: it leads to the old one from then on,
+    and what was said meanwhile stays where it is. Returns whether anything changed: not where the
+    group isn't known, was moved before, or the new id is a person's.
 
     Raises:
         Unavailable: the database can't be reached; the platform must say it again.

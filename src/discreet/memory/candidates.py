@@ -11,7 +11,8 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from discreet.domain.ids import ContactId, SessionId, TurnId
+from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
+from discreet.memory.everybody import CANDIDATE, everybody
 from discreet.memory.indexing import vector_literal
 from discreet.memory.query import Query
 from discreet.memory.ranking import Candidates, Kind
@@ -42,6 +43,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     include_expired: bool = False
+    agent_id: AgentId | None = None
     contact_id: ContactId | None = None
     session_id: SessionId | None = None
     before_turn: TurnId | None = None
@@ -78,9 +80,11 @@ _MEMORIES: LiteralString = """
        AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
        AND (%(source)s::text IS NULL OR source = %(source)s)
        AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
        AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
        AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)"""
+_BEST: LiteralString = """
      ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
 _PASSAGES: LiteralString = """
@@ -90,7 +94,8 @@ _PASSAGES: LiteralString = """
            NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', 0,
            CASE WHEN terms = '{}' THEN content END
       FROM discreet.passages
-     WHERE (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+     WHERE (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
      ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
@@ -104,6 +109,7 @@ _MESSAGES: LiteralString = """
       FROM discreet.messages
      WHERE command IS NULL
        AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
        AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
        AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
        AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
@@ -111,7 +117,7 @@ _MESSAGES: LiteralString = """
      ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, cosine DESC NULLS LAST, id
      LIMIT %(most)s"""
 _OF_KIND: Mapping[Kind, LiteralString] = {
-    "memory": _MEMORIES,
+    "memory": _MEMORIES + _BEST,
     "passage": _PASSAGES,
     "message": _MESSAGES,
 }
@@ -135,6 +141,7 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
         "topics_all": _listed(filters.topics_all),
         "source": filters.source,
         "topic_key": filters.topic_key,
+        "agent": filters.agent_id,
         "contact": filters.contact_id,
         "session": filters.session_id,
         "before_turn": filters.before_turn,
@@ -144,7 +151,15 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
     kinds = _kinds(filters)
     if not kinds:
         return Found([], [], Candidates.none())
-    parts: LiteralString = " UNION ALL ".join([f"({_OF_KIND[kind]})" for kind in kinds])
+    of_kind_sql = dict(_OF_KIND)
+    population = None
+    if "memory" in kinds and _is_wide(filters):
+        all_of_them = await everybody(rows, query)
+        if all_of_them is not None:
+            population = all_of_them.population
+            params |= all_of_them.params
+            of_kind_sql["memory"] = _MEMORIES + CANDIDATE
+    parts: LiteralString = " UNION ALL ".join([f"({of_kind_sql[kind]})" for kind in kinds])
     fetched = await rows.fetch_tuples(
         f"SELECT * FROM ({parts}) AS candidate ({_COLUMNS}) {_ORDER}", params, binary=True
     )
@@ -165,6 +180,7 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
             seconds=np.array(seconds, dtype=np.float64),
             speakers=speakers,
             saliences=np.array(saliences, dtype=np.float64),
+            population=population,
         ),
     )
 
@@ -200,6 +216,23 @@ def _kinds(filters: Filters) -> list[Kind]:
     if "message" in filters.kinds and all(one is None for one in of_memories[:-1]):
         wanted.append("message")
     return wanted
+
+
+def _is_wide(filters: Filters) -> bool:
+    """Whether nearly every memory passes: only then can candidates be taken before it is filtered,
+    and none be missing for it."""
+    narrow = (
+        filters.salience,
+        filters.topics_any,
+        filters.topics_all,
+        filters.source,
+        filters.topic_key,
+        filters.agent_id,
+        filters.contact_id,
+        filters.since,
+        filters.until,
+    )
+    return all(one is None for one in narrow)
 
 
 def _listed(values: tuple[str, ...] | None) -> list[str] | None:

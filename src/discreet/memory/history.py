@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
-from discreet.domain.errors import NotFound
+from discreet.domain.errors import Conflict, NotFound
 from discreet.domain.ids import AgentId, ContactId, MemoryId, TurnId
-from discreet.memory.memories import Memory, Salience, get_memory
+from discreet.memory.kept import Memory, Salience
+from discreet.memory.memories import get_memory
 from discreet.scope import Rows
 
 __all__ = ["MemoryVersion", "get_memory_history", "restore_memory"]
@@ -17,7 +18,8 @@ __all__ = ["MemoryVersion", "get_memory_history", "restore_memory"]
 
 @dataclass(frozen=True, slots=True)
 class MemoryVersion:
-    """A memory as it was until ``archived_at``, when ``change`` was made to it."""
+    """A memory as it was until ``archived_at``, when ``change`` was made to it; ``expire``: it was
+    removed some time after its expiry."""
 
     memory_id: MemoryId
     version: int
@@ -34,7 +36,7 @@ class MemoryVersion:
     turn_id: TurnId | None
     created_at: datetime
     updated_at: datetime
-    change: Literal["update", "delete"]
+    change: Literal["update", "delete", "expire"]
     archived_at: datetime
 
 
@@ -43,6 +45,16 @@ _HISTORY: LiteralString = """
            source, metadata, expires_at, turn_id, created_at, updated_at, change, archived_at
       FROM discreet.memory_history WHERE memory_id = %(id)s
      ORDER BY version DESC"""
+# Another memory of the same party, which for an owner need not be the owner's own.
+_IN_THE_WAY: LiteralString = """
+    SELECT other.id, other.topic_key = old.topic_key AS by_topic FROM discreet.memory_history old
+      JOIN discreet.memories other
+        ON other.owner_id = old.owner_id AND other.agent_id = old.agent_id
+       AND other.contact_id IS NOT DISTINCT FROM old.contact_id AND other.shared = old.shared
+       AND other.id <> old.memory_id
+     WHERE old.memory_id = %(id)s AND old.version = %(version)s
+       AND (other.digest = md5(gate.plain_text(old.content)) OR other.topic_key = old.topic_key)
+     ORDER BY by_topic LIMIT 1"""
 
 
 async def get_memory_history(rows: Rows, memory_id: MemoryId) -> list[MemoryVersion]:
@@ -63,11 +75,17 @@ async def restore_memory(rows: Rows, memory_id: MemoryId, version: int) -> Memor
 
     Raises:
         NotFound: no such version in this scope.
-        Conflict: another memory of the same scope says the same by now.
+        Conflict: another memory of the same scope says the same by now, or has its topic key; the
+            message names it.
     """
-    restored = await rows.value(
-        "SELECT gate.restore_memory(%(id)s, %(version)s)", {"id": memory_id, "version": version}
-    )
+    params = {"id": memory_id, "version": version}
+    other = await rows.fetch_one(_IN_THE_WAY, params)
+    if other is not None:
+        why = (
+            "is filed under the topic key of that version" if other["by_topic"] else "says the same"
+        )
+        raise Conflict(f"Memory {other['id']} {why} by now.", hint="Forget that one first.")
+    restored = await rows.value("SELECT gate.restore_memory(%(id)s, %(version)s)", params)
     if restored is None:
         raise NotFound(
             "There is no such version of a memory.", hint="Its history lists those there are."

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, LiteralString
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
-from discreet.domain.ids import AgentId, ContactId, MemoryId, TurnId
+from discreet.domain.errors import Conflict, NotFound, ScopeError
+from discreet.domain.ids import MemoryId
+from discreet.memory.duplicates import nearly_the_same
 from discreet.memory.indexing import Indexed
+from discreet.memory.kept import (
+    ALIVE,
+    COLUMNS,
+    OWN,
+    SALIENCES,
+    Memory,
+    MemoryChange,
+    NewMemory,
+    Salience,
+    check,
+    memory_of,
+)
 from discreet.scope import OwnerScope, Rows
 
 __all__ = [
@@ -21,95 +32,43 @@ __all__ = [
     "NewMemory",
     "Salience",
     "forget",
-    "get_knowledge_memories",
     "get_memory",
     "list_memories",
     "remember",
     "update_memory",
 ]
 
-Salience = Literal["low", "medium", "high", "critical"]
-SALIENCES: tuple[Salience, ...] = ("low", "medium", "high", "critical")
+RACES = 5
+"""How often somebody else may keep the same thing at the same moment."""
 
-MAX_CONTENT = 65_536
-"""Characters of one memory."""
-
-CHARACTERS_PER_TOKEN = 4
-"""A low guess for English and a high one for other scripts; budgets are no exact science."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A memory as it is now. ``contact_id`` None: the owner's, or ``shared`` by all who talk to the
-    agent."""
-
-    id: MemoryId
-    agent_id: AgentId
-    contact_id: ContactId | None
-    shared: bool
-    content: str
-    summary: str
-    topic_key: str | None
-    topics: tuple[str, ...]
-    salience: Salience
-    source: str
-    metadata: Mapping[str, Any]
-    expires_at: datetime | None
-    version: int
-    turn_id: TurnId | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NewMemory:
-    """Something to keep. ``indexed`` is what ``indexing.index`` made of ``content``."""
-
-    content: str
-    indexed: Indexed
-    summary: str = ""
-    topic_key: str | None = None
-    topics: Sequence[str] = ()
-    salience: Salience = "medium"
-    source: str = "agent"
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    expires_at: datetime | None = None
-    turn_id: TurnId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryChange:
-    """What becomes different; None stays as it is. New ``content`` comes with its ``indexed``.
-    ``clear`` names what shall be empty from now on."""
-
-    content: str | None = None
-    indexed: Indexed | None = None
-    summary: str | None = None
-    topic_key: str | None = None
-    topics: Sequence[str] | None = None
-    salience: Salience | None = None
-    metadata: Mapping[str, Any] | None = None
-    expires_at: datetime | None = None
-    clear: frozenset[Literal["topic_key", "expires_at"]] = frozenset()
-
-
-_COLUMNS: LiteralString = """
-    id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
-    metadata, expires_at, version, turn_id, created_at, updated_at"""
-
-# The empty update makes the row that was there before come back, also one that another transaction
-# has only just committed; a memory that has expired begins to live again.
-_REMEMBER: LiteralString = f"""
-    INSERT INTO discreet.memories AS old (
+_KNOWN: LiteralString = f"""
+    SELECT {COLUMNS}, digest = md5(gate.plain_text(%(content)s)) AS same FROM discreet.memories
+     WHERE {OWN} AND (digest = md5(gate.plain_text(%(content)s)) OR topic_key = %(topic_key)s)
+     ORDER BY id
+       FOR UPDATE"""
+# Whichever key it is that somebody else has just taken: then there is one to be found.
+_INSERT: LiteralString = f"""
+    INSERT INTO discreet.memories (
         content, summary, topic_key, topics, salience, source, metadata, expires_at,
         terms, embedder, embedding, turn_id)
     VALUES (%(content)s, %(summary)s, %(topic_key)s, %(topics)s, %(salience)s, %(source)s,
             %(metadata)s, %(expires_at)s, %(terms)s, %(embedder)s, %(embedding)s::public.vector,
             %(turn_id)s)
-    ON CONFLICT (owner_id, agent_id, party, digest) DO UPDATE SET
-        expires_at = CASE WHEN old.expires_at <= now() THEN EXCLUDED.expires_at
-                          ELSE old.expires_at END
-    RETURNING {_COLUMNS}"""
+    ON CONFLICT DO NOTHING
+    RETURNING {COLUMNS}"""
+_SUPERSEDE: LiteralString = f"""
+    UPDATE discreet.memories SET
+        content = %(content)s, summary = %(summary)s, topics = %(topics)s,
+        salience = %(salience)s, source = %(source)s, metadata = %(metadata)s,
+        expires_at = %(expires_at)s, turn_id = %(turn_id)s,
+        terms = %(terms)s, embedder = %(embedder)s, embedding = %(embedding)s::public.vector
+     WHERE id = %(id)s
+    RETURNING {COLUMNS}"""
+_MERGE: LiteralString = f"""
+    UPDATE discreet.memories SET topic_key = %(topic_key)s, topics = %(topics)s,
+        salience = %(salience)s, expires_at = %(expires_at)s
+     WHERE id = %(id)s
+    RETURNING {COLUMNS}"""
 _UPDATE: LiteralString = f"""
     UPDATE discreet.memories SET
         content = coalesce(%(content)s, content),
@@ -126,52 +85,59 @@ _UPDATE: LiteralString = f"""
         expires_at = CASE WHEN %(clear_expires_at)s THEN NULL
                           ELSE coalesce(%(expires_at)s::timestamptz, expires_at) END
      WHERE id = %(id)s AND version = coalesce(%(expected)s, version)
-    RETURNING {_COLUMNS}"""
-_GET: LiteralString = f"SELECT {_COLUMNS} FROM discreet.memories WHERE id = %(id)s"
+    RETURNING {COLUMNS}"""
+# Another memory of the same party, which for an owner need not be the owner's own.
+_IN_THE_WAY: LiteralString = """
+    SELECT other.id, other.topic_key = %(topic_key)s AS by_topic FROM discreet.memories this
+      JOIN discreet.memories other
+        ON (other.owner_id, other.agent_id, other.party)
+           = (this.owner_id, this.agent_id, this.party) AND other.id <> this.id
+     WHERE this.id = %(id)s
+       AND (other.digest = md5(gate.plain_text(%(content)s)) OR other.topic_key = %(topic_key)s)
+     ORDER BY by_topic LIMIT 1"""
+_GET: LiteralString = f"SELECT {COLUMNS} FROM discreet.memories WHERE id = %(id)s"
 _LIST: LiteralString = f"""
-    SELECT {_COLUMNS} FROM discreet.memories
-     WHERE %(include_expired)s OR expires_at IS NULL OR expires_at > now()
+    SELECT {COLUMNS} FROM discreet.memories
+     WHERE %(include_expired)s OR {ALIVE}
      ORDER BY created_at DESC, id
      LIMIT %(limit)s OFFSET %(offset)s"""
-# An owner may read every contact's memories, but starts with those that are no contact's.
-_KNOWLEDGE: LiteralString = f"""
-    SELECT {_COLUMNS} FROM discreet.memories
-     WHERE salience IN ('critical', 'high')
-       AND (expires_at IS NULL OR expires_at > now())
-       AND contact_id IS NOT DISTINCT FROM (SELECT s.contact_id FROM gate.scope() s)
-       AND shared = (session_user = 'discreet_shared')
-     ORDER BY salience = 'critical' DESC, updated_at DESC, id
-     LIMIT %(most)s"""
-MOST_KNOWN = 200
 
 
 async def remember(rows: Rows, new: NewMemory) -> Memory:
-    """Keeps something in this scope; what is there already, word for word, is given back as it is.
+    """Keeps something in this scope, and gives the memory that holds it now.
+
+    What is filed under its ``topic_key`` becomes its older version. What the scope knows already,
+    in nearly the same words, stays the one memory that it is, with its id and its words; topics are
+    added to it, and of the two saliences and expiries the higher and the later counts.
 
     Raises:
         BadInput: empty, too long, or an unknown salience.
         ScopeError: an owner's scope that names no agent, so that it isn't clear whose it would be.
+        Conflict: others kept the same at the same moment, again and again.
     """
     _check_agent(rows)
-    _check(new.content, new.salience)
-    row = await rows.fetch_one(
-        _REMEMBER,
-        {
-            "content": new.content,
-            "summary": new.summary,
-            "topic_key": new.topic_key,
-            "topics": list(new.topics),
-            "salience": new.salience,
-            "source": new.source,
-            "metadata": Jsonb(dict(new.metadata)),
-            "expires_at": new.expires_at,
-            "turn_id": new.turn_id,
-            **new.indexed.as_params(),
-        },
-    )
-    if row is None:
-        raise ScopeError("This scope may not keep that memory.")
-    return _memory(row)
+    topic_key = (new.topic_key or "").strip() or None
+    check(new.content, new.salience, topic_key)
+    values = _values(new, topic_key)
+    for _ in range(RACES):
+        known = await rows.fetch(_KNOWN, values)
+        same = next((memory_of(_bare(row)) for row in known if row["same"]), None)
+        filed = next((memory_of(_bare(row)) for row in known if not row["same"]), None)
+        if filed is not None:
+            if same is None:
+                return await _change(rows, _SUPERSEDE, {**values, "id": filed.id})
+            await forget(rows, filed.id)
+            return await _merge(rows, same, new, topic_key)
+        if same is None:
+            same = await nearly_the_same(rows, new.content, new.indexed)
+            if same is not None and None not in (topic_key, same.topic_key):
+                same = None  # filed elsewhere: a matter of its own
+        if same is not None:
+            return await _merge(rows, same, new, topic_key or same.topic_key)
+        row = await rows.fetch_one(_INSERT, values)
+        if row is not None:
+            return memory_of(row)
+    raise Conflict("Others kept the same at the same moment.", hint="Try again.")
 
 
 async def update_memory(
@@ -183,38 +149,38 @@ async def update_memory(
 
     Raises:
         NotFound: no such memory in this scope.
-        Conflict: it is at another version by now, or another memory says the same already.
+        Conflict: it is at another version by now; or another memory of its scope says the same
+            already, or is filed under the same topic key: the message names it.
         BadInput: empty, too long, or an unknown salience.
     """
     if (change.content is None) != (change.indexed is None):
         raise ValueError("new content comes with what was made of it, and only new content does")
-    _check(change.content, change.salience)
+    check(change.content, change.salience, change.topic_key)
     indexed = change.indexed or Indexed(())
-    row = await rows.fetch_one(
-        _UPDATE,
-        {
-            "id": memory_id,
-            "expected": expected,
-            "content": change.content,
-            "summary": change.summary,
-            "topic_key": change.topic_key,
-            "topics": None if change.topics is None else list(change.topics),
-            "salience": change.salience,
-            "metadata": None if change.metadata is None else Jsonb(dict(change.metadata)),
-            "expires_at": change.expires_at,
-            "clear_topic_key": "topic_key" in change.clear,
-            "clear_expires_at": "expires_at" in change.clear,
-            **indexed.as_params(),
-            "terms": None if change.indexed is None else list(indexed.terms),
-        },
-    )
+    params = {
+        "id": memory_id,
+        "expected": expected,
+        "content": change.content,
+        "summary": change.summary,
+        "topic_key": (change.topic_key or "").strip() or None,
+        "topics": None if change.topics is None else list(change.topics),
+        "salience": change.salience,
+        "metadata": None if change.metadata is None else Jsonb(dict(change.metadata)),
+        "expires_at": change.expires_at,
+        "clear_topic_key": "topic_key" in change.clear,
+        "clear_expires_at": "expires_at" in change.clear,
+        **indexed.as_params(),
+        "terms": None if change.indexed is None else list(indexed.terms),
+    }
+    await _refuse_doubles(rows, params)
+    row = await rows.fetch_one(_UPDATE, params)
     if row is None:
         now = await get_memory(rows, memory_id)
         raise Conflict(
             f"This memory was changed meanwhile; it is at version {now.version}.",
             hint="Read it again.",
         )
-    return _memory(row)
+    return memory_of(row)
 
 
 async def forget(rows: Rows, memory_id: MemoryId) -> None:
@@ -236,7 +202,7 @@ async def get_memory(rows: Rows, memory_id: MemoryId) -> Memory:
     row = await rows.fetch_one(_GET, {"id": memory_id})
     if row is None:
         raise _no_such_memory()
-    return _memory(row)
+    return memory_of(row)
 
 
 async def list_memories(
@@ -246,21 +212,69 @@ async def list_memories(
     found = await rows.fetch(
         _LIST, {"limit": limit, "offset": offset, "include_expired": include_expired}
     )
-    return [_memory(row) for row in found]
+    return [memory_of(row) for row in found]
 
 
-async def get_knowledge_memories(rows: Rows, budget: int) -> list[Memory]:
-    """What a session starts with: critical memories, then high ones, each newest first.
+async def _merge(rows: Rows, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:
+    """The first, with what the new one adds to it; untouched where that is nothing."""
+    merged = {
+        "id": first.id,
+        "topic_key": topic_key,
+        "topics": list(dict.fromkeys([*first.topics, *new.topics])),
+        "salience": max(first.salience, new.salience, key=SALIENCES.index),
+        "expires_at": _later(first.expires_at, new.expires_at),
+    }
+    before = (first.topic_key, list(first.topics), first.salience, first.expires_at)
+    if before == (merged["topic_key"], merged["topics"], merged["salience"], merged["expires_at"]):
+        return first
+    return await _change(rows, _MERGE, merged)
 
-    ``budget``: tokens, about. One that doesn't fit is left out, the next may still fit.
-    """
-    known: list[Memory] = []
-    left = budget * CHARACTERS_PER_TOKEN
-    for row in await rows.fetch(_KNOWLEDGE, {"most": MOST_KNOWN}):
-        if len(row["content"]) <= left:
-            left -= len(row["content"])
-            known.append(_memory(row))
-    return known
+
+def _later(first: datetime | None, new: datetime | None) -> datetime | None:
+    """Never is the latest. What has expired begins to live anew."""
+    if first is not None and first <= datetime.now(UTC):
+        return new
+    return None if first is None or new is None else max(first, new)
+
+
+async def _change(rows: Rows, sql: LiteralString, params: dict[str, Any]) -> Memory:
+    row = await rows.fetch_one(sql, params)
+    if row is None:
+        raise ScopeError("This scope may not keep that memory.")
+    return memory_of(row)
+
+
+async def _refuse_doubles(rows: Rows, params: dict[str, Any]) -> None:
+    if params["content"] is None and params["topic_key"] is None:
+        return
+    other = await rows.fetch_one(_IN_THE_WAY, params)
+    if other is None:
+        return
+    if other["by_topic"]:
+        raise Conflict(
+            f"Memory {other['id']} is filed under this topic key.",
+            hint="Change that one, or forget it first.",
+        )
+    raise Conflict(f"Memory {other['id']} says the same already.", hint="Forget one of the two.")
+
+
+def _values(new: NewMemory, topic_key: str | None) -> dict[str, Any]:
+    return {
+        "content": new.content,
+        "summary": new.summary,
+        "topic_key": topic_key,
+        "topics": list(new.topics),
+        "salience": new.salience,
+        "source": new.source,
+        "metadata": Jsonb(dict(new.metadata)),
+        "expires_at": new.expires_at,
+        "turn_id": new.turn_id,
+        **new.indexed.as_params(),
+    }
+
+
+def _bare(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "same"}
 
 
 def _check_agent(rows: Rows) -> None:
@@ -268,21 +282,5 @@ def _check_agent(rows: Rows) -> None:
         raise ScopeError("A memory belongs to an agent, and this scope names none.")
 
 
-def _check(content: str | None, salience: str | None) -> None:
-    if content is not None and not content.strip():
-        raise BadInput("There is nothing to remember.", hint="Say what.")
-    if content is not None and len(content) > MAX_CONTENT:
-        raise BadInput(
-            f"That is {len(content):,} characters long; a memory has at most {MAX_CONTENT:,}.",
-            hint="Remember it in parts.",
-        )
-    if salience is not None and salience not in SALIENCES:
-        raise BadInput(f"{salience!r} is no salience.", hint=f"Give one of {', '.join(SALIENCES)}.")
-
-
 def _no_such_memory() -> NotFound:
     return NotFound("There is no such memory.", hint="Search for it and take its id from there.")
-
-
-def _memory(row: Mapping[str, Any]) -> Memory:
-    return Memory(**{**row, "topics": tuple(row["topics"])})

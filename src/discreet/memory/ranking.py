@@ -6,7 +6,7 @@ are the rows of one scope. A statistic over more would tell one contact about an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ __all__ = [
     "Candidates",
     "Kind",
     "Mode",
+    "Population",
     "Ranking",
     "features",
     "rank",
@@ -88,6 +89,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Population:
+    """What is known of all rows of a scope where only some of them are candidates. ``holding``: how
+    many rows hold a term; a term that isn't there is held by candidates only."""
+
+    rows: float
+    holding: Mapping[str, float]
+    mean_length: float
+    least_cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """The rows of a scope, in columns of equal length, sorted by conversation and position.
 
@@ -96,6 +108,7 @@ class Candidates:
     ``conversations``: rows with the same number are neighbours of each other, in this order;
     negative for a row that stands alone. ``seconds``: when it was said, since 1970, UTC.
     ``speakers``: a name or "". ``saliences``: -1 low, 0 medium, 1 high, 2 critical.
+    ``population``: of the scope, where these are not all its rows.
     """
 
     terms: Sequence[str]
@@ -105,6 +118,7 @@ class Candidates:
     seconds: Floats
     speakers: Sequence[str] = ()
     saliences: Floats = field(default_factory=lambda: np.zeros(0))
+    population: Population | None = None
 
     def __len__(self) -> int:
         return len(self.terms)
@@ -179,8 +193,8 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
     terms = [term for term in asked.terms if term not in names] or list(asked.terms)
     bags = _Text(candidates.terms)
     frequencies = _frequencies(terms, bags)
-    text, matched = _bm25(frequencies, candidates.lengths)
-    meaning = _spread(candidates.cosines)
+    text, matched = _bm25(frequencies, candidates.lengths, terms, candidates.population)
+    meaning = _spread(candidates.cosines, candidates.population)
     sitting_of, opening = _sittings(candidates)
     asks = np.minimum(bags.count(ASKS), 1.0)
     same_before = _same_as_before(candidates.conversations)
@@ -248,12 +262,22 @@ class _Text:
         return np.bincount(rows, minlength=self.rows).astype(np.float64)
 
 
-def _bm25(frequencies: Floats, lengths: Floats) -> tuple[Floats, Floats]:
+def _bm25(
+    frequencies: Floats,
+    lengths: Floats,
+    terms: Sequence[str] = (),
+    population: Population | None = None,
+) -> tuple[Floats, Floats]:
     """BM25 (Robertson & Zaragoza 2009), as a share of the best row's; and the covered share."""
-    rows = frequencies.shape[1]
-    holding = (frequencies > 0).sum(axis=1)
+    rows: float = frequencies.shape[1]
+    holding = (frequencies > 0).sum(axis=1).astype(np.float64)
+    mean_length = float(lengths.mean())
+    if population is not None:
+        rows, mean_length = max(rows, population.rows), population.mean_length
+        known = np.array([population.holding.get(term, 0.0) for term in terms])
+        holding = np.minimum(np.maximum(holding, known), rows)
     rarity = np.log1p((rows - holding + 0.5) / (holding + 0.5))
-    norm = K1 * (1 - B + B * lengths / max(lengths.mean(), 1.0))
+    norm = K1 * (1 - B + B * lengths / max(mean_length, 1.0))
     scores = rarity @ (frequencies * (K1 + 1) / (frequencies + norm))
     covered = rarity @ np.minimum(frequencies, 1.0) / max(rarity.sum(), 1e-9)
     return scores / max(scores.max(), 1e-9), covered
@@ -270,12 +294,14 @@ def _by_sitting(frequencies: Floats, lengths: Floats, sitting_of: npt.NDArray[np
     return np.asarray(scores[sitting_of])
 
 
-def _spread(cosines: Floats) -> Floats:
+def _spread(cosines: Floats, population: Population | None = None) -> Floats:
     """Cosines between 0 (the farthest row) and 1 (the nearest); 0 where there is no vector."""
     known = cosines[~np.isnan(cosines)]
     if not len(known):
         return np.zeros(len(cosines))
     low, high = known.min(), known.max()
+    if population is not None and population.least_cosine is not None:
+        low = min(low, population.least_cosine)
     if high - low < 1e-9:
         return np.where(np.isnan(cosines), 0.0, 1.0)
     spread: Floats = np.nan_to_num((cosines - low) / (high - low))

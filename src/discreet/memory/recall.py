@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ContactId, SessionId, TurnId
+from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
 from discreet.memory.candidates import Filters, candidates_of
 from discreet.memory.query import Query, prepare
 from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
@@ -49,8 +49,8 @@ class Parts:
 class Hit:
     """A row that was found; ``kind`` says what it is. Whose it is: ``contact_id``, None the owner's
     (a passage is the owner's), or ``shared`` by all who talk to the agent. ``title`` is a
-    passage's; ``salience``, ``summary``, ``topics``, ``source``, ``version`` are a memory's; the
-    last four are a message's."""
+    passage's; from ``salience`` to ``expires_at`` it is a memory's; the last four are a
+    message's."""
 
     kind: Kind
     id: UUID
@@ -58,6 +58,7 @@ class Hit:
     created_at: datetime
     score: float
     parts: Parts
+    agent_id: AgentId
     contact_id: ContactId | None = None
     shared: bool = False
     title: str = ""
@@ -66,6 +67,8 @@ class Hit:
     topics: tuple[str, ...] = ()
     source: str = ""
     version: int | None = None
+    topic_key: str | None = None
+    expires_at: datetime | None = None
     session_id: SessionId | None = None
     position: int | None = None
     direction: str = ""
@@ -136,14 +139,15 @@ async def search_messages(
 
 _WHOLE: dict[Kind, LiteralString] = {
     "memory": """
-        SELECT id, content, created_at, contact_id, shared, salience, summary, topics, source,
-               version
+        SELECT id, content, created_at, agent_id, contact_id, shared, salience, summary, topics,
+               source, version, topic_key, expires_at
           FROM discreet.memories WHERE id = ANY(%(ids)s)""",
     "passage": """
-        SELECT id, content, created_at, title FROM discreet.passages WHERE id = ANY(%(ids)s)""",
+        SELECT id, content, created_at, agent_id, title
+          FROM discreet.passages WHERE id = ANY(%(ids)s)""",
     "message": """
-        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, contact_id, shared,
-               session_id, position, direction, sender_name
+        SELECT id, text AS content, coalesce(sent_at, created_at) AS created_at, agent_id,
+               contact_id, shared, session_id, position, direction, sender_name
           FROM discreet.messages WHERE id = ANY(%(ids)s)""",
 }
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, LiteralString
 
+from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, MemoryId, OwnerId
+from discreet.memory import history, memories
+from discreet.memory.embedding import Embedder
+from discreet.memory.history import MemoryVersion
+from discreet.memory.indexing import index
+from discreet.memory.memories import MemoryChange
 from discreet.oversight.whose import CONTACT_LABEL, whose
-from discreet.scope import Door, OwnerScope
+from discreet.scope import Door, OwnerScope, Rows
 
 MOST_LISTED = 1000
 
@@ -31,6 +40,15 @@ class LabelledMemory:
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    metadata: Mapping[str, Any]
+    used_at: datetime | None
+
+
+_LABELLED: LiteralString = f"""
+    SELECT m.id, m.agent_id, a.name AS agent, m.shared, m.contact_id,
+           {CONTACT_LABEL.format(row="m")} AS contact_label,
+           m.content, m.summary, m.topic_key, m.topics, m.salience, m.source, m.version,
+           m.expires_at, m.created_at, m.updated_at, m.metadata, m.used_at"""
 
 
 async def list_memories(
@@ -42,10 +60,8 @@ async def list_memories(
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         found = await rows.fetch(
-            f"""SELECT m.id, m.agent_id, a.name AS agent, m.shared, m.contact_id,
-                       {CONTACT_LABEL.format(row="m")} AS contact_label,
-                       m.content, m.summary, m.topic_key, m.topics, m.salience, m.source,
-                       m.version, m.expires_at, m.created_at, m.updated_at
+            _LABELLED
+            + """
                   FROM (SELECT * FROM discreet.memories
                          WHERE %(contact_id)s::uuid IS NULL OR contact_id = %(contact_id)s
                          ORDER BY created_at DESC, id LIMIT %(limit)s) m
@@ -53,23 +69,100 @@ async def list_memories(
                  ORDER BY m.created_at DESC, m.id""",
             {"contact_id": contact_id, "limit": limit},
         )
-    return [
-        LabelledMemory(
-            id=row["id"],
-            agent_id=row["agent_id"],
-            agent=row["agent"],
-            contact_id=row["contact_id"],
-            whose=whose(row["contact_label"], shared=row["shared"]),
-            content=row["content"],
-            summary=row["summary"],
-            topic_key=row["topic_key"],
-            topics=tuple(row["topics"]),
-            salience=row["salience"],
-            source=row["source"],
-            version=row["version"],
-            expires_at=row["expires_at"],
-            created_at=row["created_at"],
-            updated_at=row["updated_at"],
+    return [_labelled(row) for row in found]
+
+
+async def get_memory(door: Door, owner_id: OwnerId, memory_id: MemoryId) -> LabelledMemory:
+    """One memory, also one that has expired.
+
+    Raises:
+        NotFound: the owner has no such memory now; it may have been forgotten.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await _get(rows, memory_id)
+
+
+async def get_history(door: Door, owner_id: OwnerId, memory_id: MemoryId) -> list[MemoryVersion]:
+    """The older versions of a memory, newest first; also of one that was forgotten.
+
+    Raises:
+        NotFound: the owner has no such memory and never had.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await history.get_memory_history(rows, memory_id)
+
+
+async def restore(
+    door: Door, owner_id: OwnerId, memory_id: MemoryId, version: int | None = None
+) -> LabelledMemory:
+    """Brings an older version back, exactly as it was; the last one if none is named.
+
+    Raises:
+        NotFound: no such version.
+        Conflict: another memory of the same scope is in its way.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        if version is None:
+            older = await history.get_memory_history(rows, memory_id)
+            if not older:
+                raise NotFound("That memory was never changed, so there is nothing to restore.")
+            version = older[0].version
+        await history.restore_memory(rows, memory_id, version)
+        return await _get(rows, memory_id)
+
+
+async def forget(door: Door, owner_id: OwnerId, memory_id: MemoryId) -> LabelledMemory:
+    """Takes a memory away; what it was. Its history keeps it.
+
+    Raises:
+        NotFound: the owner has no such memory now.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        memory = await _get(rows, memory_id)
+        await memories.forget(rows, memory_id)
+    return memory
+
+
+async def update(
+    door: Door,
+    owner_id: OwnerId,
+    memory_id: MemoryId,
+    change: MemoryChange,
+    embedder: Embedder,
+    *,
+    expected: int | None = None,
+) -> LabelledMemory:
+    """Changes a memory of anybody's; its ``indexed`` is made here.
+
+    Raises:
+        NotFound: the owner has no such memory now.
+        Conflict: it is at another version than ``expected``, or doubles another memory.
+        BadInput: empty, too long, or an unknown salience.
+    """
+    if change.content is not None:
+        (made,) = await asyncio.to_thread(index, [change.content], embedder)
+        change = replace(change, indexed=made)
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        await memories.update_memory(rows, memory_id, change, expected=expected)
+        return await _get(rows, memory_id)
+
+
+async def _get(rows: Rows, memory_id: MemoryId) -> LabelledMemory:
+    row = await rows.fetch_one(
+        _LABELLED
+        + " FROM discreet.memories m JOIN discreet.agents a ON a.id = m.agent_id"
+        + " WHERE m.id = %(id)s",
+        {"id": memory_id},
+    )
+    if row is None:
+        raise NotFound(
+            f"There is no memory {memory_id}.",
+            hint=f"If it was forgotten: sb memories history {memory_id}",
         )
-        for row in found
-    ]
+    return _labelled(row)
+
+
+def _labelled(row: Mapping[str, Any]) -> LabelledMemory:
+    values = dict(row)
+    label = whose(values.pop("contact_label"), shared=values.pop("shared"))
+    return LabelledMemory(**{**values, "whose": label, "topics": tuple(values["topics"])})

@@ -25,7 +25,7 @@ async def why_silent(door: Door, owner_id: OwnerId, session_id: SessionId) -> st
     """Why nobody answers in a session now, and what helps, in one line; None: nothing is wrong."""
     async with door.enter(OwnerScope(owner_id)) as rows:
         row = await rows.fetch_one(
-            """SELECT a.name, a.paused_at, c.id AS contact_id, c.taken_over_at
+            """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at
                  FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
                  LEFT JOIN discreet.contacts c ON c.id = s.contact_id
                 WHERE s.id = %(session)s""",
@@ -35,6 +35,11 @@ async def why_silent(door: Door, owner_id: OwnerId, session_id: SessionId) -> st
         return None
     if row["paused_at"] is not None:
         return f"{row['name']} is paused; the answer comes after: sb agents resume {row['name']!r}"
+    if row["blocked_at"] is not None:
+        return (
+            "You have blocked this contact; the answer comes after: sb contacts unblock"
+            f" {row['contact_id']}"
+        )
     if row["taken_over_at"] is not None:
         return (
             "You have taken this contact over, and answer in person: sb takeover"

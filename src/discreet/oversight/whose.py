@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from discreet.domain.ids import ContactId
+from discreet.scope import Rows
+
+Labels = Mapping[ContactId | None, str]
+
 # Joined to a row that has a contact_id: the contact's name, else its first address, else its id.
 # Null where the row is the owner's (or, with an agent that shares its memory, everybody's).
 CONTACT_LABEL = """
@@ -12,6 +19,17 @@ CONTACT_LABEL = """
         ORDER BY a.created_at, a.platform, a.platform_id LIMIT 1),
       {row}.contact_id::text) END
 """
+
+
+async def labels_of(rows: Rows, contact_ids: Iterable[ContactId | None]) -> Labels:
+    """A label for each of these contacts."""
+    wanted = {contact_id for contact_id in contact_ids if contact_id is not None}
+    found = await rows.fetch_tuples(
+        f"SELECT m.contact_id, {CONTACT_LABEL.format(row='m')}"
+        " FROM unnest(%(ids)s::uuid[]) AS m (contact_id)",
+        {"ids": list(wanted)},
+    )
+    return dict(found)
 
 
 def whose(contact_label: str | None, *, shared: bool) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import procrastinate
@@ -39,6 +41,13 @@ CONNECTION_OPTIONS = (
 """A process that hangs (stopped, swapped out) keeps no lock on the queue."""
 RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
+EXPIRED_KEPT = timedelta(days=30)
+"""How long an expired memory can still be asked for; then it is in its history only."""
+MOST_PURGED = 500
+"""Expired memories that one sweep removes."""
+COUNT_SECONDS = 600.0
+"""How often the words of those owners are counted who have many memories."""
+MANY_MEMORIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,8 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 
 async def sweep(app: procrastinate.App, door: Door) -> int:
-    """Drops the jobs of dead workers and defers anew what waits without a job; how many."""
+    """Drops the jobs of dead workers, defers anew what waits without a job (how many, it gives),
+    and removes memories that expired long ago."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.id is not None:
             # It may be gone meanwhile: finished after all, or dropped by another process.
@@ -103,7 +113,14 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
                     job.id, procrastinate.jobs.Status.FAILED, delete_job=True
                 )
     async with door.enter(WorkScope()) as rows:
+        await rows.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MOST_PURGED))
         return int(await rows.value("SELECT gate.wake_stranded()"))
+
+
+async def count_words(door: Door, many: int = MANY_MEMORIES) -> None:
+    """Counts the words of owners with ``many`` memories or more, for their searches."""
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute("SELECT gate.count_words(%s)", (many,))
 
 
 async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
@@ -120,8 +137,12 @@ async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None
 
 
 async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
+    counted_at = -COUNT_SECONDS
     while True:
         try:
+            if time.monotonic() - counted_at >= COUNT_SECONDS:
+                counted_at = time.monotonic()
+                await count_words(door)
             if woken := await sweep(app, door):
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()

@@ -12,12 +12,14 @@ from discreet.scope import Rows
 @dataclass(frozen=True, slots=True)
 class Reply:
     """``answer`` once it is delivered, ``draft`` before; ``failed``: the answer is an excuse.
-    ``trouble``: why the last attempt failed, while the message waits for the next."""
+    ``trouble``: why the last attempt failed, while the message waits for the next. ``dropped``:
+    nobody answers it any more (``/stop``)."""
 
     answer: str | None
     draft: str | None
     failed: bool
     trouble: str | None
+    dropped: bool
 
 
 async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
@@ -27,7 +29,7 @@ async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
         NotFound: the scope has no such message.
     """
     row = await rows.fetch_one(
-        "SELECT m.state = 'failed' AS failed, d.text AS draft,"
+        "SELECT m.state = 'failed' AS failed, m.state = 'context' AS dropped, d.text AS draft,"
         "  (SELECT a.text FROM discreet.messages a"
         "     JOIN discreet.outbox o ON o.message_id = a.id AND o.state = 'sent'"
         "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"

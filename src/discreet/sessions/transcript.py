@@ -46,16 +46,17 @@ async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
 
 
 async def messages_before(
-    rows: Rows, session_id: SessionId, position: int, limit: int
+    rows: Rows, session_id: SessionId, position: int, limit: int, *, after: int = 0
 ) -> list[Message]:
     """The last ``limit`` messages before a position, oldest first; what still waits is left out,
     and what was said to the machine and by it."""
     found = await rows.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
+        "   AND position > %(after)s"
         "   AND command IS NULL"
         " ORDER BY position DESC LIMIT %(limit)s",
-        {"session": session_id, "position": position, "limit": limit},
+        {"session": session_id, "position": position, "limit": limit, "after": after},
     )
     return [_message(row) for row in reversed(found)]
 

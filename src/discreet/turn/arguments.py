@@ -35,7 +35,10 @@ _CONTENT = Field(
     description="What to keep, as a sentence that will be understood on its own.",
 )
 _TOPIC_KEY = Field(
-    default=None, max_length=200, description="One name for what it is about, such as `pets`."
+    default=None,
+    max_length=200,
+    description="A name for the one fact that this is, such as `home_town`; what was kept under the"
+    " same name before is replaced by it.",
 )
 _TOPICS = Field(default=None, max_length=MOST_TOPICS, description="Further topics, as short words.")
 _SALIENCE = Field(
@@ -68,6 +71,9 @@ class Forget(Arguments):
 
 class UpdateMemory(Arguments):
     memory_id: Text = _MEMORY_ID
+    version: int | None = Field(
+        default=None, description="The version that you read; a newer one is then not overwritten."
+    )
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
     topics: list[Text] | None = _TOPICS

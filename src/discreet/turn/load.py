@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from discreet.domain.errors import NotFound
 from discreet.memory.embedding import Embedder
-from discreet.memory.memories import Memory, get_knowledge_memories
+from discreet.memory.kept import Memory
+from discreet.memory.knowledge import get_knowledge_memories
 from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope
+from discreet.sessions.summaries import Summary, summary_of
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
 from discreet.turn.claim import Claim
 from discreet.turn.searching import find, prepare_query
@@ -37,6 +39,7 @@ class _Conversation:
     agent: AgentCard
     party: Party
     thread_key: str
+    summary: Summary
     waiting: tuple[Line, ...]
     history: tuple[Line, ...]
 
@@ -69,6 +72,7 @@ async def load(
         knowledge=tuple(_known(memory) for memory in knowledge),
         recalled=recalled,
         thread_key=conversation.thread_key,
+        summary=_summarised(conversation.summary, conversation.waiting[0].at),
         files=files,
     )
 
@@ -85,11 +89,15 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
     waiting = await messages_of_turn(rows, claim.turn_id)
     if agent is None or session is None or not waiting:
         raise NotFound("The session of this turn is gone.")
-    history = await messages_before(rows, claim.session_id, waiting[0].position, HISTORY_MESSAGES)
+    summary = await summary_of(rows, claim.session_id)
+    history = await messages_before(
+        rows, claim.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
+    )
     return _Conversation(
         agent=AgentCard(**agent),
         party=await _party(rows, scope),
         thread_key=session["thread_key"],
+        summary=summary,
         waiting=tuple(_line(message, scope) for message in waiting),
         history=tuple(_line(message, scope) for message in history),
     )
@@ -132,6 +140,12 @@ def _speaker(message: Message, scope: SessionScope) -> Speaker | None:
     ):
         return OWNER
     return Speaker(message.sender_name, message.sender_address)
+
+
+def _summarised(summary: Summary, at: datetime) -> Found | None:
+    if summary.memory_id is None or summary.text is None:
+        return None
+    return Found("memory", summary.text, at, id=summary.memory_id)
 
 
 def _known(memory: Memory) -> Found:

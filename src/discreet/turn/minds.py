@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from discreet.settings import Settings
+from discreet.turn.compact import Passage, Summarise
 from discreet.turn.models import open_model
 from discreet.turn.offline import respond
 from discreet.turn.plan import Prompt
 from discreet.turn.run import Mind
-from discreet.turn.situation import Situation
+from discreet.turn.situation import AgentCard, Situation
+from discreet.turn.summarise import pick_sentences, summarise_with
 from discreet.turn.think import Limits, OnText, Tools, think
-from discreet.turn.thought import Thought
+from discreet.turn.thought import Thought, Usage
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 
 def mind_for(settings: Settings) -> Mind:
     """The mind of an installation. A model is opened when it is first asked."""
-    limits = Limits(
-        requests=settings.turn_request_limit,
-        tokens=settings.turn_token_limit,
-        seconds=settings.model_timeout_seconds,
-    )
 
     async def answer(
         situation: Situation, prompt: Prompt, toolbox: Tools, on_text: OnText
     ) -> Thought:
-        name = situation.agent.model or settings.model
-        if name is None:
+        model = await _model_of(settings, situation.agent)
+        if model is None:
             return await respond(situation, toolbox, on_text)
-        key = settings.model_api_key
-        model = await open_model(
-            name,
-            base_url=settings.model_base_url,
-            key=None if key is None else key.get_secret_value(),
-        )
-        return await think(prompt, toolbox, model, limits, on_text)
+        return await think(prompt, toolbox, model, _limits(settings), on_text)
 
     return answer
+
+
+def summariser_for(settings: Settings) -> Summarise:
+    """What makes summaries: the agent's model, else the installation's, else rules."""
+
+    async def summarise(passage: Passage) -> tuple[str, Usage]:
+        model = await _model_of(settings, passage.agent)
+        if model is None:
+            return await pick_sentences(passage)
+        return await summarise_with(model, _limits(settings), passage)
+
+    return summarise
+
+
+async def _model_of(settings: Settings, agent: AgentCard) -> Model | None:
+    name = agent.model or settings.model
+    if name is None:
+        return None
+    key = settings.model_api_key
+    return await open_model(
+        name,
+        base_url=settings.model_base_url,
+        key=None if key is None else key.get_secret_value(),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        requests=settings.turn_request_limit,
+        tokens=settings.turn_token_limit,
+        seconds=settings.model_timeout_seconds,
+    )

@@ -22,11 +22,14 @@ IN_PERSON = "[said by your owner in person, in your place]"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much context a prompt may take, in (estimated) tokens."""
+    """How much context a prompt may take, in (estimated) tokens. A conversation of more than
+    ``history`` is compacted to a summary and the newest ``recent``."""
 
     total: int = 16_000
     knowledge: int = 2_000
     recalled: int = 3_000
+    history: int = 8_000
+    recent: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,21 @@ class ChatMessage:
 class Prompt:
     """What a model is given: the system text, and the chat, whose last message is the user's.
 
-    ``files`` belong to that last message.
+    ``files`` belong to that last message. ``found`` is what the system text holds of memories and
+    texts, for whoever asks why.
     """
 
     system: str
     messages: tuple[ChatMessage, ...]
     files: tuple[KeptFile, ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 def plan(situation: Situation, budget: Budget) -> Prompt:
     """The prompt of a turn. Every waiting line is in it; of the history, the newest that fit."""
     knowledge = _within(situation.knowledge, budget.knowledge)
-    known = {found.id for found in knowledge if found.id is not None}
+    summary = () if situation.summary is None else (situation.summary,)
+    known = {found.id for found in (*knowledge, *summary) if found.id is not None}
     recalled = _within(
         tuple(found for found in situation.recalled if found.id not in known or found.id is None),
         budget.recalled,
@@ -64,6 +70,7 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
             _whom_you_talk_to(situation),
             _rules(situation),
             _section("What you know from before", "memories", knowledge, situation),
+            _section("What was said earlier in this conversation", "summary", summary, situation),
             _section("What may help with what was just said", "found", recalled, situation),
             _now(situation),
         )
@@ -73,7 +80,8 @@ def plan(situation: Situation, budget: Budget) -> Prompt:
     waiting = _waiting_lines(situation, left)
     spent = sum(tokens(line.text) + LINE_OVERHEAD for line in waiting)
     history = _newest(situation.history, left - spent)
-    return Prompt(system, _chat(situation, (*history, *waiting)), situation.files)
+    chat = _chat(situation, (*history, *waiting))
+    return Prompt(system, chat, situation.files, (*knowledge, *summary, *recalled))
 
 
 def describe_speaker(speaker: Speaker) -> str:
@@ -94,6 +102,7 @@ def found_record(found: Found, *, of_owner: bool) -> str:
         whose=_whose(found) if of_owner else None,
         id=str(found.id) if found.kind == "memory" and found.id else None,
         at=found.at.strftime("%Y-%m-%d") if found.kind != "passage" else None,
+        version=found.version,
         salience=found.salience,
         title=clean_name(found.title),
         said_by=said_by if found.kind == "message" else None,

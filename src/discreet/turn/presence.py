@@ -5,53 +5,51 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 
-from discreet.domain.outbound import Place, Progress
+from discreet.domain.ids import RouteId
+from discreet.domain.outbound import Place
 from discreet.queue.due import due_route
 from discreet.scope import Door
-from discreet.turn.claim import Claim
 
 QUICK_SECONDS = 0.5
 """An answer that comes sooner needs no announcement."""
+TYPING_SECONDS = 4.0
+"""How often it is shown; platforms show it for about five seconds."""
 
-ShowProgress = Callable[[str, Progress], Awaitable[timedelta]]
-"""Shows it once, on the platform of this name; how long to wait before the next time."""
-
-
-class Presence:
-    """``so_far``: what is written of the answer, whole."""
-
-    def __init__(self) -> None:
-        self.so_far = ""
+ShowTyping = Callable[[str, Place], Awaitable[None]]
+"""Shows it once, on the platform of this name, at this place."""
 
 
 @asynccontextmanager
-async def presence(door: Door, claimed: Claim, show: ShowProgress) -> AsyncIterator[Presence]:
+async def presence(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIterator[None]:
     """Shows it from now on until the block ends; that it can't be shown holds nothing up."""
-    here = Presence()
-    showing = asyncio.create_task(_show(door, claimed, show, here), name="progress")
+    showing = asyncio.create_task(_show(door, route_id, show), name="typing")
     try:
-        yield here
+        yield
     finally:
         showing.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await showing
 
 
-async def _show(door: Door, claimed: Claim, show: ShowProgress, here: Presence) -> None:
+async def _show(door: Door, route_id: RouteId, show: ShowTyping) -> None:
     await asyncio.sleep(QUICK_SECONDS)
-    route = await due_route(door, claimed.route_id)
+    found = await place_of(door, route_id)
+    while found is not None:
+        await show(*found)
+        await asyncio.sleep(TYPING_SECONDS)
+
+
+async def place_of(door: Door, route_id: RouteId) -> tuple[str, Place] | None:
+    """The platform of a route, and the place there; None where it is gone."""
+    route = await due_route(door, route_id)
     if route is None:
-        return
+        return None
     async with door.enter(route.scope) as rows:
         row = await rows.fetch_one(
             "SELECT chat_id, thread_id FROM discreet.routes WHERE id = %(route)s",
-            {"route": claimed.route_id},
+            {"route": route_id},
         )
     if row is None:
-        return
-    place = Place(route.account, row["chat_id"], row["thread_id"])
-    while True:
-        wait = await show(route.platform, Progress(claimed.turn_id, place, here.so_far))
-        await asyncio.sleep(wait.total_seconds())
+        return None
+    return route.platform, Place(route.account, row["chat_id"], row["thread_id"])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
-from discreet.domain.outbound import NoFile, Progress
+from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
@@ -19,13 +20,16 @@ from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.commands import run_command
+from discreet.turn.compact import Summarise, compact, with_cost
 from discreet.turn.files import Fetch, files_of_turn
+from discreet.turn.growing import Platforms, growing
 from discreet.turn.holding import ClaimLost, hold
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
-from discreet.turn.presence import Presence, ShowProgress, presence
+from discreet.turn.presence import ShowTyping, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
+from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
@@ -42,9 +46,8 @@ Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
-async def _show_nothing(_: str, __: Progress) -> timedelta:
+async def _show_nothing(_: str, __: Place) -> None:
     """Where nobody can be shown anything."""
-    return timedelta(days=1)
 
 
 async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
@@ -58,6 +61,7 @@ class Turns:
 
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
+    ``summarise``: what makes summaries of conversations that have grown too long.
     """
 
     door: Door
@@ -66,8 +70,10 @@ class Turns:
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
-    show_progress: ShowProgress = _show_nothing
+    show_typing: ShowTyping = _show_nothing
     fetch: Fetch = _fetch_nothing
+    platforms: Platforms | None = None
+    summarise: Summarise = pick_sentences
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -99,13 +105,27 @@ async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
         if claimed.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
         files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
-        situation = await load(turns.door, scope, claimed, turns.embedder, files)
-        prompt = plan(situation, turns.budget)
-        toolbox = Toolbox(turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder)
-        async with presence(turns.door, claimed, turns.show_progress) as here:
-            draft = _Draft(turns.door, scope, claimed, here)
+        draft = _Draft(turns.door, scope, claimed)
+        async with AsyncExitStack() as shown:
+            await shown.enter_async_context(
+                presence(turns.door, claimed.route_id, turns.show_typing)
+            )
+            compacting = compact(
+                turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
+            )
+            spent = await while_held(turns.door, scope, claimed, compacting)
+            situation = await load(turns.door, scope, claimed, turns.embedder, files)
+            prompt = plan(situation, turns.budget)
+            toolbox = Toolbox(
+                turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder
+            )
+            if turns.platforms is not None:
+                await shown.enter_async_context(
+                    growing(turns.door, scope, claimed, draft.written, turns.platforms)
+                )
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
             thought = await while_held(turns.door, scope, claimed, thinking)
+        thought = replace(thought, usage=with_cost(thought.usage, spent))
         async with turns.door.enter(scope) as rows:
             await save_answer(rows, claimed, prompt, thought)
     except ClaimLost:
@@ -157,15 +177,19 @@ def _as_failure(error: Exception) -> ThinkingFailed:
 class _Draft:
     """Keeps what has been written so far where the one who waits can read it."""
 
-    def __init__(self, door: Door, scope: SessionScope, claimed: Claim, here: Presence) -> None:
+    def __init__(self, door: Door, scope: SessionScope, claimed: Claim) -> None:
         self._door = door
         self._scope = scope
         self._claim = claimed
-        self._here = here
         self._written_at = time.monotonic()
+        self._text = ""
+
+    def written(self) -> str:
+        """The whole text so far."""
+        return self._text
 
     async def write(self, text: str) -> None:
-        self._here.so_far = text
+        self._text = text
         if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
             return
         async with self._door.enter(self._scope) as rows:

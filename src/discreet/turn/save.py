@@ -5,12 +5,14 @@ Every function raises ``ClaimLost`` where the turn holds its session no more; th
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.ids import SessionId
+from discreet.domain.ids import MemoryId, SessionId
+from discreet.memory.knowledge import mark_used
 from discreet.scope import Rows
 from discreet.turn.claim import Claim
 from discreet.turn.holding import hold
@@ -45,6 +47,7 @@ async def save_answer(rows: Rows, claim: Claim, prompt: Prompt, thought: Thought
             "usage": Jsonb(thought.usage_as_json()),
         },
     )
+    await mark_used(rows, _made_use_of(prompt))
     await _wake_for_the_rest(rows, claim.session_id)
 
 
@@ -131,6 +134,7 @@ async def _end_failed(
 ) -> None:
     await rows.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
+        " usage = %(usage)s,"
         " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
         {
             "turn": claim.turn_id,
@@ -138,6 +142,7 @@ async def _end_failed(
             "error": f"{failure.kind}: {failure}",
             "prompt": None if prompt is None else Jsonb(_as_json(prompt)),
             "steps": Jsonb(steps_as_json(failure.steps)),
+            "usage": Jsonb(asdict(failure.usage)),
         },
     )
 
@@ -155,4 +160,24 @@ def _as_json(prompt: Prompt) -> dict[str, Any]:
     return {
         "system": prompt.system,
         "messages": [{"role": m.role, "text": m.text} for m in prompt.messages],
+        "found": [
+            {
+                "kind": found.kind,
+                "id": None if found.id is None else str(found.id),
+                "text": found.text,
+                "whose": None if found.whose is None else asdict(found.whose),
+                "score": found.score,
+                "parts": None if found.parts is None else dict(found.parts),
+            }
+            for found in prompt.found
+        ],
     }
+
+
+def _made_use_of(prompt: Prompt) -> list[MemoryId]:
+    """Memories that a search brought up by their words; what only filled it up doesn't count."""
+    return [
+        MemoryId(found.id)
+        for found in prompt.found
+        if found.kind == "memory" and found.id and (found.parts or {}).get("matched")
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from uuid import UUID
 
 from discreet.domain.errors import Unavailable
@@ -44,6 +45,7 @@ async def find_newest(rows: Rows, limit: int) -> tuple[Found, ...]:
             memory.created_at,
             id=memory.id,
             salience=memory.salience,
+            version=memory.version,
             whose=whose.of(memory.contact_id, shared=memory.shared),
         )
         for memory in memories
@@ -71,6 +73,9 @@ def _found(hit: Hit, whose: Speaker | None, by: Speaker | None) -> Found:
         by=by,
         position=hit.position,
         closeness=hit.parts.cosine,
+        version=hit.version,
+        score=hit.score,
+        parts=asdict(hit.parts),
     )
 
 

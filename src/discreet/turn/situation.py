@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -65,7 +66,8 @@ class Found:
 
     ``whose`` names the contact it belongs to, in an owner's session; None: this scope's own.
     ``closeness`` is the cosine to what was asked (-1 to 1), None where nothing was compared.
-    ``by`` says who wrote a message (None: the agent), ``position`` where it stands.
+    ``by`` says who wrote a message (None: the agent), ``position`` where it stands; ``version`` is
+    a memory's. ``score`` and its ``parts`` say why a search found it; None: nothing was searched.
     """
 
     kind: FoundKind
@@ -78,6 +80,9 @@ class Found:
     by: Speaker | None = None
     position: int | None = None
     closeness: float | None = None
+    version: int | None = None
+    score: float | None = None
+    parts: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ class Situation:
 
     ``waiting`` must be answered: one line or more, in order, all of one route. ``history`` is what
     was said before, oldest first. ``knowledge`` are the critical and high memories, ``recalled``
-    what a search for the waiting lines found.
+    what a search for the waiting lines found. ``summary`` stands for what was said before
+    ``history``.
     """
 
     agent: AgentCard
@@ -107,6 +113,7 @@ class Situation:
     recalled: tuple[Found, ...] = ()
     thread_key: str = ""
     files: tuple[KeptFile, ...] = ()
+    summary: Found | None = None
 
     @property
     def of_owner(self) -> bool:

@@ -21,7 +21,7 @@ from discreet.turn.tools import Tools, ToolSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pydantic_ai import Agent, AgentStreamEvent, RunContext, Tool
+    from pydantic_ai import Agent, AgentStreamEvent, RunContext, RunUsage, Tool
     from pydantic_ai.messages import ModelMessage, UserContent
     from pydantic_ai.models import Model
 
@@ -53,9 +53,10 @@ async def think(
         ThinkingFailed: there is no answer; its kind says why, and it holds no user's text.
         ClaimLost: another turn has the session by now (from a tool); there is nothing to save.
     """
-    from pydantic_ai import Agent
+    from pydantic_ai import Agent, RunUsage
 
     steps: list[Step] = []
+    used = RunUsage()
     agent = Agent(
         model,
         # None is an answer without any text; otherwise pydantic-ai would ask again by itself.
@@ -67,16 +68,21 @@ async def think(
     try:
         with _failures(limits):
             async with asyncio.timeout(limits.seconds):
-                text, usage = await _run(agent, prompt, limits, on_text)
+                text = await _run(agent, prompt, limits, on_text, used)
     except ThinkingFailed as failure:
-        failure.steps = tuple(steps)
+        failure.steps, failure.usage = tuple(steps), _usage(used)
         raise
-    return Thought(text, f"{model.system}:{model.model_name}", tuple(steps), usage)
+    return Thought(text, f"{model.system}:{model.model_name}", tuple(steps), _usage(used))
 
 
 async def _run(
-    agent: Agent[object, str | None], prompt: Prompt, limits: Limits, on_text: OnText
-) -> tuple[str, Usage]:
+    agent: Agent[object, str | None],
+    prompt: Prompt,
+    limits: Limits,
+    on_text: OnText,
+    used: RunUsage,
+) -> str:
+    """The answer; ``used`` grows with each request, also where there is none in the end."""
     from pydantic_ai import UsageLimits
     from pydantic_ai.settings import ModelSettings
 
@@ -92,12 +98,16 @@ async def _run(
                 request_limit=limits.requests, total_tokens_limit=limits.tokens
             ),
             event_stream_handler=stream,
+            usage=used,
         )
     text = storable(result.output or "").strip()
     if is_blank(text):
         raise ThinkingFailed("empty", "The model answered nothing.")
-    used = result.usage
-    return text, Usage(used.requests, used.input_tokens, used.output_tokens)
+    return text
+
+
+def _usage(used: RunUsage) -> Usage:
+    return Usage(used.requests, used.input_tokens, used.output_tokens)
 
 
 def _asked(prompt: Prompt) -> str | list[UserContent]:

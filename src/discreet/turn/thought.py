@@ -58,13 +58,14 @@ class ThinkingFailed(Unavailable):
     doesn't help), ``timeout``, ``provider`` (it failed or can't be reached), ``limits`` (requests
     or tokens of this turn used up), ``empty`` (no text), ``refused`` (content filter),
     ``confused`` (what came back can't be used) or ``internal`` (a fault of ours). ``steps`` are the
-    tool calls made until then.
+    tool calls made until then, ``usage`` what they cost.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind: FailureKind = kind
         self.steps: tuple[Step, ...] = ()
+        self.usage = Usage()
 
 
 def steps_as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:

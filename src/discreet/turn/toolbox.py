@@ -32,7 +32,7 @@ from discreet.turn.arguments import (
     schema_of,
     what_is_wrong,
 )
-from discreet.turn.fences import fenced
+from discreet.turn.fences import fenced, quote
 from discreet.turn.holding import hold
 from discreet.turn.plan import found_record
 from discreet.turn.searching import find, find_newest, find_said, prepare_query
@@ -132,6 +132,11 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
     )
     async with box.enter() as rows:
         memory = await remember(rows, new)
+    if memory.content != given.content:
+        return Outcome(
+            f"That is known already. Memory {memory.id} says: {quote(memory.content)}."
+            " Its words can be changed with update_memory."
+        )
     return Outcome(f"Remembered. The memory's id is {memory.id}.")
 
 
@@ -161,7 +166,7 @@ async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
         salience=given.salience,
     )
     async with box.enter() as rows:
-        await update_memory(rows, memory_id, change)
+        await update_memory(rows, memory_id, change, expected=given.version)
     return Outcome("Changed.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ CONNECTIONS = 32
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """Waits long: whether a request that timed out was carried out, nobody can tell."""
+TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
+"""What a token looks like: anything else was copied wrongly, and is sent to nobody."""
 _TALKATIVE = ("telegram", "httpx", "httpcore")
 
 
@@ -92,10 +95,11 @@ async def who_am_i(connection: Connection) -> telegram.User:
         BadInput: the token is not one, or was revoked.
         Unavailable: the API can't be reached.
     """
-    try:
-        bot = await open_bot(connection)
-    except InvalidToken:
-        raise BadInput("That is no token.", hint="@BotFather on Telegram gives one.") from None
+    if not TOKEN.fullmatch(connection.token):
+        raise BadInput(
+            "That is no token.", hint="@BotFather on Telegram gives one, like 123456:ABC-DEF..."
+        )
+    bot = await open_bot(connection)
     try:
         return await bot.get_me()
     except InvalidToken:

@@ -18,33 +18,32 @@ from telegram.error import (
     TelegramError,
 )
 
-from discreet.channels.telegram.api import Bots
+from discreet.channels.telegram.api import ANSWER_SECONDS, Bots
 from discreet.channels.telegram.formatting import Formatted, render
 from discreet.channels.telegram.splitting import split
 from discreet.domain.errors import Unavailable
 from discreet.domain.outbound import (
+    DraftResult,
     Later,
     NoFile,
     Outbound,
-    Progress,
+    Place,
     Rejected,
     SendResult,
     Sent,
+    Unknown,
 )
 
 log = structlog.get_logger(__name__)
 
 TOKEN_WAIT = timedelta(minutes=5)
 """A token that is refused is given anew by a person, if at all."""
-TYPING = timedelta(seconds=4)
-"""Telegram shows it for five seconds."""
-DRAFT = timedelta(seconds=1)
-"""How often, at most, what is written is shown; Telegram moves from one to the next smoothly."""
-DRAFT_SOON = timedelta(seconds=2)
-"""How soon after typing was shown it is looked whether something is written."""
-MOST_DRAFT_ID = 2**31 - 2
 MOST_ENTITIES = 100
 """Telegram takes so many in one message, and ignores the rest."""
+DIRECT_PACE, GROUP_PACE = 1.0, 4.0
+"""Seconds between two edits of an answer that grows."""
+DRAFT_SECONDS = 10.0
+"""How long one of these edits may take: the answer itself waits for it."""
 _WRONG_FORMAT = ("entit", "url", "parse")
 """Words in a refusal that tell of the formatting, not of the chat."""
 
@@ -73,11 +72,49 @@ class TelegramChannel:
             # The group became a supergroup. Telegram itself names the chat that it is now.
             return await self._send_again(bot, outbound, str(moved.new_chat_id), part)
         except BadRequest as error:
-            if part.spans and any(word in str(error).lower() for word in _WRONG_FORMAT):
+            if part.spans and _is_about_format(error):
                 return await self._send_again(bot, outbound, outbound.chat_id, Formatted(part.text))
             return _result_of(error)
         except TelegramError as error:
             return _result_of(error)
+
+    def draft_pace(self, place: Place) -> float:
+        """A bot may write about once a second to a person, and 20 times a minute to a group."""
+        return GROUP_PACE if place.chat_id.startswith("-") else DIRECT_PACE
+
+    async def show_draft(
+        self, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """Shows as much of it as one message holds."""
+        bot = await self._bots.get(place.account)
+        if bot is None:
+            return Rejected("this channel was removed")
+        part = split(render(text))[0]
+        try:
+            if shown_as is None:
+                to = _number(reply_to or "")
+                message = await _put(
+                    bot, place.chat_id, place.platform_thread, to, part, DRAFT_SECONDS
+                )
+                return Sent(str(message.message_id))
+            edited = await _edit(bot, place.chat_id, shown_as, part, DRAFT_SECONDS)
+            return edited or Rejected("what was shown can't be edited any more")
+        except RetryAfter as error:
+            return Later(timedelta(seconds=_seconds(error)), "Telegram asks to slow down")
+        except (BadRequest, Forbidden, ChatMigrated, InvalidToken) as error:
+            return Rejected(_reason(error))
+        except TelegramError:
+            return Unknown()
+
+    async def take_back(self, place: Place, platform_message_id: str) -> None:
+        """Deletes it. Telegram lets bots do that for two days."""
+        bot = await self._bots.get(place.account)
+        if bot is None:
+            return
+        try:
+            await _delete(bot, place.chat_id, platform_message_id)
+        except TelegramError as error:
+            log.debug("a draft could not be taken back", error=type(error).__name__)
 
     async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
         """The bytes of a file. Telegram gives bots files of up to 20 MB.
@@ -99,19 +136,19 @@ class TelegramChannel:
             raise Unavailable(f"Telegram can't be reached ({type(error).__name__}).") from None
         return content if len(content) <= most_bytes else NoFile("larger than Telegram said")
 
-    async def show_progress(self, progress: Progress) -> timedelta:
-        """Typing; in a direct chat what is written so far, too, as a draft that Telegram shows for
-        half a minute and keeps nowhere."""
-        bot = await self._bots.get(progress.place.account)
+    async def show_typing(self, place: Place) -> None:
+        """Tells who waits that somebody writes, for about five seconds. Never fails."""
+        bot = await self._bots.get(place.account)
         if bot is None:
-            return TYPING
+            return
         try:
-            return await _show(bot, progress)
-        except RetryAfter as error:
-            return timedelta(seconds=_seconds(error))
+            await bot.send_chat_action(
+                _chat(place.chat_id),
+                ChatAction.TYPING,
+                message_thread_id=_number(place.platform_thread),
+            )
         except TelegramError as error:
-            log.debug("an answer that is coming can't be shown", error=type(error).__name__)
-            return TYPING
+            log.debug("typing could not be shown", error=type(error).__name__)
 
     async def _send_again(
         self, bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted
@@ -122,38 +159,83 @@ class TelegramChannel:
             return _result_of(error)
 
 
-async def _show(bot: telegram.Bot, progress: Progress) -> timedelta:
-    place = progress.place
-    chat = _number(place.chat_id)
-    thread = _number(place.platform_thread)
-    if chat is not None and chat > 0 and progress.so_far:
-        last = split(render(progress.so_far))[-1]
-        await bot.send_message_draft(
-            chat,
-            # Any number but 0; the same all through a turn, so that the text grows in its place.
-            progress.turn_id.int % MOST_DRAFT_ID + 1,
-            last.text,
-            message_thread_id=thread,
-            entities=_entities(last),
-        )
-        return DRAFT
-    await bot.send_chat_action(_chat(place.chat_id), ChatAction.TYPING, message_thread_id=thread)
-    return TYPING if chat is None or chat < 0 else DRAFT_SOON
-
-
 async def _send(bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted) -> SendResult:
+    # A chat that has moved has no draft: messages have other numbers there.
+    draft = outbound.draft if outbound.part == 0 and chat_id == outbound.chat_id else None
+    if draft is not None and draft.fits:
+        taken = await _edit(bot, chat_id, draft.platform_message_id, part)
+        if taken is not None:
+            return taken
+    elif draft is not None:
+        await _delete(bot, chat_id, draft.platform_message_id)
     reply_to = _number(outbound.reply_to or "")
     answers = reply_to is not None and outbound.part == 0 and chat_id == outbound.chat_id
-    message = await bot.send_message(
+    message = await _put(
+        bot, chat_id, outbound.platform_thread, reply_to if answers else None, part
+    )
+    return Sent(str(message.message_id))
+
+
+async def _put(
+    bot: telegram.Bot,
+    chat_id: str,
+    thread: str,
+    reply_to: int | None,
+    part: Formatted,
+    seconds: float = ANSWER_SECONDS,
+) -> telegram.Message:
+    return await bot.send_message(
         _chat(chat_id),
         part.text,
         entities=_entities(part),
-        message_thread_id=_number(outbound.platform_thread),
+        message_thread_id=_number(thread),
         reply_parameters=(
-            ReplyParameters(reply_to or 0, allow_sending_without_reply=True) if answers else None
+            None
+            if reply_to is None
+            else ReplyParameters(reply_to, allow_sending_without_reply=True)
         ),
+        read_timeout=seconds,
+        write_timeout=seconds,
     )
-    return Sent(str(message.message_id))
+
+
+async def _edit(
+    bot: telegram.Bot,
+    chat_id: str,
+    message_id: str,
+    part: Formatted,
+    seconds: float = ANSWER_SECONDS,
+) -> Sent | None:
+    """Puts a text into a message of the bot's own; None: that message can't be edited any more.
+    Doing it again changes nothing, so an edit whose outcome is unknown may be repeated."""
+    try:
+        await bot.edit_message_text(
+            part.text,
+            _chat(chat_id),
+            int(message_id),
+            entities=_entities(part),
+            read_timeout=seconds,
+            write_timeout=seconds,
+        )
+    except BadRequest as error:
+        if "not modified" in str(error).lower():
+            return Sent(message_id)
+        if _is_about_format(error):
+            raise
+        return None
+    return Sent(message_id)
+
+
+async def _delete(bot: telegram.Bot, chat_id: str, message_id: str) -> None:
+    try:
+        await bot.delete_message(_chat(chat_id), int(message_id))
+    except BadRequest as error:
+        # It is gone already, or too old.
+        log.debug("a draft could not be deleted", why=_reason(error))
+
+
+def _is_about_format(error: BadRequest) -> bool:
+    return any(word in str(error).lower() for word in _WRONG_FORMAT)
 
 
 def _result_of(error: TelegramError) -> SendResult:

@@ -115,7 +115,9 @@ def create_agent(
         agent = await agents.create_agent(app.door, app.owner_id, name, change)
         if texts is None:
             return agent, None
-        return agent, await references.publish(app.door, app.owner_id, agent.id, texts)
+        return agent, await references.publish(
+            app.door, app.owner_id, agent.id, texts, app.embedder()
+        )
 
     agent, published = in_app(work)
     _report(f"{agent.name} is there: sb chat --agent {agent.name!r}", published)
@@ -145,7 +147,9 @@ def set_agent(
         agent = await agents.change_agent(app.door, app.owner_id, name, change)
         if texts is None and not no_reference:
             return agent, None
-        return agent, await references.publish(app.door, app.owner_id, agent.id, texts or [])
+        return agent, await references.publish(
+            app.door, app.owner_id, agent.id, texts or [], app.embedder()
+        )
 
     agent, published = in_app(work)
     _report(f"{agent.name} is set.", published)

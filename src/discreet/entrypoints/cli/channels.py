@@ -55,9 +55,8 @@ def add_telegram(
     added = in_app(lambda app: app.add_telegram(agent, token, base_url))
     print_text(f"@{added.name} leads to {added.agent} now: https://t.me/{added.name}")
     print_text("A running server takes it up at once. Start one: sb serve")
-    print_text(
-        "Strangers get a code that you approve: sb pairing list. You yourself: sb owner link"
-    )
+    print_text("Your own account: sb owner link telegram")
+    print_text("Strangers get a code that you approve: sb pairing list")
 
 
 @app.command("list")

@@ -70,14 +70,10 @@ def chat(
 
 async def _say_once(app: App, said: TerminalMessage) -> int:
     """Prints the answer; the exit code."""
-    from discreet.domain.text import terminal_text
     from discreet.entrypoints.cli.printing import print_text
-    from discreet.oversight.waking import why_silent
 
     async with app.working():
         accepted = await app.say(said)
-        if why := await why_silent(app.door, app.owner_id, accepted.session_id):
-            print(f"sb: {terminal_text(why)}", file=sys.stderr)
         with Notice() as notice:
             notice.show("Waiting for the answer.")
             answer = await app.answer_to(accepted, not_shown, tell_trouble)

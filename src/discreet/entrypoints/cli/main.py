@@ -22,11 +22,13 @@ from discreet.entrypoints.cli import (
     owner,
     pairing,
     quarantine,
+    searches,
     serve,
     sessions,
     status,
     takeover,
     tokens,
+    turns,
     version,
 )
 from discreet.entrypoints.cli.opening import INTERRUPTED
@@ -47,6 +49,8 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(memories.app, name="memories")
+app.add_typer(searches.messages, name="messages")
+app.add_typer(turns.app, name="turns")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(admission.app, name="admission")
 app.add_typer(pairing.app, name="pairing")

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
-from discreet.entrypoints.cli.waiting import not_shown
+from discreet.entrypoints.cli.waiting import not_shown, tell_trouble
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -31,6 +31,7 @@ HELP = """\
 /help   this
 /new    begin a new session with the next message: nothing said before is known
 /quit   end (so does Ctrl-D)
+Other lines that begin with / go to the agent, as from a phone: /memories, /forget, /export, /stop.
 Ctrl-C  while the agent thinks: don't wait; its answer appears when it comes
 Arrow keys bring back what you wrote before."""
 
@@ -78,23 +79,23 @@ class Conversation:
                 continue
             if line.strip() == "/quit":
                 break
-            if line.startswith("/"):
-                self._command(line.strip())
+            if self._is_for_the_terminal(line.strip()):
                 continue
             try:
                 await self._exchange(line)
             except DiscreetError as error:
                 self._console.print(Text(f"sb: {error}", style="red"))
 
-    def _command(self, command: str) -> None:
-        match command:
+    def _is_for_the_terminal(self, line: str) -> bool:
+        match line:
             case "/help":
                 self._console.print(Text(HELP, style="dim"))
             case "/new":
                 self._said = replace(self._said, new=True)
                 self._console.print(Text("A new session begins with your next message."))
             case _:
-                self._console.print(Text("There is no such command; /help says which there are."))
+                return False
+        return True
 
     async def _exchange(self, line: str) -> None:
         accepted = await self._app.say(replace(self._said, text=checked_text(line)))
@@ -114,8 +115,15 @@ class Conversation:
 
     def _show_late(self, waiting: asyncio.Task[Answer]) -> None:
         self._late.discard(waiting)
-        if not waiting.cancelled() and waiting.exception() is None:
-            print(terminal_text(waiting.result().text) + "\n")
+        if waiting.cancelled():
+            return
+        match waiting.exception():
+            case None:
+                print(terminal_text(waiting.result().text) + "\n")
+            case DiscreetError() as error:
+                print(f"sb: {terminal_text(str(error))}\n")
+            case _:
+                pass
 
 
 class Page:
@@ -138,7 +146,7 @@ class Page:
 
     async def tell(self, why: str) -> None:
         """Says that it takes longer, and why."""
-        self._console.print(Text(f"The agent tries again ({terminal_text(why)})", style="dim"))
+        self._console.print(Text(terminal_text(why), style="dim"))
 
     async def show(self, text: str) -> None:
         """The whole text so far. Where it isn't a continuation (a new attempt), it begins anew."""
@@ -192,7 +200,8 @@ async def _read_lines(app: App, said: TerminalMessage) -> None:
         if line.strip():
             accepted = await app.say(replace(said, text=checked_text(line.rstrip("\n"))))
             said = replace(said, new=False)
-            print(terminal_text((await app.answer_to(accepted, not_shown)).text), flush=True)
+            answer = await app.answer_to(accepted, not_shown, tell_trouble)
+            print(terminal_text(answer.text), flush=True)
 
 
 async def _lines() -> AsyncIterator[str]:

@@ -9,7 +9,7 @@ from discreet.domain.text import terminal_text
 
 async def tell_trouble(why: str) -> None:
     """Says on standard error that it takes longer, and why."""
-    print(f"sb: The agent tries again ({terminal_text(why)})", file=sys.stderr)
+    print(f"sb: {terminal_text(why)}", file=sys.stderr)
 
 
 async def not_shown(_: str) -> None:

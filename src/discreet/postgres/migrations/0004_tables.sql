@@ -291,7 +291,7 @@ CREATE TABLE discreet.memory_history (
   turn_id     uuid,
   created_at  timestamptz NOT NULL,
   updated_at  timestamptz NOT NULL,
-  change      text NOT NULL CHECK (change IN ('update', 'delete')),
+  change      text NOT NULL CHECK (change IN ('update', 'delete', 'expire')),
   archived_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (memory_id, version),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),

@@ -109,8 +109,8 @@ GRANT INSERT (turn_id, text), UPDATE (text), DELETE ON discreet.drafts
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (content, summary, topic_key, topics, salience, source, metadata, expires_at,
               terms, embedder, embedding, turn_id),
-      UPDATE (content, summary, topic_key, topics, salience, metadata, expires_at,
-              terms, embedder, embedding, version, updated_at),
+      UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,
+              terms, embedder, embedding, turn_id, version, updated_at),
       DELETE
   ON discreet.memories TO discreet_contact, discreet_shared;
 
@@ -123,8 +123,8 @@ GRANT SELECT ON discreet.addresses TO discreet_owner;
 GRANT SELECT, INSERT (agent_id, platform, account) ON discreet.channels TO discreet_owner;
 GRANT INSERT (agent_id, content, summary, topic_key, topics, salience, source, metadata,
               expires_at, terms, embedder, embedding, turn_id),
-      UPDATE (content, summary, topic_key, topics, salience, metadata, expires_at,
-              terms, embedder, embedding, version, updated_at),
+      UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,
+              terms, embedder, embedding, turn_id, version, updated_at),
       DELETE
   ON discreet.memories TO discreet_owner;
 GRANT INSERT (agent_id, title, position, content, terms, embedder, embedding),

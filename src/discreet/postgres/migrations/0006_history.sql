@@ -7,9 +7,9 @@ BEGIN
   -- Another vector or other terms for the same text are no new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
-          NEW.expires_at) IS NOT DISTINCT FROM
+          NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
          (OLD.content, OLD.summary, OLD.topic_key, OLD.topics, OLD.salience, OLD.metadata,
-          OLD.expires_at) THEN
+          OLD.expires_at, OLD.source) THEN
     RETURN NEW;
   END IF;
   INSERT INTO discreet.memory_history (
@@ -19,7 +19,10 @@ BEGIN
   VALUES (
     OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
     OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
-    OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at, lower(TG_OP));
+    OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
+    -- The worker forgets nothing but what has expired.
+    CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
+         ELSE lower(TG_OP) END);
   IF TG_OP = 'DELETE' THEN
     RETURN OLD;
   END IF;
@@ -49,6 +52,7 @@ BEGIN
   UPDATE discreet.memories SET
     content = old.content, summary = old.summary, topic_key = old.topic_key, topics = old.topics,
     salience = old.salience, metadata = old.metadata, expires_at = old.expires_at,
+    source = old.source, turn_id = old.turn_id,
     terms = old.terms, embedder = old.embedder, embedding = old.embedding,
     version = version + 1
    WHERE id = memory;

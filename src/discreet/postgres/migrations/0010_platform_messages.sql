@@ -82,20 +82,26 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 100';
 CREATE FUNCTION gate.album_time() RETURNS interval
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '1 second' $$;
 
--- The platform says that a group's chat has another id now: it stays the same contact. False: the
--- group isn't known, or the new id is somebody's already; then nothing changes.
+-- The platform says that a group's chat has another id now: it stays the same contact, also where the
+-- new id was heard of before that. False: the group isn't known, or there was nothing left to do.
 CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.enter(ticket);
+  stays uuid;
 BEGIN
-  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  SELECT a.owner_id, a.platform, new_id, a.contact_id
+  SELECT a.contact_id INTO stays
     FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = old_id
      AND c.type = 'group'
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, new_id, stays)
   ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;
-  RETURN FOUND;
+  RETURN FOUND OR gate.join_group(ticket, owner, of_platform, new_id, stays);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.most_context_lines(), gate.album_time(),

@@ -335,6 +335,19 @@ BEGIN
   END IF;
 END $$;
 
+-- What was kept aside takes the usual way, as if it had just arrived.
+CREATE FUNCTION gate.accept_again(ticket text, channel uuid, said jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.accept_message(
+    ticket, channel, said->>'chat',
+    said->>'platform_thread', said->>'platform_message', (said->>'written_at')::timestamptz,
+    said->>'sender_kind', said->>'sender_platform', said->>'sender_id', NULL,
+    said->>'sender_display', said->>'group_platform', said->>'group_id', said->>'group_name',
+    said->>'thread', (said->>'force_new')::boolean, said->>'body', said->>'in_reply_to',
+    (said->>'addressed')::boolean, said->>'album_id', said->'files');
+END $$;
+
 -- Lets a stranger in, or not. What they said meanwhile takes the usual way now, as if it had just
 -- arrived; or is thrown away. How many messages that were.
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
@@ -370,13 +383,7 @@ BEGIN
   IF let_in THEN
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j
                  ORDER BY (j.value->>'kept_at')::timestamptz LOOP
-      PERFORM gate.accept_message(
-        current_setting('discreet.ticket'), asked.channel_id, said->>'chat',
-        said->>'platform_thread', said->>'platform_message', (said->>'written_at')::timestamptz,
-        said->>'sender_kind', said->>'sender_platform', said->>'sender_id', NULL,
-        said->>'sender_display', said->>'group_platform', said->>'group_id', said->>'group_name',
-        said->>'thread', (said->>'force_new')::boolean, said->>'body', said->>'in_reply_to',
-        (said->>'addressed')::boolean, said->>'album_id', said->'files');
+      PERFORM gate.accept_again(current_setting('discreet.ticket'), asked.channel_id, said);
     END LOOP;
   END IF;
   RETURN jsonb_array_length(all_said);
@@ -449,6 +456,7 @@ REVOKE ALL ON FUNCTION gate.pairing_time(), gate.owner_link_time(), gate.most_pe
   gate.ask_to_pair(uuid, discreet.channels, jsonb, uuid),
   gate.not_admitted(uuid, discreet.channels, boolean, jsonb),
   gate.pairing_of_code(text), gate.decide_pairing(uuid, boolean),
+  gate.accept_again(text, uuid, jsonb),
   gate.admit(uuid, text, text, text), gate.make_owner_link(text), gate.refuse_shared_and_open()
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.pairing_of_code(text), gate.decide_pairing(uuid, boolean),

@@ -101,13 +101,17 @@ BEGIN
          LIMIT most.waiting) found) >= most.waiting THEN
     RETURN 'waiting';
   END IF;
-  -- Tokens of a shared session are nobody's in particular.
-  IF NOT shared AND (
+  -- Those of a turn that answers several in a shared session are each one's.
+  IF (
        SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
                            + (t.usage->>'output_tokens')::bigint), 0)
          FROM discreet.turns t
         WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) >= most.tokens_a_day THEN
+          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+          AND (NOT limit_reached.shared OR EXISTS (
+                 SELECT FROM discreet.messages m
+                  WHERE m.turn_id = t.id AND m.direction = 'in'
+                    AND m.sender_contact_id = contact))) >= most.tokens_a_day THEN
     RETURN 'tokens_a_day';
   END IF;
   RETURN NULL;

@@ -1,0 +1,89 @@
+"""Whether a scope knows something already, in nearly the same words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import LiteralString
+
+from discreet.memory.indexing import Indexed
+from discreet.memory.kept import ALIVE, COLUMNS, OWN, Memory, memory_of
+from discreet.scope import Rows
+
+__all__ = ["NEAR", "gist", "nearly_the_same"]
+
+NEAR = 0.5
+"""A cosine below it is not looked at. It only saves work."""
+LOOKED_AT = 10
+"""So many of the nearest memories are compared word by word."""
+
+_LIGHT = frozenset(
+    ["a", "an", "the", "very", "really", "quite", "truly", "just", "indeed", "actually"]
+)
+"""Words that come and go without changing what is said."""
+_ENDS = ".,;:!\"'()[]{}<>…"
+_CONTRACTIONS = (
+    (re.compile(r"\bcan't\b"), "can not"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"\b(\w+)'re\b"), r"\1 are"),
+    (re.compile(r"\b(\w+)'ve\b"), r"\1 have"),
+    (re.compile(r"\b(\w+)'ll\b"), r"\1 will"),
+    (re.compile(r"\bi'm\b"), "i am"),
+)
+
+_NEAREST: LiteralString = f"""
+    SELECT {COLUMNS} FROM discreet.memories
+     WHERE {OWN} AND {ALIVE} AND embedder = %(embedder)s
+       AND 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) >= %(near)s
+     ORDER BY embedding OPERATOR(public.<=>) %(vector)s::public.vector, id
+     LIMIT %(most)s"""
+
+
+async def nearly_the_same(rows: Rows, content: str, indexed: Indexed) -> Memory | None:
+    """The memory of this scope that says the same but for words that change nothing. None too
+    where no vector could be made: then only the same words are recognised."""
+    if indexed.vector is None:
+        return None
+    found = await rows.fetch(
+        _NEAREST,
+        {
+            "embedder": indexed.embedder,
+            "vector": indexed.vector,
+            "near": NEAR,
+            "most": LOOKED_AT,
+        },
+    )
+    wanted = gist(content)
+    return next((memory_of(row) for row in found if gist(row["content"]) == wanted), None)
+
+
+def gist(text: str) -> tuple[str, ...]:
+    """The words that make a text say what it says, in their order.
+
+    Order, tense, number, negation, names and digits all stay: "Alice likes Bob" is not "Bob likes
+    Alice", nor "works there" "worked there". Two texts with the same gist say the same.
+    """
+    words = tuple(_words(text))
+    return tuple(word for word in words if word not in _LIGHT) or words
+
+
+def _words(text: str) -> Iterator[str]:
+    folded = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    for token in folded.split():
+        stripped = token.strip(_ENDS)
+        plain = stripped.casefold() if _is_plain_word(stripped) else stripped
+        for pattern, spelled_out in _CONTRACTIONS:
+            plain = pattern.sub(spelled_out, plain)
+        yield from plain.split()
+
+
+_QUOTES = str.maketrans("‘’“”", "''\"\"")
+
+
+def _is_plain_word(token: str) -> bool:
+    """A capital inside a word may be part of a code, and so may a digit."""
+    return not any(map(str.isdecimal, token)) and (
+        token == token.upper() or token[1:] == token[1:].lower()
+    )

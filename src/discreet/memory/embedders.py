@@ -1,0 +1,195 @@
+"""The embedder that an installation chose: the bundled one, an endpoint, or a model on this disk.
+
+The dimension is the embedder's own. Rows keep the name of what made their vector, and vectors are
+compared with their like only, so that another embedder takes over row by row.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from functools import cache
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.memory.embedding import MAX_CHARACTERS, Embedder, Vectors, bundled_embedder
+from discreet.settings import Settings
+
+__all__ = ["EndpointEmbedder", "OnnxEmbedder", "open_embedder"]
+
+OPENAI = "https://api.openai.com/v1"
+OLLAMA = "http://localhost:11434"
+BATCH = 64
+"""Texts of one request, or of one run of a local model."""
+TIMEOUT_SECONDS = 30.0
+ONNX_TOKENS = 256
+"""What lies behind is not read by a local model."""
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedder of an installation. Nothing is loaded or asked before it is used.
+
+    Raises:
+        BadInput: there is no such kind of embedder, or what it needs isn't there.
+        Unavailable: the bundled one can't be read.
+    """
+    kind, _, model = settings.embedder.partition(":")
+    key = settings.embedder_api_key
+    secret = None if key is None else key.get_secret_value()
+    match kind, model:
+        case "bundled", "":
+            return bundled_embedder()
+        case "openai", str() if model:
+            return EndpointEmbedder(
+                settings.embedder, f"{settings.embedder_base_url or OPENAI}/embeddings", secret
+            )
+        case "ollama", str() if model:
+            return EndpointEmbedder(
+                settings.embedder, f"{settings.embedder_base_url or OLLAMA}/api/embed", secret
+            )
+        case "onnx", str() if model:
+            return _onnx(Path(model).expanduser().absolute())
+        case _:
+            raise BadInput(
+                f"There is no embedder {settings.embedder!r}.",
+                hint="DISCREET_EMBEDDER is bundled, openai:MODEL, ollama:MODEL or onnx:FOLDER.",
+            )
+
+
+class EndpointEmbedder:
+    """Asks over HTTP; ``name`` is ``openai:MODEL`` or ``ollama:MODEL``, which says how it answers.
+    ``url``: the whole address."""
+
+    def __init__(self, name: str, url: str, key: str | None = None) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise BadInput(f"{url!r} is no address of an embedder.", hint="Give an http(s) URL.")
+        self._name = name
+        self._model = name.partition(":")[2]
+        self._url = url
+        self._key = key
+        self._dimensions: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dimensions(self) -> int:
+        if self._dimensions is None:
+            self.embed(["dimensions"])
+        return self._dimensions or 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        parts = [self._ask(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH)]
+        vectors = np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+        self._dimensions = vectors.shape[1]
+        return _unit(vectors)
+
+    def _ask(self, texts: Sequence[str]) -> Vectors:
+        # An empty text is refused by some endpoints; a space says as little.
+        wanted = {"model": self._model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+            self._url,
+            json.dumps(wanted).encode(),
+            {"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                found = np.array(_vectors(json.load(answer)), dtype=np.float32)
+        except urllib.error.HTTPError as error:
+            raise Unavailable(
+                f"The embedder {self._name} refused: {error.code} {error.reason}.",
+                hint="Look at DISCREET_EMBEDDER and its key.",
+            ) from None
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            raise Unavailable(
+                f"The embedder {self._name} can't be reached ({type(error).__name__}).",
+                hint="Until it answers, texts are found by their words.",
+            ) from None
+        if found.shape[:1] != (len(texts),) or found.ndim != 2:
+            raise Unavailable(f"The embedder {self._name} gave something else than vectors.")
+        return found
+
+
+class OnnxEmbedder:
+    """A sentence model in a folder with ``model.onnx`` and ``tokenizer.json``: the mean of its
+    tokens' vectors, or the sentence vector if it gives one."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise BadInput(
+                "A local model needs a package more.", hint="pip install 'discreet[onnx]'"
+            ) from None
+        from tokenizers import Tokenizer
+
+        model = next(
+            (path for path in (folder / "model.onnx", folder / "onnx/model.onnx") if path.exists()),
+            None,
+        )
+        if model is None or not (folder / "tokenizer.json").exists():
+            raise BadInput(
+                f"{folder} holds no model.", hint="It takes model.onnx and tokenizer.json."
+            )
+        self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        self._inputs = {given.name for given in self._session.get_inputs()}
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(ONNX_TOKENS)
+        self._tokenizer.enable_padding()
+        self._name = f"onnx:{folder.name}"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.embed(["dimensions"]).shape[1])
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        parts = [self._run(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH)]
+        return _unit(np.concatenate(parts)) if parts else np.zeros((0, 0), dtype=np.float32)
+
+    def _run(self, texts: Sequence[str]) -> Vectors:
+        encoded = self._tokenizer.encode_batch([text[:MAX_CHARACTERS] for text in texts])
+        mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
+        given: dict[str, Any] = {
+            "input_ids": np.array([one.ids for one in encoded], dtype=np.int64),
+            "attention_mask": mask,
+            "token_type_ids": np.zeros_like(mask),
+        }
+        outputs = self._session.run(None, {k: v for k, v in given.items() if k in self._inputs})
+        sentence = next((out for out in outputs if out.ndim == 2), None)
+        if sentence is not None:
+            return np.asarray(sentence, dtype=np.float32)
+        counted = np.maximum(mask.sum(axis=1, keepdims=True), 1)
+        summed = (outputs[0] * mask[:, :, None]).sum(axis=1)
+        return np.asarray(summed / counted, dtype=np.float32)
+
+
+@cache
+def _onnx(folder: Path) -> OnnxEmbedder:
+    return OnnxEmbedder(folder)
+
+
+def _vectors(answer: dict[str, Any]) -> list[list[float]]:
+    """OpenAI's ``data``, in the order of its indices, or Ollama's ``embeddings``."""
+    if "embeddings" in answer:
+        found: list[list[float]] = answer["embeddings"]
+        return found
+    return [one["embedding"] for one in sorted(answer["data"], key=lambda one: one["index"])]
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit

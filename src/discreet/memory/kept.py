@@ -1,0 +1,127 @@
+"""What a memory is: the values that the store takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import AgentId, ContactId, MemoryId, TurnId
+from discreet.memory.indexing import Indexed
+
+__all__ = [
+    "ALIVE",
+    "COLUMNS",
+    "OWN",
+    "SALIENCES",
+    "Memory",
+    "MemoryChange",
+    "NewMemory",
+    "Salience",
+    "check",
+    "memory_of",
+]
+
+Salience = Literal["low", "medium", "high", "critical"]
+SALIENCES: tuple[Salience, ...] = ("low", "medium", "high", "critical")
+
+MAX_CONTENT = 65_536
+"""Characters of one memory."""
+MAX_TOPIC_KEY = 200
+"""Characters of a topic key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A memory as it is now. ``contact_id`` None: the owner's, or ``shared`` by all who talk to the
+    agent."""
+
+    id: MemoryId
+    agent_id: AgentId
+    contact_id: ContactId | None
+    shared: bool
+    content: str
+    summary: str
+    topic_key: str | None
+    topics: tuple[str, ...]
+    salience: Salience
+    source: str
+    metadata: Mapping[str, Any]
+    expires_at: datetime | None
+    version: int
+    turn_id: TurnId | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """Something to keep. ``indexed`` is what ``indexing.index`` made of ``content``. Under one
+    ``topic_key`` a scope keeps one memory: the newer takes the older's place."""
+
+    content: str
+    indexed: Indexed
+    summary: str = ""
+    topic_key: str | None = None
+    topics: Sequence[str] = ()
+    salience: Salience = "medium"
+    source: str = "agent"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: datetime | None = None
+    turn_id: TurnId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChange:
+    """What becomes different; None stays as it is. New ``content`` comes with its ``indexed``.
+    ``clear`` names what shall be empty from now on."""
+
+    content: str | None = None
+    indexed: Indexed | None = None
+    summary: str | None = None
+    topic_key: str | None = None
+    topics: Sequence[str] | None = None
+    salience: Salience | None = None
+    metadata: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None
+    clear: frozenset[Literal["topic_key", "expires_at"]] = frozenset()
+
+
+COLUMNS: LiteralString = """
+    id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
+    metadata, expires_at, version, turn_id, created_at, updated_at"""
+
+ALIVE: LiteralString = "(expires_at IS NULL OR expires_at > now())"
+
+# What belongs to the ticket's own party: for an owner, who may read more, that is the owner's.
+OWN: LiteralString = """
+    (owner_id, agent_id, party) = (
+      SELECT s.owner_id, s.agent_id, coalesce(s.contact_id,
+             CASE WHEN session_user = 'discreet_shared' THEN s.agent_id ELSE s.owner_id END)
+        FROM gate.scope() s)"""
+
+
+def memory_of(row: Mapping[str, Any]) -> Memory:
+    """The memory that a row with ``COLUMNS`` holds."""
+    return Memory(**{**row, "topics": tuple(row["topics"])})
+
+
+def check(content: str | None, salience: str | None, topic_key: str | None) -> None:
+    """Whether this can be kept; None is not looked at.
+
+    Raises:
+        BadInput: empty, too long, or an unknown salience.
+    """
+    if content is not None and not content.strip():
+        raise BadInput("There is nothing to remember.", hint="Say what.")
+    if content is not None and len(content) > MAX_CONTENT:
+        raise BadInput(
+            f"That is {len(content):,} characters long; a memory has at most {MAX_CONTENT:,}.",
+            hint="Remember it in parts.",
+        )
+    if salience is not None and salience not in SALIENCES:
+        raise BadInput(f"{salience!r} is no salience.", hint=f"Give one of {', '.join(SALIENCES)}.")
+    if topic_key is not None and len(topic_key) > MAX_TOPIC_KEY:
+        raise BadInput(f"A topic key has at most {MAX_TOPIC_KEY} characters.", hint="Shorten it.")

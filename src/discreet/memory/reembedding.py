@@ -1,0 +1,80 @@
+"""Everything of an owner's, embedded anew after a change of embedder, while others go on working.
+
+Row by row the new vectors take over; a row that has none of them yet is found by its words. Nothing
+is noted down beside: what is left to do is what the rows say, so that it goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import LiteralString
+from uuid import UUID
+
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import OwnerId
+from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import Unindexed, index, save_indexed
+from discreet.memory.ranking import Kind
+from discreet.memory.terms import VERSION
+from discreet.scope import Door, OwnerScope, WorkScope
+
+__all__ = ["Progress", "reembed"]
+
+Progress = Callable[[int, int], None]
+"""Told how many texts are done, of how many."""
+BATCH = 200
+
+_LEFT: Mapping[Kind, LiteralString] = {
+    "memory": "discreet.memories WHERE content IS NOT NULL",
+    "passage": "discreet.passages WHERE content IS NOT NULL",
+    "message": "discreet.messages WHERE text IS NOT NULL",
+}
+_TEXT: Mapping[Kind, LiteralString] = {"memory": "content", "passage": "content", "message": "text"}
+_STALE: LiteralString = """
+    AND (embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s)"""
+FIRST = UUID(int=0)
+
+
+async def reembed(door: Door, owner_id: OwnerId, embedder: Embedder, progress: Progress) -> int:
+    """Brings every memory, reference text and message to this embedder; how many it was.
+
+    Raises:
+        Unavailable: the embedder can't be reached. What was done stays done.
+    """
+    scope = OwnerScope(owner_id)
+    async with door.enter(WorkScope()) as rows:
+        await rows.execute(
+            "SELECT discreet.index_vectors(%s, %s)", (embedder.name, embedder.dimensions)
+        )
+    params = {"embedder": embedder.name, "version": VERSION}
+    async with door.enter(scope) as rows:
+        total = 0
+        for kind in _LEFT:
+            total += await rows.value(f"SELECT count(*) FROM {_LEFT[kind]} {_STALE}", params)
+    done = 0
+    progress(done, total)
+    for kind in _LEFT:
+        after = FIRST
+        while True:
+            async with door.enter(scope) as rows:
+                found = await rows.fetch_tuples(
+                    f"SELECT id, {_TEXT[kind]} FROM {_LEFT[kind]} {_STALE} AND id > %(after)s"
+                    " ORDER BY id LIMIT %(most)s",
+                    {**params, "after": after, "most": BATCH},
+                )
+            if not found:
+                break
+            texts = [Unindexed(*row) for row in found]
+            made = await asyncio.to_thread(index, [one.text for one in texts], embedder)
+            if made[0].embedder is None:
+                raise Unavailable(
+                    f"The embedder can't be reached; {done:,} of {total:,} texts are done.",
+                    hint="Once it answers: sb memories reembed",
+                )
+            async with door.enter(scope) as rows:
+                await save_indexed(rows, kind, texts, made)
+            after = texts[-1].id
+            done += len(texts)
+            progress(done, max(total, done))
+    return done

@@ -1,0 +1,136 @@
+"""Why an agent said what it said: what a turn was given, what it did, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
+from discreet.oversight.whose import CONTACT_LABEL, whose
+from discreet.scope import Door, OwnerScope
+
+MOST_LISTED = 1000
+
+_TURNS = f"""
+    SELECT t.id, t.session_id, t.agent_id, a.name AS agent, t.contact_id, t.shared,
+           {CONTACT_LABEL.format(row="t")} AS contact_label,
+           t.state, t.attempt, t.model, t.usage, t.error, t.started_at, t.finished_at,
+           c.platform, c.account, r.chat_id, r.thread_id
+      FROM discreet.turns t
+      JOIN discreet.agents a ON a.id = t.agent_id
+      JOIN discreet.routes r ON r.id = t.route_id
+      JOIN discreet.channels c ON c.id = r.channel_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``:
+    requests, input_tokens, output_tokens; ``route``: platform, account, chat_id, thread_id."""
+
+    id: TurnId
+    session_id: SessionId
+    agent_id: AgentId
+    agent: str
+    contact_id: ContactId | None
+    whose: str
+    state: str
+    attempt: int
+    model: str | None
+    usage: Mapping[str, int]
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    route: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """A turn with all that went into it, as it was then. ``said``: the messages that it answers,
+    ``answer``: what it answered. ``system`` and ``chat`` are the exact context that the model got,
+    ``found`` the memories and texts in it with the parts of their scores, ``steps`` its tool calls.
+    """
+
+    turn: Turn
+    said: tuple[str, ...]
+    answer: str | None
+    system: str | None
+    chat: tuple[Mapping[str, str], ...]
+    found: tuple[Mapping[str, Any], ...]
+    steps: tuple[Mapping[str, Any], ...]
+
+
+async def list_turns(
+    door: Door,
+    owner_id: OwnerId,
+    *,
+    contact_id: ContactId | None = None,
+    session_id: SessionId | None = None,
+    limit: int = MOST_LISTED,
+) -> list[Turn]:
+    """Turns, the newest first; of one contact or session if it is named. At most ``limit``."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await rows.fetch(
+            _TURNS
+            + """ WHERE (%(contact)s::uuid IS NULL OR t.contact_id = %(contact)s)
+                    AND (%(session)s::uuid IS NULL OR t.session_id = %(session)s)
+                  ORDER BY t.started_at DESC, t.id LIMIT %(limit)s""",
+            {"contact": contact_id, "session": session_id, "limit": limit},
+        )
+    return [_turn(row) for row in found]
+
+
+async def get_turn(door: Door, owner_id: OwnerId, turn_id: TurnId) -> TurnRecord:
+    """One turn with its context.
+
+    Raises:
+        NotFound: the owner has no such turn.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        row = await rows.fetch_one(_TURNS + " WHERE t.id = %(id)s", {"id": turn_id})
+        if row is None:
+            raise NotFound(f"There is no turn {turn_id}.", hint="See: sb turns list")
+        kept = await rows.fetch_one(
+            "SELECT prompt, steps FROM discreet.turns WHERE id = %(id)s", {"id": turn_id}
+        )
+        lines = await rows.fetch(
+            "SELECT direction, text FROM discreet.messages WHERE turn_id = %(id)s"
+            " ORDER BY position",
+            {"id": turn_id},
+        )
+    prompt = (kept or {}).get("prompt") or {}
+    return TurnRecord(
+        turn=_turn(row),
+        said=tuple(line["text"] for line in lines if line["direction"] == "in"),
+        answer=_last([line["text"] for line in lines if line["direction"] == "out"]),
+        system=prompt.get("system"),
+        chat=tuple(prompt.get("messages", ())),
+        found=tuple(prompt.get("found", ())),
+        steps=tuple((kept or {}).get("steps") or ()),
+    )
+
+
+def _last(texts: Sequence[str]) -> str | None:
+    return texts[-1] if texts else None
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    return Turn(
+        id=row["id"],
+        session_id=row["session_id"],
+        agent_id=row["agent_id"],
+        agent=row["agent"],
+        contact_id=row["contact_id"],
+        whose=whose(row["contact_label"], shared=row["shared"]),
+        state=row["state"],
+        attempt=row["attempt"],
+        model=row["model"],
+        usage=row["usage"] or {},
+        error=row["error"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        route={name: row[name] for name in ("platform", "account", "chat_id", "thread_id")},
+    )

@@ -1,0 +1,42 @@
+"""How far a session is summarised, and by which memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from discreet.domain.ids import MemoryId, SessionId
+from discreet.scope import Rows
+
+__all__ = ["Summary", "save_summary", "summary_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands for the messages up to position ``until``; ``text`` and ``memory_id`` are None
+    where nothing does (``until`` is 0), or where that memory was forgotten."""
+
+    until: int
+    memory_id: MemoryId | None = None
+    text: str | None = None
+
+
+async def summary_of(rows: Rows, session_id: SessionId) -> Summary:
+    """The summary of a session; an empty one where the scope has no such session."""
+    row = await rows.fetch_one(
+        "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
+        " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
+        "   AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)"
+        " WHERE s.id = %(session)s",
+        {"session": session_id},
+    )
+    return Summary(0) if row is None else Summary(**row)
+
+
+async def save_summary(rows: Rows, session_id: SessionId, memory_id: MemoryId, until: int) -> None:
+    """From now on this memory, one of the session's own party, stands for the messages up to
+    position ``until``."""
+    await rows.execute(
+        "UPDATE discreet.sessions SET summary_id = %(memory)s, compacted_to = %(until)s"
+        " WHERE id = %(session)s",
+        {"session": session_id, "memory": memory_id, "until": until},
+    )

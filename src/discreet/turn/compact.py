@@ -1,0 +1,163 @@
+"""A session too long for its budget goes on with a summary and its newest messages.
+
+Under the claim of the turn that finds it too long, a part at a time: each is summarised with no
+transaction open, and kept in one commit. Whatever fails in between, nothing said is lost, and the
+next turn goes on where this one ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import index
+from discreet.memory.memories import NewMemory, remember
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+from discreet.sessions.summaries import save_summary, summary_of
+from discreet.sessions.transcript import Message, messages_before, messages_of_turn
+from discreet.turn.claim import Claim
+from discreet.turn.fences import tokens
+from discreet.turn.holding import hold
+from discreet.turn.plan import LINE_OVERHEAD, LONGEST_HISTORY_LINE, Budget
+from discreet.turn.situation import AgentCard
+from discreet.turn.thought import ThinkingFailed, Usage
+
+__all__ = ["Passage", "Summarise", "compact", "too_long", "with_cost"]
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "compaction"
+MOST_READ = 10_000
+"""Messages that are looked at; older ones are found by a search only."""
+MOST_LINES, LINES_KEPT = 160, 60
+"""So many short messages are too long a history as well; and so many of them stay."""
+PART_TOKENS = 6_000
+"""What is summarised at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is to be summarised: ``before``, the summary so far, and what was said after it, each
+    line with who spoke."""
+
+    agent: AgentCard
+    before: str
+    lines: tuple[tuple[str, str], ...]
+
+
+Summarise = Callable[[Passage], Awaitable[tuple[str, Usage]]]
+"""Makes one summary of a passage and of the summary before it.
+
+Raises:
+    ThinkingFailed: not this time.
+"""
+
+
+async def compact(
+    door: Door,
+    scope: SessionScope,
+    claim: Claim,
+    embedder: Embedder,
+    summarise: Summarise,
+    budget: Budget,
+) -> Usage:
+    """Compacts the session of a claim as far as it is too long; what that cost.
+
+    A summary that fails is left for the next turn: this one goes on with the messages that fit.
+
+    Raises:
+        ClaimLost: the turn holds its session no more.
+    """
+    spent = Usage()
+    while True:
+        async with door.enter(scope) as rows:
+            summary = await summary_of(rows, claim.session_id)
+            waiting = await messages_of_turn(rows, claim.turn_id)
+            agent = await rows.fetch_one(
+                "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(id)s",
+                {"id": scope.agent_id},
+            )
+            if not waiting or agent is None:
+                return spent
+            said = await messages_before(
+                rows, claim.session_id, waiting[0].position, MOST_READ, after=summary.until
+            )
+        part = too_long(said, budget)
+        if not part:
+            return spent
+        card = AgentCard(**agent)
+        try:
+            text, cost = await summarise(Passage(card, summary.text or "", _lines(part, card)))
+        except ThinkingFailed as failure:
+            log.warning("a summary failed", turn_id=str(claim.turn_id), kind=failure.kind)
+            return spent
+        spent = Usage(*(a + b for a, b in zip(_counts(spent), _counts(cost), strict=True)))
+        await _keep(door, scope, claim, embedder, text, part[-1].position)
+
+
+async def _keep(
+    door: Door, scope: SessionScope, claim: Claim, embedder: Embedder, text: str, until: int
+) -> None:
+    """One commit, while the turn holds its session: the memory, and how far it goes."""
+    (made,) = await asyncio.to_thread(index, [text], embedder)
+    new = NewMemory(
+        text,
+        made,
+        topic_key=f"conversation:{claim.session_id}",
+        source=SOURCE,
+        turn_id=claim.turn_id,
+    )
+    async with door.enter(scope) as rows:
+        await hold(rows, claim.session_id, claim.turn_id)
+        memory = await remember(rows, new)
+        await save_summary(rows, claim.session_id, memory.id, until)
+
+
+def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:
+    """The oldest part of a history that is to be summarised now; none where it isn't too long."""
+    sizes = [min(tokens(one.text), LONGEST_HISTORY_LINE) + LINE_OVERHEAD for one in said]
+    if sum(sizes) <= budget.history and len(said) <= MOST_LINES:
+        return []
+    kept, size = 0, 0
+    for one in reversed(sizes):
+        size += one
+        if size > budget.recent or kept == LINES_KEPT:
+            break
+        kept += 1
+    older = list(said[: len(said) - max(kept, 1)])
+    size, most = 0, 0
+    for one in sizes[: len(older)]:
+        size += one
+        if size > PART_TOKENS and most:
+            break
+        most += 1
+    return older[:most]
+
+
+def _lines(said: Sequence[Message], agent: AgentCard) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (
+            agent.name if one.direction == "out" else one.sender_name or one.sender_address or "",
+            one.text,
+        )
+        for one in said
+    )
+
+
+def _counts(usage: Usage) -> tuple[int, int, int]:
+    return usage.requests, usage.input_tokens, usage.output_tokens
+
+
+def with_cost(usage: Usage, spent: Usage) -> Usage:
+    """What a turn and its compaction cost together."""
+    return replace(
+        usage,
+        requests=usage.requests + spent.requests,
+        input_tokens=usage.input_tokens + spent.input_tokens,
+        output_tokens=usage.output_tokens + spent.output_tokens,
+    )

@@ -1,0 +1,212 @@
+"""A long answer of a slow model grows where it is awaited, in one message that is edited.
+
+Nothing depends on it. What stands there is written down with the route, and whatever leaves on that
+route next takes its place: by an edit, or after it was taken away (``delivery``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+import structlog
+
+from discreet.domain.outbound import DraftResult, Later, Place, Rejected, Sent, Unknown
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+from discreet.turn.claim import Claim
+from discreet.turn.holding import ClaimLost, hold
+from discreet.turn.presence import place_of
+
+log = structlog.get_logger(__name__)
+
+FIRST_SECONDS = 2.0
+"""An answer that is finished sooner after its first word comes in one piece."""
+
+# The same check as before every send (delivery), and: no earlier answer is still on its way there,
+# or it would be put into the message of this one.
+STANDS = """
+SELECT r.draft_message, r.draft_at > clock_timestamp() - interval '10 minutes' AS fresh,
+       (SELECT m.platform_message_id FROM discreet.messages m
+         WHERE m.turn_id = %(turn)s AND m.direction = 'in'
+         ORDER BY m.position DESC LIMIT 1) AS reply_to,
+       (r.party = s.party AND r.agent_id = s.agent_id AND NOT EXISTS (
+          SELECT FROM discreet.messages asked
+           WHERE asked.turn_id = %(turn)s AND asked.direction = 'in'
+             AND (asked.route_id, asked.channel_id, asked.chat_id)
+                 IS DISTINCT FROM (r.id, r.channel_id, r.chat_id))) AS same_way,
+       NOT EXISTS (SELECT FROM discreet.outbox o WHERE o.route_id = r.id
+                    AND o.state IN ('pending', 'sending')) AS free
+  FROM discreet.routes r JOIN discreet.sessions s ON s.id = r.session_id
+ WHERE r.id = %(route)s AND r.session_id = %(session)s
+"""
+KEEP = """
+UPDATE discreet.routes SET draft_message = %(message)s, draft_at = clock_timestamp()
+ WHERE id = %(route)s
+"""
+DISTRUST = "UPDATE discreet.routes SET draft_at = NULL WHERE id = %(route)s"
+# Not where another turn or an answer has it by now: then it is theirs to deal with.
+WITHDRAW = """
+UPDATE discreet.routes r SET draft_message = NULL, draft_at = NULL
+ WHERE r.id = %(route)s AND r.draft_message = %(message)s
+   AND NOT EXISTS (SELECT FROM discreet.outbox o WHERE o.route_id = r.id
+                    AND o.state IN ('pending', 'sending'))
+   AND EXISTS (SELECT FROM discreet.sessions s WHERE s.id = r.session_id
+                AND coalesce(s.current_turn, %(turn)s) = %(turn)s)
+RETURNING r.id
+"""
+
+
+class Platforms(Protocol):
+    """The platforms, as far as an answer can grow on them."""
+
+    def draft_pace(self, platform: str, place: Place) -> float | None:
+        """Seconds between two edits at least; None: an answer can't grow there."""
+        ...
+
+    async def show_draft(
+        self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """Shows the text so far; see ``Channel.show_draft``."""
+        ...
+
+    async def take_back(self, platform: str, place: Place, message: str) -> None:
+        """Takes it away again; see ``Channel.take_back``."""
+        ...
+
+
+@asynccontextmanager
+async def growing(
+    door: Door,
+    scope: SessionScope,
+    claim: Claim,
+    written: Callable[[], str],
+    platforms: Platforms,
+) -> AsyncIterator[None]:
+    """Shows what is written so far (``written``, whole) until the block ends; never fails itself.
+
+    Where the block ends with ``ClaimLost``, what was shown is taken back: the turn says nothing.
+    """
+    growth = _Growth(door, scope, claim, written, platforms)
+    stop = asyncio.Event()
+    task = asyncio.create_task(growth.run(stop), name="growing")
+    lost = False
+    try:
+        yield
+    except ClaimLost:
+        lost = True
+        raise
+    finally:
+        # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
+        stop.set()
+        with suppress(Exception):
+            await task
+            if lost:
+                await growth.withdraw()
+
+
+@dataclass
+class _Growth:
+    door: Door
+    scope: SessionScope
+    claim: Claim
+    written: Callable[[], str]
+    platforms: Platforms
+    platform: str = ""
+    place: Place | None = None
+    message: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        found = await place_of(self.door, self.claim.route_id)
+        if found is None:
+            return
+        self.platform, self.place = found
+        pace = self.platforms.draft_pace(*found)
+        if pace is None:
+            return
+        wait, begun, shown = pace, 0.0, ""
+        try:
+            while not await _is_set(stop, wait):
+                wait, text = pace, self.written()
+                begun = begun or (time.monotonic() if text else 0.0)
+                if text == shown or time.monotonic() - begun < FIRST_SECONDS:
+                    continue
+                match await self._show(self.place, text):
+                    case Sent():
+                        shown = text
+                    case Later(delay):
+                        wait = max(pace, delay.total_seconds())
+                    case Rejected() | Unknown():
+                        return
+        except ClaimLost:
+            return
+        except Exception as error:
+            log.warning("an answer could not grow", error=type(error).__name__)
+
+    async def _show(self, place: Place, text: str) -> DraftResult | None:
+        async with self.door.enter(self.scope) as rows:
+            await hold(rows, self.claim.session_id, self.claim.turn_id)
+            stands = await rows.fetch_one(STANDS, self._ids())
+        if stands is None or not stands["same_way"]:
+            return Rejected("its route leads somewhere else")
+        if not stands["free"]:
+            return None
+        before: str | None = stands["draft_message"]
+        if before is not None and not stands["fresh"]:
+            await self.platforms.take_back(self.platform, place, before)
+            before = None
+        result = await self.platforms.show_draft(
+            self.platform, place, text, stands["reply_to"], before
+        )
+        match result:
+            case Sent(message):
+                await self._keep(place, message, is_new=message != before)
+            case Unknown():
+                await self._execute(DISTRUST)
+            case Later() | Rejected():
+                pass
+            case _:
+                assert_never(result)
+        return result
+
+    async def _keep(self, place: Place, message: str, *, is_new: bool) -> None:
+        self.message = message
+        try:
+            async with self.door.enter(self.scope) as rows:
+                await hold(rows, self.claim.session_id, self.claim.turn_id)
+                await rows.execute(KEEP, {"message": message, "route": self.claim.route_id})
+        except ClaimLost:
+            if is_new:  # nobody else knows of it
+                await self.platforms.take_back(self.platform, place, message)
+            raise
+
+    async def withdraw(self) -> None:
+        """Takes back what was shown, unless it is somebody else's by now."""
+        if self.message is None or self.place is None:
+            return
+        async with self.door.enter(self.scope) as rows:
+            await rows.execute(
+                "SELECT 1 FROM discreet.sessions WHERE id = %(session)s FOR UPDATE", self._ids()
+            )
+            mine = await rows.value(WITHDRAW, {**self._ids(), "message": self.message})
+        if mine is not None:
+            await self.platforms.take_back(self.platform, self.place, self.message)
+
+    async def _execute(self, sql: str) -> None:
+        async with self.door.enter(self.scope) as rows:
+            await rows.execute(sql, self._ids())
+
+    def _ids(self) -> dict[str, Any]:
+        claim = self.claim
+        return {"turn": claim.turn_id, "route": claim.route_id, "session": claim.session_id}
+
+
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it is set within so many seconds."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -1,0 +1,74 @@
+"""An answer that grows stands in its own chat; what stands in others is nobody else's to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.outbound import Place, Sent
+from discreet.turn.claim import Claim
+from discreet.turn.growing import growing
+from discreet.turn.holding import ClaimLost
+from tests.support.platform import Platform
+from tests.support.working import until
+from tests.support.world import World
+
+ALICE = "telegram:1001"
+
+
+@dataclass
+class Screens:
+    """Platforms on which everything can be shown at once."""
+
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    taken_back: list[tuple[str, str]] = field(default_factory=list)
+
+    def draft_pace(self, _: str, __: Place) -> float:
+        return 0.01
+
+    async def show_draft(
+        self, _: str, place: Place, text: str, __: str | None, ___: str | None
+    ) -> Sent:
+        self.shown.append((place.account, text))
+        return Sent("mine")
+
+    async def take_back(self, _: str, place: Place, message: str) -> None:
+        self.taken_back.append((place.account, message))
+
+
+async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    first = Platform(world, await world.add_channel("telegram", "bot"))
+    second = Platform(world, await world.add_channel("telegram", "bot2"))
+    said = await first.accepted(ALICE, "hello")
+    await second.accepted(ALICE, "hello over there")
+    claim = await first.claim(said)
+    assert isinstance(claim, Claim)
+    admin.execute(
+        "UPDATE discreet.routes SET draft_message = 'theirs', draft_at = now() WHERE id <> %s",
+        (claim.route_id,),
+    )
+    screens = Screens()
+    drafts = (
+        "SELECT c.account, r.draft_message FROM discreet.routes r"
+        " JOIN discreet.channels c ON c.id = r.channel_id ORDER BY 1"
+    )
+
+    async def kept() -> bool:
+        return admin.execute(drafts).fetchall() == [("bot", "mine"), ("bot2", "theirs")]
+
+    async def think_until_it_is_lost() -> None:
+        scope = world.contact(said.contact_id)
+        async with growing(world.door, scope, claim, lambda: "so far", screens):
+            await until(kept)
+            raise ClaimLost
+
+    with pytest.raises(ClaimLost):
+        await think_until_it_is_lost()
+    assert {account for account, _ in screens.shown} == {"bot"}
+    assert screens.taken_back == [("bot", "mine")]
+    assert admin.execute(drafts).fetchall() == [("bot", None), ("bot2", "theirs")]

@@ -1,0 +1,54 @@
+"""What a session starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from discreet.memory.knowledge import get_knowledge_memories, mark_used
+from discreet.memory.memories import forget
+from discreet.postgres.server import Database
+from tests.memory.conftest import People
+from tests.support.world import open_door
+
+
+async def _known(people: People, budget: int = 1000) -> list[str]:
+    async with people.door.enter(people.alice) as rows:
+        return [memory.content for memory in await get_knowledge_memories(rows, budget)]
+
+
+async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    kept = await people.keep(people.alice, "one", "two", "three", salience="high")
+    await people.keep(people.alice, "first of all", salience="critical")
+    admin.execute("SET session_replication_role = replica")
+    for days, memory in enumerate(kept, start=2):
+        admin.execute(
+            "UPDATE discreet.memories SET updated_at = now() - %s * interval '1 day' WHERE id = %s",
+            (days, memory.id),
+        )
+    assert await _known(people) == ["first of all", "one", "two", "three"]
+    async with people.door.enter(people.alice) as rows:
+        await mark_used(rows, [kept[2].id])
+    assert await _known(people) == ["first of all", "three", "one", "two"]
+
+
+async def test_the_budget_counts_bytes_so_that_no_script_is_taken_for_cheap(
+    people: People,
+) -> None:
+    await people.keep(people.alice, "д" * 40, "d" * 40, salience="high")
+    assert await _known(people, budget=10) == ["d" * 40]
+    assert len(await _known(people, budget=30)) == 2
+    assert await _known(people, budget=0) == []
+
+
+async def test_a_change_that_another_process_makes_is_known_at_once(
+    people: People, database: Database
+) -> None:
+    (kept,) = await people.keep(people.alice, "is allergic to nuts", salience="critical")
+    assert await _known(people) == ["is allergic to nuts"]
+    async with open_door(database) as other, other.enter(people.alice) as rows:
+        await forget(rows, kept.id)
+    assert await _known(people) == []

@@ -1,0 +1,115 @@
+"""Another embedder takes over, row by row."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.memory.embedders import EndpointEmbedder, open_embedder
+from discreet.memory.embedding import Vectors
+from discreet.memory.recall import prepare, recall
+from discreet.memory.reembedding import BATCH, reembed
+from discreet.settings import Settings
+from tests.memory.conftest import People, texts
+
+
+class Letters:
+    """Counts letters: a small embedder of another dimension. Fails after ``patience`` texts."""
+
+    name, dimensions = "letters", 26
+
+    def __init__(self, patience: int = 1_000_000) -> None:
+        self.patience = patience
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.patience -= len(texts)
+        if self.patience < 0:
+            raise Unavailable("gone")
+        found = np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts])
+        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+async def test_every_text_gets_the_new_vector_and_none_a_new_version(people: People) -> None:
+    (kept,) = await people.keep(people.alice, "likes tea", topics=["a"])
+    await people.keep(people.world.owner, "hides the key")
+    seen: list[tuple[int, int]] = []
+    done = await reembed(people.door, people.world.owner_id, Letters(), lambda *it: seen.append(it))
+    assert (done, seen[0], seen[-1]) == (4, (0, 4), (4, 4))  # two memories, two messages
+    query = prepare("tea", Letters())
+    async with people.door.enter(people.alice) as rows:
+        (hit,) = await recall(rows, query, mode="semantic")
+    assert (hit.id, hit.version) == (kept.id, 1)
+    again = await reembed(people.door, people.world.owner_id, Letters(), lambda *_: None)
+    assert again == 0
+
+
+async def test_what_was_interrupted_goes_on_where_it_was(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    await people.keep(people.alice, *(f"thing {n}" for n in range(BATCH + 50)))
+    with pytest.raises(Unavailable, match=f"{BATCH:,} of"):
+        await reembed(people.door, people.world.owner_id, Letters(BATCH), lambda *_: None)
+    count = "SELECT count(*) FROM discreet.memories WHERE embedder = 'letters'"
+    assert admin.execute(count).fetchone() == (BATCH,)
+    # Until then the others are found by their words.
+    query = prepare("thing 7", Letters())
+    async with people.door.enter(people.alice) as rows:
+        assert texts(await recall(rows, query, limit=1)) == ["thing 7"]
+    assert await reembed(people.door, people.world.owner_id, Letters(), lambda *_: None) == 52
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """Answers as OpenAI and as Ollama do; out of order, and with 500 where it is asked for "no"."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        vectors = Letters().embed([text.replace(" ", "") or "z" for text in asked["input"]])
+        data = [{"index": n, "embedding": v} for n, v in enumerate((vectors * 3).tolist())][::-1]
+        self.send_response(500 if asked["model"] == "broken" else 200)
+        self.end_headers()
+        openai = self.path.endswith("/embeddings")
+        assert not openai or self.headers["Authorization"] == "Bearer key"
+        found = {"data": data} if openai else {"embeddings": vectors.tolist()}
+        self.wfile.write(json.dumps(found).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["openai:letters", "ollama:letters"])
+def test_an_endpoint_gives_unit_vectors_in_the_order_of_the_texts(endpoint: str, name: str) -> None:
+    settings = Settings(embedder=name, embedder_base_url=endpoint, embedder_api_key="key")
+    embedder = open_embedder(settings)
+    said = [f"text {n}" for n in "abcdefgh"] * 10
+    assert (embedder.name, embedder.dimensions) == (name, 26)
+    assert np.allclose(embedder.embed(said), Letters().embed([t.replace(" ", "") for t in said]))
+    assert embedder.embed(["", "x"]).shape == (2, 26)
+
+
+def test_an_endpoint_that_fails_is_unavailable(endpoint: str) -> None:
+    for url in (f"{endpoint}/embeddings", "http://127.0.0.1:1/embeddings"):
+        with pytest.raises(Unavailable):
+            EndpointEmbedder("openai:broken", url, "key").embed(["a"])
+
+
+@pytest.mark.parametrize("name", ["", "bundled:x", "openai:", "gpt", "onnx:"])
+def test_an_embedder_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="DISCREET_EMBEDDER"):
+        open_embedder(Settings(embedder=name))

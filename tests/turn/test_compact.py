@@ -1,0 +1,191 @@
+"""Long conversations go on with a summary and what was said last."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from discreet.domain.ids import SessionId
+from discreet.memory.history import get_memory_history
+from discreet.memory.memories import Memory, forget, list_memories
+from discreet.memory.recall import prepare, search_messages
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.turn.compact import Passage
+from discreet.turn.plan import Budget
+from discreet.turn.run import Turns, run_turn
+from discreet.turn.situation import AgentCard
+from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
+from discreet.turn.thought import ThinkingFailed, Usage
+from tests.support.turns import Mind, turns_of
+from tests.support.world import World, make_world, open_door
+
+ALICE = "telegram:1001"
+SMALL = Budget(history=400, recent=150)
+LONG = "and much more was said about it on that day, word after word, until late in the night"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def world(door: Door) -> World:
+    return await make_world(door)
+
+
+class Notes:
+    """Summarises by noting what it was given; fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.passages: list[Passage] = []
+        self.fails = False
+
+    async def __call__(self, passage: Passage) -> tuple[str, Usage]:
+        self.passages.append(passage)
+        if self.fails:
+            raise ThinkingFailed("provider", "gone")
+        first, last = passage.lines[0][1], passage.lines[-1][1]
+        return f"{passage.before}[{first[:9]} to {last[:9]}]", Usage(1, 10, 5)
+
+
+def _turns(world: World, mind: Mind, **more: Any) -> Turns:
+    return replace(turns_of(world.door, mind), budget=SMALL, **more)
+
+
+async def _talk(world: World, turns: Turns, *texts: str) -> SessionId:
+    for text in texts:
+        accepted = await world.say(ALICE, text)
+        await run_turn(turns, accepted.session_id)
+    return accepted.session_id
+
+
+async def _memories(world: World) -> list[Memory]:
+    accepted = await world.say(ALICE, "whose memories?", thread_key="aside")
+    async with world.door.enter(world.contact(accepted.contact_id)) as rows:
+        return await list_memories(rows)
+
+
+async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_messages(
+    world: World,
+) -> None:
+    mind, notes = Mind(), Notes()
+    session = await _talk(
+        world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(25))
+    )
+    (summary,) = await _memories(world)
+    assert (summary.source, summary.topic_key) == ("compaction", f"conversation:{session}")
+    assert summary.content.startswith("[talk 00: ")
+    situation, prompt = mind.situations[-1], mind.prompts[-1]
+    assert situation.summary is not None
+    assert situation.summary.text == summary.content
+    shown = prompt.system + "".join(message.text for message in prompt.messages)
+    assert shown.count(summary.content) == 1
+    assert "talk 24" in prompt.messages[-1].text
+    # Every line is either summarised or still there, and none is both.
+    told = [text for passage in notes.passages for _, text in passage.lines]
+    still = [line.text for line in situation.history]
+    assert told + still == [t for n in range(24) for t in (f"talk {n:02}: {LONG}", "hm")]
+    # What is summarised can be searched for as before.
+    scope = world.contact((await world.say(ALICE, "?")).contact_id)
+    async with world.door.enter(scope) as rows:
+        hits = await search_messages(rows, prepare("talk 00", None), limit=1)
+        assert "talk 00" in hits[0].content
+        assert len(await get_memory_history(rows, summary.id)) == len(notes.passages) - 1
+
+
+async def test_a_summary_that_fails_loses_nothing_and_is_made_later(world: World) -> None:
+    mind, notes = Mind(), Notes()
+    notes.fails = True
+    turns = _turns(world, mind, summarise=notes)
+    texts = [f"talk {n:02}: {LONG}" for n in range(15)]
+    session = await _talk(world, turns, *texts)
+    assert len(mind.situations) == 15
+    assert await _memories(world) == []
+    notes.fails = False
+    notes.passages.clear()
+    await _talk(world, turns, "one more")
+    told = [text for passage in notes.passages for _, text in passage.lines]
+    still = [line.text for line in mind.situations[-1].history]
+    assert told + still == [t for text in texts for t in (text, "hm")]
+    row = await _turn_usage(world, session)
+    assert (row["requests"], row["input_tokens"]) == (1, 10)
+
+
+async def test_a_turn_that_loses_its_session_while_it_summarises_keeps_nothing(
+    world: World, door: Door
+) -> None:
+    class Thief(Notes):
+        async def __call__(self, passage: Passage) -> tuple[str, Usage]:
+            async with door.enter(world.owner) as rows:
+                await rows.execute("UPDATE discreet.sessions SET current_turn = NULL")
+            return await super().__call__(passage)
+
+    mind, notes = Mind(), Thief()
+    await _talk(
+        world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(15))
+    )
+    assert notes.passages
+    assert await _memories(world) == []
+
+
+async def test_a_summary_that_was_forgotten_is_forgotten(world: World) -> None:
+    mind, notes = Mind(), Notes()
+    turns = _turns(world, mind, summarise=notes)
+    await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
+    (summary,) = await _memories(world)
+    async with world.door.enter(world.owner) as rows:
+        await forget(rows, summary.id)
+    await _talk(world, turns, "hello")
+    assert mind.situations[-1].summary is None
+    assert "talk 00" not in repr(mind.prompts[-1].messages)
+
+
+async def test_many_short_messages_are_a_long_conversation_too(world: World) -> None:
+    mind, notes = Mind(), Notes()
+    turns = replace(turns_of(world.door, mind), summarise=notes)
+    await _talk(world, turns, *(f"m{n}" for n in range(83)))
+    assert len(notes.passages) == 1
+    assert len(mind.situations[-1].history) >= 60
+
+
+async def test_sentences_that_say_something_are_picked_in_their_order() -> None:
+    lines = [("Alice", "Hello! How are you? My flight to Lisbon leaves on 3 May at 10:45.")]
+    lines += [("Ada", "hm")] * 5 + [("Alice", f"{LONG} {n}?") for n in range(60)]
+    lines += [("Alice", "The hotel is called Miradouro and costs 120 euros a night.")]
+    text, usage = await pick_sentences(Passage(AgentCard("Ada"), "Alice: has a dog.", tuple(lines)))
+    picked = text.split("\n")
+    assert "Alice: My flight to Lisbon leaves on 3 May at 10:45." in picked
+    assert "Alice: has a dog." in picked
+    assert picked[-1] == "Alice: The hotel is called Miradouro and costs 120 euros a night."
+    assert len(text) <= SUMMARY_CHARACTERS
+    assert usage == Usage()
+
+
+async def _turn_usage(world: World, session: SessionId) -> dict[str, Any]:
+    async with world.door.enter(world.owner) as rows:
+        found = await rows.value(
+            "SELECT usage FROM discreet.turns WHERE session_id = %s AND usage IS NOT NULL"
+            " ORDER BY started_at DESC LIMIT 1",
+            (session,),
+        )
+    return dict(found)
+
+
+async def test_each_thread_has_a_summary_of_its_own(world: World) -> None:
+    mind, notes = Mind(), Notes()
+    turns = _turns(world, mind, summarise=notes)
+    before = await world.say(ALICE, "before", thread_key="early")
+    await run_turn(turns, before.session_id)
+    await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
+    assert mind.situations[-1].summary is not None
+    for thread in ("early", "late"):
+        accepted = await world.say(ALICE, "hello", thread_key=thread)
+        await run_turn(turns, accepted.session_id)
+        assert mind.situations[-1].summary is None
+    assert [line.text for line in mind.situations[-2].history] == ["before", "hm"]
