@@ -13,7 +13,7 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId, MemoryId, SessionId
 from discreet.entrypoints.mcp import shapes
-from discreet.memory import history, memories, recall
+from discreet.memory import history, knowledge, memories, recall
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
 from discreet.oversight import connections
@@ -171,7 +171,7 @@ async def _restore(call: Call, given: shapes.RestoreMemory) -> BaseModel:
 
 async def _knowledge(call: Call, given: shapes.Knowledge) -> BaseModel:
     async with call.door.enter(call.connection.scope) as rows:
-        found = await memories.get_knowledge_memories(rows, given.budget)
+        found = await knowledge.get_knowledge_memories(rows, given.budget)
     return shapes.MemoriesShown(memories=[shapes.MemoryShown.model_validate(one) for one in found])
 
 
