@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
 from discreet.domain.errors import DiscreetError, NotFound, Unavailable
-from discreet.domain.ids import OwnerId, RouteId, SessionId, TurnId
+from discreet.domain.ids import MessageId, OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
@@ -32,7 +32,7 @@ from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.waking import why_silent
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
-from discreet.scope.scopes import Role
+from discreet.scope.scopes import Role, SessionScope
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
 
@@ -85,9 +85,24 @@ class App:
         Raises:
             BadInput, NotFound: what is wrong with it; nothing was stored.
         """
-        async with self.door.enter(OwnerScope(self.owner_id)) as rows:
+        async with self.door.enter(self.scope) as rows:
             channel_id = await terminal_of(rows, said.agent)
         return await self.accept(to_inbound(said, channel_id))
+
+    async def accepted_before(self, message_id: MessageId) -> Accepted:
+        """A message that was stored before.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with self.door.enter(self.scope) as rows:
+            row = await rows.fetch_one(
+                "SELECT session_id, contact_id FROM discreet.messages WHERE id = %(id)s",
+                {"id": message_id},
+            )
+        if row is None:
+            raise NotFound("There is no such message.")
+        return Accepted(message_id, row["session_id"], row["contact_id"], new=False)
 
     async def add_telegram(
         self, agent: str | None, token: str, base_url: str = ""
@@ -141,21 +156,24 @@ class App:
         drop_secret(self.settings.home, channel.platform, channel.account)
         return channel
 
-    async def answer_to(self, accepted: Accepted, on_text: OnText, on_trouble: OnText) -> Answer:
-        """Waits for the answer to a message. ``on_text`` gets what is written so far, whole;
-        ``on_trouble`` gets one line about why it takes longer: an attempt failed and is followed by
-        another, or the agent may not speak now.
+    async def answer_to(
+        self, accepted: Accepted, scope: SessionScope, on_text: OnText, on_trouble: OnText
+    ) -> Answer:
+        """Waits for the answer to a message, as ``scope`` sees it. ``on_text`` gets what is written
+        so far, whole. ``on_trouble`` gets one line about why it takes longer, which only the owner
+        is told: an attempt failed and is followed by another, or the agent may not speak now.
 
         Raises:
             Stopped: nobody answers it any more.
             Unavailable: the database is gone. The message is stored, and is answered later.
         """
         shown, told = "", None
+        is_owner = isinstance(scope, OwnerScope)
         silence: str | None = None
         seen_at, asked_at = time.monotonic(), 0.0
         while True:
             try:
-                async with self.door.enter(OwnerScope(self.owner_id)) as rows:
+                async with self.door.enter(scope) as rows:
                     reply = await reply_to(rows, accepted.message_id)
             except Unavailable:
                 if time.monotonic() - seen_at > OUTAGE_SECONDS:
@@ -167,10 +185,10 @@ class App:
                 return Answer(reply.answer, reply.failed)
             if reply.dropped:
                 raise Stopped("This message was stopped before it was answered.")
-            if reply.trouble is not None and reply.trouble != told:
+            if is_owner and reply.trouble is not None and reply.trouble != told:
                 told = reply.trouble
                 await on_trouble(f"The agent tries again ({told})")
-            if time.monotonic() - asked_at > SERVED_POLL_SECONDS:
+            if is_owner and time.monotonic() - asked_at > SERVED_POLL_SECONDS:
                 asked_at, before = time.monotonic(), silence
                 silence = await why_silent(self.door, self.owner_id, accepted.session_id)
                 if silence is not None and silence != before:
@@ -179,6 +197,11 @@ class App:
                 shown = reply.draft
                 await on_text(shown)
             await asyncio.sleep(ANSWER_POLL_SECONDS)
+
+    @property
+    def scope(self) -> OwnerScope:
+        """The scope of whoever runs the installation."""
+        return OwnerScope(self.owner_id)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

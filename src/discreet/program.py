@@ -25,9 +25,8 @@ def run() -> None:
 @asynccontextmanager
 async def _doors(app: App) -> AsyncIterator[str]:
     """The doors for machines, open; under which address they are."""
-    from discreet.entrypoints.mcp.http import mcp_app
-    from discreet.entrypoints.mcp.listening import listening
-    from discreet.memory.embedding import bundled_embedder
+    from discreet.doors import machine_doors
+    from discreet.listening import listening
 
-    async with listening(mcp_app(app.door, bundled_embedder()), app.settings.listen) as address:
+    async with listening(machine_doors(app), app.settings.listen) as address:
         yield address

@@ -79,8 +79,18 @@ class Settings(BaseModel):
     )
     listen: str = Field(
         default="127.0.0.1:8780",
-        description="host:port on which the server takes machines in (MCP). Behind anything but "
-        "this machine, put a proxy with a certificate in front of it.",
+        description="host:port on which the server takes machines in (MCP and REST). Behind "
+        "anything but this machine, put a proxy with a certificate in front of it.",
+    )
+    api_calls_a_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Calls of the REST API that one token may make in a minute, "
+        "and at once; of each server.",
+    )
+    api_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Web origins whose pages may call the REST API (CORS), as a JSON list; none.",
     )
     worker_concurrency: int = Field(
         default=8, ge=1, description="Jobs that one process works on at the same time."

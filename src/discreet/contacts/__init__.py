@@ -2,7 +2,15 @@
 
 from discreet.contacts.names import Ambiguous, Found, Resolution, Unknown, resolve_name
 from discreet.contacts.platforms import platform_name
-from discreet.contacts.store import Contact, Entry, entry_at, get_contact, get_entry, list_entries
+from discreet.contacts.store import (
+    Contact,
+    Entry,
+    entry_at,
+    get_contact,
+    get_entry,
+    list_entries,
+    page_of_entries,
+)
 
 __all__ = [
     "Ambiguous",
@@ -15,6 +23,7 @@ __all__ = [
     "get_contact",
     "get_entry",
     "list_entries",
+    "page_of_entries",
     "platform_name",
     "resolve_name",
 ]

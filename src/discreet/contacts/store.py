@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
+from discreet.domain.paging import Mark
 from discreet.scope import Rows
 
 ContactType = Literal["external", "group", "personal"]
@@ -65,6 +66,18 @@ async def get_contact(rows: Rows, contact_id: ContactId) -> Contact | None:
 async def list_entries(rows: Rows) -> list[Entry]:
     """The owner's address book, the oldest first. Owner's scope only."""
     return [_entry(row) for row in await rows.fetch(_ENTRY + " ORDER BY c.created_at, c.id")]
+
+
+async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) -> list[Entry]:
+    """The address book, the newest first; what comes before a mark, if given. Owner's only."""
+    at, of = before or (None, None)
+    found = await rows.fetch(
+        _ENTRY + " WHERE %(at)s::timestamptz IS NULL"
+        "    OR (c.created_at, c.id) < (%(at)s::timestamptz, %(of)s::uuid)"
+        " ORDER BY c.created_at DESC, c.id DESC LIMIT %(limit)s",
+        {"at": at, "of": of, "limit": limit},
+    )
+    return [_entry(row) for row in found]
 
 
 async def get_entry(rows: Rows, contact_id: ContactId) -> Entry | None:

@@ -33,6 +33,14 @@ class Conflict(DiscreetError):
     """Somebody changed it meanwhile, or it exists already."""
 
 
+class Outdated(Conflict):
+    """It is at another version than the one that the change was made from."""
+
+
+class Forbidden(DiscreetError):
+    """Whoever asks is known, and may not do this."""
+
+
 class ScopeError(DiscreetError):
     """A scope is missing, malformed or of another owner."""
 

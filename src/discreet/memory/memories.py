@@ -7,8 +7,9 @@ from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import Conflict, NotFound, ScopeError
+from discreet.domain.errors import Conflict, NotFound, Outdated, ScopeError
 from discreet.domain.ids import MemoryId
+from discreet.domain.paging import Mark
 from discreet.memory.duplicates import nearly_the_same
 from discreet.memory.indexing import Indexed
 from discreet.memory.kept import (
@@ -98,8 +99,10 @@ _IN_THE_WAY: LiteralString = """
 _GET: LiteralString = f"SELECT {COLUMNS} FROM discreet.memories WHERE id = %(id)s"
 _LIST: LiteralString = f"""
     SELECT {COLUMNS} FROM discreet.memories
-     WHERE %(include_expired)s OR {ALIVE}
-     ORDER BY created_at DESC, id
+     WHERE (%(include_expired)s OR {ALIVE})
+       AND (%(before)s::timestamptz IS NULL
+            OR (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+     ORDER BY created_at DESC, id DESC
      LIMIT %(limit)s OFFSET %(offset)s"""
 
 
@@ -149,8 +152,9 @@ async def update_memory(
 
     Raises:
         NotFound: no such memory in this scope.
-        Conflict: it is at another version by now; or another memory of its scope says the same
-            already, or is filed under the same topic key: the message names it.
+        Outdated: it is at another version by now.
+        Conflict: another memory of its scope says the same already, or is filed under the same
+            topic key: the message names it.
         BadInput: empty, too long, or an unknown salience.
     """
     if (change.content is None) != (change.indexed is None):
@@ -176,21 +180,30 @@ async def update_memory(
     row = await rows.fetch_one(_UPDATE, params)
     if row is None:
         now = await get_memory(rows, memory_id)
-        raise Conflict(
+        raise Outdated(
             f"This memory was changed meanwhile; it is at version {now.version}.",
             hint="Read it again.",
         )
     return memory_of(row)
 
 
-async def forget(rows: Rows, memory_id: MemoryId) -> None:
+async def forget(rows: Rows, memory_id: MemoryId, *, expected: int | None = None) -> None:
     """Takes a memory away; its history keeps it, so it can be restored.
+
+    ``expected``: the version that is meant.
 
     Raises:
         NotFound: no such memory in this scope.
+        Outdated: it is at another version by now.
     """
-    if not await rows.execute("DELETE FROM discreet.memories WHERE id = %(id)s", {"id": memory_id}):
-        raise _no_such_memory()
+    gone = await rows.execute(
+        "DELETE FROM discreet.memories"
+        " WHERE id = %(id)s AND version = coalesce(%(expected)s, version)",
+        {"id": memory_id, "expected": expected},
+    )
+    if not gone:
+        now = await get_memory(rows, memory_id)
+        raise Outdated(f"This memory is at version {now.version} by now.", hint="Read it again.")
 
 
 async def get_memory(rows: Rows, memory_id: MemoryId) -> Memory:
@@ -206,11 +219,24 @@ async def get_memory(rows: Rows, memory_id: MemoryId) -> Memory:
 
 
 async def list_memories(
-    rows: Rows, limit: int = 100, *, offset: int = 0, include_expired: bool = False
+    rows: Rows,
+    limit: int = 100,
+    *,
+    offset: int = 0,
+    before: Mark | None = None,
+    include_expired: bool = False,
 ) -> list[Memory]:
-    """The memories of this scope, newest first."""
+    """The memories of this scope, newest first; those before a mark, where one is given."""
+    at, of = before or (None, None)
     found = await rows.fetch(
-        _LIST, {"limit": limit, "offset": offset, "include_expired": include_expired}
+        _LIST,
+        {
+            "limit": limit,
+            "offset": offset,
+            "before": at,
+            "before_id": of,
+            "include_expired": include_expired,
+        },
     )
     return [memory_of(row) for row in found]
 

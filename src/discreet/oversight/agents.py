@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
@@ -19,6 +19,7 @@ MOST_INSTRUCTION_CHARACTERS = 100_000
 _AGENTS = """
     SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.paused_at,
            a.created_at, a.updated_at,
+           a.xmin::text AS version,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
              WHERE p.agent_id = a.id) AS reference_texts,
            (SELECT count(*) FROM discreet.sessions s
@@ -47,6 +48,7 @@ class Agent:
     memories: int
     created_at: datetime
     updated_at: datetime
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,19 @@ async def get_agent(door: Door, owner_id: OwnerId, name: str) -> Agent:
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         return await _get(rows, name)
+
+
+async def get_agent_by_id(door: Door, owner_id: OwnerId, agent_id: AgentId) -> Agent:
+    """The agent with this id.
+
+    Raises:
+        NotFound: the owner has none.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        row = await rows.fetch_one(_AGENTS + " WHERE a.id = %(id)s", {"id": agent_id})
+    if row is None:
+        raise NotFound("There is no such agent.")
+    return _agent(row)
 
 
 async def create_agent(
@@ -119,6 +134,8 @@ async def change_agent(
     owner_id: OwnerId,
     name: str,
     change: AgentChange,
+    *,
+    expected: str | None = None,
 ) -> Agent:
     """Sets what ``change`` names. Another memory model counts for what is said from then on: rows
     stay whose they are, so nothing that was private becomes shared, nor the other way round.
@@ -126,6 +143,7 @@ async def change_agent(
     Raises:
         NotFound: no agent of this name.
         BadInput: a value can't be used.
+        Outdated: it is at another version than ``expected``.
         Conflict: ``shared``, where anybody may write to it.
     """
     _check(change)
@@ -135,6 +153,8 @@ async def change_agent(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
         )
         before = await _get(rows, name)
+        if expected is not None and before.version != expected:
+            raise Outdated("This agent was changed meanwhile.", hint="Read it again.")
         if change.memory_model == "shared" and before.memory_model != "shared":
             await _refuse_where_open(rows, before)
         await rows.execute(

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
-from discreet.contacts import Entry, get_entry
 from discreet.domain.addresses import Address
-from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.ids import AgentId, ContactId, SessionId
 from discreet.domain.text import plain_name
-from discreet.oversight.tokens import Bearer, Unauthorized
-from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
+from discreet.oversight.acting import agent_named, resolve_contact, scope_to_write
+from discreet.oversight.tokens import Bearer
+from discreet.scope import ContactScope, Door, WorkScope
 from discreet.scope.scopes import SessionScope, session_scope
 
 
@@ -100,7 +99,7 @@ async def start_session(
         raise BadInput(f"{thread_key!a} is no thread key.", hint="One line of visible characters.")
     scope = connection.scope
     if not connection.is_bound:
-        scope = await _scope_of(door, connection.bearer, agent, contact_id, sender)
+        scope = await _scope_named(door, connection.bearer, agent, contact_id, sender)
     elif (agent, contact_id, sender) != (None, None, None) and not _is_same(
         scope, agent, contact_id, sender
     ):
@@ -126,51 +125,7 @@ async def start_session(
     return session_id
 
 
-async def resolve_contact(
-    door: Door,
-    bearer: Bearer,
-    address: Address,
-    *,
-    auto_create: bool,
-    name: str = "",
-    kind: str = "external",
-) -> Entry:
-    """The contact behind an address, made if it is new and may be.
-
-    Raises:
-        Unauthorized: the token is a contact's.
-        NotFound: nobody has this address.
-        BadInput: it is the owner's own, or a group's and no person's (or the other way round).
-    """
-    if bearer.contact_id is not None:
-        raise Unauthorized("This token is one contact's.")
-    import psycopg
-
-    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
-        try:
-            contact_id: Any = await rows.value(
-                "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
-                {
-                    "platform": address.platform,
-                    "id": address.platform_id,
-                    "kind": kind,
-                    "name": plain_name(name),
-                    "make": auto_create,
-                },
-            )
-        except psycopg.Error as error:
-            if error.sqlstate != "DS002":
-                raise
-            raise BadInput("A group is no person, and this address is of the other kind.") from None
-        entry = None if contact_id is None else await get_entry(rows, ContactId(contact_id))
-    if entry is None and auto_create:
-        raise BadInput(f"{address} is the owner's own.")
-    if entry is None:
-        raise NotFound(f"Nobody has the address {address}.")
-    return entry
-
-
-async def _scope_of(
+async def _scope_named(
     door: Door, bearer: Bearer, agent: str | None, contact_id: ContactId | None, sender: str | None
 ) -> SessionScope:
     if contact_id is not None and sender is not None:
@@ -178,20 +133,8 @@ async def _scope_of(
     if sender is not None:
         address = Address.parse(sender)
         contact_id = (await resolve_contact(door, bearer, address, auto_create=True)).contact.id
-    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
-        row = await rows.fetch_one(
-            "SELECT id, memory_model = 'shared' AS shared FROM discreet.agents"
-            " WHERE (%(id)s::uuid IS NULL OR id = %(id)s)"
-            "   AND (%(agent)s::text IS NULL OR name = %(agent)s) ORDER BY created_at, id LIMIT 1",
-            {"id": bearer.agent_id, "agent": agent},
-        )
-        if row is None:
-            raise NotFound(f"There is no agent {agent!a}.")
-        if contact_id is not None and await get_entry(rows, contact_id) is None:
-            raise NotFound("There is no such contact.")
-    if contact_id is not None and row["shared"]:
-        contact_id = None
-    return session_scope(bearer.owner_id, AgentId(row["id"]), contact_id, shared=row["shared"])
+    agent_id = bearer.agent_id if agent is None else await agent_named(door, bearer, agent)
+    return await scope_to_write(door, bearer, agent_id, contact_id)
 
 
 def _is_same(

@@ -12,15 +12,18 @@ from discreet.contacts import (
     Contact,
     Entry,
     Found,
+    Resolution,
     Unknown,
     entry_at,
     get_entry,
     list_entries,
+    page_of_entries,
     resolve_name,
 )
 from discreet.domain.addresses import Address
-from discreet.domain.errors import BadInput, NotFound
+from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.paging import Mark
 from discreet.domain.text import checked_text, plain_name
 from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
@@ -60,6 +63,24 @@ class ContactActivity:
         return self.entry.contact
 
 
+@dataclass(frozen=True, slots=True)
+class VersionedEntry:
+    """An entry of the address book, and which version of it that is."""
+
+    entry: Entry
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChange:
+    """What to set; None leaves it as it is."""
+
+    name: str | None = None
+    aliases: tuple[str, ...] | None = None
+    note: str | None = None
+    blocked: bool | None = None
+
+
 async def list_contacts(door: Door, owner_id: OwnerId) -> list[ContactActivity]:
     """Every contact, whoever wrote last first, those that never wrote at the end."""
     async with door.enter(OwnerScope(owner_id)) as rows:
@@ -93,19 +114,8 @@ async def block_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await _find(rows, who)
-        contact_id = entry.contact.id
-        await rows.execute(
-            "UPDATE discreet.contacts SET blocked_at = coalesce(blocked_at, clock_timestamp())"
-            " WHERE id = %(id)s",
-            {"id": contact_id},
-        )
-        # What it said where others speak too is no question any more, but was said.
-        await rows.execute(
-            "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
-            " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",
-            {"id": contact_id},
-        )
-        return await _entry(rows, contact_id)
+        await _block(rows, entry.contact.id)
+        return await _entry(rows, entry.contact.id)
 
 
 async def unblock_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
@@ -116,11 +126,7 @@ async def unblock_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await _find(rows, who)
-        await rows.execute(
-            "UPDATE discreet.contacts SET blocked_at = NULL WHERE id = %(id)s",
-            {"id": entry.contact.id},
-        )
-        await wake_waiting(rows, contact_id=entry.contact.id)
+        await _unblock(rows, entry.contact.id)
         return await _entry(rows, entry.contact.id)
 
 
@@ -130,17 +136,10 @@ async def rename_contact(door: Door, owner_id: OwnerId, who: str, name: str) -> 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the name is empty or no plain line.
     """
-    if not name or name != plain_name(name):
-        raise BadInput(f"{name!a} is no name.", hint="One line of visible characters.")
+    _check_name(name)
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await _find(rows, who)
-        await rows.execute(
-            """UPDATE discreet.contacts SET name = %(name)s,
-                 aliases = CASE WHEN name IN ('', %(name)s) OR name = ANY (aliases) THEN aliases
-                                ELSE aliases || name END
-               WHERE id = %(id)s""",
-            {"id": entry.contact.id, "name": name},
-        )
+        await _rename(rows, entry.contact.id, name)
         return await _entry(rows, entry.contact.id)
 
 
@@ -150,14 +149,141 @@ async def note_contact(door: Door, owner_id: OwnerId, who: str, note: str) -> En
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the remark is no valid text.
     """
-    note = checked_text(note).strip() if note.strip() else ""
+    note = _checked_note(note)
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await _find(rows, who)
-        await rows.execute(
-            "UPDATE discreet.contacts SET note = %(note)s WHERE id = %(id)s",
-            {"id": entry.contact.id, "note": note},
-        )
+        await _note(rows, entry.contact.id, note)
         return await _entry(rows, entry.contact.id)
+
+
+async def page_of_contacts(
+    door: Door, owner_id: OwnerId, limit: int, before: Mark | None
+) -> list[VersionedEntry]:
+    """The address book, the newest entry first; what comes before a mark, if given."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        entries = await page_of_entries(rows, limit, before)
+        found: dict[UUID, str] = dict(
+            await rows.fetch_tuples(
+                "SELECT id, xmin::text FROM discreet.contacts WHERE id = ANY(%(ids)s)",
+                {"ids": [entry.contact.id for entry in entries]},
+            )
+        )
+    return [VersionedEntry(entry, found[entry.contact.id]) for entry in entries]
+
+
+async def get_contact_entry(door: Door, owner_id: OwnerId, contact_id: ContactId) -> VersionedEntry:
+    """One contact, by its id.
+
+    Raises:
+        NotFound: this owner has no such contact.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return await _versioned(rows, contact_id)
+
+
+async def resolve_contact_name(door: Door, owner_id: OwnerId, name: str) -> Resolution:
+    """Whom a name means: exactly one, several, or nobody, with similar ones as suggestions."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return resolve_name(await list_entries(rows), name)
+
+
+async def change_contact(
+    door: Door,
+    owner_id: OwnerId,
+    contact_id: ContactId,
+    change: ContactChange,
+    *,
+    expected: str | None = None,
+) -> VersionedEntry:
+    """Sets what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
+
+    Raises:
+        NotFound: this owner has no such contact.
+        BadInput: a name, an alias or the note can't be used.
+        Outdated: it is at another version than ``expected``.
+    """
+    if change.name is not None:
+        _check_name(change.name)
+    for alias in change.aliases or ():
+        _check_name(alias)
+    note = None if change.note is None else _checked_note(change.note)
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        await rows.fetch(
+            "SELECT 1 FROM discreet.contacts WHERE id = %(id)s FOR UPDATE", {"id": contact_id}
+        )
+        now = await _versioned(rows, contact_id)
+        if expected is not None and now.version != expected:
+            raise Outdated("This contact was changed meanwhile.", hint="Read it again.")
+        if change.name is not None:
+            await _rename(rows, contact_id, change.name)
+        if change.aliases is not None:
+            await rows.execute(
+                "UPDATE discreet.contacts SET aliases = %(aliases)s WHERE id = %(id)s",
+                {"id": contact_id, "aliases": list(dict.fromkeys(change.aliases))},
+            )
+        if note is not None:
+            await _note(rows, contact_id, note)
+        if change.blocked is not None:
+            await (_block if change.blocked else _unblock)(rows, contact_id)
+        return await _versioned(rows, contact_id)
+
+
+async def _versioned(rows: Rows, contact_id: ContactId) -> VersionedEntry:
+    entry = await get_entry(rows, contact_id)
+    if entry is None:
+        raise NotFound("There is no such contact.")
+    # Who wrote a row last tells its versions apart; PostgreSQL keeps that for every row.
+    version = await rows.value(
+        "SELECT xmin::text FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
+    )
+    return VersionedEntry(entry, version)
+
+
+async def _block(rows: Rows, contact_id: ContactId) -> None:
+    await rows.execute(
+        "UPDATE discreet.contacts SET blocked_at = coalesce(blocked_at, clock_timestamp())"
+        " WHERE id = %(id)s",
+        {"id": contact_id},
+    )
+    # What it said where others speak too is no question any more, but was said.
+    await rows.execute(
+        "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
+        " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",
+        {"id": contact_id},
+    )
+
+
+async def _unblock(rows: Rows, contact_id: ContactId) -> None:
+    await rows.execute(
+        "UPDATE discreet.contacts SET blocked_at = NULL WHERE id = %(id)s", {"id": contact_id}
+    )
+    await wake_waiting(rows, contact_id=contact_id)
+
+
+async def _rename(rows: Rows, contact_id: ContactId, name: str) -> None:
+    await rows.execute(
+        """UPDATE discreet.contacts SET name = %(name)s,
+             aliases = CASE WHEN name IN ('', %(name)s) OR name = ANY (aliases) THEN aliases
+                            ELSE aliases || name END
+           WHERE id = %(id)s""",
+        {"id": contact_id, "name": name},
+    )
+
+
+async def _note(rows: Rows, contact_id: ContactId, note: str) -> None:
+    await rows.execute(
+        "UPDATE discreet.contacts SET note = %(note)s WHERE id = %(id)s",
+        {"id": contact_id, "note": note},
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name or name != plain_name(name):
+        raise BadInput(f"{name!a} is no name.", hint="One line of visible characters.")
+
+
+def _checked_note(note: str) -> str:
+    return checked_text(note).strip() if note.strip() else ""
 
 
 async def _entry(rows: Rows, contact_id: ContactId) -> Entry:

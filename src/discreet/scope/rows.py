@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, Error, errors
 from psycopg.rows import dict_row, tuple_row
 
-from discreet.domain.errors import Conflict, NotFound, ScopeError
+from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
 from discreet.scope.scopes import Scope
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -21,6 +21,7 @@ class Rows:
         ScopeError: the door was closed, or the database refused what this scope may not do.
         Conflict: a unique key of this scope says that it exists already.
         NotFound: what the statement refers to is not there, in this scope.
+        BadInput: a function of the gate can't resolve what it was given.
     """
 
     __slots__ = ("_connection", "scope")
@@ -80,3 +81,10 @@ class Rows:
             raise Conflict("That exists already.") from error
         except errors.ForeignKeyViolation as error:
             raise NotFound("What this refers to does not exist.") from error
+        except Error as error:
+            # What functions of the gate say themselves.
+            if error.sqlstate == "DS001":
+                raise NotFound(f"There is {error.diag.message_primary}.") from error
+            if error.sqlstate == "DS002":
+                raise BadInput(f"That can't be resolved: {error.diag.message_primary}.") from error
+            raise

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.domain.paging import Mark
 from discreet.scope import Rows
 
 _SESSIONS = """
@@ -28,10 +29,14 @@ class Session:
     ended_at: datetime | None
 
 
-async def list_sessions(rows: Rows, limit: int) -> list[Session]:
-    """The sessions of this scope, the newest first."""
+async def list_sessions(rows: Rows, limit: int, before: Mark | None = None) -> list[Session]:
+    """The sessions of this scope, the newest first; those before a mark, where one is given."""
+    at, of = before or (None, None)
     found = await rows.fetch(
-        _SESSIONS + " ORDER BY s.created_at DESC, s.id LIMIT %(limit)s", {"limit": limit}
+        _SESSIONS + " WHERE %(at)s::timestamptz IS NULL"
+        "    OR (s.created_at, s.id) < (%(at)s::timestamptz, %(of)s::uuid)"
+        " ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s",
+        {"limit": limit, "at": at, "of": of},
     )
     return [Session(**row) for row in found]
 

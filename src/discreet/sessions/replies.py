@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from discreet.domain.errors import NotFound
-from discreet.domain.ids import MessageId
+from discreet.domain.ids import MessageId, SessionId
 from discreet.scope import Rows
 
 
@@ -15,6 +15,7 @@ class Reply:
     ``trouble``: why the last attempt failed, while the message waits for the next. ``dropped``:
     nobody answers it any more (``/stop``)."""
 
+    session_id: SessionId
     answer: str | None
     draft: str | None
     failed: bool
@@ -29,7 +30,8 @@ async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
         NotFound: the scope has no such message.
     """
     row = await rows.fetch_one(
-        "SELECT m.state = 'failed' AS failed, m.state = 'context' AS dropped, d.text AS draft,"
+        "SELECT m.session_id, m.state = 'failed' AS failed, m.state = 'context' AS dropped,"
+        "  d.text AS draft,"
         "  (SELECT a.text FROM discreet.messages a"
         "     JOIN discreet.outbox o ON o.message_id = a.id AND o.state = 'sent'"
         "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"

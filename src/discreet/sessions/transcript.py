@@ -71,6 +71,19 @@ async def said_in_scope(rows: Rows, limit: int) -> list[Message]:
     return [_message(row) for row in reversed(found)]
 
 
+async def messages_after(
+    rows: Rows, session_id: SessionId, position: int, limit: int
+) -> list[Message]:
+    """The first ``limit`` messages after a position, oldest first."""
+    found = await rows.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages"
+        " WHERE session_id = %(session)s AND position > %(position)s"
+        " ORDER BY position LIMIT %(limit)s",
+        {"session": session_id, "position": position, "limit": limit},
+    )
+    return [_message(row) for row in found]
+
+
 async def transcript(rows: Rows, session_id: SessionId) -> list[Message]:
     """The whole conversation, oldest first; empty where the scope has no such session."""
     found = await rows.fetch(

@@ -76,7 +76,7 @@ async def _say_once(app: App, said: TerminalMessage) -> int:
         accepted = await app.say(said)
         with Notice() as notice:
             notice.show("Waiting for the answer.")
-            answer = await app.answer_to(accepted, not_shown, tell_trouble)
+            answer = await app.answer_to(accepted, app.scope, not_shown, tell_trouble)
         print_text(answer.text)
     if answer.failed:
         print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)

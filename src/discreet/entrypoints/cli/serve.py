@@ -55,7 +55,7 @@ async def _serve(settings: Settings) -> None:
                 await app.serve(lambda: _say(_welcome(settings)))
                 return
             async with doors(app) as address:
-                await app.serve(lambda: _say(f"{_welcome(settings)}\nMCP: {address}/mcp/"))
+                await app.serve(lambda: _say(f"{_welcome(settings)}\n{_machines(address)}"))
     except asyncio.CancelledError:
         if not stopped:
             raise
@@ -80,6 +80,10 @@ def _welcome(settings: Settings) -> str:
         )
         + "Ctrl-C ends it."
     )
+
+
+def _machines(address: str) -> str:
+    return f"For machines (sb tokens create): REST at {address}/api, MCP at {address}/mcp/"
 
 
 def _command() -> str:

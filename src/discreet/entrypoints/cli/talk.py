@@ -101,7 +101,9 @@ class Conversation:
         accepted = await self._app.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = Page(self._console)
-        waiting = asyncio.create_task(self._app.answer_to(accepted, page.show, page.tell))
+        waiting = asyncio.create_task(
+            self._app.answer_to(accepted, self._app.scope, page.show, page.tell)
+        )
         with _interruptible() as interrupted, page.spinning():
             stop = asyncio.create_task(interrupted.wait())
             await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -200,7 +202,7 @@ async def _read_lines(app: App, said: TerminalMessage) -> None:
         if line.strip():
             accepted = await app.say(replace(said, text=checked_text(line.rstrip("\n"))))
             said = replace(said, new=False)
-            answer = await app.answer_to(accepted, not_shown, tell_trouble)
+            answer = await app.answer_to(accepted, app.scope, not_shown, tell_trouble)
             print(terminal_text(answer.text), flush=True)
 
 

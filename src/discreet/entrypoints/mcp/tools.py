@@ -16,7 +16,7 @@ from discreet.entrypoints.mcp import shapes
 from discreet.memory import history, knowledge, memories, recall
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
-from discreet.oversight import connections
+from discreet.oversight import acting, connections
 from discreet.oversight.connections import Connection
 from discreet.oversight.contacts import list_contacts
 from discreet.scope import Door
@@ -176,7 +176,7 @@ async def _knowledge(call: Call, given: shapes.Knowledge) -> BaseModel:
 
 
 async def _resolve(call: Call, given: shapes.ResolveContact) -> BaseModel:
-    entry = await connections.resolve_contact(
+    entry = await acting.resolve_contact(
         call.door,
         call.connection.bearer,
         Address.parse(f"{given.platform}:{given.platform_id}"),

@@ -1,0 +1,26 @@
+"""The doors for machines behind one address: MCP at ``/mcp``, the API everywhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from discreet.entrypoints.api.application import api_app
+from discreet.entrypoints.mcp.http import mcp_app
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from discreet.app import App
+
+
+def machine_doors(app: App) -> ASGIApp:
+    """One ASGI application for both."""
+    embedder = app.embedder()
+    mcp, api = mcp_app(app.door, embedder), api_app(app, embedder)
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        # MCP alone has something to begin and to end with the server.
+        is_mcp = scope["type"] == "lifespan" or f"{scope['path']}/".startswith("/mcp/")
+        await (mcp if is_mcp else api)(scope, receive, send)
+
+    return doors

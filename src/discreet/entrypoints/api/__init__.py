@@ -1,0 +1,1 @@
+"""REST: the HTTP API under ``/api``, described by ``/api/openapi.json``."""

@@ -1,0 +1,117 @@
+"""The ASGI application of the API."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from discreet.app import App
+from discreet.entrypoints.api import agents, contacts, memories, messages, operations, sessions
+from discreet.entrypoints.api.callers import Api, Pace
+from discreet.entrypoints.api.measuring import Measured, Measuring
+from discreet.entrypoints.api.problems import Problem, answer, handle_problems, problem
+from discreet.memory.embedding import Embedder
+
+MOST_BYTES = 1_000_000
+"""Of one request's body."""
+
+_DESCRIPTION = """\
+One AI agent, many people, every one of them private.
+
+Every call shows a token (`Authorization: Bearer sb_...`), and runs in the scope that the token
+carries: the owner's, one contact's, or, with an agent's token, that of the contact which the call
+names. What belongs to somebody else answers exactly as what doesn't exist. Parameters and fields
+that are not described here are refused.
+
+Errors are problem details (RFC 9457). Lists come in pages: `next` is the `cursor` of the next one.
+"""
+
+
+class _Limited:
+    """ASGI middleware: a body that is too large is refused before it is kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if not said.isdigit() or int(said) > MOST_BYTES:
+            await answer(problem(413, _TOO_LARGE))(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_BYTES:
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+_TOO_LARGE = f"At most {MOST_BYTES:,} bytes are taken."
+
+
+def api_app(app: App, embedder: Embedder) -> FastAPI:
+    """An application that serves the API of an installation."""
+    measured = Measured()
+    api = FastAPI(
+        title="Discreet",
+        version=version("discreet"),
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.state.api = Api(app, embedder, Pace(app.settings.api_calls_a_minute))
+    api.state.measured = measured
+    for room in (contacts, agents, sessions, memories, messages, operations):
+        api.include_router(room.router)
+    handle_problems(api)
+    api.add_middleware(_Limited)
+    if app.settings.api_origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(app.settings.api_origins),
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key"],
+            expose_headers=["ETag", "Retry-After"],
+        )
+    api.add_middleware(Measuring, measured=measured)
+    _describe(api)
+    return api
+
+
+def _describe(api: FastAPI) -> None:
+    """The description says of each error what it is; the framework's own form is taken out."""
+
+    def describe() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            schema = get_openapi(
+                title=api.title,
+                version=api.version,
+                description=api.description,
+                routes=api.routes,
+            )
+            schemas = schema["components"]["schemas"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            described = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= described.pop("$defs")
+            schemas["Problem"] = described
+            api.openapi_schema = schema
+        return api.openapi_schema
+
+    api.openapi = describe  # type: ignore[method-assign]

@@ -1,0 +1,163 @@
+"""Who calls, and in whose scope the call runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field
+
+from discreet.app import App
+from discreet.domain.errors import Forbidden
+from discreet.domain.ids import AgentId, ContactId, OwnerId
+from discreet.entrypoints.api.problems import TooMany
+from discreet.memory.embedding import Embedder
+from discreet.oversight.acting import scope_to_read, scope_to_write
+from discreet.oversight.tokens import Bearer, authenticate
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+
+MOST_TOKENS_KEPT = 10_000
+
+
+class Pace:
+    """How fast each token may call: ``a_minute`` calls, as many of them at once. Kept by this
+    process alone, so that no call writes; several servers admit as much each."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._a_minute = a_minute
+        self._left: dict[UUID, tuple[float, float]] = {}
+
+    def take(self, token_id: UUID) -> None:
+        """One call.
+
+        Raises:
+            TooMany: none is left now.
+        """
+        now = time.monotonic()
+        left, at = self._left.get(token_id, (float(self._a_minute), now))
+        left = min(float(self._a_minute), left + (now - at) * self._a_minute / 60)
+        if left < 1:
+            raise TooMany(math.ceil((1 - left) * 60 / self._a_minute))
+        if len(self._left) >= MOST_TOKENS_KEPT:
+            self._left.clear()
+        self._left[token_id] = (left - 1, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What every call needs, made once for the process."""
+
+    app: App
+    embedder: Embedder
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One call: who makes it, and with what it is done."""
+
+    api: Api
+    bearer: Bearer
+
+    @property
+    def door(self) -> Door:
+        """The way to rows."""
+        return self.api.app.door
+
+    @property
+    def owner_id(self) -> OwnerId:
+        """Whose token it is, in the end."""
+        return self.bearer.owner_id
+
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A token of `sb tokens create`: the owner's, an agent's, or one contact's.",
+)
+
+
+def _refuse_unknown(request: Request) -> None:
+    """A parameter that isn't there is refused rather than dropped: it may have been a scope."""
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    operation = paths[request.scope["route"].path_format][request.method.lower()]
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in unknown]
+        )
+
+
+async def caller(
+    request: Request,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    """Whoever shows a token that opens anything."""
+    api: Api = request.app.state.api
+    bearer = await authenticate(api.app.door, "" if shown is None else shown.credentials)
+    api.pace.take(bearer.token_id)
+    _refuse_unknown(request)
+    return Caller(api, bearer)
+
+
+AnyCaller = Annotated[Caller, Depends(caller)]
+
+
+async def owner_only(who: AnyCaller) -> Caller:
+    """The owner, with everything that is theirs."""
+    if who.bearer.kind != "owner":
+        raise Forbidden("This is the owner's.", hint="It takes a token of the owner.")
+    return who
+
+
+OwnerCaller = Annotated[Caller, Depends(owner_only)]
+
+AgentParameter = Annotated[
+    UUID | None,
+    Query(description="In the scope of this agent. The owner's tokens only."),
+]
+ContactParameter = Annotated[
+    UUID | None,
+    Query(
+        description="In the scope of this contact alone, as the contact would see it. An agent's"
+        " token has to name one; a contact's own token never names any."
+    ),
+]
+
+
+async def read_scope(
+    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+) -> SessionScope:
+    """Where a call looks."""
+    return await scope_to_read(
+        who.door,
+        who.bearer,
+        None if agent_id is None else AgentId(agent_id),
+        None if contact_id is None else ContactId(contact_id),
+    )
+
+
+async def write_scope(
+    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+) -> SessionScope:
+    """Where a call makes something."""
+    return await scope_to_write(
+        who.door,
+        who.bearer,
+        None if agent_id is None else AgentId(agent_id),
+        None if contact_id is None else ContactId(contact_id),
+    )
+
+
+ReadScope = Annotated[SessionScope, Depends(read_scope)]
+WriteScope = Annotated[SessionScope, Depends(write_scope)]
+
+Line = Annotated[str, Field(max_length=200)]

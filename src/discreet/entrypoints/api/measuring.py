@@ -1,0 +1,51 @@
+"""How many calls there are and how long they take, by operation: never by who makes them."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Measured:
+    """The counters of this process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.calls = Counter(
+            "discreet_http_requests_total",
+            "Calls of the HTTP API.",
+            ["operation", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "discreet_http_request_seconds",
+            "Seconds until the answer began.",
+            ["operation"],
+            registry=self.registry,
+        )
+
+
+class Measuring:
+    """ASGI middleware that counts. What has no operation is counted as one, whatever its path."""
+
+    def __init__(self, app: ASGIApp, measured: Measured) -> None:
+        self._app = app
+        self._measured = measured
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                operation = getattr(scope.get("route"), "operation_id", None) or "none"
+                self._measured.calls.labels(operation, str(message["status"])).inc()
+                self._measured.seconds.labels(operation).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counted)

@@ -1,0 +1,226 @@
+"""Messages: one is sent as at a terminal; its answer comes back, whole or while it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from discreet.app import Answer, Stopped
+from discreet.channels.terminal import TerminalMessage
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, DiscreetError, Forbidden
+from discreet.domain.ids import AgentId, ContactId, MessageId
+from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope
+from discreet.entrypoints.api.pages import IdempotencyKey
+from discreet.entrypoints.api.problems import documented, of_error
+from discreet.intake import Accepted
+from discreet.oversight.acting import agent_to_ask, resolve_contact, scope_of_message
+from discreet.oversight.idempotency import once
+from discreet.scope.scopes import SessionScope
+from discreet.sessions.replies import reply_to
+
+router = APIRouter(prefix="/api/messages", tags=["messages"])
+
+KEEP_ALIVE_SECONDS = 15.0
+EVENT_STREAM = "text/event-stream"
+State = Literal["waiting", "answered", "failed", "stopped"]
+
+
+class Say(BaseModel):
+    """A message, and who says it. With a contact's token it is that contact, and nobody is named;
+    with an agent's token `sender` or `contact_id` is; with the owner's, nobody means the owner."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"text": "Hello!", "sender": "telegram:99887766"}},
+    )
+
+    text: str = Field(min_length=1, max_length=65_536)
+    sender: Annotated[str, Field(max_length=260)] | None = Field(
+        None, description="platform:id of who says it; a contact is made if it is new."
+    )
+    contact_id: UUID | None = Field(None, description="The contact who says it.")
+    group: Annotated[str, Field(max_length=260)] | None = Field(
+        None, description="platform:id of the group in which `sender` says it."
+    )
+    agent_id: UUID | None = Field(None, description="To whom; else the agent that was made first.")
+    thread_key: str = Field("", max_length=200, description="A topic with a session of its own.")
+    new: bool = Field(False, description="Begin a new session.")
+
+
+class ReplyShown(BaseModel):
+    """What has become of a message."""
+
+    message_id: UUID
+    session_id: UUID
+    state: State = Field(
+        description="`failed`: every attempt failed, and the answer is an excuse. `stopped`: its"
+        " sender stopped it."
+    )
+    answer: str | None
+
+
+_STREAMED: dict[str, Any] = {
+    "description": "The answer; as an event stream where that is accepted: `accepted`, then"
+    " `draft` with what is written so far, then `answer` or `problem`.",
+    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+}
+
+
+@router.post(
+    "",
+    response_model=ReplyShown,
+    responses=documented(404, 409)
+    | {200: _STREAMED, 202: {"model": ReplyShown, "description": "Not answered yet."}},
+    operation_id="send_message",
+)
+async def send(
+    who: AnyCaller,
+    given: Say,
+    request: Request,
+    response: Response,
+    wait: Annotated[
+        float, Query(ge=0, le=300, description="Seconds to wait for the answer.")
+    ] = 60.0,
+    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Says something to an agent, and waits for its answer."""
+    accepted = await _accept(who, given, request, idempotency_key)
+    scope = await scope_of_message(who.door, who.bearer, accepted.session_id)
+    if EVENT_STREAM in accept:
+        return StreamingResponse(_events(who, accepted, scope), media_type=EVENT_STREAM)
+    answer: Answer | None = None
+    state: State = "waiting"
+    with suppress(TimeoutError, Stopped):
+        async with asyncio.timeout(wait):
+            state = "stopped"
+            try:
+                answer = await who.api.app.answer_to(accepted, scope, _ignore, _ignore)
+            except asyncio.CancelledError:
+                state = "waiting"
+                raise
+    if answer is not None:
+        state = "failed" if answer.failed else "answered"
+    elif state == "waiting":
+        response.status_code = 202
+    return ReplyShown(
+        message_id=accepted.message_id,
+        session_id=accepted.session_id,
+        state=state,
+        answer=None if answer is None else answer.text,
+    )
+
+
+@router.get("/{message_id}", responses=documented(404), operation_id="get_reply")
+async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> ReplyShown:
+    """What has become of a message that was sent before."""
+    async with who.door.enter(scope) as rows:
+        reply = await reply_to(rows, MessageId(message_id))
+    state: State = "waiting"
+    if reply.dropped:
+        state = "stopped"
+    elif reply.answer is not None:
+        state = "failed" if reply.failed else "answered"
+    return ReplyShown(
+        message_id=message_id, session_id=reply.session_id, state=state, answer=reply.answer
+    )
+
+
+async def _accept(who: Caller, given: Say, request: Request, key: str | None) -> Accepted:
+    said = await _said(who, given)
+    stored: list[Accepted] = []
+
+    async def make() -> UUID:
+        stored.append(await who.api.app.say(said))
+        return stored[0].message_id
+
+    asked = f"{request.url.path}\n".encode() + await request.body()
+    message_id = MessageId(await once(who.door, who.bearer, key, asked, make))
+    if stored:
+        return stored[0]
+    return await who.api.app.accepted_before(message_id)
+
+
+async def _said(who: Caller, given: Say) -> TerminalMessage:
+    """Who speaks: nobody but whom the token lets.
+
+    Raises:
+        Forbidden, BadInput, NotFound: it lets nobody, or somebody else.
+    """
+    named = (given.sender, given.contact_id, given.group, given.agent_id)
+    contact_id = None if given.contact_id is None else ContactId(given.contact_id)
+    if who.bearer.kind == "contact":
+        if any(one is not None for one in named):
+            raise Forbidden("This token is one contact's; nobody else can be named with it.")
+        contact_id = who.bearer.contact_id
+    elif who.bearer.kind == "agent" and given.sender is None and contact_id is None:
+        raise Forbidden("This token is an agent's.", hint="Say who speaks: sender or contact_id.")
+    if given.sender is not None and contact_id is not None:
+        raise BadInput("A message has one sender.", hint="Give sender or contact_id, not both.")
+    sender = None if given.sender is None else Address.parse(given.sender)
+    if sender is not None:
+        await resolve_contact(who.door, who.bearer, sender, auto_create=True)
+    return TerminalMessage(
+        text=given.text,
+        agent=await agent_to_ask(
+            who.door, who.bearer, None if given.agent_id is None else AgentId(given.agent_id)
+        ),
+        sender=sender,
+        contact_id=contact_id,
+        group=None if given.group is None else Address.parse(given.group),
+        thread_key=given.thread_key,
+        new=given.new,
+    )
+
+
+async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
+    """The message stays, and is answered, also where nobody listens any more."""
+    drafts: asyncio.Queue[str | None] = asyncio.Queue()
+    answering = asyncio.create_task(
+        who.api.app.answer_to(accepted, scope, drafts.put, _ignore), name="an answer, streamed"
+    )
+    answering.add_done_callback(lambda _: drafts.put_nowait(None))
+    ids = {"message_id": str(accepted.message_id), "session_id": str(accepted.session_id)}
+    try:
+        yield _event("accepted", ids)
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                    draft = await drafts.get()
+            except TimeoutError:
+                yield ": still there\n\n"
+                continue
+            if draft is None:
+                break
+            yield _event("draft", {"text": draft})
+        yield _outcome(answering, ids)
+    finally:
+        answering.cancel()
+
+
+def _outcome(answering: asyncio.Task[Answer], ids: dict[str, str]) -> str:
+    try:
+        answer = answering.result()
+    except Stopped:
+        return _event("answer", {**ids, "state": "stopped", "answer": None})
+    except DiscreetError as error:
+        return _event("problem", of_error(error).model_dump())
+    state = "failed" if answer.failed else "answered"
+    return _event("answer", {**ids, "state": state, "answer": answer.text})
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+async def _ignore(_: str) -> None:
+    """Nobody is told."""

@@ -1,0 +1,126 @@
+"""What whoever runs the installation looks at: status, health, readiness, metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from pydantic import BaseModel, ConfigDict
+
+from discreet.entrypoints.api.callers import Api, OwnerCaller
+from discreet.entrypoints.api.measuring import Measured
+from discreet.entrypoints.api.problems import documented
+from discreet.oversight.status import Status, get_status
+from discreet.scope import WorkScope
+
+router = APIRouter(tags=["operations"])
+
+
+class Health(BaseModel):
+    """The process runs, or is ready."""
+
+    status: Literal["ok"] = "ok"
+
+
+class WaitingShown(BaseModel):
+    """Messages that nobody has answered yet."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    messages: int
+    sessions: int
+    since: datetime | None
+
+
+class CountsShown(BaseModel):
+    """How much there is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    agents: int
+    contacts: int
+    open_sessions: int
+    messages: int
+    memories: int
+    reference_passages: int
+
+
+class StatusShown(BaseModel):
+    """How much needs the owner's attention, and how much there is. `sb status` tells what."""
+
+    quarantined: int
+    pairing_requests: int
+    limits_reached: int
+    paused_agents: list[str]
+    blocked_contacts: int
+    taken_over: int
+    troubled_turns: int
+    undelivered: int
+    waiting: WaitingShown
+    counts: CountsShown
+
+
+def _shown(status: Status) -> StatusShown:
+    return StatusShown(
+        quarantined=len(status.quarantine),
+        pairing_requests=len(status.pairings),
+        limits_reached=len(status.limit_hits),
+        paused_agents=list(status.paused),
+        blocked_contacts=len(status.blocked),
+        taken_over=len(status.taken_over),
+        troubled_turns=len(status.turns),
+        undelivered=len(status.undelivered),
+        waiting=WaitingShown.model_validate(status.waiting),
+        counts=CountsShown.model_validate(status.counts),
+    )
+
+
+@router.get("/api/admin/status", responses=documented(), operation_id="get_status")
+async def status(who: OwnerCaller) -> StatusShown:
+    """What needs attention, in numbers."""
+    return _shown(await get_status(who.door, who.owner_id))
+
+
+@router.get("/healthz", operation_id="get_health")
+async def health() -> Health:
+    """The process runs."""
+    return Health()
+
+
+@router.get("/readyz", responses={503: documented()[503]}, operation_id="get_readiness")
+async def readiness(request: Request) -> Health:
+    """The database answers."""
+    api: Api = request.app.state.api
+    async with api.app.door.enter(WorkScope()) as rows:
+        await rows.value("SELECT 1")
+    return Health()
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=documented(),
+    operation_id="get_metrics",
+)
+async def metrics(who: OwnerCaller, request: Request) -> Response:
+    """For Prometheus: numbers only, with no text, name or id of anybody."""
+    measured: Measured = request.app.state.measured
+    shown = _shown(await get_status(who.door, who.owner_id))
+    now = CollectorRegistry()
+    for name, help_text, value in (
+        ("waiting_messages", "Messages that wait for an answer.", shown.waiting.messages),
+        ("quarantined_messages", "Messages whose sender can't be resolved.", shown.quarantined),
+        ("undelivered_answers", "Answers that could not be delivered.", shown.undelivered),
+        ("troubled_turns", "Turns that failed lately.", shown.troubled_turns),
+        ("pairing_requests", "Strangers who ask to come in.", shown.pairing_requests),
+        ("contacts", "Contacts.", shown.counts.contacts),
+        ("open_sessions", "Open sessions.", shown.counts.open_sessions),
+        ("messages", "Messages, in and out.", shown.counts.messages),
+        ("memories", "Memories.", shown.counts.memories),
+    ):
+        Gauge(f"discreet_{name}", help_text, registry=now).set(value)
+    body = generate_latest(measured.registry) + generate_latest(now)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)

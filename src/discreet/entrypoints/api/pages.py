@@ -1,0 +1,87 @@
+"""Lists in pages, and versions of what is in them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import Header, Query
+
+from discreet.domain.errors import BadInput
+from discreet.domain.paging import Mark
+
+Row = TypeVar("Row")
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=200, description="`next` of the page before; opaque.")
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=100,
+        description="The ETag that the change was made from; where it isn't that any more: 412.",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="Your own name for this call: repeated within a day, nothing is done twice.",
+    ),
+]
+
+ETAG: dict[str, Any] = {
+    "ETag": {"description": "Its version, for If-Match.", "schema": {"type": "string"}}
+}
+
+
+def mark_of(cursor: str | None) -> Mark | None:
+    """Where a page begins.
+
+    Raises:
+        BadInput: it is no cursor of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        at, of = json.loads(base64.urlsafe_b64decode(cursor))
+        mark = datetime.fromisoformat(at), UUID(of)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        mark = None
+    if mark is None or mark[0].tzinfo is None:
+        raise BadInput("This is no cursor.", hint="Take `next` of the page before.")
+    return mark
+
+
+def next_of(found: Sequence[Row], limit: int, mark: Callable[[Row], Mark]) -> str | None:
+    """The cursor of the page after ``found``, of which one more than ``limit`` was asked for."""
+    if len(found) <= limit:
+        return None
+    at, of = mark(found[limit - 1])
+    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(of)]).encode()).decode()
+
+
+def etag(version: object) -> str:
+    """A version as a header."""
+    return f'"{version}"'
+
+
+def expected_of(if_match: str | None) -> str | None:
+    """The version that is meant; None: any.
+
+    Raises:
+        BadInput: it is no ETag.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip()
+    if len(tag) < 3 or not tag.startswith('"') or not tag.endswith('"'):
+        raise BadInput("If-Match is no ETag.", hint='Like "3", or *.')
+    return tag[1:-1]

@@ -1,0 +1,163 @@
+"""In whose scope a machine's call runs. It follows from its token; a call may narrow it to one
+contact, and never widen it."""
+
+from __future__ import annotations
+
+from discreet.contacts import Entry, get_entry
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Forbidden, NotFound
+from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.domain.text import plain_name
+from discreet.oversight.tokens import Bearer
+from discreet.queue.due import scope_of_session
+from discreet.scope import Door, OwnerScope
+from discreet.scope.scopes import SessionScope, session_scope
+
+
+async def scope_to_read(
+    door: Door, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope in which a call looks at what there is: the contact's that is named, else the
+    token's own. The owner's sees everybody's.
+
+    Raises:
+        Forbidden: the token may not name one, or has to.
+        NotFound: no such agent or contact.
+    """
+    if bearer.kind == "owner" and agent_id is None and contact_id is None:
+        return OwnerScope(bearer.owner_id)
+    return await scope_to_write(door, bearer, agent_id, contact_id)
+
+
+async def scope_to_write(
+    door: Door, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope in which a call makes something new, which is always one agent's: the one named,
+    else the token's, else the one that was made first.
+
+    Raises:
+        Forbidden: the token may not name one, or has to.
+        NotFound: no such agent or contact.
+    """
+    if bearer.kind == "contact":
+        if agent_id is not None or contact_id is not None:
+            raise Forbidden("This token is one contact's; nobody else can be named with it.")
+        return bearer.scope
+    if bearer.kind == "agent":
+        if agent_id is not None and agent_id != bearer.agent_id:
+            raise NotFound("There is no such agent.")
+        if contact_id is None:
+            raise Forbidden("This token is an agent's.", hint="Name the contact: contact_id.")
+    return await scope_of(door, bearer, agent_id or bearer.agent_id, contact_id)
+
+
+async def scope_of(
+    door: Door, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope of a contact with an agent, or of the owner with an agent; what everybody shares,
+    where the agent does.
+
+    Raises:
+        NotFound: no such agent or contact of this owner.
+    """
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        row = await rows.fetch_one(
+            "SELECT id, memory_model = 'shared' AS shared FROM discreet.agents"
+            " WHERE %(id)s::uuid IS NULL OR id = %(id)s ORDER BY created_at, id LIMIT 1",
+            {"id": agent_id},
+        )
+        if row is None:
+            raise NotFound("There is no such agent.")
+        if contact_id is not None and await get_entry(rows, contact_id) is None:
+            raise NotFound("There is no such contact.")
+    if row["shared"]:
+        contact_id = None
+    return session_scope(bearer.owner_id, AgentId(row["id"]), contact_id, shared=row["shared"])
+
+
+async def agent_to_ask(door: Door, bearer: Bearer, agent_id: AgentId | None) -> str | None:
+    """The name of the agent that a message is for; None: the one that was made first.
+
+    Raises:
+        NotFound: no such agent, or not with this token.
+    """
+    wanted = agent_id or bearer.agent_id
+    if wanted is None:
+        return None
+    if bearer.agent_id is not None and wanted != bearer.agent_id:
+        raise NotFound("There is no such agent.")
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        name: str | None = await rows.value(
+            "SELECT name FROM discreet.agents WHERE id = %(id)s", {"id": wanted}
+        )
+    if name is None:
+        raise NotFound("There is no such agent.")
+    return name
+
+
+async def scope_of_message(door: Door, bearer: Bearer, session_id: SessionId) -> SessionScope:
+    """The scope in which the answer to a message of this session is read.
+
+    Raises:
+        NotFound: the session is gone.
+    """
+    if bearer.kind == "owner":
+        return OwnerScope(bearer.owner_id)
+    scope = await scope_of_session(door, session_id)
+    if scope is None or scope.owner_id != bearer.owner_id:
+        raise NotFound("There is no such session.")
+    return scope
+
+
+async def agent_named(door: Door, bearer: Bearer, name: str) -> AgentId:
+    """The agent of this name, among those that the token may use.
+
+    Raises:
+        NotFound: there is none.
+    """
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        found = await rows.value(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s"
+            "   AND (%(only)s::uuid IS NULL OR id = %(only)s)",
+            {"name": name, "only": bearer.agent_id},
+        )
+    if found is None:
+        raise NotFound("There is no such agent.")
+    return AgentId(found)
+
+
+async def resolve_contact(
+    door: Door,
+    bearer: Bearer,
+    address: Address,
+    *,
+    auto_create: bool,
+    name: str = "",
+    kind: str = "external",
+) -> Entry:
+    """The contact behind an address, made if it is new and may be.
+
+    Raises:
+        Forbidden: the token is a contact's.
+        NotFound: nobody has this address.
+        BadInput: it is the owner's own, or a group's and no person's (or the other way round).
+    """
+    if bearer.kind == "contact":
+        raise Forbidden("This token is one contact's; it resolves nobody.")
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        contact_id = await rows.value(
+            "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
+            {
+                "platform": address.platform,
+                "id": address.platform_id,
+                "kind": kind,
+                "name": plain_name(name),
+                "make": auto_create,
+            },
+        )
+        entry = None if contact_id is None else await get_entry(rows, ContactId(contact_id))
+    if entry is None and auto_create:
+        raise BadInput(f"{address} is the owner's own.")
+    if entry is None:
+        raise NotFound(f"Nobody has the address {address}.")
+    return entry
