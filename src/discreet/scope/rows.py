@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection, Error, errors
+from psycopg import AsyncConnection, DataError, Error, errors
 from psycopg.rows import dict_row, tuple_row
 
 from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
@@ -21,7 +21,7 @@ class Rows:
         ScopeError: the door was closed, or the database refused what this scope may not do.
         Conflict: a unique key of this scope says that it exists already.
         NotFound: what the statement refers to is not there, in this scope.
-        BadInput: a function of the gate can't resolve what it was given.
+        BadInput: a text can't be stored, or a function of the gate can't resolve something.
     """
 
     __slots__ = ("_connection", "scope")
@@ -82,6 +82,9 @@ class Rows:
         except errors.ForeignKeyViolation as error:
             raise NotFound("What this refers to does not exist.") from error
         except Error as error:
+            if isinstance(error, DataError) and error.sqlstate is None:
+                # The driver itself refuses it: a NUL in a text.
+                raise BadInput("A text holds a character that can't be stored.") from error
             # What functions of the gate say themselves.
             if error.sqlstate == "DS001":
                 raise NotFound(f"There is {error.diag.message_primary}.") from error

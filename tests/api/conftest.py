@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from discreet.app import App
+from discreet.domain.ids import ContactId
+from discreet.doors import machine_doors
+from discreet.listening import listening
+from discreet.oversight.tokens import create_token
+from discreet.postgres.server import Database
+from discreet.settings import Settings
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+
+
+@dataclass
+class House:
+    """An installation that works, with the doors for machines open."""
+
+    app: App
+    world: World
+    url: str
+    stack: AsyncExitStack
+
+    async def token(self, **whose: Any) -> str:
+        return (await create_token(self.app.door, self.app.owner_id, **whose))[1]
+
+    async def client(self, token: str) -> httpx.AsyncClient:
+        return await self.stack.enter_async_context(
+            httpx.AsyncClient(
+                base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+            )
+        )
+
+    async def owner(self) -> httpx.AsyncClient:
+        return await self.client(await self.token())
+
+    async def of(self, who: str) -> tuple[httpx.AsyncClient, ContactId]:
+        """A contact's own client, and the contact."""
+        contact_id = (await self.world.say(who, "hi")).contact_id
+        assert contact_id is not None
+        return await self.client(await self.token(contact=who)), contact_id
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(api_calls_a_minute=1_000_000)
+
+
+@pytest.fixture
+async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
+    async with AsyncExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        door = await stack.enter_async_context(open_door(database))
+        world = await make_world(door)
+        told = settings.model_copy(update={"home": Path(home)})
+        app = App(told, database, door, world.owner_id)
+        await stack.enter_async_context(app.working())
+        url = await stack.enter_async_context(listening(machine_doors(app), "127.0.0.1:0"))
+        yield House(app, world, url, await stack.enter_async_context(AsyncExitStack()))

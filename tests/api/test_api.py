@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from discreet.oversight.tokens import create_token, revoke_token
+from discreet.settings import Settings
+from tests.api.conftest import ALICE, BOB, House
+
+
+async def _owners_only(house: House) -> list[tuple[str, str]]:
+    description = (await (await house.owner()).get("/api/openapi.json")).json()
+    return [
+        (method.upper(), path)
+        for path, operations in description["paths"].items()
+        for method in operations
+        if path.startswith("/api/admin/") or path == "/metrics"
+    ]
+
+
+async def test_a_message_is_answered_in_its_senders_session_and_the_owner_sees_it(
+    house: House,
+) -> None:
+    owner = await house.owner()
+    said = {"text": "Remember that my dog is called Rex", "sender": ALICE}
+    reply = (await owner.post("/api/messages", json=said)).json()
+    assert reply["state"] == "answered"
+    found = (await owner.post("/api/memories/recall", json={"query": "dog"})).json()["items"]
+    assert [("Rex" in hit["content"], hit["contact_id"] is not None) for hit in found] == [
+        (True, True)
+    ]
+    ask = {"text": "What is my dog called?", "sender": BOB}
+    assert "Rex" not in (await owner.post("/api/messages", json=ask)).json()["answer"]
+    again = (await owner.get(f"/api/messages/{reply['message_id']}")).json()
+    assert again == reply
+    lines = (await owner.get(f"/api/sessions/{reply['session_id']}/messages")).json()["items"]
+    assert [line["direction"] for line in lines] == ["in", "out"]
+
+
+async def test_an_answer_comes_as_events_while_it_is_written(house: House) -> None:
+    alice, _ = await house.of(ALICE)
+    events = []
+    async with alice.stream(
+        "POST",
+        "/api/messages",
+        json={"text": "Remember that my cat is called Tom"},
+        headers={"Accept": "text/event-stream"},
+    ) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        async for line in stream.aiter_lines():
+            if line.startswith("event: "):
+                events.append([line.removeprefix("event: ")])
+            elif line.startswith("data: "):
+                events[-1].append(json.loads(line.removeprefix("data: ")))
+    assert events[0][0] == "accepted"
+    assert events[-1][0] == "answer"
+    assert "Tom" in events[-1][1]["answer"]
+    assert {event[0] for event in events[1:-1]} <= {"draft"}
+
+
+async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_elses(
+    house: House,
+) -> None:
+    owner = await house.owner()
+    alice, _ = await house.of(ALICE)
+    bob, bobs_id = await house.of(BOB)
+    kept = (await bob.post("/api/memories", json={"content": "Bob likes tea"})).json()
+    own = (await owner.post("/api/memories", json={"content": "the key is under the stone"})).json()
+    assert (kept["contact_id"], own["contact_id"]) == (str(bobs_id), None)
+    session = (await bob.get("/api/sessions")).json()["items"][0]
+    missing = uuid4()
+    for theirs in (kept["id"], own["id"]):
+        for method, path, body in (
+            ("GET", "/api/memories/{}", None),
+            ("PATCH", "/api/memories/{}", {"content": "mine now"}),
+            ("DELETE", "/api/memories/{}", None),
+            ("GET", "/api/memories/{}/history", None),
+            ("POST", "/api/memories/{}/restore", {"version": 1}),
+        ):
+            hers = await alice.request(method, path.format(theirs), json=body)
+            nobodys = await alice.request(method, path.format(missing), json=body)
+            assert (hers.status_code, hers.json()) == (404, nobodys.json()), path
+    for method, path in (("GET", "/api/sessions/{}"), ("GET", "/api/sessions/{}/messages"),
+                         ("POST", "/api/sessions/{}/end")):  # fmt: skip
+        hers = await alice.request(method, path.format(session["id"]))
+        nobodys = await alice.request(method, path.format(missing))
+        assert (hers.status_code, hers.json()) == (404, nobodys.json())
+    for method, path in await _owners_only(house):
+        asked = path.replace("{contact_id}", str(bobs_id)).replace(
+            "{agent_id}", str(house.world.agent_id)
+        )
+        body = {"platform": "telegram", "platform_id": "1002", "auto_create": False}
+        if not path.endswith("/resolve"):
+            body = {"name": "x"} if method == "POST" else {}
+        refused = await alice.request(method, asked, json=None if method == "GET" else body)
+        assert refused.status_code == 403, (method, path)
+    assert (await alice.get("/api/memories")).json()["items"] == []
+    assert (await alice.post("/api/memories/recall", json={"query": "tea key"})).json() == {
+        "items": []
+    }
+
+
+@pytest.mark.parametrize("named", ["contact_id", "agent_id"])
+async def test_a_contacts_token_never_names_a_scope_not_even_its_own(
+    house: House, named: str
+) -> None:
+    alice, her_id = await house.of(ALICE)
+    bob, his_id = await house.of(BOB)
+    for one in (her_id, his_id, house.world.agent_id, uuid4()):
+        for path in ("/api/memories", "/api/sessions"):
+            assert (await alice.get(path, params={named: str(one)})).status_code == 403
+        for body in ({"text": "hi", named: str(one)}, {"text": "hi", "sender": BOB}):
+            assert (await alice.post("/api/messages", json=body)).status_code == 403
+    del bob
+
+
+async def test_what_is_not_described_is_refused_and_never_dropped(house: House) -> None:
+    owner = await house.owner()
+    for asked in (
+        await owner.get("/api/memories", params={"contact": str(uuid4())}),
+        await owner.post("/api/memories", json={"content": "x", "contact_id": str(uuid4())}),
+        await owner.post("/api/messages", json={"text": "x", "user_id": "1"}),
+        await owner.post("/api/memories/recall", json={"query": "x", "filter": {"$or": []}}),
+    ):
+        assert asked.status_code == 422
+        assert asked.headers["content-type"] == "application/problem+json"
+        assert "there is no such field" in asked.text
+
+
+async def test_an_agents_token_works_for_the_contact_it_names_and_never_as_the_owner(
+    house: House,
+) -> None:
+    agent = await house.client(await house.token(agent="Ada"))
+    owner = await house.owner()
+    await owner.post("/api/memories", json={"content": "the key is under the stone"})
+    made = await agent.post(
+        "/api/admin/contacts/resolve",
+        json={"platform": "telegram", "platform_id": "1001", "auto_create": True},
+    )
+    alice = made.json()["id"]
+    for path in ("/api/memories", "/api/sessions", "/api/admin/contacts", "/api/admin/agents"):
+        assert (await agent.get(path)).status_code == 403
+    assert (await agent.post("/api/messages", json={"text": "hi"})).status_code == 403
+    assert (await agent.post("/api/memories", json={"content": "x"})).status_code == 403
+    said = {"text": "Remember that my dog is called Rex", "contact_id": alice}
+    assert (await agent.post("/api/messages", json=said)).json()["state"] == "answered"
+    hers = (await agent.get("/api/memories", params={"contact_id": alice})).json()["items"]
+    assert [memory["contact_id"] for memory in hers] == [alice]
+    elsewhere = {"contact_id": alice, "agent_id": str(uuid4())}
+    assert (await agent.get("/api/memories", params=elsewhere)).status_code == 404
+
+
+async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(house: House) -> None:
+    owner = await house.owner()
+    alice, her_id = await house.of(ALICE)
+    await alice.post("/api/memories", json={"content": "Alice likes tea"})
+    await owner.post("/api/memories", json={"content": "the owner likes tea as well"})
+    every = (await owner.get("/api/memories")).json()["items"]
+    hers = (await owner.get("/api/memories", params={"contact_id": str(her_id)})).json()["items"]
+    assert (len(every), [memory["content"] for memory in hers]) == (2, ["Alice likes tea"])
+    assert (
+        await owner.get("/api/memories", params={"contact_id": str(uuid4())})
+    ).status_code == 404
+
+
+async def test_a_token_that_is_revoked_or_missing_opens_nothing(house: House) -> None:
+    made, token = await create_token(house.app.door, house.app.owner_id)
+    client = await house.client(token)
+    assert (await client.get("/api/sessions")).status_code == 200
+    await revoke_token(house.app.door, house.app.owner_id, str(made.id))
+    async with httpx.AsyncClient(base_url=house.url) as nobody:
+        for refused in (await client.get("/api/sessions"), await nobody.get("/api/sessions")):
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+
+
+async def test_pages_are_complete_and_without_doubles(house: House) -> None:
+    alice, _ = await house.of(ALICE)
+    for number in range(7):
+        await alice.post("/api/memories", json={"content": f"fact {number} about herons"})
+    seen: list[str] = []
+    cursor = None
+    while True:
+        params = {"limit": 3} | ({} if cursor is None else {"cursor": cursor})
+        page = (await alice.get("/api/memories", params=params)).json()
+        seen += [item["content"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == [f"fact {number} about herons" for number in reversed(range(7))]
+    assert (await alice.get("/api/memories", params={"cursor": "bm8="})).status_code == 422
+
+
+async def test_a_change_made_from_an_old_version_is_refused(house: House) -> None:
+    owner = await house.owner()
+    alice, her_id = await house.of(ALICE)
+    made = await alice.post("/api/memories", json={"content": "Alice likes tea"})
+    path, tag = f"/api/memories/{made.json()['id']}", made.headers["etag"]
+    new = await alice.patch(path, json={"content": "Alice likes mate"}, headers={"If-Match": tag})
+    assert (new.status_code, new.headers["etag"] == tag) == (200, False)
+    old = await alice.patch(path, json={"content": "Alice likes beer"}, headers={"If-Match": tag})
+    assert old.status_code == 412
+    assert (await alice.delete(path, headers={"If-Match": tag})).status_code == 412
+    versions = (await alice.get(f"{path}/history")).json()["items"]
+    assert [one["content"] for one in versions] == ["Alice likes tea"]
+    contact = await owner.get(f"/api/admin/contacts/{her_id}")
+    given = {"If-Match": contact.headers["etag"]}
+    for status in (200, 412):
+        renamed = await owner.patch(
+            f"/api/admin/contacts/{her_id}", json={"name": f"A{status}"}, headers=given
+        )
+        assert renamed.status_code == status
+    agent = f"/api/admin/agents/{house.world.agent_id}"
+    given = {"If-Match": (await owner.get(agent)).headers["etag"]}
+    for status in (200, 412):
+        changed = await owner.patch(agent, json={"role": f"r{status}"}, headers=given)
+        assert changed.status_code == status
+
+
+async def test_a_call_repeated_under_its_key_does_nothing_twice(house: House) -> None:
+    alice, _ = await house.of(ALICE)
+    bob, _ = await house.of(BOB)
+    key = {"Idempotency-Key": "first"}
+    said = {"text": "Remember that my dog is called Rex"}
+    one, two = await asyncio.gather(
+        alice.post("/api/messages", json=said, headers=key),
+        alice.post("/api/messages", json=said, headers=key),
+    )
+    three = await alice.post("/api/messages", json=said, headers=key)
+    assert {one.status_code, two.status_code} <= {200, 409}
+    assert {r.json()["message_id"] for r in (one, two, three) if r.status_code == 200} == {
+        three.json()["message_id"]
+    }
+    other = await alice.post("/api/messages", json={"text": "other"}, headers=key)
+    assert other.status_code == 422
+    his = await bob.post("/api/messages", json=said, headers=key)
+    assert his.json()["message_id"] != three.json()["message_id"]
+    for path, body in (("/api/memories", {"content": "tea"}),):
+        made = [await alice.post(path, json=body, headers={"Idempotency-Key": "m"}) for _ in "12"]
+        assert [(r.status_code, r.json()["id"]) for r in made] == [(201, made[0].json()["id"])] * 2
+    owner = await house.owner()
+    made = [
+        await owner.post(
+            "/api/admin/agents", json={"name": "Eve"}, headers={"Idempotency-Key": "a"}
+        )
+        for _ in "12"
+    ]
+    assert [r.status_code for r in made] == [201, 201]
+    assert (await owner.post("/api/admin/agents", json={"name": "Eve"})).status_code == 409
+
+
+async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(house: House) -> None:
+    owner = await house.owner()
+    ids = []
+    for number, name in ((1, "Alice"), (2, "Alice"), (3, "Robert")):
+        made = {"platform": "telegram", "platform_id": str(number), "auto_create": True,
+                "name": name}  # fmt: skip
+        ids.append((await owner.post("/api/admin/contacts/resolve", json=made)).json()["id"])
+    found = {}
+    for name in ("alice", "robert", "Robrt"):
+        asked = await owner.post("/api/admin/contacts/resolve-name", json={"name": name})
+        found[name] = asked.json()
+    assert {one["id"] for one in found["alice"]["ambiguous"]} == set(ids[:2])
+    assert found["robert"]["found"]["id"] == ids[2]
+    assert (found["Robrt"]["found"], [one["id"] for one in found["Robrt"]["similar"]]) == (
+        None,
+        [ids[2]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"platform": "telegram", "platform_id": "5", "auto_create": False}, 404),
+        ({"platform": "telegram", "platform_id": "5"}, 422),
+        ({"platform": "tele gram", "platform_id": "5", "auto_create": True}, 422),
+        ({"platform": "telegram", "platform_id": "", "auto_create": True}, 422),
+    ],
+)
+async def test_what_cannot_be_resolved_says_why(
+    house: House, body: dict[str, object], status: int
+) -> None:
+    refused = await (await house.owner()).post("/api/admin/contacts/resolve", json=body)
+    assert refused.status_code == status
+    assert refused.json()["detail"]
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(house: House) -> None:
+    owner = await house.owner()
+    large = await owner.post("/api/memories", content=b"x" * 1_000_001)
+
+    async def endless() -> object:
+        for _ in range(40):
+            yield b" " * 65_536
+
+    chunked = await owner.post("/api/memories", content=endless())
+    assert [large.status_code, chunked.status_code] == [413, 413]
+
+
+class TestPace:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(api_calls_a_minute=3)
+
+    async def test_a_token_that_calls_too_often_waits_and_others_do_not(self, house: House) -> None:
+        alice, _ = await house.of(ALICE)
+        bob, _ = await house.of(BOB)
+        answers = [await alice.get("/api/sessions") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 20
+        assert (await bob.get("/api/sessions")).status_code == 200
+
+
+async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(house: House) -> None:
+    owner = await house.owner()
+    alice, her_id = await house.of(ALICE)
+    await alice.post("/api/messages", json={"text": "Remember that the heron sleeps"})
+    told = (await owner.get("/metrics")).text
+    assert 'discreet_http_requests_total{operation="send_message",status="200"} 1.0' in told
+    assert "discreet_memories 1.0" in told
+    for private in ("heron", "1001", str(her_id), "Olga", "Ada"):
+        assert private not in told
+
+
+async def test_no_other_web_page_may_call_it(house: House) -> None:
+    owner = await house.owner()
+    asked = await owner.get("/api/sessions", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in asked.headers
+
+
+async def test_anybody_may_ask_whether_it_runs_and_is_ready(house: House) -> None:
+    async with httpx.AsyncClient(base_url=house.url) as nobody:
+        assert (await nobody.get("/healthz")).json() == {"status": "ok"}
+        assert (await nobody.get("/readyz")).json() == {"status": "ok"}

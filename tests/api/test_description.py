@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis import openapi
+
+from tests.api.conftest import ALICE, BOB, House
+
+# The library draws with `random` inside of its strategies.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "12"))
+STEPS = 12
+SETTINGS = hypothesis_settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _schema(url: str) -> Any:
+    return openapi.from_url(f"{url}/api/openapi.json")
+
+
+def _every_operation(url: str, token: str) -> int:
+    """Calls every operation with what its description allows, and with what it doesn't."""
+    headers = {"Authorization": f"Bearer {token}"}
+    tried = 0
+    for result in _schema(url).get_all_operations():
+        operation = result.ok()
+
+        @given(case=operation.as_strategy())
+        @SETTINGS
+        def every_answer_is_as_described(case: Any) -> None:
+            if case.operation.label == "POST /api/messages":
+                case.query = {**(case.query or {}), "wait": "0"}
+            case.call_and_validate(
+                headers=headers,
+                excluded_checks=[
+                    # What is valid by the description may be refused for what there is by then.
+                    schemathesis.checks.positive_data_acceptance,
+                    # The query is set by this test.
+                    schemathesis.checks.negative_data_rejection,
+                ]
+                if case.operation.label == "POST /api/messages"
+                else [schemathesis.checks.positive_data_acceptance],
+            )
+
+        every_answer_is_as_described()
+        tried += 1
+    return tried
+
+
+@pytest.mark.parametrize("whose", ["owner", "agent", "contact"])
+async def test_every_answer_is_one_that_the_description_names(house: House, whose: str) -> None:
+    await house.world.say(ALICE, "hi")
+    token = await house.token(
+        **{"owner": {}, "agent": {"agent": "Ada"}, "contact": {"contact": ALICE}}[whose]
+    )
+    assert await asyncio.to_thread(_every_operation, house.url, token) > 20
+
+
+async def test_every_error_and_example_of_the_description_is_complete(house: House) -> None:
+    description = (await (await house.owner()).get("/api/openapi.json")).json()
+    assert description["openapi"].startswith("3.1")
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            assert operation["operationId"]
+            assert operation["summary"]
+            if path in ("/healthz", "/readyz"):
+                continue
+            assert operation["security"] == [{"token": []}]
+            assert {"401", "403", "413", "422", "429", "503"} <= set(operation["responses"])
+            body = operation.get("requestBody")
+            if body:
+                name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+                schema = description["components"]["schemas"][name]
+                assert schema["example"]
+                assert schema["additionalProperties"] is False
+
+
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: set[str]) -> int:
+    """Calls follow from answers to earlier ones, whoever got those: each hands the other ids.
+
+    ``forbidden``: what each may never be shown; ``known``: ids that both may be shown. How many
+    calls there were.
+    """
+    schema = _schema(url)
+    seen: list[set[str]] = [set(), set()]
+    calls = [0]
+
+    class TwoPeople(schema.as_state_machine()):  # type: ignore[misc]
+        nth = 0
+
+        def before_call(self, case: Any) -> None:
+            calls[0] += 1
+            self.nth += 1
+            token = tokens[self.nth % 2]
+            case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+            if case.operation.label == "POST /api/messages":
+                case.query = {**(case.query or {}), "wait": "0"}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            me, text = self.nth % 2, response.text
+            assert response.status_code < 500, (case.operation.label, text)
+            for marker in forbidden[me]:
+                assert marker not in text, case.operation.label
+            sent = f"{case.body} {case.formatted_path} {case.query}"
+            ids = set(ID.findall(text)) - set(ID.findall(sent)) - known
+            assert not ids & seen[1 - me], case.operation.label
+            seen[me] |= ids
+
+    TwoPeople.run(
+        settings=hypothesis_settings(SETTINGS, max_examples=EXAMPLES, stateful_step_count=STEPS)
+    )
+    assert all(seen), "each of them saw something of their own"
+    return calls[0]
+
+
+async def test_two_contacts_who_hand_each_other_their_ids_never_see_each_others_rows(
+    house: House,
+) -> None:
+    tokens, forbidden = [], []
+    for who, secret in ((ALICE, "the heron sleeps at noon"), (BOB, "the otter wakes at six")):
+        client, contact_id = await house.of(who)
+        assert (await client.post("/api/memories", json={"content": secret})).status_code == 201
+        sent = await client.post("/api/messages", json={"text": f"remember that {secret}"})
+        assert sent.status_code == 200
+        tokens.append(client.headers["Authorization"].removeprefix("Bearer "))
+        forbidden.append({secret, str(contact_id), who})
+    calls = await asyncio.to_thread(
+        _two_people, house.url, tokens, forbidden[::-1], {str(house.world.agent_id)}
+    )
+    assert calls > EXAMPLES
