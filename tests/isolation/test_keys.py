@@ -302,6 +302,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         MCP_SESSION + " SELECT 'a', id, %(olga)s, %(ada)s, %(alice)s, %(bobs_session)s"
         "  FROM discreet.tokens",
     ),
+    "idempotency_keys_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked)"
+        " SELECT id, 'a', %(olga)s, 'a' FROM discreet.tokens, generate_series(1, 2)",
+    ),
     "attachments_check": (
         CheckViolation,
         "UPDATE discreet.attachments SET state = 'kept'",
