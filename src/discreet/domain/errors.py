@@ -37,6 +37,10 @@ class Outdated(Conflict):
     """It is at another version than the one that the change was made from."""
 
 
+class Unauthorized(DiscreetError):
+    """No token, or one that is unknown, expired, revoked or of somebody who is blocked."""
+
+
 class Forbidden(DiscreetError):
     """Whoever asks is known, and may not do this."""
 

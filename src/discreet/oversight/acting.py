@@ -161,3 +161,15 @@ async def resolve_contact(
     if entry is None:
         raise NotFound(f"Nobody has the address {address}.")
     return entry
+
+
+async def label_of(door: Door, bearer: Bearer) -> str:
+    """What to call whoever shows the token: ``owner``, the agent's name, the contact's label."""
+    if bearer.kind == "owner":
+        return "owner"
+    if bearer.kind == "agent":
+        return await agent_to_ask(door, bearer, None) or ""
+    assert bearer.contact_id is not None  # noqa: S101 - that is its kind
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        entry = await get_entry(rows, bearer.contact_id)
+    return "" if entry is None else entry.contact.label

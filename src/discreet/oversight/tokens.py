@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.domain.errors import BadInput, NotFound, Unauthorized
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.domain.text import plain_name
 from discreet.oversight.contacts import find_contact
@@ -30,10 +30,6 @@ SHOWN_CHARACTERS = len(MARK) + 6
 """Characters of a token that are kept, to tell one from another in a list; 36 bits of 256."""
 LONGEST = timedelta(days=3650)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Unauthorized(DiscreetError):
-    """No token, or one that is unknown, expired, revoked or of somebody who is blocked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from discreet.app import App
 from discreet.entrypoints.api import agents, contacts, memories, messages, operations, sessions
 from discreet.entrypoints.api.callers import Api, Pace
 from discreet.entrypoints.api.measuring import Measured, Measuring
-from discreet.entrypoints.api.problems import Problem, answer, handle_problems, problem
+from discreet.entrypoints.api.problems import answer, handle_problems, problem
 from discreet.memory.embedding import Embedder
+from discreet.wire.problems import Problem
 
 MOST_BYTES = 1_000_000
 """Of one request's body."""

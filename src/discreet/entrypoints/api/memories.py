@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discreet.domain.errors import Outdated
 from discreet.domain.ids import MemoryId
-from discreet.entrypoints.api.callers import AnyCaller, Caller, Line, ReadScope, WriteScope
+from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope, WriteScope
 from discreet.entrypoints.api.pages import (
     ETAG,
     Cursor,
@@ -30,176 +26,9 @@ from discreet.memory import history, memories, recall
 from discreet.memory.indexing import Indexed, index
 from discreet.memory.kept import Memory, MemoryChange, NewMemory
 from discreet.oversight.idempotency import once
+from discreet.wire import memories as wire
 
 router = APIRouter(prefix="/api/memories", tags=["memories"])
-
-
-def _aware(at: datetime) -> datetime:
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    if not 1970 <= at.year <= 9998:
-        raise ValueError("a time between 1970 and 9998")
-    return at
-
-
-Salience = Literal["low", "medium", "high", "critical"]
-Kind = Literal["memory", "passage", "message"]
-Content = Annotated[str, Field(min_length=1, max_length=65_536)]
-Summary = Annotated[str, Field(max_length=4000)]
-Topics = Annotated[list[Line], Field(max_length=50)]
-Time = Annotated[datetime, AfterValidator(_aware), Field(description="UTC where it says nothing.")]
-
-
-class MemoryShown(BaseModel):
-    """A memory. `contact_id` null: the owner's own, or `shared` by all who talk to the agent."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    agent_id: UUID
-    contact_id: UUID | None
-    shared: bool
-    content: str
-    summary: str
-    topic_key: str | None
-    topics: list[str]
-    salience: Salience
-    source: str
-    metadata: Mapping[str, Any]
-    expires_at: datetime | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
-
-
-class MemoriesShown(BaseModel):
-    """A page of memories, the newest first."""
-
-    items: list[MemoryShown]
-    next: str | None
-
-
-class VersionShown(BaseModel):
-    """A memory as it was until `archived_at`, when `change` was made to it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    memory_id: UUID
-    version: int
-    agent_id: UUID
-    contact_id: UUID | None
-    content: str
-    summary: str
-    topic_key: str | None
-    topics: list[str]
-    salience: Salience
-    source: str
-    expires_at: datetime | None
-    change: Literal["update", "delete", "expire"]
-    archived_at: datetime
-
-
-class VersionsShown(BaseModel):
-    """Older versions of a memory, the newest first."""
-
-    items: list[VersionShown]
-
-
-class Remember(BaseModel):
-    """Something to keep."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"content": "Her dog is called Rex.", "topics": ["pets"]}},
-    )
-
-    content: Content
-    summary: Summary = ""
-    topic_key: Line | None = Field(None, description="Names one fact; what it was is its history.")
-    topics: Topics = Field(default_factory=list)
-    salience: Salience = "medium"
-    expires_at: Time | None = None
-
-
-class MemoryPatch(BaseModel):
-    """What to set; what is left out stays. Null takes a topic key or an expiry away."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"content": "Her dog is called Rexy."}}
-    )
-
-    content: Content | None = None
-    summary: Summary | None = None
-    topic_key: Line | None = None
-    topics: Topics | None = None
-    salience: Salience | None = None
-    expires_at: Time | None = None
-
-
-class Restore(BaseModel):
-    """Which version to bring back."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 1}})
-
-    version: int = Field(ge=1, le=2**31 - 1)
-
-
-class Recall(BaseModel):
-    """What to look for. Filters narrow the scope of the call; none of them widens it."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"query": "what is her dog called?"}}
-    )
-
-    query: str = Field(min_length=1, max_length=4000)
-    mode: Literal["text", "semantic", "hybrid"] = "hybrid"
-    limit: int = Field(10, ge=1, le=100)
-    kinds: list[Kind] = Field(["memory", "passage"], min_length=1, max_length=3)
-    salience: Annotated[list[Salience], Field(min_length=1, max_length=4)] | None = None
-    topics_any: Annotated[Topics, Field(min_length=1)] | None = None
-    topics_all: Annotated[Topics, Field(min_length=1)] | None = None
-    source: Line | None = None
-    topic_key: Line | None = None
-    since: Time | None = Field(None, description="Included.")
-    until: Time | None = Field(None, description="Not included.")
-    include_expired: bool = False
-
-
-class PartsShown(BaseModel):
-    """What a score is made of."""
-
-    model_config = ConfigDict(from_attributes=True, extra="allow")
-
-
-class HitShown(BaseModel):
-    """A row that was found, and whose it is."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    kind: Kind
-    id: UUID
-    content: str
-    score: float
-    created_at: datetime
-    agent_id: UUID
-    contact_id: UUID | None
-    shared: bool
-    title: str
-    salience: Salience | None
-    summary: str
-    topics: list[str]
-    source: str
-    version: int | None
-    topic_key: str | None
-    expires_at: datetime | None
-    session_id: UUID | None
-    position: int | None
-    direction: str
-
-
-class HitsShown(BaseModel):
-    """What was found, the best first."""
-
-    items: list[HitShown]
 
 
 @router.get("", responses=documented(404), operation_id="list_memories")
@@ -209,15 +38,15 @@ async def list_all(
     limit: Limit = 50,
     cursor: Cursor = None,
     include_expired: bool = False,
-) -> MemoriesShown:
+) -> wire.MemoryPage:
     """The memories of this scope, the newest first; with the owner's token everybody's."""
     before = mark_of(cursor)
     async with who.door.enter(scope) as rows:
         found = await memories.list_memories(
             rows, limit + 1, before=before, include_expired=include_expired
         )
-    return MemoriesShown(
-        items=[MemoryShown.model_validate(one) for one in found[:limit]],
+    return wire.MemoryPage(
+        items=[wire.Memory.model_validate(one) for one in found[:limit]],
         next=next_of(found, limit, lambda one: (one.created_at, one.id)),
     )
 
@@ -231,11 +60,11 @@ async def list_all(
 async def remember(
     who: AnyCaller,
     scope: WriteScope,
-    given: Remember,
+    given: wire.Remember,
     request: Request,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> MemoryShown:
+) -> wire.Memory:
     """Keeps something. What the scope knows already stays the one memory that it is."""
     new = NewMemory(
         given.content,
@@ -258,7 +87,7 @@ async def remember(
 
 
 @router.post("/recall", responses=documented(404), operation_id="recall")
-async def find(who: AnyCaller, scope: ReadScope, given: Recall) -> HitsShown:
+async def find(who: AnyCaller, scope: ReadScope, given: wire.Recall) -> wire.Hits:
     """What answers a question best: memories, reference texts, and messages where asked for."""
     filters = recall.Filters(
         kinds=frozenset(given.kinds),
@@ -274,13 +103,13 @@ async def find(who: AnyCaller, scope: ReadScope, given: Recall) -> HitsShown:
     query = await asyncio.to_thread(recall.prepare, given.query, who.api.embedder)
     async with who.door.enter(scope) as rows:
         hits = await recall.recall(rows, query, mode=given.mode, limit=given.limit, filters=filters)
-    return HitsShown(items=[HitShown.model_validate(hit) for hit in hits])
+    return wire.Hits(items=[wire.Hit.model_validate(hit) for hit in hits])
 
 
 @router.get(
     "/{memory_id}", responses=documented(404) | {200: {"headers": ETAG}}, operation_id="get_memory"
 )
-async def get(who: AnyCaller, scope: ReadScope, memory_id: UUID, response: Response) -> MemoryShown:
+async def get(who: AnyCaller, scope: ReadScope, memory_id: UUID, response: Response) -> wire.Memory:
     """One memory, also one that has expired."""
     async with who.door.enter(scope) as rows:
         found = await memories.get_memory(rows, MemoryId(memory_id))
@@ -296,10 +125,10 @@ async def update(
     who: AnyCaller,
     scope: ReadScope,
     memory_id: UUID,
-    given: MemoryPatch,
+    given: wire.MemoryPatch,
     response: Response,
     if_match: IfMatch = None,
-) -> MemoryShown:
+) -> wire.Memory:
     """Changes a memory; the version before it stays in its history."""
     change = MemoryChange(
         content=given.content,
@@ -337,11 +166,11 @@ async def forget(
 
 
 @router.get("/{memory_id}/history", responses=documented(404), operation_id="get_memory_history")
-async def versions(who: AnyCaller, scope: ReadScope, memory_id: UUID) -> VersionsShown:
+async def versions(who: AnyCaller, scope: ReadScope, memory_id: UUID) -> wire.MemoryVersions:
     """Older versions of a memory, the newest first; also of one that was forgotten."""
     async with who.door.enter(scope) as rows:
         found = await history.get_memory_history(rows, MemoryId(memory_id))
-    return VersionsShown(items=[VersionShown.model_validate(one) for one in found])
+    return wire.MemoryVersions(items=[wire.MemoryVersion.model_validate(one) for one in found])
 
 
 @router.post(
@@ -350,17 +179,17 @@ async def versions(who: AnyCaller, scope: ReadScope, memory_id: UUID) -> Version
     operation_id="restore_memory",
 )
 async def restore(
-    who: AnyCaller, scope: ReadScope, memory_id: UUID, given: Restore, response: Response
-) -> MemoryShown:
+    who: AnyCaller, scope: ReadScope, memory_id: UUID, given: wire.Restore, response: Response
+) -> wire.Memory:
     """Brings an older version back, whose it was and when it expires included."""
     async with who.door.enter(scope) as rows:
         found = await history.restore_memory(rows, MemoryId(memory_id), given.version)
     return _shown(found, response)
 
 
-def _shown(memory: Memory, response: Response) -> MemoryShown:
+def _shown(memory: Memory, response: Response) -> wire.Memory:
     response.headers["ETag"] = etag(memory.version)
-    return MemoryShown.model_validate(memory)
+    return wire.Memory.model_validate(memory)
 
 
 def _version_of(if_match: str | None) -> int | None:

@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from discreet.app import Answer, Stopped
 from discreet.channels.terminal import TerminalMessage
@@ -26,46 +25,12 @@ from discreet.oversight.acting import agent_to_ask, resolve_contact, scope_of_me
 from discreet.oversight.idempotency import once
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.replies import reply_to
+from discreet.wire import messages as wire
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
 KEEP_ALIVE_SECONDS = 15.0
 EVENT_STREAM = "text/event-stream"
-State = Literal["waiting", "answered", "failed", "stopped"]
-
-
-class Say(BaseModel):
-    """A message, and who says it. With a contact's token it is that contact, and nobody is named;
-    with an agent's token `sender` or `contact_id` is; with the owner's, nobody means the owner."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"text": "Hello!", "sender": "telegram:99887766"}},
-    )
-
-    text: str = Field(min_length=1, max_length=65_536)
-    sender: Annotated[str, Field(max_length=260)] | None = Field(
-        None, description="platform:id of who says it; a contact is made if it is new."
-    )
-    contact_id: UUID | None = Field(None, description="The contact who says it.")
-    group: Annotated[str, Field(max_length=260)] | None = Field(
-        None, description="platform:id of the group in which `sender` says it."
-    )
-    agent_id: UUID | None = Field(None, description="To whom; else the agent that was made first.")
-    thread_key: str = Field("", max_length=200, description="A topic with a session of its own.")
-    new: bool = Field(False, description="Begin a new session.")
-
-
-class ReplyShown(BaseModel):
-    """What has become of a message."""
-
-    message_id: UUID
-    session_id: UUID
-    state: State = Field(
-        description="`failed`: every attempt failed, and the answer is an excuse. `stopped`: its"
-        " sender stopped it."
-    )
-    answer: str | None
 
 
 _STREAMED: dict[str, Any] = {
@@ -77,14 +42,14 @@ _STREAMED: dict[str, Any] = {
 
 @router.post(
     "",
-    response_model=ReplyShown,
+    response_model=wire.Reply,
     responses=documented(404, 409)
-    | {200: _STREAMED, 202: {"model": ReplyShown, "description": "Not answered yet."}},
+    | {200: _STREAMED, 202: {"model": wire.Reply, "description": "Not answered yet."}},
     operation_id="send_message",
 )
 async def send(
     who: AnyCaller,
-    given: Say,
+    given: wire.Say,
     request: Request,
     response: Response,
     wait: Annotated[
@@ -99,7 +64,7 @@ async def send(
     if EVENT_STREAM in accept:
         return StreamingResponse(_events(who, accepted, scope), media_type=EVENT_STREAM)
     answer: Answer | None = None
-    state: State = "waiting"
+    state: wire.State = "waiting"
     with suppress(TimeoutError, Stopped):
         async with asyncio.timeout(wait):
             state = "stopped"
@@ -112,7 +77,7 @@ async def send(
         state = "failed" if answer.failed else "answered"
     elif state == "waiting":
         response.status_code = 202
-    return ReplyShown(
+    return wire.Reply(
         message_id=accepted.message_id,
         session_id=accepted.session_id,
         state=state,
@@ -121,21 +86,21 @@ async def send(
 
 
 @router.get("/{message_id}", responses=documented(404), operation_id="get_reply")
-async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> ReplyShown:
+async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
     """What has become of a message that was sent before."""
     async with who.door.enter(scope) as rows:
         reply = await reply_to(rows, MessageId(message_id))
-    state: State = "waiting"
+    state: wire.State = "waiting"
     if reply.dropped:
         state = "stopped"
     elif reply.answer is not None:
         state = "failed" if reply.failed else "answered"
-    return ReplyShown(
+    return wire.Reply(
         message_id=message_id, session_id=reply.session_id, state=state, answer=reply.answer
     )
 
 
-async def _accept(who: Caller, given: Say, request: Request, key: str | None) -> Accepted:
+async def _accept(who: Caller, given: wire.Say, request: Request, key: str | None) -> Accepted:
     said = await _said(who, given)
     stored: list[Accepted] = []
 
@@ -150,7 +115,7 @@ async def _accept(who: Caller, given: Say, request: Request, key: str | None) ->
     return await who.api.app.accepted_before(message_id)
 
 
-async def _said(who: Caller, given: Say) -> TerminalMessage:
+async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
     """Who speaks: nobody but whom the token lets.
 
     Raises:

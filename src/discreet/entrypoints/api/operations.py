@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from pydantic import BaseModel, ConfigDict
 
-from discreet.entrypoints.api.callers import Api, OwnerCaller
+from discreet.entrypoints.api.callers import AnyCaller, Api, OwnerCaller
 from discreet.entrypoints.api.measuring import Measured
 from discreet.entrypoints.api.problems import documented
+from discreet.oversight.acting import label_of
 from discreet.oversight.status import Status, get_status
 from discreet.scope import WorkScope
+from discreet.wire import operations as wire
 
 router = APIRouter(tags=["operations"])
 
 
-class Health(BaseModel):
-    """The process runs, or is ready."""
-
-    status: Literal["ok"] = "ok"
-
-
-class WaitingShown(BaseModel):
-    """Messages that nobody has answered yet."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    messages: int
-    sessions: int
-    since: datetime | None
-
-
-class CountsShown(BaseModel):
-    """How much there is."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    agents: int
-    contacts: int
-    open_sessions: int
-    messages: int
-    memories: int
-    reference_passages: int
-
-
-class StatusShown(BaseModel):
-    """How much needs the owner's attention, and how much there is. `sb status` tells what."""
-
-    quarantined: int
-    pairing_requests: int
-    limits_reached: int
-    paused_agents: list[str]
-    blocked_contacts: int
-    taken_over: int
-    troubled_turns: int
-    undelivered: int
-    waiting: WaitingShown
-    counts: CountsShown
-
-
-def _shown(status: Status) -> StatusShown:
-    return StatusShown(
+def _shown(status: Status) -> wire.Status:
+    return wire.Status(
         quarantined=len(status.quarantine),
         pairing_requests=len(status.pairings),
         limits_reached=len(status.limit_hits),
@@ -73,30 +27,42 @@ def _shown(status: Status) -> StatusShown:
         taken_over=len(status.taken_over),
         troubled_turns=len(status.turns),
         undelivered=len(status.undelivered),
-        waiting=WaitingShown.model_validate(status.waiting),
-        counts=CountsShown.model_validate(status.counts),
+        waiting=wire.Waiting.model_validate(status.waiting),
+        counts=wire.Counts.model_validate(status.counts),
     )
 
 
 @router.get("/api/admin/status", responses=documented(), operation_id="get_status")
-async def status(who: OwnerCaller) -> StatusShown:
+async def status(who: OwnerCaller) -> wire.Status:
     """What needs attention, in numbers."""
     return _shown(await get_status(who.door, who.owner_id))
 
 
+@router.get("/api/me", responses=documented(), operation_id="get_me")
+async def me(who: AnyCaller) -> wire.Me:
+    """Who the token is."""
+    bearer = who.bearer
+    return wire.Me(
+        kind=bearer.kind,
+        agent_id=bearer.agent_id,
+        contact_id=bearer.contact_id,
+        label=await label_of(who.door, bearer),
+    )
+
+
 @router.get("/healthz", operation_id="get_health")
-async def health() -> Health:
+async def health() -> wire.Health:
     """The process runs."""
-    return Health()
+    return wire.Health()
 
 
 @router.get("/readyz", responses={503: documented()[503]}, operation_id="get_readiness")
-async def readiness(request: Request) -> Health:
+async def readiness(request: Request) -> wire.Health:
     """The database answers."""
     api: Api = request.app.state.api
     async with api.app.door.enter(WorkScope()) as rows:
         await rows.value("SELECT 1")
-    return Health()
+    return wire.Health()
 
 
 @router.get(

@@ -10,7 +10,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from discreet.domain.errors import (
@@ -21,44 +20,16 @@ from discreet.domain.errors import (
     NotFound,
     Outdated,
     ScopeError,
+    Unauthorized,
     Unavailable,
 )
-from discreet.oversight.tokens import Unauthorized
+from discreet.wire import problems as wire
 
 log = structlog.get_logger(__name__)
 logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
-
-
-class Wrong(BaseModel):
-    """One thing in a request that can't be used."""
-
-    where: str = Field(description="Its place: body, query, path or header, and the name.")
-    message: str
-
-
-class Problem(BaseModel):
-    """What went wrong, and what helps."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "type": "urn:discreet:not-found",
-                "title": "Not Found",
-                "status": 404,
-                "detail": "There is no such contact.",
-                "errors": [],
-            }
-        }
-    )
-
-    type: str = Field(description="A URN that names the kind of problem.")
-    title: str
-    status: int
-    detail: str = Field(description="For people: what happened, and what to do next.")
-    errors: list[Wrong] = Field(default_factory=list, description="Where the request is wrong.")
 
 
 class TooMany(DiscreetError):
@@ -82,22 +53,22 @@ _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
 )
 
 
-def problem(status: int, detail: str, errors: list[Wrong] | None = None) -> Problem:
+def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) -> wire.Problem:
     """The details of a problem with this HTTP status."""
     title = HTTPStatus(status).phrase
     kind = title.lower().replace(" ", "-")
-    return Problem(
+    return wire.Problem(
         type=f"urn:discreet:{kind}", title=title, status=status, detail=detail, errors=errors or []
     )
 
 
-def of_error(error: DiscreetError) -> Problem:
+def of_error(error: DiscreetError) -> wire.Problem:
     """The details of what a room raised."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     return problem(status, str(error))
 
 
-def answer(details: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+def answer(details: wire.Problem, headers: dict[str, str] | None = None) -> JSONResponse:
     """A problem as a response."""
     return JSONResponse(
         details.model_dump(), details.status, headers=headers, media_type=MEDIA_TYPE
@@ -133,7 +104,7 @@ def handle_problems(app: FastAPI) -> None:
     async def of_a_request(_: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is not repeated: it may be anybody's text.
         errors = [
-            Wrong(where=".".join(str(part) for part in one["loc"]), message=_why(one))
+            wire.Wrong(where=".".join(str(part) for part in one["loc"]), message=_why(one))
             for one in error.errors()
         ]
         return answer(problem(422, "The request can't be used; see errors.", errors))

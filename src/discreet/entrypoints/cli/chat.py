@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discreet.domain.errors import BadInput
-from discreet.entrypoints.cli.opening import Notice, in_app
+from discreet.entrypoints.cli.opening import Notice
 from discreet.entrypoints.cli.waiting import not_shown, tell_trouble
 
 if TYPE_CHECKING:
-    from discreet.app import App
     from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.entrypoints.cli.speaking import Ear
 
 
 def chat(
@@ -48,6 +49,20 @@ def chat(
             help="One message: prints the answer only. '-' reads it from stdin.",
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="Talk to a server elsewhere, as whoever the token in DISCREET_TOKEN is.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="The token for --server; only yours to read."
+        ),
+    ] = None,
 ) -> None:
     """Talk to an agent; with neither --sender nor --contact-id you are its owner."""
     said = _said(
@@ -60,23 +75,27 @@ def chat(
         text="" if message is None else _text_of(message),
         checked=message is not None,
     )
+    if token_file is not None and server is None:
+        raise BadInput("--token-file is for a server elsewhere.", hint="Add --server URL.")
+    from discreet.entrypoints.cli.speaking import with_ear
+
     if message is None:
         from discreet.entrypoints.cli.talk import talk
 
-        in_app(lambda app: talk(app, said))
+        with_ear(server, token_file, lambda ear: talk(ear, said))
     else:
-        sys.exit(in_app(lambda app: _say_once(app, said)))
+        sys.exit(with_ear(server, token_file, lambda ear: _say_once(ear, said)))
 
 
-async def _say_once(app: App, said: TerminalMessage) -> int:
+async def _say_once(ear: Ear, said: TerminalMessage) -> int:
     """Prints the answer; the exit code."""
     from discreet.entrypoints.cli.printing import print_text
 
-    async with app.working():
-        accepted = await app.say(said)
+    async with ear.listening():
+        heard = await ear.say(said)
         with Notice() as notice:
             notice.show("Waiting for the answer.")
-            answer = await app.answer_to(accepted, app.scope, not_shown, tell_trouble)
+            answer = await heard.answer(not_shown, tell_trouble)
         print_text(answer.text)
     if answer.failed:
         print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)

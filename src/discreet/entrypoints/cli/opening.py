@@ -20,8 +20,8 @@ INTERRUPTED = 130  # the exit code that shells give a program that Ctrl-C ended
 def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
     """What ``work`` gives, with the database up; the installation is closed afterwards.
 
-    Ctrl-C ends it in order, which takes as long as an answer that is being written here; a second
-    one ends it at once. Nothing is lost by that: whoever works next does it again.
+    To end it in order takes as long as an answer that is being written here. Nothing is lost by
+    ending it at once: whoever works next does it again.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
@@ -32,6 +32,21 @@ def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
 
     settings = load_settings()
     log_to(log_file(settings.home), settings.log_level)
+
+    async def main(notice: Notice) -> Result:
+        async with open_app(settings, notice.show) as app:
+            notice.clear()
+            return await work(app)
+
+    return interruptibly(main)
+
+
+def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
+    """What ``work`` gives, in its own loop. Ctrl-C ends it in order, a second one at once.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
 
     async def main(notice: Notice) -> Result:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -48,9 +63,7 @@ def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
 
         signal.signal(signal.SIGINT, interrupt)
         try:
-            async with open_app(settings, notice.show) as app:
-                notice.clear()
-                return await work(app)
+            return await work(notice)
         except asyncio.CancelledError:
             raise _Interrupted from None
         finally:

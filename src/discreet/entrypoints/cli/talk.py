@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from rich.status import Status
 
-    from discreet.app import Answer, App
+    from discreet.app import Answer
     from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.entrypoints.cli.speaking import Ear
 
 HELP = """\
 /help   this
@@ -36,21 +37,21 @@ Ctrl-C  while the agent thinks: don't wait; its answer appears when it comes
 Arrow keys bring back what you wrote before."""
 
 
-async def talk(app: App, said: TerminalMessage) -> None:
+async def talk(ear: Ear, said: TerminalMessage) -> None:
     """Reads lines and shows answers until /quit or the end of the input."""
-    async with app.working():
-        speaker = await _speaker(app, said)
+    async with ear.listening():
+        speaker = await ear.speaker(said)
         if sys.stdin.isatty() and sys.stdout.isatty():
-            await Conversation(app, said, speaker).run()
+            await Conversation(ear, said, speaker).run()
         else:
-            await _read_lines(app, said)
+            await _read_lines(ear, said)
 
 
 class Conversation:
     """One person at one terminal. ``said`` is the message to come, without its text."""
 
-    def __init__(self, app: App, said: TerminalMessage, speaker: str) -> None:
-        self._app = app
+    def __init__(self, ear: Ear, said: TerminalMessage, speaker: str) -> None:
+        self._ear = ear
         self._said = said
         self._speaker = speaker
         self._console = Console(highlight=False)
@@ -65,7 +66,7 @@ class Conversation:
     async def _read(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        prompt = _prompt_session(self._app.settings.home)
+        prompt = _prompt_session(self._ear.home)
         self._console.print(Text(f"You are {self._speaker}. /help says what else there is."))
         while True:
             try:
@@ -98,12 +99,10 @@ class Conversation:
         return True
 
     async def _exchange(self, line: str) -> None:
-        accepted = await self._app.say(replace(self._said, text=checked_text(line)))
+        heard = await self._ear.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = Page(self._console)
-        waiting = asyncio.create_task(
-            self._app.answer_to(accepted, self._app.scope, page.show, page.tell)
-        )
+        waiting = asyncio.create_task(heard.answer(page.show, page.tell))
         with _interruptible() as interrupted, page.spinning():
             stop = asyncio.create_task(interrupted.wait())
             await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -196,13 +195,13 @@ def _interruptible() -> Iterator[asyncio.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _read_lines(app: App, said: TerminalMessage) -> None:
+async def _read_lines(ear: Ear, said: TerminalMessage) -> None:
     """Input that no person types: every line is a message, and only answers are printed."""
     async for line in _lines():
         if line.strip():
-            accepted = await app.say(replace(said, text=checked_text(line.rstrip("\n"))))
+            heard = await ear.say(replace(said, text=checked_text(line.rstrip("\n"))))
             said = replace(said, new=False)
-            answer = await app.answer_to(accepted, app.scope, not_shown, tell_trouble)
+            answer = await heard.answer(not_shown, tell_trouble)
             print(terminal_text(answer.text), flush=True)
 
 
@@ -221,31 +220,13 @@ async def _lines() -> AsyncIterator[str]:
         yield line
 
 
-async def _speaker(app: App, said: TerminalMessage) -> str:
-    """As whom one speaks, for the prompt.
-
-    Raises:
-        NotFound: there is no such contact, or no such agent.
-    """
-    from discreet.oversight.agents import get_agent
-    from discreet.oversight.contacts import find_contact
-
-    if said.agent is not None:
-        await get_agent(app.door, app.owner_id, said.agent)
-    if said.contact_id is not None:
-        found = await find_contact(app.door, app.owner_id, str(said.contact_id))
-        return terminal_text(found.contact.label)
-    if said.sender is None:
-        return "owner"
-    return f"{said.sender} in {said.group}" if said.group else str(said.sender)
-
-
 def _prompt_session(home: Path) -> PromptSession[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory
 
     # One line needs no cursor reports, and not every terminal answers when it is asked for one.
     os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     history = home / "history"
     # Made before it is used, so that nobody else can read it even for a moment.
     os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))

@@ -16,11 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from discreet.domain.errors import Unauthorized
 from discreet.entrypoints.mcp.server import Context, make_server
 from discreet.entrypoints.mcp.tools import Call
 from discreet.memory.embedding import Embedder
 from discreet.oversight import connections
-from discreet.oversight.tokens import Bearer, Unauthorized, authenticate
+from discreet.oversight.tokens import Bearer, authenticate
 from discreet.scope import Door
 
 MOST_BYTES = 1_000_000

@@ -1,0 +1,66 @@
+"""Agents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Model = Annotated[
+    str, Field(max_length=200, description="provider:name; empty: the installation's default.")
+]
+
+
+MemoryModel = Literal["per_contact", "shared"]
+
+
+class Agent(BaseModel):
+    """An agent and how much it holds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    role: str
+    instructions: str
+    model: str | None
+    memory_model: MemoryModel
+    paused_at: datetime | None
+    reference_texts: int
+    open_sessions: int
+    memories: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class AgentPage(BaseModel):
+    """A page of agents, the newest first."""
+
+    items: list[Agent]
+    next: str | None
+
+
+class AgentPatch(BaseModel):
+    """What to set; what is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"memory_model": "per_contact"}}
+    )
+
+    role: Annotated[str, Field(max_length=10_000)] | None = None
+    instructions: Annotated[str, Field(max_length=100_000)] | None = None
+    model: Model | None = None
+    memory_model: MemoryModel | None = None
+
+
+class NewAgent(AgentPatch):
+    """An agent to be made."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "Ada", "instructions": "You help with the shop."}},
+    )
+
+    name: str = Field(min_length=1, max_length=100)

@@ -1,0 +1,174 @@
+"""Memories, their history, and what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Line = Annotated[str, Field(max_length=200)]
+
+
+def _aware(at: datetime) -> datetime:
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not 1970 <= at.year <= 9998:
+        raise ValueError("a time between 1970 and 9998")
+    return at
+
+
+Salience = Literal["low", "medium", "high", "critical"]
+Kind = Literal["memory", "passage", "message"]
+Content = Annotated[str, Field(min_length=1, max_length=65_536)]
+Summary = Annotated[str, Field(max_length=4000)]
+Topics = Annotated[list[Line], Field(max_length=50)]
+Time = Annotated[datetime, AfterValidator(_aware), Field(description="UTC where it says nothing.")]
+
+
+class Memory(BaseModel):
+    """A memory. `contact_id` null: the owner's own, or `shared` by all who talk to the agent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    agent_id: UUID
+    contact_id: UUID | None
+    shared: bool
+    content: str
+    summary: str
+    topic_key: str | None
+    topics: list[str]
+    salience: Salience
+    source: str
+    metadata: Mapping[str, Any]
+    expires_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class MemoryPage(BaseModel):
+    """A page of memories, the newest first."""
+
+    items: list[Memory]
+    next: str | None
+
+
+class MemoryVersion(BaseModel):
+    """A memory as it was until `archived_at`, when `change` was made to it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    memory_id: UUID
+    version: int
+    agent_id: UUID
+    contact_id: UUID | None
+    content: str
+    summary: str
+    topic_key: str | None
+    topics: list[str]
+    salience: Salience
+    source: str
+    expires_at: datetime | None
+    change: Literal["update", "delete", "expire"]
+    archived_at: datetime
+
+
+class MemoryVersions(BaseModel):
+    """Older versions of a memory, the newest first."""
+
+    items: list[MemoryVersion]
+
+
+class Remember(BaseModel):
+    """Something to keep."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"content": "Her dog is called Rex.", "topics": ["pets"]}},
+    )
+
+    content: Content
+    summary: Summary = ""
+    topic_key: Line | None = Field(None, description="Names one fact; what it was is its history.")
+    topics: Topics = Field(default_factory=list)
+    salience: Salience = "medium"
+    expires_at: Time | None = None
+
+
+class MemoryPatch(BaseModel):
+    """What to set; what is left out stays. Null takes a topic key or an expiry away."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"content": "Her dog is called Rexy."}}
+    )
+
+    content: Content | None = None
+    summary: Summary | None = None
+    topic_key: Line | None = None
+    topics: Topics | None = None
+    salience: Salience | None = None
+    expires_at: Time | None = None
+
+
+class Restore(BaseModel):
+    """Which version to bring back."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 1}})
+
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
+class Recall(BaseModel):
+    """What to look for. Filters narrow the scope of the call; none of them widens it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"query": "what is her dog called?"}}
+    )
+
+    query: str = Field(min_length=1, max_length=4000)
+    mode: Literal["text", "semantic", "hybrid"] = "hybrid"
+    limit: int = Field(10, ge=1, le=100)
+    kinds: list[Kind] = Field(["memory", "passage"], min_length=1, max_length=3)
+    salience: Annotated[list[Salience], Field(min_length=1, max_length=4)] | None = None
+    topics_any: Annotated[Topics, Field(min_length=1)] | None = None
+    topics_all: Annotated[Topics, Field(min_length=1)] | None = None
+    source: Line | None = None
+    topic_key: Line | None = None
+    since: Time | None = Field(None, description="Included.")
+    until: Time | None = Field(None, description="Not included.")
+    include_expired: bool = False
+
+
+class Hit(BaseModel):
+    """A row that was found, and whose it is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: Kind
+    id: UUID
+    content: str
+    score: float
+    created_at: datetime
+    agent_id: UUID
+    contact_id: UUID | None
+    shared: bool
+    title: str
+    salience: Salience | None
+    summary: str
+    topics: list[str]
+    source: str
+    version: int | None
+    topic_key: str | None
+    expires_at: datetime | None
+    session_id: UUID | None
+    position: int | None
+    direction: str
+
+
+class Hits(BaseModel):
+    """What was found, the best first."""
+
+    items: list[Hit]
