@@ -6,7 +6,7 @@ from __future__ import annotations
 from discreet.contacts import Entry, get_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden, NotFound
-from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, parse_uuid
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
 from discreet.domain.text import plain_name
 from discreet.oversight.tokens import Bearer
 from discreet.queue.due import scope_of_session
@@ -180,21 +180,22 @@ def bearer_of_owner(owner_id: OwnerId) -> Bearer:
     return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
 
 
-async def bearer_of_contact(door: Door, owner_id: OwnerId, agent: str | None, who: str) -> Bearer:
-    """A contact, without a token, as whoever runs the installation says: an address
-    ``platform:id``, made if it is new, or a contact's id; with an agent, or the first one.
+async def bearer_of_contact(
+    door: Door, owner_id: OwnerId, agent: str | None, who: Address | ContactId
+) -> Bearer:
+    """A contact, without a token, as whoever runs the installation says: by an address, for which
+    one is made if it is new, or by its id; with an agent, or the first one.
 
     Raises:
         BadInput, NotFound: it can't be resolved; nobody is taken instead.
         Forbidden: the contact is blocked.
     """
     owner = bearer_of_owner(owner_id)
-    if ":" in who:
-        entry = await resolve_contact(door, owner, Address.parse(who), auto_create=True)
+    if isinstance(who, Address):
+        entry = await resolve_contact(door, owner, who, auto_create=True)
     else:
-        contact_id = ContactId(parse_uuid(who, "contact id"))
         async with door.enter(OwnerScope(owner_id)) as rows:
-            found = await get_entry(rows, contact_id)
+            found = await get_entry(rows, who)
         if found is None:
             raise NotFound("There is no such contact.", hint="See: sb contacts list")
         entry = found

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, parse_uuid
 from discreet.entrypoints.cli.opening import in_app
 
 if TYPE_CHECKING:
@@ -53,19 +55,23 @@ def mcp(
     if agent is not None and not named:
         raise BadInput("--agent goes with --sender or --contact-id.", hint="Else start_session.")
     token = token_of(token_file) if has_token else None
+    who: Address | ContactId | None = None
+    if sender is not None:
+        who = Address.parse(sender)
+    elif contact_id is not None:
+        who = ContactId(parse_uuid(contact_id, "contact id"))
     assert serve is not None  # noqa: S101 - the program set it
 
-    in_app(lambda app: _serve(app, token, contact_id, sender, agent))
+    in_app(lambda app: _serve(app, token, who, agent))
 
 
 async def _serve(
-    app: App, token: str | None, contact_id: str | None, sender: str | None, agent: str | None
+    app: App, token: str | None, who: Address | ContactId | None, agent: str | None
 ) -> None:
     from discreet.oversight.acting import bearer_of_contact, bearer_of_owner
     from discreet.oversight.tokens import authenticate
 
     assert serve is not None  # noqa: S101 - the program set it
-    who = sender or contact_id
 
     async def bearer() -> Bearer:
         if token is not None:
