@@ -94,6 +94,14 @@ async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
             assert (await http.post(url, json=INITIALIZE)).status_code == 401
 
 
+async def test_a_page_of_another_web_site_may_not_call(world: World, urls: tuple[str, str]) -> None:
+    _, token = await create_token(world.door, world.owner_id)
+    async with httpx2.AsyncClient(headers=_headers(token)) as http:
+        for origin, status in (("http://evil.example", 403), ("http://localhost:3000", 200)):
+            asked = await http.post(urls[0], json=INITIALIZE, headers={"Origin": origin})
+            assert asked.status_code == status
+
+
 async def _recall(on: Any, query: str, **more: str) -> dict[str, Any]:
     result = await on.call_tool("recall", {"query": query, **more})
     return {"error": True} if result.is_error else dict(result.structured_content)
