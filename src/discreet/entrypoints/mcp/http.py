@@ -22,10 +22,13 @@ from discreet.entrypoints.mcp.server import Context, make_server
 from discreet.entrypoints.mcp.tools import Call
 from discreet.memory.embedding import Embedder
 from discreet.oversight import connections
+from discreet.oversight.connections import Connection
 from discreet.oversight.tokens import Bearer, authenticate
 from discreet.scope import Door
 
 MOST_BYTES = 1_000_000
+FOUND = "discreet.connection"
+"""Where one request carries the connection that was looked up for it, and for no other."""
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 UNSUPPORTED_VERSION, NO_SUCH_SESSION = -32022, -32600
 
@@ -88,8 +91,10 @@ class McpDoor:
         key = request.headers.get(SESSION)
         if key is None:
             return None
-        if await connections.find(self._door, bearer, key) is None:
+        connection = await connections.find(self._door, bearer, key)
+        if connection is None:
             return _error(404, NO_SUCH_SESSION, "Session not found")
+        request.scope[FOUND] = connection
         if request.method == "DELETE":
             await connections.end(self._door, bearer, key)
             return Response(status_code=204)
@@ -125,9 +130,8 @@ class McpDoor:
         request = context.request
         if not isinstance(request, Request):
             raise Unauthorized("No token was shown.")
-        bearer = await authenticate(self._door, _token_of(request))
-        connection = await connections.find(self._door, bearer, request.headers.get(SESSION, ""))
-        if connection is None:
+        connection = request.scope.get(FOUND)
+        if not isinstance(connection, Connection):
             raise Unauthorized("There is no such session.")
         return Call(self._door, self._embedder, connection)
 
