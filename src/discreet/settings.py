@@ -90,7 +90,8 @@ class Settings(BaseModel):
     )
     api_origins: tuple[str, ...] = Field(
         default=(),
-        description="Web origins whose pages may call the REST API (CORS), as a JSON list; none.",
+        description="Web origins whose pages may call the REST API (CORS) and MCP, "
+        "as a JSON list; none.",
     )
     worker_concurrency: int = Field(
         default=8, ge=1, description="Jobs that one process works on at the same time."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
@@ -27,14 +28,16 @@ from discreet.scope import Door
 MOST_BYTES = 1_000_000
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 UNSUPPORTED_VERSION, NO_SUCH_SESSION = -32022, -32600
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class McpDoor:
     """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
 
-    def __init__(self, door: Door, embedder: Embedder) -> None:
+    def __init__(self, door: Door, embedder: Embedder, origins: Collection[str]) -> None:
         self._door = door
         self._embedder = embedder
+        self._origins = origins
         # Stateless as far as the SDK knows: what a connection is bound to is in the database.
         self.manager = StreamableHTTPSessionManager(
             make_server(self._find_call),
@@ -45,6 +48,10 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if not self._may_come_from(request.headers.get("origin")):
+            refused = _error(403, NO_SUCH_SESSION, "Pages of this origin may not call.")
+            await refused(scope, receive, send)
+            return
         try:
             bearer = await authenticate(self._door, _token_of(request))
         except Unauthorized as error:
@@ -60,6 +67,16 @@ class McpDoor:
             await self.manager.handle_request(scope, receive, send)
             return
         await self._begin(bearer, scope, receive, send)
+
+    def _may_come_from(self, origin: str | None) -> bool:
+        """A browser says whose page it calls for; also when that page's name was made to lead here
+        (DNS rebinding). Programs say nothing."""
+        if origin is None or origin in self._origins:
+            return True
+        try:
+            return urlsplit(origin).hostname in THIS_MACHINE
+        except ValueError:
+            return False
 
     async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
         asked = request.headers.get(VERSION)
@@ -118,9 +135,9 @@ class McpDoor:
         return Call(self._door, self._embedder, connection)
 
 
-def mcp_app(door: Door, embedder: Embedder) -> Starlette:
-    """An application that serves MCP at ``/mcp``."""
-    mcp = McpDoor(door, embedder)
+def mcp_app(door: Door, embedder: Embedder, origins: Collection[str] = ()) -> Starlette:
+    """An application that serves MCP at ``/mcp``; to pages of ``origins``, and of this machine."""
+    mcp = McpDoor(door, embedder, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
