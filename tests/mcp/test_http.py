@@ -94,6 +94,18 @@ async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
             assert (await http.post(url, json=INITIALIZE)).status_code == 401
 
 
+async def test_nobody_holds_a_stream_open_on_which_nothing_is_ever_said(
+    world: World, urls: tuple[str, str]
+) -> None:
+    _, token = await create_token(world.door, world.owner_id)
+    async with httpx2.AsyncClient(headers=_headers(token)) as http:
+        begun = await http.post(urls[0], json=INITIALIZE)
+        session = {"mcp-session-id": begun.headers["mcp-session-id"]}
+        listened = await http.get(urls[0], headers=session)
+        assert (listened.status_code, listened.headers["allow"]) == (405, "POST, DELETE")
+        assert (await http.delete(urls[0], headers=session)).status_code == 204
+
+
 async def test_pages_of_other_origins_are_refused_whatever_they_show(
     world: World, urls: tuple[str, str]
 ) -> None:

@@ -59,6 +59,12 @@ class McpDoor:
             refused.headers["WWW-Authenticate"] = "Bearer"
             await refused(scope, receive, send)
             return
+        if request.method not in ("POST", "DELETE"):
+            # GET would open a stream for what the server says unasked, which is nothing.
+            refused = _error(405, NO_SUCH_SESSION, "There is no stream to listen to.")
+            refused.headers["Allow"] = "POST, DELETE"
+            await refused(scope, receive, send)
+            return
         response = await self._refusal(request, bearer)
         if response is not None:
             await response(scope, receive, send)
