@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 def machine_doors(app: App) -> ASGIApp:
     """One ASGI application for both."""
     embedder = app.embedder()
-    mcp = mcp_app(app.door, embedder, app.settings.api_origins)
-    api = api_app(app, embedder)
+    mcp, api = mcp_app(app.door, embedder, app.settings.api_origins), api_app(app, embedder)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         # MCP alone has something to begin and to end with the server.

@@ -29,8 +29,8 @@ class _Quiet(uvicorn.Server):
 async def listening(app: Any, where: str, last: int = LAST_SECONDS) -> AsyncIterator[str]:
     """Serves an ASGI application on ``host:port``; gives its URL. Port 0: any that is free.
 
-    ``last``: seconds that requests under way may take at the end; then they are broken off, for some
-    wait for what nobody says any more.
+    ``last``: seconds that requests under way may take at the end; then they are broken off, for
+    some wait for what nobody says any more.
 
     Raises:
         BadInput: it is no host:port.

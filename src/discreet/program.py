@@ -5,20 +5,22 @@ Entrypoints never import each other; here is where they meet.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from discreet.app import App
+    from discreet.oversight.tokens import Bearer
 
 
 def run() -> None:
     """Runs ``sb``."""
-    from discreet.entrypoints.cli import serve
+    from discreet.entrypoints.cli import mcp, serve
     from discreet.entrypoints.cli.main import run as run_command
 
     serve.doors = _doors
+    mcp.serve = _stdio
     run_command()
 
 
@@ -30,3 +32,10 @@ async def _doors(app: App) -> AsyncIterator[str]:
 
     async with listening(machine_doors(app), app.settings.listen) as address:
         yield address
+
+
+async def _stdio(app: App, who: Callable[[], Awaitable[Bearer]]) -> None:
+    """MCP on standard input and output."""
+    from discreet.entrypoints.mcp.stdio import serve_stdio
+
+    await serve_stdio(app.door, app.embedder(), who)

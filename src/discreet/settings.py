@@ -90,8 +90,8 @@ class Settings(BaseModel):
     )
     api_origins: tuple[str, ...] = Field(
         default=(),
-        description="Web origins whose pages may call the REST API (CORS) and MCP, "
-        "as a JSON list; none.",
+        description="Web origins whose pages may call the doors for machines, as a JSON list."
+        " Others may not (CORS).",
     )
     worker_concurrency: int = Field(
         default=8, ge=1, description="Jobs that one process works on at the same time."

@@ -6,11 +6,11 @@ from __future__ import annotations
 from discreet.contacts import Entry, get_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden, NotFound
-from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
 from discreet.domain.text import plain_name
 from discreet.oversight.tokens import Bearer
 from discreet.queue.due import scope_of_session
-from discreet.scope import Door, OwnerScope
+from discreet.scope import Door, OwnerScope, SharedScope
 from discreet.scope.scopes import SessionScope, session_scope
 
 
@@ -173,3 +173,40 @@ async def label_of(door: Door, bearer: Bearer) -> str:
     async with door.enter(OwnerScope(bearer.owner_id)) as rows:
         entry = await get_entry(rows, bearer.contact_id)
     return "" if entry is None else entry.contact.label
+
+
+def bearer_of_owner(owner_id: OwnerId) -> Bearer:
+    """The owner, without a token: whoever runs the installation."""
+    return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
+
+
+async def bearer_of_contact(
+    door: Door, owner_id: OwnerId, agent: str | None, who: Address | ContactId
+) -> Bearer:
+    """A contact, without a token, as whoever runs the installation says: by an address, for which
+    one is made if it is new, or by its id; with an agent, or the first one.
+
+    Raises:
+        BadInput, NotFound: it can't be resolved; nobody is taken instead.
+        Forbidden: the contact is blocked.
+    """
+    owner = bearer_of_owner(owner_id)
+    if isinstance(who, Address):
+        entry = await resolve_contact(door, owner, who, auto_create=True)
+    else:
+        async with door.enter(OwnerScope(owner_id)) as rows:
+            found = await get_entry(rows, who)
+        if found is None:
+            raise NotFound("There is no such contact.", hint="See: sb contacts list")
+        entry = found
+    if entry.blocked_at is not None:
+        raise Forbidden("This contact is blocked.", hint="See: sb contacts unblock")
+    agent_id = None if agent is None else await agent_named(door, owner, agent)
+    scope = await scope_of(door, owner, agent_id, entry.contact.id)
+    return Bearer(
+        token_id=None,
+        owner_id=owner_id,
+        agent_id=scope.agent_id,
+        contact_id=entry.contact.id,
+        shared=isinstance(scope, SharedScope),
+    )

@@ -7,7 +7,8 @@ nothing widens it again.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict
@@ -15,8 +16,16 @@ from discreet.domain.ids import AgentId, ContactId, SessionId
 from discreet.domain.text import plain_name
 from discreet.oversight.acting import agent_named, resolve_contact, scope_to_write
 from discreet.oversight.tokens import Bearer
-from discreet.scope import ContactScope, Door, WorkScope
+from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
 from discreet.scope.scopes import SessionScope, session_scope
+
+
+class Binding(Protocol):
+    """Where it is kept for whom a connection is."""
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
+        """Makes it one party's; False: it is somebody else's already."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +33,76 @@ class Connection:
     """A connection as it is now. ``session_id`` None: no session was started on it."""
 
     bearer: Bearer
-    key: str
-    scope: SessionScope
-    session_id: SessionId | None
+    binding: Binding
+    session_id: SessionId | None = None
+    bound_to: SessionScope | None = None
 
     @property
     def is_bound(self) -> bool:
-        """Whether it is one party's, so that nothing of the owner's is left on it."""
-        return self.session_id is not None or self.bearer.contact_id is not None
+        """Whether it is one party's, for good."""
+        return self.bound_to is not None or self.bearer.kind == "contact"
 
     @property
     def of_owner(self) -> bool:
         """Whether the owner's tools are there."""
-        return not self.is_bound
+        own = self.bound_to is None or isinstance(self.bound_to, OwnerScope)
+        return own and self.bearer.kind == "owner"
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether it has no rows at all yet: an agent's, before it says for whom it is."""
+        return self.bound_to is None and self.bearer.kind == "agent"
+
+    @property
+    def scope(self) -> SessionScope:
+        """The scope of its calls.
+
+        Raises:
+            Forbidden: it is nobody's yet.
+        """
+        return self.bound_to or self.bearer.scope
+
+
+class OfProcess:
+    """The one connection of a process that lives as long as the process does."""
+
+    def __init__(self) -> None:
+        self.session_id: SessionId | None = None
+        self.scope: SessionScope | None = None
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
+        """See ``Binding``."""
+        if self.scope is not None and self.scope != scope:
+            return False
+        self.scope, self.session_id = scope, session_id
+        return True
+
+    def connection(self, bearer: Bearer) -> Connection:
+        """The connection as it is now."""
+        return Connection(bearer, self, self.session_id, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class OfServers:
+    """A connection that every server knows by its secret name: what it is bound to stands in the
+    database."""
+
+    door: Door
+    bearer: Bearer
+    key: str
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:  # noqa: ARG002
+        """See ``Binding``; the scope is the session's, as the database knows it."""
+        async with self.door.enter(WorkScope()) as rows:
+            bound: bool = await rows.value(
+                "SELECT gate.bind_mcp_session(%(key)s, %(token)s, %(session)s)",
+                {
+                    "key": _digest(self.key),
+                    "token": self.bearer.token_id,
+                    "session": session_id,
+                },
+            )
+        return bound
 
 
 async def begin(door: Door, bearer: Bearer, key: str) -> None:
@@ -57,13 +123,14 @@ async def find(door: Door, bearer: Bearer, key: str) -> Connection | None:
         )
     if row is None:
         return None
+    binding = OfServers(door, bearer, key)
     if row["session_id"] is None:
-        return Connection(bearer, key, bearer.scope, None)
+        return Connection(bearer, binding)
     contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])
     scope = session_scope(
         bearer.owner_id, AgentId(row["agent_id"]), contact_id, shared=row["shared"]
     )
-    return Connection(bearer, key, scope, SessionId(row["session_id"]))
+    return Connection(bearer, binding, SessionId(row["session_id"]), scope)
 
 
 async def end(door: Door, bearer: Bearer, key: str) -> None:
@@ -84,8 +151,8 @@ async def start_session(
     sender: str | None = None,
     thread_key: str = "",
     force_new: bool = False,
-) -> SessionId:
-    """Opens a session and binds the connection to whose it is.
+) -> Connection:
+    """Opens a session and binds the connection to whose it is; the connection as it is then.
 
     ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with
     none of the last two it is the owner's own.
@@ -97,13 +164,14 @@ async def start_session(
     """
     if thread_key != plain_name(thread_key):
         raise BadInput(f"{thread_key!a} is no thread key.", hint="One line of visible characters.")
-    scope = connection.scope
     if not connection.is_bound:
         scope = await _scope_named(door, connection.bearer, agent, contact_id, sender)
     elif (agent, contact_id, sender) != (None, None, None) and not _is_same(
-        scope, agent, contact_id, sender
+        connection.scope, agent, contact_id, sender
     ):
         raise Conflict("This connection is somebody's already.", hint="Open another one.")
+    else:
+        scope = connection.scope
     async with door.enter(scope) as rows:
         session_id = SessionId(
             await rows.value(
@@ -111,18 +179,9 @@ async def start_session(
                 {"thread": thread_key, "new": force_new},
             )
         )
-    async with door.enter(WorkScope()) as rows:
-        bound = await rows.value(
-            "SELECT gate.bind_mcp_session(%(key)s, %(token)s, %(session)s)",
-            {
-                "key": _digest(connection.key),
-                "token": connection.bearer.token_id,
-                "session": session_id,
-            },
-        )
-    if not bound:
+    if not await connection.binding.bind(scope, session_id):
         raise Conflict("This connection is somebody's already.", hint="Open another one.")
-    return session_id
+    return replace(connection, session_id=session_id, bound_to=scope)
 
 
 async def _scope_named(

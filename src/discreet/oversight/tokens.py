@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from discreet.domain.errors import BadInput, NotFound, Unauthorized
+from discreet.domain.errors import BadInput, Forbidden, NotFound, Unauthorized
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.domain.text import plain_name
 from discreet.oversight.contacts import find_contact
@@ -61,9 +61,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who shows a token. ``shared``: the agent shares one memory among all who talk to it."""
+    """Who shows a token. ``shared``: the agent shares one memory among all who talk to it.
+    ``token_id`` None: nobody showed one, and whoever runs the installation says who it is."""
 
-    token_id: UUID
+    token_id: UUID | None
     owner_id: OwnerId
     agent_id: AgentId | None
     contact_id: ContactId | None
@@ -79,9 +80,16 @@ class Bearer:
     @property
     def scope(self) -> SessionScope:
         """The scope that the token carries, and never more. A contact's is the contact's own, or
-        with an agent that shares its memory what all of them share."""
+        with an agent that shares its memory what all of them share.
+
+        Raises:
+            Forbidden: it carries none of its own, as an agent's.
+        """
+        if self.kind == "agent":
+            # It may work for any contact of its agent, so for none that isn't named.
+            raise Forbidden("This token is an agent's.", hint="Say for which contact.")
         if self.contact_id is None:
-            return OwnerScope(self.owner_id, self.agent_id)
+            return OwnerScope(self.owner_id)
         if self.agent_id is None:
             raise Unauthorized("This token names a contact and no agent.")
         contact = None if self.shared else self.contact_id

@@ -95,7 +95,7 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
     )
     return _Conversation(
         agent=AgentCard(**agent),
-        party=await _party(rows, scope),
+        party=await party_of(rows, scope),
         thread_key=session["thread_key"],
         summary=summary,
         waiting=tuple(_line(message, scope) for message in waiting),
@@ -103,7 +103,12 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
     )
 
 
-async def _party(rows: Rows, scope: SessionScope) -> Party:
+async def party_of(rows: Rows, scope: SessionScope) -> Party:
+    """Whom the agent talks to in this scope.
+
+    Raises:
+        NotFound: the contact is gone.
+    """
     match scope:
         case OwnerScope():
             return Party("owner")

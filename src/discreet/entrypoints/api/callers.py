@@ -32,9 +32,9 @@ class Pace:
 
     def __init__(self, a_minute: int) -> None:
         self._a_minute = a_minute
-        self._left: dict[UUID, tuple[float, float]] = {}
+        self._left: dict[UUID | None, tuple[float, float]] = {}
 
-    def take(self, token_id: UUID) -> None:
+    def take(self, token_id: UUID | None) -> None:
         """One call.
 
         Raises:

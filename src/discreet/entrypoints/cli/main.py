@@ -18,6 +18,7 @@ from discreet.entrypoints.cli import (
     contacts,
     database,
     limits,
+    mcp,
     memories,
     owner,
     pairing,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("status")(status.status)
 app.command("takeover")(takeover.takeover)
 app.add_typer(agents.app, name="agents")

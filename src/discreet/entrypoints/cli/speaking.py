@@ -63,7 +63,7 @@ def with_ear(
 
     if server is None:
         return in_app(lambda app: work(_Here(app)))
-    token = _token(token_file)
+    token = token_of(token_file)
 
     async def main(_: Notice) -> Result:
         from discreet.client import Client
@@ -172,8 +172,12 @@ class _HeardThere:
         return Answer(reply.answer, reply.state == "failed")
 
 
-def _token(file: Path | None) -> str:
-    """From the file, or the environment; never from the command line, which others can see."""
+def token_of(file: Path | None) -> str:
+    """A token from the file, or the environment; never from the command line, which others see.
+
+    Raises:
+        BadInput: there is none, or others can read the file.
+    """
     if file is None:
         token = os.environ.get(TOKEN, "")
         if not token:

@@ -28,7 +28,6 @@ from discreet.scope import Door
 MOST_BYTES = 1_000_000
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 UNSUPPORTED_VERSION, NO_SUCH_SESSION = -32022, -32600
-THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class McpDoor:
@@ -37,7 +36,7 @@ class McpDoor:
     def __init__(self, door: Door, embedder: Embedder, origins: Collection[str]) -> None:
         self._door = door
         self._embedder = embedder
-        self._origins = origins
+        self._origins = frozenset(origins)
         # Stateless as far as the SDK knows: what a connection is bound to is in the database.
         self.manager = StreamableHTTPSessionManager(
             make_server(self._find_call),
@@ -48,21 +47,14 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if not self._may_come_from(request.headers.get("origin")):
-            refused = _error(403, NO_SUCH_SESSION, "Pages of this origin may not call.")
-            await refused(scope, receive, send)
+        if not self._may_call(request.headers.get("origin")):
+            await _error(403, NO_SUCH_SESSION, "This origin may not call.")(scope, receive, send)
             return
         try:
             bearer = await authenticate(self._door, _token_of(request))
         except Unauthorized as error:
             refused = _error(401, NO_SUCH_SESSION, error.message)
             refused.headers["WWW-Authenticate"] = "Bearer"
-            await refused(scope, receive, send)
-            return
-        if request.method not in ("POST", "DELETE"):
-            # GET would open a stream for what the server says unasked, which is nothing.
-            refused = _error(405, NO_SUCH_SESSION, "There is no stream to listen to.")
-            refused.headers["Allow"] = "POST, DELETE"
             await refused(scope, receive, send)
             return
         response = await self._refusal(request, bearer)
@@ -74,17 +66,22 @@ class McpDoor:
             return
         await self._begin(bearer, scope, receive, send)
 
-    def _may_come_from(self, origin: str | None) -> bool:
-        """A browser says whose page it calls for; also when that page's name was made to lead here
-        (DNS rebinding). Programs say nothing."""
+    def _may_call(self, origin: str | None) -> bool:
+        """A browser says from which page a call comes: no other page's may come here under a name
+        that leads to this machine (DNS rebinding)."""
         if origin is None or origin in self._origins:
             return True
         try:
-            return urlsplit(origin).hostname in THIS_MACHINE
+            return urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
         except ValueError:
             return False
 
     async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
+        if request.method not in ("POST", "DELETE"):
+            # GET would open a stream for what the server says unasked, which is nothing.
+            refused = _error(405, NO_SUCH_SESSION, "There is no stream to listen to.")
+            refused.headers["Allow"] = "POST, DELETE"
+            return refused
         asked = request.headers.get(VERSION)
         if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
             # Versions without sessions have nothing that a scope could be bound to.
@@ -142,7 +139,7 @@ class McpDoor:
 
 
 def mcp_app(door: Door, embedder: Embedder, origins: Collection[str] = ()) -> Starlette:
-    """An application that serves MCP at ``/mcp``; to pages of ``origins``, and of this machine."""
+    """An application that serves MCP at ``/mcp``, to pages of this machine and of ``origins``."""
     mcp = McpDoor(door, embedder, origins)
 
     @asynccontextmanager

@@ -19,10 +19,14 @@ from discreet.memory.indexing import Indexed, index
 from discreet.oversight import acting, connections
 from discreet.oversight.connections import Connection
 from discreet.oversight.contacts import list_contacts
-from discreet.scope import Door
+from discreet.scope import Door, OwnerScope
 from discreet.sessions import listing
 
-For = Literal["all", "unbound", "unbound owner"]
+For = Literal["all", "owner"]
+
+
+BEFORE_ANYBODY = frozenset({"start_session", "resolve_contact"})
+"""What an agent's token is good for until it has said for which contact it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +63,20 @@ class Tool:
 
     def is_offered(self, connection: Connection) -> bool:
         """Whether this connection has it."""
-        return self.offered == "all" or (
-            not connection.is_bound
-            and (self.offered == "unbound" or connection.bearer.agent_id is None)
-        )
+        if connection.is_nobodys:
+            return self.name in BEFORE_ANYBODY
+        return self.offered == "all" or connection.of_owner
 
     def arguments(self, connection: Connection) -> type[BaseModel]:
         """What it takes on this connection: where the scope is the token's, nothing names one."""
-        if self.given is shapes.StartAny and connection.bearer.contact_id is not None:
+        if self.given is shapes.StartAny and connection.bearer.kind == "contact":
             return shapes.StartOwn
         return self.given
 
 
 async def _start(call: Call, given: shapes.StartOwn) -> BaseModel:
     named = given if isinstance(given, shapes.StartAny) else shapes.StartAny.model_validate({})
-    session_id = await connections.start_session(
+    now = await connections.start_session(
         call.door,
         call.connection,
         agent=named.agent,
@@ -82,10 +85,9 @@ async def _start(call: Call, given: shapes.StartOwn) -> BaseModel:
         thread_key=given.thread_key,
         force_new=given.force_new,
     )
-    now = await connections.find(call.door, call.connection.bearer, call.connection.key)
-    assert now is not None  # noqa: S101 - it was bound a moment ago
+    assert now.session_id is not None  # noqa: S101 - it was started a moment ago
     async with call.door.enter(now.scope) as rows:
-        found = await listing.get_session(rows, session_id)
+        found = await listing.get_session(rows, now.session_id)
     return shapes.SessionShown.model_validate(found)
 
 
@@ -108,6 +110,8 @@ async def _list_sessions(call: Call, given: shapes.Listed) -> BaseModel:
 
 
 async def _remember(call: Call, given: shapes.Remember) -> BaseModel:
+    if isinstance(call.connection.scope, OwnerScope):
+        _ = call.session_id  # the owner's memories are one agent's, which a session names
     new = memories.NewMemory(
         given.content,
         await _indexed(call, given.content),
@@ -227,7 +231,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("get_knowledge", "The critical and high memories that a session starts with.",
          shapes.Knowledge, shapes.MemoriesShown, _knowledge),
     Tool("resolve_contact", "The contact behind an address, made if it is new and may be.",
-         shapes.ResolveContact, shapes.ContactShown, _resolve, "adds", "unbound"),
+         shapes.ResolveContact, shapes.ContactShown, _resolve, "adds", "owner"),
     Tool("list_contacts", "Everybody who ever wrote.",
-         shapes.Listed, shapes.ContactsShown, _contacts, "reads", "unbound owner"),
+         shapes.Listed, shapes.ContactsShown, _contacts, "reads", "owner"),
 )  # fmt: skip

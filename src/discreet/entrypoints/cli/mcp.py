@@ -1,0 +1,84 @@
+"""``sb mcp``: the tools of this installation for a program that starts it (MCP over stdio)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, parse_uuid
+from discreet.entrypoints.cli.opening import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.oversight.tokens import Bearer
+
+Serve = Callable[["App", Callable[[], Awaitable["Bearer"]]], Awaitable[None]]
+serve: Serve | None = None
+"""Speaks MCP on standard input and output; set by the program, as rooms know no other."""
+
+
+def mcp(
+    contact_id: Annotated[
+        str | None, typer.Option("--contact-id", metavar="UUID", help="As this contact, for good.")
+    ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option("--sender", metavar="PLATFORM:ID", help="As this sender; a new one is made."),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="NAME", help="With this agent.")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="As whoever this token belongs to."),
+    ] = None,
+) -> None:
+    """Speaks MCP on standard input and output, in one scope.
+
+    The scope is that of --contact-id or --sender, or of the token in --token-file or
+    DISCREET_TOKEN; with none of them you are the owner.
+    """
+    from discreet.entrypoints.cli.speaking import TOKEN, token_of
+
+    named = sender is not None or contact_id is not None
+    has_token = token_file is not None or bool(os.environ.get(TOKEN))
+    if sender is not None and contact_id is not None:
+        raise BadInput("--sender and --contact-id exclude each other.", hint="Give one of them.")
+    if named and has_token:
+        raise BadInput("A token says who it is.", hint=f"Leave {TOKEN} or --sender away.")
+    if agent is not None and not named:
+        raise BadInput("--agent goes with --sender or --contact-id.", hint="Else start_session.")
+    token = token_of(token_file) if has_token else None
+    who: Address | ContactId | None = None
+    if sender is not None:
+        who = Address.parse(sender)
+    elif contact_id is not None:
+        who = ContactId(parse_uuid(contact_id, "contact id"))
+    assert serve is not None  # noqa: S101 - the program set it
+
+    in_app(lambda app: _serve(app, token, who, agent))
+
+
+async def _serve(
+    app: App, token: str | None, who: Address | ContactId | None, agent: str | None
+) -> None:
+    from discreet.oversight.acting import bearer_of_contact, bearer_of_owner
+    from discreet.oversight.tokens import authenticate
+
+    assert serve is not None  # noqa: S101 - the program set it
+
+    async def bearer() -> Bearer:
+        if token is not None:
+            return await authenticate(app.door, token)
+        if who is not None:
+            return await bearer_of_contact(app.door, app.owner_id, agent, who)
+        return bearer_of_owner(app.owner_id)
+
+    await bearer()  # who can't be resolved is told before anything begins
+    await serve(app, bearer)
