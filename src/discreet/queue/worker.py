@@ -45,6 +45,8 @@ EXPIRED_KEPT = timedelta(days=30)
 """How long an expired memory can still be asked for; then it is in its history only."""
 MOST_PURGED = 500
 """Expired memories that one sweep removes."""
+CONNECTIONS_KEPT = timedelta(days=30)
+"""How long a machine's connection is known that nobody uses."""
 COUNT_SECONDS = 600.0
 """How often the words of those owners are counted who have many memories."""
 MANY_MEMORIES = 20_000
@@ -104,7 +106,7 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 async def sweep(app: procrastinate.App, door: Door) -> int:
     """Drops the jobs of dead workers, defers anew what waits without a job (how many, it gives),
-    and removes memories that expired long ago."""
+    and removes memories that expired long ago and connections that nobody uses any more."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.id is not None:
             # It may be gone meanwhile: finished after all, or dropped by another process.
@@ -114,6 +116,7 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
                 )
     async with door.enter(WorkScope()) as rows:
         await rows.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MOST_PURGED))
+        await rows.execute("SELECT gate.purge_mcp_sessions(%s)", (CONNECTIONS_KEPT,))
         return int(await rows.value("SELECT gate.wake_stranded()"))
 
 

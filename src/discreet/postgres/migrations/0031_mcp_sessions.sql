@@ -13,6 +13,7 @@ CREATE TABLE discreet.mcp_sessions (
     coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   session_id uuid,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  used_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   CHECK (session_id IS NULL OR agent_id IS NOT NULL),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party) ON DELETE CASCADE
@@ -33,13 +34,25 @@ BEGIN
     SELECT shown, t.id, t.owner_id FROM discreet.tokens t WHERE t.id = token;
 END $$;
 
--- No row: there is no such connection, or it began with another token.
+-- No row: there is no such connection, or it began with another token. When it was last used is
+-- written at most once a day.
 CREATE FUNCTION gate.mcp_session(
   shown bytea, token uuid,
   OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
-RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT m.agent_id, m.contact_id, m.shared, m.session_id FROM discreet.mcp_sessions m
+RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.mcp_sessions m SET used_at = clock_timestamp()
    WHERE m.digest = shown AND m.token_id = token
+     AND m.used_at < clock_timestamp() - interval '1 day';
+  RETURN QUERY SELECT m.agent_id, m.contact_id, m.shared, m.session_id FROM discreet.mcp_sessions m
+   WHERE m.digest = shown AND m.token_id = token;
+END $$;
+
+-- Connections that nobody used for so long are forgotten. Whoever comes back begins a new one, which
+-- is nobody's.
+CREATE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM discreet.mcp_sessions m WHERE m.used_at < clock_timestamp() - unused
 $$;
 
 -- Binds a connection to the party of a session that its token may open. False: it may not, or the
@@ -95,9 +108,10 @@ END $$;
 
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(bytea, uuid), gate.mcp_session(bytea, uuid),
   gate.bind_mcp_session(bytea, uuid, uuid), gate.end_mcp_session(bytea, uuid),
-  gate.open_session(text, boolean), gate.resolve_contact(text, text, text, text, boolean) FROM PUBLIC;
+  gate.purge_mcp_sessions(interval), gate.open_session(text, boolean), gate.resolve_contact(text, text, text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.begin_mcp_session(bytea, uuid), gate.mcp_session(bytea, uuid),
-  gate.bind_mcp_session(bytea, uuid, uuid), gate.end_mcp_session(bytea, uuid) TO discreet_worker;
+  gate.bind_mcp_session(bytea, uuid, uuid), gate.end_mcp_session(bytea, uuid),
+  gate.purge_mcp_sessions(interval) TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.open_session(text, boolean)
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.resolve_contact(text, text, text, text, boolean) TO discreet_owner;
