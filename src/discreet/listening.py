@@ -13,6 +13,7 @@ import uvicorn
 from discreet.domain.errors import BadInput, Unavailable
 
 POLL_SECONDS = 0.02
+LAST_SECONDS = 5
 
 
 class _Quiet(uvicorn.Server):
@@ -25,8 +26,11 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: Any, where: str) -> AsyncIterator[str]:
+async def listening(app: Any, where: str, last: int = LAST_SECONDS) -> AsyncIterator[str]:
     """Serves an ASGI application on ``host:port``; gives its URL. Port 0: any that is free.
+
+    ``last``: seconds that requests under way may take at the end; then they are broken off, for
+    some wait for what nobody says any more.
 
     Raises:
         BadInput: it is no host:port.
@@ -47,7 +51,14 @@ async def listening(app: Any, where: str) -> AsyncIterator[str]:
             hint="Is another server running there? Name another: DISCREET_LISTEN=127.0.0.1:0",
         ) from error
     server = _Quiet(
-        uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="on")
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            lifespan="on",
+            timeout_graceful_shutdown=last,
+        )
     )
     task = asyncio.create_task(server.serve([taken]), name="doors for machines")
     try:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from discreet.domain.addresses import Address
-from discreet.domain.errors import BadInput, DiscreetError, ScopeError
+from discreet.domain.errors import BadInput, DiscreetError, NotFound, ScopeError
 from discreet.domain.inbound import Attachment
 from discreet.oversight.admission import (
     allow_address,
@@ -176,7 +176,7 @@ async def test_a_strangers_code_means_nothing_to_another_owner(world: World, adm
     with pytest.raises(BadInput, match="wrong"):
         await decide(world, await code_of(other, ALICE))
     [pairing] = admin.execute("SELECT id FROM discreet.pairings").fetchall()
-    with pytest.raises(psycopg.DatabaseError, match="no such pairing"):
+    with pytest.raises(NotFound, match="no such pairing"):
         async with world.door.enter(world.owner) as rows:
             await rows.execute("SELECT gate.decide_pairing(%s, true)", pairing)
     assert await other.reason(ALICE, "and now?") == "aside"
@@ -214,7 +214,7 @@ async def test_who_is_denied_takes_nobody_along_and_stays_in_elsewhere(world: Wo
 
 async def test_nobody_is_let_in_on_another_owners_channel(world: World, admin: Admin) -> None:
     other = await ottos(world, admin, admission="allowlist")
-    with pytest.raises(psycopg.DatabaseError, match="no such channel"):
+    with pytest.raises(NotFound, match="no such channel"):
         async with world.door.enter(world.owner) as rows:
             await rows.execute(
                 "SELECT gate.admit(%s, 'telegram', '1001', 'external')", (other.channel_id,)
@@ -299,7 +299,7 @@ async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> Non
     alice, bob = [await mine.accepted(who, "hello") for who in (ALICE, BOB)]
     await block_contact(world.door, world.owner_id, BOB)
     for session, message in ((bob.session_id, "no such session"), (uuid4(), "no such session")):
-        with pytest.raises(psycopg.DatabaseError, match=message):
+        with pytest.raises(NotFound, match=message):
             async with world.door.enter(world.contact(alice.contact_id)) as rows:
                 await rows.value("SELECT gate.is_withheld(%s)", (session,))
 

@@ -94,12 +94,38 @@ async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
             assert (await http.post(url, json=INITIALIZE)).status_code == 401
 
 
-async def test_a_page_of_another_web_site_may_not_call(world: World, urls: tuple[str, str]) -> None:
+async def test_nobody_holds_a_stream_open_on_which_nothing_is_ever_said(
+    world: World, urls: tuple[str, str]
+) -> None:
     _, token = await create_token(world.door, world.owner_id)
     async with httpx2.AsyncClient(headers=_headers(token)) as http:
-        for origin, status in (("http://evil.example", 403), ("http://localhost:3000", 200)):
-            asked = await http.post(urls[0], json=INITIALIZE, headers={"Origin": origin})
-            assert asked.status_code == status
+        begun = await http.post(urls[0], json=INITIALIZE)
+        session = {"mcp-session-id": begun.headers["mcp-session-id"]}
+        listened = await http.get(urls[0], headers=session)
+        assert (listened.status_code, listened.headers["allow"]) == (405, "POST, DELETE")
+        assert (await http.delete(urls[0], headers=session)).status_code == 204
+
+
+async def test_pages_of_other_origins_are_refused_whatever_they_show(
+    world: World, urls: tuple[str, str]
+) -> None:
+    _, token = await create_token(world.door, world.owner_id)
+    begun = {}
+    async with httpx2.AsyncClient(headers=_headers(token)) as http:
+        for origin in (
+            "http://evil.example", "http://localhost.evil.example", "http://evil.example:8780",
+            "null", "http://[", "http://localhost:3000", "http://127.0.0.1:8780", "http://[::1]:1",
+        ):  # fmt: skip
+            # A page whose name was made to lead here names itself as the host, too.
+            host = origin.removeprefix("http://")
+            answer = await http.post(
+                urls[0], json=INITIALIZE, headers={"origin": origin, "host": host}
+            )
+            begun[origin] = answer.status_code
+    assert [origin for origin, status in begun.items() if status == 200] == [
+        "http://localhost:3000", "http://127.0.0.1:8780", "http://[::1]:1",
+    ]  # fmt: skip
+    assert {status for status in begun.values() if status != 200} == {403}
 
 
 async def _recall(on: Any, query: str, **more: str) -> dict[str, Any]:

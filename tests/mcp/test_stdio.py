@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,6 +98,24 @@ def test_who_cannot_be_resolved_is_never_the_owner(sb: Sb, words: list[str], tol
     done = sb("mcp", *words)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert told in done.stderr
+
+
+def test_a_token_that_is_empty_is_never_the_owners(sb: Sb, tmp_path: Path) -> None:
+    empty = tmp_path / "token"
+    empty.touch(0o600)
+    in_file = sb("mcp", "--token-file", str(empty))
+    in_environment = subprocess.run(
+        [str(SB), "mcp"],
+        env=sb.environment() | {"DISCREET_TOKEN": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    for done in (in_file, in_environment):
+        assert (done.returncode != 0, done.stdout, done.stderr.count("\n")) == (True, "", 1)
+        assert "token" in done.stderr
 
 
 async def test_a_token_is_the_scope_and_one_that_is_revoked_opens_nothing(

@@ -47,7 +47,8 @@ def mcp(
     from discreet.entrypoints.cli.speaking import TOKEN, token_of
 
     named = sender is not None or contact_id is not None
-    has_token = token_file is not None or bool(os.environ.get(TOKEN))
+    # An empty one is a token that somebody failed to fill in, and doesn't make them the owner.
+    has_token = token_file is not None or TOKEN in os.environ
     if sender is not None and contact_id is not None:
         raise BadInput("--sender and --contact-id exclude each other.", hint="Give one of them.")
     if named and has_token:

@@ -72,13 +72,19 @@ class McpDoor:
     def _may_call(self, origin: str | None) -> bool:
         """A browser says from which page a call comes: no other page's may come here under a name
         that leads to this machine (DNS rebinding)."""
-        return (
-            origin is None
-            or origin in self._origins
-            or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
-        )
+        if origin is None or origin in self._origins:
+            return True
+        try:
+            return urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
+        except ValueError:
+            return False
 
     async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
+        if request.method not in ("POST", "DELETE"):
+            # GET would open a stream for what the server says unasked, which is nothing.
+            refused = _error(405, NO_SUCH_SESSION, "There is no stream to listen to.")
+            refused.headers["Allow"] = "POST, DELETE"
+            return refused
         asked = request.headers.get(VERSION)
         if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
             # Versions without sessions have nothing that a scope could be bound to.

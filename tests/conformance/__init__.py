@@ -1,0 +1,1 @@
+"""The MCP server, tried with clients that others wrote: scripts/conformance."""
