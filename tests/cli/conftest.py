@@ -24,6 +24,7 @@ class Sb:
         return {
             **kept,
             "DISCREET_HOME": str(self.home),
+            "DISCREET_LISTEN": "127.0.0.1:0",
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
         }

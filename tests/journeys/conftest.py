@@ -40,7 +40,13 @@ class Installation:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         process = subprocess.Popen(
             [str(SB), *words],
-            env={**kept, "DISCREET_HOME": str(self.home), "LANG": "C.UTF-8", **self.settings},
+            env={
+                **kept,
+                "DISCREET_HOME": str(self.home),
+                "DISCREET_LISTEN": "127.0.0.1:0",
+                "LANG": "C.UTF-8",
+                **self.settings,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

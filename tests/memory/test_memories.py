@@ -123,7 +123,7 @@ async def test_of_two_changes_at_once_one_wins(people: People) -> None:
             return (await update_memory(rows, kept.id, _content(text), expected=1)).content
 
     results = await asyncio.gather(change("one"), change("two"), return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["Conflict", "str"]
+    assert sorted(type(result).__name__ for result in results) == ["Outdated", "str"]
 
 
 async def test_a_change_into_what_another_memory_says_is_a_conflict(people: People) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from discreet.domain.errors import BadInput, NotFound
+from discreet.domain.errors import BadInput, Forbidden, NotFound
 from discreet.oversight.agents import AgentChange, change_agent, create_agent
 from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.oversight.tokens import (
@@ -30,11 +30,15 @@ async def test_a_token_carries_the_scope_that_it_was_made_for_and_no_other(world
     assert alice is not None
     for made_for, scope in (
         ({}, OwnerScope(owner_id)),
-        ({"agent": "Ada"}, OwnerScope(owner_id, world.agent_id)),
         ({"contact": ALICE}, ContactScope(owner_id, world.agent_id, alice)),
     ):
         _, token = await create_token(door, owner_id, **made_for)
         assert (await authenticate(door, token)).scope == scope
+    _, token = await create_token(door, owner_id, agent="Ada")
+    bearer = await authenticate(door, token)
+    assert (bearer.kind, bearer.agent_id) == ("agent", world.agent_id)
+    with pytest.raises(Forbidden):  # it has no scope of its own
+        _ = bearer.scope
 
 
 async def test_a_contacts_token_for_an_agent_that_shares_its_memory_opens_what_all_share(
