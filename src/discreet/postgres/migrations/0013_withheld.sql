@@ -66,12 +66,14 @@ BEGIN
   RETURN woken;
 END $$;
 
--- The contact behind an address, where there is one already.
+-- The contact behind an address, where there is one already. In plpgsql, which keeps its plan: every
+-- message asks this.
 CREATE FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT a.contact_id FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT a.contact_id FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);
+END $$;
 
 -- Called by functions of the gate alone: a chat of a session, made if new.
 CREATE FUNCTION gate.find_or_create_route(

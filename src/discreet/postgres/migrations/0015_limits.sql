@@ -121,15 +121,19 @@ END $$;
 CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, arrived jsonb)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  contact uuid := CASE WHEN arrived->>'group_id' IS NULL
-    THEN gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id')
-    ELSE gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id') END;
+  contact uuid;
   now_is  timestamptz := clock_timestamp();
   beyond  text;
   is_new  boolean;
 BEGIN
-  IF contact IS NULL OR via.platform = 'terminal' OR arrived->>'sender_kind' <> 'address'
+  IF via.platform = 'terminal' OR arrived->>'sender_kind' <> 'address'
      OR NOT (arrived->>'addressed')::boolean THEN
+    RETURN NULL;
+  END IF;
+  contact := CASE WHEN arrived->>'group_id' IS NULL
+    THEN gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id')
+    ELSE gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id') END;
+  IF contact IS NULL THEN
     RETURN NULL;
   END IF;
   UPDATE discreet.limit_hits h SET refused = h.refused + 1

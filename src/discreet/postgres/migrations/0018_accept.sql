@@ -91,7 +91,7 @@ BEGIN
     party := NULL;
   END IF;
 
-  IF addressed AND album_id = '' AND files = '[]' THEN
+  IF addressed AND album_id = '' AND files = '[]' AND starts_with(body, '/') THEN
     command := gate.command_of(body, party IS NULL AND NOT shared);
   END IF;
   here := gate.find_or_create_session(
@@ -128,15 +128,17 @@ BEGIN
       CASE WHEN album_id <> '' THEN clock_timestamp() + gate.album_time() END, command)
     RETURNING id INTO message_id;
   END IF;
-  INSERT INTO discreet.attachments (
-    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
-    platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-  SELECT owner, via.agent_id, party, here.shared, here.id, route, accept_message.message_id,
-         (SELECT count(*) FROM discreet.attachments f
-           WHERE f.message_id = accept_message.message_id) + file.nr,
-         file.value->>'kind', file.value->>'platform_file', file.value->>'name',
-         file.value->>'media_type', (file.value->>'size')::bigint, channel, chat, platform_message
-    FROM jsonb_array_elements(files) WITH ORDINALITY AS file(value, nr);
+  IF files <> '[]' THEN
+    INSERT INTO discreet.attachments (
+      owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
+      platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
+    SELECT owner, via.agent_id, party, here.shared, here.id, route, accept_message.message_id,
+           (SELECT count(*) FROM discreet.attachments f
+             WHERE f.message_id = accept_message.message_id) + file.nr,
+           file.value->>'kind', file.value->>'platform_file', file.value->>'name',
+           file.value->>'media_type', (file.value->>'size')::bigint, channel, chat, platform_message
+      FROM jsonb_array_elements(files) WITH ORDINALITY AS file(value, nr);
+  END IF;
 
   IF addressed THEN
     -- What the same people write within a short time is taken together; commands don't wait.
