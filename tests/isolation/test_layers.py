@@ -182,6 +182,8 @@ async def gate(door: Door, scope: Any, call: str, *ids: Any) -> Any:
     try:
         async with door.enter(scope) as rows:
             return await rows.value(f"SELECT gate.{call}", ids)  # type: ignore[arg-type]
+    except NotFound as error:
+        return str(error).removeprefix("There is ").removesuffix(".")
     except psycopg.DatabaseError as error:
         return error.diag.message_primary
 
