@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Sb
 
-HELP = ["chat", "serve", "status", "takeover", "backup", "restore", "version"]
+HELP = ["chat", "serve", "mcp", "status", "takeover", "backup", "restore", "version"]
 NOUNS = [
     "admission",
     "limits",

@@ -183,7 +183,7 @@ async def gate(door: Door, scope: Any, call: str, *ids: Any) -> Any:
         async with door.enter(scope) as rows:
             return await rows.value(f"SELECT gate.{call}", ids)  # type: ignore[arg-type]
     except NotFound as error:
-        return error.message.removeprefix("There is ").removesuffix(".")
+        return str(error).removeprefix("There is ").removesuffix(".")
     except psycopg.DatabaseError as error:
         return error.diag.message_primary
 
