@@ -415,7 +415,7 @@ class Client:
                 if response.is_success:
                     return response
                 await response.aread()
-                if response.status_code not in (429, 503) or not left:
+                if "Retry-After" not in response.headers or not left:
                     raise _error(_problem_of(response))
                 pause = max(pause, _seconds(response.headers.get("Retry-After")))
             await asyncio.sleep(min(pause, MOST_PAUSE_SECONDS))

@@ -315,6 +315,37 @@ class TestPace:
         assert (await bob.get("/api/sessions")).status_code == 200
 
 
+async def test_a_contacts_limits_count_whichever_token_speaks_for_it_and_not_for_the_owner(
+    house: House,
+) -> None:
+    owner = await house.owner()
+    alice, her_id = await house.of(ALICE)
+    bob, _ = await house.of(BOB)
+    agent = await house.client(await house.token(agent="Ada"))
+    told = {"wait": 0}
+    for number in range(20):
+        last = await alice.post("/api/messages", params=told, json={"text": f"again {number}"})
+    beyond = await alice.post("/api/messages", params=told, json={"text": "and again"})
+    hers = {"text": "again", "contact_id": str(her_id)}
+    for_her = await agent.post("/api/messages", params=told, json=hers)
+    by_address = {"text": "again", "sender": ALICE}
+    of_her = await agent.post("/api/messages", params=told, json=by_address)
+    assert {last.status_code, beyond.status_code, for_her.status_code, of_her.status_code} == {429}
+    assert "limit" in beyond.json()["detail"]
+    assert (await bob.post("/api/messages", json={"text": "hi"})).status_code == 200
+    assert (await owner.post("/api/messages", params=told, json=hers)).status_code == 202
+
+
+async def test_what_a_blocked_contact_says_is_refused_for_everybody(house: House) -> None:
+    owner = await house.owner()
+    _, her_id = await house.of(ALICE)
+    agent = await house.client(await house.token(agent="Ada"))
+    await owner.patch(f"/api/admin/contacts/{her_id}", json={"blocked": True})
+    for speaker in (owner, agent):
+        said = {"text": "hi", "contact_id": str(her_id)}
+        assert (await speaker.post("/api/messages", json=said)).status_code == 403
+
+
 async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(house: House) -> None:
     owner = await house.owner()
     alice, her_id = await house.of(ALICE)

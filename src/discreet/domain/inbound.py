@@ -77,6 +77,8 @@ class Inbound:
     ``addressed``: False for what was only overheard (a line of a group that isn't meant for the
     agent, an edit): it is kept as context, a bounded number of lines, and nobody answers it.
     ``album``: the platform's name of several messages that its sender sees as one.
+    ``limited``: the sender's limits count at a terminal, too: whoever speaks there doesn't run the
+    installation.
     """
 
     channel_id: ChannelId
@@ -93,3 +95,4 @@ class Inbound:
     addressed: bool = True
     album: str = ""
     attachments: tuple[Attachment, ...] = ()
+    limited: bool = False

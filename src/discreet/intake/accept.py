@@ -38,7 +38,7 @@ SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
   %(sender_kind)s, %(sender_platform)s, %(sender_id)s, %(sender_contact)s, %(sender_name)s,
   %(group_platform)s, %(group_id)s, %(group_name)s,
   %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s,
-  %(addressed)s, %(album)s, %(attachments)s)
+  %(addressed)s, %(album)s, %(attachments)s, %(limited)s)
 """
 
 QUARANTINE = """
@@ -219,6 +219,7 @@ def _params(inbound: Inbound) -> dict[str, Any]:
         "reply_to": inbound.reply_to and _checked(inbound.reply_to, "id of the answered message"),
         "addressed": inbound.addressed,
         "album": inbound.album,
+        "limited": inbound.limited,
         "attachments": Jsonb(
             [
                 {**asdict(attachment), "name": plain_name(attachment.name)}

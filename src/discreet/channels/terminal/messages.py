@@ -27,7 +27,8 @@ MAX_THREAD_KEY = 200
 class TerminalMessage:
     """One line typed: as whom (an address, a contact, or the owner), where, and what.
 
-    ``agent`` is its name; None: the only one, or the first that was made.
+    ``agent`` is its name; None: the only one, or the first that was made. ``limited``: see
+    ``Inbound``.
     """
 
     text: str
@@ -37,6 +38,7 @@ class TerminalMessage:
     group: Address | None = None
     thread_key: str = ""
     new: bool = False
+    limited: bool = False
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
@@ -66,6 +68,7 @@ def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
         group=None if said.group is None else Group(said.group),
         thread_key=checked_thread_key(said.thread_key),
         new_session=said.new,
+        limited=said.limited,
     )
 
 

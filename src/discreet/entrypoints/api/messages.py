@@ -144,6 +144,7 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
         group=None if given.group is None else Address.parse(given.group),
         thread_key=given.thread_key,
         new=given.new,
+        limited=who.bearer.kind != "owner",
     )
 
 

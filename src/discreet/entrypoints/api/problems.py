@@ -23,6 +23,7 @@ from discreet.domain.errors import (
     Unauthorized,
     Unavailable,
 )
+from discreet.intake.accept import NotTaken
 from discreet.wire import problems as wire
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ class TooMany(DiscreetError):
 _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
+    (NotTaken, 403),
     (ScopeError, 403),
     (NotFound, 404),
     (Outdated, 412),
@@ -65,6 +67,8 @@ def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) ->
 def of_error(error: DiscreetError) -> wire.Problem:
     """The details of what a room raised."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, NotTaken) and error.reason == "limited":
+        status = 429
     return problem(status, str(error))
 
 

@@ -345,7 +345,8 @@ BEGIN
     said->>'sender_kind', said->>'sender_platform', said->>'sender_id', NULL,
     said->>'sender_display', said->>'group_platform', said->>'group_id', said->>'group_name',
     said->>'thread', (said->>'force_new')::boolean, said->>'body', said->>'in_reply_to',
-    (said->>'addressed')::boolean, said->>'album_id', said->'files');
+    (said->>'addressed')::boolean, said->>'album_id', said->'files',
+    (said->>'limited')::boolean);
 END $$;
 
 -- Lets a stranger in, or not. What they said meanwhile takes the usual way now, as if it had just

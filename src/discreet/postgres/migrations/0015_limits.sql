@@ -126,12 +126,13 @@ DECLARE
   beyond  text;
   is_new  boolean;
 BEGIN
-  IF via.platform = 'terminal' OR arrived->>'sender_kind' <> 'address'
+  IF (via.platform = 'terminal' AND NOT (arrived->>'limited')::boolean)
      OR NOT (arrived->>'addressed')::boolean THEN
     RETURN NULL;
   END IF;
   contact := CASE WHEN arrived->>'group_id' IS NULL
-    THEN gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id')
+    THEN coalesce((arrived->>'sender_contact')::uuid,
+                  gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id'))
     ELSE gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id') END;
   IF contact IS NULL THEN
     RETURN NULL;

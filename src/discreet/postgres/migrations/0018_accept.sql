@@ -18,7 +18,7 @@ CREATE FUNCTION gate.accept_message(
   ticket text, channel uuid, chat text, platform_thread text, platform_message text, written_at timestamptz,
   sender_kind text, sender_platform text, sender_id text, sender_contact uuid, sender_display text,
   group_platform text, group_id text, group_name text, thread text, force_new boolean, body text, in_reply_to text,
-  addressed boolean, album_id text, files jsonb,
+  addressed boolean, album_id text, files jsonb, limited boolean,
   OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -62,7 +62,8 @@ BEGIN
     'sender_id', sender_id, 'sender_contact', sender_contact, 'sender_display', sender_display,
     'group_platform', group_platform, 'group_id', group_id, 'group_name', group_name,
     'thread', thread, 'force_new', force_new, 'body', body, 'in_reply_to', in_reply_to,
-    'addressed', addressed, 'album_id', album_id, 'files', files));
+    'addressed', addressed, 'album_id', album_id, 'files', files,
+    'limited', limited));
   IF outcome IS NOT NULL THEN
     RETURN;
   END IF;
@@ -163,9 +164,9 @@ END $$;
 
 REVOKE ALL ON FUNCTION gate.turned_away(uuid, discreet.channels, boolean, jsonb),
   gate.accept_message(text, uuid, text, text, text, timestamptz, text, text, text, uuid, text,
-                      text, text, text, text, boolean, text, text, boolean, text, jsonb) FROM PUBLIC;
+                      text, text, text, text, boolean, text, text, boolean, text, jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   gate.accept_message(text, uuid, text, text, text, timestamptz, text, text, text, uuid, text,
-                      text, text, text, text, boolean, text, text, boolean, text, jsonb)
+                      text, text, text, text, boolean, text, text, boolean, text, jsonb, boolean)
   TO discreet_intake;
 RESET ROLE;
