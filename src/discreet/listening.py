@@ -36,20 +36,7 @@ async def listening(app: Any, where: str, last: int = LAST_SECONDS) -> AsyncIter
         BadInput: it is no host:port.
         Unavailable: somebody else listens there.
     """
-    host, _, port = where.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise BadInput(f"DISCREET_LISTEN can't be used: {where!a} is no host:port.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((host.strip("[]"), int(port)))
-    except OSError as error:
-        taken.close()
-        raise Unavailable(
-            f"{where} can't be listened on ({error.strerror}).",
-            hint="Is another server running there? Name another: DISCREET_LISTEN=127.0.0.1:0",
-        ) from error
+    taken = bound_socket(where)
     server = _Quiet(
         uvicorn.Config(
             app,
@@ -67,8 +54,34 @@ async def listening(app: Any, where: str, last: int = LAST_SECONDS) -> AsyncIter
         if task.done():
             task.result()
             raise Unavailable("The HTTP server didn't start.")
-        yield f"http://{host}:{taken.getsockname()[1]}"
+        host, port = taken.getsockname()[:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         server.should_exit = True
         await task
         taken.close()
+
+
+def bound_socket(where: str) -> socket.socket:
+    """A socket that is bound to ``host:port``.
+
+    Raises:
+        BadInput: it is no host:port.
+        Unavailable: somebody else listens there.
+    """
+    host, _, port = where.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise BadInput(f"DISCREET_LISTEN can't be used: {where!a} is no host:port.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named TCP, so that asyncio sends answers at once (TCP_NODELAY) instead of waiting for more.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host.strip("[]"), int(port)))
+    except OSError as error:
+        taken.close()
+        raise Unavailable(
+            f"{where} can't be listened on ({error.strerror}).",
+            hint="Is another server running there? Name another: DISCREET_LISTEN=127.0.0.1:0",
+        ) from error
+    return taken
