@@ -33,6 +33,6 @@ async def test_a_server_ends_although_somebody_waits_for_what_never_comes() -> N
 
 def test_its_connections_send_answers_at_once() -> None:
     with bound_socket("127.0.0.1:0") as taken:
-        # asyncio sets TCP_NODELAY only where a socket is named TCP; without it a small answer in two
-        # parts waits 40 ms for the other side's acknowledgement.
+        # asyncio sets TCP_NODELAY only where a socket is named TCP; without it a small answer in
+        # two parts waits 40 ms for the other side's acknowledgement.
         assert taken.proto == socket.IPPROTO_TCP
