@@ -198,6 +198,16 @@ class TestChat:
         code, _, err = await _run([*chat, "--sender", BOB], DISCREET_HOME=str(home))
         assert (code, "one contact's" in err) == (1, True)
 
+    async def test_with_an_agents_token_somebody_has_to_be_named_before_anything_is_typed(
+        self, house: House, home: Path
+    ) -> None:
+        code, out, err = await _run(
+            [*SB, "chat", "--server", house.url],
+            DISCREET_HOME=str(home),
+            DISCREET_TOKEN=await house.token(agent="Ada"),
+        )
+        assert (code, out, "--sender" in err) == (2, "", True)
+
     async def test_without_a_token_it_says_where_one_comes_from(
         self, house: House, home: Path
     ) -> None:

@@ -130,6 +130,8 @@ class _There:
         if said.sender is not None:
             return f"{said.sender} in {said.group}" if said.group else str(said.sender)
         me = await self._client.me()
+        if me.kind == "agent" and said.contact_id is None:
+            raise BadInput("This token is an agent's.", hint="Say who speaks: --sender.")
         if said.contact_id is not None:
             if me.kind != "owner":
                 return str(said.contact_id)
