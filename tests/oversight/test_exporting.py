@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from discreet.domain.errors import BadInput, NotFound
+from discreet.intake.accept import NotTaken
 from discreet.oversight.contacts import note_contact
 from discreet.oversight.exporting import export_contact
 from discreet.postgres.server import Database
@@ -119,3 +120,45 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
         ).fetchall()
     }
     assert tables - written.counts.keys() == set()
+
+
+async def test_what_a_stranger_said_before_being_let_in_is_exported_without_the_code(
+    world: World, admin: Any, tmp_path: Path
+) -> None:
+    channel = await world.add_channel("telegram", "bot", admission="pairing")
+    for who, name in ((ALICE, "alice"), (BOB, "bob")):
+        with pytest.raises(NotTaken):
+            await world.say(who, f"let me in, says {name}", channel_id=channel)
+    (code,) = admin.execute(
+        "SELECT p.code FROM discreet.pairings p JOIN discreet.addresses a USING (contact_id)"
+        " WHERE a.platform_id = '1001' AND p.owner_id = %s",
+        (world.owner_id,),
+    ).fetchone()
+    written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "a.zip")
+    with zipfile.ZipFile(written.file) as archive:
+        data = read(archive)
+    assert len(data["pairings"]) == 1
+    assert code not in json.dumps(data["pairings"])
+    assert "says alice" in json.dumps(data["kept_aside"])
+    assert "says bob" not in json.dumps(data)
+
+
+async def test_what_waits_in_quarantine_is_exported_with_its_sender(
+    world: World, admin: Any, tmp_path: Path
+) -> None:
+    channel = await world.add_channel("telegram", "bot")
+    for sender in (ALICE, BOB):
+        await world.say(sender, "hello")
+        inbound = {
+            "text": f"held from {sender}",
+            "sender": {"address": {"platform": "telegram", "platform_id": sender[9:]}},
+        }
+        admin.execute(
+            "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason)"
+            " VALUES (%s, %s, %s, %s, 'tried')",
+            (world.owner_id, channel, sender, json.dumps(inbound)),
+        )
+    written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "a.zip")
+    with zipfile.ZipFile(written.file) as archive:
+        held = read(archive)["quarantine"]
+    assert [record["inbound"]["text"] for record in held] == [f"held from {ALICE}"]
