@@ -122,7 +122,7 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
     assert tables - written.counts.keys() == set()
 
 
-async def test_what_a_stranger_said_before_being_let_in_is_exported_without_the_code(
+async def test_what_a_stranger_said_before_being_let_in_is_in_the_export(
     world: World, admin: Any, tmp_path: Path
 ) -> None:
     channel = await world.add_channel("telegram", "bot", admission="pairing")

@@ -52,7 +52,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     " ORDER BY r.created_at, r.id",
     "admissions": "SELECT to_jsonb(r) AS record FROM discreet.admissions r"
     " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
-    # Columns one by one: nobody but the person may have a pairing's code.
+    # Columns one by one: the owner's role has no right to the code of a pairing.
     "pairings": "SELECT jsonb_build_object('id', r.id, 'channel_id', r.channel_id, 'state',"
     "   r.state, 'issued_at', r.issued_at, 'expires_at', r.expires_at) AS record"
     " FROM discreet.pairings r WHERE r.contact_id = %(contact)s",
