@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.opening import Notice, in_app
 from discreet.entrypoints.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -120,6 +121,39 @@ def note_contact(
 
     entry = in_app(lambda app: contacts.note_contact(app.door, app.owner_id, who, text))
     print_text(f"Noted about {entry.contact.label}." if entry.note else "The note is gone.")
+
+
+@app.command("export")
+def export_contact(
+    who: Who,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="A zip file that isn't there yet.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """Everything that is kept of one contact, in one archive that only you can read."""
+    from discreet.entrypoints.cli.printing import print_json, print_text
+    from discreet.oversight.exporting import export_contact as write_export
+
+    with Notice() as notice:
+        written = in_app(
+            lambda app: write_export(app.door, app.owner_id, who, to, progress=notice.show)
+        )
+    if as_json:
+        print_json(
+            {
+                "contact_id": written.contact_id,
+                "file": str(written.file),
+                "size": written.size,
+                "counts": written.counts,
+            }
+        )
+        return
+    kept = ", ".join(
+        f"{kind.replace('_', ' ')} {count:,}" for kind, count in written.counts.items() if count
+    )
+    print_text(f"Written: {written.file} ({written.size:,} bytes): {kept}.")
+    print_text("To read it, unpack it and open contact.html.")
 
 
 def _addresses(item: ContactActivity) -> str:

@@ -1,0 +1,163 @@
+"""Everything that is kept of one contact, in one archive: for programs and for people."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString
+
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.oversight.contacts import find_contact
+from discreet.oversight.export_page import page_of
+from discreet.scope import Door, OwnerScope, Rows
+
+# What only serves to find a row again is left out; so is a file's content, which is a file.
+_RECORDS: Mapping[str, LiteralString] = {
+    "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r WHERE r.id = %(contact)s",
+    "addresses": "SELECT to_jsonb(r) AS record FROM discreet.addresses r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    "sessions": "SELECT to_jsonb(r) AS record FROM discreet.sessions r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.id",
+    "routes": "SELECT to_jsonb(r) || jsonb_build_object('platform', c.platform) AS record"
+    " FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.id",
+    "messages": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding']"
+    "   || jsonb_build_object('agent', a.name) AS record"
+    " FROM discreet.messages r JOIN discreet.agents a ON a.id = r.agent_id"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.session_id, r.position",
+    "said_to_others": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
+    " FROM discreet.messages r WHERE r.sender_contact_id = %(contact)s"
+    "   AND r.contact_id IS DISTINCT FROM %(contact)s ORDER BY r.created_at, r.id",
+    "outbox": "SELECT to_jsonb(r) AS record FROM discreet.outbox r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    "turns": "SELECT to_jsonb(r) AS record FROM discreet.turns r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.started_at, r.id",
+    "drafts": "SELECT to_jsonb(r) AS record FROM discreet.drafts r"
+    " WHERE r.contact_id = %(contact)s",
+    "memories": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding', 'digest'] AS record"
+    " FROM discreet.memories r WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.id",
+    "memory_history": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
+    " FROM discreet.memory_history r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.memory_id, r.version",
+    "attachments": "SELECT to_jsonb(r) AS record FROM (SELECT f.id, f.owner_id, f.agent_id,"
+    "     f.contact_id, f.session_id, f.message_id, f.position, f.kind, f.name, f.media_type,"
+    "     f.size, f.state, f.refusal, f.created_at"
+    "   FROM discreet.attachments f WHERE f.contact_id = %(contact)s) r"
+    " ORDER BY r.created_at, r.id",
+    "admissions": "SELECT to_jsonb(r) AS record FROM discreet.admissions r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    # Columns one by one: the owner's role has no right to the code of a pairing.
+    "pairings": "SELECT jsonb_build_object('id', r.id, 'channel_id', r.channel_id, 'state',"
+    "   r.state, 'issued_at', r.issued_at, 'expires_at', r.expires_at) AS record"
+    " FROM discreet.pairings r WHERE r.contact_id = %(contact)s",
+    "kept_aside": "SELECT to_jsonb(r) AS record FROM discreet.kept_aside r"
+    " JOIN discreet.pairings p ON p.id = r.pairing_id"
+    " WHERE p.contact_id = %(contact)s ORDER BY r.created_at",
+    "quarantine": "SELECT to_jsonb(r) AS record FROM discreet.quarantine r"
+    " JOIN discreet.channels c ON c.id = r.channel_id"
+    " WHERE (c.owner_id, c.platform, "
+    "   coalesce(r.inbound #>> '{group,address,platform_id}',"
+    "     r.inbound #>> '{sender,address,platform_id}')) IN"
+    "   (SELECT a.owner_id, a.platform, a.platform_id FROM discreet.addresses a"
+    "     WHERE a.contact_id = %(contact)s) ORDER BY r.created_at",
+    "limits": "SELECT to_jsonb(r) AS record FROM discreet.limits r"
+    " WHERE r.contact_id = %(contact)s",
+    "limit_hits": "SELECT to_jsonb(r) AS record FROM discreet.limit_hits r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.since",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An archive. ``counts``: rows of each kind in it; ``size`` in bytes."""
+
+    contact_id: ContactId
+    file: Path
+    size: int
+    counts: Mapping[str, int]
+
+
+async def export_contact(
+    door: Door,
+    owner_id: OwnerId,
+    who: str,
+    to: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Export:
+    """Writes a zip file that only its writer can read (0600): ``data/KIND.jsonl``, one JSON object
+    a line, ``files/``, and ``contact.html``, a page to read. ``to`` is ``contact-ID.zip`` in the
+    current folder where none is given. It appears whole or not at all.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the file exists or can't be written.
+    """
+    contact = (await find_contact(door, owner_id, who)).contact
+    file = to or Path(f"contact-{contact.id}.zip")
+    if file.exists():
+        raise BadInput(f"{file} exists.", hint="Give another one: --to FILE")
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with (
+                os.fdopen(descriptor, "wb") as stream,
+                zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+            ):
+                async with door.enter(OwnerScope(owner_id)) as rows:
+                    counts = await _write(rows, contact.id, archive, progress)
+            os.link(draft, file)  # unlike a rename, it never replaces what came in between
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"{file} can't be written: {error.strerror}.", hint="Give another one: --to FILE"
+        ) from error
+    return Export(contact.id, file.absolute(), file.stat().st_size, counts)
+
+
+async def _write(
+    rows: Rows, contact_id: ContactId, archive: zipfile.ZipFile, progress: Callable[[str], None]
+) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    shown: dict[str, list[dict[str, Any]]] = {}
+    for kind, sql in _RECORDS.items():
+        progress(f"Writing {kind.replace('_', ' ')}.")
+        records = [row["record"] for row in await rows.fetch(sql, {"contact": contact_id})]
+        lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+        archive.writestr(f"data/{kind}.jsonl", lines)
+        counts[kind] = len(records)
+        if kind in ("contact", "addresses", "messages", "said_to_others", "memories"):
+            shown[kind] = records
+        if kind == "attachments":
+            shown[kind] = await _write_files(rows, records, archive, progress)
+    archive.writestr("contact.html", page_of(shown))
+    return counts
+
+
+async def _write_files(
+    rows: Rows,
+    records: list[dict[str, Any]],
+    archive: zipfile.ZipFile,
+    progress: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """One by one, for each may be large. Named by us: a sender's name for a file could lead out of
+    the folder that it is unpacked into."""
+    written = []
+    for number, record in enumerate(records, 1):
+        progress(f"Writing file {number} of {len(records)}.")
+        if record["state"] != "kept":
+            continue
+        content = await rows.value(
+            "SELECT content FROM discreet.attachments WHERE id = %(id)s", {"id": record["id"]}
+        )
+        suffix = mimetypes.guess_extension(record["media_type"]) or ".bin"
+        path = f"files/{record['id']}{suffix}"
+        archive.writestr(path, content)
+        written.append(record | {"path": path})
+    return written
