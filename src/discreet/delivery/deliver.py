@@ -10,7 +10,16 @@ from typing import Any, assert_never
 import structlog
 
 from discreet.domain.ids import RouteId
-from discreet.domain.outbound import Channel, Draft, Later, Outbound, Rejected, SendResult, Sent
+from discreet.domain.outbound import (
+    Channel,
+    Draft,
+    Later,
+    Outbound,
+    Rejected,
+    SendResult,
+    Sent,
+    Unreachable,
+)
 from discreet.queue.due import due_route
 from discreet.scope import Door, Rows
 from discreet.scope.scopes import SessionScope
@@ -157,7 +166,7 @@ async def _record(
                     {"id": platform_message_id, "message": outbound.message_id},
                 )
                 return True
-            case Rejected(why):
+            case Rejected(why) | Unreachable(why):
                 await _finish(rows, outbound.message_id, why)
                 return True
             case Later(wait, why):

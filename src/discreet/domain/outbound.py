@@ -57,7 +57,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: try again after ``wait``. ``why`` is for the owner."""
+    """Not now: try again after ``wait``, which is zero where the platform asks for no time of its
+    own. ``why`` is for the owner."""
 
     wait: timedelta
     why: str
@@ -65,7 +66,15 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It will never be taken. ``why`` is for the owner."""
+    """This message will never be taken. ``why`` is for the owner."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Whoever is there can't be written to: they have left, blocked it, or it is too late.
+    ``why`` is for the owner."""
 
     why: str
 
@@ -82,7 +91,7 @@ class Unknown:
     """Nobody knows whether the platform has taken it."""
 
 
-SendResult = Sent | Later | Rejected
+SendResult = Sent | Later | Rejected | Unreachable
 DraftResult = Sent | Later | Rejected | Unknown
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.domain.errors import BadInput
+from discreet.domain.platform import ChannelSecret
 from discreet.entrypoints.cli.opening import in_app
 from discreet.entrypoints.cli.options import AsJson
 
@@ -52,7 +53,7 @@ def add_telegram(
     from discreet.entrypoints.cli.printing import print_text
 
     token = _token(token_file)
-    added = in_app(lambda app: app.add_telegram(agent, token, base_url))
+    added = in_app(lambda app: app.add_channel(agent, "telegram", ChannelSecret(token, base_url)))
     print_text(f"@{added.name} leads to {added.agent} now: https://t.me/{added.name}")
     print_text("A running server takes it up at once. Start one: sb serve")
     print_text("Your own account: sb owner link telegram")
