@@ -117,7 +117,7 @@ class App:
         secret = load_secret(self.settings.home, channel.platform, channel.account)
         if secret is None:
             raise NotFound(
-                f"The token of @{channel.name} is not in this home.",
+                f"The token of {channel.label} is not in this home.",
                 hint=f"Give it again: sb channels add {channel.platform}",
             )
         await Platforms(self.settings)[channel.platform].identify(secret, channel.account)

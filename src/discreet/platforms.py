@@ -13,6 +13,7 @@ from discreet.settings import Settings
 
 OURS = {
     "telegram": "discreet.channels.telegram.platform:TelegramPlatform",
+    "whatsapp": "discreet.channels.whatsapp.platform:WhatsAppPlatform",
 }
 """Name -> what makes the platform, given the settings."""
 

@@ -67,6 +67,15 @@ class Settings(BaseModel):
         default="https://api.telegram.org",
         description="Base URL of the Bot API, for channels that name none of their own.",
     )
+    whatsapp_base_url: str = Field(
+        default="https://graph.facebook.com",
+        description="Base URL of WhatsApp's Cloud API, for channels that name none of their own.",
+    )
+    whatsapp_api_version: str = Field(
+        default="v24.0",
+        pattern=r"^v[0-9]+\.[0-9]+$",
+        description="Version of WhatsApp's Cloud API.",
+    )
     webhook_url: str | None = Field(
         default=None,
         description="Public https address under which platforms reach this server. Without it "

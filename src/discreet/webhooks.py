@@ -30,7 +30,7 @@ class WebhookServer:
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url.rstrip("/")
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, list[_Answer]] = {}
 
     def address(self, path: str) -> str:
         """The public address of a path."""
@@ -38,13 +38,13 @@ class WebhookServer:
 
     @contextmanager
     def answering(self, path: str, answer: _Answer) -> Iterator[None]:
-        """Calls to this path are answered as long as it is open."""
-        self._answers[path] = answer
+        """Calls to this path are answered as long as it is open; opened twice, by the later."""
+        answers = self._answers.setdefault(path, [])
+        answers.append(answer)
         try:
             yield
         finally:
-            if self._answers.get(path) is answer:
-                del self._answers[path]
+            answers.remove(answer)
 
     async def __call__(
         self,
@@ -60,8 +60,8 @@ class WebhookServer:
         await send({"type": "http.response.body", "body": reply.body})
 
     async def _reply(self, scope: _Message, receive: Callable[[], Awaitable[_Message]]) -> Reply:
-        answer = self._answers.get(str(scope["path"]))
-        if answer is None:
+        answers = self._answers.get(str(scope["path"]))
+        if not answers:
             return Reply(404)
         call = Call(
             str(scope["method"]),
@@ -70,7 +70,7 @@ class WebhookServer:
             lambda: _read(receive),
         )
         try:
-            return await answer(call)
+            return await answers[-1](call)
         except Exception as error:
             log.warning("what came in could not be stored", error=type(error).__name__)
             return Reply(503)

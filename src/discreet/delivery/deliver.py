@@ -33,6 +33,10 @@ LONGEST_WAIT = timedelta(minutes=10)
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        r.draft_message,
+       (SELECT heard.sent_at FROM discreet.messages heard
+         WHERE heard.session_id = o.session_id AND heard.direction = 'in'
+           AND (heard.channel_id, heard.chat_id) = (r.channel_id, r.chat_id)
+         ORDER BY heard.position DESC LIMIT 1) AS heard_at,
        -- What grew there was the agent's; an edit that comes late would be overlooked.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
@@ -122,6 +126,7 @@ async def _take(
                     row["reply_to"],
                     row["parts_sent"],
                     draft,
+                    row["heard_at"],
                 )
                 return _Sending(outbound, row["attempts"] + 1)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from discreet.domain.ids import MessageId
@@ -26,7 +26,8 @@ class Outbound:
     """One answer. The route comes from the message that it answers, never from anywhere else.
 
     ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
-    ``draft``: what stands there already, and makes room for the first part.
+    ``draft``: what stands there already, and makes room for the first part. ``heard_at``: when
+    somebody last wrote in that chat.
     """
 
     message_id: MessageId
@@ -37,6 +38,7 @@ class Outbound:
     reply_to: str | None
     part: int = 0
     draft: Draft | None = None
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
