@@ -38,6 +38,9 @@ class _Asked:
 _TELEGRAM_TOKEN = _Asked(
     "token", "DISCREET_TELEGRAM_TOKEN", "from @BotFather", "@BotFather on Telegram gives one."
 )
+_OTHER_TOKEN = _Asked(
+    "token", "DISCREET_CHANNEL_TOKEN", "as the platform gives it", "The platform gives one."
+)
 _WHATSAPP_TOKEN = _Asked(
     "token",
     "DISCREET_WHATSAPP_TOKEN",
@@ -129,7 +132,7 @@ def add_whatsapp(
 
     added, public_url = in_app(work)
     address = (public_url or "https://YOUR-ADDRESS").rstrip("/")
-    print_text(f"{added.name} leads to {added.agent} now.")
+    print_text(f"{added.label} leads to {added.agent} now.")
     print_text("In Meta's dashboard, WhatsApp, Configuration, Webhook, field messages:")
     print_text(f"    Callback URL:  {address}/whatsapp")
     print_text(f"    Verify token:  {secret.webhook_secret}")
@@ -137,6 +140,36 @@ def add_whatsapp(
         print_text(
             "Start the server with a public address: DISCREET_WEBHOOK_URL=https://... sb serve"
         )
+    print_text("Strangers get a code that you approve: sb pairing list")
+
+
+@add.command("other")
+def add_other(
+    platform: Annotated[
+        str, typer.Argument(metavar="PLATFORM", help="The name that its package gives it.")
+    ],
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="What the platform calls the account.")
+    ],
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="NAME", help="Who answers; without it the first agent."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help=f"A file with the token; else {_OTHER_TOKEN.variable}, else you are asked.",
+        ),
+    ] = None,
+) -> None:
+    """Connects an account on a platform that another package brings."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    secret = ChannelSecret(_secret(token_file, _OTHER_TOKEN))
+    added = in_app(lambda app: app.add_channel(agent, platform, secret, account))
+    print_text(f"{added.label} leads to {added.agent} now.")
     print_text("Strangers get a code that you approve: sb pairing list")
 
 
