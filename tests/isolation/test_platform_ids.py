@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg
 from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
+from discreet.intake import accept
 from discreet.intake.receipts import note_receipt
 from discreet.intake.same_person import know_again
 from tests.support.platform import Platform
@@ -32,8 +34,8 @@ async def number(world: World, account: str = "1") -> Platform:
 
 
 async def say(line: Platform, sender: AddressSender) -> Any:
-    said = await line.accepted(str(sender.address), "hello", sender=sender)
-    return said.contact_id
+    inbound = replace(line.inbound(str(sender.address), "hello"), sender=sender)
+    return (await accept(line.world.door, line.world.owner_id, inbound)).contact_id
 
 
 def contact_of(admin: Admin, world: World, platform_id: str) -> Any:
@@ -84,12 +86,12 @@ async def test_no_id_becomes_the_owners_and_no_group_gets_a_persons(
         " VALUES (%s, 'whatsapp', %s, true)",
         (world.owner_id, PHONE),
     )
-    inbound = line.inbound(f"whatsapp:{BSUID}", "hello", sender=person(BSUID, PHONE))
+    inbound = replace(line.inbound(f"whatsapp:{BSUID}", "hello"), sender=person(BSUID, PHONE))
     await know_again(world.door, world.owner_id, inbound)
     assert contact_of(admin, world, BSUID) is None
     assert await say(line, person(BSUID, PHONE)) is not None
     await line.accepted(f"whatsapp:{OTHER_BSUID}", "hello", group="whatsapp:Y2Fw")
-    inbound = line.inbound("whatsapp:US.5", "hello", sender=person("US.5", "Y2Fw"))
+    inbound = replace(line.inbound("whatsapp:US.5", "hello"), sender=person("US.5", "Y2Fw"))
     await know_again(world.door, world.owner_id, inbound)
     assert contact_of(admin, world, "US.5") is None
 
