@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.channels.whatsapp_payloads import (
     message,
     status,
 )
+from tests.journeys.conftest import Installation, kill
 from tests.journeys.house import House
 from tests.support.cloud_api import (
     APP_SECRET,
@@ -236,3 +237,53 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_cal
         " WHERE out.direction = 'out'"
     )
     assert house.count(wrong) == 0
+
+
+async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
+    line: Line, installation: Installation
+) -> None:
+    house, kills = line.house, 3
+    installation.settings = {
+        "DISCREET_WHATSAPP_BASE_URL": line.api.base_url,
+        "DISCREET_WEBHOOK_URL": line.app.settings.webhook_url or "",
+        "DISCREET_WEBHOOK_LISTEN": line.app.settings.webhook_listen,
+    }
+
+    async def until_confirmed(body: dict[str, Any]) -> None:
+        while True:
+            with suppress(aiohttp.ClientError):
+                if await call(line.url, body) == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+    people = 12
+    async with asyncio.timeout(90):
+        calling = [
+            asyncio.create_task(
+                until_confirmed(
+                    payload(
+                        message(
+                            "text",
+                            {"body": "hello"},
+                            id=f"wamid.in{number}",
+                            from_user_id=f"US.1000{number}",
+                            **{"from": None},
+                        )
+                    )
+                )
+            )
+            for number in range(people)
+        ]
+        for _ in range(kills):
+            serving = await asyncio.to_thread(installation.serve)
+            await asyncio.sleep(0.6)
+            kill(serving)
+        await asyncio.to_thread(installation.serve)
+        await asyncio.gather(*calling)
+    await house.until(lambda: house.count("messages WHERE state = 'answered'") == people)
+    await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    assert house.count("messages WHERE direction = 'in'") == people
+    assert house.count("messages WHERE direction = 'out'") == people
+    # An answer that was on its way when its sender was killed may arrive twice, never not at all.
+    assert people <= len(line.api.sent) <= people + kills * 8
+    assert {sent["recipient"] for sent in line.api.sent} == {f"US.1000{n}" for n in range(people)}
