@@ -196,6 +196,17 @@ async def test_an_answer_to_what_is_older_than_a_day_is_not_sent_and_the_owner_s
     assert "24 hours" in undelivered.error
 
 
+async def test_a_call_that_comes_a_day_late_does_not_close_what_was_written_since(
+    line: Line,
+) -> None:
+    async with line.serving():
+        assert await call(line.url, said("hello", 1)) == 200
+        assert await call(line.url, said("and this came late", 2, timestamp="1760000000")) == 200
+        await line.house.until(lambda: line.house.count("messages WHERE state = 'answered'") == 2)
+        await line.house.until(lambda: line.house.count("outbox WHERE state <> 'sent'") == 0)
+    assert line.api.sent
+
+
 async def test_a_photo_is_fetched_and_kept_with_its_contact(line: Line) -> None:
     line.api.media[IMAGE["id"]] = b"\xff\xd8\xff a cat"
     line.api.failures["media"] = [Failure(500)]

@@ -33,10 +33,12 @@ LONGEST_WAIT = timedelta(minutes=10)
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        r.draft_message,
-       (SELECT heard.sent_at FROM discreet.messages heard
-         WHERE heard.session_id = o.session_id AND heard.direction = 'in'
-           AND (heard.channel_id, heard.chat_id) = (r.channel_id, r.chat_id)
-         ORDER BY heard.position DESC LIMIT 1) AS heard_at,
+       -- What came late is not what was written last; so far back nothing comes late.
+       (SELECT max(heard.sent_at) FROM (
+          SELECT i.sent_at FROM discreet.messages i
+           WHERE i.session_id = o.session_id AND i.direction = 'in'
+             AND (i.channel_id, i.chat_id) = (r.channel_id, r.chat_id)
+           ORDER BY i.position DESC LIMIT 50) heard) AS heard_at,
        -- What grew there was the agent's; an edit that comes late would be overlooked.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
