@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
-from discreet.domain.errors import DiscreetError, NotFound, Unavailable
+from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import MessageId, OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
+from discreet.domain.platform import ChannelSecret
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
-from discreet.oversight.channel_secrets import (
-    ChannelSecret,
-    drop_secret,
-    load_secret,
-    save_secret,
-)
+from discreet.oversight.channel_secrets import drop_secret, load_secret, save_secret
 from discreet.oversight.channels import (
     ConnectedChannel,
     add_channel,
@@ -30,6 +26,7 @@ from discreet.oversight.channels import (
 )
 from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.waking import why_silent
+from discreet.platforms import Platforms
 from discreet.postgres.server import Database, open_database
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role, SessionScope
@@ -104,25 +101,24 @@ class App:
             raise NotFound("There is no such message.")
         return Accepted(message_id, row["session_id"], row["contact_id"], new=False)
 
-    async def add_telegram(
-        self, agent: str | None, token: str, base_url: str = ""
+    async def add_channel(
+        self, agent: str | None, platform: str, secret: ChannelSecret, account: str = ""
     ) -> ConnectedChannel:
-        """Connects a bot to an agent, once Telegram has said whose token it is.
+        """Connects an account to an agent, once the platform has said whose secret it is.
 
         Raises:
-            BadInput: the token is none, or was revoked.
-            Unavailable: Telegram can't be reached; nothing was kept.
-            NotFound, Conflict: no such agent; the bot leads to another one.
+            BadInput: the platform doesn't know the secret, or there is no such platform.
+            Unavailable: the platform can't be reached; nothing was kept.
+            NotFound, Conflict: no such agent; the account leads to another one.
         """
-        from discreet.channels.telegram.api import Connection, who_am_i
-
-        me = await who_am_i(Connection(token, base_url or self.settings.telegram_base_url))
-        account = str(me.id)
-        channel = await add_channel(
-            self.door, self.owner_id, agent, "telegram", account, me.username or me.full_name
-        )
-        secret = ChannelSecret(token, base_url)
-        save_secret(self.settings.home, "telegram", account, secret)
+        platforms = Platforms(self.settings)
+        if platform not in platforms:
+            raise BadInput(
+                f"{platform!a} is no platform.", hint=f"There are: {', '.join(platforms)}."
+            )
+        me = await platforms[platform].identify(secret, account)
+        channel = await add_channel(self.door, self.owner_id, agent, platform, me.account, me.name)
+        save_secret(self.settings.home, platform, me.account, secret)
         return channel
 
     async def test_channel(self, what: str) -> ConnectedChannel:
@@ -132,17 +128,14 @@ class App:
             NotFound: no such channel, or its token is not in this home.
             BadInput, Unavailable: the platform's answer.
         """
-        from discreet.channels.telegram.api import Connection, who_am_i
-
         channel = await find_channel(self.door, self.owner_id, what)
         secret = load_secret(self.settings.home, channel.platform, channel.account)
         if secret is None:
             raise NotFound(
-                f"The token of @{channel.name} is not in this home.",
-                hint="Give it again: sb channels add telegram",
+                f"The token of {channel.label} is not in this home.",
+                hint=f"Give it again: sb channels add {channel.platform}",
             )
-        base_url = secret.base_url or self.settings.telegram_base_url
-        await who_am_i(Connection(secret.token, base_url))
+        await Platforms(self.settings)[channel.platform].identify(secret, channel.account)
         return channel
 
     async def remove_channel(self, what: str) -> ConnectedChannel:

@@ -4,10 +4,10 @@ from delivery; a channel that is added, changed or removed is taken up while the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import assert_never
 
 import structlog
 
@@ -16,17 +16,25 @@ from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
 from discreet.domain.outbound import Channel, DraftResult, NoFile, Place
+from discreet.domain.platform import (
+    Accounts,
+    ChannelSecret,
+    Event,
+    GroupMoved,
+    Line,
+    OpenChannel,
+    Receipt,
+    Take,
+)
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
-from discreet.oversight.channel_secrets import ChannelSecret, load_secret
+from discreet.intake.receipts import note_receipt
+from discreet.oversight.channel_secrets import load_secret
+from discreet.platforms import Platforms
 from discreet.queue.alone import alone
 from discreet.scope import Door, WorkScope
 from discreet.settings import Settings
-
-if TYPE_CHECKING:
-    from discreet.channels.telegram.api import Bots, Connection
-    from discreet.channels.telegram.parse import GroupMoved
-    from discreet.channels.telegram.webhook import Webhooks
+from discreet.webhooks import WebhookServer, listen_at, serve_webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +49,7 @@ class _Open:
 
     channel_id: ChannelId
     owner_id: OwnerId
+    platform: str
     account: str
     secret: ChannelSecret
 
@@ -52,24 +61,24 @@ class Gateway(Mapping[str, Channel]):
         self._settings = settings
         self._door = door
         self._conninfo = conninfo
+        self._platforms = Platforms(settings)
         self._terminal = TerminalChannel()
-        self._telegram: Channel | None = None
-        self._bots: Bots | None = None
+        self._opened: dict[str, OpenChannel] = {}
 
     def __getitem__(self, platform: str) -> Channel:
-        match platform:
-            case "terminal":
-                return self._terminal
-            case "telegram":
-                return self._telegram_channel()
-            case _:
-                raise KeyError(platform)
+        if platform == "terminal":
+            return self._terminal
+        opened = self._opened.get(platform)
+        if opened is None:
+            opened = self._platforms[platform].open(self._accounts_of(platform))
+            self._opened[platform] = opened
+        return opened
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("terminal", "telegram"))
+        return iter(("terminal", *self._platforms))
 
     def __len__(self) -> int:
-        return 2
+        return 1 + len(self._platforms)
 
     async def show_typing(self, platform: str, place: Place) -> None:
         """Shows where an answer is awaited that it is coming."""
@@ -97,8 +106,9 @@ class Gateway(Mapping[str, Channel]):
 
     async def close(self) -> None:
         """Closes the connections to platforms."""
-        if self._bots is not None:
-            await self._bots.close()
+        for channel in self._opened.values():
+            await channel.close()
+        self._opened.clear()
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
@@ -115,7 +125,7 @@ class Gateway(Mapping[str, Channel]):
             for task in (keeper, *server):
                 await _end(task)
 
-    async def _keep_up(self, webhooks: Webhooks | None) -> None:
+    async def _keep_up(self, webhooks: WebhookServer | None) -> None:
         running: dict[_Open, asyncio.Task[None]] = {}
         try:
             while True:
@@ -140,18 +150,15 @@ class Gateway(Mapping[str, Channel]):
         wanted = set()
         for row in found:
             secret = load_secret(self._settings.home, row["platform"], row["account"])
-            if secret is not None and row["platform"] == "telegram":
+            if secret is not None and row["platform"] in self._platforms:
                 channel_id, owner_id = ChannelId(row["id"]), OwnerId(row["owner_id"])
-                wanted.add(_Open(channel_id, owner_id, row["account"], secret))
+                wanted.add(_Open(channel_id, owner_id, row["platform"], row["account"], secret))
         return wanted
 
-    async def _receive(self, channel: _Open, webhooks: Webhooks | None) -> None:
+    async def _receive(self, channel: _Open, webhooks: WebhookServer | None) -> None:
         while True:
             try:
-                if webhooks is None:
-                    await self._poll(channel)
-                else:
-                    await self._hook(channel, webhooks)
+                await self._platforms[channel.platform].receive(self._line(channel, webhooks))
             except Exception as error:
                 log.warning(
                     "a channel broke off and is taken up again",
@@ -160,74 +167,47 @@ class Gateway(Mapping[str, Channel]):
                 )
             await asyncio.sleep(RESTART_SECONDS)
 
-    async def _poll(self, channel: _Open) -> None:
-        from discreet.channels.telegram.api import open_bot
-        from discreet.channels.telegram.receive import identity_of, poll
+    def _line(self, channel: _Open, webhooks: WebhookServer | None) -> Line:
+        return Line(
+            channel.account,
+            channel.secret,
+            channel.channel_id,
+            self._take(channel),
+            lambda: alone(self._conninfo, f"receive {channel.channel_id}"),
+            webhooks,
+        )
 
-        async with alone(self._conninfo, f"receive {channel.channel_id}") as still_alone:
-            bot = await open_bot(self._connection(channel.secret))
-            try:
-                me = await identity_of(bot)
-                await poll(bot, me, channel.channel_id, self._take(channel), still_alone)
-            finally:
-                await bot.request.shutdown()
-
-    async def _hook(self, channel: _Open, webhooks: Webhooks) -> None:
-        from discreet.channels.telegram.api import open_bot
-        from discreet.channels.telegram.receive import identity_of
-        from discreet.channels.telegram.webhook import Hook, set_webhook
-
-        bot = await open_bot(self._connection(channel.secret))
-        try:
-            me = await identity_of(bot)
-            hook = Hook(me, channel.channel_id, self._take(channel), channel.secret.webhook_secret)
-            webhooks.hooks[str(channel.channel_id)] = hook
-            await set_webhook(bot, self._settings.telegram_webhook_url or "", hook)
-            await asyncio.Event().wait()
-        finally:
-            webhooks.hooks.pop(str(channel.channel_id), None)
-            await bot.request.shutdown()
-
-    def _webhooks(self) -> tuple[Webhooks | None, list[asyncio.Task[None]]]:
+    def _webhooks(self) -> tuple[WebhookServer | None, list[asyncio.Task[None]]]:
         """Listens for webhooks where the installation has a public address."""
-        if self._settings.telegram_webhook_url is None:
+        if self._settings.webhook_url is None:
             return None, []
-        from discreet.channels.telegram.webhook import Webhooks, listen_at, serve_webhooks
-
-        webhooks = Webhooks()
-        serving = serve_webhooks(webhooks, listen_at(self._settings.telegram_webhook_listen))
+        webhooks = WebhookServer(self._settings.webhook_url)
+        serving = serve_webhooks(webhooks, listen_at(self._settings.webhook_listen))
         return webhooks, [asyncio.create_task(serving, name="webhooks")]
 
-    def _take(self, channel: _Open) -> Callable[[Inbound | GroupMoved], Awaitable[None]]:
-        async def take(parsed: Inbound | GroupMoved) -> None:
-            if isinstance(parsed, Inbound):
-                await accept_or_quarantine(self._door, channel.owner_id, parsed)
-            else:
-                await move_group(self._door, channel.owner_id, parsed.old, parsed.new)
+    def _take(self, channel: _Open) -> Take:
+        async def take(event: Event) -> None:
+            match event:
+                case Inbound():
+                    await accept_or_quarantine(self._door, channel.owner_id, event)
+                case GroupMoved(old, new):
+                    await move_group(self._door, channel.owner_id, old, new)
+                case Receipt():
+                    await note_receipt(self._door, channel.owner_id, event)
+                case _:
+                    assert_never(event)
 
         return take
 
-    def _connection(self, secret: ChannelSecret) -> Connection:
-        from discreet.channels.telegram.api import Connection
+    def _accounts_of(self, platform: str) -> Accounts:
+        def secret_of(account: str) -> ChannelSecret | None:
+            try:
+                return load_secret(self._settings.home, platform, account)
+            except DiscreetError as error:
+                log.error("the secrets of channels can't be read", why=error.message)
+                return None
 
-        return Connection(secret.token, secret.base_url or self._settings.telegram_base_url)
-
-    def _telegram_channel(self) -> Channel:
-        if self._telegram is None:
-            from discreet.channels.telegram.api import Bots
-            from discreet.channels.telegram.channel import TelegramChannel
-
-            self._bots = Bots(self._connection_of)
-            self._telegram = TelegramChannel(self._bots)
-        return self._telegram
-
-    def _connection_of(self, account: str) -> Connection | None:
-        try:
-            secret = load_secret(self._settings.home, "telegram", account)
-        except DiscreetError as error:
-            log.error("the secrets of channels can't be read", why=error.message)
-            return None
-        return None if secret is None else self._connection(secret)
+        return secret_of
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -67,12 +67,21 @@ class Settings(BaseModel):
         default="https://api.telegram.org",
         description="Base URL of the Bot API, for channels that name none of their own.",
     )
-    telegram_webhook_url: str | None = Field(
-        default=None,
-        description="Public https address under which Telegram reaches this server. Without it "
-        "messages are fetched by long polling, which needs no address.",
+    whatsapp_base_url: str = Field(
+        default="https://graph.facebook.com",
+        description="Base URL of WhatsApp's Cloud API, for channels that name none of their own.",
     )
-    telegram_webhook_listen: str = Field(
+    whatsapp_api_version: str = Field(
+        default="v24.0",
+        pattern=r"^v[0-9]+\.[0-9]+$",
+        description="Version of WhatsApp's Cloud API.",
+    )
+    webhook_url: str | None = Field(
+        default=None,
+        description="Public https address under which platforms reach this server. Without it "
+        "Telegram is asked by long polling, which needs no address.",
+    )
+    webhook_listen: str = Field(
         default="127.0.0.1:8443",
         description="host:port on which webhooks are taken in; a proxy in front of it has the "
         "certificate.",

@@ -10,10 +10,11 @@ from uuid import UUID
 import pytest
 from telegram import TelegramObject, Update
 
-from discreet.channels.telegram.parse import Bot, GroupMoved, parse
+from discreet.channels.telegram.parse import Bot, parse
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound, UnknownSender
+from discreet.domain.platform import GroupMoved
 from tests.channels.payloads import (
     ALICE,
     ANONYMOUS_ADMIN,

@@ -24,6 +24,7 @@ from discreet.domain.outbound import (
     SendResult,
     Sent,
     Unknown,
+    Unreachable,
 )
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, refused, too_many
 
@@ -93,8 +94,8 @@ async def test_a_group_that_became_a_supergroup_gets_its_answer_there(
         (Fault("status", 502, "Bad Gateway"), Later),
         (Fault("cut"), Later),
         (refused(401, "Unauthorized"), Later),
-        (refused(403, "Forbidden: bot was blocked by the user"), Rejected),
-        (refused(403, "Forbidden: bot was kicked from the group chat"), Rejected),
+        (refused(403, "Forbidden: bot was blocked by the user"), Unreachable),
+        (refused(403, "Forbidden: bot was kicked from the group chat"), Unreachable),
         (refused(400, "Bad Request: chat not found"), Rejected),
     ],
 )

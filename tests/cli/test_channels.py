@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Sb
+from tests.support import cloud_api as cloud
 from tests.support.bot_api import TOKEN, bot_api, refused
 
 
@@ -53,3 +54,28 @@ async def test_a_token_that_is_none_is_told_in_one_line(warm_sb: Sb, token: str)
         done = await run(warm_sb, *words, stdin=token.encode())
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_a_number_of_whatsapp_is_added_and_its_secrets_are_shown_to_nobody(
+    warm_sb: Sb, tmp_path: Path
+) -> None:
+    sb, token = warm_sb, cloud.TOKEN
+    file = tmp_path / "app-secret"
+    file.write_text(f"{cloud.APP_SECRET}\n")
+    async with cloud.cloud_api() as api:
+        words = ("add", "whatsapp", cloud.NUMBER, "--base-url", api.base_url)
+        words = (*words, "--app-secret-file", str(file))
+        added = await run(sb, *words, stdin=f"{token}\n".encode())
+        assert (added.returncode, added.stderr) == (0, "")
+        assert "+1 555-078-3881 leads to Ada now." in added.stdout
+        assert "https://YOUR-ADDRESS/whatsapp" in added.stdout
+        tested = await run(sb, "test", "whatsapp")
+        assert "+1 555-078-3881 answers" in tested.stdout
+        wrong = await run(sb, *words, stdin=b"nonsense\n")
+        assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+    removed = await run(sb, "remove", cloud.NUMBER)
+    assert removed.returncode == 0
+    for done in (added, tested, wrong, removed):
+        assert token not in done.stdout + done.stderr
+        assert cloud.APP_SECRET not in done.stdout + done.stderr
+    assert cloud.APP_SECRET not in (sb.home / "channels.json").read_text()

@@ -209,7 +209,11 @@ class House:
                 name, arguments = json.loads(line.text)
                 outcome = await tools.call(name, await self._with_ids(actor, arguments))
                 told.append(json.dumps(rounded(asdict(outcome)), default=str))
-        return Thought("\n".join(told) or "hm", "dictated")
+        self.seen[actor] += told
+        # What is said can be searched, and ids and times differ from life to life: words that it is
+        # compared by must not hold them.
+        said = [TIMES.sub("then", UUIDS.sub("it", one)) for one in told]
+        return Thought("\n".join(said) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The k-th memory of one's own, or one of somebody else's (who, alone, has none)."""

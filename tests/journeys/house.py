@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from discreet.app import App
+from discreet.domain.platform import ChannelSecret
 from discreet.oversight.admission import set_admission
 from discreet.oversight.channels import ConnectedChannel
 from discreet.postgres.server import Database
@@ -50,7 +51,7 @@ class House:
     async def connect(self, app: App | None = None) -> ConnectedChannel:
         """A bot that whoever writes to is let in."""
         app = app or self.app
-        channel = await app.add_telegram("Ada", TOKEN)
+        channel = await app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
         await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
         return channel
 

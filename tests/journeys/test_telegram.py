@@ -15,6 +15,7 @@ import pytest
 
 from discreet.app import App
 from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
@@ -40,7 +41,7 @@ async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: Hou
 
 
 async def test_the_token_is_in_a_file_for_its_user_only_and_nowhere_else(house: House) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     (file,) = house.app.settings.home.iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == ("channels.json", 0o600)
     assert TOKEN in file.read_text()
@@ -49,13 +50,13 @@ async def test_the_token_is_in_a_file_for_its_user_only_and_nowhere_else(house: 
 
 
 async def test_a_bot_leads_to_one_agent(house: House) -> None:
-    await house.app.add_telegram("Ada", TOKEN)
-    await house.app.add_telegram("Ada", TOKEN)
+    await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
+    await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     await make_world(house.app.door, agent="Bea")
     with pytest.raises(Conflict, match="leads to Ada"):
-        await house.app.add_telegram("Bea", TOKEN)
+        await house.app.add_channel("Bea", "telegram", ChannelSecret(TOKEN))
     await house.app.remove_channel("ada_bot")
-    assert (await house.app.add_telegram("Bea", TOKEN)).agent == "Bea"
+    assert (await house.app.add_channel("Bea", "telegram", ChannelSecret(TOKEN))).agent == "Bea"
 
 
 async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whatever_fails(
@@ -185,8 +186,8 @@ async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_wit
         port = free.getsockname()[1]
     settings = house.app.settings.model_copy(
         update={
-            "telegram_webhook_url": f"http://127.0.0.1:{port}",
-            "telegram_webhook_listen": f"127.0.0.1:{port}",
+            "webhook_url": f"http://127.0.0.1:{port}",
+            "webhook_listen": f"127.0.0.1:{port}",
         }
     )
     app = App(settings, database, door, house.app.owner_id)
@@ -217,7 +218,7 @@ async def test_a_token_that_telegram_refuses_is_not_kept(house: House) -> None:
 
     house.api.faults["getMe"] = [refused(401, "Unauthorized")]
     with pytest.raises(BadInput, match="doesn't know this token"):
-        await house.app.add_telegram("Ada", TOKEN)
+        await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     assert list(house.app.settings.home.iterdir()) == []
     assert house.count("channels WHERE platform = 'telegram'") == 0
 

@@ -10,7 +10,16 @@ from typing import Any, assert_never
 import structlog
 
 from discreet.domain.ids import RouteId
-from discreet.domain.outbound import Channel, Draft, Later, Outbound, Rejected, SendResult, Sent
+from discreet.domain.outbound import (
+    Channel,
+    Draft,
+    Later,
+    Outbound,
+    Rejected,
+    SendResult,
+    Sent,
+    Unreachable,
+)
 from discreet.queue.due import due_route
 from discreet.scope import Door, Rows
 from discreet.scope.scopes import SessionScope
@@ -24,6 +33,12 @@ LONGEST_WAIT = timedelta(minutes=10)
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        r.draft_message,
+       -- What came late is not what was written last; so far back nothing comes late.
+       (SELECT max(heard.sent_at) FROM (
+          SELECT i.sent_at FROM discreet.messages i
+           WHERE i.session_id = o.session_id AND i.direction = 'in'
+             AND (i.channel_id, i.chat_id) = (r.channel_id, r.chat_id)
+           ORDER BY i.position DESC LIMIT 50) heard) AS heard_at,
        -- What grew there was the agent's; an edit that comes late would be overlooked.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
@@ -113,6 +128,7 @@ async def _take(
                     row["reply_to"],
                     row["parts_sent"],
                     draft,
+                    row["heard_at"],
                 )
                 return _Sending(outbound, row["attempts"] + 1)
         return None
@@ -157,7 +173,7 @@ async def _record(
                     {"id": platform_message_id, "message": outbound.message_id},
                 )
                 return True
-            case Rejected(why):
+            case Rejected(why) | Unreachable(why):
                 await _finish(rows, outbound.message_id, why)
                 return True
             case Later(wait, why):

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 
 from discreet.domain.errors import BadInput
 
 PLATFORMS = ("telegram", "whatsapp", "discord", "terminal", "web")
+CHANNEL_ENTRY_POINTS = "discreet.channels"
+"""The group of entry points under which other packages offer channels, by the platform's name."""
 MAX_PLATFORM_ID = 256
+
+
+@cache
+def known_platforms() -> tuple[str, ...]:
+    """The platforms of this program, and of the packages beside it."""
+    others = {found.name for found in entry_points(group=CHANNEL_ENTRY_POINTS)}
+    return (*PLATFORMS, *sorted(others - set(PLATFORMS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +46,10 @@ class Address:
             raise BadInput(
                 f"{_shown(text)} is no address.", hint="Write platform:id, like telegram:99887766."
             )
-        if platform not in PLATFORMS:
+        if platform not in PLATFORMS and platform not in known_platforms():
             raise BadInput(
-                f"{_shown(platform)} is no known platform.", hint=f"Known: {', '.join(PLATFORMS)}."
+                f"{_shown(platform)} is no known platform.",
+                hint=f"Known: {', '.join(known_platforms())}.",
             )
         if not platform_id:
             raise BadInput(

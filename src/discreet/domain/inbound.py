@@ -12,10 +12,14 @@ from discreet.domain.ids import ChannelId, ContactId
 
 @dataclass(frozen=True, slots=True)
 class AddressSender:
-    """The platform says who wrote. ``name`` is for showing."""
+    """The platform says who wrote. ``name`` is for showing.
+
+    ``also``: other ids of the same person that the platform itself put into this message.
+    """
 
     address: Address
     name: str = ""
+    also: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

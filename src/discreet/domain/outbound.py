@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from discreet.domain.ids import MessageId
@@ -26,7 +26,8 @@ class Outbound:
     """One answer. The route comes from the message that it answers, never from anywhere else.
 
     ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
-    ``draft``: what stands there already, and makes room for the first part.
+    ``draft``: what stands there already, and makes room for the first part. ``heard_at``: when
+    somebody last wrote in that chat.
     """
 
     message_id: MessageId
@@ -37,6 +38,7 @@ class Outbound:
     reply_to: str | None
     part: int = 0
     draft: Draft | None = None
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: try again after ``wait``. ``why`` is for the owner."""
+    """Not now: try again after ``wait``, which is zero where the platform asks for no time of its
+    own. ``why`` is for the owner."""
 
     wait: timedelta
     why: str
@@ -65,7 +68,15 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It will never be taken. ``why`` is for the owner."""
+    """This message will never be taken. ``why`` is for the owner."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Whoever is there can't be written to: they have left, blocked it, or it is too late.
+    ``why`` is for the owner."""
 
     why: str
 
@@ -82,7 +93,7 @@ class Unknown:
     """Nobody knows whether the platform has taken it."""
 
 
-SendResult = Sent | Later | Rejected
+SendResult = Sent | Later | Rejected | Unreachable
 DraftResult = Sent | Later | Rejected | Unknown
 
 

@@ -21,6 +21,7 @@ from discreet.domain.inbound import (
     UnknownSender,
 )
 from discreet.domain.text import checked_text, plain_name
+from discreet.intake.same_person import know_again
 from discreet.intake.stored_form import to_json
 from discreet.scope import Door, IntakeScope
 
@@ -105,6 +106,7 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         Unavailable: the database can't be reached; nothing was stored.
     """
     params = _params(inbound)
+    await know_again(door, owner_id, inbound)
     for attempt in range(MAX_TRIES):
         try:
             row = await door.call(IntakeScope(owner_id), ACCEPT, params)
@@ -129,6 +131,9 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         raise Unavailable("The message was not stored.", hint="Try again.")
     if row["outcome"] in _NOT_TAKEN:
         raise NotTaken(row["outcome"])
+    # A contact that this message has made: its other ids are known from now on. A crash before here
+    # leaves that to the next message.
+    await know_again(door, owner_id, inbound)
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
     )

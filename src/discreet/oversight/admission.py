@@ -13,7 +13,7 @@ from discreet.contacts.pairing import (
     no_such_pairing,
     pending_pairings,
 )
-from discreet.domain.addresses import PLATFORMS, Address
+from discreet.domain.addresses import Address, known_platforms
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.scope import Door, OwnerScope, Rows
@@ -133,7 +133,7 @@ async def make_owner_link(door: Door, owner_id: OwnerId, platform: str) -> str:
     Raises:
         BadInput: no such platform.
     """
-    if platform not in PLATFORMS or platform == "terminal":
+    if platform not in known_platforms() or platform == "terminal":
         raise BadInput(f"{platform!a} is no platform.", hint="Like: sb owner link telegram")
     async with door.enter(OwnerScope(owner_id)) as rows:
         code = await rows.value("SELECT gate.make_owner_link(%(platform)s)", {"platform": platform})

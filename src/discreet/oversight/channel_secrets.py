@@ -7,24 +7,13 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from discreet.domain.errors import Unavailable
+from discreet.domain.platform import ChannelSecret
 
 FILE_NAME = "channels.json"
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelSecret:
-    """What connects to a platform. ``base_url`` empty: the installation's default.
-
-    ``webhook_secret`` is what the platform proves itself with, when it calls us.
-    """
-
-    token: str = field(repr=False)
-    base_url: str = ""
-    webhook_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
 def load_secret(home: Path, platform: str, account: str) -> ChannelSecret | None:

@@ -44,6 +44,11 @@ class ConnectedChannel:
     gather: timedelta
     created_at: datetime
 
+    @property
+    def label(self) -> str:
+        """The name as people write it: names have an @ in front, numbers have not."""
+        return f"@{self.name}" if self.name[:1].isalpha() else self.name
+
 
 _CONNECTED = (
     "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"

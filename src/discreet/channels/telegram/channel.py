@@ -32,6 +32,7 @@ from discreet.domain.outbound import (
     SendResult,
     Sent,
     Unknown,
+    Unreachable,
 )
 
 log = structlog.get_logger(__name__)
@@ -150,6 +151,10 @@ class TelegramChannel:
         except TelegramError as error:
             log.debug("typing could not be shown", error=type(error).__name__)
 
+    async def close(self) -> None:
+        """Closes the connections of every bot."""
+        await self._bots.close()
+
     async def _send_again(
         self, bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted
     ) -> SendResult:
@@ -243,7 +248,7 @@ def _result_of(error: TelegramError) -> SendResult:
         case RetryAfter():
             return Later(timedelta(seconds=_seconds(error)), "Telegram asks to slow down")
         case Forbidden():
-            return Rejected(f"Telegram doesn't let the bot write there: {_reason(error)}")
+            return Unreachable(f"Telegram doesn't let the bot write there: {_reason(error)}")
         case BadRequest():
             return Rejected(f"Telegram refused it: {_reason(error)}")
         case InvalidToken():

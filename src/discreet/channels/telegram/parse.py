@@ -12,6 +12,7 @@ from discreet.channels.telegram.files import attachments_of, label_of
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
+from discreet.domain.platform import GroupMoved
 
 PLATFORM = "telegram"
 ALLOWED_UPDATES = ("message", "edited_message", "channel_post")
@@ -24,14 +25,6 @@ class Bot:
 
     id: int
     username: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMoved:
-    """A group became a supergroup: its chat has another id from now on, and is the same group."""
-
-    old: Address
-    new: Address
 
 
 Parsed = Inbound | GroupMoved | None

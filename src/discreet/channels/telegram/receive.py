@@ -12,9 +12,10 @@ import telegram
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot, GroupMoved, parse
+from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot, Parsed, parse
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import Inbound, UnknownSender
+from discreet.domain.platform import Take
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +24,6 @@ POLL_SECONDS = 25
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between tries when it can't be reached or nothing can be stored."""
 TOKEN_WAIT = 60.0
-
-Take = Callable[[Inbound | GroupMoved], Awaitable[None]]
-"""Stores what came in; returns once it is stored, and raises where it isn't."""
 
 
 async def identity_of(bot: telegram.Bot) -> Bot:
@@ -79,14 +77,19 @@ async def take_update(
     update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: Take
 ) -> None:
     """Stores one update. Returns once it may be confirmed; raises where it may not."""
+    parsed = read_update(update, me, channel_id)
+    if parsed is not None:
+        await take(parsed)
+
+
+def read_update(update: Mapping[str, Any], me: Bot, channel_id: ChannelId) -> Parsed:
+    """What an update means; what can't be read goes where the owner sees it."""
     try:
-        parsed = parse(_read(update), me, channel_id)
+        return parse(_read(update), me, channel_id)
     except Exception as error:
         # Telegram grows new kinds of messages; one that can't be read must not stop the others.
         log.warning("an update could not be read", error=type(error).__name__)
-        parsed = _unreadable(update, channel_id)
-    if parsed is not None:
-        await take(parsed)
+        return _unreadable(update, channel_id)
 
 
 def _read(update: Mapping[str, Any]) -> Update:

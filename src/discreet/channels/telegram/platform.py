@@ -1,0 +1,70 @@
+"""Telegram as the gateway sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from discreet.channels.telegram.api import Bots, Connection, open_bot, who_am_i
+from discreet.channels.telegram.channel import TelegramChannel
+from discreet.channels.telegram.parse import PLATFORM, Bot
+from discreet.channels.telegram.receive import identity_of, poll, read_update
+from discreet.channels.telegram.webhook import answer_for, set_webhook
+from discreet.domain.ids import ChannelId
+from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, Line
+from discreet.settings import Settings
+
+
+class TelegramPlatform:
+    """Bots; ``account`` is the bot's id, ``name`` its username."""
+
+    name = PLATFORM
+
+    def __init__(self, settings: Settings) -> None:
+        self._base_url = settings.telegram_base_url
+
+    def open(self, accounts: Accounts) -> TelegramChannel:
+        """Sends through whichever bot an answer belongs to."""
+
+        def connection_of(account: str) -> Connection | None:
+            secret = accounts(account)
+            return None if secret is None else self._connection(secret)
+
+        return TelegramChannel(Bots(connection_of))
+
+    async def identify(self, secret: ChannelSecret, account: str) -> Identity:  # noqa: ARG002
+        """The bot of a token; see ``Platform.identify``."""
+        me = await who_am_i(self._connection(secret))
+        return Identity(str(me.id), me.username or me.full_name)
+
+    def parse(
+        self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
+    ) -> Sequence[Event]:
+        """What an update means."""
+        parsed = read_update(payload, Bot(int(me.account), me.name), channel_id)
+        return () if parsed is None else (parsed,)
+
+    async def receive(self, line: Line) -> None:
+        """By webhook where the installation has a public address, else by long polling."""
+        if line.webhooks is None:
+            async with line.alone() as still_alone:
+                bot = await open_bot(self._connection(line.secret))
+                try:
+                    me = await identity_of(bot)
+                    await poll(bot, me, line.channel_id, line.take, still_alone)
+                finally:
+                    await bot.request.shutdown()
+            return
+        bot = await open_bot(self._connection(line.secret))
+        try:
+            me = await identity_of(bot)
+            path = f"/{PLATFORM}/{line.channel_id}"
+            with line.webhooks.answering(path, answer_for(line, me)):
+                await set_webhook(bot, line.webhooks.address(path), line.secret.webhook_secret)
+                await asyncio.Event().wait()
+        finally:
+            await bot.request.shutdown()
+
+    def _connection(self, secret: ChannelSecret) -> Connection:
+        return Connection(secret.token, secret.base_url or self._base_url)

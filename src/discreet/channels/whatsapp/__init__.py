@@ -1,0 +1,1 @@
+"""WhatsApp: phone numbers of a business, over the official Cloud API."""

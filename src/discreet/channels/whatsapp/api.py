@@ -1,0 +1,93 @@
+"""The Cloud API: one connection for each phone number, opened when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.domain.platform import Identity
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""Waits long: whether a request that timed out was carried out, nobody can tell."""
+ACCOUNT = re.compile(r"[0-9]{5,30}")
+TOKEN = re.compile(r"[!-~]{20,1000}")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach the API. ``token`` is a secret: whoever has it writes as the business."""
+
+    token: str = field(repr=False)
+    base_url: str
+    version: str
+
+    def url(self, path: str) -> str:
+        """The address of what the API calls so."""
+        return f"{self.base_url.rstrip('/')}/{self.version}/{path}"
+
+
+def open_client(connection: Connection) -> httpx.AsyncClient:
+    """A client that shows the token. Close it with ``aclose``."""
+    # They log addresses, which say who is written to.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).disabled = True
+    return httpx.AsyncClient(
+        headers={"Authorization": f"Bearer {connection.token}"},
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    )
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """The code and the words of a refusal; code 0 where the API gave none."""
+    try:
+        error = response.json()["error"]
+        data = error.get("error_data") or {}
+        words = data.get("details") or error.get("message") or ""
+        return int(error.get("code") or 0), " ".join(str(words).split())[:200]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0, f"HTTP {response.status_code}"
+
+
+async def who_am_i(connection: Connection, account: str) -> Identity:
+    """The phone number with this id, from the API.
+
+    Raises:
+        BadInput: the id or the token is none, or they don't belong together.
+        Unavailable: the API can't be reached.
+    """
+    if not ACCOUNT.fullmatch(account):
+        raise BadInput(
+            "A phone number of WhatsApp is named by its id, which has digits only.",
+            hint="Meta's dashboard shows it: WhatsApp, API Setup, Phone number ID.",
+        )
+    if not TOKEN.fullmatch(connection.token):
+        raise BadInput(
+            "That is no token.", hint="Meta Business Settings, System users, Generate token."
+        )
+    async with open_client(connection) as client:
+        try:
+            response = await client.get(
+                connection.url(account), params={"fields": "id,display_phone_number,verified_name"}
+            )
+            if response.status_code in (400, 401, 403, 404):
+                raise BadInput(
+                    f"WhatsApp refuses it: {error_of(response)[1]}",
+                    hint="Check the token, and the id of the phone number.",
+                )
+            response.raise_for_status()
+            found: Mapping[str, Any] = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(
+                f"{connection.base_url} can't be reached ({type(error).__name__}).",
+                hint="Is the network up? Is the address right?",
+            ) from None
+    if str(found.get("id")) != account:
+        raise BadInput("WhatsApp answered for another phone number.", hint="Check the id.")
+    return Identity(account, str(found.get("display_phone_number") or account))

@@ -1,0 +1,194 @@
+"""WhatsApp as delivery sees it: one part of an answer is sent, and what came of it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from discreet.channels.whatsapp.api import Connection, error_of, open_client
+from discreet.channels.whatsapp.formatting import render, split
+from discreet.channels.whatsapp.parse import GROUP_CHAT, PLATFORM
+from discreet.domain.errors import Unavailable
+from discreet.domain.outbound import (
+    Later,
+    NoFile,
+    Outbound,
+    Place,
+    Rejected,
+    SendResult,
+    Sent,
+    Unreachable,
+)
+
+WINDOW = timedelta(hours=24)
+"""How long after somebody wrote a business may answer freely. Later only templates go through."""
+TOKEN_WAIT = timedelta(minutes=5)
+"""A token that is refused is given anew by a person, if at all."""
+_SLOW_DOWN = {4: 60, 80007: 60, 130429: 10, 131048: 300, 131056: 10}
+"""Error codes of limits, and the seconds to wait where WhatsApp names none."""
+_NOT_THERE = {131026, 131030, 131047, 131050, 130472}
+_WRONG_TOKEN = {0, 3, 10, 190, 200, 131005}
+_TRY_AGAIN = {1, 2, 131000, 131016, 131057, 133004}
+
+Connections = Callable[[str], Connection | None]
+"""The connection of an account (the id of a phone number); None: there is no such channel."""
+
+
+class WhatsAppChannel:
+    """Sends through whichever phone number an answer belongs to."""
+
+    platform = PLATFORM
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._open: dict[str, tuple[Connection, httpx.AsyncClient]] = {}
+
+    def parts(self, text: str) -> int:
+        """How many messages an answer takes."""
+        return len(split(render(text)))
+
+    async def send(self, outbound: Outbound) -> SendResult:
+        """Sends one part, within 24 hours after somebody wrote there."""
+        if outbound.heard_at is not None and datetime.now(UTC) - outbound.heard_at >= WINDOW:
+            return Unreachable(
+                "24 hours have passed since they last wrote; WhatsApp lets nobody answer later"
+            )
+        opened = await self._client(outbound.account)
+        if opened is None:
+            return Rejected("this channel was removed")
+        connection, client = opened
+        try:
+            response = await client.post(
+                connection.url(f"{outbound.account}/messages"), json=_body(outbound)
+            )
+        except httpx.HTTPError as error:
+            return Later(timedelta(0), f"WhatsApp can't be reached ({type(error).__name__})")
+        return _result_of(response)
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+        """The bytes of a file, which WhatsApp keeps for some days.
+
+        Raises:
+            Unavailable: WhatsApp can't be reached now.
+        """
+        opened = await self._client(account)
+        if opened is None:
+            return NoFile("this channel was removed")
+        connection, client = opened
+        try:
+            found = await client.get(
+                connection.url(platform_file), params={"phone_number_id": account}
+            )
+            if (refused := _no_file(found)) is not None:
+                return refused
+            media = found.json()
+            if int(media.get("file_size") or 0) > most_bytes:
+                return NoFile(f"larger than {most_bytes:,} bytes")
+            content = bytearray()
+            async with client.stream("GET", str(media["url"])) as response:
+                if (refused := _no_file(response)) is not None:
+                    return refused
+                async for piece in response.aiter_bytes():
+                    content += piece
+                    if len(content) > most_bytes:
+                        return NoFile(f"larger than {most_bytes:,} bytes")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"WhatsApp can't be reached ({type(error).__name__}).") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return NoFile("WhatsApp didn't say where it is")
+        return bytes(content)
+
+    async def show_typing(self, place: Place) -> None:
+        """WhatsApp shows it only in answer to a certain message, and marks that as read."""
+
+    def draft_pace(self, place: Place) -> None:
+        """What a business has sent can't be edited."""
+
+    async def show_draft(
+        self,
+        place: Place,  # noqa: ARG002
+        text: str,  # noqa: ARG002
+        reply_to: str | None,  # noqa: ARG002
+        shown_as: str | None,  # noqa: ARG002
+    ) -> Rejected:
+        """See ``draft_pace``."""
+        return Rejected("WhatsApp lets nobody edit a message")
+
+    async def take_back(self, place: Place, platform_message_id: str) -> None:
+        """Nothing was shown."""
+
+    async def close(self) -> None:
+        """Closes the connections of every phone number."""
+        for _, client in self._open.values():
+            await client.aclose()
+        self._open.clear()
+
+    async def _client(self, account: str) -> tuple[Connection, httpx.AsyncClient] | None:
+        connection = self._connections(account)
+        known = self._open.get(account)
+        if known is not None and known[0] == connection:
+            return known
+        # Nothing is awaited before the new one is in its place, so nobody opens two.
+        opened = None
+        if connection is not None:
+            opened = self._open[account] = (connection, open_client(connection))
+        elif known is not None:
+            del self._open[account]
+        if known is not None:
+            await known[1].aclose()
+        return opened
+
+
+def _body(outbound: Outbound) -> dict[str, Any]:
+    text = split(render(outbound.text))[outbound.part]
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "type": "text",
+        "text": {"body": text, "preview_url": False},
+    }
+    chat = outbound.chat_id
+    if chat.startswith(GROUP_CHAT):
+        body |= {"recipient_type": "group", "to": chat.removeprefix(GROUP_CHAT)}
+    elif chat.isascii() and chat.isdecimal():
+        body |= {"recipient_type": "individual", "to": chat}
+    else:
+        body |= {"recipient_type": "individual", "recipient": chat}
+    if outbound.reply_to and outbound.part == 0:
+        body["context"] = {"message_id": outbound.reply_to}
+    return body
+
+
+def _result_of(response: httpx.Response) -> SendResult:
+    if response.is_success:
+        try:
+            return Sent(str(response.json()["messages"][0]["id"]))
+        except (ValueError, KeyError, TypeError, IndexError):
+            # It was taken; only its name is lost.
+            return Sent("unknown")
+    code, words = error_of(response)
+    if response.status_code == 429 or code in _SLOW_DOWN:
+        named = response.headers.get("retry-after", "")
+        seconds = int(named) if named.isdecimal() else _SLOW_DOWN.get(code, 10)
+        return Later(timedelta(seconds=min(seconds, 3600)), "WhatsApp asks to slow down")
+    if code in _NOT_THERE:
+        return Unreachable(f"WhatsApp can't deliver it there: {words}")
+    if response.status_code == 401 or (response.status_code == 403 and code in _WRONG_TOKEN):
+        return Later(TOKEN_WAIT, "WhatsApp refuses the token: sb channels add whatsapp")
+    if response.status_code >= 500 or code in _TRY_AGAIN:
+        return Later(timedelta(0), f"WhatsApp can't be reached (HTTP {response.status_code})")
+    return Rejected(f"WhatsApp refused it: {words}")
+
+
+def _no_file(response: httpx.Response) -> NoFile | None:
+    """None: it is there.
+
+    Raises:
+        httpx.HTTPStatusError: not now.
+    """
+    if response.status_code in (400, 403, 404, 410):
+        return NoFile(f"WhatsApp has it no more (HTTP {response.status_code})")
+    response.raise_for_status()
+    return None

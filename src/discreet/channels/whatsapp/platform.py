@@ -1,0 +1,127 @@
+"""WhatsApp as the gateway sees it, and its webhook: 200 once all that a call holds is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from discreet.channels.whatsapp.api import Connection, who_am_i
+from discreet.channels.whatsapp.channel import WhatsAppChannel
+from discreet.channels.whatsapp.parse import PLATFORM, accounts_in, parse
+from discreet.domain.ids import ChannelId
+from discreet.domain.platform import Accounts, Call, ChannelSecret, Event, Identity, Line, Reply
+from discreet.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PATH = "/whatsapp"
+"""One path for every number: Meta calls one address for all numbers of an app."""
+SIGNATURE_HEADER = "x-hub-signature-256"
+
+
+class WhatsAppPlatform:
+    """Phone numbers; ``account`` is the API's id of a number, ``name`` the number itself."""
+
+    name = PLATFORM
+
+    def __init__(self, settings: Settings) -> None:
+        self._base_url = settings.whatsapp_base_url
+        self._version = settings.whatsapp_api_version
+        self._lines: dict[str, list[Line]] = {}
+
+    def open(self, accounts: Accounts) -> WhatsAppChannel:
+        """Sends through whichever number an answer belongs to."""
+
+        def connection_of(account: str) -> Connection | None:
+            secret = accounts(account)
+            return None if secret is None else self._connection(secret)
+
+        return WhatsAppChannel(connection_of)
+
+    async def identify(self, secret: ChannelSecret, account: str) -> Identity:
+        """The number with this id; see ``Platform.identify``."""
+        return await who_am_i(self._connection(secret), account)
+
+    def parse(
+        self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
+    ) -> Sequence[Event]:
+        """What a payload tells about one number."""
+        return parse(payload, me, channel_id)
+
+    async def receive(self, line: Line) -> None:
+        """Takes in what Meta calls with."""
+        if line.webhooks is None:
+            log.error("WhatsApp needs a public address to call: DISCREET_WEBHOOK_URL")
+            await asyncio.Event().wait()
+            return
+        lines = self._lines.setdefault(line.account, [])
+        lines.append(line)
+        try:
+            with line.webhooks.answering(PATH, self._answer):
+                await asyncio.Event().wait()
+        finally:
+            lines.remove(line)
+
+    async def _answer(self, call: Call) -> Reply:
+        if call.method == "GET":
+            return self._verify(call)
+        if call.method != "POST":
+            return Reply(405)
+        body = await call.read()
+        if body is None:
+            return Reply(413)
+        signed_by = self._lines_that_signed(call.headers.get(SIGNATURE_HEADER, ""), body)
+        if not signed_by:
+            return Reply(404)
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            return Reply(400)
+        if not isinstance(payload, dict):
+            return Reply(400)
+        accounts = accounts_in(payload)
+        for line in signed_by:
+            if line.account in accounts:
+                for event in parse(payload, Identity(line.account, ""), line.channel_id):
+                    await line.take(event)
+        # A number that isn't taken up yet is called for again. What was stored is recognised then.
+        return Reply(200 if accounts <= {line.account for line in signed_by} else 503)
+
+    def _verify(self, call: Call) -> Reply:
+        shown = call.query.get("hub.verify_token", "").encode()
+        known = [
+            hmac.compare_digest(shown, line.secret.webhook_secret.encode())
+            for line in self._all_lines()
+        ]
+        if call.query.get("hub.mode") != "subscribe" or not any(known):
+            return Reply(404)
+        return Reply(200, call.query.get("hub.challenge", "").encode())
+
+    def _lines_that_signed(self, shown: str, body: bytes) -> list[Line]:
+        """The numbers for which this was signed with their app's secret; each is compared, in a
+        time that tells nothing."""
+        return [
+            line
+            for line in self._all_lines()
+            if line.secret.app_secret
+            and hmac.compare_digest(
+                shown.encode("latin-1"), signature(line.secret.app_secret, body).encode()
+            )
+        ]
+
+    def _all_lines(self) -> list[Line]:
+        return [line for lines in self._lines.values() for line in lines]
+
+    def _connection(self, secret: ChannelSecret) -> Connection:
+        return Connection(secret.token, secret.base_url or self._base_url, self._version)
+
+
+def signature(app_secret: str, body: bytes) -> str:
+    """What Meta writes into the header for a body, byte for byte as it came."""
+    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,0 +1,162 @@
+"""What a platform must offer to become a channel. All else (admission, groups, limits, commands,
+files, the state of deliveries) is done outside of it, and the same for every platform."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ChannelId
+from discreet.domain.inbound import Inbound
+from discreet.domain.outbound import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSecret:
+    """What connects to an account on a platform. ``base_url`` empty: the installation's default.
+
+    ``webhook_secret`` is what the platform proves itself with, when it calls us; ``app_secret``
+    what it signs with, where it does and has chosen that key itself.
+    """
+
+    token: str = field(repr=False)
+    base_url: str = ""
+    webhook_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    app_secret: str = field(default="", repr=False)
+
+
+Accounts = Callable[[str], ChannelSecret | None]
+"""The secret of an account; None where there is no such channel any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account, as its platform calls it: its id, and the name that people see."""
+
+    account: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMoved:
+    """A group's chat has another id from now on, and is the same group."""
+
+    old: Address
+    new: Address
+
+
+Stage = Literal["delivered", "read", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an answer after the platform took it. ``why`` is for the owner."""
+
+    channel_id: ChannelId
+    platform_message_id: str
+    stage: Stage
+    at: datetime
+    why: str = ""
+
+
+Event = Inbound | GroupMoved | Receipt
+"""What a platform tells."""
+
+Take = Callable[[Event], Awaitable[None]]
+"""Stores what came in; returns once it is stored, and raises where it isn't."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a webhook. ``headers`` by their names in lower case; ``read`` gives the body,
+    None where it is too long or the caller has gone."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    read: Callable[[], Awaitable[bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a call."""
+
+    status: int
+    body: bytes = b""
+
+
+class Webhooks(Protocol):
+    """Where platforms call this installation."""
+
+    def address(self, path: str) -> str:
+        """The public address of a path."""
+        ...
+
+    def answering(
+        self, path: str, answer: Callable[[Call], Awaitable[Reply]]
+    ) -> AbstractContextManager[None]:
+        """Calls to this path are answered as long as it is open."""
+        ...
+
+
+StillAlone = Callable[[], Awaitable[None]]
+"""Raises where somebody else may be at it by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An account to receive on. ``webhooks`` None: the installation has no public address.
+
+    ``alone``: opens once no other process of the installation receives on this account.
+    """
+
+    account: str
+    secret: ChannelSecret
+    channel_id: ChannelId
+    take: Take
+    alone: Callable[[], AbstractAsyncContextManager[StillAlone]]
+    webhooks: Webhooks | None
+
+
+class OpenChannel(Channel, Protocol):
+    """A channel that holds connections."""
+
+    async def close(self) -> None:
+        """Closes them."""
+        ...
+
+
+class Platform(Protocol):
+    """A platform: one folder of ``channels``, or a package of somebody else."""
+
+    name: str
+
+    def open(self, accounts: Accounts) -> OpenChannel:
+        """What sends, for every account. Connects to nothing yet."""
+        ...
+
+    async def identify(self, secret: ChannelSecret, account: str) -> Identity:
+        """Whose secret this is, from the platform. ``account``: what the owner named, may be empty.
+
+        Raises:
+            BadInput: the secret is none, was revoked, or belongs to another account.
+            Unavailable: the platform can't be reached.
+        """
+        ...
+
+    def parse(
+        self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
+    ) -> Sequence[Event]:
+        """What a payload means, in its order. Pure: nothing is asked, stored or sent. What isn't
+        understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
+        ...
+
+    async def receive(self, line: Line) -> None:
+        """Takes in what people write, until it is cancelled. It may end or raise: it is started
+        again. What was not stored is not confirmed to the platform."""
+        ...

@@ -1,0 +1,155 @@
+"""What a platform tells of ids and of answers changes nothing for anybody else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from discreet.domain.addresses import Address
+from discreet.domain.inbound import AddressSender
+from discreet.domain.platform import Receipt, Stage
+from discreet.intake import accept
+from discreet.intake.receipts import note_receipt
+from discreet.intake.same_person import know_again
+from tests.support.platform import Platform
+from tests.support.world import World, other_owner
+
+Admin = psycopg.Connection[Any]
+
+BSUID, OTHER_BSUID = "US.1349", "US.9999"
+PHONE, OTHER_PHONE = "16505551234", "16505559999"
+
+
+def person(main: str, *also: str) -> AddressSender:
+    return AddressSender(
+        Address("whatsapp", main), "Alice", tuple(Address("whatsapp", each) for each in also)
+    )
+
+
+async def number(world: World, account: str = "1") -> Platform:
+    return Platform(world, await world.add_channel("whatsapp", account, "open"))
+
+
+async def say(line: Platform, sender: AddressSender) -> Any:
+    inbound = replace(line.inbound(str(sender.address), "hello"), sender=sender)
+    return (await accept(line.world.door, line.world.owner_id, inbound)).contact_id
+
+
+def contact_of(admin: Admin, world: World, platform_id: str) -> Any:
+    row = admin.execute(
+        "SELECT contact_id FROM discreet.addresses WHERE owner_id = %s AND platform_id = %s",
+        (world.owner_id, platform_id),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+async def test_two_ids_in_one_message_are_one_contact_whichever_was_known_first(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    by_phone = await say(line, person(PHONE))
+    assert await say(line, person(BSUID, PHONE)) == by_phone
+    by_id = await say(line, person(OTHER_BSUID, OTHER_PHONE))
+    assert by_id != by_phone
+    assert contact_of(admin, world, OTHER_PHONE) == by_id
+    assert await say(line, person(OTHER_PHONE)) == by_id
+
+
+async def test_a_number_that_changes_hands_leads_its_new_holder_into_no_other_session(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    before = await say(line, person(BSUID, PHONE))
+    after = await say(line, person(OTHER_BSUID, PHONE))
+    assert after != before
+    assert contact_of(admin, world, OTHER_BSUID) == after
+
+
+async def test_two_contacts_are_never_joined_by_what_a_message_says(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    one, two = await say(line, person(BSUID)), await say(line, person(PHONE))
+    assert await say(line, person(BSUID, PHONE)) == one
+    assert (contact_of(admin, world, BSUID), contact_of(admin, world, PHONE)) == (one, two)
+
+
+async def test_no_id_becomes_the_owners_and_no_group_gets_a_persons(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    admin.execute(
+        "INSERT INTO discreet.addresses (owner_id, platform, platform_id, of_owner)"
+        " VALUES (%s, 'whatsapp', %s, true)",
+        (world.owner_id, PHONE),
+    )
+    inbound = replace(line.inbound(f"whatsapp:{BSUID}", "hello"), sender=person(BSUID, PHONE))
+    await know_again(world.door, world.owner_id, inbound)
+    assert contact_of(admin, world, BSUID) is None
+    assert await say(line, person(BSUID, PHONE)) is not None
+    await line.accepted(f"whatsapp:{OTHER_BSUID}", "hello", group="whatsapp:Y2Fw")
+    inbound = replace(line.inbound("whatsapp:US.5", "hello"), sender=person("US.5", "Y2Fw"))
+    await know_again(world.door, world.owner_id, inbound)
+    assert contact_of(admin, world, "US.5") is None
+
+
+async def test_ids_of_one_owner_say_nothing_to_another(world: World, admin: Admin) -> None:
+    mine, other = await number(world), await other_owner(world, admin)
+    theirs = await number(other, "2")
+    known = await say(mine, person(PHONE))
+    new = await say(theirs, person(BSUID, PHONE))
+    assert new != known
+    assert contact_of(admin, world, BSUID) is None
+    assert contact_of(admin, other, PHONE) == new
+
+
+async def answered(line: Platform, admin: Admin, name: str) -> None:
+    """An answer that the platform took under this name."""
+    world = line.world
+    said = await line.accepted("whatsapp:US.1", "hello")
+    async with world.door.enter(world.contact(said.contact_id)) as rows:
+        route = await rows.value(
+            "SELECT route_id FROM discreet.messages WHERE id = %(id)s", {"id": said.message_id}
+        )
+        answer = await rows.value(
+            "INSERT INTO discreet.messages (session_id, route_id, position, direction, state, text)"
+            " VALUES (%(session)s, %(route)s, 90, 'out', 'sent', 'hi') RETURNING id",
+            {"session": said.session_id, "route": route},
+        )
+        await rows.execute(
+            "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
+            " VALUES (%(message)s, %(session)s, %(route)s)",
+            {"message": answer, "session": said.session_id, "route": route},
+        )
+        await rows.execute(
+            "UPDATE discreet.outbox SET state = 'sent', platform_message_id = %(name)s"
+            " WHERE message_id = %(message)s",
+            {"message": answer, "name": name},
+        )
+
+
+async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
+    world: World, admin: Admin
+) -> None:
+    other = await other_owner(world, admin)
+    mine, second = await number(world), await number(world, "3")
+    theirs = await number(other, "2")
+    await answered(mine, admin, "wamid.1")
+
+    async def note(by: Platform, stage: Stage) -> bool:
+        receipt = Receipt(by.channel_id, "wamid.1", stage, datetime.now(UTC), "why")
+        return await note_receipt(by.world.door, by.world.owner_id, receipt)
+
+    assert not await note(theirs, "failed")
+    assert not await note(second, "failed")
+    # Another owner that names this channel is told what it would be told of one that isn't there.
+    assert not await note(Platform(other, mine.channel_id), "failed")
+    state = "SELECT state, delivered_at IS NULL, read_at IS NULL FROM discreet.outbox"
+    assert admin.execute(state).fetchall() == [("sent", True, True)]
+    assert await note(mine, "delivered")
+    assert admin.execute(state).fetchall() == [("sent", False, True)]
+    assert await note(mine, "failed")
+    assert admin.execute(state).fetchall() == [("sent", False, True)]

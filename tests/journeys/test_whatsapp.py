@@ -1,0 +1,300 @@
+"""WhatsApp from outside: signed calls come in, answers go out, on a network that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from discreet.app import App
+from discreet.domain.platform import ChannelSecret
+from discreet.oversight.admission import set_admission
+from discreet.oversight.agents import create_agent
+from discreet.oversight.status import get_status
+from tests.channels.whatsapp_payloads import (
+    BOTH,
+    BSUID,
+    IMAGE,
+    PHONE,
+    WINDOW_CLOSED,
+    message,
+    status,
+)
+from tests.journeys.conftest import Installation, kill
+from tests.journeys.house import House
+from tests.support.cloud_api import (
+    APP_SECRET,
+    NUMBER,
+    OTHER_NUMBER,
+    TOKEN,
+    CloudApi,
+    Failure,
+    call,
+    cloud_api,
+    payload,
+)
+
+VERIFY = "a word that Meta has to show"
+
+
+@dataclass
+class Line:
+    """A house with numbers of WhatsApp."""
+
+    house: House
+    api: CloudApi
+    app: App
+    url: str
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        async with self.house.serving(self.app):
+            async with asyncio.timeout(20):
+                while await self.verify(VERIFY) != (200, "1158201444"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            yield
+
+    async def verify(self, word: str) -> tuple[int, str]:
+        asked = {"hub.mode": "subscribe", "hub.verify_token": word, "hub.challenge": "1158201444"}
+        try:
+            async with (
+                aiohttp.ClientSession() as client,
+                client.get(self.url, params=asked) as answer,
+            ):
+                return answer.status, await answer.text()
+        except aiohttp.ClientConnectionError:
+            return 0, ""
+
+    async def add(self, agent: str, number: str) -> None:
+        secret = ChannelSecret(TOKEN, webhook_secret=VERIFY, app_secret=APP_SECRET)
+        await self.app.add_channel(agent, "whatsapp", secret, number)
+        await set_admission(self.app.door, self.app.owner_id, agent, "whatsapp", "open")
+
+
+@pytest.fixture
+async def line(house: House) -> AsyncIterator[Line]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        at = f"127.0.0.1:{free.getsockname()[1]}"
+    async with cloud_api() as api:
+        app = house.app_with(
+            whatsapp_base_url=api.base_url, webhook_url=f"http://{at}", webhook_listen=at
+        )
+        line = Line(house, api, app, f"http://{at}/whatsapp")
+        await line.add("Ada", NUMBER)
+        yield line
+
+
+def said(text: str, number: int, **fields: Any) -> dict[str, Any]:
+    body = message("text", {"body": text}, **{"id": f"wamid.in{number}", **fields})
+    return payload(body, contacts=[BOTH])
+
+
+async def test_a_call_is_answered_200_once_its_message_is_stored_and_only_with_its_signature(
+    line: Line,
+) -> None:
+    house = line.house
+    async with line.serving():
+        assert (await line.verify("guessed"))[0] == 404
+        assert await call(line.url, said("hello", 1), secret="guessed") == 404
+        assert house.count("messages") == 0
+        # What can't be stored is not confirmed: Meta calls again, and then it is.
+        house.admin.execute("ALTER TABLE discreet.messages RENAME TO hidden")
+        house.admin.execute("ALTER TABLE discreet.quarantine RENAME TO also_hidden")
+        assert await call(line.url, said("hello", 1)) == 503
+        house.admin.execute("ALTER TABLE discreet.hidden RENAME TO messages")
+        house.admin.execute("ALTER TABLE discreet.also_hidden RENAME TO quarantine")
+        assert await call(line.url, said("hello", 1)) == 200
+        assert await call(line.url, said("hello", 1)) == 200
+        await house.until(lambda: len(line.api.texts(BSUID)) == 1)
+    assert house.count("messages WHERE direction = 'in'") == 1
+    assert house.count("turns") == 1
+
+
+async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_hands_is_two(
+    line: Line,
+) -> None:
+    house = line.house
+    other_bsuid = "US.99999999999999999999"
+    async with line.serving():
+        first = message("text", {"body": "hi"}, id="wamid.1", from_user_id=None)
+        assert await call(line.url, payload(first)) == 200
+        assert await call(line.url, said("it's me", 2)) == 200
+        hidden = message("text", {"body": "no phone"}, id="wamid.3", **{"from": None})
+        assert await call(line.url, payload(hidden)) == 200
+        assert house.count("contacts WHERE type = 'external'") == 1
+        stranger = message("text", {"body": "new"}, id="wamid.4", from_user_id=other_bsuid)
+        assert await call(line.url, payload(stranger)) == 200
+        assert house.count("contacts WHERE type = 'external'") == 2
+        await house.until(lambda: house.count("messages WHERE state = 'answered'") == 4)
+        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    rows = house.admin.execute(
+        "SELECT platform_id FROM discreet.addresses WHERE platform = 'whatsapp' AND contact_id ="
+        " (SELECT contact_id FROM discreet.addresses WHERE platform_id = %s) ORDER BY 1",
+        (PHONE,),
+    ).fetchall()
+    assert rows == [(PHONE,), (BSUID,)]
+
+
+async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
+    house = line.house
+    await create_agent(line.app.door, line.app.owner_id, "Bea")
+    await line.add("Bea", OTHER_NUMBER)
+    async with line.serving():
+        async with asyncio.timeout(20):
+            body = payload(message(id="wamid.7"), number=OTHER_NUMBER, contacts=[BOTH])
+            while await call(line.url, body) != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert await call(line.url, said("hello", 1)) == 200
+        await house.until(lambda: len(line.api.texts(BSUID)) == 2)
+    assert (
+        house.count(
+            "sessions s JOIN discreet.agents a ON a.id = s.agent_id WHERE s.contact_id IS NOT NULL"
+        )
+        == 2
+    )
+
+
+async def test_what_became_of_an_answer_is_kept_with_it_and_the_owner_sees_why_it_failed(
+    line: Line,
+) -> None:
+    house = line.house
+    async with line.serving():
+        for number in (1, 2):
+            assert await call(line.url, said("hello", number)) == 200
+            await house.until(
+                lambda n=number: house.count("outbox WHERE state = 'sent'") == n  # type: ignore[misc]
+            )
+        stages = [
+            status("wamid.out1", "read"),
+            status("wamid.out1", "delivered"),
+            status("wamid.out1", "failed", errors=[WINDOW_CLOSED]),
+            status("wamid.out2", "failed", errors=[WINDOW_CLOSED]),
+            status("wamid.of-somebody-else", "read"),
+        ]
+        assert await call(line.url, payload(statuses=stages)) == 200
+    seen = "outbox WHERE delivered_at IS NOT NULL AND read_at IS NOT NULL AND state = 'sent'"
+    assert house.count(seen) == 1
+    (undelivered,) = (await get_status(line.app.door, line.app.owner_id)).undelivered
+    assert "24 hours" in undelivered.error
+
+
+async def test_an_answer_to_what_is_older_than_a_day_is_not_sent_and_the_owner_sees_why(
+    line: Line,
+) -> None:
+    async with line.serving():
+        assert await call(line.url, said("hello", 1, timestamp="1760000000")) == 200
+        await line.house.until(lambda: line.house.count("outbox WHERE state = 'failed'") == 1)
+    assert line.api.sent == []
+    (undelivered,) = (await get_status(line.app.door, line.app.owner_id)).undelivered
+    assert "24 hours" in undelivered.error
+
+
+async def test_a_call_that_comes_a_day_late_does_not_close_what_was_written_since(
+    line: Line,
+) -> None:
+    async with line.serving():
+        assert await call(line.url, said("hello", 1)) == 200
+        assert await call(line.url, said("and this came late", 2, timestamp="1760000000")) == 200
+        await line.house.until(lambda: line.house.count("messages WHERE state = 'answered'") == 2)
+        await line.house.until(lambda: line.house.count("outbox WHERE state <> 'sent'") == 0)
+    assert line.api.sent
+
+
+async def test_a_photo_is_fetched_and_kept_with_its_contact(line: Line) -> None:
+    line.api.media[IMAGE["id"]] = b"\xff\xd8\xff a cat"
+    line.api.failures["media"] = [Failure(500)]
+    async with line.serving():
+        assert await call(line.url, payload(message("image", IMAGE), contacts=[BOTH])) == 200
+        await line.house.until(lambda: len(line.api.texts(BSUID)) == 1)
+    assert line.house.count("attachments WHERE state = 'kept'") == 1
+
+
+async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_calls_repeat(
+    line: Line,
+) -> None:
+    house, chaos = line.house, random.Random(7)
+    line.api.chaos = chaos
+    people = [f"US.1000{number}" for number in range(4)]
+    calls = []
+    for number in range(24):
+        who = people[number % 4]
+        body = message(
+            "text",
+            {"body": f"line {number}"},
+            id=f"wamid.in{number}",
+            from_user_id=who,
+            **{"from": None},
+        )
+        calls += [payload(body)] * chaos.choice([1, 1, 2, 3])
+    chaos.shuffle(calls)
+    async with line.serving():
+        for body in calls:
+            assert await call(line.url, body) == 200
+        await house.until(lambda: house.count("messages WHERE state = 'answered'") == 24)
+        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    assert house.count("messages WHERE direction = 'in'") == 24
+    answers = house.count("messages WHERE direction = 'out'")
+    assert len(line.api.sent) == answers
+    wrong = (
+        "messages out JOIN discreet.messages asked ON asked.turn_id = out.turn_id"
+        " AND asked.direction = 'in' AND asked.route_id IS DISTINCT FROM out.route_id"
+        " WHERE out.direction = 'out'"
+    )
+    assert house.count(wrong) == 0
+
+
+async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
+    line: Line, installation: Installation
+) -> None:
+    house, kills = line.house, 3
+    installation.settings = {
+        "DISCREET_WHATSAPP_BASE_URL": line.api.base_url,
+        "DISCREET_WEBHOOK_URL": line.app.settings.webhook_url or "",
+        "DISCREET_WEBHOOK_LISTEN": line.app.settings.webhook_listen,
+    }
+
+    async def until_confirmed(body: dict[str, Any]) -> None:
+        while True:
+            with suppress(aiohttp.ClientError):
+                if await call(line.url, body) == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+    people = 12
+    async with asyncio.timeout(90):
+        calling = [
+            asyncio.create_task(
+                until_confirmed(
+                    payload(
+                        message(
+                            "text",
+                            {"body": "hello"},
+                            id=f"wamid.in{number}",
+                            from_user_id=f"US.1000{number}",
+                            **{"from": None},
+                        )
+                    )
+                )
+            )
+            for number in range(people)
+        ]
+        for _ in range(kills):
+            serving = await asyncio.to_thread(installation.serve)
+            await asyncio.sleep(0.6)
+            kill(serving)
+        await asyncio.to_thread(installation.serve)
+        await asyncio.gather(*calling)
+    await house.until(lambda: house.count("messages WHERE state = 'answered'") == people)
+    await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+    assert house.count("messages WHERE direction = 'in'") == people
+    assert house.count("messages WHERE direction = 'out'") == people
+    # An answer that was on its way when its sender was killed may arrive twice, never not at all.
+    assert people <= len(line.api.sent) <= people + kills * 8
+    assert {sent["recipient"] for sent in line.api.sent} == {f"US.1000{n}" for n in range(people)}
