@@ -70,6 +70,10 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.contact_id = %(contact)s",
     "limit_hits": "SELECT to_jsonb(r) AS record FROM discreet.limit_hits r"
     " WHERE r.contact_id = %(contact)s ORDER BY r.since",
+    "tokens": "SELECT jsonb_build_object('id', r.id, 'name', r.name, 'prefix', r.prefix,"
+    " 'created_at', r.created_at, 'expires_at', r.expires_at, 'revoked_at', r.revoked_at,"
+    " 'last_used_at', r.last_used_at) AS record FROM discreet.tokens r"
+    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
 }
 
 
