@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from discreet.oversight.tokens import create_token, revoke_token
@@ -251,6 +253,17 @@ async def test_a_call_repeated_under_its_key_does_nothing_twice(house: House) ->
     ]
     assert [r.status_code for r in made] == [201, 201]
     assert (await owner.post("/api/admin/agents", json={"name": "Eve"})).status_code == 409
+
+
+async def test_a_message_is_stored_once_although_a_server_died_before_it_noted_that(
+    house: House, admin: psycopg.Connection[Any]
+) -> None:
+    alice, _ = await house.of(ALICE)
+    key, said = {"Idempotency-Key": "first"}, {"text": "Remember that my dog is called Rex"}
+    one = await alice.post("/api/messages", json=said, headers=key)
+    admin.execute("DELETE FROM discreet.idempotency_keys")
+    two = await alice.post("/api/messages", json=said, headers=key)
+    assert two.json() == one.json()
 
 
 async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(house: House) -> None:

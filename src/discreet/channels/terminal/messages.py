@@ -28,7 +28,7 @@ class TerminalMessage:
     """One line typed: as whom (an address, a contact, or the owner), where, and what.
 
     ``agent`` is its name; None: the only one, or the first that was made. ``limited``: see
-    ``Inbound``.
+    ``Inbound``. ``message_id``: its own name, where the same message may be said twice and is one.
     """
 
     text: str
@@ -39,6 +39,7 @@ class TerminalMessage:
     thread_key: str = ""
     new: bool = False
     limited: bool = False
+    message_id: str = ""
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
@@ -61,7 +62,7 @@ def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
     return Inbound(
         channel_id=channel_id,
         chat_id=chat,
-        message_id=str(uuid4()),
+        message_id=said.message_id or str(uuid4()),
         sender=sender,
         text=said.text,
         sent_at=datetime.now(UTC),

@@ -6,8 +6,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -102,6 +103,10 @@ async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
 
 async def _accept(who: Caller, given: wire.Say, request: Request, key: str | None) -> Accepted:
     said = await _said(who, given)
+    if key is not None:
+        # Named by the key, so that it is stored once also where a server dies before it notes that.
+        assert who.bearer.token_id is not None  # noqa: S101 - it came with a token
+        said = replace(said, message_id=str(uuid5(who.bearer.token_id, key)))
     stored: list[Accepted] = []
 
     async def make() -> UUID:
