@@ -117,6 +117,15 @@ async def test_two_albums_of_two_people_stay_apart(
     assert (await say(world, hers)).message_id != (await say(world, his)).message_id
 
 
+async def test_two_albums_of_one_person_in_two_chats_stay_apart(world: World) -> None:
+    photo = (Attachment("photo", "file", "", "image/jpeg", 10),)
+    in_the_group = line(world, "1", "[photo]", album="same", attachments=photo)
+    direct = replace(in_the_group, message_id="2", chat_id="1001", group=None)
+    said = [await say(world, one) for one in (in_the_group, direct)]
+    assert said[0].message_id != said[1].message_id
+    assert said[0].session_id != said[1].session_id
+
+
 async def test_a_file_is_its_contacts_alone(world: World) -> None:
     photo = (Attachment("photo", "secret file", "", "image/jpeg", 10),)
     alice = await say(

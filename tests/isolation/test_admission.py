@@ -250,9 +250,11 @@ async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: W
     async with world.door.enter(world.contact(contact)) as rows:
         thought = Thought("an answer", "model", (), Usage(1, 5000, 1))
         await save_answer(rows, claim, Prompt("", ()), thought)
-    await set_limits(world.door, world.owner_id, None, Limits(waiting=1, tokens_a_day=1000))
+    await set_limits(world.door, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
+    # Twice: the first time nobody is known yet who could have spent anything.
     assert (await mine.accepted(BOB, "hello")).new
+    assert (await mine.accepted(BOB, "hello again")).new
 
 
 async def test_stop_stops_ones_own_turn(world: World, admin: Admin) -> None:
