@@ -100,7 +100,9 @@ def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
         "                     'discreet.pairings'::regclass, 'discreet.kept_aside'::regclass,"
         "                     'discreet.owner_links'::regclass, 'discreet.wrong_codes'::regclass,"
         "                     'discreet.limits'::regclass, 'discreet.limit_hits'::regclass,"
-        "                     'discreet.tokens'::regclass, 'discreet.mcp_sessions'::regclass))"
+        "                     'discreet.tokens'::regclass, 'discreet.mcp_sessions'::regclass,"
+        "                     'discreet.links'::regclass, 'discreet.linked_rows'::regclass,"
+        "                     'discreet.link_requests'::regclass))"
         "   AND c.relkind IN ('r', 'v', 'S')"
         "   AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(%(r)s, c.oid, 'USAGE,SELECT')"
         "       ELSE has_any_column_privilege(%(r)s, c.oid, 'SELECT,INSERT,UPDATE,REFERENCES') END",

@@ -32,6 +32,11 @@ MCP_SESSION = (
     "INSERT INTO discreet.mcp_sessions"
     " (digest, token_id, owner_id, agent_id, contact_id, session_id)"
 )
+LINK = "INSERT INTO discreet.links (id, owner_id, kept_id, joined_id, proof)"
+LINK_REQUEST = (
+    "INSERT INTO discreet.link_requests"
+    " (owner_id, contact_id, digest, expires_at, other_id, back_digest)"
+)
 CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "addresses_check": (
         CheckViolation,
@@ -325,6 +330,62 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "attachments_session_id_owner_id_agent_id_party_fkey": (
         ForeignKeyViolation,
         "UPDATE discreet.attachments SET contact_id = %(alice)s",
+    ),
+    "contacts_check": (
+        CheckViolation,
+        "UPDATE discreet.contacts SET joined_into = id WHERE id = %(alice)s",
+    ),
+    "contacts_joined_into_owner_id_fkey": (
+        ForeignKeyViolation,
+        "UPDATE discreet.contacts SET joined_into = %(ottos_alice)s WHERE id = %(alice)s",
+    ),
+    "links_kept_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LINK + " VALUES (gen_random_uuid(), %(olga)s, %(ottos_alice)s, %(bob)s, 'owner')",
+    ),
+    "links_joined_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LINK + " VALUES (gen_random_uuid(), %(olga)s, %(bob)s, %(ottos_alice)s, 'owner')",
+    ),
+    "links_joined": (
+        UniqueViolation,
+        LINK + " SELECT gen_random_uuid(), %(olga)s, %(alice)s, %(bob)s, 'owner'"
+        "  FROM generate_series(1, 2)",
+    ),
+    "linked_rows_pkey": (
+        UniqueViolation,
+        "WITH made AS (" + LINK + " VALUES (gen_random_uuid(), %(olga)s, %(alice)s, %(bob)s,"
+        " 'owner') RETURNING id)"
+        " INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)"
+        " SELECT made.id, %(olga)s, 'session', 'x' FROM made, generate_series(1, 2)",
+    ),
+    "linked_rows_link_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "WITH made AS (" + LINK + " VALUES (gen_random_uuid(), %(olga)s, %(alice)s, %(bob)s,"
+        " 'owner') RETURNING id)"
+        " INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key)"
+        " SELECT made.id, %(otto)s, 'session', 'x' FROM made",
+    ),
+    "link_requests_check": (
+        CheckViolation,
+        LINK_REQUEST + " VALUES (%(olga)s, %(alice)s, 'a', now(), %(bob)s, NULL)",
+    ),
+    "link_requests_check1": (
+        CheckViolation,
+        LINK_REQUEST + " VALUES (%(olga)s, %(alice)s, 'a', now(), %(alice)s, 'b')",
+    ),
+    "link_requests_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LINK_REQUEST + " VALUES (%(olga)s, %(ottos_alice)s, 'a', now(), NULL, NULL)",
+    ),
+    "link_requests_other_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LINK_REQUEST + " VALUES (%(olga)s, %(alice)s, 'a', now(), %(ottos_alice)s, 'b')",
+    ),
+    "wrong_codes_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.wrong_codes (owner_id, contact_id)"
+        " VALUES (%(olga)s, %(ottos_alice)s)",
     ),
 }
 

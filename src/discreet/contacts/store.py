@@ -21,8 +21,12 @@ _CONTACT = """
               FROM discreet.addresses a WHERE a.contact_id = c.id) AS addresses
       FROM discreet.contacts c
 """
-# A contact's own scope has no right on the owner's remarks.
-_ENTRY = _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
+# A contact's own scope has no right on the owner's remarks. What was joined with another contact is
+# no entry: its addresses lead to that one.
+_ENTRY = (
+    _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
+    + " WHERE c.joined_into IS NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,8 @@ async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) ->
     """The address book, the newest first; what comes before a mark, if given. Owner's only."""
     at, of = before or (None, None)
     found = await rows.fetch(
-        _ENTRY + " WHERE %(at)s::timestamptz IS NULL"
-        "    OR (c.created_at, c.id) < (%(at)s::timestamptz, %(of)s::uuid)"
+        _ENTRY + " AND (%(at)s::timestamptz IS NULL"
+        "   OR (c.created_at, c.id) < (%(at)s::timestamptz, %(of)s::uuid))"
         " ORDER BY c.created_at DESC, c.id DESC LIMIT %(limit)s",
         {"at": at, "of": of, "limit": limit},
     )
@@ -81,8 +85,8 @@ async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) ->
 
 
 async def get_entry(rows: Rows, contact_id: ContactId) -> Entry | None:
-    """The entry of one contact, or None. Owner's scope only."""
-    row = await rows.fetch_one(_ENTRY + " WHERE c.id = %(id)s", {"id": contact_id})
+    """The entry of one contact; None: none, or it was joined with another. Owner's scope only."""
+    row = await rows.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
     return None if row is None else _entry(row)
 
 

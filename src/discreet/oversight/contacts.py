@@ -100,7 +100,7 @@ async def find_contact(door: Door, owner_id: OwnerId, who: str) -> ContactActivi
         BadInput: several contacts have that name; the message lists their ids.
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entry = await _find(rows, who)
+        entry = await find_entry(rows, who)
         return (await _activity(rows, [entry], entry.contact.id))[0]
 
 
@@ -113,7 +113,7 @@ async def block_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
         NotFound, BadInput: as for ``find_contact``.
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entry = await _find(rows, who)
+        entry = await find_entry(rows, who)
         await _block(rows, entry.contact.id)
         return await _entry(rows, entry.contact.id)
 
@@ -125,7 +125,7 @@ async def unblock_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
         NotFound, BadInput: as for ``find_contact``.
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entry = await _find(rows, who)
+        entry = await find_entry(rows, who)
         await _unblock(rows, entry.contact.id)
         return await _entry(rows, entry.contact.id)
 
@@ -138,7 +138,7 @@ async def rename_contact(door: Door, owner_id: OwnerId, who: str, name: str) -> 
     """
     _check_name(name)
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entry = await _find(rows, who)
+        entry = await find_entry(rows, who)
         await _rename(rows, entry.contact.id, name)
         return await _entry(rows, entry.contact.id)
 
@@ -151,7 +151,7 @@ async def note_contact(door: Door, owner_id: OwnerId, who: str, note: str) -> En
     """
     note = _checked_note(note)
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entry = await _find(rows, who)
+        entry = await find_entry(rows, who)
         await _note(rows, entry.contact.id, note)
         return await _entry(rows, entry.contact.id)
 
@@ -292,12 +292,13 @@ async def _entry(rows: Rows, contact_id: ContactId) -> Entry:
     return entry
 
 
-async def _find(rows: Rows, who: str) -> Entry:
+async def find_entry(rows: Rows, who: str) -> Entry:
+    """The entry that ``who`` means, as for ``find_contact``."""
     contact_id = _as_uuid(who)
     if contact_id is not None:
         entry = await get_entry(rows, ContactId(contact_id))
         if entry is None:
-            raise NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")
+            raise await _no_contact(rows, ContactId(contact_id))
         return entry
     address = _as_address(who)
     if address is not None and (entry := await entry_at(rows, address)) is not None:
@@ -319,6 +320,18 @@ async def _find(rows: Rows, who: str) -> Entry:
             )
         case _:
             assert_never(resolution)
+
+
+async def _no_contact(rows: Rows, contact_id: ContactId) -> NotFound:
+    other = await rows.value(
+        "SELECT joined_into FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
+    )
+    if other is None:
+        return NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")
+    return NotFound(
+        f"The contact {contact_id} was joined with {other}.",
+        hint=f"Name that one; or undo it: sb contacts links {other}",
+    )
 
 
 async def _activity(

@@ -206,7 +206,8 @@ async def _waiting(rows: Rows) -> Waiting:
 async def _counts(rows: Rows) -> Counts:
     row = await rows.fetch_one(
         """SELECT (SELECT count(*) FROM discreet.agents) AS agents,
-                  (SELECT count(*) FROM discreet.contacts) AS contacts,
+                  (SELECT count(*) FROM discreet.contacts
+                    WHERE joined_into IS NULL) AS contacts,
                   (SELECT count(*) FROM discreet.sessions WHERE ended_at IS NULL) AS open_sessions,
                   (SELECT count(*) FROM discreet.messages) AS messages,
                   (SELECT count(*) FROM discreet.memories) AS memories,

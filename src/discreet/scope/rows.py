@@ -19,7 +19,8 @@ class Rows:
 
     Every method raises:
         ScopeError: the door was closed, or the database refused what this scope may not do.
-        Conflict: a unique key of this scope says that it exists already.
+        Conflict: a unique key of this scope says that it exists already, or a function of the gate
+            that it can't be done as things stand.
         NotFound: what the statement refers to is not there, in this scope.
         BadInput: a text can't be stored, or a function of the gate can't resolve something.
     """
@@ -90,4 +91,6 @@ class Rows:
                 raise NotFound(f"There is {error.diag.message_primary}.") from error
             if error.sqlstate == "DS002":
                 raise BadInput(f"That can't be resolved: {error.diag.message_primary}.") from error
+            if error.sqlstate == "DS003":
+                raise Conflict(f"That can't be done: {error.diag.message_primary}.") from error
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from discreet.contacts.linking import Entered, ask_to_link, enter_link_code
 from discreet.contacts.pairing import decide, find_pairing, no_such_pairing, pending_pairings
 from discreet.contacts.store import get_contact
 from discreet.domain.errors import DiscreetError
@@ -29,6 +30,7 @@ SENDERS_HELP = """\
 /memories - what I remember here
 /forget WORDS - forget what holds these words; /forget all - everything
 /export - what is kept here, as text
+/link - you write from another account too: one conversation and one memory for both
 /stop - stop what I am doing
 /help - this"""
 OWNERS_HELP = """\
@@ -39,6 +41,10 @@ OWNERS_HELP = """\
 /help - this"""
 FOR_ONE_ONLY = (
     "That is shared by everybody here; only the person who runs me can have it forgotten."
+)
+NOBODYS_OWN = (
+    "Here others speak too. Write /link where you talk to me alone, if you use another account as"
+    " well."
 )
 HOW_TO_FORGET = (
     "Say what: /forget WORDS forgets every memory that holds these words, /forget all everything."
@@ -81,6 +87,8 @@ async def _of_sender(rows: Rows, scope: ContactScope | SharedScope, command: str
             return await _forget(rows, scope, rest)
         case "export":
             return await _export(rows)
+        case "link":
+            return await _link(rows, scope, rest)
         case _:
             return SENDERS_HELP
 
@@ -162,6 +170,47 @@ async def _forget(rows: Rows, scope: ContactScope | SharedScope, words: str) -> 
         await forget(rows, memory.id)
     what = "\n".join(f"- {memory.content}" for memory in memories[:MOST_SHOWN])
     return f"I don't remember this any more:\n{what}\n\nOur conversation stays as it is; see /new."
+
+
+async def _link(rows: Rows, scope: ContactScope | SharedScope, typed: str) -> str:
+    if not isinstance(scope, ContactScope):
+        return NOBODYS_OWN
+    if typed:
+        return _after_code(await enter_link_code(rows, typed))
+    code = await ask_to_link(rows)
+    if code is None:
+        return NOBODYS_OWN
+    return (
+        f"Write this to me from your other account, within ten minutes: /link {code}\n\n"
+        "I answer there with a second code for you to write here. Then both accounts are one to me:"
+        " whoever reads along on one of them sees what is said on the other."
+    )
+
+
+def _after_code(entered: Entered) -> str:
+    match entered.outcome:
+        case "answered":
+            return (
+                f"That is the code of {entered.other}. If that is you, write this from there,"
+                f" within ten minutes: /link {entered.code}\n\nEverything that you told me here"
+                " can be read there then. So give this code to nobody; if you did not ask for it"
+                " yourself, just leave it."
+            )
+        case "linked":
+            return (
+                "Both accounts are one now: one conversation, and what I remember from either."
+                " If that was a mistake, the person who runs me can undo it."
+            )
+        case "own":
+            return "That code is for your other account: write it to me from there."
+        case "wrong":
+            return "That code is wrong, used or expired. For a new one: /link"
+        case "locked":
+            return "Too many wrong codes. Try again in an hour."
+        case "nobody":
+            return NOBODYS_OWN
+        case why:
+            return f"That can't be done: {why}. The code is good until it expires."
 
 
 async def _export(rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from discreet.domain.errors import NotFound
@@ -95,7 +95,7 @@ async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conve
     )
     return _Conversation(
         agent=AgentCard(**agent),
-        party=await party_of(rows, scope),
+        party=_writing_from(await party_of(rows, scope), waiting[0].sender_address),
         thread_key=session["thread_key"],
         summary=summary,
         waiting=tuple(_line(message, scope) for message in waiting),
@@ -129,6 +129,12 @@ async def party_of(rows: Rows, scope: SessionScope) -> Party:
                 platform=row["platform"] or "",
                 type=row["type"],
             )
+
+
+def _writing_from(party: Party, address: str) -> Party:
+    """A contact may have several addresses; the answer goes to the one that it writes from."""
+    platform = address.partition(":")[0]
+    return replace(party, platform=platform) if party.kind == "contact" and platform else party
 
 
 def _line(message: Message, scope: SessionScope) -> Line:

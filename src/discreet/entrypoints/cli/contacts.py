@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from discreet.entrypoints.cli import links
 from discreet.entrypoints.cli.opening import Notice, in_app
 from discreet.entrypoints.cli.options import AsJson
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from discreet.oversight.contacts import ContactActivity
 
 app = typer.Typer(help="Who writes to the agents.", no_args_is_help=True)
+app.command("link")(links.link)
+app.command("links")(links.links)
+app.command("unlink")(links.unlink)
 
 Who = Annotated[
     str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")

@@ -4,6 +4,10 @@ SET ROLE discreet_gate;
 CREATE FUNCTION gate.archive_memory() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
+  -- Two contacts turned out to be one person; nobody but the gate may write that column.
+  IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
+    RETURN NEW;
+  END IF;
   -- Another vector or other terms for the same text are no new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,

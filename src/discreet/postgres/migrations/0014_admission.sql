@@ -322,7 +322,7 @@ BEGIN
   -- Those who try at once are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
   locked := (SELECT count(*) FROM discreet.wrong_codes w
-              WHERE w.owner_id = owner AND w.tried_at > clock_timestamp() - interval '1 hour')
+              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
             >= gate.most_wrong_codes();
   IF locked THEN
     RETURN;

@@ -24,7 +24,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export'] END)
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link'] END)
 $$;
 
 -- Ends the turn of a session and drops what waits there: it was said, and isn't answered any more.

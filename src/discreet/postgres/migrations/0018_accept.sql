@@ -73,7 +73,7 @@ BEGIN
       owner, sender_platform, sender_id, 'external', sender_display);
   ELSIF sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO speaker FROM discreet.contacts c
-     WHERE c.id = sender_contact AND c.owner_id = owner;
+     WHERE c.id = sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no such contact' USING ERRCODE = 'DS001';
     END IF;

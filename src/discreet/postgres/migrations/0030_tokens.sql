@@ -37,7 +37,7 @@ RESET ROLE;
 
 SET ROLE discreet_gate;
 -- The scope of a token, and nothing else of anybody's. No row: unknown, expired, revoked, or of a
--- contact that is blocked. `shared`: its agent shares one memory among all. When it was last used is
+-- contact that is blocked, or was joined with another. `shared`: its agent shares one memory among all. When it was last used is
 -- written at most once a minute: many calls at once must not wait for each other.
 CREATE FUNCTION gate.token_scope(
   shown bytea,
@@ -50,7 +50,8 @@ BEGIN
    WHERE t.digest = shown AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
-                      WHERE c.id = t.contact_id AND c.blocked_at IS NOT NULL);
+                      WHERE c.id = t.contact_id
+                        AND (c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL));
   IF found.id IS NULL THEN
     RETURN;
   END IF;

@@ -1,0 +1,38 @@
+"""Two contacts that are one person, as the person proves it: a code goes from each account to the
+other. Over rows of the contact's own scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from discreet.scope import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of a code that was typed.
+
+    ``outcome``: ``answered`` (it is another contact's, who is called ``other``; ``code`` has to be
+    written there), ``linked``, ``own`` (it has to be written on the other account), ``wrong``,
+    ``locked`` (too many wrong ones), ``nobody`` (a group), or in words why it can't be now.
+    """
+
+    outcome: str
+    code: str | None = None
+    other: str | None = None
+
+
+async def ask_to_link(rows: Rows) -> str | None:
+    """A code for the person's other account, valid for ten minutes; the one before it is void.
+
+    None: this is a group's scope, which is no person's.
+    """
+    code: str | None = await rows.value("SELECT gate.ask_to_link()")
+    return code
+
+
+async def enter_link_code(rows: Rows, typed: str) -> Entered:
+    """Takes a code; a wrong one has been counted then, so the transaction must commit."""
+    found = await rows.fetch_one("SELECT * FROM gate.enter_link_code(%(code)s)", {"code": typed})
+    assert found is not None  # noqa: S101 - a function's one row
+    return Entered(**found)

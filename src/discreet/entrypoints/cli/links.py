@@ -1,0 +1,170 @@
+"""``sb contacts link``, ``links`` and ``unlink``: contacts that are one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.entrypoints.cli.opening import in_app
+from discreet.entrypoints.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from discreet.oversight.linking import Link, LinkPreview, UndoPreview
+
+Who = Annotated[
+    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+]
+Preview = Annotated[bool, typer.Option("--preview", help="Only say what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+AsOne = Annotated[bool, typer.Option("--json", help="One object, for programs.")]
+
+
+def link(
+    kept: Annotated[str, typer.Argument(metavar="KEPT", help="Who stays: id, address or name.")],
+    joined: Annotated[str, typer.Argument(metavar="OTHER", help="Who is the same person.")],
+    preview: Preview = False,
+    yes: Yes = False,
+    as_json: AsOne = False,
+) -> None:
+    """Two contacts are one person: one conversation, one memory. Can be undone."""
+    from discreet.entrypoints.cli.asking import agreed
+    from discreet.entrypoints.cli.printing import print_json, print_text
+    from discreet.oversight import linking
+
+    found = in_app(lambda app: linking.preview_link(app.door, app.owner_id, kept, joined))
+    if preview or not (yes or as_json):
+        _show_preview(found, as_json=as_json)
+    if preview or not agreed("Join them?", yes=yes):
+        return
+    made = in_app(
+        lambda app: linking.link_contacts(
+            app.door, app.owner_id, str(found.kept.contact.id), str(found.joined.contact.id)
+        )
+    )
+    if as_json:
+        print_json(_record(made))
+        return
+    print_text(f"{', '.join(made.addresses) or found.joined.contact.label} now leads to"
+               f" {found.kept.contact.label}.")  # fmt: skip
+    print_text(f"To undo it: sb contacts unlink {made.id}")
+
+
+def links(
+    who: Annotated[str | None, typer.Argument(metavar="[WHO]", help="Only this contact's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which contacts were joined, the newest first."""
+    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.oversight import linking
+
+    columns: list[Column[Link]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("KEPT", lambda item: item.kept_name or str(item.kept_id)),
+        Column("JOINED", lambda item: ", ".join(item.addresses) or item.joined_name
+               or str(item.joined_id)),
+        Column("PROOF", lambda item: item.proof, whole=True),
+        Column("SINCE", lambda item: when(item.linked_at), whole=True),
+        Column("UNDONE", lambda item: when(item.undone_at), whole=True),
+    ]  # fmt: skip
+    found = in_app(lambda app: linking.list_links(app.door, app.owner_id, who))
+    print_list(found, columns, _record, as_json=as_json, empty="No contacts were joined.")
+
+
+def unlink(
+    link: Annotated[str, typer.Argument(metavar="LINK", help="Its id: sb contacts links")],
+    preview: Preview = False,
+    yes: Yes = False,
+    as_json: AsOne = False,
+) -> None:
+    """Undoes a link: every row that it moved goes back where it was."""
+    from discreet.entrypoints.cli.asking import agreed
+    from discreet.entrypoints.cli.printing import print_json, print_text
+    from discreet.oversight import linking
+
+    found = in_app(lambda app: linking.preview_undo(app.door, app.owner_id, link))
+    if preview or not (yes or as_json):
+        _show_undo(found, as_json=as_json)
+    if preview or not agreed("Undo it?", yes=yes):
+        return
+    undone = in_app(lambda app: linking.undo_link(app.door, app.owner_id, link))
+    if as_json:
+        print_json({**_record(undone), "undone": True})
+        return
+    print_text(f"Undone. {', '.join(undone.addresses)} leads to the contact {undone.joined_id}.")
+
+
+def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
+    from discreet.entrypoints.cli.printing import counted, print_json, print_text
+
+    kept, joined = found.kept.contact, found.joined.contact
+    if as_json:
+        print_json(
+            {
+                "kept_id": kept.id,
+                "joined_id": joined.id,
+                "addresses": joined.addresses,
+                "sessions": found.sessions,
+                "messages": found.messages,
+                "memories": found.memories,
+                "known_already": found.known_already,
+                "topics": found.topics,
+                "tokens": found.tokens,
+            }
+        )
+        return
+    print_text(f"{joined.label} ({', '.join(joined.addresses) or 'no address'})")
+    print_text(f"  becomes part of {kept.label} ({', '.join(kept.addresses) or 'no address'})")
+    print_text(
+        f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
+        f" {counted(found.memories, 'memory')}. Whoever uses one of these accounts gets answers"
+        " from all of it."
+    )
+    if found.known_already:
+        print_text(f"  {counted(found.known_already, 'memory')} both have already")
+    if found.topics:
+        print_text(f"  both keep something under: {', '.join(found.topics)}; both texts stay")
+    if found.tokens:
+        print_text(f"  {counted(found.tokens, 'token')} of it will open nothing until it is undone")
+
+
+def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
+    from discreet.entrypoints.cli.printing import counted, print_json, print_text
+
+    if as_json:
+        print_json(
+            {
+                **_record(found.link),
+                "sessions": found.sessions,
+                "messages": found.messages,
+                "memories": found.memories,
+                "said_since": found.said_since,
+            }
+        )
+        return
+    print_text(f"{', '.join(found.link.addresses) or found.link.joined_id} becomes a contact again")
+    print_text(
+        f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
+        f" {counted(found.memories, 'memory')}"
+    )
+    if found.said_since:
+        print_text(
+            f"  {counted(found.said_since, 'message')} written from there since stay in the"
+            f" conversation of {found.link.kept_name or found.link.kept_id}, and what was"
+            " remembered of them"
+        )
+
+
+def _record(item: Link) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "kept_id": item.kept_id,
+        "kept_name": item.kept_name,
+        "joined_id": item.joined_id,
+        "joined_name": item.joined_name,
+        "addresses": item.addresses,
+        "proof": item.proof,
+        "linked_at": item.linked_at,
+        "undone_at": item.undone_at,
+    }

@@ -1,0 +1,384 @@
+-- Two contacts that turn out to be one person. The rows of one move to the other, and which ones they
+-- were is written down, so that a link can be undone with every row back where it was. The contact
+-- that was joined stays as an empty shell: nothing leads to it and nothing is stored for it.
+SET ROLE discreet_schema;
+
+ALTER TABLE discreet.contacts
+  ADD COLUMN joined_into uuid CHECK (joined_into <> id),
+  ADD FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts (id, owner_id);
+COMMENT ON COLUMN discreet.contacts.joined_into IS
+  'the contact that has its addresses and rows now, because they are one person';
+CREATE INDEX contacts_joined ON discreet.contacts (joined_into) WHERE joined_into IS NOT NULL;
+
+-- proof: 'owner' (who said so), or 'codes' (a code went from each of the two to the other).
+CREATE TABLE discreet.links (
+  id        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id  uuid NOT NULL,
+  kept_id   uuid NOT NULL,
+  joined_id uuid NOT NULL,
+  proof     text NOT NULL CHECK (proof IN ('owner', 'codes')),
+  linked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  undone_at timestamptz,
+  UNIQUE (id, owner_id),
+  FOREIGN KEY (kept_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
+  FOREIGN KEY (joined_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX links_joined ON discreet.links (joined_id) WHERE undone_at IS NULL;
+CREATE INDEX links_kept ON discreet.links (kept_id);
+
+-- What a link moved. key: an address as it is written, a session, a memory; or a channel on which the
+-- kept contact was let in by it. was: an open session's 'open'; the topic key that a memory gave up.
+CREATE TABLE discreet.linked_rows (
+  link_id  uuid NOT NULL,
+  owner_id uuid NOT NULL,
+  kind     text NOT NULL CHECK (kind IN ('address', 'session', 'memory', 'admission')),
+  key      text NOT NULL,
+  was      text,
+  PRIMARY KEY (link_id, kind, key),
+  FOREIGN KEY (link_id, owner_id) REFERENCES discreet.links (id, owner_id) ON DELETE CASCADE
+);
+
+-- Somebody says that they write from another account too. The first code is theirs to carry there;
+-- the code that comes back belongs to the two of them and nobody else.
+CREATE TABLE discreet.link_requests (
+  id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id    uuid NOT NULL,
+  contact_id  uuid NOT NULL UNIQUE,
+  digest      bytea NOT NULL,
+  other_id    uuid,
+  back_digest bytea,
+  expires_at  timestamptz NOT NULL,
+  CHECK ((other_id IS NULL) = (back_digest IS NULL)),
+  CHECK (other_id <> contact_id),
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
+  FOREIGN KEY (other_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+);
+CREATE INDEX link_requests_digest ON discreet.link_requests (owner_id, digest);
+CREATE INDEX link_requests_other ON discreet.link_requests (other_id);
+
+-- Null: typed by the owner.
+ALTER TABLE discreet.wrong_codes
+  ADD COLUMN contact_id uuid,
+  ADD FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE;
+CREATE INDEX wrong_codes_contact ON discreet.wrong_codes (contact_id, tried_at);
+
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOREACH t IN ARRAY ARRAY['links', 'linked_rows', 'link_requests'] LOOP
+    EXECUTE format($f$
+      ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
+      CREATE POLICY gate ON discreet.%1$I TO discreet_gate USING (true);
+      GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.%1$I TO discreet_gate;
+    $f$, t);
+  END LOOP;
+END $$;
+CREATE POLICY owner ON discreet.links TO discreet_owner USING (
+  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY owner ON discreet.linked_rows TO discreet_owner USING (
+  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+GRANT SELECT ON discreet.links, discreet.linked_rows TO discreet_owner;
+GRANT UPDATE (contact_id) ON discreet.routes, discreet.turns, discreet.outbox, discreet.attachments,
+                             discreet.memory_history TO discreet_gate;
+CALL discreet.keep_no_statistics();
+RESET ROLE;
+
+SET ROLE discreet_gate;
+CREATE FUNCTION gate.link_time() RETURNS interval
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '10 minutes' $$;
+
+-- Nothing new is stored for a contact that was joined. Whoever looked it up before that waits here for
+-- the link, and has to look again.
+CREATE FUNCTION gate.refuse_joined() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  into_whom uuid;
+BEGIN
+  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+   WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
+  IF into_whom IS NOT NULL THEN
+    RAISE EXCEPTION 'this contact was joined with another one' USING ERRCODE = 'serialization_failure';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- Gives what a link is about from one contact to the other: sessions with all that hangs on them,
+-- memories and their history. Turns that run there have lost their session then; what they took is
+-- taken again. A memory whose topic key the taker uses already goes without it.
+-- Error DS003: an answer is being sent this very moment, and would be sent a second time.
+CREATE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sessions uuid[] := gate.rows_of_link(link, 'session');
+  memories uuid[] := gate.rows_of_link(link, 'memory');
+  waiting  uuid;
+BEGIN
+  SET CONSTRAINTS ALL DEFERRED;
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.outbox o
+              WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
+    RAISE EXCEPTION 'an answer is just being sent; try again in a moment' USING ERRCODE = 'DS003';
+  END IF;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  -- Connections that were bound to it begin anew; they must not follow to somebody else.
+  DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
+  UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions);
+  UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions);
+  UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions);
+  UPDATE discreet.messages m
+     SET contact_id = taker,
+         sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+                                  ELSE m.sender_contact_id END
+   WHERE m.session_id = ANY (sessions);
+  UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions);
+  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
+  UPDATE discreet.memories m
+     SET contact_id = taker,
+         topic_key = CASE WHEN NOT EXISTS (
+             SELECT FROM discreet.memories t
+              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
+                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
+           THEN coalesce(m.topic_key, l.was) END
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+  UPDATE discreet.memory_history h SET contact_id = taker
+   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
+  SET CONSTRAINTS ALL IMMEDIATE;
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+END $$;
+
+-- Why two contacts can't be joined, or null. Both rows are locked then, always in the same order.
+CREATE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF kept = joined THEN
+    RETURN 'they are one contact already';
+  END IF;
+  RETURN (
+    SELECT CASE WHEN count(*) < 2 THEN 'no such contact'
+                WHEN bool_or(c.joined_into IS NOT NULL)
+                THEN 'one of them was joined with another contact already'
+                WHEN bool_or(c.type = 'group') THEN 'a group is no person'
+                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'one of them is blocked; unblock it first'
+                WHEN bool_or(c.taken_over_at IS NOT NULL)
+                THEN 'one of them is talked to in person; hand it back first'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
+                                      WHERE p.contact_id = c.id AND p.state = 'pending'))
+                THEN 'one of them waits to be let in; decide that first' END
+      FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
+END $$;
+
+-- Everything of one contact is the other's from now on. Its sessions end: what the person says next
+-- is in the kept contact's, and what was said before can be given back whole. A memory that the kept
+-- contact has already stays where it is; of two under one topic key the kept contact's keeps the key.
+-- Errors: DS003 it can't be, or not now.
+CREATE FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  why  text := gate.why_not_joined(owner, kept, joined);
+  link uuid;
+BEGIN
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why LIKE 'no such%' THEN 'DS001' ELSE 'DS003' END;
+  END IF;
+  INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
+  VALUES (owner, kept, joined, how) RETURNING id INTO link;
+  UPDATE discreet.contacts c SET joined_into = kept WHERE c.id = joined;
+  DELETE FROM discreet.link_requests r
+   WHERE r.contact_id IN (kept, joined) OR r.other_id IN (kept, joined);
+
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
+  SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
+    FROM discreet.addresses a WHERE a.contact_id = joined
+  UNION ALL
+  SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
+    FROM discreet.sessions s WHERE s.contact_id = joined
+  UNION ALL
+  SELECT link, owner, 'memory', m.id::text, m.topic_key
+    FROM discreet.memories m
+   WHERE m.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.memories k
+      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, kept, m.digest))
+  UNION ALL
+  SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
+    FROM discreet.memory_history h
+   WHERE h.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
+  UNION ALL
+  SELECT link, owner, 'admission', a.channel_id::text, NULL
+    FROM discreet.admissions a
+   WHERE a.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = kept);
+
+  UPDATE discreet.addresses a SET contact_id = kept WHERE a.contact_id = joined;
+  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+   WHERE s.contact_id = joined AND s.ended_at IS NULL;
+  PERFORM gate.give_rows(link, joined, kept);
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, kept, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = joined ON CONFLICT DO NOTHING;
+  RETURN link;
+END $$;
+
+CREATE FUNCTION gate.rows_of_link(link uuid, of_kind text) RETURNS uuid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = of_kind
+$$;
+
+-- For the owner, who says that they are one person.
+CREATE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN gate.join_contacts(gate.require_owner(), kept, joined, 'owner');
+END $$;
+
+-- Gives back what a link moved, as it is now. What was said and kept since then stays with the
+-- contact that was kept; an address that was given to somebody else meanwhile stays there.
+-- Errors: DS001 no such link; DS003 it can't be undone, or not now.
+CREATE FUNCTION gate.undo_link(link uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  made  discreet.links;
+BEGIN
+  SELECT l.* INTO made FROM discreet.links l
+   WHERE l.id = link AND l.owner_id = owner AND l.undone_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such link' USING ERRCODE = 'DS001';
+  END IF;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.contacts c
+              WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
+    RAISE EXCEPTION 'the contact that was kept was joined with another one; undo that first'
+      USING ERRCODE = 'DS003';
+  END IF;
+  UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
+  -- Changed since, to what the joined contact has kept all along: once is enough.
+  DELETE FROM discreet.memories m USING discreet.memories b
+   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.kept_id AND b.contact_id = made.joined_id
+     AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
+  PERFORM gate.give_rows(link, made.kept_id, made.joined_id);
+  UPDATE discreet.sessions s SET ended_at = NULL
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
+  UPDATE discreet.addresses a SET contact_id = made.joined_id
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
+     AND a.contact_id = made.kept_id AND l.key = a.platform || ':' || a.platform_id;
+  DELETE FROM discreet.admissions a USING discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.kept_id
+     AND l.key = a.channel_id::text;
+  DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
+  UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
+END $$;
+
+-- The person of this scope; null in a group, in a scope that is nobody's own, and for who was joined.
+CREATE FUNCTION gate.person_here() RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
+             AND c.joined_into IS NULL);
+END $$;
+
+-- A code to be written on the person's other account; the one before it is void. Null: nobody's own.
+CREATE FUNCTION gate.ask_to_link() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  person uuid := gate.person_here();
+  code   text := gate.new_code();
+BEGIN
+  IF person IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
+  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + gate.link_time())
+  ON CONFLICT (contact_id) DO UPDATE SET
+    digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
+  RETURN left(code, 4) || '-' || right(code, 4);
+END $$;
+
+-- A code that was typed. outcome: 'answered' (it was another contact's: `code` has to be written there,
+-- and `other` says who that is), 'linked' (it was the one that came back), 'own' (it belongs on the other
+-- account), 'wrong', 'locked' (too many wrong ones), 'nobody' (here is nobody's own), or why not.
+CREATE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  person  uuid := gate.person_here();
+  wanted  text := gate.as_code(typed);
+  request discreet.link_requests;
+BEGIN
+  IF person IS NULL THEN
+    outcome := 'nobody';
+    RETURN;
+  END IF;
+  -- Those who try at once are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
+     >= gate.most_wrong_codes() THEN
+    outcome := 'locked';
+    RETURN;
+  END IF;
+  SELECT r.* INTO request FROM discreet.link_requests r
+   WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
+  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+    outcome := 'own';
+  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+    BEGIN
+      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      outcome := 'linked';
+    EXCEPTION WHEN SQLSTATE 'DS003' THEN
+      -- Nothing was changed, and the code is good until it expires.
+      outcome := SQLERRM;
+    END;
+  ELSE
+    UPDATE discreet.link_requests r
+       SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
+           expires_at = clock_timestamp() + gate.link_time()
+      FROM (SELECT gate.new_code() AS new) c
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+       AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
+    RETURNING left(c.new, 4) || '-' || right(c.new, 4),
+      (SELECT concat_ws(' ', nullif(k.name, ''), (
+          SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+           WHERE a.contact_id = k.id ORDER BY a.created_at LIMIT 1))
+         FROM discreet.contacts k WHERE k.id = r.contact_id)
+      INTO code, other;
+    outcome := CASE WHEN FOUND THEN 'answered' ELSE 'wrong' END;
+  END IF;
+  IF outcome = 'wrong' THEN
+    INSERT INTO discreet.wrong_codes (owner_id, contact_id) VALUES (owner, person);
+  END IF;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.link_time(), gate.refuse_joined(),
+  gate.give_rows(uuid, uuid, uuid), gate.why_not_joined(uuid, uuid, uuid),
+  gate.join_contacts(uuid, uuid, uuid, text), gate.rows_of_link(uuid, text),
+  gate.link_contacts(uuid, uuid), gate.undo_link(uuid), gate.person_here(), gate.ask_to_link(),
+  gate.enter_link_code(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.refuse_joined() TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.link_contacts(uuid, uuid), gate.undo_link(uuid) TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.ask_to_link(), gate.enter_link_code(text) TO discreet_contact;
+RESET ROLE;
+
+SET ROLE discreet_schema;
+CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.memories
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+RESET ROLE;

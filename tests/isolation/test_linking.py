@@ -1,0 +1,183 @@
+"""Linking two contacts moves the rows of these two, at the word of those who may say so, and shows
+nobody else anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.contacts.linking import ask_to_link, enter_link_code
+from discreet.domain.errors import NotFound, ScopeError
+from discreet.oversight.linking import link_contacts, list_links, undo_link
+from discreet.scope import ContactScope, OwnerScope, Rows
+from tests.isolation.conftest import ALICE, BOB, BOBS_SECRET, Neighbours
+from tests.support.world import World, make_world, other_owner
+
+Admin = psycopg.Connection[Any]
+
+CAROL = "telegram:1003"
+
+
+async def all_it_sees(world: World, scope: ContactScope) -> str:
+    """Every row that a contact's scope can read, in one text."""
+    async with world.door.enter(scope) as rows:
+        return "\n".join(
+            [
+                str(await rows.fetch("SELECT * FROM discreet.sessions")),
+                str(await rows.fetch("SELECT * FROM discreet.messages")),
+                str(await rows.fetch("SELECT * FROM discreet.memories")),
+                str(await rows.fetch("SELECT * FROM discreet.memory_history")),
+                str(await rows.fetch("SELECT * FROM discreet.addresses")),
+                str(await rows.fetch("SELECT id, name FROM discreet.contacts")),
+            ]
+        )
+
+
+async def code_of(world: World, scope: ContactScope) -> str:
+    async with world.door.enter(scope) as rows:
+        code = await ask_to_link(rows)
+    assert code is not None
+    return code
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT gate.link_contacts(%(alice)s, %(bob)s)",
+        "SELECT gate.join_contacts(%(olga)s, %(alice)s, %(bob)s, 'owner')",
+        "SELECT gate.give_rows(%(alice)s, %(bob)s, %(alice)s)",
+        "SELECT gate.undo_link(%(alice)s)",
+        "SELECT gate.rows_of_link(%(alice)s, 'session')",
+        "SELECT gate.why_not_joined(%(olga)s, %(alice)s, %(bob)s)",
+        "SELECT * FROM discreet.links",
+        "SELECT * FROM discreet.linked_rows",
+        "SELECT * FROM discreet.link_requests",
+        "UPDATE discreet.contacts SET joined_into = %(bob)s",
+        "SELECT joined_into FROM discreet.contacts",
+        "UPDATE discreet.messages SET contact_id = %(alice)s",
+        "UPDATE discreet.memories SET contact_id = %(bob)s",
+    ],
+)
+async def test_a_sender_can_join_nobody_past_the_codes(
+    neighbours: Neighbours, statement: str
+) -> None:
+    world, alice = neighbours.world, neighbours.world.contact(neighbours.alice.contact_id)
+    async with world.door.enter(alice) as rows:
+        with pytest.raises(ScopeError):
+            await Rows.execute(
+                rows,
+                statement,  # type: ignore[arg-type]
+                {
+                    "olga": world.owner_id,
+                    "alice": neighbours.alice.contact_id,
+                    "bob": neighbours.bob.contact_id,
+                },
+            )
+    assert BOBS_SECRET not in await all_it_sees(world, alice)
+
+
+async def test_half_of_the_proof_moves_nothing(neighbours: Neighbours) -> None:
+    world = neighbours.world
+    alice = world.contact(neighbours.alice.contact_id)
+    bob = world.contact(neighbours.bob.contact_id)
+    before = await all_it_sees(world, alice), await all_it_sees(world, bob)
+    code = await code_of(world, alice)
+    async with world.door.enter(bob) as rows:
+        entered = await enter_link_code(rows, code)
+    assert (entered.outcome, entered.other) == ("answered", ALICE)
+    assert entered.code is not None
+    # Neither side alone can finish it: not Bob with both codes, nor Alice with her own.
+    async with world.door.enter(bob) as rows:
+        assert (await enter_link_code(rows, entered.code)).outcome == "wrong"
+        assert (await enter_link_code(rows, code)).outcome == "wrong"
+    async with world.door.enter(alice) as rows:
+        assert (await enter_link_code(rows, code)).outcome == "wrong"
+    assert (await all_it_sees(world, alice), await all_it_sees(world, bob)) == before
+
+
+async def test_a_code_tells_a_third_one_nothing_and_gives_them_nothing(
+    neighbours: Neighbours,
+) -> None:
+    world = neighbours.world
+    carol = world.contact((await world.say(CAROL, "hello")).contact_id)
+    code = await code_of(world, world.contact(neighbours.alice.contact_id))
+    async with world.door.enter(world.contact(neighbours.bob.contact_id)) as rows:
+        back = await enter_link_code(rows, code)
+    async with world.door.enter(carol) as rows:
+        for typed in (code, back.code, "ABCD-2345", "nonsense", ""):
+            entered = await enter_link_code(rows, typed or "")
+            assert (entered.outcome, entered.code, entered.other) == ("wrong", None, None)
+    async with world.door.enter(world.contact(neighbours.alice.contact_id)) as rows:
+        assert (await enter_link_code(rows, back.code or "")).outcome == "linked"
+    seen = await all_it_sees(world, carol)
+    assert BOBS_SECRET not in seen
+    assert "tea" not in seen
+
+
+async def test_a_code_of_another_owner_is_none(neighbours: Neighbours, admin: Admin) -> None:
+    world = neighbours.world
+    otto = await other_owner(world, admin)
+    ottos = otto.contact((await otto.say(ALICE, "hello Otto")).contact_id)
+    code = await code_of(world, world.contact(neighbours.alice.contact_id))
+    async with world.door.enter(ottos) as rows:
+        assert (await enter_link_code(rows, code)).outcome == "wrong"
+    ottos_code = await code_of(otto, ottos)
+    async with world.door.enter(world.contact(neighbours.bob.contact_id)) as rows:
+        assert (await enter_link_code(rows, ottos_code)).outcome == "wrong"
+
+
+async def test_an_owner_joins_and_parts_only_their_own_contacts(
+    neighbours: Neighbours, admin: Admin
+) -> None:
+    world = neighbours.world
+    otto = await other_owner(world, admin)
+    ottos = await otto.say(CAROL, "hello Otto")
+    made = await link_contacts(world.door, world.owner_id, ALICE, BOB)
+    assert await list_links(world.door, otto.owner_id) == []
+    for kept, joined in (
+        (ottos.contact_id, neighbours.alice.contact_id),
+        (neighbours.alice.contact_id, ottos.contact_id),
+    ):
+        with pytest.raises(NotFound):
+            await link_contacts(world.door, otto.owner_id, str(kept), str(joined))
+        with pytest.raises(NotFound):
+            async with world.door.enter(OwnerScope(otto.owner_id)) as rows:
+                await rows.value("SELECT gate.link_contacts(%s, %s)", (kept, joined))
+    with pytest.raises(NotFound):
+        async with world.door.enter(OwnerScope(otto.owner_id)) as rows:
+            await rows.value("SELECT gate.undo_link(%s)", (made.id,))
+    async with world.door.enter(OwnerScope(otto.owner_id)) as rows:
+        assert await rows.fetch("SELECT * FROM discreet.linked_rows") == []
+    with pytest.raises(NotFound):
+        await undo_link(world.door, otto.owner_id, str(made.id))
+    assert [found.undone_at for found in await list_links(world.door, world.owner_id)] == [None]
+
+
+async def test_whoever_is_joined_sees_nothing_any_more_and_after_the_undo_the_other_one_does_not(
+    neighbours: Neighbours,
+) -> None:
+    world = neighbours.world
+    alice = world.contact(neighbours.alice.contact_id)
+    bob = world.contact(neighbours.bob.contact_id)
+    before = {scope: await all_it_sees(world, scope) for scope in (alice, bob)}
+    made = await link_contacts(world.door, world.owner_id, ALICE, BOB)
+    assert BOBS_SECRET in await all_it_sees(world, alice)
+    seen = await all_it_sees(world, bob)
+    assert BOBS_SECRET not in seen
+    assert "tea" not in seen
+    await undo_link(world.door, world.owner_id, str(made.id))
+    assert {scope: await all_it_sees(world, scope) for scope in (alice, bob)} == before
+
+
+async def test_with_each_agent_one_is_still_somebody_of_its_own(neighbours: Neighbours) -> None:
+    world = neighbours.world
+    eve = await make_world(world.door, agent="Eve")
+    with_eve = await eve.say(BOB, "eve alone knows of the lighthouse")
+    made = await link_contacts(world.door, world.owner_id, ALICE, BOB)
+    assert "lighthouse" not in await all_it_sees(world, world.contact(neighbours.alice.contact_id))
+    assert "lighthouse" in await all_it_sees(eve, eve.contact(neighbours.alice.contact_id))
+    await undo_link(world.door, world.owner_id, str(made.id))
+    assert "lighthouse" not in await all_it_sees(eve, eve.contact(neighbours.alice.contact_id))
+    assert "lighthouse" in await all_it_sees(eve, eve.contact(with_eve.contact_id))
