@@ -41,6 +41,8 @@ CHECKED = {
     "type": "'external'",
     "attachments.kind": "'photo'",
     "limit_hits.kind": "'waiting'",
+    "linked_rows.kind": "'session'",
+    "links.proof": "'owner'",
     "mcp_sessions.digest": "sha256(gen_random_uuid()::text::bytea)",
     "tokens.digest": "sha256(gen_random_uuid()::text::bytea)",
 }
