@@ -15,7 +15,11 @@ from discreet.scope import Door, OwnerScope, Rows
 
 _LINKS = """
     SELECT l.id, l.proof, l.linked_at, l.undone_at, l.kept_id, l.joined_id,
-           k.name AS kept_name, j.name AS joined_name,
+           coalesce(nullif(k.name, ''), (
+             SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+              WHERE a.contact_id = k.id ORDER BY a.created_at, a.platform, a.platform_id LIMIT 1),
+             k.id::text) AS kept,
+           j.name AS joined_name,
            (SELECT coalesce(array_agg(r.key ORDER BY r.key), '{}') FROM discreet.linked_rows r
              WHERE r.link_id = l.id AND r.kind = 'address') AS addresses
       FROM discreet.links l
@@ -80,12 +84,13 @@ class LinkPreview:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two contacts that were joined. ``addresses`` of the joined one, ``platform:id``, which lead
-    to the kept one; empty once it is undone. ``proof``: who said that they are one person."""
+    """Two contacts that were joined. ``kept``: what to call the kept one. ``addresses`` of the
+    joined one, ``platform:id``, which lead to the kept one; empty once it is undone. ``proof``: who
+    said that they are one person."""
 
     id: UUID
     kept_id: ContactId
-    kept_name: str
+    kept: str
     joined_id: ContactId
     joined_name: str
     addresses: tuple[str, ...]

@@ -11,6 +11,7 @@ from discreet.entrypoints.cli.opening import in_app
 from discreet.entrypoints.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from discreet.contacts import Contact
     from discreet.oversight.linking import Link, LinkPreview, UndoPreview
 
 Who = Annotated[
@@ -61,7 +62,7 @@ def links(
 
     columns: list[Column[Link]] = [
         Column("ID", lambda item: str(item.id), whole=True),
-        Column("KEPT", lambda item: item.kept_name or str(item.kept_id)),
+        Column("KEPT", lambda item: item.kept),
         Column("JOINED", lambda item: ", ".join(item.addresses) or item.joined_name
                or str(item.joined_id)),
         Column("PROOF", lambda item: item.proof, whole=True),
@@ -114,8 +115,8 @@ def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
             }
         )
         return
-    print_text(f"{joined.label} ({', '.join(joined.addresses) or 'no address'})")
-    print_text(f"  becomes part of {kept.label} ({', '.join(kept.addresses) or 'no address'})")
+    print_text(_called(joined))
+    print_text(f"  becomes part of {_called(kept)}")
     print_text(
         f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
         f" {counted(found.memories, 'memory')}. Whoever uses one of these accounts gets answers"
@@ -127,6 +128,12 @@ def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
         print_text(f"  both keep something under: {', '.join(found.topics)}; both texts stay")
     if found.tokens:
         print_text(f"  {counted(found.tokens, 'token')} of it will open nothing until it is undone")
+
+
+def _called(contact: Contact) -> str:
+    return " ".join(part for part in (contact.name, ", ".join(contact.addresses)) if part) or str(
+        contact.id
+    )
 
 
 def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
@@ -151,8 +158,7 @@ def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
     if found.said_since:
         print_text(
             f"  {counted(found.said_since, 'message')} written from there since stay in the"
-            f" conversation of {found.link.kept_name or found.link.kept_id}, and what was"
-            " remembered of them"
+            f" conversation of {found.link.kept}, and what was remembered of them"
         )
 
 
@@ -160,7 +166,7 @@ def _record(item: Link) -> Mapping[str, Any]:
     return {
         "id": item.id,
         "kept_id": item.kept_id,
-        "kept_name": item.kept_name,
+        "kept": item.kept,
         "joined_id": item.joined_id,
         "joined_name": item.joined_name,
         "addresses": item.addresses,
