@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from discreet.domain.errors import BadInput
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "line_history", "load_settings"]
 
 
 class Settings(BaseModel):
@@ -133,3 +133,8 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = "DISCREET_" + "_".join(str(part) for part in first["loc"]).upper()
         raise BadInput(f"{name} can't be used: {first['msg']}.") from None
+
+
+def line_history(home: Path) -> Path:
+    """The lines that were typed at terminals, whoever they were typed as."""
+    return home / "history"

@@ -16,7 +16,7 @@ from discreet.domain.errors import BadInput, Conflict, NotFound, Unauthorized
 from discreet.domain.ids import ContactId, RouteId, SessionId
 from discreet.domain.inbound import ContactSender, Inbound
 from discreet.intake import Accepted, accept
-from discreet.oversight import contacts, linking, tokens
+from discreet.oversight import connections, contacts, linking, tokens
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from discreet.turn.run import run_turn
@@ -24,7 +24,7 @@ from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.support.platform import Platform, make_platform
 from tests.support.turns import Mind, Wire, do_all_work, turns_of
-from tests.support.world import open_door
+from tests.support.world import make_world, open_door
 
 Admin = psycopg.Connection[Any]
 
@@ -295,6 +295,12 @@ async def test_what_both_remember_is_kept_once_and_under_one_topic_the_kept_ones
     await keep(platform, first, "born in May", "birthday")
     await keep(platform, other, "born in June", "birthday")
     await keep(platform, other, "eats no nuts", "diet")
+    # What she keeps with another agent is in nobody's way here.
+    eve = await make_world(platform.world.door, agent="Eve")
+    async with eve.door.enter(eve.contact(first.contact_id)) as rows:
+        await rows.execute(
+            "INSERT INTO discreet.memories (content, topic_key) VALUES ('eve has it', 'diet')"
+        )
     made = await link(platform, ANN, ANN_TOO)
     assert await kept_by(platform, first.contact_id) == {
         ("Likes tea.", None),
@@ -365,7 +371,7 @@ async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
 
 
 async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_is_run_again(
-    platform: Platform,
+    platform: Platform, admin: Admin
 ) -> None:
     first = await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
@@ -381,7 +387,10 @@ async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_
         run_turn(turns_of(platform.world.door, Mind(slowly)), other.session_id)
     )
     await thinking.wait()
+    admin.execute("TRUNCATE queue.procrastinate_jobs CASCADE")
     made = await link(platform, ANN, ANN_TOO)
+    jobs = admin.execute("SELECT lock FROM queue.procrastinate_jobs").fetchall()
+    assert jobs == [(f"turn:{other.session_id}",)]
     joined.set()
     await turn
     assert await platform.sent(ANN_TOO) == []
@@ -446,6 +455,62 @@ async def test_a_message_that_arrives_at_the_same_moment_is_stored_once_for_who_
     assert found == (1 + 3 * 5,)
 
 
+async def until_blocked(admin: Admin) -> None:
+    """Until somebody waits for a lock that another transaction holds."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    while admin.execute(waiting).fetchone() == (0,):  # noqa: ASYNC110 - another process's doing
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("thread", ["", "of its own"])
+async def test_who_looked_a_contact_up_before_it_was_joined_looks_again(
+    platform: Platform, admin: Admin, thread: str
+) -> None:
+    first = await platform.accepted(ANN, "a")
+    other = await platform.accepted(ANN_TOO, "b")
+    async with platform.world.door.enter(platform.world.owner) as rows:
+        await rows.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
+        saying = asyncio.create_task(platform.accepted(ANN_TOO, "c", thread_key=thread))
+        await until_blocked(admin)
+    assert (await saying).contact_id == first.contact_id
+    assert naming(admin, other.contact_id) == {}
+
+
+async def test_what_is_remembered_of_who_is_joined_just_now_is_refused(
+    platform: Platform, admin: Admin
+) -> None:
+    first = await platform.accepted(ANN, "a")
+    other = await platform.accepted(ANN_TOO, "b")
+    async with platform.world.door.enter(platform.world.owner) as rows:
+        await rows.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
+        keeping = asyncio.create_task(keep(platform, other, "too late"))
+        await until_blocked(admin)
+    with pytest.raises(Conflict):
+        await keeping
+    assert await kept_by(platform, first.contact_id) == set()
+
+
+async def test_a_connection_that_was_bound_to_the_joined_one_is_nobodys_afterwards(
+    platform: Platform,
+) -> None:
+    world = platform.world
+    await platform.accepted(ANN, "a")
+    other = await platform.accepted(ANN_TOO, "b")
+    _, token = await tokens.create_token(world.door, world.owner_id)
+    owner = await tokens.authenticate(world.door, token)
+    await connections.begin(world.door, owner, "key")
+    found = await connections.find(world.door, owner, "key")
+    assert found is not None
+    assert await found.binding.bind(world.contact(other.contact_id), other.session_id)
+    made = await link(platform, ANN, ANN_TOO)
+    assert await connections.find(world.door, owner, "key") is None
+    await undo(platform, made)
+    assert await connections.find(world.door, owner, "key") is None
+
+
 async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) -> None:
     world = platform.world
     await platform.accepted(ANN, "a")
@@ -476,7 +541,7 @@ async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) ->
             ),
         )
     async with world.door.enter(world.contact(other.contact_id)) as rows:
-        with pytest.raises(psycopg.errors.SerializationFailure):
+        with pytest.raises(Conflict):
             await rows.execute("INSERT INTO discreet.memories (content) VALUES ('x')")
 
     await undo(platform, made)

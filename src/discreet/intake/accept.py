@@ -115,9 +115,10 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
             errors.UniqueViolation,
             errors.DeadlockDetected,
             errors.SerializationFailure,
+            errors.ForeignKeyViolation,
         ) as error:
-            # Another delivery of the same message, or a wake job that was put back meanwhile,
-            # committed first; the next attempt sees it.
+            # Another delivery of the same message, a wake job that was put back, a contact that was
+            # joined or erased meanwhile: that was committed first; the next attempt sees it.
             if attempt == MAX_TRIES - 1:
                 raise Unavailable("The message was not stored.", hint="Try again.") from error
         except OperationalError as error:

@@ -288,7 +288,8 @@ def _checked_note(note: str) -> str:
 
 async def _entry(rows: Rows, contact_id: ContactId) -> Entry:
     entry = await get_entry(rows, contact_id)
-    assert entry is not None  # noqa: S101 - found in this transaction, and contacts aren't removed
+    if entry is None:
+        raise NotFound("This contact was erased meanwhile.", hint="See: sb contacts list")
     return entry
 
 

@@ -19,8 +19,8 @@ class Rows:
 
     Every method raises:
         ScopeError: the door was closed, or the database refused what this scope may not do.
-        Conflict: a unique key of this scope says that it exists already, or a function of the gate
-            that it can't be done as things stand.
+        Conflict: it exists already, it was changed at the same moment, or a function of the gate
+            says that it can't be done as things stand.
         NotFound: what the statement refers to is not there, in this scope.
         BadInput: a text can't be stored, or a function of the gate can't resolve something.
     """
@@ -80,6 +80,8 @@ class Rows:
             raise ScopeError("This scope may not do that.") from error
         except errors.UniqueViolation as error:
             raise Conflict("That exists already.") from error
+        except errors.SerializationFailure as error:
+            raise Conflict("This was changed at the same moment.", hint="Try again.") from error
         except errors.ForeignKeyViolation as error:
             raise NotFound("What this refers to does not exist.") from error
         except Error as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.entrypoints.cli import links
+from discreet.entrypoints.cli import erasing, links
 from discreet.entrypoints.cli.opening import Notice, in_app
 from discreet.entrypoints.cli.options import AsJson
 
@@ -19,6 +19,8 @@ app = typer.Typer(help="Who writes to the agents.", no_args_is_help=True)
 app.command("link")(links.link)
 app.command("links")(links.links)
 app.command("unlink")(links.unlink)
+app.command("erase")(erasing.erase)
+app.command("erasures")(erasing.erasures)
 
 Who = Annotated[
     str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")

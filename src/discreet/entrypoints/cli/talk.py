@@ -19,6 +19,7 @@ from rich.text import Text
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
 from discreet.entrypoints.cli.waiting import not_shown, tell_trouble
+from discreet.settings import line_history
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -227,7 +228,7 @@ def _prompt_session(home: Path) -> PromptSession[str]:
     # One line needs no cursor reports, and not every terminal answers when it is asked for one.
     os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    history = home / "history"
+    history = line_history(home)
     # Made before it is used, so that nobody else can read it even for a moment.
     os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
     return PromptSession(history=FileHistory(str(history)))

@@ -91,6 +91,13 @@ BEGIN
   IF shared THEN
     party := NULL;
   END IF;
+  IF speaker IS DISTINCT FROM party AND speaker IS NOT NULL THEN
+    -- No key leads from a line to who spoke among others; one who is erased just now must not come back.
+    PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'the sender was erased' USING ERRCODE = 'serialization_failure';
+    END IF;
+  END IF;
 
   IF addressed AND album_id = '' AND files = '[]' AND starts_with(body, '/') THEN
     command := gate.command_of(body, party IS NULL AND NOT shared);

@@ -1,0 +1,103 @@
+"""``sb contacts erase`` and ``erasures``: everything of a contact is removed, with a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.entrypoints.cli.opening import Notice, in_app
+from discreet.entrypoints.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from discreet.oversight.erasing import Erased, Erasure, ErasurePreview
+
+Who = Annotated[
+    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+]
+
+
+def erase(
+    who: Who,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only say what would be removed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """Removes a contact and everything of it, for good. First: sb contacts export."""
+    from discreet.entrypoints.cli.asking import agreed
+    from discreet.oversight import erasing
+
+    with Notice() as notice:
+        notice.show("Counting.")
+        found = in_app(lambda app: erasing.preview_erasure(app.door, app.owner_id, who))
+        notice.clear()
+        if preview or not (yes or as_json):
+            _show_preview(found, as_json=as_json)
+        if preview or not agreed("Remove it for good?", yes=yes):
+            return
+        notice.show("Removing.")
+        contact = str(found.entry.contact.id)
+        erased = in_app(
+            lambda app: erasing.erase_contact(app.door, app.owner_id, contact, app.settings.home)
+        )
+    _show_receipt(erased, as_json=as_json)
+
+
+def erasures(as_json: AsJson = False) -> None:
+    """When contacts were erased, and how much that was. Not who."""
+    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.oversight import erasing
+
+    columns: list[Column[Erasure]] = [
+        Column("RECEIPT", lambda item: str(item.id), whole=True),
+        Column("ERASED", lambda item: when(item.erased_at), whole=True),
+        Column("ROWS", lambda item: _counted(item.counts)),
+    ]
+    found = in_app(lambda app: erasing.list_erasures(app.door, app.owner_id))
+    print_list(found, columns, _record, as_json=as_json, empty="No contact was erased.")
+
+
+def _show_preview(found: ErasurePreview, *, as_json: bool) -> None:
+    from discreet.entrypoints.cli.printing import print_json, print_text
+
+    contact = found.entry.contact
+    if as_json:
+        print_json(
+            {"contact_id": contact.id, "addresses": contact.addresses, "counts": found.counts}
+        )
+        return
+    print_text(" ".join(part for part in (contact.name, ", ".join(contact.addresses)) if part)
+               or str(contact.id))  # fmt: skip
+    print_text(f"  {_counted(found.counts)}")
+
+
+def _show_receipt(erased: Erased, *, as_json: bool) -> None:
+    from discreet.entrypoints.cli.printing import print_json, print_text, when
+
+    if as_json:
+        backups = [{"file": str(one.file), "made_at": one.made_at} for one in erased.backups]
+        print_json({**_record(erased.erasure), "backups": backups})
+        return
+    print_text(f"Erased. Receipt {erased.erasure.id}:")
+    for kind, count in erased.erasure.counts.items():
+        if count:
+            print_text(f"  {kind:<26} {count:>9,}")
+    if erased.backups:
+        print_text("These backups still hold it; delete them, or erase again after a restore:")
+        for one in erased.backups:
+            print_text(f"  {one.file} ({when(one.made_at)})")
+    print_text(
+        "Not in reach: backups that were moved, archives of sb contacts export, and what the"
+    )
+    print_text("platform itself, a model's provider and your own conversations keep.")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count) or "nothing"
+
+
+def _record(item: Erasure) -> Mapping[str, Any]:
+    return {"id": item.id, "counts": item.counts, "erased_at": item.erased_at}

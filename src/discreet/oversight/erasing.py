@@ -1,0 +1,99 @@
+"""Everything about one contact is removed: from the database, in one transaction, and the home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from discreet.contacts import Entry
+from discreet.domain.ids import OwnerId
+from discreet.oversight.contacts import find_entry
+from discreet.postgres.backups_made import BackupMade, backups_made
+from discreet.scope import Door, OwnerScope, Rows
+from discreet.settings import line_history
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A receipt. ``counts``: rows of each kind that were removed; ``prompts elsewhere``: of other
+    people's turns, those whose prompt was emptied because it may have quoted the contact."""
+
+    id: UUID
+    counts: Mapping[str, int]
+    erased_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done. ``backups``: files that were written before, and still hold the contact."""
+
+    erasure: Erasure
+    backups: tuple[BackupMade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePreview:
+    """What would be removed, as if it were done now."""
+
+    entry: Entry
+    counts: Mapping[str, int]
+
+
+class _NotMeant(Exception):
+    """Takes back what was only tried."""
+
+
+async def preview_erasure(door: Door, owner_id: OwnerId, who: str) -> ErasurePreview:
+    """What ``erase_contact`` would remove: it is done, counted and taken back.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    with suppress(_NotMeant):
+        async with door.enter(OwnerScope(owner_id)) as rows:
+            entry = await find_entry(rows, who)
+            found = ErasurePreview(entry, (await _erase(rows, entry)).counts)
+            raise _NotMeant
+    return found
+
+
+async def erase_contact(door: Door, owner_id: OwnerId, who: str, home: Path) -> Erased:
+    """Removes a contact and everything of it, also what it said where others speak too, and the
+    lines that were typed at terminals (nobody knows as whom). Can't be undone.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        erasure = await _erase(rows, await find_entry(rows, who))
+    line_history(home).unlink(missing_ok=True)
+    return Erased(erasure, tuple(backups_made(home)))
+
+
+async def list_erasures(door: Door, owner_id: OwnerId) -> list[Erasure]:
+    """Every receipt, the newest first. None says who it was."""
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        found = await rows.fetch(
+            "SELECT id, counts, erased_at FROM discreet.erasures ORDER BY erased_at DESC, id"
+        )
+    return [_as_erasure(row) for row in found]
+
+
+async def _erase(rows: Rows, entry: Entry) -> Erasure:
+    receipt = await rows.value(
+        "SELECT gate.erase_contact(%(contact)s)", {"contact": entry.contact.id}
+    )
+    row = await rows.fetch_one(
+        "SELECT id, counts, erased_at FROM discreet.erasures WHERE id = %(id)s", {"id": receipt}
+    )
+    assert row is not None  # noqa: S101 - written in this transaction
+    return _as_erasure(row)
+
+
+def _as_erasure(row: Mapping[str, Any]) -> Erasure:
+    return Erasure(row["id"], dict(sorted(row["counts"].items())), row["erased_at"])

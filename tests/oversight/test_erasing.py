@@ -1,0 +1,392 @@
+"""Everything of one contact is removed, from every table there is, and nothing of others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from discreet.delivery import deliver
+from discreet.domain.errors import Conflict, NotFound
+from discreet.domain.ids import ContactId, RouteId
+from discreet.domain.inbound import Attachment
+from discreet.intake import Accepted
+from discreet.oversight import erasing, linking, tokens
+from discreet.oversight.limits import Limits, set_limits
+from discreet.postgres.server import Database
+from discreet.scope import Door
+from discreet.settings import line_history
+from discreet.turn.run import run_turn
+from discreet.turn.situation import Situation
+from discreet.turn.think import Tools
+from tests.support.platform import Platform, make_platform
+from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
+from tests.support.world import open_door, other_owner
+
+Admin = psycopg.Connection[Any]
+
+ANN, BOB, GROUP = "telegram:77001001", "telegram:77001002", "telegram:-77100500"
+ALSO_ANN = "telegram:77002001"
+MARK = "zyxmarker"
+"""A word that only Ann says; her name has it too."""
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with open_door(database) as door:
+        yield door
+
+
+@pytest.fixture
+async def platform(door: Door) -> Platform:
+    return await make_platform(door, admission="open")
+
+
+def everything(admin: Admin) -> dict[str, dict[str, int]]:
+    """Every row of every table of ours and of the queue, as text; how often it is there."""
+    tables = admin.execute(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname IN ('discreet', 'queue', 'gate') AND c.relkind IN ('r', 'p', 'm')"
+    ).fetchall()
+    found: dict[str, dict[str, int]] = {}
+    for schema, table in tables:
+        rows = admin.execute(
+            sql.SQL("SELECT t::text, count(*) FROM {} t GROUP BY 1").format(
+                sql.Identifier(schema, table)
+            )
+        ).fetchall()
+        found[f"{schema}.{table}"] = dict(rows)
+    return found
+
+
+def holding(admin: Admin, *words: str) -> dict[str, list[str]]:
+    """The tables that hold one of these words anywhere, in any case, and the rows."""
+    found = {}
+    for table, rows in everything(admin).items():
+        hits = [row for row in rows if any(word.casefold() in row.casefold() for word in words)]
+        if hits:
+            found[table] = hits
+    return found
+
+
+def ids_of(admin: Admin, contact_id: ContactId | None) -> list[str]:
+    """The ids of a contact and of every row that is its own."""
+    ids = [str(contact_id)]
+    tables = admin.execute(
+        "SELECT c.oid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'"
+        "   AND a.attname = 'contact_id'"
+        "   AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'id')"
+    ).fetchall()
+    for (table,) in tables:
+        rows = admin.execute(f"SELECT id FROM {table} WHERE contact_id = %s", (contact_id,))
+        ids += [str(row[0]) for row in rows]
+    return ids
+
+
+async def keep(platform: Platform, said: Accepted, content: str, **more: Any) -> None:
+    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+        await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (content,))
+
+
+async def answered(platform: Platform, sender: str, text: str, mind: Mind, **more: Any) -> Accepted:
+    said = await platform.accepted(sender, text, **more)
+    await run_turn(turns_of(platform.world.door, mind), said.session_id)
+    return said
+
+
+async def erase(platform: Platform, who: str, home: Path) -> erasing.Erased:
+    return await erasing.erase_contact(platform.world.door, platform.world.owner_id, who, home)
+
+
+async def full_life(platform: Platform, admin: Admin, database: Database) -> Accepted:
+    """Ann leaves something in as many places as there are; Bob and the owner live beside her."""
+    world, tell = platform.world, Mind(do_as_told)
+    first = await answered(platform, ANN, f"I am {MARK}", tell, name=f"Ann {MARK}")
+    bob = await answered(platform, BOB, "I am Bob", tell, name="Bob")
+    await answered(platform, ANN, calling("remember", content=f"{MARK} likes tea"), tell)
+    await answered(platform, BOB, calling("remember", content="Bob likes tea"), tell)
+    await answered(platform, ANN, "in a thread", tell, thread_key=f"trip:{MARK}")
+    async with world.door.enter(world.contact(first.contact_id)) as rows:
+        await rows.execute("UPDATE discreet.memories SET content = %s", (f"{MARK} likes mate",))
+        await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (f"{MARK} x",))
+        await rows.execute("DELETE FROM discreet.memories WHERE content = %s", (f"{MARK} x",))
+    photo = Attachment(kind="photo", platform_file=f"file-{MARK}", name=f"{MARK}.jpg")
+    await answered(platform, ANN, "look", tell, attachments=(photo,))
+    # In a group, alone and together with Bob; and what is remembered of it there.
+    await answered(platform, BOB, "hello group", tell, group=GROUP, name="Bob")
+    await answered(
+        platform, ANN, calling("remember", content=f"{MARK} brings cake"), tell, group=GROUP,
+        name=f"Ann {MARK}",
+    )  # fmt: skip
+    await platform.accepted(ANN, f"overheard {MARK}", group=GROUP, addressed=False)
+    # The owner asks about everybody, and is shown Ann's.
+    for text in (calling("recall", query=MARK), f"what of {MARK}?"):
+        asked = await world.say(None, text)
+        mind = tell if text.startswith("[") else Mind()
+        await run_turn(turns_of(world.door, mind), asked.session_id)
+    await do_all_work(
+        database, world.door, Mind(), {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
+    )
+    await tokens.create_token(world.door, world.owner_id, contact=ANN, name=f"app of {MARK}")
+    await set_limits(world.door, world.owner_id, ANN, Limits(waiting=7))
+    await linking.link_contacts(
+        world.door,
+        world.owner_id,
+        ANN,
+        str((await answered(platform, ALSO_ANN, f"also {MARK}", tell)).contact_id),
+    )
+    # Waiting still, with jobs; and in quarantine.
+    await platform.accepted(ANN, f"one more {MARK}")
+    admin.execute(
+        "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason)"
+        " VALUES (%s, %s, 'k', %s, 'unknown')",
+        (
+            world.owner_id,
+            platform.channel_id,
+            json.dumps({"text": MARK, "sender": {"address": {
+                "platform": "telegram", "platform_id": ANN.partition(":")[2]}}}),
+        ),
+    )  # fmt: skip
+    assert bob.contact_id != first.contact_id
+    return first
+
+
+async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_is_touched(
+    platform: Platform, admin: Admin, database: Database, tmp_path: Path
+) -> None:
+    ann = await full_life(platform, admin, database)
+    words = [MARK, *(address.partition(":")[2] for address in (ANN, ALSO_ANN))]
+    words += ids_of(admin, ann.contact_id)
+    # The owner's own words are the owner's: they asked for her.
+    admin.execute(
+        "DELETE FROM discreet.messages WHERE contact_id IS NULL AND text LIKE %s", (f"%{MARK}%",)
+    )
+    before = everything(admin)
+    assert {
+        "discreet.messages", "discreet.turns", "discreet.memories", "discreet.memory_history",
+        "discreet.quarantine", "discreet.attachments", "discreet.tokens", "discreet.linked_rows",
+        "discreet.limits", "discreet.outbox", "queue.procrastinate_jobs", "discreet.sessions",
+    } <= set(holding(admin, *words))  # fmt: skip
+
+    erased = await erase(platform, ANN, tmp_path)
+
+    assert holding(admin, *words) == {}
+    counts = erased.erasure.counts
+    assert counts["contacts"] == 2
+    assert counts["quarantine"] == 1
+    assert counts["messages elsewhere"] >= 2
+    assert counts["memories elsewhere"] == 1
+    assert counts["prompts elsewhere"] >= 1
+    assert counts["memory versions"] >= 2
+    [receipt] = await erasing.list_erasures(platform.world.door, platform.world.owner_id)
+    assert receipt == erased.erasure
+    # Whatever is there now was there before, as it was, but for what was made of it.
+    remade = {"discreet.erasures", "discreet.turns", "queue.procrastinate_jobs",
+              "queue.procrastinate_events", "discreet.sessions"}  # fmt: skip
+    for table, rows in everything(admin).items():
+        if table not in remade:
+            assert rows.items() <= before[table].items(), table
+    kept = {row[0] for row in admin.execute("SELECT text FROM discreet.messages").fetchall()}
+    assert {"I am Bob", "hello group"} <= kept
+    memories = {r[0] for r in admin.execute("SELECT content FROM discreet.memories").fetchall()}
+    assert memories == {"Bob likes tea"}
+
+
+async def test_a_preview_removes_nothing_and_counts_the_same(
+    platform: Platform, admin: Admin, database: Database, tmp_path: Path
+) -> None:
+    await full_life(platform, admin, database)
+    before = everything(admin)
+    found = await erasing.preview_erasure(platform.world.door, platform.world.owner_id, ANN)
+    assert everything(admin) == before
+    assert found.counts == (await erase(platform, ANN, tmp_path)).erasure.counts
+
+
+async def test_who_writes_afterwards_is_somebody_new(platform: Platform, tmp_path: Path) -> None:
+    first = await answered(platform, ANN, "my dog is Rex", Mind())
+    await keep(platform, first, "has a dog called Rex")
+    await erase(platform, ANN, tmp_path)
+    mind = Mind()
+    again = await answered(platform, ANN, "what is my dog called?", mind)
+    assert again.contact_id != first.contact_id
+    assert mind.situations[-1].history == ()
+    assert mind.situations[-1].recalled == ()
+
+
+async def test_an_answer_that_others_asked_for_as_well_stays(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    await platform.accepted(BOB, "and I am Bob", group=GROUP)
+    said = await platform.accepted(ANN, "I am Ann", group=GROUP)
+    await run_turn(turns_of(platform.world.door, Mind()), said.session_id)
+    await answered(platform, ANN, "only Ann asks", Mind(), group=GROUP)
+    await erase(platform, ANN, tmp_path)
+    left = admin.execute("SELECT direction, text FROM discreet.messages ORDER BY position")
+    assert left.fetchall() == [("in", "and I am Bob"), ("out", "hm")]
+
+
+async def test_an_erased_group_takes_no_member_along(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    group = await answered(platform, ANN, "in the group", Mind(), group=GROUP)
+    await answered(platform, ANN, "to you alone", Mind())
+    await erase(platform, str(group.contact_id), tmp_path)
+    texts = admin.execute("SELECT text FROM discreet.messages WHERE direction = 'in'").fetchall()
+    assert texts == [("to you alone",)]
+
+
+async def test_a_turn_that_thinks_meanwhile_writes_nobody_back(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    world = platform.world
+    thinking, gone = asyncio.Event(), asyncio.Event()
+    began = 0
+
+    async def slowly(_: Situation, tools: Tools) -> str:
+        nonlocal began
+        began += 1
+        if began == 3:
+            thinking.set()
+        await gone.wait()
+        await tools.call("remember", {"content": f"{MARK} comes back"})
+        return f"{MARK} comes back"
+
+    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
+    group = await platform.accepted(ANN, f"here too {MARK}", group=GROUP)
+    await platform.accepted(BOB, "me as well", group=GROUP)
+    own = await world.say(None, "who is there?")
+    turns = [
+        asyncio.create_task(run_turn(turns_of(world.door, Mind(slowly)), session_id))
+        for session_id in (said.session_id, group.session_id, own.session_id)
+    ]
+    await thinking.wait()
+    await erase(platform, ANN, tmp_path)
+    gone.set()
+    await asyncio.gather(*turns)
+    assert holding(admin, MARK, ANN.partition(":")[2]) == {}
+    # What others asked in these conversations is answered anew.
+    mind = Mind()
+    for session_id in (group.session_id, own.session_id):
+        await run_turn(turns_of(world.door, mind), session_id)
+    assert [[line.text for line in one.waiting] for one in mind.situations] == [
+        ["me as well"],
+        ["who is there?"],
+    ]
+
+
+async def test_an_answer_on_its_way_writes_nobody_back(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    said = await answered(platform, ANN, f"I am {MARK}", Mind())
+    route = admin.execute(
+        "SELECT id FROM discreet.routes WHERE session_id = %s", (said.session_id,)
+    ).fetchone()
+    assert route is not None
+
+    class Erasing(Wire):
+        async def send(self, outbound: Any) -> Any:
+            await erase(platform, ANN, tmp_path)
+            return await super().send(outbound)
+
+    wire = Erasing("telegram")
+    await deliver(platform.world.door, {"telegram": wire}, RouteId(route[0]))
+    await deliver(platform.world.door, {"telegram": wire}, RouteId(route[0]))
+    assert len(wire.sent) == 1
+    assert holding(admin, MARK, ANN.partition(":")[2], str(said.session_id)) == {}
+
+
+async def test_a_message_that_arrives_meanwhile_is_a_new_contacts_or_gone(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    for round_ in range(4):
+        first = await platform.accepted(ANN, "before")
+        await platform.accepted(ANN, "before", group=GROUP)
+        _, *said = await asyncio.gather(
+            erase(platform, str(first.contact_id), tmp_path),
+            *(platform.accepted(ANN, f"{round_}-{n}", thread_key=str(n)) for n in range(3)),
+            *(platform.accepted(ANN, f"{round_}-g{n}", group=GROUP) for n in range(2)),
+        )
+        assert holding(admin, str(first.contact_id)) == {}
+        for accepted in said:
+            row = admin.execute(
+                "SELECT count(*) FROM discreet.messages WHERE id = %s", (accepted.message_id,)
+            ).fetchone()
+            # Stored before: erased with the rest. Stored after: somebody new's.
+            assert row is not None
+            assert row[0] == 0 or accepted.contact_id != first.contact_id
+        later = await platform.accepted(ANN, "after")
+        assert later.contact_id != first.contact_id
+        await erase(platform, str(later.contact_id), tmp_path)
+
+
+async def test_who_was_joined_is_erased_with_the_contact_and_not_alone(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    await platform.accepted(ANN, "a")
+    other = await platform.accepted(ALSO_ANN, "b")
+    await linking.link_contacts(platform.world.door, platform.world.owner_id, ANN, ALSO_ANN)
+    with pytest.raises(Conflict, match="undo the link"):
+        async with platform.world.door.enter(platform.world.owner) as rows:
+            await rows.value("SELECT gate.erase_contact(%s)", (other.contact_id,))
+    erased = await erase(platform, ANN, tmp_path)
+    assert erased.erasure.counts["contacts"] == 2
+    assert admin.execute("SELECT count(*) FROM discreet.contacts").fetchone() == (0,)
+
+
+async def test_what_was_said_while_two_were_joined_goes_with_who_said_it(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    await platform.accepted(BOB, "bob's")
+    await platform.accepted(ANN, "ann's")
+    made = await linking.link_contacts(platform.world.door, platform.world.owner_id, BOB, ANN)
+    await answered(platform, ANN, f"{MARK} in between", Mind())
+    await linking.undo_link(platform.world.door, platform.world.owner_id, str(made.id))
+    await erase(platform, ANN, tmp_path)
+    assert holding(admin, MARK, "ann's", ANN.partition(":")[2]) == {}
+    assert holding(admin, "bob's") != {}
+
+
+async def test_only_its_owner_erases_a_contact(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    said = await platform.accepted(ANN, "a")
+    otto = await other_owner(platform.world, admin)
+    with pytest.raises(NotFound):
+        await erasing.erase_contact(otto.door, otto.owner_id, str(said.contact_id), tmp_path)
+    with pytest.raises(NotFound):
+        async with otto.door.enter(otto.owner) as rows:
+            await rows.value("SELECT gate.erase_contact(%s)", (said.contact_id,))
+    with pytest.raises(NotFound):
+        await erase(platform, str(UUID(int=7)), tmp_path)
+    await platform.accepted(ANN, "still here")
+
+
+async def test_the_same_address_at_another_owner_is_somebody_else(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    otto = await other_owner(platform.world, admin)
+    theirs = await otto.say(ANN, "hello Otto")
+    group = await otto.say(ANN, "hello all", group=GROUP)
+    await platform.accepted(ANN, "hello Olga")
+    before = {row for rows in everything(admin).values() for row in rows
+              if str(otto.owner_id) in row}  # fmt: skip
+    await erase(platform, ANN, tmp_path)
+    after = {row for rows in everything(admin).values() for row in rows
+             if str(otto.owner_id) in row}  # fmt: skip
+    assert after == before
+    assert theirs.contact_id != group.contact_id
+
+
+async def test_lines_typed_at_terminals_are_gone_too(platform: Platform, tmp_path: Path) -> None:
+    await platform.accepted(ANN, "a")
+    line_history(tmp_path).write_text(MARK)
+    await erase(platform, ANN, tmp_path)
+    assert not line_history(tmp_path).exists()
