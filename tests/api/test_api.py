@@ -380,3 +380,29 @@ async def test_anybody_may_ask_whether_it_runs_and_is_ready(house: House) -> Non
     async with httpx.AsyncClient(base_url=house.url) as nobody:
         assert (await nobody.get("/healthz")).json() == {"status": "ok"}
         assert (await nobody.get("/readyz")).json() == {"status": "ok"}
+
+
+async def test_the_owner_joins_parts_and_erases_contacts(house: House) -> None:
+    owner = await house.owner()
+    alice, alices = await house.of(ALICE)
+    bob, bobs = await house.of(BOB)
+    given = {"kept_id": str(alices), "joined_id": str(bobs)}
+    made = await owner.post("/api/admin/links", json=given)
+    assert (made.status_code, made.json()["addresses"]) == (201, [BOB])
+    assert (await owner.post("/api/admin/links", json=given)).status_code == 404
+    assert (await bob.get("/api/me")).status_code == 401
+    [listed] = (await owner.get("/api/admin/links")).json()["items"]
+    undone = await owner.delete(f"/api/admin/links/{listed['id']}")
+    assert undone.status_code == 200
+    assert (await owner.delete(f"/api/admin/links/{listed['id']}")).status_code == 404
+    assert (await bob.get("/api/me")).status_code == 200
+
+    erased = await owner.delete(f"/api/admin/contacts/{bobs}")
+    assert (erased.status_code, erased.json()["counts"]["contacts"]) == (200, 1)
+    assert (await owner.delete(f"/api/admin/contacts/{bobs}")).status_code == 404
+    assert (await owner.get(f"/api/admin/contacts/{bobs}")).status_code == 404
+    assert (await bob.get("/api/me")).status_code == 401
+    assert (await alice.get("/api/me")).status_code == 200
+    [receipt] = (await owner.get("/api/admin/erasures")).json()["items"]
+    assert receipt["id"] == erased.json()["id"]
+    assert str(bobs) not in str(receipt)

@@ -12,7 +12,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from discreet.app import App
-from discreet.entrypoints.api import agents, contacts, memories, messages, operations, sessions
+from discreet.entrypoints.api import (
+    agents,
+    contacts,
+    links,
+    memories,
+    messages,
+    operations,
+    sessions,
+)
 from discreet.entrypoints.api.callers import Api, Pace
 from discreet.entrypoints.api.measuring import Measured, Measuring
 from discreet.entrypoints.api.problems import answer, handle_problems, problem
@@ -78,7 +86,7 @@ def api_app(app: App, embedder: Embedder) -> FastAPI:
     )
     api.state.api = Api(app, embedder, Pace(app.settings.api_calls_a_minute))
     api.state.measured = measured
-    for room in (contacts, agents, sessions, memories, messages, operations):
+    for room in (contacts, links, agents, sessions, memories, messages, operations):
         api.include_router(room.router)
     handle_problems(api)
     api.add_middleware(_Limited)

@@ -30,7 +30,9 @@ from discreet.oversight.contacts import (
     page_of_contacts,
     resolve_contact_name,
 )
+from discreet.oversight.erasing import erase_contact
 from discreet.wire import contacts as wire
+from discreet.wire.links import Backup, Erased
 
 router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 
@@ -121,6 +123,20 @@ async def update(
     )
     response.headers["ETag"] = etag(found.version)
     return _shown(found.entry)
+
+
+@router.delete("/{contact_id}", responses=documented(404, 409), operation_id="erase_contact")
+async def erase(who: OwnerCaller, contact_id: UUID) -> Erased:
+    """Removes a contact and everything of it, for good; a receipt."""
+    home = who.api.app.settings.home
+    erased = await erase_contact(who.door, who.owner_id, str(contact_id), home)
+    receipt = erased.erasure
+    return Erased(
+        id=receipt.id,
+        counts=dict(receipt.counts),
+        erased_at=receipt.erased_at,
+        backups=[Backup(file=str(one.file), made_at=one.made_at) for one in erased.backups],
+    )
 
 
 def _shown(entry: Entry) -> wire.Contact:

@@ -57,15 +57,22 @@ BEGIN
 END $$;
 
 -- What these people said where others speak too, or in a conversation that was joined with theirs for
--- a while; what it was answered with, and what was remembered of it there. Turns that run there have
--- lost their session: what they were given may hold it.
+-- a while; what it was answered with, and what was remembered of it there; and what the owner was
+-- answered by turns that were shown something of theirs. Turns that run there have lost their session:
+-- what they were given may hold it.
 CREATE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   said     uuid[];
   sessions uuid[];
   turns    uuid[];
+  shown    uuid[];
   memories uuid[];
+  -- Whatever an owner's turn is shown of somebody stands beside their address, or their id.
+  called   text := (
+    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
+             || ')($|[^[:alnum:]])'
+      FROM unnest(addresses || gone::text[]) w);
   erased   record;
   messages bigint;
   prompts  bigint;
@@ -74,10 +81,15 @@ BEGIN
   SELECT coalesce(array_agg(DISTINCT m.session_id), '{}') INTO sessions FROM discreet.messages m
    WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
      AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
-  -- The owner's own turns are given everybody's memories.
+  shown := ARRAY(
+    SELECT t.id FROM discreet.turns t
+     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+       AND concat(t.prompt, t.steps) ~ called);
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
-     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared AND s.current_turn IS NOT NULL);
+     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
+       AND (s.current_turn IS NOT NULL OR s.id IN (
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))));
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   SELECT coalesce(array_agg(m.id), '{}'),
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
@@ -89,9 +101,10 @@ BEGIN
   -- An answer that others asked for as well is theirs.
   said := said || ARRAY(
     SELECT o.id FROM discreet.messages o
-     WHERE o.turn_id = ANY (turns) AND o.direction = 'out' AND NOT EXISTS (
-       SELECT FROM discreet.messages i
-        WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (said)));
+     WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
+       o.turn_id = ANY (turns) AND NOT EXISTS (
+         SELECT FROM discreet.messages i
+          WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (said)))));
   memories := ARRAY(
     SELECT m.id FROM discreet.memories m
      WHERE m.owner_id = owner AND m.turn_id = ANY (turns)

@@ -1,0 +1,44 @@
+"""Contacts that are one person, and receipts of those that were erased. The owner's."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from discreet.entrypoints.api.callers import OwnerCaller
+from discreet.entrypoints.api.problems import documented
+from discreet.oversight.erasing import list_erasures
+from discreet.oversight.linking import link_contacts, list_links, undo_link
+from discreet.wire import links as wire
+
+router = APIRouter(prefix="/api/admin", tags=["contacts"])
+
+
+@router.post(
+    "/links", status_code=201, responses=documented(404, 409), operation_id="link_contacts"
+)
+async def link(who: OwnerCaller, given: wire.LinkToMake) -> wire.Link:
+    """Everything of one contact is the other's from now on. Can be undone."""
+    made = await link_contacts(who.door, who.owner_id, str(given.kept_id), str(given.joined_id))
+    return wire.Link.model_validate(made)
+
+
+@router.get("/links", responses=documented(), operation_id="list_links")
+async def links(who: OwnerCaller) -> wire.LinkList:
+    """Which contacts were joined, also those that were parted again."""
+    found = await list_links(who.door, who.owner_id)
+    return wire.LinkList(items=[wire.Link.model_validate(one) for one in found])
+
+
+@router.delete("/links/{link_id}", responses=documented(404, 409), operation_id="undo_link")
+async def undo(who: OwnerCaller, link_id: UUID) -> wire.Link:
+    """Every row that the link moved goes back where it was."""
+    return wire.Link.model_validate(await undo_link(who.door, who.owner_id, str(link_id)))
+
+
+@router.get("/erasures", responses=documented(), operation_id="list_erasures")
+async def erasures(who: OwnerCaller) -> wire.ErasureList:
+    """When contacts were erased, and how much that was. Not who."""
+    found = await list_erasures(who.door, who.owner_id)
+    return wire.ErasureList(items=[wire.Erasure.model_validate(one) for one in found])
