@@ -80,6 +80,12 @@ async def link(platform: Platform, kept: str, joined: str) -> linking.Link:
     return await linking.link_contacts(platform.world.door, platform.world.owner_id, kept, joined)
 
 
+async def link_by_id(platform: Platform, kept: Accepted, joined: Accepted) -> None:
+    """As the database takes it, whatever was looked up before."""
+    async with platform.world.door.enter(platform.world.owner) as rows:
+        await rows.value("SELECT gate.link_contacts(%s, %s)", (kept.contact_id, joined.contact_id))
+
+
 async def undo(platform: Platform, made: linking.Link) -> None:
     await linking.undo_link(platform.world.door, platform.world.owner_id, str(made.id))
 
@@ -213,6 +219,9 @@ async def test_a_group_is_no_person_and_is_never_joined(platform: Platform) -> N
     group = await platform.accepted(BOB, "hello", group=GROUP)
     with pytest.raises(BadInput, match="group"):
         await link(platform, ANN, str(group.contact_id))
+    ann = await platform.accepted(ANN, "me")
+    with pytest.raises(Conflict, match="group"):
+        await link_by_id(platform, ann, group)
 
 
 async def test_everybody_shares_an_agent_so_nobody_is_joined_there(door: Door) -> None:
@@ -265,6 +274,8 @@ async def test_undoing_a_link_puts_every_row_back_where_it_was(
     assert {row for row in during["messages"] if str(bob.contact_id) in row} == {
         row for row in before["messages"] if str(bob.contact_id) in row
     }
+    found = await linking.preview_undo(world.door, world.owner_id, str(made.id))
+    assert (found.memories, found.sessions) == (1, 3)
     await undo(platform, made)
 
     after = everything(admin)
@@ -559,6 +570,10 @@ async def test_links_are_undone_in_the_order_in_which_rows_can_go_back(
     inner = await link(platform, ANN_TOO, BOB)
     outer = await link(platform, ANN, ANN_TOO)
     assert await kept_by(platform, first.contact_id) == {("from the third", None)}
+    fourth = await platform.accepted("telegram:1004", "d")
+    for kept, joined in ((second, fourth), (fourth, third)):
+        with pytest.raises(Conflict, match="joined with another contact already"):
+            await link_by_id(platform, kept, joined)
     with pytest.raises(Conflict, match="undo that first"):
         await undo(platform, inner)
     await undo(platform, outer)
@@ -597,8 +612,14 @@ async def test_being_let_in_follows_a_link_and_goes_back_with_it(door: Door) -> 
     async with door.enter(world.owner) as rows:
         [pairing] = await rows.fetch("SELECT id, contact_id FROM discreet.pairings")
         await rows.execute("SELECT gate.decide_pairing(%(id)s, true)", {"id": pairing["id"]})
+    elsewhere = Platform(world, await world.add_channel("telegram", "other", "allowlist"))
+    async with door.enter(world.owner) as rows:
+        await rows.value(
+            "SELECT gate.admit(%s, 'telegram', '1002', 'external')", (elsewhere.channel_id,)
+        )
     made = await link(platform, str(first.contact_id), ANN_TOO)
     assert (await platform.accepted(ANN, "now here as well")).contact_id == first.contact_id
+    assert await elsewhere.reason(ANN, "and there?") == "stranger"
     await undo(platform, made)
     assert await platform.reason(ANN, "and now?") == "aside"
     assert (await platform.accepted(ANN_TOO, "still")).contact_id == pairing["contact_id"]

@@ -142,7 +142,7 @@ async def test_an_owner_joins_and_parts_only_their_own_contacts(
     ):
         with pytest.raises(NotFound):
             await link_contacts(world.door, otto.owner_id, str(kept), str(joined))
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match="no such contact"):
             async with world.door.enter(OwnerScope(otto.owner_id)) as rows:
                 await rows.value("SELECT gate.link_contacts(%s, %s)", (kept, joined))
     with pytest.raises(NotFound):
