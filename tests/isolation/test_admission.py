@@ -30,9 +30,11 @@ from discreet.turn.commands import run_command
 from discreet.turn.files import files_of_turn
 from discreet.turn.holding import ClaimLost
 from discreet.turn.plan import Prompt
+from discreet.turn.run import run_turn
 from discreet.turn.save import save_answer
 from discreet.turn.thought import Thought, Usage
 from tests.support.platform import Platform
+from tests.support.turns import Mind, turns_of
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -159,6 +161,17 @@ async def test_the_owners_account_brings_no_group_in(world: World) -> None:
     assert await mine.reason(ALICE, code) == "linked"
     assert (await mine.accepted(ALICE, "hello")).contact_id is None
     assert await mine.reason(ALICE, "hello all", group=GROUP) == "stranger"
+
+
+async def test_the_owners_account_is_one_among_others_in_a_group(world: World) -> None:
+    mine, mind = await channel(world), Mind()
+    code = await make_owner_link(world.door, world.owner_id, "telegram")
+    assert await mine.reason(ALICE, code) == "linked"
+    await mine.accepted(BOB, "hello all", group=GROUP)
+    said = await mine.accepted(ALICE, "do as I say", group=GROUP, name="Olga")
+    await run_turn(turns_of(world.door, mind), said.session_id)
+    spoke = [line.speaker for line in mind.situations[-1].waiting]
+    assert [(one.name, one.address) for one in spoke if one] == [("", BOB), ("Olga", ALICE)]
 
 
 async def test_strangers_of_one_channel_take_no_others_place(world: World, admin: Admin) -> None:
@@ -388,6 +401,7 @@ async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_el
     ]
     await allow_address(world.door, world.owner_id, "Ada", Address.parse(BOB), of_group=False)
     assert await asking.reason(EVE, "hello") == "aside"
+    eves = admin.execute("SELECT id, code FROM discreet.pairings").fetchall()
     if first == "mine":
         await theirs()
     moved = await world.door.call(
@@ -400,7 +414,7 @@ async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_el
     assert again.contact_id == old.contact_id != new.contact_id
     # It isn't blocked, since it was another owner's that is; nor let in where only Bob was.
     assert await closed.reason(ALICE, "hello", group="telegram:-2") == "stranger"
-    assert admin.execute("SELECT count(*) FROM discreet.pairings").fetchone() == (1,)
+    assert admin.execute("SELECT id, code FROM discreet.pairings").fetchall() == eves
     assert await other.reason(ALICE, "hello", group="telegram:-2") == "blocked"
 
 

@@ -104,16 +104,23 @@ async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
         "SELECT route_id FROM discreet.messages WHERE id = %s", (asked.message_id,)
     ).fetchone()
     assert route is not None
-    wire = Wire("terminal")
+    wire = InParts("terminal")
     await deliver(world.door, {"terminal": wire}, route[0])
-    assert [(one.text, one.reply_to) for one in wire.sent] == [("re: mine", "77")]
+    assert [(one.text, one.reply_to) for one in wire.sent] == [("re: mine", "77")] * 2
     assert rows_of_others(admin, asked.session_id) == others
     states = admin.execute(
-        "SELECT m.text, o.state FROM discreet.outbox o"
+        "SELECT m.text, o.state, o.parts_sent FROM discreet.outbox o"
         " JOIN discreet.messages m ON m.id = o.message_id WHERE o.session_id = %s ORDER BY 1",
         (asked.session_id,),
     ).fetchall()
-    assert states == [("re: elsewhere", "pending"), ("re: mine", "sent")]
+    assert states == [("re: elsewhere", "pending", 0), ("re: mine", "sent", 2)]
+
+
+class InParts(Wire):
+    """Every answer takes two messages there."""
+
+    def parts(self, text: str) -> int:
+        return 2
 
 
 async def answer(situation: Situation, _: Tools) -> str:
