@@ -331,6 +331,17 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         "UPDATE discreet.attachments SET contact_id = %(alice)s",
     ),
+    "channels_check": (
+        CheckViolation,
+        "UPDATE discreet.channels SET only_chat = '-1' WHERE id = %(channel)s",
+    ),
+    "channels_parent_id_owner_id_platform_account_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.channels"
+        " (owner_id, agent_id, platform, account, parent_id, only_chat)"
+        " SELECT %(otto)s, %(ottos_ada)s, platform, account, id, '-1' FROM discreet.channels"
+        "  WHERE id = %(channel)s",
+    ),
     "contacts_check": (
         CheckViolation,
         "UPDATE discreet.contacts SET joined_into = id WHERE id = %(alice)s",

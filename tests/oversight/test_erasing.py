@@ -34,7 +34,7 @@ Admin = psycopg.Connection[Any]
 
 ANN, BOB, GROUP = "telegram:77001001", "telegram:77001002", "telegram:-77100500"
 ALSO_ANN = "telegram:77002001"
-MARK = "zyxmarker"
+MARK = "zyxquo"
 """A word that only Ann says; her name has it too."""
 
 
@@ -128,7 +128,7 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     )  # fmt: skip
     await platform.accepted(ANN, f"overheard {MARK}", group=GROUP, addressed=False)
     # The owner asks about everybody, and is shown Ann's.
-    for text in (calling("recall", query=MARK), f"what of {MARK}?"):
+    for text in (calling("recall", query="Bob"), calling("recall", query=MARK), f"is {MARK} in?"):
         asked = await world.say(None, text)
         mind = tell if text.startswith("[") else Mind()
         await run_turn(turns_of(world.door, mind), asked.session_id)
@@ -142,6 +142,11 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         world.owner_id,
         ANN,
         str((await answered(platform, ALSO_ANN, f"also {MARK}", tell)).contact_id),
+    )
+    # Counted, as with an owner of many memories.
+    admin.execute(
+        "INSERT INTO discreet.owner_words (owner_id, word, holding)"
+        " SELECT DISTINCT owner_id, unnest(terms), 2 FROM discreet.memories"
     )
     # Waiting still, with jobs; and in quarantine.
     await platform.accepted(ANN, f"one more {MARK}")
@@ -175,7 +180,8 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     assert {
         "discreet.messages", "discreet.turns", "discreet.memories", "discreet.memory_history",
         "discreet.quarantine", "discreet.attachments", "discreet.tokens", "discreet.linked_rows",
-        "discreet.limits", "discreet.outbox", "queue.procrastinate_jobs", "discreet.sessions",
+        "discreet.limits", "discreet.owner_words", "discreet.outbox", "queue.procrastinate_jobs",
+        "discreet.sessions",
     } <= set(holding(admin, *words))  # fmt: skip
 
     erased = await erase(platform, ANN, tmp_path)

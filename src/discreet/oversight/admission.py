@@ -21,11 +21,11 @@ from discreet.scope import Door, OwnerScope, Rows
 Admission = Literal["open", "pairing", "allowlist"]
 
 _CHANNELS = """
-    SELECT c.id, a.id AS agent_id, a.name AS agent, a.memory_model, c.platform, c.account,
+    SELECT c.id, a.id AS agent_id, a.name AS agent, c.platform, c.account,
            c.name, c.admission,
            (SELECT count(*) FROM discreet.admissions d WHERE d.channel_id = c.id) AS admitted
       FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
-     WHERE c.platform <> 'terminal' AND c.closed_at IS NULL
+     WHERE c.platform <> 'terminal' AND c.closed_at IS NULL AND c.parent_id IS NULL
 """
 
 
@@ -36,7 +36,6 @@ class ChannelPolicy:
     id: UUID
     agent_id: UUID
     agent: str
-    memory_model: str
     platform: str
     account: str
     name: str
@@ -64,16 +63,24 @@ async def set_admission(
         await rows.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
         )
-        channels = await _channels_of(rows, agent, platform)
-        if admission == "open" and any(channel.memory_model == "shared" for channel in channels):
+        ids = [channel.id for channel in await _channels_of(rows, agent, platform)]
+        # A channel's branches admit whom it admits.
+        sharing = await rows.value(
+            "SELECT a.name FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
+            " WHERE (c.id = ANY (%(ids)s) OR c.parent_id = ANY (%(ids)s))"
+            "   AND c.closed_at IS NULL AND a.memory_model = 'shared' LIMIT 1",
+            {"ids": ids},
+        )
+        if admission == "open" and sharing is not None:
             raise Conflict(
-                f"{agent} shares one memory with everybody it talks to, so it can't be open to"
+                f"{sharing} shares one memory with everybody it talks to, so it can't be open to"
                 " strangers.",
                 hint="Choose pairing or allowlist, or an agent that remembers per contact.",
             )
         await rows.execute(
-            "UPDATE discreet.channels SET admission = %(admission)s WHERE id = ANY (%(ids)s)",
-            {"admission": admission, "ids": [channel.id for channel in channels]},
+            "UPDATE discreet.channels SET admission = %(admission)s"
+            " WHERE (id = ANY (%(ids)s) OR parent_id = ANY (%(ids)s)) AND closed_at IS NULL",
+            {"admission": admission, "ids": ids},
         )
         return await _channels_of(rows, agent, platform)
 

@@ -222,7 +222,7 @@ async def _open_terminal(rows: Rows, agent_id: AgentId) -> None:
 async def _refuse_where_open(rows: Rows, agent: Agent) -> None:
     platform = await rows.value(
         "SELECT platform FROM discreet.channels WHERE agent_id = %(id)s AND admission = 'open'"
-        " AND platform <> 'terminal' LIMIT 1",
+        " AND platform <> 'terminal' AND closed_at IS NULL LIMIT 1",
         {"id": agent.id},
     )
     if platform is not None:

@@ -53,7 +53,7 @@ class ConnectedChannel:
 _CONNECTED = (
     "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"
     "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
-    " WHERE c.closed_at IS NULL AND c.platform <> 'terminal'"
+    " WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL"
 )
 
 
@@ -134,7 +134,7 @@ async def set_gathering(
         raise BadInput(f"{seconds:g} seconds can't be set.", hint="From 0 to 60.")
     async with door.enter(OwnerScope(owner_id)) as rows:
         await rows.execute(
-            "UPDATE discreet.channels SET gather = %(gather)s WHERE id = %(id)s",
+            "UPDATE discreet.channels SET gather = %(gather)s WHERE %(id)s IN (id, parent_id)",
             {"gather": timedelta(seconds=seconds), "id": channel_id},
         )
 
@@ -144,6 +144,6 @@ async def remove_channel(door: Door, owner_id: OwnerId, channel_id: ChannelId) -
     async with door.enter(OwnerScope(owner_id)) as rows:
         await rows.execute(
             "UPDATE discreet.channels SET closed_at = clock_timestamp()"
-            " WHERE id = %(id)s AND closed_at IS NULL",
+            " WHERE %(id)s IN (id, parent_id) AND closed_at IS NULL",
             {"id": channel_id},
         )

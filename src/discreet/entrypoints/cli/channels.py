@@ -13,6 +13,7 @@ import typer
 
 from discreet.domain.errors import BadInput
 from discreet.domain.platform import ChannelSecret
+from discreet.entrypoints.cli import branches
 from discreet.entrypoints.cli.opening import in_app
 from discreet.entrypoints.cli.options import AsJson
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The bots and numbers that people write to.", no_args_is_help=True)
 add = typer.Typer(help="Connects a platform to an agent.", no_args_is_help=True)
 app.add_typer(add, name="add")
+app.command("branch")(branches.branch)
+app.command("branches")(branches.branches)
+app.command("unbranch")(branches.unbranch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,11 @@ BEGIN
   IF NOT FOUND THEN
     RETURN false;
   END IF;
+  UPDATE discreet.channels c SET only_chat = new_id
+   WHERE c.owner_id = owner AND c.platform = of_platform AND c.only_chat = old_id
+     AND c.closed_at IS NULL AND NOT EXISTS (
+       SELECT FROM discreet.channels o
+        WHERE o.parent_id = c.parent_id AND o.only_chat = new_id AND o.closed_at IS NULL);
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, new_id, stays)
   ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;

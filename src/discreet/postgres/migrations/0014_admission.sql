@@ -300,7 +300,7 @@ BEGIN
   END IF;
   IF via.admission = 'open'
      OR EXISTS (SELECT 1 FROM discreet.admissions a
-                 WHERE a.channel_id = via.id AND a.contact_id = party)
+                 WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
      OR (arrived->>'group_id' IS NULL
          AND EXISTS (SELECT 1 FROM discreet.addresses a
                       WHERE a.owner_id = owner AND a.platform = arrived->>'sender_platform'
@@ -442,7 +442,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: admission ' || agent, 0));
   IF EXISTS (SELECT 1 FROM discreet.agents a JOIN discreet.channels c ON c.agent_id = a.id
               WHERE a.id = agent AND a.memory_model = 'shared'
-                AND c.admission = 'open' AND c.platform <> 'terminal') THEN
+                AND c.admission = 'open' AND c.platform <> 'terminal' AND c.closed_at IS NULL) THEN
     RAISE EXCEPTION 'an agent that shares its memory can not be open to everybody'
       USING ERRCODE = 'check_violation';
   END IF;

@@ -24,6 +24,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner   uuid := gate.enter(ticket);
   via     discreet.channels;
+  -- This channel, and its branches for this chat, also those that were closed.
+  one_of  uuid[] := ARRAY[channel];
   shared  boolean;
   speaker uuid;
   party   uuid;
@@ -37,19 +39,30 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no such channel' USING ERRCODE = 'DS001';
   END IF;
+  IF via.platform <> 'terminal' THEN
+    SELECT one_of || coalesce(array_agg(c.id), '{}') INTO one_of FROM discreet.channels c
+     WHERE c.parent_id = channel AND c.only_chat IN (chat, coalesce(group_id, sender_id));
+    IF cardinality(one_of) > 1 THEN
+      -- Of two that fit, the one for the chat itself.
+      SELECT c.* INTO via FROM discreet.channels c
+       WHERE c.id = ANY (one_of) AND (c.id = channel OR c.closed_at IS NULL)
+       ORDER BY c.parent_id IS NULL, c.only_chat <> chat LIMIT 1;
+    END IF;
+  END IF;
   SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
    WHERE a.id = via.agent_id;
 
   SELECT 'duplicate', m.id, m.session_id, m.contact_id
     INTO outcome, message_id, session_id, contact_id
     FROM discreet.messages m
-   WHERE m.channel_id = channel AND m.chat_id = chat AND m.platform_message_id = platform_message
-     AND m.direction = 'in';
+   WHERE m.channel_id = ANY (one_of) AND m.chat_id = chat
+     AND m.platform_message_id = platform_message AND m.direction = 'in';
   IF NOT FOUND AND files <> '[]' THEN
     SELECT 'duplicate', f.message_id, f.session_id, f.contact_id
       INTO outcome, message_id, session_id, contact_id
       FROM discreet.attachments f
-     WHERE f.channel_id = channel AND f.chat_id = chat AND f.platform_message_id = platform_message
+     WHERE f.channel_id = ANY (one_of) AND f.chat_id = chat
+       AND f.platform_message_id = platform_message
      LIMIT 1;
   END IF;
   IF message_id IS NOT NULL THEN
@@ -107,7 +120,7 @@ BEGIN
   IF command = 'stop' THEN
     PERFORM gate.stop_turn(here.id);
   END IF;
-  route := gate.find_or_create_route(here, channel, chat, platform_thread);
+  route := gate.find_or_create_route(here, via.id, chat, platform_thread);
 
   IF album_id <> '' THEN
     SELECT m.* INTO joined FROM discreet.messages m
@@ -131,7 +144,7 @@ BEGIN
     VALUES (
       owner, via.agent_id, party, here.shared, here.id, route, here.last_position, 'in', body,
       speaker, CASE WHEN sender_kind = 'address' THEN sender_platform || ':' || sender_id ELSE '' END,
-      sender_display, channel, chat, platform_message, in_reply_to, written_at, album_id,
+      sender_display, via.id, chat, platform_message, in_reply_to, written_at, album_id,
       CASE WHEN addressed THEN 'waiting' ELSE 'context' END,
       CASE WHEN album_id <> '' THEN clock_timestamp() + gate.album_time() END, command)
     RETURNING id INTO message_id;
@@ -144,7 +157,7 @@ BEGIN
            (SELECT count(*) FROM discreet.attachments f
              WHERE f.message_id = accept_message.message_id) + file.nr,
            file.value->>'kind', file.value->>'platform_file', file.value->>'name',
-           file.value->>'media_type', (file.value->>'size')::bigint, channel, chat, platform_message
+           file.value->>'media_type', (file.value->>'size')::bigint, via.id, chat, platform_message
       FROM jsonb_array_elements(files) WITH ORDINALITY AS file(value, nr);
   END IF;
 

@@ -26,7 +26,8 @@ BEGIN
     FROM discreet.routes r
    WHERE o.owner_id = owner AND o.platform_message_id = platform_message
      AND o.state IN ('sent', 'failed')
-     AND r.id = o.route_id AND r.owner_id = owner AND r.channel_id = channel;
+     AND r.id = o.route_id AND r.owner_id = owner AND r.channel_id IN (
+       SELECT c.id FROM discreet.channels c WHERE channel IN (c.id, c.parent_id));
   RETURN FOUND;
 END $$;
 REVOKE ALL ON FUNCTION gate.note_receipt(text, uuid, text, text, timestamptz, text) FROM PUBLIC;
