@@ -276,7 +276,10 @@ async def test_a_turn_that_thinks_meanwhile_writes_nobody_back(
         for session_id in (said.session_id, group.session_id, own.session_id)
     ]
     await thinking.wait()
+    admin.execute("TRUNCATE queue.procrastinate_jobs CASCADE")
     await erase(platform, ANN, tmp_path)
+    jobs = admin.execute("SELECT lock FROM queue.procrastinate_jobs").fetchall()
+    assert {lock for (lock,) in jobs} == {f"turn:{one.session_id}" for one in (group, own)}
     gone.set()
     await asyncio.gather(*turns)
     assert holding(admin, MARK, ANN.partition(":")[2]) == {}

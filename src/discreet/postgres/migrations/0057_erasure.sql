@@ -127,10 +127,7 @@ BEGIN
 
   -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
   UPDATE discreet.turns t SET prompt = NULL, steps = NULL
-   WHERE t.owner_id = owner AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL)
-     AND (t.session_id = ANY (sessions)
-          OR (t.contact_id IS NULL AND NOT t.shared AND t.started_at >= (
-                SELECT min(c.created_at) FROM discreet.contacts c WHERE c.id = ANY (gone))));
+   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
   GET DIAGNOSTICS prompts = ROW_COUNT;
   DELETE FROM discreet.drafts d USING discreet.turns t
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
