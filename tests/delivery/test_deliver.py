@@ -65,7 +65,7 @@ async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_se
     await send_all(world, channel)
     assert len(channel.tried) == 1
     [row] = await rows_of(world, "SELECT * FROM discreet.outbox")
-    assert (row["state"], row["platform_message_id"]) == ("sent", "sent 1")
+    assert (row["state"], row["platform_messages"]) == ("sent", ["sent 1"])
     assert row["sent_at"] <= datetime.now(UTC)
 
 

@@ -125,7 +125,7 @@ async def answered(line: Platform, admin: Admin, name: str) -> None:
             {"message": answer, "session": said.session_id, "route": route},
         )
         await rows.execute(
-            "UPDATE discreet.outbox SET state = 'sent', platform_message_id = %(name)s"
+            "UPDATE discreet.outbox SET state = 'sent', platform_messages = ARRAY[%(name)s]"
             " WHERE message_id = %(message)s",
             {"message": answer, "name": name},
         )

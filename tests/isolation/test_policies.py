@@ -41,6 +41,7 @@ CHECKED = {
     "type": "'external'",
     "attachments.kind": "'photo'",
     "limit_hits.kind": "'waiting'",
+    "early_receipts.stage": "'read'",
     "linked_rows.kind": "'session'",
     "links.proof": "'owner'",
     "mcp_sessions.digest": "sha256(gen_random_uuid()::text::bytea)",

@@ -121,7 +121,7 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     photo = Attachment(kind="photo", platform_file=f"file-{MARK}", name=f"{MARK}.jpg")
     await answered(platform, ANN, "look", tell, attachments=(photo,))
     # In a group, alone and together with Bob; and what is remembered of it there.
-    await answered(platform, BOB, "hello group", tell, group=GROUP, name="Bob")
+    group = await answered(platform, BOB, "hello group", tell, group=GROUP, name="Bob")
     await answered(
         platform, ANN, calling("remember", content=f"{MARK} brings cake"), tell, group=GROUP,
         name=f"Ann {MARK}",
@@ -136,6 +136,22 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         database, world.door, Mind(), {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
     )
     await tokens.create_token(world.door, world.owner_id, contact=ANN, name=f"app of {MARK}")
+    # A program of the owner's asked for one of her messages to be stored, once.
+    token, _ = await tokens.create_token(world.door, world.owner_id)
+    admin.execute(
+        "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, made)"
+        " VALUES (%s, 'a', %s, 'b', %s)",
+        (token.id, world.owner_id, first.message_id),
+    )
+    # The group's conversation had grown so long that there is a summary of it.
+    admin.execute(
+        "WITH made AS (INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+        "   SELECT owner_id, agent_id, contact_id, %(said)s FROM discreet.sessions"
+        "    WHERE id = %(group)s RETURNING id)"
+        " UPDATE discreet.sessions s SET summary_id = made.id, compacted_to = 1 FROM made"
+        "  WHERE s.id = %(group)s",
+        {"said": f"a summary with {MARK}", "group": group.session_id},
+    )
     await set_limits(world.door, world.owner_id, ANN, Limits(waiting=7))
     await linking.link_contacts(
         world.door,
@@ -191,7 +207,7 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     assert counts["contacts"] == 2
     assert counts["quarantine"] == 1
     assert counts["messages elsewhere"] >= 3
-    assert counts["memories elsewhere"] == 1
+    assert counts["memories elsewhere"] == 2
     assert counts["prompts elsewhere"] >= 1
     assert counts["memory versions"] >= 2
     [receipt] = await erasing.list_erasures(platform.world.door, platform.world.owner_id)
@@ -363,6 +379,20 @@ async def test_what_was_said_while_two_were_joined_goes_with_who_said_it(
     await erase(platform, ANN, tmp_path)
     assert holding(admin, MARK, "ann's", ANN.partition(":")[2]) == {}
     assert holding(admin, "bob's") != {}
+
+
+async def test_what_it_said_in_a_group_that_waits_to_be_let_in_goes_too(
+    door: Door, admin: Admin, tmp_path: Path
+) -> None:
+    platform = await make_platform(door)
+    await platform.reason(ANN, f"alone {MARK}")
+    await platform.reason(BOB, "with you all", group=GROUP)
+    await platform.reason(ANN, f"me too {MARK}", group=GROUP)
+    erased = await erase(platform, ANN, tmp_path)
+    assert erased.erasure.counts["kept aside"] == 2
+    assert holding(admin, MARK, ANN.partition(":")[2]) == {}
+    left = admin.execute("SELECT arrived->>'body' FROM discreet.kept_aside").fetchall()
+    assert left == [("with you all",)]
 
 
 async def test_only_its_owner_erases_a_contact(

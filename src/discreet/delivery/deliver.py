@@ -142,7 +142,7 @@ async def _record_part(
         await _forget_draft(rows, route_id, outbound)
         await rows.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
-            " parts_sent = %(parts)s, platform_message_id = coalesce(platform_message_id, %(id)s)"
+            " parts_sent = %(parts)s, platform_messages = platform_messages || %(id)s::text"
             " WHERE message_id = %(message)s",
             {
                 "parts": outbound.part + 1,
@@ -168,7 +168,7 @@ async def _record(
                 await rows.execute(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
                     " error = NULL, parts_sent = parts_sent + 1,"
-                    " platform_message_id = coalesce(platform_message_id, %(id)s)"
+                    " platform_messages = platform_messages || %(id)s::text"
                     " WHERE message_id = %(message)s",
                     {"id": platform_message_id, "message": outbound.message_id},
                 )

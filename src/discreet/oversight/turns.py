@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
@@ -18,7 +18,17 @@ _TURNS = f"""
     SELECT t.id, t.session_id, t.agent_id, a.name AS agent, t.contact_id, t.shared,
            {CONTACT_LABEL.format(row="t")} AS contact_label,
            t.state, t.attempt, t.model, t.usage, t.error, t.started_at, t.finished_at,
-           c.platform, c.account, r.chat_id, r.thread_id
+           c.platform, c.account, r.chat_id, r.thread_id,
+           (SELECT jsonb_build_object(
+                     'state', CASE WHEN o.state = 'failed' THEN 'failed'
+                                   WHEN o.read_at IS NOT NULL THEN 'read'
+                                   WHEN o.delivered_at IS NOT NULL THEN 'delivered'
+                                   WHEN o.state = 'sent' THEN 'sent' ELSE 'waiting' END,
+                     'sent_at', o.sent_at, 'delivered_at', o.delivered_at, 'read_at', o.read_at,
+                     'error', o.error)
+              FROM discreet.messages m JOIN discreet.outbox o ON o.message_id = m.id
+             WHERE m.turn_id = t.id AND m.direction = 'out'
+             ORDER BY m.position DESC LIMIT 1) AS delivery
       FROM discreet.turns t
       JOIN discreet.agents a ON a.id = t.agent_id
       JOIN discreet.routes r ON r.id = t.route_id
@@ -27,9 +37,21 @@ _TURNS = f"""
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an answer. ``delivered`` and ``read`` are known where the platform tells."""
+
+    state: Literal["waiting", "sent", "delivered", "read", "failed"]
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``:
-    requests, input_tokens, output_tokens; ``route``: platform, account, chat_id, thread_id."""
+    requests, input_tokens, output_tokens; ``route``: platform, account, chat_id, thread_id;
+    ``delivery``: of its answer, where there is one."""
 
     id: TurnId
     session_id: SessionId
@@ -45,6 +67,7 @@ class Turn:
     started_at: datetime
     finished_at: datetime | None
     route: Mapping[str, str]
+    delivery: Delivery | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +156,18 @@ def _turn(row: Mapping[str, Any]) -> Turn:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         route={name: row[name] for name in ("platform", "account", "chat_id", "thread_id")},
+        delivery=None if row["delivery"] is None else _delivery(row["delivery"]),
+    )
+
+
+def _delivery(found: Mapping[str, Any]) -> Delivery:
+    def when(name: str) -> datetime | None:
+        return None if found[name] is None else datetime.fromisoformat(found[name])
+
+    return Delivery(
+        state=found["state"],
+        sent_at=when("sent_at"),
+        delivered_at=when("delivered_at"),
+        read_at=when("read_at"),
+        error=found["error"],
     )

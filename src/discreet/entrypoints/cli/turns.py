@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +47,7 @@ def list_turns(
         Column("ID", lambda item: str(item.id), whole=True),
         Column("WITH", lambda item: item.whose),
         Column("STATE", lambda item: item.state),
+        Column("ANSWER", lambda item: item.delivery.state if item.delivery else "-"),
         Column("STARTED", lambda item: when(item.started_at), whole=True),
     ]
     print_list(in_app(work), columns, _record, as_json=as_json, empty="No turns yet.")
@@ -101,6 +103,7 @@ def _print(record: TurnRecord) -> None:
         ("model", turn.model or "-"),
         ("used", used or "-"),
         ("error", turn.error or "-"),
+        ("answer", _delivery(turn)),
     ):
         print_text(f"{title:<9} {value}")
     _heading("What was said")
@@ -118,6 +121,16 @@ def _print(record: TurnRecord) -> None:
     _print_steps(record.steps)
     _heading("Answer")
     print_text(record.answer or "-")
+
+
+def _delivery(turn: Turn) -> str:
+    from discreet.entrypoints.cli.printing import when
+
+    if turn.delivery is None:
+        return "-"
+    at = turn.delivery.read_at or turn.delivery.delivered_at or turn.delivery.sent_at
+    why = f": {turn.delivery.error}" if turn.delivery.error else ""
+    return f"{turn.delivery.state} {when(at) if at else ''}".strip() + why
 
 
 def _print_rerun(thought: Thought) -> None:
@@ -184,4 +197,5 @@ def _record(item: Turn) -> Mapping[str, Any]:
         "started_at": item.started_at,
         "finished_at": item.finished_at,
         "route": item.route,
+        "delivery": None if item.delivery is None else asdict(item.delivery),
     }

@@ -207,7 +207,7 @@ CREATE TABLE discreet.outbox (
   attempts    integer NOT NULL DEFAULT 0,
   next_try_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   error       text,
-  platform_message_id text,
+  platform_messages text[] NOT NULL DEFAULT '{}',
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   sent_at     timestamptz,
   PRIMARY KEY (message_id, party),
@@ -219,6 +219,8 @@ CREATE TABLE discreet.outbox (
   FOREIGN KEY (message_id, session_id, route_id)
     REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE
 );
+COMMENT ON COLUMN discreet.outbox.platform_messages IS
+  'what the platform calls the messages that it took, a long answer takes several; in their order';
 CREATE INDEX outbox_undelivered ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent';
 CREATE INDEX outbox_due ON discreet.outbox (route_id, created_at)
   WHERE state IN ('pending', 'sending');

@@ -103,7 +103,7 @@ GRANT INSERT (session_id, route_id, position, direction, state, text, reply_to, 
       UPDATE (state, turn_id, attempts, not_before, terms, embedder, embedding)
   ON discreet.messages TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (message_id, session_id, route_id),
-      UPDATE (state, attempts, next_try_at, error, platform_message_id, sent_at)
+      UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at)
   ON discreet.outbox TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (turn_id, text), UPDATE (text), DELETE ON discreet.drafts
   TO discreet_contact, discreet_shared, discreet_owner;

@@ -2,35 +2,108 @@
 -- delivered after all.
 SET ROLE discreet_schema;
 ALTER TABLE discreet.outbox ADD COLUMN delivered_at timestamptz, ADD COLUMN read_at timestamptz;
-CREATE INDEX outbox_platform_message ON discreet.outbox (owner_id, platform_message_id)
-  WHERE platform_message_id IS NOT NULL;
+CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages);
 GRANT UPDATE (delivered_at, read_at, state, error) ON discreet.outbox TO discreet_gate;
+
+-- Told before it was noted here that the platform took it. Others may send through the same account;
+-- what is told about theirs waits here too, for an hour.
+CREATE TABLE discreet.early_receipts (
+  id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id         uuid NOT NULL,
+  channel_id       uuid NOT NULL REFERENCES discreet.channels,
+  platform_message text NOT NULL,
+  stage            text NOT NULL CHECK (stage IN ('delivered', 'read', 'failed')),
+  at               timestamptz NOT NULL,
+  why              text NOT NULL,
+  created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX early_receipts_message ON discreet.early_receipts (channel_id, platform_message);
+CREATE INDEX early_receipts_age ON discreet.early_receipts (created_at);
+ALTER TABLE discreet.early_receipts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.early_receipts FORCE ROW LEVEL SECURITY;
+CREATE POLICY gate ON discreet.early_receipts TO discreet_gate USING (true);
+GRANT SELECT, INSERT, DELETE ON discreet.early_receipts TO discreet_gate;
+CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
--- Receipts come late, twice and in any order: the first time of each stage is kept, and what has
--- arrived does not fail any more. False: no answer of ours on this channel.
+-- The answer of this owner on this channel, or one of its branches, that the platform took as this.
+CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, platform_message text) RETURNS discreet.outbox
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o FROM discreet.outbox o
+    JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
+     AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
+$$;
+
+-- The first time of each stage is kept, and what has arrived does not fail any more. An answer in
+-- several messages has arrived with the last of them; it fails with any.
+CREATE FUNCTION gate.apply_receipt(
+  answer discreet.outbox, platform_message text, stage text, at timestamptz, why text)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF stage = 'failed' THEN
+    UPDATE discreet.outbox o SET state = 'failed', error = why
+     WHERE o.message_id = answer.message_id AND o.delivered_at IS NULL;
+  ELSIF answer.platform_messages[cardinality(answer.platform_messages)] = platform_message THEN
+    UPDATE discreet.outbox o
+       SET delivered_at = coalesce(o.delivered_at, at),
+           read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END
+     WHERE o.message_id = answer.message_id;
+  END IF;
+END $$;
+
+-- Receipts come early, late, twice and in any order. False: no answer of ours on this channel, or none
+-- that is noted as sent yet; then it waits for that.
 CREATE FUNCTION gate.note_receipt(
   ticket text, channel uuid, platform_message text, stage text, at timestamptz, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner uuid := gate.enter(ticket);
+  owner  uuid := gate.enter(ticket);
+  answer discreet.outbox := gate.answer_taken_as(owner, channel, platform_message);
 BEGIN
-  UPDATE discreet.outbox o
-     SET delivered_at = CASE WHEN stage IN ('delivered', 'read')
-                             THEN coalesce(o.delivered_at, at) ELSE o.delivered_at END,
-         read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END,
-         state = CASE WHEN stage = 'failed' AND o.delivered_at IS NULL
-                      THEN 'failed' ELSE o.state END,
-         error = CASE WHEN stage = 'failed' AND o.delivered_at IS NULL THEN why ELSE o.error END
-    FROM discreet.routes r
-   WHERE o.owner_id = owner AND o.platform_message_id = platform_message
-     AND o.state IN ('sent', 'failed')
-     AND r.id = o.route_id AND r.owner_id = owner AND r.channel_id IN (
-       SELECT c.id FROM discreet.channels c WHERE channel IN (c.id, c.parent_id));
-  RETURN FOUND;
+  IF answer.message_id IS NOT NULL THEN
+    PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
+    RETURN true;
+  END IF;
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
+  INSERT INTO discreet.early_receipts (owner_id, channel_id, platform_message, stage, at, why)
+  SELECT owner, c.id, platform_message, stage, at, why
+    FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  RETURN false;
 END $$;
-REVOKE ALL ON FUNCTION gate.note_receipt(text, uuid, text, text, timestamptz, text) FROM PUBLIC;
+
+-- An answer is noted as sent: what was told about it before that counts now.
+CREATE FUNCTION gate.apply_early_receipts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  told discreet.early_receipts;
+BEGIN
+  FOR told IN
+    WITH early AS (
+      DELETE FROM discreet.early_receipts e
+       USING discreet.routes r, discreet.channels c
+       WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
+         AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
+      RETURNING e.*)
+    SELECT * FROM early ORDER BY at
+  LOOP
+    PERFORM gate.apply_receipt(NEW, told.platform_message, told.stage, told.at, told.why);
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.answer_taken_as(uuid, uuid, text),
+  gate.apply_receipt(discreet.outbox, text, text, timestamptz, text),
+  gate.note_receipt(text, uuid, text, text, timestamptz, text), gate.apply_early_receipts() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.note_receipt(text, uuid, text, text, timestamptz, text)
   TO discreet_intake;
+GRANT EXECUTE ON FUNCTION gate.apply_early_receipts() TO discreet_schema;
+RESET ROLE;
+
+SET ROLE discreet_schema;
+CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox
+  FOR EACH ROW WHEN (NEW.state = 'sent' AND OLD.state <> 'sent')
+  EXECUTE FUNCTION gate.apply_early_receipts();
 RESET ROLE;

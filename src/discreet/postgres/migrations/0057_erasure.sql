@@ -205,6 +205,8 @@ BEGIN
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('kept aside', many);
+  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
 
