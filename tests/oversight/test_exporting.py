@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from discreet.domain.errors import BadInput, NotFound
 from discreet.intake.accept import NotTaken
 from discreet.oversight.contacts import note_contact
 from discreet.oversight.exporting import export_contact
+from discreet.oversight.linking import link_contacts
 from discreet.postgres.server import Database
 from tests.support.turns import Mind, calling, do_all_work, do_as_told
 from tests.support.world import World
@@ -52,7 +54,8 @@ async def test_an_export_holds_everything_of_its_contact_and_nothing_of_another(
     assert [record["text"] for record in data["said_to_others"]] == ["hello all, says alice"]
     assert data["contact"][0]["note"] == "owes me a book"
     assert [record["direction"] for record in data["messages"]] == ["in", "out"]
-    assert data["turns"][0]["prompt"]
+    assert "system" not in data["turns"][0]["prompt"]
+    assert data["turns"][0]["prompt"]["messages"]
     for told in ("alice likes figs", "owes me a book", "hello all, says alice"):
         assert told in page
     for foreign in (b"plums", b"says bob", b"2002"):
@@ -119,8 +122,8 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
             " WHERE table_schema = 'discreet' AND column_name = 'contact_id'"
         ).fetchall()
     }
-    # A connection of a machine is a hash and ids, which the gate alone reads.
-    assert tables - written.counts.keys() == {"mcp_sessions"}
+    # A connection of a machine, and a code under way, are hashes and ids that the gate alone reads.
+    assert tables - written.counts.keys() == {"mcp_sessions", "link_requests"}
 
 
 async def test_what_a_stranger_said_before_being_let_in_is_in_the_export(
@@ -163,3 +166,39 @@ async def test_what_waits_in_quarantine_is_exported_with_its_sender(
     with zipfile.ZipFile(written.file) as archive:
         held = read(archive)["quarantine"]
     assert [record["inbound"]["text"] for record in held] == [f"held from {ALICE}"]
+
+
+async def test_an_export_is_of_one_moment(
+    world: World, tmp_path: Path, admin: psycopg.Connection[Any]
+) -> None:
+    await world.say(ALICE, "one")
+
+    def meanwhile(line: str) -> None:
+        if line == "Writing addresses.":
+            admin.execute("UPDATE discreet.messages SET text = 'two'")
+
+    written = await export_contact(
+        world.door, world.owner_id, ALICE, tmp_path / "a.zip", progress=meanwhile
+    )
+    assert written.counts["messages"] == 1
+    with zipfile.ZipFile(written.file) as archive:
+        assert [record["text"] for record in read(archive)["messages"]] == ["one"]
+
+
+async def test_who_was_joined_is_in_the_archive_of_the_one_that_was_kept(
+    world: World, tmp_path: Path
+) -> None:
+    first = await world.say(ALICE, "I am Alice")
+    other = await world.say(BOB, "Alice as well")
+    for said in (first, other):
+        async with world.door.enter(world.contact(said.contact_id)) as rows:
+            await rows.execute("INSERT INTO discreet.memories (content) VALUES ('likes tea')")
+    await link_contacts(world.door, world.owner_id, ALICE, BOB)
+    written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "a.zip")
+    with zipfile.ZipFile(written.file) as archive:
+        data = read(archive)
+    assert [record["id"] for record in data["contact"]] == [
+        str(first.contact_id), str(other.contact_id),
+    ]  # fmt: skip
+    assert [record["text"] for record in data["messages"]] == ["I am Alice", "Alice as well"]
+    assert (len(data["memories"]), len(data["links"])) == (2, 1)

@@ -19,62 +19,77 @@ from discreet.scope import Door, OwnerScope, Rows
 
 # What only serves to find a row again is left out; so is a file's content, which is a file.
 _RECORDS: Mapping[str, LiteralString] = {
-    "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r WHERE r.id = %(contact)s",
+    "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r"
+    " WHERE r.id = ANY (%(contacts)s) ORDER BY array_position(%(contacts)s, r.id)",
     "addresses": "SELECT to_jsonb(r) AS record FROM discreet.addresses r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
     "sessions": "SELECT to_jsonb(r) AS record FROM discreet.sessions r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.id",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
     "routes": "SELECT to_jsonb(r) || jsonb_build_object('platform', c.platform) AS record"
     " FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.id",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.id",
     "messages": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding']"
     "   || jsonb_build_object('agent', a.name) AS record"
     " FROM discreet.messages r JOIN discreet.agents a ON a.id = r.agent_id"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.session_id, r.position",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.session_id, r.position",
     "said_to_others": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
-    " FROM discreet.messages r WHERE r.sender_contact_id = %(contact)s"
-    "   AND r.contact_id IS DISTINCT FROM %(contact)s ORDER BY r.created_at, r.id",
+    " FROM discreet.messages r WHERE r.sender_contact_id = ANY (%(contacts)s)"
+    "   AND NOT coalesce(r.contact_id = ANY (%(contacts)s), false) ORDER BY r.created_at, r.id",
     "outbox": "SELECT to_jsonb(r) AS record FROM discreet.outbox r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
-    "turns": "SELECT to_jsonb(r) AS record FROM discreet.turns r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.started_at, r.id",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
+    # The agent's instructions are the owner's; all else that the model got is about the contact.
+    "turns": "SELECT to_jsonb(r) #- '{prompt,system}' AS record FROM discreet.turns r"
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.started_at, r.id",
     "drafts": "SELECT to_jsonb(r) AS record FROM discreet.drafts r"
-    " WHERE r.contact_id = %(contact)s",
+    " WHERE r.contact_id = ANY (%(contacts)s)",
     "memories": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding', 'digest'] AS record"
-    " FROM discreet.memories r WHERE r.contact_id = %(contact)s ORDER BY r.created_at, r.id",
+    " FROM discreet.memories r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
     "memory_history": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
     " FROM discreet.memory_history r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.memory_id, r.version",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.memory_id, r.version",
     "attachments": "SELECT to_jsonb(r) AS record FROM (SELECT f.id, f.owner_id, f.agent_id,"
     "     f.contact_id, f.session_id, f.message_id, f.position, f.kind, f.name, f.media_type,"
     "     f.size, f.state, f.refusal, f.created_at"
-    "   FROM discreet.attachments f WHERE f.contact_id = %(contact)s) r"
+    "   FROM discreet.attachments f WHERE f.contact_id = ANY (%(contacts)s)) r"
     " ORDER BY r.created_at, r.id",
     "admissions": "SELECT to_jsonb(r) AS record FROM discreet.admissions r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
     # Columns one by one: the owner's role has no right to the code of a pairing.
     "pairings": "SELECT jsonb_build_object('id', r.id, 'channel_id', r.channel_id, 'state',"
     "   r.state, 'issued_at', r.issued_at, 'expires_at', r.expires_at) AS record"
-    " FROM discreet.pairings r WHERE r.contact_id = %(contact)s",
+    " FROM discreet.pairings r WHERE r.contact_id = ANY (%(contacts)s)",
     "kept_aside": "SELECT to_jsonb(r) AS record FROM discreet.kept_aside r"
     " JOIN discreet.pairings p ON p.id = r.pairing_id"
-    " WHERE p.contact_id = %(contact)s ORDER BY r.created_at",
+    " WHERE p.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
     "quarantine": "SELECT to_jsonb(r) AS record FROM discreet.quarantine r"
     " JOIN discreet.channels c ON c.id = r.channel_id"
     " WHERE (c.owner_id, c.platform, "
     "   coalesce(r.inbound #>> '{group,address,platform_id}',"
     "     r.inbound #>> '{sender,address,platform_id}')) IN"
     "   (SELECT a.owner_id, a.platform, a.platform_id FROM discreet.addresses a"
-    "     WHERE a.contact_id = %(contact)s) ORDER BY r.created_at",
+    "     WHERE a.contact_id = ANY (%(contacts)s)) ORDER BY r.created_at",
+    "links": "SELECT to_jsonb(r) AS record FROM discreet.links r"
+    " WHERE r.kept_id = ANY (%(contacts)s) ORDER BY r.linked_at",
+    "wrong_codes": "SELECT jsonb_build_object('tried_at', r.tried_at) AS record"
+    " FROM discreet.wrong_codes r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.tried_at",
     "limits": "SELECT to_jsonb(r) AS record FROM discreet.limits r"
-    " WHERE r.contact_id = %(contact)s",
+    " WHERE r.contact_id = ANY (%(contacts)s)",
     "limit_hits": "SELECT to_jsonb(r) AS record FROM discreet.limit_hits r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.since",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.since",
     "tokens": "SELECT jsonb_build_object('id', r.id, 'name', r.name, 'prefix', r.prefix,"
     " 'created_at', r.created_at, 'expires_at', r.expires_at, 'revoked_at', r.revoked_at,"
     " 'last_used_at', r.last_used_at) AS record FROM discreet.tokens r"
-    " WHERE r.contact_id = %(contact)s ORDER BY r.created_at",
+    " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
 }
+
+# The contact first, then those that were joined into it.
+_ONE_PERSON = """
+    WITH RECURSIVE of_it AS (
+      SELECT %(contact)s::uuid AS id, 0 AS depth
+      UNION ALL
+      SELECT c.id, o.depth + 1 FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+    SELECT id FROM of_it ORDER BY depth, id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,7 @@ async def export_contact(
                 os.fdopen(descriptor, "wb") as stream,
                 zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
             ):
-                async with door.enter(OwnerScope(owner_id)) as rows:
+                async with door.look(OwnerScope(owner_id)) as rows:
                     counts = await _write(rows, contact.id, archive, progress)
             os.link(draft, file)  # unlike a rename, it never replaces what came in between
         finally:
@@ -130,9 +145,11 @@ async def _write(
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
     shown: dict[str, list[dict[str, Any]]] = {}
+    joined = await rows.fetch(_ONE_PERSON, {"contact": contact_id})
+    contacts = [row["id"] for row in joined]
     for kind, sql in _RECORDS.items():
         progress(f"Writing {kind.replace('_', ' ')}.")
-        records = [row["record"] for row in await rows.fetch(sql, {"contact": contact_id})]
+        records = [row["record"] for row in await rows.fetch(sql, {"contacts": contacts})]
         lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
         archive.writestr(f"data/{kind}.jsonl", lines)
         counts[kind] = len(records)

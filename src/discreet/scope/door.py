@@ -48,10 +48,26 @@ class Door:
             ScopeError: the scope lacks an id, or the database doesn't know its ticket.
             Unavailable: no connection could be had in time, or it was lost on the way.
         """
+        async with self._transaction(scope) as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def look(self, scope: RowScope) -> AsyncIterator[Rows]:
+        """As ``enter``, for reading only: every statement sees what was there at the first one."""
+        settled = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        async with self._transaction(scope, settled) as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def _transaction(
+        self, scope: RowScope, *before_all: LiteralString
+    ) -> AsyncIterator[Rows]:
         ticket = ticket_for(scope, self._key)
         pool = await self._pool(role_of(scope))
         try:
             async with pool.connection() as connection, connection.transaction():
+                for statement in before_all:
+                    await connection.execute(statement)
                 await connection.execute(
                     "SELECT set_config('discreet.ticket', %s, true)", (ticket,)
                 )
