@@ -292,6 +292,8 @@ async def test_no_table_forgets_to_follow_a_link(platform: Platform, admin: Admi
     await keep(platform, other, "likes tea")
     async with world.door.enter(world.contact(other.contact_id)) as rows:
         await rows.execute("UPDATE discreet.memories SET content = 'likes mate'")
+        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('has a cat')")
+        await rows.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
     await link(platform, ANN, str(other.contact_id))
     left = set(naming(admin, other.contact_id))
     assert left <= STAYS_WITH_THE_JOINED, left
@@ -362,6 +364,9 @@ async def test_what_was_said_since_stays_with_who_was_kept_and_the_next_line_doe
     assert (again.contact_id, again.session_id) == (other.contact_id, other.session_id)
     with pytest.raises(NotFound, match="undone"):
         await undo(platform, made)
+    with pytest.raises(NotFound, match="no such link"):
+        async with platform.world.door.enter(platform.world.owner) as rows:
+            await rows.value("SELECT gate.undo_link(%s)", (made.id,))
 
 
 async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(

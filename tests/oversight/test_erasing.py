@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -213,8 +214,8 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     [receipt] = await erasing.list_erasures(platform.world.door, platform.world.owner_id)
     assert receipt == erased.erasure
     # Whatever is there now was there before, as it was, but for what was made of it.
-    remade = {"discreet.erasures", "discreet.turns", "queue.procrastinate_jobs",
-              "queue.procrastinate_events", "discreet.sessions"}  # fmt: skip
+    remade = {"discreet.erasures", "discreet.erased_addresses", "discreet.turns",
+              "queue.procrastinate_jobs", "queue.procrastinate_events", "discreet.sessions"}  # fmt: skip
     for table, rows in everything(admin).items():
         if table not in remade:
             assert rows.items() <= before[table].items(), table
@@ -336,10 +337,14 @@ async def test_a_message_that_arrives_meanwhile_is_a_new_contacts_or_gone(
     for round_ in range(4):
         first = await platform.accepted(ANN, "before")
         await platform.accepted(ANN, "before", group=GROUP)
+        soon = datetime.now(UTC) + timedelta(minutes=1)
         _, *said = await asyncio.gather(
             erase(platform, str(first.contact_id), tmp_path),
-            *(platform.accepted(ANN, f"{round_}-{n}", thread_key=str(n)) for n in range(3)),
-            *(platform.accepted(ANN, f"{round_}-g{n}", group=GROUP) for n in range(2)),
+            *(
+                platform.accepted(ANN, f"{round_}-{n}", thread_key=str(n), sent_at=soon)
+                for n in range(3)
+            ),
+            *(platform.accepted(ANN, f"{round_}-g{n}", group=GROUP, sent_at=soon) for n in (1, 2)),
         )
         assert holding(admin, str(first.contact_id)) == {}
         for accepted in said:
@@ -352,6 +357,27 @@ async def test_a_message_that_arrives_meanwhile_is_a_new_contacts_or_gone(
         later = await platform.accepted(ANN, "after")
         assert later.contact_id != first.contact_id
         await erase(platform, str(later.contact_id), tmp_path)
+
+
+async def test_what_was_said_before_and_is_told_afterwards_is_not_taken(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    group = await platform.accepted(BOB, "hello", group=GROUP)
+    await platform.accepted(ANN, "hello")
+    old = datetime.now(UTC)
+    await erase(platform, ANN, tmp_path)
+    for more in ({}, {"group": GROUP}, {"chat_id": "another"}):
+        assert await platform.reason(ANN, "from before", sent_at=old, **more) == "erased"
+    assert (await platform.accepted(BOB, "from before", sent_at=old)).new
+    await platform.accepted(BOB, "from before", sent_at=old, group=GROUP)
+    await platform.accepted(ANN, "from now on")
+    await erase(platform, str(group.contact_id), tmp_path)
+    assert await platform.reason(BOB, "from before", sent_at=old, group=GROUP) == "erased"
+    # A week later nothing is known of it any more.
+    admin.execute("UPDATE discreet.erased_addresses SET erased_at = now() - interval '8 days'")
+    await platform.accepted(ANN, "from before", sent_at=old)
+    await erase(platform, ANN, tmp_path)
+    assert admin.execute("SELECT count(*) FROM discreet.erased_addresses").fetchone() == (1,)
 
 
 async def test_who_was_joined_is_erased_with_the_contact_and_not_alone(
@@ -417,6 +443,7 @@ async def test_the_same_address_at_another_owner_is_somebody_else(
     theirs = await otto.say(ANN, "hello Otto")
     group = await otto.say(ANN, "hello all", group=GROUP)
     await platform.accepted(ANN, "hello Olga")
+    old = datetime.now(UTC)
     before = {row for rows in everything(admin).values() for row in rows
               if str(otto.owner_id) in row}  # fmt: skip
     await erase(platform, ANN, tmp_path)
@@ -424,6 +451,8 @@ async def test_the_same_address_at_another_owner_is_somebody_else(
              if str(otto.owner_id) in row}  # fmt: skip
     assert after == before
     assert theirs.contact_id != group.contact_id
+    late = await Platform(otto, otto.channel_id).accepted(ANN, "late", sent_at=old)
+    assert late.contact_id == theirs.contact_id
 
 
 async def test_lines_typed_at_terminals_are_gone_too(platform: Platform, tmp_path: Path) -> None:

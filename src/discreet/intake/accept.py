@@ -57,11 +57,12 @@ class Accepted:
     new: bool
 
 
-Reason = Literal["blocked", "stranger", "aside", "linked", "limited"]
+Reason = Literal["blocked", "stranger", "aside", "linked", "limited", "erased"]
 """Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group.
 ``stranger``: they may not come in. ``aside``: they may not yet, and it is kept until then.
 ``linked``: it was the code that says that its sender is the owner.
-``limited``: they have used what they may for a while."""
+``limited``: they have used what they may for a while.
+``erased``: it was said before its sender, or its group, was erased."""
 
 
 class NotTaken(DiscreetError):
@@ -78,6 +79,7 @@ _NOT_TAKEN: dict[Reason, tuple[str, str]] = {
     "aside": ("This sender has to be let in first.", "See: sb pairing list"),
     "linked": ("This account is the owner's now.", ""),
     "limited": ("This contact went beyond a limit.", "See: sb limits show"),
+    "erased": ("That was said before its sender was erased.", "Nothing of it is kept."),
     "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
 }
 

@@ -68,6 +68,11 @@ BEGIN
   IF message_id IS NOT NULL THEN
     RETURN;
   END IF;
+  IF gate.was_erased(owner, written_at, sender_platform || ':' || sender_id,
+                     group_platform || ':' || group_id) THEN
+    outcome := 'erased';
+    RETURN;
+  END IF;
 
   outcome := gate.turned_away(owner, via, shared, jsonb_build_object(
     'chat', chat, 'platform_thread', platform_thread, 'platform_message', platform_message,

@@ -18,6 +18,18 @@ CREATE POLICY owner ON discreet.erasures TO discreet_owner USING (
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING (true);
 GRANT SELECT ON discreet.erasures TO discreet_owner;
 GRANT SELECT, INSERT ON discreet.erasures TO discreet_gate;
+-- Platforms tell late what was said, and twice: nothing that was said before its sender was erased is
+-- taken afterwards. A keyed hash of an address for a week, which is as far back as platforms go.
+CREATE TABLE discreet.erased_addresses (
+  owner_id  uuid NOT NULL REFERENCES discreet.owners,
+  digest    bytea NOT NULL,
+  erased_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (owner_id, digest)
+);
+ALTER TABLE discreet.erased_addresses ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.erased_addresses FORCE ROW LEVEL SECURITY;
+CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.erased_addresses TO discreet_gate;
 GRANT DELETE ON discreet.sessions, discreet.routes, discreet.turns, discreet.outbox,
                 discreet.attachments, discreet.memory_history, discreet.quarantine, discreet.limits,
                 discreet.limit_hits, discreet.tokens TO discreet_gate;
@@ -26,6 +38,22 @@ CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
+CREATE FUNCTION gate.digest_of(address text) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
+$$;
+
+-- Whether this was said by somebody, or in a group, before they were erased.
+CREATE FUNCTION gate.was_erased(owner uuid, written_at timestamptz, sender text, of_group text)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- Where nobody was, which is nearly always, nothing is hashed.
+  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
+    AND EXISTS (SELECT FROM discreet.erased_addresses e
+                 WHERE e.owner_id = owner AND written_at <= e.erased_at
+                   AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
+END $$;
+
 -- Work that waits for these sessions; what is under way finds nothing any more, and ends.
 CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
@@ -219,12 +247,17 @@ BEGIN
     counts := counts || jsonb_build_object(replace(of_table, '_', ' '), many);
   END LOOP;
   DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
+  DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
+  INSERT INTO discreet.erased_addresses (owner_id, digest)
+  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
   INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.drop_jobs(uuid[]), gate.erase_memories(uuid[]),
+REVOKE ALL ON FUNCTION gate.digest_of(text), gate.was_erased(uuid, timestamptz, text, text),
+  gate.drop_jobs(uuid[]), gate.erase_memories(uuid[]),
   gate.erase_elsewhere(uuid, uuid[], text[]), gate.erase_contact(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erase_contact(uuid) TO discreet_owner;
 RESET ROLE;
