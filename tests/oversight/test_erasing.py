@@ -214,8 +214,10 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     [receipt] = await erasing.list_erasures(platform.world.door, platform.world.owner_id)
     assert receipt == erased.erasure
     # Whatever is there now was there before, as it was, but for what was made of it.
-    remade = {"discreet.erasures", "discreet.erased_addresses", "discreet.turns",
-              "queue.procrastinate_jobs", "queue.procrastinate_events", "discreet.sessions"}  # fmt: skip
+    remade = {
+        "discreet.erasures", "discreet.erased_addresses", "discreet.turns", "discreet.sessions",
+        "queue.procrastinate_jobs", "queue.procrastinate_events",
+    }  # fmt: skip
     for table, rows in everything(admin).items():
         if table not in remade:
             assert rows.items() <= before[table].items(), table
