@@ -24,7 +24,7 @@ from discreet.domain.outbound import (
     Sent,
     Unreachable,
 )
-from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, Line
+from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, Line, OpenChannel
 from discreet.settings import Settings
 
 PLATFORM = "folder"
@@ -101,8 +101,9 @@ class FolderPlatform:
                 await asyncio.sleep(LOOK_SECONDS)
 
 
-class FolderChannel:
-    """Writes into whichever folder an answer belongs to."""
+class FolderChannel(OpenChannel):
+    """Writes into whichever folder an answer belongs to. It shows no typing and no drafts, and has
+    no files; the contract says that for it."""
 
     platform = PLATFORM
 
@@ -120,32 +121,6 @@ class FolderChannel:
         if not outbound.chat_id.isalnum():
             return Rejected("no folder can have the name of this chat")
         return _write(Path(outbound.account), outbound)
-
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> NoFile:  # noqa: ARG002
-        """No files come with messages."""
-        return NoFile("a folder has messages only")
-
-    async def show_typing(self, place: Place) -> None:
-        """Nobody watches a folder."""
-
-    def draft_pace(self, place: Place) -> None:
-        """A file is written once it is whole."""
-
-    async def show_draft(
-        self,
-        place: Place,  # noqa: ARG002
-        text: str,  # noqa: ARG002
-        reply_to: str | None,  # noqa: ARG002
-        shown_as: str | None,  # noqa: ARG002
-    ) -> Rejected:
-        """See ``draft_pace``."""
-        return Rejected("a file is written once it is whole")
-
-    async def take_back(self, place: Place, platform_message_id: str) -> None:
-        """Nothing was shown."""
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 def _sender(payload: Mapping[str, Any]) -> Sender:

@@ -98,41 +98,46 @@ DraftResult = Sent | Later | Rejected | Unknown
 
 
 class Channel(Protocol):
-    """A connection to a platform, as delivery sees it."""
+    """A connection to a platform, as delivery sees it. A channel inherits from it, and says itself
+    only how it sends and what else its platform can."""
 
     platform: str
-
-    def parts(self, text: str) -> int:
-        """How many messages this text takes on the platform; always the same for the same text."""
-        ...
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Sends one part of an answer. Doesn't raise for what the platform says."""
         ...
 
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+    def parts(self, text: str) -> int:  # noqa: ARG002
+        """How many messages this text takes on the platform; always the same for the same text."""
+        return 1
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:  # noqa: ARG002
         """The bytes of a file that came with a message, at most so many.
 
         Raises:
             Unavailable: not now.
         """
-        ...
+        return NoFile(f"files of {self.platform} are not taken")
 
-    async def show_typing(self, place: Place) -> None:
+    async def show_typing(self, place: Place) -> None:  # noqa: ARG002
         """Shows for some seconds that an answer is coming, where the platform can; never fails."""
-        ...
+        return
 
-    def draft_pace(self, place: Place) -> float | None:
+    def draft_pace(self, place: Place) -> float | None:  # noqa: ARG002
         """Seconds between two edits of an answer that grows there; None: none can."""
-        ...
+        return None
 
     async def show_draft(
-        self, place: Place, text: str, reply_to: str | None, shown_as: str | None
+        self,
+        place: Place,  # noqa: ARG002
+        text: str,  # noqa: ARG002
+        reply_to: str | None,  # noqa: ARG002
+        shown_as: str | None,  # noqa: ARG002
     ) -> DraftResult:
         """Shows how far an answer is: as a new message, or in the one named ``shown_as``. Doesn't
         raise for what the platform says."""
-        ...
+        return Rejected(f"no answer grows on {self.platform}")
 
-    async def take_back(self, place: Place, platform_message_id: str) -> None:
+    async def take_back(self, place: Place, platform_message_id: str) -> None:  # noqa: ARG002
         """Takes away what ``show_draft`` has shown, if it still can; never fails."""
-        ...
+        return

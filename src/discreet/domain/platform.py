@@ -127,8 +127,8 @@ class OpenChannel(Channel, Protocol):
     """A channel that holds connections."""
 
     async def close(self) -> None:
-        """Closes them."""
-        ...
+        """Closes them, where there are any."""
+        return
 
 
 class Platform(Protocol):

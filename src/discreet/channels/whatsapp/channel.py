@@ -16,12 +16,12 @@ from discreet.domain.outbound import (
     Later,
     NoFile,
     Outbound,
-    Place,
     Rejected,
     SendResult,
     Sent,
     Unreachable,
 )
+from discreet.domain.platform import OpenChannel
 
 WINDOW = timedelta(hours=24)
 """How long after somebody wrote a business may answer freely. Later only templates go through."""
@@ -37,8 +37,9 @@ Connections = Callable[[str], Connection | None]
 """The connection of an account (the id of a phone number); None: there is no such channel."""
 
 
-class WhatsAppChannel:
-    """Sends through whichever phone number an answer belongs to."""
+class WhatsAppChannel(OpenChannel):
+    """Sends through whichever phone number an answer belongs to. It shows no typing, which WhatsApp
+    couples with marking a message as read; and what a business has sent can't be edited."""
 
     platform = PLATFORM
 
@@ -100,25 +101,6 @@ class WhatsAppChannel:
         except (ValueError, KeyError, TypeError, AttributeError):
             return NoFile("WhatsApp didn't say where it is")
         return bytes(content)
-
-    async def show_typing(self, place: Place) -> None:
-        """WhatsApp shows it only in answer to a certain message, and marks that as read."""
-
-    def draft_pace(self, place: Place) -> None:
-        """What a business has sent can't be edited."""
-
-    async def show_draft(
-        self,
-        place: Place,  # noqa: ARG002
-        text: str,  # noqa: ARG002
-        reply_to: str | None,  # noqa: ARG002
-        shown_as: str | None,  # noqa: ARG002
-    ) -> Rejected:
-        """See ``draft_pace``."""
-        return Rejected("WhatsApp lets nobody edit a message")
-
-    async def take_back(self, place: Place, platform_message_id: str) -> None:
-        """Nothing was shown."""
 
     async def close(self) -> None:
         """Closes the connections of every phone number."""
