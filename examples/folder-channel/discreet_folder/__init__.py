@@ -16,9 +16,7 @@ from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
 from discreet.domain.outbound import (
     Later,
-    NoFile,
     Outbound,
-    Place,
     Rejected,
     SendResult,
     Sent,
