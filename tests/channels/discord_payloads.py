@@ -1,5 +1,5 @@
-"""Messages as Discord sends them over its gateway. Names and texts are made up; the shapes are those
-of its documentation and of what simcord's serializers write."""
+"""Messages as Discord sends them over its gateway. Names and texts are made up; the shapes are
+those of its documentation and of what simcord's serializers write."""
 
 from __future__ import annotations
 

@@ -143,9 +143,7 @@ def test_what_is_passed_on_says_so_and_is_no_reply() -> None:
     snapshot = {"message": {"content": "the original", "attachments": [PHOTO]}}
     reference = {"type": 1, "message_id": "5", "channel_id": "6"}
     said = heard(
-        message(
-            DIRECT, ALICE, "", message_reference=reference, message_snapshots=[snapshot]
-        )
+        message(DIRECT, ALICE, "", message_reference=reference, message_snapshots=[snapshot])
     )
     assert said.text == "[forwarded] [photo] the original"
     assert said.reply_to is None

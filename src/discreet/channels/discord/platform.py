@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 REFUSED_SECONDS = 300.0
 """What is refused is mended by a person. Discord takes a token away that connects too often."""
+ENDING_SECONDS = 5.0
 SHORT_SECONDS = 600.0
 """A connection that ends sooner makes the next one wait, at first for so long: ``FIRST_PAUSE``."""
 WRONG_TOKEN = f"Discord refuses the token. {TOKEN_HINT} Then: sb channels add discord"
@@ -133,4 +134,5 @@ async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # One that is just connecting may miss it; it ends once the client is closed.
+        await asyncio.wait(tasks, timeout=ENDING_SECONDS)

@@ -57,7 +57,8 @@ async def listen(client: GatewayClient, line: Line, still_alone: StillAlone) -> 
         while True:
             news: News | None = None
             with suppress(TimeoutError):
-                news = await asyncio.wait_for(client.news.get(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    news = await client.news.get()
             await still_alone()
             if news is not None:
                 await ears.heed(news)
