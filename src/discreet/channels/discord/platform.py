@@ -135,4 +135,6 @@ async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         # One that is just connecting may miss it; it ends once the client is closed.
-        await asyncio.wait(tasks, timeout=ENDING_SECONDS)
+        ended, _ = await asyncio.wait(tasks, timeout=ENDING_SECONDS)
+        for task in ended:
+            _ = task.cancelled() or task.exception()
