@@ -164,6 +164,21 @@ async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_ne
     assert texts == [("I am new, and wrote while you slept",), ("hello?",)]
 
 
+async def test_a_thread_that_was_put_away_is_asked_as_well(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        await api.say(THREAD, ALICE, HI, **AT_ADA)
+        await house.until(lambda: line.answered(1))
+    await api.forget()
+    await api.say(THREAD, ALICE, HI, **AT_ADA)
+    api.put_away.add(THREAD["id"])  # Discord tells of open threads only
+    async with line.serving():
+        await house.until(lambda: line.answered(2))
+    assert len(api.texts(THREAD["id"])) == 2
+    assert house.count("contacts WHERE type = 'group'") == 1
+    assert house.count("sessions WHERE contact_id IS NOT NULL") == 1
+
+
 async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_asked_for(
     line: Line,
 ) -> None:

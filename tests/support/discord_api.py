@@ -70,6 +70,7 @@ class DiscordApi:
     failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
     files: dict[str, bytes] = field(default_factory=dict)
     chaos: random.Random | None = None
+    put_away: set[str] = field(default_factory=set)
     intents_allowed: bool = True
     identified: int = 0
     resumed: int = 0
@@ -445,6 +446,7 @@ def _guild(api: DiscordApi, account: Account, guild_id: str) -> dict[str, Any]:
     own = {**everybody, "id": BOT_ROLE, "name": account.name, "managed": True}
     own |= {"tags": {"bot_id": account.id}, "position": 1}
     threads = [p for p in inside if p["type"] in (10, 11, 12)]
+    shown = [p for p in threads if p["id"] not in api.put_away]
     return {
         "id": guild_id,
         "name": inside[0]["guild_name"],
@@ -486,7 +488,7 @@ def _guild(api: DiscordApi, account: Account, guild_id: str) -> dict[str, Any]:
                     "locked": False,
                 },
             }
-            for p in threads
+            for p in shown
         ],
         "emojis": [],
         "stickers": [],

@@ -21,7 +21,7 @@ BEGIN
   RETURN QUERY
   SELECT c.heard_until,
          (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
-            FROM discreet.routes r WHERE r.channel_id = c.id AND r.owner_id = owner)
+            FROM discreet.routes r WHERE r.channel_id = c.id)
     FROM discreet.channels c
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
 END $$;
