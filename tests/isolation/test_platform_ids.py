@@ -213,15 +213,16 @@ async def test_how_far_a_channel_has_listened_is_its_own_owners_and_never_goes_b
     assert list(await theirs.chats()) == list(await sibling.chats()) == []
     start = await mine.until()
     later = start + timedelta(days=1)
+    troubles = "SELECT trouble FROM discreet.channels WHERE platform = 'discord' ORDER BY account"
     await theirs.note(later)
     await theirs.trouble("planted")
+    assert admin.execute(troubles).fetchall() == [("",), ("",)]
     await sibling.note(later)
     assert await mine.until() == start
     await mine.note(later)
     await mine.note(start)
     assert await mine.until() == later
     await mine.trouble("no token")
-    troubles = "SELECT trouble FROM discreet.channels WHERE platform = 'discord' ORDER BY account"
     assert admin.execute(troubles).fetchall() == [("no token",), ("",)]
     admin.execute("UPDATE discreet.channels SET closed_at = now() WHERE platform = 'discord'")
     assert list(await mine.chats()) == []
