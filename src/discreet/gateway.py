@@ -28,6 +28,7 @@ from discreet.domain.platform import (
 )
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
+from discreet.intake.hearing import ChannelHearing
 from discreet.intake.receipts import note_receipt
 from discreet.oversight.channel_secrets import load_secret
 from discreet.platforms import Platforms
@@ -175,6 +176,7 @@ class Gateway(Mapping[str, Channel]):
             self._take(channel),
             lambda: alone(self._conninfo, f"receive {channel.channel_id}"),
             webhooks,
+            ChannelHearing(self._door, channel.owner_id, channel.channel_id),
         )
 
     def _webhooks(self) -> tuple[WebhookServer | None, list[asyncio.Task[None]]]:

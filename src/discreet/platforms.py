@@ -12,6 +12,7 @@ from discreet.domain.platform import Platform
 from discreet.settings import Settings
 
 OURS = {
+    "discord": "discreet.channels.discord.platform:DiscordPlatform",
     "telegram": "discreet.channels.telegram.platform:TelegramPlatform",
     "whatsapp": "discreet.channels.whatsapp.platform:WhatsAppPlatform",
 }

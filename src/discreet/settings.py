@@ -67,6 +67,11 @@ class Settings(BaseModel):
         default="https://api.telegram.org",
         description="Base URL of the Bot API, for channels that name none of their own.",
     )
+    discord_base_url: str = Field(
+        default="https://discord.com/api/v10",
+        description="Base URL of Discord's API, for channels that name none of their own. It says "
+        "where the gateway is.",
+    )
     whatsapp_base_url: str = Field(
         default="https://graph.facebook.com",
         description="Base URL of WhatsApp's Cloud API, for channels that name none of their own.",

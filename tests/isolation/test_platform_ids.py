@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -12,8 +12,10 @@ from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
+from discreet.intake.hearing import ChannelHearing
 from discreet.intake.receipts import note_receipt
 from discreet.intake.same_person import know_again
+from discreet.oversight.agents import create_agent
 from tests.support.platform import Platform
 from tests.support.world import World, other_owner
 
@@ -153,3 +155,76 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
     assert admin.execute(state).fetchall() == [("sent", False, True)]
     assert await note(mine, "failed")
     assert admin.execute(state).fetchall() == [("sent", False, True)]
+
+
+async def test_one_id_on_two_platforms_is_two_people_and_on_two_accounts_of_two_agents_two_scopes(
+    world: World, admin: Admin
+) -> None:
+    same = "900000000000000101"
+    telegram = Platform(world, await world.add_channel("telegram", "7"))
+    discord = Platform(world, await world.add_channel("discord", "7"))
+    one = await telegram.accepted(f"telegram:{same}", "I am allergic to nuts")
+    two = await discord.accepted(f"discord:{same}", "hello")
+    assert one.contact_id != two.contact_id
+    bea = replace(world, agent_id=(await create_agent(world.door, world.owner_id, "Bea")).id)
+    other = Platform(bea, await bea.add_channel("discord", "8"))
+    three = await other.accepted(f"discord:{same}", "hello")
+    assert three.contact_id == two.contact_id
+    assert three.session_id != two.session_id
+    async with world.door.enter(bea.contact(three.contact_id)) as rows:
+        seen = await rows.fetch("SELECT session_id FROM discreet.messages")
+    assert {row["session_id"] for row in seen} == {three.session_id}
+
+
+async def test_a_member_of_a_server_and_the_server_share_nothing_also_in_its_threads(
+    world: World,
+) -> None:
+    line = Platform(world, await world.add_channel("discord", "7"))
+    me, channel, secret = "discord:101", "discord:301", "discord:402"
+    direct = await line.accepted(me, "between us: I am ill", chat_id="201")
+    thread = {"chat_id": "301", "platform_thread": "401", "thread_key": "thread:401"}
+    said = [
+        direct,
+        await line.accepted(me, "to all", group=channel),
+        await line.accepted(me, "in the thread", group=channel, **thread),
+        await line.accepted(me, "in the private thread", group=secret),
+    ]
+    assert len({each.session_id for each in said}) == 4
+    assert said[1].contact_id == said[2].contact_id
+    assert len({each.contact_id for each in said}) == 3
+    for each, seen in zip(said, ({"between us: I am ill"}, None, None, None), strict=True):
+        async with world.door.enter(world.contact(each.contact_id)) as rows:
+            texts = {row["text"] for row in await rows.fetch("SELECT text FROM discreet.messages")}
+        assert seen is None or texts == seen
+        assert each is direct or "between us: I am ill" not in texts
+
+
+async def test_how_far_a_channel_has_listened_is_its_own_owners_and_never_goes_back(
+    world: World, admin: Admin
+) -> None:
+    line = Platform(world, await world.add_channel("discord", "7"))
+    second = await world.add_channel("discord", "8")
+    other = await other_owner(world, admin)
+    await line.accepted("discord:101", "hello", chat_id="201")
+    mine = ChannelHearing(world.door, world.owner_id, line.channel_id)
+    theirs = ChannelHearing(other.door, other.owner_id, line.channel_id)
+    sibling = ChannelHearing(world.door, world.owner_id, second)
+    assert await mine.chats() == [("201", "")]
+    assert list(await theirs.chats()) == list(await sibling.chats()) == []
+    start = await mine.until()
+    later = start + timedelta(days=1)
+    troubles = "SELECT trouble FROM discreet.channels WHERE platform = 'discord' ORDER BY account"
+    await theirs.note(later)
+    await theirs.trouble("planted")
+    assert admin.execute(troubles).fetchall() == [("",), ("",)]
+    await sibling.note(later)
+    assert await mine.until() == start
+    await mine.note(later)
+    await mine.note(start)
+    assert await mine.until() == later
+    await mine.trouble("no token")
+    assert admin.execute(troubles).fetchall() == [("no token",), ("",)]
+    admin.execute("UPDATE discreet.channels SET closed_at = now() WHERE platform = 'discord'")
+    assert list(await mine.chats()) == []
+    await mine.trouble("")
+    assert admin.execute(troubles).fetchall() == [("no token",), ("",)]

@@ -108,6 +108,27 @@ StillAlone = Callable[[], Awaitable[None]]
 """Raises where somebody else may be at it by now."""
 
 
+class Hearing(Protocol):
+    """How far an account has been listened to. For platforms that wait for no confirmation: what
+    was said while nobody listened has to be asked for."""
+
+    async def until(self) -> datetime:
+        """Everything that was said before is stored; at first, when the account was connected."""
+        ...
+
+    async def note(self, until: datetime) -> None:
+        """Everything that was said before is stored. An earlier time changes nothing."""
+        ...
+
+    async def chats(self) -> Sequence[tuple[str, str]]:
+        """Every chat, with every thread of it, in which somebody has been heard."""
+        ...
+
+    async def trouble(self, why: str) -> None:
+        """What keeps the account from receiving, and what the owner can do; empty: nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """An account to receive on. ``webhooks`` None: the installation has no public address.
@@ -121,6 +142,7 @@ class Line:
     take: Take
     alone: Callable[[], AbstractAsyncContextManager[StillAlone]]
     webhooks: Webhooks | None
+    hearing: Hearing
 
 
 class OpenChannel(Channel, Protocol):

@@ -52,6 +52,15 @@ class Undelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class DeafChannel:
+    """A channel on which nothing can be received, and ``why``."""
+
+    platform: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Messages that no turn has answered yet."""
 
@@ -87,12 +96,13 @@ class Status:
     taken_over: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
     undelivered: tuple[Undelivered, ...]
+    deaf: tuple[DeafChannel, ...]
     waiting: Waiting
     counts: Counts
 
     @property
     def needs_attention(self) -> bool:
-        return bool(self.quarantine or self.turns or self.undelivered)
+        return bool(self.quarantine or self.turns or self.undelivered or self.deaf)
 
 
 async def get_status(door: Door, owner_id: OwnerId) -> Status:
@@ -107,6 +117,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
             taken_over=await taken_over(rows, _MOST_SHOWN),
             turns=await _troubled_turns(rows),
             undelivered=await _undelivered(rows),
+            deaf=await _deaf(rows),
             waiting=await _waiting(rows),
             counts=await _counts(rows),
         )
@@ -191,6 +202,15 @@ async def _undelivered(rows: Rows) -> tuple[Undelivered, ...]:
         )
         for row in found
     )
+
+
+async def _deaf(rows: Rows) -> tuple[DeafChannel, ...]:
+    found = await rows.fetch(
+        "SELECT platform, name, trouble AS why FROM discreet.channels"
+        " WHERE closed_at IS NULL AND trouble <> '' ORDER BY created_at, id LIMIT %(limit)s",
+        {"limit": _MOST_SHOWN},
+    )
+    return tuple(DeafChannel(**row) for row in found)
 
 
 async def _waiting(rows: Rows) -> Waiting:

@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from discreet.channels.discord.platform import DiscordPlatform
 from discreet.channels.telegram.platform import TelegramPlatform
 from discreet.channels.whatsapp.platform import WhatsAppPlatform
 from discreet.domain.addresses import CHANNEL_ENTRY_POINTS, known_platforms
 from discreet.domain.platform import ChannelSecret, Identity, OpenChannel, Platform
 from discreet.platforms import Platforms
 from discreet.settings import Settings
+from tests.channels import discord_payloads as discord
 from tests.channels import payloads as telegram
 from tests.channels import whatsapp_payloads as whatsapp
-from tests.support import bot_api, cloud_api
+from tests.support import bot_api, cloud_api, discord_api
 
 Trouble = Literal["slow down", "down", "cut", "gone", "refused"]
 """What a platform may answer: wait, an error of its own, nothing, that nobody is there, never."""
@@ -130,6 +132,44 @@ async def whatsapp_bench(home: Path) -> AsyncIterator[Bench]:
 
 
 @asynccontextmanager
+async def discord_bench(home: Path) -> AsyncIterator[Bench]:
+    failures: dict[Trouble, discord_api.Failure] = {
+        "slow down": discord_api.Failure(429, retry_after=7),
+        "down": discord_api.Failure(500),
+        "cut": discord_api.Failure(cut=True),
+        "gone": discord_api.Failure(403, 50007, "Cannot send messages to this user"),
+        "refused": discord_api.Failure(400, 50006, "Cannot send an empty message"),
+    }
+    async with discord_api.discord_api() as api:
+        api.add_place(discord.DIRECT)
+        platform = DiscordPlatform(Settings(home=home, discord_base_url=api.base_url))
+        secret = ChannelSecret(discord_api.ADA.token)
+        me = await platform.identify(secret, "")
+        channel = platform.open({me.account: secret}.get)
+        said = discord.message(discord.DIRECT, discord.ALICE, SAID)
+        yield Bench(
+            platform,
+            channel,
+            secret,
+            me,
+            discord.DIRECT["id"],
+            said,
+            discord.message(discord.DIRECT, None, SAID),
+            discord.message(discord.DIRECT, discord.ALICE, "?", timestamp="yesterday"),
+            [
+                discord.edited(said, "hello again"),
+                discord.message(discord.CHANNEL, discord.ALICE, SAID),
+            ],
+            lambda: api.texts(discord.DIRECT["id"]),
+            {
+                trouble: partial(api.failures["create"].append, failure)
+                for trouble, failure in failures.items()
+            },
+        )
+        await channel.close()
+
+
+@asynccontextmanager
 async def folder_bench(home: Path) -> AsyncIterator[Bench]:
     """The example of another package, found as any other is: through its entry point."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
@@ -196,6 +236,7 @@ def _part(file: Path) -> int:
 
 
 BENCHES: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Bench]]] = {
+    "discord": discord_bench,
     "telegram": telegram_bench,
     "whatsapp": whatsapp_bench,
     "folder": folder_bench,

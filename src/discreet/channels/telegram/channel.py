@@ -34,6 +34,7 @@ from discreet.domain.outbound import (
     Unknown,
     Unreachable,
 )
+from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ _WRONG_FORMAT = ("entit", "url", "parse")
 """Words in a refusal that tell of the formatting, not of the chat."""
 
 
-class TelegramChannel:
+class TelegramChannel(OpenChannel):
     """Sends through whichever bot an answer belongs to."""
 
     platform = "telegram"

@@ -1,12 +1,11 @@
-"""Long texts in parts that Telegram takes: never through a word, an emoji or, where it can be
-helped, a block of code. Pure, and the same parts each time."""
+"""Long texts in parts that Telegram takes. Pure, and the same parts each time."""
 
 from __future__ import annotations
 
-import unicodedata
 from itertools import accumulate
 
 from discreet.channels.telegram.formatting import Formatted, clip
+from discreet.domain.cutting import cuts
 
 MAX_UNITS = 4096
 """UTF-16 units of one message."""
@@ -15,79 +14,11 @@ MAX_UNITS = 4096
 def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
     """The parts, each at most ``limit`` UTF-16 units long; at least one."""
     text = formatted.text
-    # Where each character begins, in UTF-16 units; one more than there are characters.
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
     blocks = [
         (span.start, span.start + span.length) for span in formatted.spans if span.style == "pre"
     ]
-    parts, start = [], 0
-    while units[-1] - units[start] > limit:
-        end = start
-        while units[end + 1] - units[start] <= limit:
-            end += 1
-        cut = _best_cut(text, units, blocks, start, end)
-        part = text[start:cut].rstrip()
-        if part:
-            parts.append(clip(formatted, part, units[start]))
-        start = cut
-        inside = _inside(blocks, units[start])
-        while start < len(text) and (text[start] == "\n" or (text[start] == " " and not inside)):
-            start += 1
-    rest = text[start:].rstrip()
-    if rest or not parts:
-        parts.append(clip(formatted, rest, units[start]))
-    return parts
-
-
-def _best_cut(
-    text: str, units: list[int], blocks: list[tuple[int, int]], start: int, end: int
-) -> int:
-    """Where to cut at best: ``start`` < cut <= ``end``. The next part begins there."""
-    half = start + (end - start) // 2
-    for separator in ("\n\n", "\n"):
-        cut = text.rfind(separator, half, end + 1)
-        while cut > half:
-            if not _inside(blocks, units[cut]):
-                return cut
-            cut = text.rfind(separator, half, cut)
-    for first, last in blocks:
-        # A block of code that would be cut begins the next part, if it fits there.
-        if units[start] < first < units[end] < last and last - first <= MAX_UNITS:
-            cut = max(index for index in range(start, end + 1) if units[index] <= first)
-            if cut > start and text[start:cut].strip():
-                return cut
-    for separator in ("\n", " "):
-        cut = text.rfind(separator, start + 1, end + 1)
-        if cut > start:
-            return cut
-    cut = end
-    while cut > start + 1 and not _begins_a_character(text, cut):
-        cut -= 1
-    return cut if cut > start + 1 else end
-
-
-def _inside(blocks: list[tuple[int, int]], unit: int) -> bool:
-    return any(first < unit < last for first, last in blocks)
-
-
-def _begins_a_character(text: str, at: int) -> bool:
-    """Whether what a reader takes for one character begins here (a flag, a family, an accent)."""
-    here, before = text[at], text[at - 1]
-    if here in _JOINING or before == _JOINER or unicodedata.category(here)[0] == "M":
-        return False
-    if 0x1F3FB <= ord(here) <= 0x1F3FF or 0xE0020 <= ord(here) <= 0xE007F:
-        return False
-    if _is_flag_letter(here):
-        run = at
-        while run > 0 and _is_flag_letter(text[run - 1]):
-            run -= 1
-        return (at - run) % 2 == 0
-    return True
-
-
-_JOINER = "\u200d"
-_JOINING = {_JOINER, "\ufe0e", "\ufe0f", "\u20e3"}
-
-
-def _is_flag_letter(character: str) -> bool:
-    return 0x1F1E6 <= ord(character) <= 0x1F1FF
+    return [
+        clip(formatted, text[start:end], units[start])
+        for start, end in cuts(text, units, blocks, limit)
+    ]

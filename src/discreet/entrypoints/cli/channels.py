@@ -45,6 +45,12 @@ _TELEGRAM_TOKEN = _Asked(
 _OTHER_TOKEN = _Asked(
     "token", "DISCREET_CHANNEL_TOKEN", "as the platform gives it", "The platform gives one."
 )
+_DISCORD_TOKEN = _Asked(
+    "token",
+    "DISCREET_DISCORD_TOKEN",
+    "of the bot",
+    "https://discord.com/developers/applications, your application, Bot: Reset Token.",
+)
 _WHATSAPP_TOKEN = _Asked(
     "token",
     "DISCREET_WHATSAPP_TOKEN",
@@ -90,6 +96,36 @@ def add_telegram(
     print_text(f"{added.label} leads to {added.agent} now: https://t.me/{added.name}")
     print_text("A running server takes it up at once. Start one: sb serve")
     print_text("Your own account: sb owner link telegram")
+    print_text("Strangers get a code that you approve: sb pairing list")
+
+
+@add.command("discord")
+def add_discord(
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="NAME", help="Who answers; without it the first agent."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help=f"A file with the token; else {_DISCORD_TOKEN.variable}, else you are asked.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option("--base-url", metavar="URL", help="Another server of Discord's API.")
+    ] = "",
+) -> None:
+    """Connects a bot of Discord. Its application is made in Discord's developer portal."""
+    from discreet.entrypoints.cli.printing import print_text
+
+    token = _secret(token_file, _DISCORD_TOKEN)
+    added = in_app(lambda app: app.add_channel(agent, "discord", ChannelSecret(token, base_url)))
+    print_text(f"{added.label} leads to {added.agent} now.")
+    print_text("Let it into a server: the portal, OAuth2, URL Generator, scope bot.")
+    print_text("A running server takes it up at once. Start one: sb serve")
+    print_text("Your own account: sb owner link discord")
     print_text("Strangers get a code that you approve: sb pairing list")
 
 

@@ -134,6 +134,11 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{outcome}): {turn.error or turn.state}",
             f"sb sessions show {turn.session_id}",
         )
+    for channel in status.deaf:
+        yield Attention(
+            f"Nothing can be received for {channel.name} on {channel.platform}: {channel.why}",
+            f"sb channels test {shlex.quote(channel.name)}",
+        )
     for answer in status.undelivered:
         yield Attention(
             f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is not delivered "

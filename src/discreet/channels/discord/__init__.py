@@ -1,0 +1,1 @@
+"""Discord: bots that people write to, directly, in servers and in threads."""

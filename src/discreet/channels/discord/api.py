@@ -1,0 +1,112 @@
+"""Discord's REST API: one connection for each bot, opened when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import httpx
+
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.domain.platform import Identity
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""Waits long: whether a request that timed out was carried out, nobody can tell."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]{18,60}\.[A-Za-z0-9_-]{4,20}\.[A-Za-z0-9_-]{20,120}")
+"""What a token looks like: anything else was copied wrongly, and is sent to nobody."""
+READS_MESSAGES = 1 << 18 | 1 << 19
+"""Flags of an application that may see what is written: of a large one, and of any other."""
+PORTAL = "https://discord.com/developers/applications"
+INTENT_HINT = f"{PORTAL}, your application, Bot: switch on Message Content Intent."
+TOKEN_HINT = f"{PORTAL}, your application, Bot: Reset Token shows a new one."
+LIBRARY_HINT = "pip install 'discreet[discord]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach the API. ``token`` is a secret: whoever has it is the bot."""
+
+    token: str = field(repr=False)
+    base_url: str
+
+    def url(self, path: str) -> str:
+        """The address of what the API calls so."""
+        return f"{self.base_url.rstrip('/')}/{path}"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What a request shows. Only to the API: files are elsewhere, and ask for no token."""
+        return {"Authorization": f"Bot {self.token}"}
+
+
+def open_client() -> httpx.AsyncClient:
+    """A client. Close it with ``aclose``."""
+    # They log addresses, which say where somebody is written to.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).disabled = True
+    return httpx.AsyncClient(
+        headers={"User-Agent": f"DiscordBot (discreet, {version('discreet')})"},
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    )
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """The code and the words of a refusal; code 0 where the API gave none."""
+    try:
+        error = response.json()
+        return int(error.get("code") or 0), " ".join(str(error.get("message") or "").split())[:200]
+    except (ValueError, TypeError, AttributeError):
+        return 0, f"HTTP {response.status_code}"
+
+
+async def gateway_of(connection: Connection) -> str:
+    """Where the gateway is.
+
+    Raises:
+        Unavailable: the API can't be reached.
+    """
+    async with open_client() as client:
+        found = await _get(client, connection, "gateway")
+    return str(found.get("url") or "wss://gateway.discord.gg")
+
+
+async def who_am_i(connection: Connection) -> Identity:
+    """The bot of a token, once it may read what is written to it.
+
+    Raises:
+        BadInput: the token is none or was reset, or the bot may not read messages.
+        Unavailable: the API can't be reached.
+    """
+    if not TOKEN.fullmatch(connection.token):
+        raise BadInput("That is no token of a bot.", hint=TOKEN_HINT)
+    if find_spec("discord") is None:
+        raise BadInput("Discord needs a library that isn't installed.", hint=LIBRARY_HINT)
+    async with open_client() as client:
+        me = await _get(client, connection, "users/@me")
+        application = await _get(client, connection, "applications/@me")
+    if not int(application.get("flags") or 0) & READS_MESSAGES:
+        raise BadInput("Discord doesn't let this bot read messages.", hint=INTENT_HINT)
+    return Identity(str(me["id"]), str(me["username"]))
+
+
+async def _get(client: httpx.AsyncClient, connection: Connection, path: str) -> Mapping[str, Any]:
+    try:
+        response = await client.get(connection.url(path), headers=connection.headers)
+        if response.status_code in (401, 403):
+            raise BadInput("Discord doesn't know this token.", hint=TOKEN_HINT)
+        response.raise_for_status()
+        found = response.json()
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unavailable(
+            f"{connection.base_url} can't be reached ({type(error).__name__}).",
+            hint="Is the network up? Is the address right?",
+        ) from None
+    return found

@@ -1,0 +1,290 @@
+"""Discord as delivery sees it: one part of an answer is sent, and what came of it is said."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import structlog
+
+from discreet.channels.discord.api import ANSWER_SECONDS, Connection, error_of, open_client
+from discreet.channels.discord.content import address_of
+from discreet.channels.discord.formatting import render, split
+from discreet.channels.discord.parse import PLATFORM
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import MessageId
+from discreet.domain.outbound import (
+    DraftResult,
+    Later,
+    NoFile,
+    Outbound,
+    Place,
+    Rejected,
+    SendResult,
+    Sent,
+    Unknown,
+    Unreachable,
+)
+from discreet.domain.platform import OpenChannel
+
+log = structlog.get_logger(__name__)
+
+TOKEN_WAIT = timedelta(minutes=5)
+"""A token that is refused is given anew by a person, if at all."""
+LONGEST_WAIT = 3600.0
+PACE = 1.5
+"""Seconds between two edits of an answer that grows: Discord takes five in five seconds, and the
+other answers of a chat have to go through too."""
+DRAFT_SECONDS = 10.0
+"""How long one of these edits may take: the answer itself waits for it."""
+WITHOUT_PREVIEWS = 1 << 2
+"""Flag of a message whose links nobody opens: an answer must not make Discord call an address."""
+_NOT_THERE = {10003, 10004, 50001, 50007, 50013, 50083, 50278}
+"""Error codes: no such channel or server, no access, the person takes no messages, no permission,
+an archived thread, nothing in common."""
+_UNKNOWN_MESSAGE = 10008
+_NO_REPLY = {160002, 50035}
+"""Error codes of what can't be replied to: old messages may not be read, or it is gone."""
+
+Connections = Callable[[str], Connection | None]
+"""The connection of an account (the bot's id); None where there is no such channel any more."""
+
+
+class DiscordChannel(OpenChannel):
+    """Sends through whichever bot an answer belongs to."""
+
+    platform = PLATFORM
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._open: httpx.AsyncClient | None = None
+
+    def parts(self, text: str) -> int:
+        """How many messages an answer takes."""
+        return len(split(render(text)))
+
+    async def send(self, outbound: Outbound) -> SendResult:
+        """Sends one part. Sent again within some minutes, Discord gives the message it has."""
+        connection = self._connections(outbound.account)
+        if connection is None:
+            return Rejected("this channel was removed")
+        where = outbound.platform_thread or outbound.chat_id
+        text = split(render(outbound.text))[outbound.part]
+        draft = outbound.draft if outbound.part == 0 else None
+        try:
+            if draft is not None and draft.fits:
+                edited = await self._edit(connection, where, draft.platform_message_id, text)
+                if error_of(edited)[0] != _UNKNOWN_MESSAGE:
+                    return _result_of(edited)
+            elif draft is not None:
+                deleted = await self._delete(connection, where, draft.platform_message_id)
+                if isinstance(held_up := _result_of(deleted), Later):
+                    return held_up
+            body = _body(text, outbound.reply_to if outbound.part == 0 else None)
+            body |= {"nonce": _nonce(outbound.message_id, outbound.part), "enforce_nonce": True}
+            return _result_of(await self._put(connection, where, body))
+        except httpx.HTTPError as error:
+            return Later(timedelta(0), f"Discord can't be reached ({type(error).__name__})")
+
+    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+        """The bytes of a file. Its address expires, so its message is asked for it.
+
+        Raises:
+            Unavailable: Discord can't be reached now.
+        """
+        connection = self._connections(account)
+        if connection is None:
+            return NoFile("this channel was removed")
+        chat, _, rest = platform_file.partition("/")
+        message, _, file = rest.partition("/")
+        try:
+            found = await self._client().get(
+                connection.url(f"channels/{chat}/messages/{message}"), headers=connection.headers
+            )
+            if (refused := _no_file(found)) is not None:
+                return refused
+            address = address_of(found.json(), file)
+            if address is None:
+                return NoFile("Discord has it no more")
+            content = bytearray()
+            async with self._client().stream("GET", address) as response:
+                if (refused := _no_file(response)) is not None:
+                    return refused
+                async for piece in response.aiter_bytes():
+                    content += piece
+                    if len(content) > most_bytes:
+                        return NoFile(f"larger than {most_bytes:,} bytes")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"Discord can't be reached ({type(error).__name__}).") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return NoFile("Discord didn't say where it is")
+        return bytes(content)
+
+    async def show_typing(self, place: Place) -> None:
+        """Tells who waits that somebody writes, for about ten seconds. Never fails."""
+        connection = self._connections(place.account)
+        if connection is None:
+            return
+        where = place.platform_thread or place.chat_id
+        try:
+            await self._client().post(
+                connection.url(f"channels/{where}/typing"), headers=connection.headers
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            log.debug("typing could not be shown", error=type(error).__name__)
+
+    def draft_pace(self, place: Place) -> float:  # noqa: ARG002
+        """The same everywhere."""
+        return PACE
+
+    async def show_draft(
+        self, place: Place, text: str, reply_to: str | None, shown_as: str | None
+    ) -> DraftResult:
+        """Shows as much of it as one message holds."""
+        connection = self._connections(place.account)
+        if connection is None:
+            return Rejected("this channel was removed")
+        where = place.platform_thread or place.chat_id
+        part = split(render(text))[0]
+        try:
+            if shown_as is None:
+                response = await self._put(connection, where, _body(part, reply_to), DRAFT_SECONDS)
+            else:
+                response = await self._edit(connection, where, shown_as, part, DRAFT_SECONDS)
+        except httpx.HTTPError:
+            return Unknown()
+        if response.status_code >= 500:
+            return Unknown()
+        result = _result_of(response)
+        return Rejected(result.why) if isinstance(result, Unreachable) else result
+
+    async def take_back(self, place: Place, platform_message_id: str) -> None:
+        """Deletes it. Never fails."""
+        connection = self._connections(place.account)
+        if connection is None:
+            return
+        where = place.platform_thread or place.chat_id
+        try:
+            await self._delete(connection, where, platform_message_id)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            log.debug("a draft could not be taken back", error=type(error).__name__)
+
+    async def close(self) -> None:
+        """Closes the connections of every bot."""
+        if self._open is not None:
+            await self._open.aclose()
+            self._open = None
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._open is None:
+            self._open = open_client()
+        return self._open
+
+    async def _put(
+        self,
+        connection: Connection,
+        where: str,
+        body: dict[str, Any],
+        seconds: float = ANSWER_SECONDS,
+    ) -> httpx.Response:
+        """Writes a message; as no reply, where what it replies to can't be replied to."""
+        url = connection.url(f"channels/{where}/messages")
+        headers = connection.headers
+        response = await self._client().post(url, json=body, headers=headers, timeout=seconds)
+        if "message_reference" in body and error_of(response)[0] in _NO_REPLY:
+            plain = {name: value for name, value in body.items() if name != "message_reference"}
+            response = await self._client().post(url, json=plain, headers=headers, timeout=seconds)
+        return response
+
+    async def _edit(
+        self,
+        connection: Connection,
+        where: str,
+        message_id: str,
+        text: str,
+        seconds: float = ANSWER_SECONDS,
+    ) -> httpx.Response:
+        """Puts a text into a message of the bot's own. Doing it again changes nothing."""
+        return await self._client().patch(
+            connection.url(f"channels/{where}/messages/{message_id}"),
+            json=_body(text, None),
+            headers=connection.headers,
+            timeout=seconds,
+        )
+
+    async def _delete(self, connection: Connection, where: str, message_id: str) -> httpx.Response:
+        return await self._client().delete(
+            connection.url(f"channels/{where}/messages/{message_id}"),
+            headers=connection.headers,
+            timeout=DRAFT_SECONDS,
+        )
+
+
+def _body(text: str, reply_to: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "content": text,
+        # Whoever an answer names, it calls nobody: what it says may come from anybody.
+        "allowed_mentions": {"parse": [], "replied_user": False},
+        "flags": WITHOUT_PREVIEWS,
+    }
+    if reply_to:
+        # An edit is named by its message and its time.
+        answered = reply_to.partition("/")[0]
+        body["message_reference"] = {"message_id": answered, "fail_if_not_exists": False}
+    return body
+
+
+def _nonce(message_id: MessageId, part: int) -> str:
+    """What Discord knows a part again by: up to 25 characters."""
+    name = base64.urlsafe_b64encode(message_id.bytes).decode().rstrip("=")
+    return f"{name}{part % 1000:03d}"
+
+
+def _result_of(response: httpx.Response) -> SendResult:
+    code, words = error_of(response)
+    match response.status_code:
+        case status if 200 <= status < 300:
+            try:
+                return Sent(str(response.json()["id"]))
+            except (ValueError, KeyError, TypeError):
+                # It was taken; only its name is lost.
+                return Sent("unknown")
+        case 429:
+            return Later(timedelta(seconds=_wait_of(response)), "Discord asks to slow down")
+        case 401:
+            return Later(TOKEN_WAIT, "Discord refuses the token: sb channels add discord")
+        case 408:
+            return Later(timedelta(0), "Discord can't be reached (HTTP 408)")
+        case status if status >= 500:
+            return Later(timedelta(0), f"Discord can't be reached (HTTP {status})")
+        case 403 | 404:
+            return Unreachable(f"Discord doesn't let the bot write there: {words}")
+        case _ if code in _NOT_THERE:
+            return Unreachable(f"Discord doesn't let the bot write there: {words}")
+        case _:
+            return Rejected(f"Discord refused it: {words}")
+
+
+def _wait_of(response: httpx.Response) -> float:
+    """Seconds; more than none, for a limit was reached."""
+    try:
+        named = float(response.json()["retry_after"])
+    except (ValueError, KeyError, TypeError):
+        header = response.headers.get("retry-after", "")
+        named = float(header) if header.isdecimal() else 5.0
+    return min(max(named, 0.1), LONGEST_WAIT)
+
+
+def _no_file(response: httpx.Response) -> NoFile | None:
+    """None: it is there.
+
+    Raises:
+        httpx.HTTPStatusError: not now.
+    """
+    if response.status_code in (400, 403, 404, 410):
+        return NoFile(f"Discord has it no more (HTTP {response.status_code})")
+    response.raise_for_status()
+    return None

@@ -1,0 +1,180 @@
+"""Discord's gateway: what it says, in its order, as a queue. The library keeps the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord.gateway import DiscordWebSocket
+from discord.http import HTTPClient, Route
+from discord.state import ConnectionState
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+    from discord.types import gateway as payloads
+
+MOST_WAITING = 10_000
+"""Messages that wait to be stored. Beyond it the connection is given up, and they are asked for."""
+READY_SECONDS = 1.0
+"""How long the next server is waited for after a connection, before all count as told."""
+INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What was said before this may have been missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """All servers are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerThere:
+    """A server came, or came back."""
+
+    guild_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Nothing comes any more, until ``Resumed`` or a ``NewSession``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """All that was said while the connection was cut has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as Discord has it. ``live``: it came over the gateway, which names the server of
+    every message that was not written directly."""
+
+    message: Mapping[str, Any]
+    edited: bool = False
+    live: bool = True
+
+
+News = NewSession | Complete | ServerThere | Cut | Resumed | Said
+
+
+class GatewayClient(discord.Client):
+    """A connection of one bot. ``news`` has what was said since."""
+
+    def __init__(self, base_url: str, gateway_url: str) -> None:
+        # The library logs what it is sent, which holds what people wrote.
+        logging.getLogger("discord").setLevel(logging.CRITICAL + 1)
+        self.news: asyncio.Queue[News] = asyncio.Queue(MOST_WAITING)
+        self._urls = base_url.rstrip("/"), gateway_url.rstrip("/")
+        super().__init__(
+            intents=INTENTS,
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            guild_ready_timeout=READY_SECONDS,
+        )
+
+    def _get_state(self, **options: Any) -> ConnectionState[GatewayClient]:
+        self.http = _Http(*self._urls, self.loop)
+        return _State(
+            self._hand_on,
+            dispatch=self.dispatch,
+            handlers=self._handlers,
+            hooks=self._hooks,
+            http=self.http,
+            **options,
+        )
+
+    async def on_ready(self) -> None:
+        self._hand_on(Complete())
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        self._hand_on(ServerThere(guild.id))
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        self._hand_on(ServerThere(guild.id))
+
+    async def on_disconnect(self) -> None:
+        self._hand_on(Cut())
+
+    async def on_resumed(self) -> None:
+        self._hand_on(Resumed())
+
+    def place_of(self, channel_id: str) -> dict[str, Any] | None:
+        """What is known of a channel or thread of a server; None: nothing."""
+        channel = self.get_channel(int(channel_id))
+        if isinstance(channel, discord.Thread):
+            parent = channel.parent
+            return _place(channel, channel.parent_id, parent.name if parent else "")
+        if isinstance(channel, discord.abc.GuildChannel):
+            return _place(channel, None, "")
+        return None
+
+    def heard_last(self, channel: discord.abc.Snowflake) -> datetime | None:
+        """When somebody last wrote in a channel or thread; None: nobody, as far as is known."""
+        last = getattr(channel, "last_message_id", None)
+        return None if last is None else discord.utils.snowflake_time(last)
+
+    def _hand_on(self, news: News) -> None:
+        try:
+            self.news.put_nowait(news)
+        except asyncio.QueueFull:
+            asyncio.get_running_loop().create_task(self.close())
+
+
+class _State(ConnectionState[GatewayClient]):
+    """Messages are handed on as they come; the library would keep them and drop what it doesn't
+    know of them."""
+
+    def __init__(self, hand_on: Callable[[News], None], **options: Any) -> None:
+        self._hand_on = hand_on
+        super().__init__(**options)
+
+    def parse_ready(self, data: payloads.ReadyEvent) -> None:
+        self._hand_on(NewSession())
+        super().parse_ready(data)
+
+    def parse_message_create(self, data: payloads.MessageCreateEvent) -> None:
+        self._hand_on(Said({**data}))
+
+    def parse_message_update(self, data: payloads.MessageUpdateEvent) -> None:
+        self._hand_on(Said({**data}, edited=True))
+
+
+class _Http(HTTPClient):
+    """The library's requests, at the address of the settings."""
+
+    def __init__(self, base_url: str, gateway_url: str, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._base_url, self._gateway_url = base_url, gateway_url
+
+    async def request(self, route: Route, **options: Any) -> Any:
+        route.url = self._base_url + route.url.removeprefix(Route.BASE)
+        return await super().request(route, **options)
+
+    async def ws_connect(self, url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+        default = str(DiscordWebSocket.DEFAULT_GATEWAY).rstrip("/")
+        if url.startswith(default):
+            url = self._gateway_url + url.removeprefix(default)
+        return await super().ws_connect(url, compress=compress)
+
+
+def _place(
+    channel: discord.Thread | discord.abc.GuildChannel, parent_id: int | None, parent_name: str
+) -> dict[str, Any]:
+    return {
+        "id": str(channel.id),
+        "type": channel.type.value,
+        "name": channel.name,
+        "parent_id": None if parent_id is None else str(parent_id),
+        "parent_name": parent_name,
+        "guild_id": str(channel.guild.id),
+        "guild_name": channel.guild.name,
+    }

@@ -1,0 +1,140 @@
+"""Discord as the platform contract sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import structlog
+
+from discreet.channels.discord.api import (
+    INTENT_HINT,
+    LIBRARY_HINT,
+    TOKEN_HINT,
+    Connection,
+    gateway_of,
+    who_am_i,
+)
+from discreet.channels.discord.channel import DiscordChannel
+from discreet.channels.discord.parse import PLATFORM, parse
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ChannelId
+from discreet.domain.platform import (
+    Accounts,
+    ChannelSecret,
+    Event,
+    Identity,
+    Line,
+    StillAlone,
+)
+from discreet.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+REFUSED_SECONDS = 300.0
+"""What is refused is mended by a person. Discord takes a token away that connects too often."""
+ENDING_SECONDS = 5.0
+SHORT_SECONDS = 600.0
+"""A connection that ends sooner makes the next one wait, at first for so long: ``FIRST_PAUSE``."""
+WRONG_TOKEN = f"Discord refuses the token. {TOKEN_HINT} Then: sb channels add discord"
+WRONG_INTENTS = f"Discord doesn't let the bot read messages. {INTENT_HINT}"
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+
+
+class DiscordPlatform:
+    """Bots; ``account`` is the bot's user id, ``name`` its username."""
+
+    name = PLATFORM
+
+    def __init__(self, settings: Settings) -> None:
+        self._base_url = settings.discord_base_url
+        self._pauses: dict[str, float] = {}
+
+    def open(self, accounts: Accounts) -> DiscordChannel:
+        """Sends through whichever bot an answer belongs to."""
+
+        def connection_of(account: str) -> Connection | None:
+            secret = accounts(account)
+            return None if secret is None else self._connection(secret)
+
+        return DiscordChannel(connection_of)
+
+    async def identify(self, secret: ChannelSecret, account: str) -> Identity:  # noqa: ARG002
+        """The bot of a token; see ``Platform.identify``."""
+        return await who_am_i(self._connection(secret))
+
+    def parse(
+        self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
+    ) -> Sequence[Event]:
+        """What a message means, with the place that it was written in."""
+        return parse(payload, me, channel_id)
+
+    async def receive(self, line: Line) -> None:
+        """Over the gateway, which only one process listens to."""
+        if find_spec("discord") is None:
+            await line.hearing.trouble(f"a library isn't installed: {LIBRARY_HINT}")
+            await asyncio.Event().wait()
+        async with line.alone() as still_alone:
+            await asyncio.sleep(self._pauses.get(line.account, 0.0))
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            try:
+                refused = await self._connect(line, still_alone)
+            finally:
+                last = self._pauses.get(line.account, 0.0)
+                pause = min(max(last * 2, FIRST_PAUSE), LONGEST_PAUSE)
+                self._pauses[line.account] = pause if clock() - began < SHORT_SECONDS else 0.0
+            if refused:
+                log.error("Discord refuses a bot", channel_id=str(line.channel_id), why=refused)
+                await line.hearing.trouble(refused)
+                await asyncio.sleep(REFUSED_SECONDS)
+
+    async def _connect(self, line: Line, still_alone: StillAlone) -> str:
+        """Receives until the connection ends for good. Why Discord refuses the bot; empty: it
+        doesn't."""
+        import discord
+
+        from discreet.channels.discord.gateway import GatewayClient
+        from discreet.channels.discord.receive import listen
+
+        connection = self._connection(line.secret)
+        try:
+            client = GatewayClient(connection.base_url, await gateway_of(connection))
+            async with client:
+                await client.login(connection.token)
+                await _until_one_ends(client.connect(), listen(client, line, still_alone))
+        except (discord.LoginFailure, BadInput):
+            return WRONG_TOKEN
+        except discord.PrivilegedIntentsRequired:
+            return WRONG_INTENTS
+        except discord.ConnectionClosed as closed:
+            match closed.code:
+                case 4004:
+                    return WRONG_TOKEN
+                case 4013 | 4014:
+                    return WRONG_INTENTS
+                case 4011:
+                    return "the bot is in more servers than one connection may serve"
+                case _:
+                    raise
+        return ""
+
+    def _connection(self, secret: ChannelSecret) -> Connection:
+        return Connection(secret.token, secret.base_url or self._base_url)
+
+
+async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.create_task(one) for one in both]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        # One that is just connecting may miss it; it ends once the client is closed.
+        ended, _ = await asyncio.wait(tasks, timeout=ENDING_SECONDS)
+        for task in ended:
+            _ = task.cancelled() or task.exception()

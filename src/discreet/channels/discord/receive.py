@@ -1,0 +1,262 @@
+"""Receiving. Discord waits for no confirmation, so what may have been missed is asked for: after
+each new session, in every chat that may hold something newer than what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import discord
+import structlog
+
+from discreet.channels.discord.gateway import (
+    Complete,
+    Cut,
+    GatewayClient,
+    News,
+    NewSession,
+    Resumed,
+    Said,
+    ServerThere,
+)
+from discreet.channels.discord.parse import DIRECT, parse
+from discreet.domain.errors import Unavailable
+from discreet.domain.platform import Identity, Line, StillAlone
+
+log = structlog.get_logger(__name__)
+
+LONGEST_BACK = timedelta(days=7)
+"""What was said longer ago than this, while nobody listened, is not asked for."""
+MARGIN = timedelta(minutes=3)
+"""A connection that is dead is noticed within two minutes, and messages don't come in the order of
+their times: so much is asked for again, and known again."""
+NOTE_SECONDS = 10.0
+TICK_SECONDS = 5.0
+AT_ONCE = 8
+"""Chats that are asked at the same time after a connection."""
+ORDER_SECONDS = 10.0
+"""How long a message waits for what was said before it in its chat."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds between tries when Discord can't be asked or nothing can be stored."""
+PAGE = 100
+_NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
+
+
+async def listen(client: GatewayClient, line: Line, still_alone: StillAlone) -> None:
+    """Takes in what the gateway says, until it is cancelled.
+
+    Raises:
+        psycopg.Error: from ``still_alone``: somebody else may receive by now, so this one ends.
+    """
+    ears = _Ears(client, line, still_alone)
+    try:
+        while True:
+            news: News | None = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    news = await client.news.get()
+            await still_alone()
+            if news is not None:
+                await ears.heed(news)
+            await ears.note_progress()
+    finally:
+        ears.close()
+
+
+class _Ears:
+    """What was heard on one account since the last new session."""
+
+    def __init__(self, client: GatewayClient, line: Line, still_alone: StillAlone) -> None:
+        self._client, self._line, self._still_alone = client, line, still_alone
+        self._since = datetime.now(UTC)
+        self._asked: dict[str, asyncio.Task[None]] = {}
+        self._places: dict[str, dict[str, Any]] = {}
+        self._sweeps: list[asyncio.Task[None]] = []
+        self._connected = self._complete = False
+        self._noted_at = 0.0
+        self._last_said = self._since
+
+    async def heed(self, news: News) -> None:
+        match news:
+            case NewSession():
+                await self._begin()
+            case Complete():
+                self._complete = True
+                stored = [thread or chat for chat, thread in await self._line.hearing.chats()]
+                told = list(self._newer(self._client.guilds))
+                unknown = [chat for chat in stored if self._client.place_of(chat) is None]
+                self._sweep([*told, *unknown])
+            case ServerThere(guild_id):
+                guild = self._client.get_guild(guild_id)
+                if self._complete and guild is not None:
+                    self._sweep(list(self._newer([guild])))
+            case Cut():
+                self._connected = False
+            case Resumed():
+                self._connected = True
+            case Said():
+                await self._in_order(news)
+
+    def close(self) -> None:
+        for task in (*self._sweeps, *self._asked.values()):
+            task.cancel()
+
+    async def note_progress(self) -> None:
+        """Everything up to some minutes ago is stored, where nothing is missing or waits."""
+        now = asyncio.get_running_loop().time()
+        if not self._connected or not self._complete or now - self._noted_at < NOTE_SECONDS:
+            return
+        if any(guild.unavailable for guild in self._client.guilds):
+            return
+        if any(not task.done() for task in (*self._sweeps, *self._asked.values())):
+            return
+        until = datetime.now(UTC) if self._client.news.empty() else self._last_said
+        try:
+            await self._line.hearing.note(until - MARGIN)
+        except Unavailable as error:
+            log.warning("how far was heard could not be noted", error=error.message)
+        self._noted_at = now
+
+    async def _begin(self) -> None:
+        self.close()
+        self._asked, self._places, self._sweeps = {}, {}, []
+        self._connected, self._complete = True, False
+        earliest = datetime.now(UTC) - LONGEST_BACK
+        self._since = max(await self._line.hearing.until(), earliest)
+        await self._line.hearing.trouble("")
+
+    def _newer(self, guilds: Any) -> Iterator[str]:
+        """Channels and threads in which something was said that may not be stored."""
+        for guild in guilds:
+            joined = guild.me.joined_at if guild.me else None
+            since = max(self._since, joined) if joined else self._since
+            for channel in (*guild.channels, *guild.threads):
+                last = self._client.heard_last(channel)
+                if last is not None and last > since and _may_read(channel, guild):
+                    yield str(channel.id)
+
+    def _sweep(self, chats: list[str]) -> None:
+        left = iter(chats)
+
+        async def work() -> None:
+            for chat in left:
+                await self._caught_up(chat)
+
+        self._sweeps += [asyncio.create_task(work()) for _ in range(AT_ONCE)]
+
+    def _caught_up(self, chat: str) -> asyncio.Task[None]:
+        task = self._asked.get(chat)
+        if task is None:
+            task = self._asked[chat] = asyncio.create_task(self._catch_up(chat))
+        return task
+
+    async def _in_order(self, said: Said) -> None:
+        chat = str(said.message.get("channel_id"))
+        before = self._caught_up(chat)
+        if not before.done():
+            # One chat that can't be asked keeps the others waiting for a while, not for ever.
+            await asyncio.wait({before}, timeout=ORDER_SECONDS)
+        await self._take(said)
+        self._last_said = max(self._last_said, _time_of(said.message))
+
+    async def _catch_up(self, chat: str) -> None:
+        """Takes what was said in a chat since, the oldest first."""
+        if not chat.isdecimal():
+            return
+        after = discord.utils.time_snowflake(self._since)
+        wait = FIRST_WAIT
+        while True:
+            try:
+                page = await self._client.http.logs_from(int(chat), PAGE, after=after)
+            except (discord.Forbidden, discord.NotFound):
+                return
+            except Exception as error:
+                log.warning("a chat could not be asked", error=type(error).__name__)
+                wait = await _wait(wait)
+                continue
+            for message in sorted(page, key=lambda found: int(found["id"])):
+                await self._take(Said({**message}, live=False))
+                after = int(message["id"])
+            if len(page) < PAGE:
+                return
+
+    async def _take(self, said: Said) -> None:
+        """Stores it. Tried until it is stored: nobody sends it again."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                payload = await self._payload(said)
+                for event in parse(payload, self._me(), self._line.channel_id):
+                    await self._line.take(event)
+                return
+            except Exception as error:
+                log.warning("what came in could not be stored", error=type(error).__name__)
+            wait = await _wait(wait)
+            await self._still_alone()
+
+    def _me(self) -> Identity:
+        user = self._client.user
+        return Identity(self._line.account, user.name if user is not None else "")
+
+    async def _payload(self, said: Said) -> Mapping[str, Any]:
+        place = await self._place(said)
+        payload: dict[str, Any] = {
+            "message": said.message,
+            "channel": place,
+            "edited": said.edited,
+        }
+        guild = self._client.get_guild(int(place.get("guild_id") or 0))
+        if guild is not None:
+            payload["names"] = dict(_names(str(said.message.get("content") or ""), guild))
+            mine = guild.self_role
+            payload["my_roles"] = [] if mine is None else [str(mine.id)]
+        return payload
+
+    async def _place(self, said: Said) -> dict[str, Any]:
+        """Where it was written. What Discord doesn't tell is a place of its own, for nobody must
+        hear in one place what was said in another."""
+        here = str(said.message["channel_id"])
+        known = self._client.place_of(here) or self._places.get(here)
+        if known is not None:
+            return known
+        guild_id = said.message.get("guild_id")
+        if said.live and not guild_id:
+            place: dict[str, Any] = {"id": here, "type": DIRECT}
+        else:
+            try:
+                place = {**await self._client.http.get_channel(int(here))}
+            except (discord.Forbidden, discord.NotFound):
+                return {"id": here, "type": None, "guild_id": guild_id}
+            parent = self._client.place_of(str(place.get("parent_id") or 0))
+            guild = self._client.get_guild(int(place.get("guild_id") or 0))
+            place["parent_name"] = parent["name"] if parent else ""
+            place["guild_name"] = guild.name if guild else ""
+        self._places[here] = place
+        return place
+
+
+def _names(content: str, guild: discord.Guild) -> Iterator[tuple[str, str]]:
+    for kind, number in _NAMED.findall(content):
+        found = guild.get_role(int(number)) if kind == "@&" else guild.get_channel(int(number))
+        if found is not None:
+            yield number, found.name
+
+
+def _may_read(channel: Any, guild: discord.Guild) -> bool:
+    if guild.me is None:
+        return True
+    may = channel.permissions_for(guild.me)
+    return bool(may.view_channel and may.read_message_history)
+
+
+def _time_of(message: Mapping[str, Any]) -> datetime:
+    return discord.utils.snowflake_time(int(message["id"]))
+
+
+async def _wait(wait: float) -> float:
+    await asyncio.sleep(wait)
+    return min(wait * 2, LONGEST_WAIT)

@@ -1,0 +1,151 @@
+"""What a bot hears, in process: the library's own machinery against simcord's Discord."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import discord
+import simcord
+
+from discreet.channels.discord.gateway import GatewayClient
+from discreet.channels.discord.receive import listen
+from discreet.domain.ids import ChannelId
+from discreet.domain.inbound import AddressSender, Inbound
+from discreet.domain.platform import ChannelSecret, Event, Line, StillAlone
+
+
+@dataclass
+class Notes:
+    """How far was heard, kept in memory: what is tried here is the channel, not the database."""
+
+    since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
+    noted: list[datetime] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    async def until(self) -> datetime:
+        return self.since
+
+    async def note(self, until: datetime) -> None:
+        self.noted.append(until)
+
+    async def chats(self) -> Sequence[tuple[str, str]]:
+        return []
+
+    async def trouble(self, why: str) -> None:
+        self.troubles.append(why)
+
+
+@dataclass
+class Ear:
+    """A bot that listens, and what it took in."""
+
+    env: simcord.Env
+    client: GatewayClient
+    taken: list[Inbound]
+    notes: Notes
+
+    async def hears(self, how_many: int) -> list[Inbound]:
+        async with asyncio.timeout(10):
+            while len(self.taken) < how_many:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return self.taken
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[StillAlone]:
+    yield _still_alone
+
+
+async def _still_alone() -> None:
+    pass
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Ear]:
+    client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
+    taken: list[Inbound] = []
+    notes = Notes()
+
+    async def take(event: Event) -> None:
+        assert isinstance(event, Inbound)
+        if event.message_id not in {known.message_id for known in taken}:
+            taken.append(event)
+
+    async with simcord.run(client) as env:
+        assert client.user is not None
+
+        def alone() -> AbstractAsyncContextManager[StillAlone]:
+            return _alone()
+
+        line = Line(
+            str(client.user.id),
+            ChannelSecret("token"),
+            ChannelId(UUID(int=1)),
+            take,
+            alone,
+            None,
+            notes,
+        )
+        task = asyncio.create_task(listen(client, line, _still_alone))
+        yield Ear(env, client, taken, notes)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_people_are_heard_in_servers_threads_and_directly() -> None:
+    async with listening() as ear:
+        env, me = ear.env, ear.client.user
+        assert me is not None
+        guild = env.create_guild("The Adamses")
+        channel = guild.create_text_channel("general")
+        alice = guild.add_member(env.create_user("alice"))
+        await alice.send(channel, "The picnic is on Sunday.")
+        await alice.send(channel, f"{me.mention} when is it?")
+        first, second = await ear.hears(2)
+        assert (first.addressed, second.addressed) == (False, True)
+        assert first.group is not None
+        assert first.group.name == "The Adamses #general"
+        assert (first.chat_id, second.text) == (str(channel.id), f"@{me.name} when is it?")
+        assert isinstance(first.sender, AddressSender)
+        assert str(first.sender.address) == f"discord:{alice.id}"
+        await alice.send_dm("hello")
+        direct = (await ear.hears(3))[-1]
+        assert (direct.group, direct.addressed, direct.text) == (None, True, "hello")
+        assert direct.sender == first.sender
+
+
+async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None:
+    async with listening() as ear:
+        env, client = ear.env, ear.client
+        guild = env.create_guild("The Adamses")
+        channel = guild.create_text_channel("general")
+        alice = guild.add_member(env.create_user("alice"))
+        own = await client.get_partial_messageable(channel.id).send("I am here")
+        await alice.send(channel, "and then?", reply_to=own)
+        (reply,) = await ear.hears(1)
+        assert (reply.addressed, reply.reply_to) == (True, str(own.id))
+        said = await alice.send(channel, "helo")
+        await alice.edit(said, "hello")
+        edit = (await ear.hears(3))[-1]
+        assert (edit.text, edit.addressed) == ("[edited] hello", False)
+        real = client.get_channel(channel.id)
+        assert isinstance(real, discord.TextChannel)
+        thread = await real.create_thread(name="cake", type=discord.ChannelType.public_thread)
+        hidden = await real.create_thread(name="gift", type=discord.ChannelType.private_thread)
+        await thread.add_user(discord.Object(alice.id))
+        await hidden.add_user(discord.Object(alice.id))
+        handles = {handle.id: handle for handle in channel.threads}
+        await alice.send(handles[thread.id], "which?")
+        await alice.send(handles[hidden.id], "a bike")
+        open_, private = (await ear.hears(5))[-2:]
+        assert (open_.chat_id, open_.platform_thread) == (str(channel.id), str(thread.id))
+        assert (private.chat_id, private.platform_thread) == (str(hidden.id), "")
+        assert open_.group is not None
+        assert private.group is not None
+        assert open_.group.address == reply.group.address if reply.group else False
+        assert private.group.address != open_.group.address

@@ -1,0 +1,343 @@
+"""Discord from outside: what is said comes in over a gateway that breaks off, answers go out over a
+network that fails, and whoever listens is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from discreet.app import App
+from discreet.domain.errors import BadInput
+from discreet.domain.platform import ChannelSecret
+from discreet.oversight.admission import set_admission
+from discreet.oversight.agents import create_agent
+from discreet.oversight.status import get_status
+from tests.channels.discord_payloads import (
+    ALICE,
+    BOB,
+    BOT,
+    CHANNEL,
+    DIRECT,
+    OTHER_BOT,
+    PHOTO,
+    PRIVATE_THREAD,
+    THREAD,
+)
+from tests.journeys.conftest import Installation, kill
+from tests.journeys.house import House
+from tests.support.discord_api import ADA, BEA, Account, DiscordApi, Failure, discord_api
+
+AT_ADA: dict[str, Any] = {"mentions": [BOT]}
+HI = f"<@{BOT['id']}> hi"
+
+
+@dataclass
+class Line:
+    """A house with bots of Discord."""
+
+    house: House
+    api: DiscordApi
+    app: App
+
+    @asynccontextmanager
+    async def serving(self, bots: int = 1) -> AsyncIterator[None]:
+        async with self.house.serving(self.app):
+            await self.house.until(lambda: self.api.listening >= bots)
+            yield
+
+    async def add(self, agent: str, account: Account) -> None:
+        await self.app.add_channel(agent, "discord", ChannelSecret(account.token))
+        await set_admission(self.app.door, self.app.owner_id, agent, "discord", "open")
+
+    def answered(self, how_many: int) -> bool:
+        return (
+            self.house.count("messages WHERE state = 'answered'") == how_many
+            and self.house.count("outbox WHERE state <> 'sent'") == 0
+        )
+
+    def misrouted(self) -> int:
+        return self.house.count(
+            "messages out JOIN discreet.messages asked ON asked.turn_id = out.turn_id"
+            " AND asked.direction = 'in' AND asked.route_id IS DISTINCT FROM out.route_id"
+            " WHERE out.direction = 'out'"
+        )
+
+
+@pytest.fixture
+async def line(house: House) -> AsyncIterator[Line]:
+    async with discord_api() as api:
+        for place in (DIRECT, CHANNEL, THREAD, PRIVATE_THREAD):
+            api.add_place(place)
+        line = Line(house, api, house.app_with(discord_base_url=api.base_url))
+        await line.add("Ada", ADA)
+        yield line
+
+
+def direct(number: int) -> dict[str, Any]:
+    """Where a person writes directly, and who."""
+    return {"id": f"9000000000000020{number:02d}", "type": 1}
+
+
+def person(number: int) -> dict[str, Any]:
+    return {"id": f"9000000000000010{number:02d}", "username": f"person{number}"}
+
+
+async def test_each_is_answered_where_it_was_said_and_nobody_is_called_by_accident(
+    line: Line,
+) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        said = await api.say(DIRECT, ALICE, "hello @everyone")
+        await house.until(lambda: len(api.texts(DIRECT["id"])) == 1)
+        await api.say(CHANNEL, BOB, "The picnic is on Sunday.")
+        await api.say(CHANNEL, OTHER_BOT, HI, **AT_ADA)
+        await house.until(lambda: house.count("messages WHERE state = 'context'") == 1)
+        await api.say(CHANNEL, BOB, f"<@{BOT['id']}> when is the picnic?", **AT_ADA)
+        await house.until(lambda: len(api.texts(CHANNEL["id"])) == 1)
+        await api.say(THREAD, BOB, HI, **AT_ADA)
+        await house.until(lambda: len(api.texts(THREAD["id"])) == 1)
+        await api.say(PRIVATE_THREAD, ALICE, HI, **AT_ADA)
+        await house.until(lambda: line.answered(4))
+    assert api.created[0]["message_reference"]["message_id"] == said["id"]
+    assert {str(body["allowed_mentions"]["parse"]) for body in api.created} == {"[]"}
+    assert [len(api.texts(place["id"])) for place in (DIRECT, CHANNEL, THREAD)] == [1, 1, 1]
+    assert len(api.texts(PRIVATE_THREAD["id"])) == 1
+    # The channel with its thread is one group of two sessions; the private thread is another.
+    assert house.count("contacts WHERE type = 'group'") == 2
+    assert house.count("sessions WHERE thread_key LIKE 'thread:%'") == 1
+    knew = house.admin.execute(
+        "SELECT prompt::text LIKE '%picnic is on Sunday%' FROM discreet.turns ORDER BY started_at"
+    ).fetchall()
+    assert knew == [(False,), (True,), (False,), (False,)]
+
+
+async def test_what_was_said_while_the_connection_was_cut_comes_once(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        await api.say(DIRECT, ALICE, "one")
+        await house.until(lambda: line.answered(1))
+        await api.cut()
+        await api.say(DIRECT, ALICE, "two")
+        await api.say(CHANNEL, BOB, HI, **AT_ADA)
+        await house.until(lambda: line.answered(3))
+        assert (api.identified, api.resumed) == (1, 1)
+        # The session is gone with what it was told: what was missed is asked for.
+        await api.forget()
+        await api.say(DIRECT, ALICE, "three")
+        await api.say(THREAD, BOB, HI, **AT_ADA)
+        await house.until(lambda: line.answered(5))
+        assert api.identified == 2
+    assert house.count("messages WHERE direction = 'in'") == 5
+    assert line.misrouted() == 0
+
+
+async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_new(
+    line: Line,
+) -> None:
+    house, api = line.house, line.api
+    api.add_place(direct(1))
+    async with line.serving():
+        await api.say(DIRECT, ALICE, "one")
+        await house.until(lambda: line.answered(1))
+    await api.forget()
+    for number in range(150):  # more than one page
+        await api.say(CHANNEL, BOB, f"line {number}")
+    await api.say(CHANNEL, BOB, HI, **AT_ADA)
+    await api.say(DIRECT, ALICE, "two")
+    await api.say(direct(1), person(1), "I am new, and wrote while you slept")
+    async with line.serving():
+        await house.until(lambda: line.answered(3))
+        # Discord tells bots no list of direct chats: this one is known once it goes on.
+        await api.say(direct(1), person(1), "hello?")
+        await house.until(lambda: line.answered(5))
+    texts = house.admin.execute(
+        "SELECT text FROM discreet.messages m JOIN discreet.routes r ON r.id = m.route_id"
+        " WHERE r.chat_id = %s AND m.direction = 'in' ORDER BY m.position",
+        (direct(1)["id"],),
+    ).fetchall()
+    assert texts == [("I am new, and wrote while you slept",), ("hello?",)]
+
+
+async def test_a_thread_that_was_put_away_is_asked_as_well(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        await api.say(THREAD, ALICE, HI, **AT_ADA)
+        await house.until(lambda: line.answered(1))
+    await api.forget()
+    await api.say(THREAD, ALICE, HI, **AT_ADA)
+    api.put_away.add(THREAD["id"])  # Discord tells of open threads only
+    async with line.serving():
+        await house.until(lambda: line.answered(2))
+    assert len(api.texts(THREAD["id"])) == 2
+    assert house.count("contacts WHERE type = 'group'") == 1
+    assert house.count("sessions WHERE contact_id IS NOT NULL") == 1
+
+
+async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_asked_for(
+    line: Line,
+) -> None:
+    house, api = line.house, line.api
+    house.admin.execute("UPDATE discreet.channels SET heard_until = now() + interval '1 second'")
+    await api.say(CHANNEL, BOB, HI, **AT_ADA)
+    await api.say(DIRECT, ALICE, "old")
+    await asyncio.sleep(1.1)
+    async with line.serving():
+        await api.say(DIRECT, ALICE, "new")
+        await api.say(CHANNEL, BOB, HI, **AT_ADA)
+        await house.until(lambda: line.answered(2))
+    assert house.count("messages WHERE direction = 'in'") == 2
+
+
+async def test_what_can_not_be_stored_is_stored_later_and_in_its_order(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        house.admin.execute("ALTER TABLE discreet.messages RENAME TO hidden")
+        house.admin.execute("ALTER TABLE discreet.quarantine RENAME TO also_hidden")
+        for number in range(3):
+            await api.say(DIRECT, ALICE, f"line {number}")
+        await asyncio.sleep(0.5)
+        house.admin.execute("ALTER TABLE discreet.hidden RENAME TO messages")
+        house.admin.execute("ALTER TABLE discreet.also_hidden RENAME TO quarantine")
+        await house.until(lambda: line.answered(3))
+    stored = house.admin.execute(
+        "SELECT text FROM discreet.messages WHERE direction = 'in' ORDER BY position"
+    ).fetchall()
+    assert stored == [("line 0",), ("line 1",), ("line 2",)]
+
+
+async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
+    house, api = line.house, line.api
+    await create_agent(line.app.door, line.app.owner_id, "Bea")
+    await line.add("Bea", BEA)
+    async with line.serving(bots=2):
+        await api.say(CHANNEL, ALICE, HI, **AT_ADA)
+        await house.until(lambda: line.answered(1))
+    agents = house.admin.execute(
+        "SELECT DISTINCT a.name, m.state FROM discreet.messages m JOIN discreet.agents a"
+        " ON a.id = m.agent_id WHERE m.direction = 'in' ORDER BY 1"
+    ).fetchall()
+    assert agents == [("Ada", "answered"), ("Bea", "context")]
+    assert len(api.texts(CHANNEL["id"])) == 1
+
+
+async def test_a_photo_is_fetched_and_kept_with_its_contact_and_the_token_goes_to_discord_only(
+    line: Line,
+) -> None:
+    house, api = line.house, line.api
+    api.files["cat.png"] = b"\x89PNG a cat"
+    url = api.base_url + "/files/cat.png"
+    api.failures["message"] = [Failure(500)]
+    async with line.serving():
+        await api.say(DIRECT, ALICE, "my cat", attachments=[{**PHOTO, "url": url, "size": 10}])
+        await house.until(lambda: line.answered(1))
+    assert house.count("attachments WHERE state = 'kept'") == 1
+
+
+async def test_a_bot_that_may_not_read_is_not_added_and_one_that_may_no_more_is_shown(
+    line: Line,
+) -> None:
+    house, api = line.house, line.api
+    api.intents_allowed = False
+    with pytest.raises(BadInput, match="read messages") as refused:
+        await line.app.add_channel("Ada", "discord", ChannelSecret(BEA.token))
+    assert "Message Content Intent" in (refused.value.hint or "")
+    async with house.serving(line.app):
+        await house.until(lambda: house.count("channels WHERE trouble <> ''") == 1)
+    (trouble,) = (await get_status(line.app.door, line.app.owner_id)).deaf
+    assert "Message Content Intent" in trouble.why
+    api.accounts, api.intents_allowed = (BEA,), True
+    async with house.serving(line.app):
+        await house.until(
+            lambda: house.count("channels WHERE trouble LIKE '%refuses the token%'") == 1
+        )
+    api.accounts = (ADA,)
+    async with line.serving():
+        await house.until(lambda: house.count("channels WHERE trouble <> ''") == 0)
+
+
+async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
+    house, api = line.house, line.api
+    other = house.app_with(discord_base_url=api.base_url)
+    async with line.serving(), house.serving(other):
+        for number in range(5):
+            await api.say(DIRECT, ALICE, f"hello {number}")
+        await house.until(lambda: line.answered(5))
+        await asyncio.sleep(2.5)
+        assert api.identified == 1
+
+
+async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_breaks_off(
+    line: Line,
+) -> None:
+    house, api, chaos = line.house, line.api, random.Random(7)
+    api.chaos = chaos
+    for number in range(4):
+        api.add_place(direct(number))
+    async with line.serving():
+        for number in range(24):
+            if number % 6 == 5:
+                await (api.cut if chaos.random() < 0.5 else api.forget)()
+            if number % 4 == 3:
+                await api.say(chaos.choice([CHANNEL, THREAD]), person(number % 3), HI, **AT_ADA)
+            else:
+                await api.say(direct(number % 3), person(number % 3), f"line {number}")
+            await asyncio.sleep(chaos.random() / 5)
+        await api.cut()
+        await house.until(lambda: line.answered(24))
+    assert house.count("messages WHERE direction = 'in'") == 24
+    # Where an answer was cut off after Discord took it, its nonce keeps it from being there twice.
+    shown = sum(len(api.texts(place)) for place in api.places)
+    assert shown == house.count("messages WHERE direction = 'out'")
+    assert line.misrouted() == 0
+
+
+async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
+    line: Line, installation: Installation
+) -> None:
+    house, api, kills, people = line.house, line.api, 3, 12
+    installation.settings = {"DISCREET_DISCORD_BASE_URL": api.base_url}
+    for number in range(people):
+        api.add_place(direct(number))
+
+    async def serve() -> Any:
+        serving = await asyncio.to_thread(installation.serve)
+        await house.until(lambda: api.listening == 1)
+        return serving
+
+    async def write() -> None:
+        for turn in range(3):
+            for number in range(people):
+                await api.say(direct(number), person(number), f"hello {turn}")
+                await asyncio.sleep(0.05)
+            await api.say(CHANNEL, BOB, HI, **AT_ADA)
+
+    serving = await serve()
+    for number in range(people):
+        await api.say(direct(number), person(number), "first")
+    await house.until(lambda: house.count("messages WHERE direction = 'in'") == people)
+    writing = asyncio.create_task(write())
+    for _ in range(kills):
+        await asyncio.sleep(0.6)
+        kill(serving)
+        await api.forget()
+        await asyncio.sleep(0.3)
+        serving = await serve()
+    await writing
+    said = people * 4 + 3
+    await house.until(lambda: line.answered(said))
+    kill(serving)
+    assert house.count("messages WHERE direction = 'in'") == said
+    for place in api.places:
+        stored = house.admin.execute(
+            "SELECT count(*) FROM discreet.messages m JOIN discreet.routes r ON r.id = m.route_id"
+            " WHERE m.direction = 'out' AND coalesce(nullif(r.thread_id, ''), r.chat_id) = %s",
+            (place,),
+        ).fetchone()
+        assert stored == (len(api.texts(place)),), "each answer is there once, and nowhere else"
+    assert line.misrouted() == 0

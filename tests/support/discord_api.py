@@ -1,0 +1,517 @@
+"""A Discord on loopback: its REST API and its gateway, which can fail, cut connections, forget
+sessions, and tell things twice. What is said while nobody is connected is in its history only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.channels.discord_payloads import BOT_ROLE
+
+EPOCH_MS = 1_420_070_400_000
+NOTES = 1 << 19
+"""The flag of an application that may read messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A bot: its token, and what it may do."""
+
+    id: str
+    name: str
+    token: str
+
+
+ADA = Account("900000000000000001", "ada", "OTAwMDAwMDAwMDAwMDAwMDAx.Gabcde." + "x" * 38)
+BEA = Account("900000000000000002", "bea", "OTAwMDAwMDAwMDAwMDAwMDAy.Gabcde." + "y" * 38)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What becomes of one request. ``cut``: no answer; ``after``: it has been carried out."""
+
+    status: int = 500
+    code: int = 0
+    message: str = "Something went wrong"
+    cut: bool = False
+    after: bool = False
+    retry_after: float = 0.0
+
+
+@dataclass
+class _Session:
+    """What one connection of a bot was told; it outlives the connection."""
+
+    account: Account
+    id: str
+    told: list[dict[str, Any]] = field(default_factory=list)
+    socket: web.WebSocketResponse | None = None
+
+
+@dataclass
+class DiscordApi:
+    """The places that there are, what was said in them, and what goes wrong."""
+
+    base_url: str = ""
+    accounts: tuple[Account, ...] = (ADA, BEA)
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    calls: list[str] = field(default_factory=list)
+    created: list[dict[str, Any]] = field(default_factory=list)
+    failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+    files: dict[str, bytes] = field(default_factory=dict)
+    chaos: random.Random | None = None
+    put_away: set[str] = field(default_factory=set)
+    intents_allowed: bool = True
+    identified: int = 0
+    resumed: int = 0
+    _sessions: dict[str, _Session] = field(default_factory=dict)
+    _nonces: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _last_id: int = 0
+
+    def add_place(self, place: dict[str, Any]) -> None:
+        self.places[place["id"]] = place
+
+    def new_id(self) -> str:
+        """A snowflake of now, larger than all before."""
+        now = int(datetime.now(UTC).timestamp() * 1000) - EPOCH_MS
+        self._last_id = max(now << 22, self._last_id + 1)
+        return str(self._last_id)
+
+    def texts(self, place_id: str) -> list[str]:
+        """What the accounts have said in a place, as it stands there."""
+        ours = {account.id for account in self.accounts}
+        return [said["content"] for said in self.history[place_id] if said["author"]["id"] in ours]
+
+    async def say(
+        self, place: dict[str, Any], author: dict[str, Any], text: str, **fields: Any
+    ) -> dict[str, Any]:
+        """Somebody writes: it is in the history, and told to whoever is connected."""
+        said = {
+            "id": self.new_id(),
+            "type": 0,
+            "channel_id": place["id"],
+            "author": author,
+            "content": text,
+            "timestamp": datetime.now(UTC).isoformat(),
+            "edited_timestamp": None,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": [],
+            "embeds": [],
+            **fields,
+        }
+        self.history[place["id"]].append(said)
+        await self.tell("MESSAGE_CREATE", _on_gateway(said, place))
+        return said
+
+    async def tell(self, event: str, data: dict[str, Any]) -> None:
+        """An event to every session, also those whose connection is cut, as long as they last."""
+        for session in list(self._sessions.values()):
+            times = 1 + int(self.chaos is not None and self.chaos.random() < 0.2)
+            for _ in range(times):
+                await _tell(session, event, data)
+
+    async def cut(self) -> None:
+        """Every connection breaks off; the sessions last, and may be resumed."""
+        for session in self._sessions.values():
+            if session.socket is not None and not session.socket.closed:
+                await session.socket.close(code=4000)
+
+    async def forget(self) -> None:
+        """Every connection breaks off, and nobody can resume."""
+        await self.cut()
+        self._sessions.clear()
+
+    @property
+    def listening(self) -> int:
+        """How many connections are open."""
+        return sum(
+            session.socket is not None and not session.socket.closed
+            for session in self._sessions.values()
+        )
+
+    def failure(self, what: str) -> Failure | None:
+        if self.failures[what]:
+            return self.failures[what].pop(0)
+        if self.chaos is None or what != "create" or self.chaos.random() > 0.3:
+            return None
+        return self.chaos.choice(
+            [
+                Failure(500),
+                Failure(502),
+                Failure(429, retry_after=0.3),
+                Failure(cut=True),
+                Failure(cut=True, after=True),
+            ]
+        )
+
+
+@asynccontextmanager
+async def discord_api() -> AsyncIterator[DiscordApi]:
+    """A fresh Discord with two bots and no places."""
+    api = DiscordApi()
+    app = web.Application()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/gateway/"):
+            return await _gateway(api, request)
+        return await _rest(api, request)
+
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/v10"
+    try:
+        yield api
+    finally:
+        await api.forget()
+        await runner.cleanup()
+
+
+# ---- REST
+
+
+async def _rest(api: DiscordApi, request: web.Request) -> web.StreamResponse:
+    path = request.path.removeprefix("/api/v10/").split("/")
+    if path[0] == "files":
+        content = api.files.get(path[-1])
+        if "Authorization" in request.headers:
+            return web.Response(status=400)  # the token is nobody's business there
+        return web.Response(status=404) if content is None else web.Response(body=content)
+    account = next(
+        (a for a in api.accounts if request.headers.get("Authorization") == f"Bot {a.token}"), None
+    )
+    if account is None:
+        return _refused(401, 0, "401: Unauthorized")
+    what = _what(request.method, path)
+    api.calls.append(what)
+    failure = api.failure(what)
+    if failure is not None and not failure.after:
+        return _fail(failure, request)
+    answer = await _answer(api, account, what, path, request)
+    return answer if failure is None else _fail(failure, request)
+
+
+def _what(method: str, path: list[str]) -> str:
+    match method, path:
+        case "GET", ["gateway"] | ["users", "@me"] | [*_, "applications", "@me"]:
+            return path[0]
+        case "GET", ["channels", _]:
+            return "place"
+        case "GET", ["channels", _, "messages"]:
+            return "history"
+        case "GET", ["channels", _, "messages", _]:
+            return "message"
+        case "POST", ["channels", _, "messages"]:
+            return "create"
+        case "PATCH", ["channels", _, "messages", _]:
+            return "edit"
+        case "DELETE", ["channels", _, "messages", _]:
+            return "delete"
+        case "POST", ["channels", _, "typing"]:
+            return "typing"
+        case _:
+            return "nothing"
+
+
+async def _answer(
+    api: DiscordApi, account: Account, what: str, path: list[str], request: web.Request
+) -> web.StreamResponse:
+    if what == "gateway":
+        url = api.base_url.replace("http", "ws", 1).removesuffix("/api/v10")
+        return _json({"url": f"{url}/gateway/"})
+    if what == "users":
+        return _json(_user(account))
+    if what in ("applications", "oauth2"):
+        return _json(_application(account, NOTES if api.intents_allowed else 0))
+    place = api.places.get(path[1]) if len(path) > 1 else None
+    if place is None:
+        return _refused(404, 10003, "Unknown Channel")
+    said = api.history[place["id"]]
+    found = next((one for one in said if len(path) > 3 and one["id"] == path[3]), None)
+    match what:
+        case "place":
+            return _json(_raw(place))
+        case "history":
+            after = int(request.query.get("after", "0"))
+            page = [one for one in said if int(one["id"]) > after]
+            page = page[: int(request.query.get("limit", "50"))]
+            return _json(page[::-1])
+        case "create":
+            return _json(await _create(api, account, place, await request.json()))
+        case "typing":
+            return web.Response(status=204)
+        case _ if found is None:
+            return _refused(404, 10008, "Unknown Message")
+        case "message":
+            return _json(found)
+        case "edit":
+            body = await request.json()
+            found |= {"content": body["content"], "edited_timestamp": _now()}
+            await api.tell("MESSAGE_UPDATE", _on_gateway(found, place))
+            return _json(found)
+        case "delete":
+            said.remove(found)
+            return web.Response(status=204)
+    return _refused(404, 0, "404: Not Found")
+
+
+async def _create(
+    api: DiscordApi, account: Account, place: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    if len(body["content"]) > 2000:
+        raise web.HTTPBadRequest
+    nonce = body.get("nonce") if body.get("enforce_nonce") else None
+    if nonce is not None and nonce in api._nonces:
+        return api._nonces[nonce]
+    api.created.append({**body, "channel_id": place["id"]})
+    extra = {"message_reference": body["message_reference"]} if "message_reference" in body else {}
+    said = await api.say(place, _user(account), body["content"], **extra)
+    if nonce is not None:
+        api._nonces[nonce] = said
+    return said
+
+
+def _fail(failure: Failure, request: web.Request) -> web.StreamResponse:
+    if failure.cut and request.transport is not None:
+        request.transport.abort()
+    if failure.status == 429:
+        body = {"message": "You are being rate limited.", "retry_after": failure.retry_after}
+        headers = {"Retry-After": str(int(failure.retry_after) + 1), "Via": "1.1 google"}
+        return _json({**body, "global": False}, status=429, headers=headers)
+    return _refused(failure.status, failure.code, failure.message)
+
+
+def _json(
+    content: object, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    # Discord names no charset, and the library knows JSON by this name only.
+    exactly = {**(headers or {}), "Content-Type": "application/json"}
+    return web.Response(body=json.dumps(content).encode(), status=status, headers=exactly)
+
+
+def _refused(status: int, code: int, message: str) -> web.StreamResponse:
+    return _json({"code": code, "message": message}, status=status)
+
+
+# ---- the gateway
+
+
+async def _gateway(api: DiscordApi, request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41_250}})
+    session: _Session | None = None
+    async for frame in socket:
+        if frame.type != WSMsgType.TEXT:
+            break
+        payload = json.loads(frame.data)
+        match payload["op"]:
+            case 1:
+                await socket.send_json({"op": 11})
+            case 2:
+                session = await _identify(api, socket, payload["d"])
+            case 6:
+                session = await _resume(api, socket, payload["d"])
+            case _:
+                pass
+    if session is not None and session.socket is socket:
+        session.socket = None
+    return socket
+
+
+async def _identify(
+    api: DiscordApi, socket: web.WebSocketResponse, said: dict[str, Any]
+) -> _Session | None:
+    account = next((a for a in api.accounts if a.token == said["token"]), None)
+    if account is None:
+        await socket.close(code=4004)
+        return None
+    if not api.intents_allowed and said["intents"] & 1 << 15:
+        await socket.close(code=4014)
+        return None
+    api.identified += 1
+    session = _Session(account, f"session{api.identified}", socket=socket)
+    guilds = sorted({p["guild_id"] for p in api.places.values() if "guild_id" in p})
+    ready = {
+        "v": 10,
+        "user": _user(account),
+        "guilds": [{"id": guild, "unavailable": True} for guild in guilds],
+        "session_id": session.id,
+        "resume_gateway_url": api.base_url.replace("http", "ws", 1).replace(
+            "/api/v10", "/gateway/"
+        ),
+        "application": {"id": account.id, "flags": NOTES},
+    }
+    await _tell(session, "READY", ready)
+    for guild in guilds:
+        await _tell(session, "GUILD_CREATE", _guild(api, account, guild))
+    api._sessions[session.id] = session
+    return session
+
+
+async def _resume(
+    api: DiscordApi, socket: web.WebSocketResponse, said: dict[str, Any]
+) -> _Session | None:
+    session = api._sessions.get(said["session_id"])
+    if session is None:
+        await socket.send_json({"op": 9, "d": False})
+        return None
+    api.resumed += 1
+    session.socket = socket
+    for payload in session.told[said["seq"] :]:
+        await _send(session, payload)
+    await _tell(session, "RESUMED", {})
+    return session
+
+
+async def _tell(session: _Session, event: str, data: dict[str, Any]) -> None:
+    payload = {"op": 0, "t": event, "s": len(session.told) + 1, "d": data}
+    session.told.append(payload)
+    await _send(session, payload)
+
+
+async def _send(session: _Session, payload: dict[str, Any]) -> None:
+    if session.socket is not None and not session.socket.closed:
+        with suppress(ConnectionError, asyncio.CancelledError):
+            await session.socket.send_json(payload)
+
+
+# ---- what things look like
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _user(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "username": account.name,
+        "global_name": None,
+        "discriminator": "0",
+        "avatar": None,
+        "bot": True,
+    }
+
+
+def _application(account: Account, flags: int) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "icon": None,
+        "description": "",
+        "bot_public": True,
+        "bot_require_code_grant": False,
+        "verify_key": "",
+        "owner": {"id": "1", "username": "o", "discriminator": "0", "avatar": None},
+        "flags": flags,
+    }
+
+
+def _raw(place: dict[str, Any]) -> dict[str, Any]:
+    """A place as the API names it: without what others are called."""
+    return {
+        name: value for name, value in place.items() if name not in ("parent_name", "guild_name")
+    }
+
+
+def _on_gateway(said: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "guild_id": place["guild_id"]} if "guild_id" in place else said
+
+
+def _guild(api: DiscordApi, account: Account, guild_id: str) -> dict[str, Any]:
+    inside = [p for p in api.places.values() if p.get("guild_id") == guild_id]
+    everybody = {
+        "id": guild_id,
+        "name": "@everyone",
+        "permissions": str((1 << 10) | (1 << 16) | (1 << 11)),
+        "position": 0,
+        "color": 0,
+        "hoist": False,
+        "managed": False,
+        "mentionable": False,
+    }
+    own = {**everybody, "id": BOT_ROLE, "name": account.name, "managed": True}
+    own |= {"tags": {"bot_id": account.id}, "position": 1}
+    threads = [p for p in inside if p["type"] in (10, 11, 12)]
+    shown = [p for p in threads if p["id"] not in api.put_away]
+    return {
+        "id": guild_id,
+        "name": inside[0]["guild_name"],
+        "owner_id": "1",
+        "unavailable": False,
+        "member_count": 3,
+        "roles": [everybody, own],
+        "members": [
+            {
+                "user": _user(account),
+                "roles": [BOT_ROLE],
+                "joined_at": "2026-01-01T00:00:00+00:00",
+                "deaf": False,
+                "mute": False,
+                "flags": 0,
+            }
+        ],
+        "channels": [
+            {
+                **_raw(p),
+                "position": 0,
+                "permission_overwrites": [],
+                "last_message_id": _last(api, p),
+            }
+            for p in inside
+            if p not in threads
+        ],
+        "threads": [
+            {
+                **_raw(p),
+                "owner_id": "1",
+                "last_message_id": _last(api, p),
+                "message_count": 1,
+                "member_count": 1,
+                "thread_metadata": {
+                    "archived": False,
+                    "auto_archive_duration": 1440,
+                    "archive_timestamp": _now(),
+                    "locked": False,
+                },
+            }
+            for p in shown
+        ],
+        "emojis": [],
+        "stickers": [],
+        "features": [],
+        "presences": [],
+        "voice_states": [],
+        "stage_instances": [],
+        "guild_scheduled_events": [],
+        "soundboard_sounds": [],
+        "preferred_locale": "en-US",
+        "verification_level": 0,
+        "default_message_notifications": 0,
+        "explicit_content_filter": 0,
+        "mfa_level": 0,
+        "nsfw_level": 0,
+        "premium_tier": 0,
+        "premium_progress_bar_enabled": False,
+        "system_channel_flags": 0,
+        "afk_timeout": 0,
+        "afk_channel_id": None,
+        "system_channel_id": None,
+    }
+
+
+def _last(api: DiscordApi, place: dict[str, Any]) -> str | None:
+    return api.history[place["id"]][-1]["id"] if api.history[place["id"]] else None
