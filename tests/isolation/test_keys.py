@@ -350,6 +350,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         "UPDATE discreet.contacts SET joined_into = %(ottos_alice)s WHERE id = %(alice)s",
     ),
+    "erased_addresses_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.erased_addresses (owner_id, digest)"
+        " SELECT %(olga)s, 'a' FROM generate_series(1, 2)",
+    ),
     "links_kept_id_owner_id_fkey": (
         ForeignKeyViolation,
         LINK + " VALUES (gen_random_uuid(), %(olga)s, %(ottos_alice)s, %(bob)s, 'owner')",
