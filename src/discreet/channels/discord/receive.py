@@ -112,7 +112,7 @@ class _Ears:
             return
         if any(guild.unavailable for guild in self._client.guilds):
             return
-        if any(not task.done() for task in (*self._sweeps, *self._asked.values())):
+        if not all(_is_through(task) for task in (*self._sweeps, *self._asked.values())):
             return
         until = datetime.now(UTC) if self._client.news.empty() else self._last_said
         try:
@@ -141,6 +141,7 @@ class _Ears:
 
     def _sweep(self, chats: list[str]) -> None:
         left = iter(chats)
+        self._sweeps = [task for task in self._sweeps if not _is_through(task)]
 
         async def work() -> None:
             for chat in left:
@@ -237,6 +238,10 @@ class _Ears:
             place["guild_name"] = guild.name if guild else ""
         self._places[here] = place
         return place
+
+
+def _is_through(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _names(content: str, guild: discord.Guild) -> Iterator[tuple[str, str]]:
