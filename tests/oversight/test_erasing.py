@@ -128,6 +128,8 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         name=f"Ann {MARK}",
     )  # fmt: skip
     await platform.accepted(ANN, f"overheard {MARK}", group=GROUP, addressed=False)
+    # On another topic of the group it is found.
+    await answered(platform, BOB, "who brings cake?", Mind(), group=GROUP, thread_key="cakes")
     # The owner asks about everybody, and is shown Ann's.
     for text in (calling("recall", query="Bob"), calling("recall", query=MARK), f"is {MARK} in?"):
         asked = await world.say(None, text)

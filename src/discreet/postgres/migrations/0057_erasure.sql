@@ -106,9 +106,13 @@ DECLARE
   prompts  bigint;
   waiting  uuid;
 BEGIN
-  SELECT coalesce(array_agg(DISTINCT m.session_id), '{}') INTO sessions FROM discreet.messages m
-   WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
-     AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
+  -- With all sessions of these parties: what was said in one is found from the others.
+  sessions := ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
+       SELECT m.agent_id, m.party FROM discreet.messages m
+        WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
+          AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
   shown := ARRAY(
     SELECT t.id FROM discreet.turns t
      WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
