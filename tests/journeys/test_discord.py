@@ -32,6 +32,7 @@ from tests.channels.discord_payloads import (
 from tests.journeys.conftest import Installation, kill
 from tests.journeys.house import House
 from tests.support.discord_api import ADA, BEA, Account, DiscordApi, Failure, discord_api
+from tests.support.openai_server import Say, openai_server
 
 AT_ADA: dict[str, Any] = {"mentions": [BOT]}
 HI = f"<@{BOT['id']}> hi"
@@ -341,3 +342,21 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
         ).fetchone()
         assert stored == (len(api.texts(place)),), "each answer is there once, and nowhere else"
     assert line.misrouted() == 0
+
+
+async def test_a_long_answer_of_a_slow_model_grows_in_one_message_also_where_edits_fail(
+    line: Line,
+) -> None:
+    api, house = line.api, line.house
+    answer = " ".join(f"**word{number}** and" for number in range(40))
+    api.failures["edit"] = [Failure(429, retry_after=1)]
+    with openai_server(Say(answer, pause=0.08)) as script:
+        settings = {"model": "any", "model_base_url": script.base_url}
+        slow = house.app_with(discord_base_url=api.base_url, **settings)
+        async with house.serving(slow):
+            await house.until(lambda: api.listening == 1)
+            await api.say(DIRECT, ALICE, "Tell me everything.")
+            await house.until(lambda: line.answered(1))
+    assert api.texts(DIRECT["id"]) == [answer]
+    assert len(api.created) == 1
+    assert api.calls.count("edit") >= 2
