@@ -212,6 +212,16 @@ async def test_what_can_not_be_stored_is_stored_later_and_in_its_order(line: Lin
     assert stored == [("line 0",), ("line 1",), ("line 2",)]
 
 
+async def test_a_message_that_is_broken_waits_for_the_owner_and_holds_nobody_up(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        await api.tell("MESSAGE_CREATE", {"id": "7", "content": "broken", "author": ALICE})
+        await api.tell("MESSAGE_CREATE", {"content": "worse", "channel_id": "?", "type": 0})
+        await api.say(DIRECT, ALICE, "hello")
+        await house.until(lambda: line.answered(1))
+    assert house.count("quarantine") == 2
+
+
 async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
     house, api = line.house, line.api
     await create_agent(line.app.door, line.app.owner_id, "Bea")
