@@ -6,17 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import discord
 import simcord
 
-from discreet.channels.discord.gateway import GatewayClient
-from discreet.channels.discord.receive import listen
+from discreet.channels.discord.gateway import (
+    Complete,
+    Cut,
+    GatewayClient,
+    News,
+    NewSession,
+    Resumed,
+)
+from discreet.channels.discord.receive import MARGIN, listen
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Inbound
-from discreet.domain.platform import ChannelSecret, Event, Line, StillAlone
+from discreet.domain.platform import ChannelSecret, Event, Line, StillAlone, Take
 
 
 @dataclass
@@ -65,6 +72,14 @@ async def _still_alone() -> None:
     pass
 
 
+def line_of(account: str, take: Take, notes: Notes) -> Line:
+    def alone() -> AbstractAsyncContextManager[StillAlone]:
+        return _alone()
+
+    channel_id = ChannelId(UUID(int=1))
+    return Line(account, ChannelSecret("token"), channel_id, take, alone, None, notes)
+
+
 @asynccontextmanager
 async def listening() -> AsyncIterator[Ear]:
     client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
@@ -79,18 +94,7 @@ async def listening() -> AsyncIterator[Ear]:
     async with simcord.run(client) as env:
         assert client.user is not None
 
-        def alone() -> AbstractAsyncContextManager[StillAlone]:
-            return _alone()
-
-        line = Line(
-            str(client.user.id),
-            ChannelSecret("token"),
-            ChannelId(UUID(int=1)),
-            take,
-            alone,
-            None,
-            notes,
-        )
+        line = line_of(str(client.user.id), take, notes)
         task = asyncio.create_task(listen(client, line, _still_alone))
         yield Ear(env, client, taken, notes)
         task.cancel()
@@ -149,3 +153,50 @@ async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None
         assert private.group is not None
         assert open_.group.address == reply.group.address if reply.group else False
         assert private.group.address != open_.group.address
+
+
+async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
+    client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
+    notes = Notes()
+
+    async def take(event: Event) -> None:
+        raise AssertionError(event)
+
+    async def hear(*what: News) -> None:
+        for news in what:
+            client.news.put_nowait(news)
+            async with asyncio.timeout(10):
+                while not client.news.empty():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
+    await hear(NewSession(), Cut(), Complete(), Cut())
+    assert notes.noted == []
+    await hear(Resumed())
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (noted,) = notes.noted
+    assert abs(datetime.now(UTC) - MARGIN - noted) < timedelta(seconds=5)
+
+
+async def test_a_chat_that_can_not_be_asked_holds_back_what_counts_as_heard() -> None:
+    class Nowhere(Notes):
+        async def chats(self) -> Sequence[tuple[str, str]]:
+            return [("9000", "")]
+
+    client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
+    notes = Nowhere()
+
+    async def take(event: Event) -> None:
+        raise AssertionError(event)
+
+    task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
+    for news in (NewSession(), Complete(), Resumed(), Resumed()):
+        client.news.put_nowait(news)
+    async with asyncio.timeout(10):
+        while not client.news.empty():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert notes.noted == []

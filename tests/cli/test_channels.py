@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import Sb
 from tests.support import cloud_api as cloud
+from tests.support import discord_api as discord
 from tests.support.bot_api import TOKEN, bot_api, refused
 
 
@@ -79,3 +80,27 @@ async def test_a_number_of_whatsapp_is_added_and_its_secrets_are_shown_to_nobody
         assert token not in done.stdout + done.stderr
         assert cloud.APP_SECRET not in done.stdout + done.stderr
     assert cloud.APP_SECRET not in (sb.home / "channels.json").read_text()
+
+
+async def test_a_bot_of_discord_is_added_once_it_may_read_messages(warm_sb: Sb) -> None:
+    sb, token = warm_sb, discord.ADA.token
+    async with discord.discord_api() as api:
+        words = ("add", "discord", "--base-url", api.base_url)
+        api.intents_allowed = False
+        deaf = await run(sb, *words, stdin=f"{token}\n".encode())
+        assert (deaf.returncode, len(deaf.stderr.splitlines())) == (2, 1)
+        assert "Message Content Intent" in deaf.stderr
+        api.intents_allowed = True
+        added = await run(sb, *words, stdin=f"{token}\n".encode())
+        assert (added.returncode, added.stderr) == (0, "")
+        assert "@ada leads to Ada now." in added.stdout
+        tested = await run(sb, "test", "discord")
+        assert "@ada answers" in tested.stdout
+        wrong = await run(sb, *words, stdin=b"nonsense\n")
+        assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+        revoked = await run(sb, *words, stdin=f"{token[:-1]}z\n".encode())
+        assert "doesn't know this token" in revoked.stderr
+    removed = await run(sb, "remove", discord.ADA.id)
+    assert removed.returncode == 0
+    for done in (deaf, added, tested, wrong, revoked, removed):
+        assert token[:-1] not in done.stdout + done.stderr

@@ -32,6 +32,7 @@ from tests.channels.discord_payloads import (
 from tests.journeys.conftest import Installation, kill
 from tests.journeys.house import House
 from tests.support.discord_api import ADA, BEA, Account, DiscordApi, Failure, discord_api
+from tests.support.openai_server import Say, openai_server
 
 AT_ADA: dict[str, Any] = {"mentions": [BOT]}
 HI = f"<@{BOT['id']}> hi"
@@ -211,6 +212,16 @@ async def test_what_can_not_be_stored_is_stored_later_and_in_its_order(line: Lin
     assert stored == [("line 0",), ("line 1",), ("line 2",)]
 
 
+async def test_a_message_that_is_broken_waits_for_the_owner_and_holds_nobody_up(line: Line) -> None:
+    house, api = line.house, line.api
+    async with line.serving():
+        await api.tell("MESSAGE_CREATE", {"id": "7", "content": "broken", "author": ALICE})
+        await api.tell("MESSAGE_CREATE", {"content": "worse", "channel_id": "?", "type": 0})
+        await api.say(DIRECT, ALICE, "hello")
+        await house.until(lambda: line.answered(1))
+    assert house.count("quarantine") == 2
+
+
 async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
     house, api = line.house, line.api
     await create_agent(line.app.door, line.app.owner_id, "Bea")
@@ -341,3 +352,21 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
         ).fetchone()
         assert stored == (len(api.texts(place)),), "each answer is there once, and nowhere else"
     assert line.misrouted() == 0
+
+
+async def test_a_long_answer_of_a_slow_model_grows_in_one_message_also_where_edits_fail(
+    line: Line,
+) -> None:
+    api, house = line.api, line.house
+    answer = " ".join(f"**word{number}** and" for number in range(40))
+    api.failures["edit"] = [Failure(429, retry_after=1)]
+    with openai_server(Say(answer, pause=0.08)) as script:
+        settings = {"model": "any", "model_base_url": script.base_url}
+        slow = house.app_with(discord_base_url=api.base_url, **settings)
+        async with house.serving(slow):
+            await house.until(lambda: api.listening == 1)
+            await api.say(DIRECT, ALICE, "Tell me everything.")
+            await house.until(lambda: line.answered(1))
+    assert api.texts(DIRECT["id"]) == [answer]
+    assert len(api.created) == 1
+    assert api.calls.count("edit") >= 2

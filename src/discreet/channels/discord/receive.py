@@ -173,9 +173,9 @@ class _Ears:
         while True:
             try:
                 page = await self._client.http.logs_from(int(chat), PAGE, after=after)
-            except (discord.Forbidden, discord.NotFound):
-                return
             except Exception as error:
+                if _is_final(error):
+                    return
                 log.warning("a chat could not be asked", error=type(error).__name__)
                 wait = await _wait(wait)
                 continue
@@ -204,6 +204,8 @@ class _Ears:
         return Identity(self._line.account, user.name if user is not None else "")
 
     async def _payload(self, said: Said) -> Mapping[str, Any]:
+        if not str(said.message.get("channel_id")).isdecimal():
+            return {"message": said.message}  # broken: for the quarantine
         place = await self._place(said)
         payload: dict[str, Any] = {
             "message": said.message,
@@ -230,7 +232,9 @@ class _Ears:
         else:
             try:
                 place = {**await self._client.http.get_channel(int(here))}
-            except (discord.Forbidden, discord.NotFound):
+            except discord.HTTPException as error:
+                if not _is_final(error):
+                    raise
                 return {"id": here, "type": None, "guild_id": guild_id}
             parent = self._client.place_of(str(place.get("parent_id") or 0))
             guild = self._client.get_guild(int(place.get("guild_id") or 0))
@@ -259,7 +263,17 @@ def _may_read(channel: Any, guild: discord.Guild) -> bool:
 
 
 def _time_of(message: Mapping[str, Any]) -> datetime:
-    return discord.utils.snowflake_time(int(message["id"]))
+    number = str(message.get("id"))
+    return discord.utils.snowflake_time(int(number) if number.isdecimal() else 0)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether asking again would give the same answer."""
+    return (
+        isinstance(error, discord.HTTPException)
+        and 400 <= error.status < 500
+        and error.status not in (401, 408, 429)
+    )
 
 
 async def _wait(wait: float) -> float:
