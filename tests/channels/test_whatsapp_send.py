@@ -17,6 +17,7 @@ from discreet.domain.outbound import (
     Later,
     NoFile,
     Outbound,
+    Place,
     Rejected,
     SendResult,
     Sent,
@@ -131,3 +132,23 @@ async def test_a_token_is_checked_against_the_number(api: CloudApi) -> None:
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
     assert TOKEN not in repr(Connection(TOKEN, "", "v24.0"))
+
+
+async def test_typing_marks_what_is_answered_as_read_and_is_shown_once_while_it_lasts(
+    api: CloudApi, channel: WhatsAppChannel
+) -> None:
+    for asked in ("wamid.1", "wamid.1", "wamid.2", None):
+        await channel.show_typing(Place(NUMBER, BSUID, "", asked))
+    await channel.show_typing(Place(NUMBER, "group Y2Fw", "", "wamid.3"))
+    await channel.show_typing(Place("31415926535", BSUID, "", "wamid.4"))
+    assert [shown["message_id"] for shown in api.typing] == ["wamid.1", "wamid.2"]
+    assert api.typing[0] == {
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": "wamid.1",
+        "typing_indicator": {"type": "text"},
+    }
+    api.failures["send"] = [Failure(500), Failure(cut=True)]
+    for asked in ("wamid.5", "wamid.6"):
+        await channel.show_typing(Place(NUMBER, BSUID, "", asked))
+    assert api.sent == []

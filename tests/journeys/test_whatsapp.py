@@ -250,6 +250,55 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_cal
     assert house.count(wrong) == 0
 
 
+async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_are_all_kept(
+    line: Line,
+) -> None:
+    house, chaos = line.house, random.Random(11)
+    line.api.chaos = chaos
+    lost: list[str] = []
+
+    async def tell(name: str) -> None:
+        # Every other one fails on the way.
+        if (number := int(name.removeprefix("wamid.out"))) % 2:
+            stages = [status(name, "delivered"), status(name, "read")] * 2
+        else:
+            stages = [status(name, "failed", errors=[WINDOW_CLOSED])] * 2
+            lost.append(name)
+        chaos.shuffle(stages)
+        early, late = stages[: number % 5], stages[number % 5 :]
+        for stage in early:
+            assert await call(line.url, payload(statuses=[stage])) == 200
+        told.append(asyncio.create_task(after_it_is_sent(name, late)))
+
+    async def after_it_is_sent(name: str, stages: list[dict[str, Any]]) -> None:
+        await house.until(
+            lambda: house.count(f"outbox WHERE platform_messages @> ARRAY['{name}']") == 1
+        )
+        for stage in stages:
+            assert await call(line.url, payload(statuses=[stage])) == 200
+
+    told: list[asyncio.Task[None]] = []
+    line.api.taken = tell
+    async with line.serving():
+        for number in range(12):
+            body = message(
+                "text",
+                {"body": "hello"},
+                id=f"wamid.in{number}",
+                from_user_id=f"US.1000{number}",
+                **{"from": None},
+            )
+            assert await call(line.url, payload(body)) == 200
+        await house.until(lambda: len(told) == 12)
+        await asyncio.gather(*told)
+    assert len(line.api.sent) == 12
+    assert len(lost) == 6
+    assert house.count("outbox WHERE state = 'failed' AND read_at IS NULL") == len(lost)
+    seen = "outbox WHERE state = 'sent' AND delivered_at IS NOT NULL AND read_at IS NOT NULL"
+    assert house.count(seen) == 12 - len(lost)
+    assert house.count("early_receipts") == 0
+
+
 async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
     line: Line, installation: Installation
 ) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,14 +36,17 @@ class Failure:
 
 @dataclass
 class CloudApi:
-    """What the API was asked, and what it took."""
+    """What the API was asked, and what it took. ``taken``: awaited with a message's id before the
+    API answers whoever sent it."""
 
     base_url: str = ""
     sent: list[dict[str, Any]] = field(default_factory=list)
+    typing: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
     media: dict[str, bytes] = field(default_factory=dict)
     chaos: random.Random | None = None
+    taken: Callable[[str], Awaitable[None]] | None = None
 
     def texts(self, chat: str) -> list[str]:
         """What was sent to a chat."""
@@ -93,10 +96,17 @@ async def _answer(api: CloudApi, request: web.Request) -> web.StreamResponse:
     if failure is not None and not failure.after:
         return _fail(failure, request)
     if what == "send":
-        api.sent.append(json.loads(await request.read()))
+        body = json.loads(await request.read())
+        if body.get("status") == "read":
+            api.typing.append(body)
+            return web.json_response({"success": True})
+        api.sent.append(body)
         if failure is not None:
             return _fail(failure, request)
-        return web.json_response({"messages": [{"id": f"wamid.out{len(api.sent)}"}]})
+        name = f"wamid.out{len(api.sent)}"
+        if api.taken is not None:
+            await api.taken(name)
+        return web.json_response({"messages": [{"id": name}]})
     if what == "media":
         if request.path.startswith("/bytes/"):
             return web.Response(body=api.media[last])

@@ -43,11 +43,15 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a conversation goes on: what is needed to show there that an answer is coming."""
+    """Where a conversation goes on: what is needed to show there that an answer is coming.
+
+    ``asked``: the platform's id of the last message that is being answered.
+    """
 
     account: str
     chat_id: str
     platform_thread: str
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,14 @@ async def place_of(door: Door, route_id: RouteId) -> tuple[str, Place] | None:
         return None
     async with door.enter(route.scope) as rows:
         row = await rows.fetch_one(
-            "SELECT chat_id, thread_id FROM discreet.routes WHERE id = %(route)s",
+            # What came since the turn began isn't being answered, so it isn't shown as read either.
+            "SELECT r.chat_id, r.thread_id,"
+            " (SELECT m.platform_message_id FROM discreet.messages m"
+            "   WHERE m.session_id = r.session_id AND m.route_id = r.id AND m.direction = 'in'"
+            "     AND m.turn_id IS NOT NULL ORDER BY m.position DESC LIMIT 1) AS asked"
+            " FROM discreet.routes r WHERE r.id = %(route)s",
             {"route": route_id},
         )
     if row is None:
         return None
-    return route.platform, Place(route.account, row["chat_id"], row["thread_id"])
+    return route.platform, Place(route.account, row["chat_id"], row["thread_id"], row["asked"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import httpx
+import structlog
 
 from discreet.channels.whatsapp.api import Connection, error_of, open_client
 from discreet.channels.whatsapp.formatting import render, split
@@ -16,6 +18,7 @@ from discreet.domain.outbound import (
     Later,
     NoFile,
     Outbound,
+    Place,
     Rejected,
     SendResult,
     Sent,
@@ -23,8 +26,12 @@ from discreet.domain.outbound import (
 )
 from discreet.domain.platform import OpenChannel
 
+log = structlog.get_logger(__name__)
+
 WINDOW = timedelta(hours=24)
 """How long after somebody wrote a business may answer freely. Later only templates go through."""
+TYPING_SECONDS = 24.0
+"""WhatsApp shows it for 25 seconds, or until the answer comes."""
 TOKEN_WAIT = timedelta(minutes=5)
 """A token that is refused is given anew by a person, if at all."""
 _SLOW_DOWN = {4: 60, 80007: 60, 130429: 10, 131048: 300, 131056: 10}
@@ -38,14 +45,15 @@ Connections = Callable[[str], Connection | None]
 
 
 class WhatsAppChannel(OpenChannel):
-    """Sends through whichever phone number an answer belongs to. It shows no typing, which WhatsApp
-    couples with marking a message as read; and what a business has sent can't be edited."""
+    """Sends through whichever phone number an answer belongs to. What a business has sent can't
+    be edited, so no answer grows."""
 
     platform = PLATFORM
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._open: dict[str, tuple[Connection, httpx.AsyncClient]] = {}
+        self._typing: dict[str, float] = {}
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
@@ -101,6 +109,34 @@ class WhatsAppChannel(OpenChannel):
         except (ValueError, KeyError, TypeError, AttributeError):
             return NoFile("WhatsApp didn't say where it is")
         return bytes(content)
+
+    async def show_typing(self, place: Place) -> None:
+        """Marks the message as read and shows for 25 seconds that somebody writes: WhatsApp has
+        both or neither. Never fails. Nothing is shown in groups."""
+        now = monotonic()
+        self._typing = {asked: until for asked, until in self._typing.items() if until > now}
+        if (
+            place.asked is None
+            or place.asked in self._typing
+            or place.chat_id.startswith(GROUP_CHAT)
+        ):
+            return
+        opened = await self._client(place.account)
+        if opened is None:
+            return
+        # Shown no oftener than needed: calls count against the limits that answers have too.
+        self._typing[place.asked] = now + TYPING_SECONDS
+        connection, client = opened
+        body = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": place.asked,
+            "typing_indicator": {"type": "text"},
+        }
+        try:
+            await client.post(connection.url(f"{place.account}/messages"), json=body)
+        except httpx.HTTPError as error:
+            log.debug("typing could not be shown", error=type(error).__name__)
 
     async def close(self) -> None:
         """Closes the connections of every phone number."""

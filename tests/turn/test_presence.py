@@ -1,0 +1,44 @@
+"""Who waits for an answer sees that one is coming."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from discreet.domain.outbound import Place
+from discreet.postgres.server import Database
+from discreet.turn.run import run_turn
+from tests.support.turns import Mind, turns_of
+from tests.support.world import World, make_world, open_door
+
+ALICE = "whatsapp:US.1"
+
+
+async def test_what_is_answered_is_shown_as_such_and_not_what_came_since(
+    database: Database,
+) -> None:
+    async with open_door(database) as door:
+        await _shows_what_is_answered(await make_world(door))
+
+
+async def _shows_what_is_answered(world: World) -> None:
+    channel = await world.add_channel("whatsapp", "1")
+    shown: list[tuple[str, Place]] = []
+    seen = asyncio.Event()
+
+    async def reply(*_: Any) -> str:
+        await world.say(ALICE, "and more", channel_id=channel, message_id="wamid.3")
+        await seen.wait()
+        return "hm"
+
+    async def show(platform: str, place: Place) -> None:
+        shown.append((platform, place))
+        seen.set()
+
+    for name in ("wamid.1", "wamid.2"):
+        said = await world.say(ALICE, "hello", channel_id=channel, message_id=name)
+    turns = replace(turns_of(world.door, Mind(reply)), show_typing=show)
+    async with asyncio.timeout(10):
+        await run_turn(turns, said.session_id)
+    assert shown == [("whatsapp", Place("1", ALICE, "", "wamid.2"))]
