@@ -44,9 +44,26 @@ class House:
             await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"it didn't come to that: {self.standing()}") from None
+
+    def standing(self) -> dict[str, list[Any]]:
+        """How far messages, answers, jobs and channels are."""
+        return {
+            what: self.admin.execute(f"SELECT {columns}").fetchall()
+            for what, columns in {
+                "messages": "direction, state, created_at FROM discreet.messages",
+                "outbox": "state, attempts, error, next_try_at FROM discreet.outbox",
+                "jobs": "status, lock, scheduled_at FROM queue.procrastinate_jobs",
+                "channels": "platform, heard_until, trouble FROM discreet.channels",
+                "at work": "usename, state, wait_event FROM pg_stat_activity"
+                " WHERE datname = current_database()",
+            }.items()
+        }
 
     async def connect(self, app: App | None = None) -> ConnectedChannel:
         """A bot that whoever writes to is let in."""
