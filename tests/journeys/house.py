@@ -43,6 +43,23 @@ class House:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    @asynccontextmanager
+    async def storing_nothing(self) -> AsyncIterator[None]:
+        """Meanwhile no message can be stored. In a thread of its own: what runs here may hold a
+        lock on these tables, and couldn't go on while it was waited for."""
+        names = (("messages", "hidden"), ("quarantine", "also_hidden"))
+        for name, hidden in names:
+            await asyncio.to_thread(
+                self.admin.execute, f"ALTER TABLE discreet.{name} RENAME TO {hidden}"
+            )
+        try:
+            yield
+        finally:
+            for name, hidden in names:
+                await asyncio.to_thread(
+                    self.admin.execute, f"ALTER TABLE discreet.{hidden} RENAME TO {name}"
+                )
+
     async def until(self, holds: Callable[[], bool]) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
