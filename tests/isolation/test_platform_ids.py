@@ -149,6 +149,8 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
     assert not await note(second, "failed")
     # Another owner that names this channel is told what it would be told of one that isn't there.
     assert not await note(Platform(other, mine.channel_id), "failed")
+    early = "SELECT count(*) FROM discreet.early_receipts WHERE channel_id = %s"
+    assert admin.execute(early, (mine.channel_id,)).fetchone() == (0,)
     state = "SELECT state, delivered_at IS NULL, read_at IS NULL FROM discreet.outbox"
     assert admin.execute(state).fetchall() == [("sent", True, True)]
     assert await note(mine, "delivered")
