@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
+
+from discreet.domain.cutting import cuts
 
 MOST_CHARACTERS = 4096
 
@@ -29,35 +32,8 @@ def render(text: str) -> str:
 
 
 def split(text: str, limit: int = MOST_CHARACTERS) -> list[str]:
-    """The parts, cut at the end of a paragraph, a line or a word; at least one."""
-    parts = []
-    rest = text.rstrip()
-    # Counted in UTF-16 units, the stricter way: an emoji is two.
-    while _units(rest) > limit:
-        most = _characters_within(rest, limit)
-        half = most // 2
-        cut = next(
-            (at for mark in ("\n\n", "\n", " ") if (at := rest.rfind(mark, half, most)) > 0), most
-        )
-        parts.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return [*(part for part in parts if part), *([rest] if rest or not parts else [])]
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
-
-
-def _characters_within(text: str, limit: int) -> int:
-    used = most = 0
-    while most < len(text) and used + _units(text[most]) <= limit:
-        used += _units(text[most])
-        most += 1
-    # Not between what is joined into one sign.
-    while 1 < most < len(text) and (_joins(text[most]) or text[most - 1] == "\u200d"):
-        most -= 1
-    return most
-
-
-def _joins(character: str) -> bool:
-    return character in "\u200d\ufe0f" or 0x1F3FB <= ord(character) <= 0x1F3FF
+    """The parts, at least one. Counted in UTF-16 units, the stricter way: an emoji is two."""
+    text = text.rstrip()
+    units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
+    blocks = [(units[m.start()], units[m.end()]) for m in _CODE.finditer(text)]
+    return [text[start:end] for start, end in cuts(text, units, blocks, limit)]
