@@ -130,11 +130,14 @@ async def test_a_repeated_delivery_changes_nothing_wherever_the_chat_leads_by_th
     assert await twice("2") == {True, False}
     await remove_branch(eve.door, eve.owner_id, "telegram", GROUP)
     assert await twice("2") == {False}
+    assert (
+        await agent_of(admin, (await platform.accepted(ANN, "3", group=GROUP)).session_id) == "Ada"
+    )
     await create_agent(eve.door, eve.owner_id, "Ivy")
     await branch(platform, GROUP, "Ivy")
     assert await twice("2") == {False}
     assert await twice("1") == {False}
-    assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (2,)
+    assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (3,)
 
 
 async def test_a_branch_is_one_of_its_channel_and_goes_with_it(

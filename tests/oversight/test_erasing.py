@@ -110,6 +110,12 @@ async def erase(platform: Platform, who: str, home: Path) -> erasing.Erased:
 async def full_life(platform: Platform, admin: Admin, database: Database) -> Accepted:
     """Ann leaves something in as many places as there are; Bob and the owner live beside her."""
     world, tell = platform.world, Mind(do_as_told)
+
+    async def nobody(*_: Any) -> str:
+        return "nobody yet"
+
+    asked = await world.say(None, "who is there?")
+    await run_turn(turns_of(world.door, Mind(nobody)), asked.session_id)
     first = await answered(platform, ANN, f"I am {MARK}", tell, name=f"Ann {MARK}")
     bob = await answered(platform, BOB, "I am Bob", tell, name="Bob")
     await answered(platform, ANN, calling("remember", content=f"{MARK} likes tea"), tell)
@@ -224,7 +230,7 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
         if table not in remade:
             assert rows.items() <= before[table].items(), table
     kept = {row[0] for row in admin.execute("SELECT text FROM discreet.messages").fetchall()}
-    assert {"I am Bob", "hello group"} <= kept
+    assert {"I am Bob", "hello group", "nobody yet"} <= kept
     memories = {r[0] for r in admin.execute("SELECT content FROM discreet.memories").fetchall()}
     assert memories == {"Bob likes tea"}
 
