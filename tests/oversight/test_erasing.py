@@ -452,6 +452,8 @@ async def test_the_same_address_at_another_owner_is_somebody_else(
     otto = await other_owner(platform.world, admin)
     theirs = await otto.say(ANN, "hello Otto")
     group = await otto.say(ANN, "hello all", group=GROUP)
+    await otto.say(BOB, "hello Otto")
+    await erasing.erase_contact(otto.door, otto.owner_id, BOB, tmp_path)
     await platform.accepted(ANN, "hello Olga")
     old = datetime.now(UTC)
     before = {row for rows in everything(admin).values() for row in rows
