@@ -369,6 +369,21 @@ async def test_what_was_said_since_stays_with_who_was_kept_and_the_next_line_doe
             await rows.value("SELECT gate.undo_link(%s)", (made.id,))
 
 
+async def test_an_address_that_was_given_to_somebody_else_since_stays_there(
+    platform: Platform, admin: Admin
+) -> None:
+    await platform.accepted(ANN, "a")
+    await platform.accepted(ANN_TOO, "b")
+    third = await platform.accepted(BOB, "c")
+    made = await link(platform, ANN, ANN_TOO)
+    admin.execute(
+        "UPDATE discreet.addresses SET contact_id = %s WHERE platform_id = '2001'",
+        (third.contact_id,),
+    )
+    await undo(platform, made)
+    assert (await platform.accepted(ANN_TOO, "d")).contact_id == third.contact_id
+
+
 async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
     platform: Platform, database: Database
 ) -> None:

@@ -167,6 +167,9 @@ async def test_whoever_is_joined_sees_nothing_any_more_and_after_the_undo_the_ot
     seen = await all_it_sees(world, bob)
     assert BOBS_SECRET not in seen
     assert "tea" not in seen
+    async with world.door.enter(bob) as rows:
+        assert await ask_to_link(rows) is None
+        assert (await enter_link_code(rows, "ABCD-2345")).outcome == "nobody"
     await undo_link(world.door, world.owner_id, str(made.id))
     assert {scope: await all_it_sees(world, scope) for scope in (alice, bob)} == before
 
