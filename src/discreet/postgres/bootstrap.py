@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from discreet.domain.errors import Conflict, Unavailable
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.migrate import Migration, migrate, read_migrations
+from discreet.postgres.role_changes import reset_settings
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
 
 __all__ = ["initialise", "let_roles_connect", "prepare_database", "prepare_roles"]
@@ -95,6 +96,7 @@ def prepare_database(
         conn.execute(LOCK)
         _create_database(conn, credentials.dbname)
         let_roles_connect(conn, credentials.dbname)
+        reset_settings(conn, credentials.dbname)
         with _admin(make_conninfo(admin_conninfo, dbname=credentials.dbname)) as inside:
             _restrict_everybody(inside)
             _create_extension(inside)

@@ -14,6 +14,7 @@ __all__ = [
     "ADMIN_ROLE",
     "GATE_ROLE",
     "LOGIN_ROLES",
+    "ROLE_SETTINGS",
     "SCHEMA_ROLE",
     "check_roles",
     "create_roles",
@@ -33,6 +34,13 @@ LOGIN_ROLES = (
 SCHEMA_ROLE = "discreet_schema"
 GATE_ROLE = "discreet_gate"
 NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
+
+ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {}
+"""What each login role has by ``ALTER ROLE ... SET``, and nothing else: role, setting, value.
+
+The value is written as the catalogue keeps it (``pg_db_role_setting``), the items of a list
+separated by a comma and a space. ``role_changes.py`` gives it to the roles and compares it.
+"""
 
 LIMITS = sql.SQL(
     "NOINHERIT NOCREATEDB NOCREATEROLE"
@@ -110,6 +118,8 @@ SELECT format('%%s owns something in the database', o.rolname)
    SELECT FROM pg_catalog.pg_shdepend d
     WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = o.oid
       AND d.deptype = 'o'
+      -- A role may set privileges for what it will create; it can create nothing.
+      AND d.classid <> 'pg_catalog.pg_default_acl'::regclass
       AND d.dbid IN (0, (SELECT oid FROM pg_catalog.pg_database
                           WHERE datname = pg_catalog.current_database())))
 UNION ALL

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import structlog
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.bootstrap import initialise
@@ -23,10 +25,18 @@ from discreet.postgres.credentials import (
 from discreet.postgres.embedded import Progress, embedded_server, has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
+from discreet.postgres.role_changes import any_login, describe_changes, reset_own_settings
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
 
 __all__ = ["Database", "open_database", "opened_database"]
+
+log = structlog.get_logger(__name__)
+
+RESET_HINT = (
+    "Where settings or passwords of its roles were changed, its admin puts them right: "
+    "sb db init --reset-roles --admin-url postgresql://..."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
     """The same for a program that waits for nothing else meanwhile."""
     credentials = load_credentials(home) or _first_credentials(home)
     if not credentials.embedded:
-        _check_external(credentials)
+        _check_external(credentials, progress)
         yield Database(credentials)
         return
     with embedded_server(home, credentials.passwords[ADMIN_ROLE], progress=progress) as sockets:
@@ -102,21 +112,33 @@ def _first_credentials(home: Path) -> Credentials:
 
 
 def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
+    news = "Bringing the database up to date."
     try:
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if is_current(conn, read_migrations()):
-                check_roles(conn)
-                return
+                changes = describe_changes(conn, credentials)
+                if not changes:
+                    check_roles(conn)
+                    return
+                news = f"Putting right what was changed in the database: {'; '.join(changes)}."
+                log.warning("roles_were_changed", changes=changes)
     except psycopg.OperationalError:
         pass  # nothing there yet; if it is something else, the admin's connection tells
-    progress("Bringing the database up to date.")
+    progress(news)
     initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
+        _refuse_changes(conn, credentials)
         check_roles(conn)
 
 
-def _check_external(credentials: Credentials) -> None:
+def _check_external(credentials: Credentials, progress: Progress) -> None:
     try:
+        with any_login(credentials) as conn:
+            put_right = reset_own_settings(conn, credentials)
+            if put_right:
+                progress(f"Put right what was changed in the database: {'; '.join(put_right)}.")
+                log.warning("roles_were_changed", changes=put_right)
+            _refuse_changes(conn, credentials)
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if not is_current(conn, read_migrations()):
                 raise Unavailable(
@@ -126,5 +148,15 @@ def _check_external(credentials: Credentials) -> None:
             check_roles(conn)
     except psycopg.OperationalError as error:
         raise Unavailable(
-            f"The database on {credentials.host} can't be reached: {str(error).splitlines()[0]}."
+            f"The database on {credentials.host} can't be reached: {str(error).splitlines()[0]}.",
+            hint=RESET_HINT if "FATAL" in str(error) else "",  # it answered
         ) from error
+
+
+def _refuse_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
+    changes = describe_changes(conn, credentials)
+    if changes:
+        raise Unavailable(
+            f"A login of the database was changed: {'; '.join(changes)}.",
+            hint=RESET_HINT,
+        )

@@ -49,7 +49,10 @@ def migrate(admin_url: NeededAdminUrl) -> None:
 
 @app.command("check")
 def check() -> None:
-    """Checks that the database is reachable, up to date, and keeps its roles apart."""
+    """Checks that the database is reachable, up to date, and keeps its roles apart.
+
+    Settings and passwords that a role gave itself are put right where that takes no admin.
+    """
     from discreet.entrypoints.cli.printing import print_text
 
     async def work(app: App) -> str:
@@ -60,5 +63,6 @@ def check() -> None:
 
     print_text(
         f"PostgreSQL {in_app(work)}: reachable, up to date; no role is superuser, table owner, "
-        "past row-level security or member of another."
+        "past row-level security or member of another, and none has changed its settings or its "
+        "password."
     )

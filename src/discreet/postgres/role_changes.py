@@ -1,0 +1,188 @@
+"""What a login role changed about itself: its settings and its password.
+
+PostgreSQL lets every role do both, for all connections after it. Neither can be forbidden, so both
+are compared with what they should be whenever the database is opened.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from discreet.postgres.credentials import Credentials
+from discreet.postgres.roles import LOGIN_ROLES, ROLE_SETTINGS
+
+__all__ = [
+    "ChangedSetting",
+    "any_login",
+    "changed_settings",
+    "describe_changes",
+    "reset_own_settings",
+    "reset_settings",
+]
+
+# Tuning of the database is its admin's business and changes no result; whatever else a database
+# is given counts for all of our roles, and is none of the declared set.
+CHANGED = """
+WITH stored AS (
+  SELECT s.setdatabase, s.setrole, split_part(c, '=', 1) AS name,
+         substr(c, strpos(c, '=') + 1) AS value
+    FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c
+   WHERE s.setdatabase = 0
+      OR s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = %(dbname)s)
+), declared AS (
+  SELECT * FROM unnest(%(roles)s::text[], %(names)s::text[], %(values)s::text[])
+    AS d (role, name, value)
+)
+SELECT r.rolname, s.setdatabase <> 0, s.name, d.value
+  FROM stored s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+  LEFT JOIN declared d ON d.role = r.rolname AND d.name = s.name
+ WHERE r.rolname = ANY (%(login)s)
+   AND (s.setdatabase <> 0 OR d.value IS DISTINCT FROM s.value)
+UNION ALL
+SELECT r.rolname, false, d.name, d.value
+  FROM declared d JOIN pg_catalog.pg_roles r ON r.rolname = d.role
+ WHERE NOT EXISTS (SELECT FROM stored s
+                    WHERE s.setrole = r.oid AND s.setdatabase = 0 AND s.name = d.name)
+UNION ALL
+SELECT NULL, true, s.name, NULL
+  FROM stored s
+ WHERE s.setrole = 0 AND s.setdatabase <> 0 AND NOT EXISTS (
+   SELECT FROM pg_catalog.pg_settings p
+    WHERE p.name = s.name AND p.category ~ '^(Query Tuning|Resource Usage)')
+ORDER BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSetting:
+    """A setting of a role that isn't as declared; of the database itself where ``role`` is None.
+
+    ``in_database``: it counts for connections to our database alone. ``wanted``: the declared
+    value, None where there is none.
+    """
+
+    role: str | None
+    in_database: bool
+    name: str
+    wanted: str | None
+
+    def __str__(self) -> str:
+        whose = f"role {self.role}" if self.role else "database"
+        where = " in the database" if self.role and self.in_database else ""
+        return f"the {whose} has another setting of {self.name}{where}"
+
+
+def changed_settings(conn: psycopg.Connection[Any], dbname: str) -> list[ChangedSetting]:
+    """The stored settings that differ from ``ROLE_SETTINGS``. Any role may ask."""
+    declared = [
+        (role, name, value)
+        for role, settings in ROLE_SETTINGS.items()
+        for name, value in settings.items()
+    ]
+    rows = conn.execute(
+        CHANGED,
+        {
+            "dbname": dbname,
+            "login": list(LOGIN_ROLES),
+            "roles": [role for role, _, _ in declared],
+            "names": [name for _, name, _ in declared],
+            "values": [value for _, _, value in declared],
+        },
+    )
+    return [ChangedSetting(*row) for row in rows]
+
+
+def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
+    """A line for each setting that isn't as declared, and for each role that can't log in."""
+    lines = [str(changed) for changed in changed_settings(conn, credentials.dbname)]
+    for role in LOGIN_ROLES:
+        try:
+            psycopg.connect(credentials.conninfo(role)).close()
+        except psycopg.OperationalError as error:
+            lines.append(f"the role {role} can't log in ({_reason(error)})")
+    return lines
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    """What the server said, without the address that libpq puts before it."""
+    said = str(error).strip()
+    return said.partition("FATAL:")[2].strip().partition("\n")[0] or said.partition("\n")[0]
+
+
+def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
+    """A connection of the first login role that gets one; what it may read is the catalogue.
+
+    Raises:
+        psycopg.OperationalError: none does: the server can't be reached, or knows none of them.
+    """
+    first: psycopg.OperationalError | None = None
+    for role in reversed(LOGIN_ROLES):  # the worker first: a sender's role is the likelier to fail
+        try:
+            return psycopg.connect(credentials.conninfo(role), autocommit=True)
+        except psycopg.OperationalError as error:
+            first = first or error
+    assert first is not None  # noqa: S101 - there are roles, and none got a connection
+    raise first
+
+
+def reset_settings(conn: psycopg.Connection[Any], dbname: str) -> None:
+    """Gives every role, and the database, its declared settings; for an admin.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: the admin didn't make the roles or the database.
+    """
+    for changed in changed_settings(conn, dbname):
+        _reset(conn, dbname, changed)
+
+
+def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
+    """Lets each role give itself its declared settings, where no admin is at hand. What was put
+    right, a line each; what a role may not reset stays.
+
+    ``conn`` reads the catalogue. A role's own connection begins with the server's values instead
+    of the stored ones, which may keep it from doing anything at all.
+    """
+    done: list[str] = []
+    of_roles = [one for one in changed_settings(conn, credentials.dbname) if one.role]
+    for role, of_role in groupby(of_roles, lambda one: str(one.role)):
+        changed = list(of_role)
+        names = [one.name for one in changed]
+        rows = conn.execute(
+            "SELECT name, boot_val FROM pg_catalog.pg_settings WHERE name = ANY (%s)", [names]
+        )
+        options = " ".join(f"-c {name}={_escaped(value or '')}" for name, value in rows)
+        conninfo = make_conninfo(credentials.conninfo(role), options=options)
+        with suppress(psycopg.Error), psycopg.connect(conninfo, autocommit=True) as own:
+            for one in changed:
+                _reset(own, credentials.dbname, one)
+                done.append(str(one))
+    return done
+
+
+def _escaped(value: str) -> str:
+    """A value as libpq's ``options`` takes it, where a space ends an argument."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _reset(conn: psycopg.Connection[Any], dbname: str, changed: ChangedSetting) -> None:
+    database = sql.SQL("DATABASE {}").format(sql.Identifier(dbname))
+    if changed.role is None:
+        whose = database
+    else:
+        whose = sql.SQL("ROLE {}").format(sql.Identifier(changed.role))
+        if changed.in_database:
+            whose = sql.SQL("{} IN {}").format(whose, database)
+    name = sql.Identifier(changed.name)
+    if changed.wanted is None or changed.in_database:
+        conn.execute(sql.SQL("ALTER {} RESET {}").format(whose, name))
+        return
+    # A list (a search path) is given item by item; as one literal it would be one name.
+    items = sql.SQL(", ").join(map(sql.Literal, changed.wanted.split(", ")))
+    conn.execute(sql.SQL("ALTER {} SET {} TO {}").format(whose, name, items))

@@ -1,0 +1,160 @@
+"""What a login role changes about itself is put right, or named, when the database is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres import role_changes
+from discreet.postgres.credentials import Credentials
+from discreet.postgres.external import initialise_external
+from discreet.postgres.role_changes import changed_settings, describe_changes, reset_settings
+from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
+from discreet.postgres.server import opened_database
+from tests.postgres.conftest import credentials_of
+from tests.postgres.test_bootstrap import admin_url
+
+BY_ITSELF = (
+    "ALTER ROLE CURRENT_USER SET local_preload_libraries = 'x'",
+    "ALTER ROLE CURRENT_USER SET search_path = 'x y', 'x\\y'",
+    "ALTER ROLE CURRENT_USER SET statement_timeout = '1ms'",
+    "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on",
+    "ALTER ROLE CURRENT_USER SET row_security = off",
+    "ALTER ROLE CURRENT_USER IN DATABASE discreet SET client_encoding = 'latin1'",
+    "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+)
+"""What a role may do to itself; each breaks connections, or stops a server from starting."""
+
+
+def change(server: Credentials, role: str, *statements: str) -> None:
+    with psycopg.connect(server.conninfo(role), autocommit=True) as conn:
+        for statement in statements:
+            conn.execute(statement)
+
+
+def stored_settings(server: Credentials) -> list[Any]:
+    with psycopg.connect(server.conninfo(ADMIN_ROLE), autocommit=True) as conn:
+        return conn.execute("SELECT setrole::regrole, setconfig FROM pg_db_role_setting").fetchall()
+
+
+def log_in_with_every_role(server: Credentials) -> None:
+    for role in LOGIN_ROLES:
+        psycopg.connect(server.conninfo(role)).close()
+
+
+@pytest.fixture
+def own_home(own_server: Credentials, tmp_path: Path) -> Path:
+    """A home that uses ``own_server`` as a server of its own, with an admin elsewhere."""
+    initialise_external(tmp_path / "own", admin_url(own_server), reset_roles=True)
+    return tmp_path / "own"
+
+
+def test_the_embedded_database_puts_settings_and_passwords_right_when_it_is_opened(
+    home: Path, own_server: Credentials
+) -> None:
+    change(own_server, "discreet_contact", *BY_ITSELF)
+    change(own_server, "discreet_worker", *BY_ITSELF[:2])
+    change(own_server, "discreet_owner", "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    change(own_server, "discreet_intake", "ALTER ROLE CURRENT_USER PASSWORD NULL")
+    change(own_server, ADMIN_ROLE, "ALTER DATABASE discreet SET search_path = 'x'")
+    told: list[str] = []
+    with opened_database(home, told.append) as opened:
+        log_in_with_every_role(opened.credentials)
+    assert len(told) == 1
+    assert stored_settings(own_server) == []
+    with opened_database(home, told.append):
+        assert len(told) == 1, "and there is nothing left to put right"
+
+
+def test_what_is_put_right_is_told_in_one_line(home: Path, own_server: Credentials) -> None:
+    change(own_server, "discreet_contact", "ALTER ROLE CURRENT_USER SET row_security = off")
+    change(own_server, "discreet_shared", "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    told: list[str] = []
+    with opened_database(home, told.append):
+        pass
+    assert told == [
+        "Putting right what was changed in the database: the role discreet_contact has another "
+        "setting of row_security; the role discreet_shared can't log in (password authentication "
+        'failed for user "discreet_shared").'
+    ]
+
+
+def test_where_no_role_can_log_in_any_more_its_admin_is_asked_for(
+    own_home: Path, own_server: Credentials
+) -> None:
+    for role in LOGIN_ROLES:
+        change(credentials_of(own_home), role, *BY_ITSELF)
+    with pytest.raises(Unavailable) as refused, opened_database(own_home):
+        pass
+    assert "could not access file" in str(refused.value)
+    assert "sb db init --reset-roles --admin-url" in refused.value.hint
+    initialise_external(own_home, admin_url(own_server), reset_roles=True)
+    with opened_database(own_home):
+        pass
+
+
+@pytest.mark.parametrize("broken", ["discreet_contact", "discreet_worker"])
+def test_on_a_server_of_ones_own_a_role_resets_its_settings_itself(
+    broken: str, own_home: Path, own_server: Credentials
+) -> None:
+    change(credentials_of(own_home), broken, *BY_ITSELF)
+    told: list[str] = []
+    with opened_database(own_home, told.append) as opened:
+        log_in_with_every_role(opened.credentials)
+    assert stored_settings(own_server) == []
+    assert len(told) == 1
+    assert f"{broken} has another setting of local_preload_libraries" in told[0]
+
+
+@pytest.mark.parametrize("broken", ["discreet_contact", "discreet_worker"])
+def test_on_a_server_of_ones_own_a_changed_password_is_named_with_what_to_do(
+    broken: str, own_home: Path, own_server: Credentials
+) -> None:
+    change(credentials_of(own_home), broken, "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+    with pytest.raises(Unavailable) as refused, opened_database(own_home):
+        pass
+    assert f"the role {broken} can't log in" in str(refused.value)
+    assert "sb db init --reset-roles --admin-url" in refused.value.hint
+    initialise_external(own_home, admin_url(own_server), reset_roles=True)
+    with opened_database(own_home):
+        pass
+
+
+def test_settings_of_the_database_are_its_admins_to_reset_unless_they_only_tune_it(
+    own_home: Path, own_server: Credentials
+) -> None:
+    change(own_server, ADMIN_ROLE, "ALTER DATABASE discreet SET random_page_cost = 1.1")
+    with opened_database(own_home):
+        pass
+    change(own_server, ADMIN_ROLE, "ALTER DATABASE discreet SET search_path = 'x'")
+    with pytest.raises(Unavailable) as refused, opened_database(own_home):
+        pass
+    assert "the database has another setting of search_path" in str(refused.value)
+    initialise_external(own_home, admin_url(own_server))
+    with opened_database(own_home):
+        pass
+
+
+def test_roles_have_exactly_the_settings_that_are_declared(
+    own_server: Credentials, own_admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = {
+        "discreet_worker": {"search_path": "queue, pg_catalog", "statement_timeout": "60s"},
+        "discreet_contact": {"work_mem": "8MB"},
+    }
+    monkeypatch.setattr(role_changes, "ROLE_SETTINGS", declared)
+    assert [str(one) for one in changed_settings(own_admin, "discreet")] == [
+        "the role discreet_contact has another setting of work_mem",
+        "the role discreet_worker has another setting of search_path",
+        "the role discreet_worker has another setting of statement_timeout",
+    ]
+    change(own_server, "discreet_worker", "ALTER ROLE CURRENT_USER SET statement_timeout = '1ms'")
+    reset_settings(own_admin, "discreet")
+    assert describe_changes(own_admin, own_server) == []
+    with psycopg.connect(own_server.conninfo("discreet_worker")) as conn:
+        assert conn.execute("SHOW search_path").fetchone() == ("queue, pg_catalog",)
+        assert conn.execute("SHOW statement_timeout").fetchone() == ("1min",)
