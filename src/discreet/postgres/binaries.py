@@ -12,6 +12,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from discreet.domain.errors import Unavailable
+from discreet.postgres.environment import honoured_variables, variable_of_option
 
 __all__ = ["ENVIRONMENT", "program", "run_client"]
 
@@ -20,21 +21,6 @@ MAJOR_VERSION = 18
 
 # PG* variables of the user, and keys of model providers, are nothing to the database's processes.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-LIBPQ_VARIABLES = {
-    "host": "PGHOST",
-    "hostaddr": "PGHOSTADDR",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "passfile": "PGPASSFILE",
-    "require_auth": "PGREQUIREAUTH",
-}
 
 
 @cache
@@ -71,12 +57,12 @@ def run_client(name: str, conninfo: str, *words: str) -> None:
     given = conninfo_to_dict(conninfo)
     variables = {
         variable: str(given[key])
-        for key, variable in LIBPQ_VARIABLES.items()
+        for key, variable in variable_of_option().items()
         if given.get(key) is not None
     }
     done = subprocess.run(  # noqa: S603 - our own words, no shell
         [program(name), "--no-password", *words],
-        env={**ENVIRONMENT, **variables},
+        env={**honoured_variables(), **ENVIRONMENT, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import Unavailable
+from discreet.postgres.environment import ignore_libpq_variables
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 
 __all__ = ["Credentials", "load_credentials", "new_credentials", "save_credentials"]
@@ -40,11 +41,14 @@ class Credentials:
     sslrootcert: str | None = None
 
     def conninfo(self, role: str, *, dbname: str | None = None) -> str:
-        """A libpq connection string that logs in as ``role``.
+        """Return a libpq connection string that logs in as ``role``.
+
+        It means the same whatever variables of libpq are set: they are removed from this process.
 
         Raises:
             KeyError: no password is kept for this role.
         """
+        ignore_libpq_variables(embedded=self.embedded)
         return make_conninfo(
             host=self.host,
             port=self.port,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from discreet.postgres.credentials import (
     save_credentials,
 )
 from discreet.postgres.embedded import has_cluster
+from discreet.postgres.environment import ignore_libpq_variables
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
@@ -90,6 +92,7 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
     Raises:
         BadInput: the URL can't be read or names no host.
     """
+    ignore_libpq_variables(embedded=False)
     try:
         given = conninfo_to_dict(admin_url)
     except psycopg.ProgrammingError as error:
@@ -109,7 +112,7 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
         host=host,
         port=int(port),
         dbname=dbname,
-        sslmode=str(given.get("sslmode") or "prefer"),
+        sslmode=str(given.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"),
         sslrootcert=str(certificate) if certificate else None,
     )
 

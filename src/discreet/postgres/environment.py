@@ -1,0 +1,75 @@
+"""The environment variables that libpq reads, and which of them count here.
+
+libpq fills whatever a connection string leaves open from these variables. Some of them
+(PGDATESTYLE, PGTZ, PGGEQO, PGSERVICE) no string can override, so they are removed from the process.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from psycopg import pq
+
+__all__ = ["honoured_variables", "ignore_libpq_variables", "variable_of_option"]
+
+WITHOUT_OPTION = frozenset(
+    {
+        "PGDATESTYLE",
+        "PGGEQO",
+        "PGLOCALEDIR",
+        "PGOAUTHDEBUG",
+        "PGREQUIRESSL",
+        "PGSERVICE",
+        "PGSERVICEFILE",
+        "PGSYSCONFDIR",
+        "PGTZ",
+    }
+)
+"""Variables that libpq reads though no connection option stands for them."""
+
+HONOURED = frozenset(
+    {
+        "PGCHANNELBINDING",
+        "PGPASSFILE",
+        "PGPASSWORD",
+        "PGSSLCERT",
+        "PGSSLCERTMODE",
+        "PGSSLCRL",
+        "PGSSLCRLDIR",
+        "PGSSLKEY",
+        "PGSSLMAXPROTOCOLVERSION",
+        "PGSSLMINPROTOCOLVERSION",
+        "PGSSLMODE",
+        "PGSSLNEGOTIATION",
+        "PGSSLROOTCERT",
+        "PGSSLSNI",
+    }
+)
+"""What counts for a server of your own: how TLS is done, and an admin's password that the URL
+leaves out. Never where the server is, nor what a session looks like."""
+
+
+@cache
+def variable_of_option() -> dict[str, str]:
+    """Return the variable of each connection option that the installed libpq knows."""
+    return {
+        option.keyword.decode(): option.envvar.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+
+
+def ignore_libpq_variables(*, embedded: bool) -> None:
+    """Remove libpq's variables from this process, except those that count.
+
+    Call it before a connection string is used. For the embedded server none counts.
+    """
+    ignored = WITHOUT_OPTION.union(variable_of_option().values())
+    for name in ignored if embedded else ignored - HONOURED:
+        os.environ.pop(name, None)
+
+
+def honoured_variables() -> dict[str, str]:
+    """Return the variables that a child process needs to connect to a server of your own."""
+    return {name: os.environ[name] for name in {*HONOURED, "HOME"} if name in os.environ}
