@@ -1,4 +1,4 @@
-"""``sb admission``: who may come in on which channel."""
+"""``sb admission``: decide who may write to your agents."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from discreet.entrypoints.cli.options import AsJson
 if TYPE_CHECKING:
     from discreet.oversight.admission import ChannelPolicy
 
-app = typer.Typer(help="Who may come in on which channel.", no_args_is_help=True)
+app = typer.Typer(help="Decide who may write on each channel.", no_args_is_help=True)
 
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
 
 
 @app.command("list")
 def list_policies(as_json: AsJson = False) -> None:
-    """Every channel, and who may come in."""
+    """List the channels and their admission policies."""
     from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import admission
 
@@ -33,23 +33,31 @@ def list_policies(as_json: AsJson = False) -> None:
     ]
     found = in_app(lambda app: admission.list_policies(app.door, app.owner_id))
     print_list(
-        found, columns, asdict, as_json=as_json, empty="No channels but the terminal, always open."
+        found,
+        columns,
+        asdict,
+        as_json=as_json,
+        empty="No channels yet. The terminal is always open.",
     )
 
 
 @app.command("set")
 def set_admission(
     agent: AgentName,
-    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="Like telegram.")],
+    platform: Annotated[
+        str, typer.Argument(metavar="PLATFORM", help="A platform, such as telegram.")
+    ],
     mode: Annotated[
         Literal["open", "pairing", "allowlist"],
         typer.Argument(
-            help="open: whoever writes. pairing: strangers get a code that you approve. "
-            "allowlist: only whom you name."
+            help=(
+                "open: anyone. pairing: strangers get a code that you approve. allowlist: "
+                "only the people you name."
+            )
         ),
     ],
 ) -> None:
-    """Changes who may come in, from the next message on."""
+    """Change a channel's admission policy. It applies from the next message."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import admission
 
@@ -60,10 +68,10 @@ def set_admission(
 @app.command("allow")
 def allow(
     agent: AgentName,
-    address: Annotated[str, typer.Argument(metavar="PLATFORM:ID", help="Whom to let in.")],
-    group: Annotated[bool, typer.Option("--group", help="The address is a group's.")] = False,
+    address: Annotated[str, typer.Argument(metavar="PLATFORM:ID", help="The address to allow.")],
+    group: Annotated[bool, typer.Option("--group", help="The address belongs to a group.")] = False,
 ) -> None:
-    """Lets somebody in before they have written."""
+    """Allow an address before it has written."""
     from discreet.domain.addresses import Address
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import admission

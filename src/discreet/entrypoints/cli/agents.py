@@ -1,4 +1,4 @@
-"""``sb agents``: who answers, and how."""
+"""``sb agents``: create and configure agents."""
 
 from __future__ import annotations
 
@@ -18,31 +18,36 @@ if TYPE_CHECKING:
     from discreet.oversight.agents import Agent, AgentChange
     from discreet.oversight.references import Published
 
-app = typer.Typer(help="Who answers, and how.", no_args_is_help=True)
+app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
 
 MOST_FILE_BYTES = 1_000_000
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
 Role = Annotated[
-    str | None, typer.Option("--role", metavar="TEXT", help="What it is, in a few words.")
+    str | None, typer.Option("--role", metavar="TEXT", help="A short description of its role.")
 ]
 Instructions = Annotated[
     Path | None,
-    typer.Option("--instructions", metavar="FILE", help="A text file with its instructions."),
+    typer.Option(
+        "--instructions", metavar="FILE", help="A text file with the agent's instructions."
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="provider:name, as pydantic-ai writes it; 'default' for none.",
+        help=("A model as provider:name (see pydantic-ai); 'default' removes the setting."),
     ),
 ]
 MemoryModelOption = Annotated[
     Literal["per_contact", "shared"] | None,
     typer.Option(
         "--memory-model",
-        help="per_contact: every contact its own memory. shared: one for all, as in a family.",
+        help=(
+            "per_contact: a separate memory for each contact. shared: one memory for "
+            "everyone, as in a family."
+        ),
     ),
 ]
 Reference = Annotated[
@@ -50,18 +55,20 @@ Reference = Annotated[
     typer.Option(
         "--reference",
         metavar="DIR",
-        help="A folder of .md and .txt files, published to everybody the agent talks to, in place "
-        "of those before.",
+        help=(
+            "A folder of .md and .txt files to publish to everyone the agent talks to. "
+            "Replaces the current ones."
+        ),
     ),
 ]
 NoReference = Annotated[
-    bool, typer.Option("--no-reference", help="Takes back everything that was published.")
+    bool, typer.Option("--no-reference", help="Remove all published reference texts.")
 ]
 
 
 @app.command("list")
 def list_agents(as_json: AsJson = False) -> None:
-    """Every agent."""
+    """List all agents."""
     from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import agents
 
@@ -73,15 +80,21 @@ def list_agents(as_json: AsJson = False) -> None:
         Column("MEMORY", lambda item: item.memory_model),
     ]
     found = in_app(lambda app: agents.list_agents(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="No agents: sb agents create NAME")
+    print_list(
+        found,
+        columns,
+        _record,
+        as_json=as_json,
+        empty="No agents yet. Create one: sb agents create NAME",
+    )
 
 
 @app.command("show")
 def show_agent(
     name: Name,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """One agent: its role, model, instructions and reference texts."""
+    """Show an agent's role, model, instructions and reference texts."""
     from discreet.entrypoints.cli.printing import print_json
     from discreet.oversight import agents, references
 
@@ -105,7 +118,7 @@ def create_agent(
     memory_model: MemoryModelOption = None,
     reference: Reference = None,
 ) -> None:
-    """A new agent."""
+    """Create an agent."""
     from discreet.oversight import agents, references
 
     change = _change(role, instructions, model, memory_model)
@@ -133,14 +146,14 @@ def set_agent(
     reference: Reference = None,
     no_reference: NoReference = False,
 ) -> None:
-    """Changes what is named; the rest stays."""
+    """Change an agent's settings. Options you leave out stay as they are."""
     from discreet.oversight import agents, references
 
     if reference is not None and no_reference:
-        raise BadInput("--reference and --no-reference exclude each other.")
+        raise BadInput("--reference and --no-reference can't be used together.")
     change = _change(role, instructions, model, memory_model)
     if not (change.names_anything or reference is not None or no_reference):
-        raise BadInput("Nothing to set was named.", hint="See: sb agents set --help")
+        raise BadInput("Nothing to change.", hint="Say what to change; see: sb agents set --help")
     texts = references.read_folder(reference) if reference is not None else None
 
     async def work(app: App) -> tuple[Agent, Published | None]:
@@ -157,22 +170,22 @@ def set_agent(
 
 @app.command("pause")
 def pause_agent(name: Name) -> None:
-    """Answers nobody from now on; what is said to it is kept."""
+    """Pause an agent. It stops answering, and incoming messages wait."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import agents
 
     agent = in_app(lambda app: agents.pause_agent(app.door, app.owner_id, name))
-    print_text(f"{agent.name} is paused. To go on: sb agents resume {shlex.quote(agent.name)}")
+    print_text(f"{agent.name} is paused. Resume it: sb agents resume {shlex.quote(agent.name)}")
 
 
 @app.command("resume")
 def resume_agent(name: Name) -> None:
-    """Answers again, first what was said meanwhile."""
+    """Resume a paused agent. It first answers the messages that waited."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import agents
 
     agent = in_app(lambda app: agents.resume_agent(app.door, app.owner_id, name))
-    print_text(f"{agent.name} answers again.")
+    print_text(f"{agent.name} is answering again.")
 
 
 def _change(
@@ -238,7 +251,7 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
     for title, passages in texts.items():
         print_text(f"  {title} ({counted(passages, 'passage')})")
     if not texts:
-        print_text("  none; publish some: sb agents set NAME --reference DIR")
+        print_text("none (publish some: sb agents set NAME --reference DIR)")
 
 
 def _record(agent: Agent) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Asks before something is done that can't be seen from its name."""
+"""Ask for confirmation before a command makes a far-reaching change."""
 
 from __future__ import annotations
 
@@ -16,5 +16,7 @@ def agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadInput("This has to be agreed to.", hint="Look with --preview, then say --yes.")
+        raise BadInput(
+            "Confirmation required.", hint="Check with --preview, then repeat with --yes."
+        )
     return input(f"{question} [y/N] ").strip().casefold() in ("y", "yes")

@@ -1,4 +1,4 @@
-"""``sb backup`` and ``sb restore``: one file with everything, roles included."""
+"""``sb backup`` and ``sb restore``: save an installation to one file and load it again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 from discreet.entrypoints.cli.opening import Notice
 from discreet.entrypoints.cli.options import AdminUrl, ResetRoles
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one file.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")]
 
 
 def backup(file: File, admin_url: AdminUrl = None) -> None:
-    """Writes everything into one file, readable by you only; the server may go on serving."""
+    """Back up everything to one file that only you can read. The server can keep running."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.postgres.backup import backup as write_backup
     from discreet.settings import load_settings
@@ -30,11 +30,14 @@ def restore(
     file: File,
     admin_url: AdminUrl = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is there; it is gone then.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace the data in the current home. The old data is lost."
+        ),
     ] = False,
     reset_roles: ResetRoles = False,
 ) -> None:
-    """Puts a backup back, into an empty home."""
+    """Restore a backup into an empty home."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.postgres.restore import restore as put_back
     from discreet.settings import load_settings

@@ -1,4 +1,4 @@
-"""``sb channels branch``, ``branches`` and ``unbranch``: chats that lead to another agent."""
+"""``sb channels branch``, ``branches`` and ``unbranch``: send one chat to another agent."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from discreet.oversight.branches import Branch
 
 Which = Annotated[
-    str, typer.Argument(metavar="CHANNEL", help="Its name (@some_bot), its account or its id.")
+    str, typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id.")
 ]
 Chat = Annotated[
     str,
     typer.Argument(
         metavar="CHAT",
-        help="A group or who writes in a direct chat: telegram:-1001234567890. Where an id begins"
-        " with a minus, the platform has to stand before it.",
+        help=(
+            "A group or a direct chat's sender, such as telegram:-1001234567890. An id "
+            "that begins with a minus needs the platform in front."
+        ),
     ),
 ]
 
@@ -29,9 +31,9 @@ Chat = Annotated[
 def branch(
     channel: Which,
     chat: Chat,
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Who answers there.")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent that answers there.")],
 ) -> None:
-    """One chat of a channel leads to another agent, from the next message on."""
+    """Send one chat of a channel to another agent, starting with the next message."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import branches
 
@@ -40,7 +42,7 @@ def branch(
 
 
 def unbranch(channel: Which, chat: Chat) -> None:
-    """The chat leads where its channel does again."""
+    """Send a chat back to its channel's agent."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import branches
 
@@ -49,7 +51,7 @@ def unbranch(channel: Which, chat: Chat) -> None:
 
 
 def branches(as_json: AsJson = False) -> None:
-    """Chats that lead to another agent than their channel."""
+    """List the chats that go to a different agent than their channel."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import branches as oversight
 
@@ -61,7 +63,7 @@ def branches(as_json: AsJson = False) -> None:
         Column("SINCE", lambda item: when(item.created_at), whole=True),
     ]
     found = in_app(lambda app: oversight.list_branches(app.door, app.owner_id))
-    empty = "Every chat leads where its channel does. To change one: sb channels branch"
+    empty = "Every chat goes to its channel's agent. To change one: sb channels branch"
     print_list(found, columns, _record, as_json=as_json, empty=empty)
 
 

@@ -1,4 +1,4 @@
-"""``sb channels``: the bots and numbers that people write to."""
+"""``sb channels``: connect and manage platform accounts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.oversight.channels import ConnectedChannel
 
-app = typer.Typer(help="The bots and numbers that people write to.", no_args_is_help=True)
+app = typer.Typer(
+    help="Connect and manage the bots and phone numbers that people write to.", no_args_is_help=True
+)
 app.add_typer(connecting.add, name="add")
 app.command("branch")(branches.branch)
 app.command("branches")(branches.branches)
 app.command("unbranch")(branches.unbranch)
 
 Which = Annotated[
-    str, typer.Argument(metavar="CHANNEL", help="Its name (@some_bot), its account or its id.")
+    str, typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id.")
 ]
 
 
 @app.command("list")
 def list_channels(as_json: AsJson = False) -> None:
-    """Every connection to a platform."""
+    """List all channels."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import channels
 
@@ -41,13 +43,17 @@ def list_channels(as_json: AsJson = False) -> None:
     ]
     found = in_app(lambda app: channels.list_channels(app.door, app.owner_id))
     print_list(
-        found, columns, _record, as_json=as_json, empty="No channels yet: sb channels add telegram"
+        found,
+        columns,
+        _record,
+        as_json=as_json,
+        empty="No channels yet. Add one: sb channels add telegram",
     )
 
 
 @app.command("test")
 def test_channel(channel: Which) -> None:
-    """Asks the platform whether the channel can be used."""
+    """Check with the platform that a channel works."""
     from discreet.entrypoints.cli.printing import print_text
 
     tested = in_app(lambda app: app.test_channel(channel))
@@ -57,9 +63,11 @@ def test_channel(channel: Which) -> None:
 @app.command("gather")
 def gather(
     channel: Which,
-    seconds: Annotated[float, typer.Argument(metavar="SECONDS", help="0 to 60; 1.5 at first.")],
+    seconds: Annotated[
+        float, typer.Argument(metavar="SECONDS", help="Seconds, 0 to 60. Default: 1.5.")
+    ],
 ) -> None:
-    """How long a first message waits for those that follow it, to be answered together."""
+    """Set how long to wait for follow-up messages, so that they are answered together."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import channels
 
@@ -74,11 +82,11 @@ def gather(
 
 @app.command("remove")
 def remove_channel(channel: Which) -> None:
-    """Disconnects a channel and forgets its token. Its conversations stay."""
+    """Disconnect a channel and delete its token. Its conversations are kept."""
     from discreet.entrypoints.cli.printing import print_text
 
     removed = in_app(lambda app: app.remove_channel(channel))
-    print_text(f"{removed.label} is disconnected, and its token is forgotten.")
+    print_text(f"{removed.label} is disconnected and its token is deleted.")
 
 
 def _record(item: ConnectedChannel) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""``sb chat``: one message, or a conversation, as the owner or as any sender."""
+"""``sb chat``: send a message or hold a conversation, as the owner or as any sender."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 def chat(
     agent: Annotated[
-        str | None, typer.Option("--agent", metavar="NAME", help="Whom to talk to.")
+        str | None, typer.Option("--agent", metavar="NAME", help="The agent to talk to.")
     ] = None,
     sender: Annotated[
         str | None,
         typer.Option(
-            "--sender", metavar="PLATFORM:ID", help="Speak as this sender; a new one is made."
+            "--sender",
+            metavar="PLATFORM:ID",
+            help="Speak as this sender; a new contact is created if needed.",
         ),
     ] = None,
     contact_id: Annotated[
@@ -32,13 +34,14 @@ def chat(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="PLATFORM:ID", help="In this group, beside --sender."),
+        typer.Option("--group", metavar="PLATFORM:ID", help="Speak in this group (with --sender)."),
     ] = None,
     thread_key: Annotated[
-        str, typer.Option("--thread-key", metavar="KEY", help="A topic, with a session of its own.")
+        str,
+        typer.Option("--thread-key", metavar="KEY", help="Use a separate session for this topic."),
     ] = "",
     new: Annotated[
-        bool, typer.Option("--new", help="Begin a new session, with nothing said before.")
+        bool, typer.Option("--new", help="Start a new session with an empty history.")
     ] = False,
     message: Annotated[
         str | None,
@@ -46,7 +49,7 @@ def chat(
             "--message",
             "-m",
             metavar="TEXT",
-            help="One message: prints the answer only. '-' reads it from stdin.",
+            help="Send one message and print only the answer. '-' reads it from stdin.",
         ),
     ] = None,
     server: Annotated[
@@ -54,17 +57,19 @@ def chat(
         typer.Option(
             "--server",
             metavar="URL",
-            help="Talk to a server elsewhere, as whoever the token in DISCREET_TOKEN is.",
+            help=("Talk to a remote server, as the identity of the token in DISCREET_TOKEN."),
         ),
     ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
-            "--token-file", metavar="FILE", help="The token for --server; only yours to read."
+            "--token-file",
+            metavar="FILE",
+            help="A file with the token for --server; only you may have access to it.",
         ),
     ] = None,
 ) -> None:
-    """Talk to an agent; with neither --sender nor --contact-id you are its owner."""
+    """Talk to an agent. Without --sender or --contact-id you speak as its owner."""
     said = _said(
         agent=agent,
         sender=sender,
@@ -76,7 +81,7 @@ def chat(
         checked=message is not None,
     )
     if token_file is not None and server is None:
-        raise BadInput("--token-file is for a server elsewhere.", hint="Add --server URL.")
+        raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
     from discreet.entrypoints.cli.speaking import with_ear
 
     if message is None:
@@ -98,7 +103,7 @@ async def _say_once(ear: Ear, said: TerminalMessage) -> int:
             answer = await heard.answer(not_shown, tell_trouble)
         print_text(answer.text)
     if answer.failed:
-        print("sb: The agent could not answer. What happened: sb status", file=sys.stderr)
+        print("sb: The agent could not answer. See why: sb status", file=sys.stderr)
         return 1
     return 0
 
@@ -136,9 +141,11 @@ def _said(
     from discreet.domain.text import checked_text
 
     if sender is not None and contact_id is not None:
-        raise BadInput("--sender and --contact-id exclude each other.", hint="Give one of them.")
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
     if group is not None and sender is None:
-        raise BadInput("--group needs somebody who speaks in it.", hint="Add --sender platform:id.")
+        raise BadInput("--group needs a sender.", hint="Add --sender platform:id.")
     return TerminalMessage(
         agent=agent,
         sender=None if sender is None else Address.parse(sender),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.oversight.channels import ConnectedChannel
 
-add = typer.Typer(help="Connects a platform to an agent.", no_args_is_help=True)
+add = typer.Typer(help="Connect a platform to an agent.", no_args_is_help=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,15 @@ MOST_TOKEN_BYTES = 1000
 
 Agent = Annotated[
     str | None,
-    typer.Option("--agent", metavar="NAME", help="Who answers; without it the first agent."),
+    typer.Option(
+        "--agent", metavar="NAME", help="The agent that answers. Default: the first agent."
+    ),
 ]
 BaseUrl = Annotated[
-    str, typer.Option("--base-url", metavar="URL", help="Another server of the platform's API.")
+    str,
+    typer.Option(
+        "--base-url", metavar="URL", help="The URL of another server for the platform's API."
+    ),
 ]
 
 
@@ -81,14 +86,14 @@ def add_telegram(
     token_file: Annotated[Path | None, _file_of(_TELEGRAM_TOKEN)] = None,
     base_url: BaseUrl = "",
 ) -> None:
-    """Connects a bot. @BotFather on Telegram makes one and gives its token."""
+    """Connect a Telegram bot. Create one with @BotFather on Telegram to get its token."""
     secret = ChannelSecret(_secret(token_file, _TELEGRAM_TOKEN), base_url)
     added, _ = _connect(agent, "telegram", secret)
     _tell(
         added,
         f"People write to it at https://t.me/{added.name}",
-        "A running server takes it up at once. Start one: sb serve",
-        "Your own account: sb owner link telegram",
+        "A running server picks it up at once. To start one: sb serve",
+        "To link your own account: sb owner link telegram",
     )
 
 
@@ -98,14 +103,14 @@ def add_discord(
     token_file: Annotated[Path | None, _file_of(_DISCORD_TOKEN)] = None,
     base_url: BaseUrl = "",
 ) -> None:
-    """Connects a bot of Discord. Its application is made in Discord's developer portal."""
+    """Connect a Discord bot. Create its application in Discord's developer portal."""
     secret = ChannelSecret(_secret(token_file, _DISCORD_TOKEN), base_url)
     added, _ = _connect(agent, "discord", secret)
     _tell(
         added,
-        "Let it into a server: the portal, OAuth2, URL Generator, scope bot.",
+        ("To invite it to a server: developer portal, OAuth2, URL Generator, scope bot."),
         "A running server takes it up at once. Start one: sb serve",
-        "Your own account: sb owner link discord",
+        "To link your own account: sb owner link discord",
     )
 
 
@@ -122,7 +127,7 @@ def add_whatsapp(
     ] = None,
     base_url: BaseUrl = "",
 ) -> None:
-    """Connects a phone number of WhatsApp Business (the official Cloud API)."""
+    """Connect a WhatsApp Business phone number (the official Cloud API)."""
     token = _secret(token_file, _WHATSAPP_TOKEN)
     app_secret = _secret(app_secret_file, _WHATSAPP_APP_SECRET)
     secret = ChannelSecret(token, base_url, app_secret=app_secret)
@@ -143,15 +148,16 @@ def add_whatsapp(
 @add.command("other")
 def add_other(
     platform: Annotated[
-        str, typer.Argument(metavar="PLATFORM", help="The name that its package gives it.")
+        str,
+        typer.Argument(metavar="PLATFORM", help="The platform's name, as its package defines it."),
     ],
     account: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="What the platform calls the account.")
+        str, typer.Argument(metavar="ACCOUNT", help="The account's name on the platform.")
     ],
     agent: Agent = None,
     token_file: Annotated[Path | None, _file_of(_OTHER_TOKEN)] = None,
 ) -> None:
-    """Connects an account on a platform that another package brings."""
+    """Connect an account on a platform that another package provides."""
     added, _ = _connect(agent, platform, ChannelSecret(_secret(token_file, _OTHER_TOKEN)), account)
     _tell(added)
 
@@ -174,7 +180,7 @@ def _tell(added: ConnectedChannel, *next_steps: str) -> None:
     print_text(f"{added.label} leads to {added.agent} now.")
     for line in next_steps:
         print_text(line)
-    print_text("Strangers get a code that you approve: sb pairing list")
+    print_text("Strangers get a code; approve them with: sb pairing list")
 
 
 def _secret(file: Path | None, asked: _Asked) -> str:

@@ -1,4 +1,4 @@
-"""``sb contacts``: who writes to the agents."""
+"""``sb contacts``: manage the people and groups who write to your agents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from discreet.entrypoints.cli.options import AsJson
 if TYPE_CHECKING:
     from discreet.oversight.contacts import ContactActivity
 
-app = typer.Typer(help="Who writes to the agents.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage the people and groups who write to your agents.", no_args_is_help=True
+)
 app.command("link")(links.link)
 app.command("links")(links.links)
 app.command("unlink")(links.unlink)
@@ -23,13 +25,13 @@ app.command("erase")(erasing.erase)
 app.command("erasures")(erasing.erasures)
 
 Who = Annotated[
-    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+    str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
 ]
 
 
 @app.command("list")
 def list_contacts(as_json: AsJson = False) -> None:
-    """Every contact, whoever wrote last first."""
+    """List contacts, most recently active first."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import contacts
 
@@ -40,17 +42,15 @@ def list_contacts(as_json: AsJson = False) -> None:
         Column("ADDRESSES", _addresses),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
-    print_list(
-        found, columns, _record, as_json=as_json, empty="No contacts yet: nobody has written."
-    )
+    print_list(found, columns, _record, as_json=as_json, empty="No contacts yet.")
 
 
 @app.command("show")
 def show_contact(
     who: Who,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """One contact: its addresses, sessions and memories."""
+    """Show a contact's addresses, sessions and memories."""
     from discreet.entrypoints.cli.printing import counted, print_json, print_text, when
     from discreet.oversight import contacts
 
@@ -83,32 +83,31 @@ def show_contact(
 
 @app.command("block")
 def block_contact(who: Who) -> None:
-    """Nothing that it says is taken from now on; it isn't told."""
+    """Block a contact. Its messages are dropped, and it isn't told."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import contacts
 
     entry = in_app(lambda app: contacts.block_contact(app.door, app.owner_id, who))
     print_text(
-        f"{entry.contact.label} is blocked. To hear it again: sb contacts unblock "
-        f"{entry.contact.id}"
+        f"{entry.contact.label} is blocked. Unblock it: sb contacts unblock {entry.contact.id}"
     )
 
 
 @app.command("unblock")
 def unblock_contact(who: Who) -> None:
-    """Is heard again; what waited when it was blocked is answered."""
+    """Unblock a contact. Messages that were waiting when it was blocked are answered."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import contacts
 
     entry = in_app(lambda app: contacts.unblock_contact(app.door, app.owner_id, who))
-    print_text(f"{entry.contact.label} is heard again.")
+    print_text(f"{entry.contact.label} is unblocked.")
 
 
 @app.command("rename")
 def rename_contact(
-    who: Who, name: Annotated[str, typer.Argument(metavar="NAME", help="Its new name.")]
+    who: Who, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")]
 ) -> None:
-    """Another name for you to find it by; the one before stays an alias."""
+    """Rename a contact. The old name stays as an alias."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import contacts
 
@@ -119,25 +118,25 @@ def rename_contact(
 @app.command("note")
 def note_contact(
     who: Who,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="Your remark; '' takes it back.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; '' removes it.")],
 ) -> None:
-    """A remark that only you see, in place of the one before."""
+    """Set a note that only you can see. It replaces the previous one."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import contacts
 
     entry = in_app(lambda app: contacts.note_contact(app.door, app.owner_id, who, text))
-    print_text(f"Noted about {entry.contact.label}." if entry.note else "The note is gone.")
+    print_text(f"Noted about {entry.contact.label}." if entry.note else "Note removed.")
 
 
 @app.command("export")
 def export_contact(
     who: Who,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="A zip file that isn't there yet.")
+        Path | None, typer.Option("--to", metavar="FILE", help="The zip file to create.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
 ) -> None:
-    """Everything that is kept of one contact, in one archive that only you can read."""
+    """Export everything kept about a contact to one archive that only you can read."""
     from discreet.entrypoints.cli.printing import print_json, print_text
     from discreet.oversight.exporting import export_contact as write_export
 

@@ -1,4 +1,4 @@
-"""``sb db``: a PostgreSQL server of your own."""
+"""``sb db``: use your own PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from discreet.entrypoints.cli.options import NeededAdminUrl, ResetRoles
 if TYPE_CHECKING:
     from discreet.app import App
 
-app = typer.Typer(help="The database; a PostgreSQL server of your own.", no_args_is_help=True)
+app = typer.Typer(help="Use and check your own PostgreSQL server.", no_args_is_help=True)
 
 
 @app.command("init")
 def init(
     admin_url: NeededAdminUrl,
     dbname: Annotated[
-        str, typer.Option("--dbname", metavar="NAME", help="The database to make.")
+        str, typer.Option("--dbname", metavar="NAME", help="The name of the database to create.")
     ] = "discreet",
     reset_roles: ResetRoles = False,
 ) -> None:
-    """Makes roles, passwords, database and schema on your server, and uses it from then on."""
+    """Create the roles, database and schema on your server and use it from now on."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.postgres.external import initialise_external
     from discreet.settings import load_settings
@@ -38,7 +38,7 @@ def init(
 
 @app.command("migrate")
 def migrate(admin_url: NeededAdminUrl) -> None:
-    """Brings the schema on your server up to date; the embedded one does it by itself."""
+    """Update the schema on your server. The embedded server updates itself."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.postgres.external import migrate_external
     from discreet.settings import load_settings
@@ -49,9 +49,9 @@ def migrate(admin_url: NeededAdminUrl) -> None:
 
 @app.command("check")
 def check() -> None:
-    """Checks that the database is reachable, up to date, and keeps its roles apart.
+    """Check that the database is reachable, up to date, and keeps its roles isolated.
 
-    Settings and passwords that a role gave itself are put right where that takes no admin.
+    It repairs settings and passwords that a role changed for itself, as far as it may.
     """
     from discreet.entrypoints.cli.printing import print_text
 

@@ -1,4 +1,4 @@
-"""``sb contacts erase`` and ``erasures``: everything of a contact is removed, with a receipt."""
+"""``sb contacts erase`` and ``erasures``: delete a contact and everything about it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from discreet.oversight.erasing import Erased, Erasure, ErasurePreview
 
 Who = Annotated[
-    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+    str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
 ]
 
 
 def erase(
     who: Who,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only say what would be removed.")
+        bool, typer.Option("--preview", help="Show what would be erased without erasing it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Removes a contact and everything of it, for good. First: sb contacts export."""
+    """Permanently erase a contact and everything kept about it. To keep a copy, run sb contacts
+    export first."""
     from discreet.entrypoints.cli.asking import agreed
     from discreet.oversight import erasing
 
@@ -36,7 +37,7 @@ def erase(
         notice.clear()
         if preview or not (yes or as_json):
             _show_preview(found, as_json=as_json)
-        if preview or not agreed("Remove it for good?", yes=yes):
+        if preview or not agreed("Erase it permanently?", yes=yes):
             return
         notice.show("Removing.")
         contact = str(found.entry.contact.id)
@@ -47,7 +48,7 @@ def erase(
 
 
 def erasures(as_json: AsJson = False) -> None:
-    """When contacts were erased, and how much that was. Not who."""
+    """List past erasures: when and how much, but not who."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import erasing
 
@@ -57,7 +58,7 @@ def erasures(as_json: AsJson = False) -> None:
         Column("ROWS", lambda item: _counted(item.counts)),
     ]
     found = in_app(lambda app: erasing.list_erasures(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="No contact was erased.")
+    print_list(found, columns, _record, as_json=as_json, empty="No contact has been erased.")
 
 
 def _show_preview(found: ErasurePreview, *, as_json: bool) -> None:
@@ -86,13 +87,11 @@ def _show_receipt(erased: Erased, *, as_json: bool) -> None:
         if count:
             print_text(f"  {kind:<26} {count:>9,}")
     if erased.backups:
-        print_text("These backups still hold it; delete them, or erase again after a restore:")
+        print_text("These backups still contain it. Delete them, or erase again after a restore:")
         for one in erased.backups:
             print_text(f"  {one.file} ({when(one.made_at)})")
-    print_text(
-        "Not in reach: backups that were moved, archives of sb contacts export, and what the"
-    )
-    print_text("platform itself, a model's provider and your own conversations keep.")
+    print_text("Not erased: backups that were moved, archives from sb contacts export, and copies")
+    print_text("kept by the platform, by a model's provider and in your own conversations.")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

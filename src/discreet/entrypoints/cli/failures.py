@@ -1,4 +1,4 @@
-"""Where an unexpected error is written down."""
+"""Write unexpected errors to the log file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sb limits``: what contacts may use."""
+"""``sb limits``: limit what contacts may use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from discreet.oversight.limits import Limits
 
 app = typer.Typer(
-    help="What a contact may use of an agent; the terminal and you have no limit.",
+    help="Limit what each contact may use. You and the terminal have no limits.",
     no_args_is_help=True,
 )
 
@@ -23,9 +23,9 @@ app = typer.Typer(
 @app.command("show")
 def show(
     contact: OfContact = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """What counts for everybody, or for one contact."""
+    """Show the limits for everyone or for one contact."""
     from discreet.entrypoints.cli.printing import print_json
     from discreet.oversight import limits
 
@@ -44,25 +44,29 @@ def set_limits(
     ] = None,
     waiting: Annotated[
         int | None,
-        typer.Option("--waiting", metavar="N", min=1, help="Messages without an answer yet."),
+        typer.Option(
+            "--waiting", metavar="N", min=1, help="Maximum number of unanswered messages."
+        ),
     ] = None,
     tokens_a_day: Annotated[
         int | None,
-        typer.Option("--tokens-a-day", metavar="N", min=1, help="In and out together, UTC days."),
+        typer.Option(
+            "--tokens-a-day", metavar="N", min=1, help="Input and output tokens per UTC day."
+        ),
     ] = None,
 ) -> None:
-    """Changes what is named, for everybody or for one contact, from the next message on."""
+    """Set limits for everyone or for one contact. They apply from the next message."""
     from discreet.oversight import limits
 
     wanted = limits.Limits(messages_a_minute, waiting, tokens_a_day)
     if wanted == limits.Limits():
-        raise BadInput("Nothing to set was named.", hint="See: sb limits set --help")
+        raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
     _print(in_app(lambda app: limits.set_limits(app.door, app.owner_id, contact, wanted)))
 
 
 @app.command("reset")
 def reset(contact: OfContact = None) -> None:
-    """Takes back what was set, for everybody or for one contact."""
+    """Remove the limits set for everyone or for one contact."""
     from discreet.oversight import limits
 
     _print(in_app(lambda app: limits.reset_limits(app.door, app.owner_id, contact)))

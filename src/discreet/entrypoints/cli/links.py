@@ -1,4 +1,4 @@
-"""``sb contacts link``, ``links`` and ``unlink``: contacts that are one person."""
+"""``sb contacts link``, ``links`` and ``unlink``: merge contacts that are one person."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ if TYPE_CHECKING:
     from discreet.oversight.linking import Link, LinkPreview, UndoPreview
 
 Who = Annotated[
-    str, typer.Argument(metavar="WHO", help="An id, an address platform:id, or a name.")
+    str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
 ]
-Preview = Annotated[bool, typer.Option("--preview", help="Only say what would be done.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
-AsOne = Annotated[bool, typer.Option("--json", help="One object, for programs.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show what would change without changing it.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")]
+AsOne = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def link(
-    kept: Annotated[str, typer.Argument(metavar="KEPT", help="Who stays: id, address or name.")],
-    joined: Annotated[str, typer.Argument(metavar="OTHER", help="Who is the same person.")],
+    kept: Annotated[
+        str, typer.Argument(metavar="KEPT", help="The contact to keep: its id, address or name.")
+    ],
+    joined: Annotated[str, typer.Argument(metavar="OTHER", help="The contact to merge into it.")],
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsOne = False,
 ) -> None:
-    """Two contacts are one person: one conversation, one memory. Can be undone."""
+    """Merge two contacts of one person into one conversation and memory. Can be undone."""
     from discreet.entrypoints.cli.asking import agreed
     from discreet.entrypoints.cli.printing import print_json, print_text
     from discreet.oversight import linking
@@ -37,7 +41,7 @@ def link(
     found = in_app(lambda app: linking.preview_link(app.door, app.owner_id, kept, joined))
     if preview or not (yes or as_json):
         _show_preview(found, as_json=as_json)
-    if preview or not agreed("Join them?", yes=yes):
+    if preview or not agreed("Merge them?", yes=yes):
         return
     made = in_app(
         lambda app: linking.link_contacts(
@@ -53,10 +57,12 @@ def link(
 
 
 def links(
-    who: Annotated[str | None, typer.Argument(metavar="[WHO]", help="Only this contact's.")] = None,
+    who: Annotated[
+        str | None, typer.Argument(metavar="[WHO]", help="Only this contact's links.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which contacts were joined, the newest first."""
+    """List merged contacts, newest first."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import linking
 
@@ -70,16 +76,18 @@ def links(
         Column("UNDONE", lambda item: when(item.undone_at), whole=True),
     ]  # fmt: skip
     found = in_app(lambda app: linking.list_links(app.door, app.owner_id, who))
-    print_list(found, columns, _record, as_json=as_json, empty="No contacts were joined.")
+    print_list(found, columns, _record, as_json=as_json, empty="No contacts have been merged.")
 
 
 def unlink(
-    link: Annotated[str, typer.Argument(metavar="LINK", help="Its id: sb contacts links")],
+    link: Annotated[
+        str, typer.Argument(metavar="LINK", help="The link's id, from sb contacts links.")
+    ],
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsOne = False,
 ) -> None:
-    """Undoes a link: every row that it moved goes back where it was."""
+    """Undo a link. Everything it moved goes back to where it was."""
     from discreet.entrypoints.cli.asking import agreed
     from discreet.entrypoints.cli.printing import print_json, print_text
     from discreet.oversight import linking
@@ -119,15 +127,18 @@ def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
     print_text(f"  becomes part of {_called(kept)}")
     print_text(
         f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
-        f" {counted(found.memories, 'memory')}. Whoever uses one of these accounts gets answers"
-        " from all of it."
+        f" {counted(found.memories, 'memory')}. All of these accounts will share"
+        " one conversation and one memory."
     )
     if found.known_already:
-        print_text(f"  {counted(found.known_already, 'memory')} both have already")
+        print_text(f"  {counted(found.known_already, 'memory')} stored by both; one copy is kept")
     if found.topics:
-        print_text(f"  both keep something under: {', '.join(found.topics)}; both texts stay")
+        print_text(f"  topics used by both: {', '.join(found.topics)} (both texts are kept)")
     if found.tokens:
-        print_text(f"  {counted(found.tokens, 'token')} of it will open nothing until it is undone")
+        print_text(
+            f"  {counted(found.tokens, 'token')} of the merged contact will stop working"
+            " until you undo it"
+        )
 
 
 def _called(contact: Contact) -> str:
@@ -150,15 +161,18 @@ def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
             }
         )
         return
-    print_text(f"{', '.join(found.link.addresses) or found.link.joined_id} becomes a contact again")
+    print_text(
+        f"{', '.join(found.link.addresses) or found.link.joined_id}"
+        " becomes a separate contact again"
+    )
     print_text(
         f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
         f" {counted(found.memories, 'memory')}"
     )
     if found.said_since:
         print_text(
-            f"  {counted(found.said_since, 'message')} written from there since stay in the"
-            f" conversation of {found.link.kept}, and what was remembered of them"
+            f"  {counted(found.said_since, 'message')} it sent since the link,"
+            f" and the memories from them, stay with {found.link.kept}"
         )
 
 

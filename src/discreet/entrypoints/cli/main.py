@@ -66,7 +66,7 @@ app.command("version")(version.version)
 
 
 def run() -> None:
-    """Runs ``sb``; the process ends with 0, 1 (it failed), 2 (it was asked wrongly) or 130 (^C)."""
+    """Run ``sb``. Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted."""
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would print an advertisement
     if not os.environ.get("DISCREET_DEBUG"):
         warnings.simplefilter("ignore")  # a library's remarks are not for who talks to an agent
@@ -86,7 +86,7 @@ def run() -> None:
             raise
         from discreet.entrypoints.cli.failures import write_down
 
-        _say(f"Something went wrong that should not: {type(error).__name__}. {write_down(error)}")
+        _say(f"Unexpected error: {type(error).__name__}. {write_down(error)}")
         sys.exit(1)
 
 

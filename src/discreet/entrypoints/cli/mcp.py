@@ -1,4 +1,4 @@
-"""``sb mcp``: the tools of this installation for a program that starts it (MCP over stdio)."""
+"""``sb mcp``: serve the tools over MCP on standard input and output."""
 
 from __future__ import annotations
 
@@ -25,18 +25,29 @@ serve: Serve | None = None
 
 def mcp(
     contact_id: Annotated[
-        str | None, typer.Option("--contact-id", metavar="UUID", help="As this contact, for good.")
+        str | None,
+        typer.Option(
+            "--contact-id", metavar="UUID", help="Act as this contact for the whole connection."
+        ),
     ] = None,
     sender: Annotated[
         str | None,
-        typer.Option("--sender", metavar="PLATFORM:ID", help="As this sender; a new one is made."),
+        typer.Option(
+            "--sender",
+            metavar="PLATFORM:ID",
+            help="Act as this sender; a new contact is created if needed.",
+        ),
     ] = None,
     agent: Annotated[
-        str | None, typer.Option("--agent", metavar="NAME", help="With this agent.")
+        str | None, typer.Option("--agent", metavar="NAME", help="Use this agent.")
     ] = None,
     token_file: Annotated[
         Path | None,
-        typer.Option("--token-file", metavar="FILE", help="As whoever this token belongs to."),
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="A file with a token; act as the identity it belongs to.",
+        ),
     ] = None,
 ) -> None:
     """Speaks MCP on standard input and output, in one scope.
@@ -50,7 +61,9 @@ def mcp(
     # An empty one is a token that somebody failed to fill in, and doesn't make them the owner.
     has_token = token_file is not None or TOKEN in os.environ
     if sender is not None and contact_id is not None:
-        raise BadInput("--sender and --contact-id exclude each other.", hint="Give one of them.")
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
     if named and has_token:
         raise BadInput("A token says who it is.", hint=f"Leave {TOKEN} or --sender away.")
     if agent is not None and not named:

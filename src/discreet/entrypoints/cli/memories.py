@@ -1,4 +1,4 @@
-"""``sb memories``: what is kept, and whose it is."""
+"""``sb memories``: list, search and edit memories."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ app.command("recall")(recall)
 
 @app.command("list")
 def list_memories(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
-    """Memories of everybody, the newest first, each with whose it is."""
+    """List all memories, newest first, with the contact each belongs to."""
     from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import contacts, memories
 
@@ -54,14 +54,14 @@ def list_memories(contact: OfContact = None, limit: Limit = 1000, as_json: AsJso
 
 
 Id = Annotated[
-    str, typer.Argument(metavar="ID", help="The memory's id, from: sb memories list or recall")
+    str, typer.Argument(metavar="ID", help="The memory's id, from sb memories list or recall.")
 ]
-OneAsJson = Annotated[bool, typer.Option("--json", help="One object, for programs.")]
+OneAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("show")
 def show_memory(memory_id: Id, as_json: OneAsJson = False) -> None:
-    """One memory, with everything that is kept about it."""
+    """Show a memory with all its fields."""
     from discreet.oversight import memories
 
     wanted = _id(memory_id)
@@ -70,7 +70,7 @@ def show_memory(memory_id: Id, as_json: OneAsJson = False) -> None:
 
 @app.command("history")
 def show_history(memory_id: Id, as_json: AsJson = False) -> None:
-    """The older versions of a memory, the newest first; also of one that was forgotten."""
+    """List older versions of a memory, newest first, including forgotten memories."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import memories
 
@@ -82,18 +82,18 @@ def show_history(memory_id: Id, as_json: AsJson = False) -> None:
         Column("ENDED BY", lambda item: item.change),
         Column("MEMORY", lambda item: item.content),
     ]
-    print_list(found, columns, _version_record, as_json=as_json, empty="It was never changed.")
+    print_list(found, columns, _version_record, as_json=as_json, empty="No older versions.")
 
 
 @app.command("restore")
 def restore_memory(
     memory_id: Id,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Which version; the last one if none is named.")
+        int | None, typer.Option(min=1, help="The version to restore. Default: the latest.")
     ] = None,
     as_json: OneAsJson = False,
 ) -> None:
-    """Brings an older version back, exactly as it was: whose, when it expires, what it said."""
+    """Restore an older version of a memory exactly as it was."""
     from discreet.oversight import memories
 
     wanted = _id(memory_id)
@@ -102,36 +102,35 @@ def restore_memory(
 
 @app.command("forget")
 def forget_memory(memory_id: Id) -> None:
-    """Takes a memory away. Its history keeps it: sb memories restore ID brings it back."""
+    """Forget a memory. Its history is kept: sb memories restore ID brings it back."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import memories
 
     wanted = _id(memory_id)
     gone = in_app(lambda app: memories.forget(app.door, app.owner_id, wanted))
     print_text(f"Forgotten, of {gone.whose}: {gone.content}")
-    print(f"Back again: sb memories restore {gone.id}")
+    print(f"To undo: sb memories restore {gone.id}")
 
 
 @app.command("update")
 def update_memory(
     memory_id: Id,
-    content: Annotated[str | None, typer.Option(help="What it says from now on.")] = None,
+    content: Annotated[str | None, typer.Option(help="The new text.")] = None,
     salience: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="Its topics, in place of all; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A topic; can be repeated. Replaces all current topics."),
     ] = None,
-    topic_key: Annotated[
-        str | None, typer.Option(help="What it is filed under; '' for nothing.")
-    ] = None,
+    topic_key: Annotated[str | None, typer.Option(help="The topic key; '' removes it.")] = None,
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When it expires (ISO 8601); '' for never.")
+        str | None, typer.Option(metavar="TIME", help="The expiry time (ISO 8601); '' for never.")
     ] = None,
     version: Annotated[
-        int | None, typer.Option(help="Only if it is still at this version.")
+        int | None, typer.Option(help="Only change it if this is still its version.")
     ] = None,
     as_json: OneAsJson = False,
 ) -> None:
-    """Changes a memory of anybody's; the version before it stays in its history."""
+    """Change a memory. The previous version stays in its history."""
     from discreet.memory.memories import MemoryChange
     from discreet.oversight import memories
 
@@ -156,8 +155,8 @@ def update_memory(
 
 @app.command("reembed")
 def reembed_texts() -> None:
-    """Embeds everything anew after a change of DISCREET_EMBEDDER. It may be interrupted: started
-    again, it goes on. Whoever chats meanwhile notices nothing."""
+    """Recompute all embeddings after DISCREET_EMBEDDER changed. You can interrupt it; the next run
+    continues. Chats keep working meanwhile."""
     from rich.progress import Progress
 
     from discreet.memory.reembedding import reembed
@@ -169,7 +168,7 @@ def reembed_texts() -> None:
             bar.update(task, completed=done, total=total)
 
         done = in_app(lambda app: reembed(app.door, app.owner_id, app.embedder(), show))
-    print(f"{done:,} texts embedded." if done else "Every text is embedded already.")
+    print(f"{done:,} texts embedded." if done else "All texts are already embedded.")
 
 
 def _console() -> Console:
@@ -203,7 +202,7 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
         raise BadInput(
-            f"{text!r} is no time.", hint="Write it as 2027-01-31 or 2027-01-31T18:00."
+            f"{text!r} is not a date or time.", hint="Examples: 2027-01-31, 2027-01-31T18:00."
         ) from None
 
 

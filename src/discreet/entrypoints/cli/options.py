@@ -6,18 +6,16 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="An array of objects, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
 OfContact = Annotated[
     str | None,
-    typer.Option(
-        "--contact", metavar="WHO", help="Of one contact only: its id, its address, or its name."
-    ),
+    typer.Option("--contact", metavar="WHO", help="Only this contact: its id, address or name."),
 ]
 Limit = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")
+    int, typer.Option("--limit", metavar="N", min=1, help="Show at most N, newest first.")
 ]
 
-_ADMIN_URL_HELP = "postgresql://admin:password@host/postgres; it is used once and kept nowhere."
+_ADMIN_URL_HELP = "postgresql://admin:password@host/postgres. It is used once and not stored."
 NeededAdminUrl = Annotated[
     str,
     typer.Option("--admin-url", metavar="URL", envvar="DISCREET_ADMIN_URL", help=_ADMIN_URL_HELP),
@@ -35,6 +33,8 @@ ResetRoles = Annotated[
     bool,
     typer.Option(
         "--reset-roles",
-        help="New passwords for roles that are there; another installation loses them.",
+        help=(
+            "Give existing roles new passwords. Another installation that uses them stops working."
+        ),
     ),
 ]

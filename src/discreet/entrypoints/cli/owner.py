@@ -1,4 +1,4 @@
-"""``sb owner``: the accounts that are your own."""
+"""``sb owner``: link your own accounts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import typer
 from discreet.entrypoints.cli.opening import in_app
 from discreet.entrypoints.cli.options import AsJson
 
-app = typer.Typer(help="The accounts that are your own.", no_args_is_help=True)
+app = typer.Typer(help="Link your own platform accounts.", no_args_is_help=True)
 
 
 @app.command("link")
 def link(
-    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="Like telegram.")],
+    platform: Annotated[
+        str, typer.Argument(metavar="PLATFORM", help="A platform, such as telegram.")
+    ],
 ) -> None:
-    """A code to send to your bot: the account that sends it is yours from then on."""
+    """Print a code to send to your bot. The account that sends it becomes yours."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import admission
 
@@ -30,7 +32,7 @@ def link(
 
 @app.command("list")
 def list_addresses(as_json: AsJson = False) -> None:
-    """Your accounts."""
+    """List your linked accounts."""
     from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import admission
 
@@ -41,5 +43,5 @@ def list_addresses(as_json: AsJson = False) -> None:
         columns,
         lambda item: {"address": item},
         as_json=as_json,
-        empty="None yet: sb owner link telegram",
+        empty="No linked accounts yet. Link one: sb owner link telegram",
     )

@@ -1,4 +1,4 @@
-"""``sb pairing``: strangers who ask to come in."""
+"""``sb pairing``: approve or deny strangers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from discreet.entrypoints.cli.options import AsJson
 if TYPE_CHECKING:
     from discreet.contacts.pairing import Pairing
 
-app = typer.Typer(help="Strangers who ask to come in.", no_args_is_help=True)
+app = typer.Typer(help="Approve or deny strangers who want to write.", no_args_is_help=True)
 
 CodeOrAddress = Annotated[
     str,
-    typer.Argument(
-        metavar="CODE", help="The code that they told you; or their address, platform:id."
-    ),
+    typer.Argument(metavar="CODE", help="The code they gave you, or their address (platform:id)."),
 ]
 
 
 @app.command("list")
 def list_pairings(as_json: AsJson = False) -> None:
-    """Who waits, the newest first. Their codes aren't shown: ask them."""
+    """List pending requests, newest first. Codes are not shown; ask the person for theirs."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import admission
 
@@ -38,12 +36,12 @@ def list_pairings(as_json: AsJson = False) -> None:
                else item.said),
     ]  # fmt: skip
     found = in_app(lambda app: admission.list_pairings(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="Nobody waits to be let in.")
+    print_list(found, columns, _record, as_json=as_json, empty="No pending requests.")
 
 
 @app.command("approve")
 def approve(who: CodeOrAddress) -> None:
-    """Lets them in; what they said meanwhile is answered."""
+    """Approve a request. Messages sent meanwhile are answered."""
     from discreet.entrypoints.cli.printing import counted, print_text
     from discreet.oversight import admission
 
@@ -58,7 +56,7 @@ def approve(who: CodeOrAddress) -> None:
 
 @app.command("deny")
 def deny(who: CodeOrAddress) -> None:
-    """Doesn't let them in, nor lets them ask again; what they said is thrown away."""
+    """Deny a request. Their messages are deleted, and they can't ask again."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import admission
 
@@ -66,7 +64,7 @@ def deny(who: CodeOrAddress) -> None:
         lambda app: admission.decide_pairing(app.door, app.owner_id, who, let_in=False)
     )
     print_text(
-        f"{pairing.label} stays outside. To change your mind: sb pairing approve {pairing.address}"
+        f"{pairing.label} is denied. To change your mind: sb pairing approve {pairing.address}"
     )
 
 

@@ -1,4 +1,4 @@
-"""``sb quarantine``: messages whose sender could not be resolved."""
+"""``sb quarantine``: inspect messages whose sender could not be resolved."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.oversight.quarantine import Quarantined
 
-app = typer.Typer(help="Messages whose sender could not be resolved.", no_args_is_help=True)
+app = typer.Typer(
+    help="Inspect and retry messages whose sender could not be resolved.", no_args_is_help=True
+)
 
 
 @app.command("list")
 def list_quarantine(as_json: AsJson = False) -> None:
-    """What waits to be given to somebody, the oldest first."""
+    """List quarantined messages, oldest first."""
     from discreet.entrypoints.cli.printing import Column, print_list
     from discreet.oversight import quarantine
 
@@ -30,16 +32,16 @@ def list_quarantine(as_json: AsJson = False) -> None:
         Column("TEXT", lambda item: str(item.inbound.get("text", ""))),
     ]
     found = in_app(lambda app: quarantine.list_quarantine(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="Nothing is in quarantine.")
+    print_list(found, columns, _record, as_json=as_json, empty="The quarantine is empty.")
 
 
 @app.command("retry")
 def retry(
     quarantined_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One of them; without it, all.")
+        str | None, typer.Argument(metavar="[ID]", help="One message's id. Default: all.")
     ] = None,
 ) -> None:
-    """Tries again now to give a message to its sender."""
+    """Try again now to resolve the senders."""
     from uuid import UUID
 
     from discreet.domain.errors import NotFound
@@ -56,7 +58,7 @@ def retry(
         ]
         if wanted is not None and wanted not in waiting:
             raise NotFound(
-                f"Nothing in quarantine has the id {wanted}.", hint="See: sb quarantine list"
+                f"No quarantined message has the id {wanted}.", hint="See: sb quarantine list"
             )
         chosen = waiting if wanted is None else [wanted]
         released = [await release(app.door, app.owner_id, item) for item in chosen]
@@ -68,7 +70,7 @@ def retry(
         return
     print_text(f"{released} of {counted(tried, 'message')} found a contact.")
     if released < tried:
-        print_text("Why the others did not: sb quarantine list")
+        print_text("See why the others failed: sb quarantine list")
 
 
 def _record(item: Quarantined) -> Mapping[str, Any]:

@@ -1,4 +1,5 @@
-"""``sb memories recall`` and ``sb messages search``: what was kept and said, best first."""
+"""``sb memories recall`` and ``sb messages search``: search memories and messages, best match
+first."""
 
 from __future__ import annotations
 
@@ -40,20 +41,22 @@ class SalienceName(StrEnum):
     critical = "critical"
 
 
-Words = Annotated[str, typer.Argument(metavar="QUERY", help="A question, or words of it.")]
-Mode = Annotated[
-    ModeName, typer.Option(help="By words, by meaning, or by everything that is known of a row.")
+Words = Annotated[str, typer.Argument(metavar="QUERY", help="A question or search words.")]
+Mode = Annotated[ModeName, typer.Option(help="Match by words, by meaning, or by both.")]
+Most = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=100, help="Show at most N results.")
 ]
-Most = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100, help="At most so many.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show how each score was computed.")]
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Since = Annotated[
-    datetime | None, typer.Option(metavar="TIME", formats=_DATES, help="From this day or time on.")
+    datetime | None,
+    typer.Option(metavar="TIME", formats=_DATES, help="Only from this date or time on."),
 ]
 Until = Annotated[
-    datetime | None, typer.Option(metavar="TIME", formats=_DATES, help="Before this day or time.")
+    datetime | None,
+    typer.Option(metavar="TIME", formats=_DATES, help="Only before this date or time."),
 ]
-OfAgent = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Of one agent only.")]
+OfAgent = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Only this agent.")]
 
 
 def recall(
@@ -63,33 +66,40 @@ def recall(
     mode: Mode = ModeName.hybrid,
     kind: Annotated[
         list[KindName] | None,
-        typer.Option(help="memory, passage (reference texts) or message; more than once for more."),
+        typer.Option(help="memory, passage (reference texts) or message; can be repeated."),
     ] = None,
     salience: Annotated[
-        list[SalienceName] | None, typer.Option(help="Memories of this salience; may be repeated.")
+        list[SalienceName] | None,
+        typer.Option(help="Only memories of this salience; can be repeated."),
     ] = None,
     topic: Annotated[
         list[str] | None,
-        typer.Option(metavar="TOPIC", help="Memories with one of these topics; may be repeated."),
+        typer.Option(
+            metavar="TOPIC", help="Only memories with any of these topics; can be repeated."
+        ),
     ] = None,
     all_topics: Annotated[
         list[str] | None,
-        typer.Option("--topic-too", metavar="TOPIC", help="Memories with each of these topics."),
+        typer.Option(
+            "--topic-too",
+            metavar="TOPIC",
+            help="Only memories with all of these topics; can be repeated.",
+        ),
     ] = None,
     topic_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="The memory that is filed under this.")
+        str | None, typer.Option(metavar="KEY", help="Only the memory with this topic key.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Memories that came from there.")
+        str | None, typer.Option(metavar="SOURCE", help="Only memories from this source.")
     ] = None,
     since: Since = None,
     until: Until = None,
-    expired: Annotated[bool, typer.Option("--expired", help="Those that expired, too.")] = False,
+    expired: Annotated[bool, typer.Option("--expired", help="Include expired memories.")] = False,
     limit: Most = 10,
     explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:
-    """Searches everybody's memories and the reference texts; each find says whose it is."""
+    """Search all memories and reference texts. Each result names its contact."""
     from discreet.memory.recall import Filters
 
     filters = Filters(
@@ -108,7 +118,7 @@ def recall(
 
 @messages.callback()
 def _group() -> None:
-    """What was said."""
+    """Search messages."""
 
 
 @messages.command("search")
@@ -117,7 +127,7 @@ def search_messages(
     contact: OfContact = None,
     agent: OfAgent = None,
     session: Annotated[
-        str | None, typer.Option("--session", metavar="ID", help="In one session only.")
+        str | None, typer.Option("--session", metavar="ID", help="Only this session.")
     ] = None,
     mode: Mode = ModeName.hybrid,
     since: Since = None,
@@ -126,7 +136,7 @@ def search_messages(
     explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:
-    """Searches everybody's conversations; each find says whose it is and who said it."""
+    """Search all conversations. Each result names its contact and speaker."""
     from discreet.domain.ids import SessionId, parse_uuid
     from discreet.memory.recall import Filters
 
@@ -177,7 +187,7 @@ def _print(found: list[LabelledHit], *, explain: bool, as_json: bool) -> None:
         print_json([_record(one) for one in found])
         return
     if not found:
-        print("Nothing was found.")
+        print("No results.")
     for one in found:
         hit = one.hit
         about = [hit.title] if hit.kind == "passage" else [one.whose]

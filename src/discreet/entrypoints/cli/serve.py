@@ -1,4 +1,4 @@
-"""``sb serve``: gateway, worker and delivery, until it is stopped."""
+"""``sb serve``: run the server until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ doors: Callable[[App], AbstractAsyncContextManager[str]] | None = None
 
 
 def serve() -> None:
-    """Serves every channel until Ctrl-C: takes messages in, answers them, delivers."""
+    """Run the server: receive, answer and deliver messages until Ctrl-C."""
     from discreet.entrypoints.cli.logs import log_to
     from discreet.settings import load_settings
 
@@ -76,7 +76,7 @@ def _welcome(settings: Settings) -> str:
         + (
             ""
             if settings.model
-            else "No model is configured: the built-in offline responder answers, by rules.\n"
+            else "No model is configured. The built-in rule-based responder answers."
         )
         + "Ctrl-C ends it."
     )

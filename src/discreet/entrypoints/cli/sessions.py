@@ -1,4 +1,4 @@
-"""``sb sessions``: conversations and their transcripts."""
+"""``sb sessions``: list conversations and show transcripts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer(help="Conversations.", no_args_is_help=True)
 
 @app.command("list")
 def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
-    """Sessions, the one written in last first."""
+    """List sessions, most recently active first."""
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import contacts, sessions
 
@@ -41,11 +41,11 @@ def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJso
 @app.command("show")
 def show_session(
     session_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The session's id, from: sb sessions list")
+        str, typer.Argument(metavar="ID", help="The session's id, from sb sessions list.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """The transcript of a session."""
+    """Show a session's transcript."""
     from discreet.domain.ids import SessionId, parse_uuid
     from discreet.entrypoints.cli.printing import print_json, print_text, when
     from discreet.oversight import sessions

@@ -131,7 +131,7 @@ class _There:
             return f"{said.sender} in {said.group}" if said.group else str(said.sender)
         me = await self._client.me()
         if me.kind == "agent" and said.contact_id is None:
-            raise BadInput("This token is an agent's.", hint="Say who speaks: --sender.")
+            raise BadInput("An agent's token needs a sender.", hint="Add --sender platform:id.")
         if said.contact_id is not None:
             if me.kind != "owner":
                 return str(said.contact_id)
@@ -184,7 +184,7 @@ def token_of(file: Path | None) -> str:
         token = os.environ.get(TOKEN, "")
         if not token:
             raise BadInput(
-                f"A server needs a token: set {TOKEN}, or give --token-file.",
+                f"A remote server needs a token: set {TOKEN}, or give --token-file.",
                 hint="Its owner makes one: sb tokens create --help",
             )
         return token.strip()

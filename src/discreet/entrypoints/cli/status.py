@@ -1,4 +1,4 @@
-"""``sb status``: what needs attention first, then how things stand."""
+"""``sb status``: show what needs attention, then a summary."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Attention:
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """What needs your attention, and how things stand."""
+    """Show what needs your attention and a summary of the installation."""
     from discreet.entrypoints.cli.printing import print_json
 
     found, installation = in_app(_gather)
@@ -95,40 +95,40 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
     if status.quarantine:
         reasons = sorted({item.reason for item in status.quarantine})[:MOST_QUARANTINE_REASONS]
         yield Attention(
-            f"{counted(len(status.quarantine), 'message')} could be given to nobody, the first "
-            f"{ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
+            f"{counted(len(status.quarantine), 'message')} could not be matched to a sender, "
+            f"the oldest from {ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
             "sb quarantine list",
         )
     if status.pairings:
         yield Attention(
-            f"{counted(len(status.pairings), 'stranger')} asked to come in: "
+            f"{counted(len(status.pairings), 'stranger')} waiting for approval: "
             + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MOST_NAMED]),
             "sb pairing list",
         )
     for hit in status.limit_hits:
         yield Attention(
-            f"{hit.whose} went beyond what it may use of {hit.agent} ({hit.kind.replace('_', ' ')})"
-            f" {ago(hit.since)}; {counted(hit.refused, 'message')} not taken, silence until "
+            f"{hit.whose} exceeded its limit for {hit.agent} ({hit.kind.replace('_', ' ')})"
+            f" {ago(hit.since)}; {counted(hit.refused, 'message')} dropped, no replies until "
             f"{when(hit.until)}",
             "sb limits show",
         )
     for name in status.paused:
         yield Attention(
-            f"{name} is paused: what is said to it is kept, and nobody answers",
+            f"{name} is paused; messages to it wait",
             f"sb agents resume {shlex.quote(name)}",
         )
     for label in status.taken_over:
         yield Attention(
-            f"You answer {label} in person, and the agent is silent there",
+            f"You are answering {label} in person; the agent is silent there",
             f"sb takeover {shlex.quote(label)} --end",
         )
     for turn in status.turns:
         if turn.state == "given_up":
-            outcome = "given up, and the sender was told"
+            outcome = "gave up and told the sender"
         elif turn.retry_at is not None and turn.retry_at > datetime.now(UTC):
-            outcome = f"tried again at {when(turn.retry_at)}"
+            outcome = f"next attempt at {when(turn.retry_at)}"
         else:
-            outcome = "to be tried again"
+            outcome = "will retry"
         yield Attention(
             f"{turn.agent} could not answer {turn.whose} {ago(turn.at)} (attempt {turn.attempt}; "
             f"{outcome}): {turn.error or turn.state}",
@@ -136,12 +136,12 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
         )
     for channel in status.deaf:
         yield Attention(
-            f"Nothing can be received for {channel.name} on {channel.platform}: {channel.why}",
+            f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",
             f"sb channels test {shlex.quote(channel.name)}",
         )
     for answer in status.undelivered:
         yield Attention(
-            f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is not delivered "
+            f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is undelivered "
             f"({answer.state}, {counted(answer.attempts, 'attempt')})"
             + (f": {answer.error}" if answer.error else ""),
             f"sb sessions show {answer.session_id}",
@@ -149,8 +149,8 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
     waiting = status.waiting
     if waiting.since is not None and datetime.now(UTC) - waiting.since > PATIENCE:
         yield Attention(
-            f"{counted(waiting.messages, 'message')} without an answer, the first "
-            f"{ago(waiting.since)}" + ("" if installation.serving else ", and nothing is serving"),
+            f"{counted(waiting.messages, 'message')} unanswered, the oldest from "
+            f"{ago(waiting.since)}" + ("" if installation.serving else "; no server is running"),
             "sb sessions list" if installation.serving else "sb serve",
         )
 
@@ -168,7 +168,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
     waiting = status.waiting
     counts = status.counts
     models = [
-        installation.model or "none configured: the built-in offline responder answers",
+        installation.model or "none configured (the built-in responder answers)",
         *(f"{name}: {model}" for name, model in installation.agent_models.items()),
     ]
     print_text()

@@ -1,4 +1,4 @@
-"""``sb takeover``: answers a contact in person."""
+"""``sb takeover``: answer a contact in person."""
 
 from __future__ import annotations
 
@@ -25,17 +25,22 @@ DELIVERY_LOOKS, DELIVERY_LOOK_SECONDS = 50, 0.1
 
 def takeover(
     contact: Annotated[
-        str, typer.Argument(metavar="CONTACT", help="An id, an address platform:id, or a name.")
+        str,
+        typer.Argument(metavar="CONTACT", help="A contact: its id, address (platform:id) or name."),
     ],
     message: Annotated[
         str | None,
-        typer.Option("--message", "-m", metavar="TEXT", help="Say this; the agent stays silent."),
+        typer.Option(
+            "--message", "-m", metavar="TEXT", help="Send this message; the agent stays silent."
+        ),
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="Hand the contact back to the agent.")] = False,
 ) -> None:
-    """Read along with a contact and answer in person; the agent is silent until you end it."""
+    """Read along with a contact and answer in person. The agent is silent until you hand back."""
     if message is not None and end:
-        raise BadInput("--message and --end exclude each other.", hint="First one, then the other.")
+        raise BadInput(
+            "--message and --end can't be used together.", hint="Use one, then the other."
+        )
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import takeover as oversight
 

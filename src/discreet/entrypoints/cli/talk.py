@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from discreet.entrypoints.cli.speaking import Ear
 
 HELP = """\
-/help   this
-/new    begin a new session with the next message: nothing said before is known
-/quit   end (so does Ctrl-D)
-Other lines that begin with / go to the agent, as from a phone: /memories, /forget, /export, /stop.
-Ctrl-C  while the agent thinks: don't wait; its answer appears when it comes
-Arrow keys bring back what you wrote before."""
+/help   show this help
+/new    start a new session with your next message
+/quit   leave (or press Ctrl-D)
+Other commands go to the agent, as from a phone: /memories, /forget, /export, /stop.
+Ctrl-C  stop waiting for an answer; it appears when it arrives
+Use the arrow keys to recall earlier messages."""
 
 
 async def talk(ear: Ear, said: TerminalMessage) -> None:
@@ -62,13 +62,13 @@ class Conversation:
         """Until /quit or Ctrl-D."""
         await self._read()
         if self._late:
-            self._console.print(Text("An answer that is being written is finished first.", "dim"))
+            self._console.print(Text("Waiting for the current answer to finish.", "dim"))
 
     async def _read(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         prompt = _prompt_session(self._ear.home)
-        self._console.print(Text(f"You are {self._speaker}. /help says what else there is."))
+        self._console.print(Text(f"You are {self._speaker}. Type /help for commands."))
         while True:
             try:
                 with patch_stdout():
@@ -94,7 +94,7 @@ class Conversation:
                 self._console.print(Text(HELP, style="dim"))
             case "/new":
                 self._said = replace(self._said, new=True)
-                self._console.print(Text("A new session begins with your next message."))
+                self._console.print(Text("Your next message starts a new session."))
             case _:
                 return False
         return True
@@ -171,13 +171,15 @@ class Page:
         else:
             self._write(f"\n\n{text}\n\n")
         if answer.failed:
-            self._console.print(Text("The agent could not answer: sb status says why.", "red"))
+            self._console.print(Text("The agent could not answer. See why: sb status", "red"))
 
     def leave(self) -> None:
         """Nobody waits any more."""
         self._left = True
         self._write("\n" if self._shown else "")
-        self._console.print(Text("Not waiting; the answer appears when it comes.", style="dim"))
+        self._console.print(
+            Text("Stopped waiting. The answer will appear when it arrives.", style="dim")
+        )
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)

@@ -1,4 +1,4 @@
-"""``sb tokens``: what machines show to come in."""
+"""``sb tokens``: manage access tokens for programs."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ from discreet.entrypoints.cli.options import AsJson
 if TYPE_CHECKING:
     from discreet.oversight.tokens import Token
 
-app = typer.Typer(help="What machines show to come in.", no_args_is_help=True)
+app = typer.Typer(help="Manage access tokens for programs.", no_args_is_help=True)
 
 
 @app.command("create")
 def create(
-    owner: Annotated[
-        bool, typer.Option("--owner", help="Everything that you may see and do.")
-    ] = False,
+    owner: Annotated[bool, typer.Option("--owner", help="Full access, as the owner.")] = False,
     agent: Annotated[
         str | None,
-        typer.Option("--agent", metavar="NAME", help="As one agent; with --contact, whom to."),
+        typer.Option(
+            "--agent",
+            metavar="NAME",
+            help=("Access as this agent; with --contact, the agent that the contact talks to."),
+        ),
     ] = None,
     contact: Annotated[
         str | None,
-        typer.Option("--contact", metavar="WHO", help="What one contact may do, and no more."),
+        typer.Option("--contact", metavar="WHO", help="Access as this contact only."),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar="TIME", help="Like 30d, 12h; else never.")
+        str | None,
+        typer.Option(
+            "--expires", metavar="TIME", help="Lifetime, such as 30d or 12h. Default: no expiry."
+        ),
     ] = None,
-    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="To know it again.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="A name for the token.")] = "",
 ) -> None:
-    """Makes a token. It is shown once: keep it like a password."""
+    """Create a token. It is shown once; keep it like a password."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import tokens
 
     if owner == (agent is not None or contact is not None):
         raise BadInput(
-            "Say whose it is.", hint="One of --owner, --agent NAME, --contact WHO [--agent NAME]."
+            "Say whose token to create.",
+            hint="Use one of --owner, --agent NAME, --contact WHO [--agent NAME].",
         )
     lasts = None if expires is None else tokens.parse_lasting(expires)
     made, token = in_app(
@@ -50,12 +56,12 @@ def create(
         )
     )
     print_text(token)
-    typer.echo(f"It is shown this once. To take it back: sb tokens revoke {made.id}", err=True)
+    typer.echo(f"It won't be shown again. Revoke it with: sb tokens revoke {made.id}", err=True)
 
 
 @app.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
-    """Every token: whose it is, until when, and when it was last used."""
+    """List tokens with their identity, expiry and last use."""
     from discreet.entrypoints.cli.printing import Column, ago, print_list
     from discreet.oversight import tokens
 
@@ -72,15 +78,15 @@ def list_tokens(as_json: AsJson = False) -> None:
         columns,
         asdict,
         as_json=as_json,
-        empty="None yet: sb tokens create --help",
+        empty="No tokens yet. Create one: sb tokens create --help",
     )
 
 
 @app.command("revoke")
 def revoke(
-    which: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, beginning or name.")],
+    which: Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id, prefix or name.")],
 ) -> None:
-    """Takes a token back: it opens nothing any more, at once, in every process."""
+    """Revoke a token. It stops working at once, in every process."""
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import tokens
 

@@ -1,4 +1,4 @@
-"""``sb turns``: why did it say that."""
+"""``sb turns``: inspect how each answer came about."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from discreet.oversight.turns import Turn, TurnRecord
     from discreet.turn.thought import Thought
 
-app = typer.Typer(help="What went into each answer.", no_args_is_help=True)
+app = typer.Typer(help="Inspect what went into each answer.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_turns(
     contact: OfContact = None,
     session: Annotated[
-        str | None, typer.Option("--session", metavar="ID", help="Of one session only.")
+        str | None, typer.Option("--session", metavar="ID", help="Only this session.")
     ] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Turns, the newest first."""
+    """List turns, newest first."""
     from discreet.domain.ids import SessionId, parse_uuid
     from discreet.entrypoints.cli.printing import Column, print_list, when
     from discreet.oversight import contacts, turns
@@ -56,17 +56,17 @@ def list_turns(
 @app.command("show")
 def show_turn(
     turn_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The turn's id, from: sb turns list")
+        str, typer.Argument(metavar="ID", help="The turn's id, from sb turns list.")
     ],
     rerun: Annotated[
         bool,
         typer.Option(
-            "--rerun", help="Have the same context answered again, as a dry run: nothing is kept."
+            "--rerun", help="Answer the same context again without saving or sending anything."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """One turn: its exact context, memories with their scores, tool calls, model, route."""
+    """Show a turn's context, memories with scores, tool calls, model and route."""
     from discreet.domain.ids import TurnId, parse_uuid
     from discreet.entrypoints.cli.printing import print_json
     from discreet.oversight import turns
@@ -138,7 +138,7 @@ def _print_rerun(thought: Thought) -> None:
 
     _heading("Tool calls of the dry run")
     _print_steps(thought.steps_as_json())
-    _heading(f"Answer of the dry run ({thought.model}); nothing was kept or sent")
+    _heading(f"Answer of the dry run ({thought.model}); nothing was saved or sent")
     print_text(thought.text)
 
 
@@ -157,7 +157,7 @@ def _heading(text: str) -> None:
 
 
 def _score(found: Mapping[str, Any]) -> str:
-    """What is known from the start of a turn was not searched for."""
+    """Knowledge loaded at the start of a turn has no search score."""
     return "known" if found["score"] is None else f"{found['score']:5.2f}"
 
 

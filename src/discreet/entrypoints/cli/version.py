@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def version() -> None:
-    """Prints the version."""
+    """Print the version."""
     from importlib.metadata import version as installed
 
     print(f"discreet {installed('discreet')}")
