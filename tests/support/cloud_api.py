@@ -41,6 +41,7 @@ class CloudApi:
 
     base_url: str = ""
     sent: list[dict[str, Any]] = field(default_factory=list)
+    previewed: list[str] = field(default_factory=list)
     typing: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
@@ -101,6 +102,8 @@ async def _answer(api: CloudApi, request: web.Request) -> web.StreamResponse:
             api.typing.append(body)
             return web.json_response({"success": True})
         api.sent.append(body)
+        if body["text"].get("preview_url") is not False:
+            api.previewed.append(body["text"]["body"])
         if failure is not None:
             return _fail(failure, request)
         name = f"wamid.out{len(api.sent)}"

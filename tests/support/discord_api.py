@@ -57,6 +57,9 @@ class _Session:
     socket: web.WebSocketResponse | None = None
 
 
+SUPPRESS_EMBEDS = 1 << 2
+
+
 @dataclass
 class DiscordApi:
     """The places that there are, what was said in them, and what goes wrong."""
@@ -68,6 +71,7 @@ class DiscordApi:
     calls: list[str] = field(default_factory=list)
     created: list[dict[str, Any]] = field(default_factory=list)
     failures: dict[str, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+    previewed: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     chaos: random.Random | None = None
     put_away: set[str] = field(default_factory=set)
@@ -258,6 +262,7 @@ async def _answer(
             return _json(found)
         case "edit":
             body = await request.json()
+            _note_preview(api, body)
             found |= {"content": body["content"], "edited_timestamp": _now()}
             await api.tell("MESSAGE_UPDATE", _on_gateway(found, place))
             return _json(found)
@@ -275,12 +280,18 @@ async def _create(
     nonce = body.get("nonce") if body.get("enforce_nonce") else None
     if nonce is not None and nonce in api._nonces:
         return api._nonces[nonce]
+    _note_preview(api, body)
     api.created.append({**body, "channel_id": place["id"]})
     extra = {"message_reference": body["message_reference"]} if "message_reference" in body else {}
     said = await api.say(place, _user(account), body["content"], **extra)
     if nonce is not None:
         api._nonces[nonce] = said
     return said
+
+
+def _note_preview(api: DiscordApi, body: dict[str, Any]) -> None:
+    if not int(body.get("flags") or 0) & SUPPRESS_EMBEDS:
+        api.previewed.append(body["content"])
 
 
 def _fail(failure: Failure, request: web.Request) -> web.StreamResponse:

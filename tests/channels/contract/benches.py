@@ -35,7 +35,8 @@ SAID = "hello from here"
 class Bench:
     """``said``: a direct message by the person in ``chat``; ``again``: others by the same person.
 
-    ``sent``: what the platform took for the chat, the oldest first. ``troubles``: each makes the
+    ``sent``: what the platform took for the chat, the oldest first. ``previewed``: the texts that
+    it took, new or edited, whose links it would fetch for a preview. ``troubles``: each makes the
     next request go wrong in its way, those of them that the platform has; ``mend`` ends it.
     """
 
@@ -49,6 +50,7 @@ class Bench:
     broken: Mapping[str, Any]
     overheard: Sequence[Mapping[str, Any]]
     sent: Callable[[], list[str]]
+    previewed: Callable[[], list[str]]
     troubles: Mapping[Trouble, Callable[[], object]]
     mend: Callable[[], object] = lambda: None
 
@@ -84,6 +86,7 @@ async def telegram_bench(home: Path) -> AsyncIterator[Bench]:
                 telegram.message(telegram.GROUP, telegram.ALICE, text=SAID),
             ],
             lambda: api.texts(1001),
+            lambda: api.previewed,
             {
                 trouble: partial(api.faults["sendMessage"].append, fault)
                 for trouble, fault in faults.items()
@@ -123,6 +126,7 @@ async def whatsapp_bench(home: Path) -> AsyncIterator[Bench]:
                 cloud_api.payload(whatsapp.message("text", text, group_id="Y2Fw")),
             ],
             lambda: api.texts(whatsapp.BSUID),
+            lambda: api.previewed,
             {
                 trouble: partial(api.failures["send"].append, failure)
                 for trouble, failure in failures.items()
@@ -161,6 +165,7 @@ async def discord_bench(home: Path) -> AsyncIterator[Bench]:
                 discord.message(discord.CHANNEL, discord.ALICE, SAID),
             ],
             lambda: api.texts(discord.DIRECT["id"]),
+            lambda: api.previewed,
             {
                 trouble: partial(api.failures["create"].append, failure)
                 for trouble, failure in failures.items()
@@ -222,6 +227,7 @@ async def _folder(desk: Path, platform: Platform) -> Bench:
         {"id": "2", "text": "?"},
         [{**said, "edited": True}, {**said, "group": "desk"}],
         sent,
+        list,  # files in a folder; nobody follows a link in them
         {
             "slow down": (desk / "closed").touch,
             "down": blocked,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId, MessageId
 from discreet.domain.inbound import AddressSender, Inbound, UnknownSender
 from discreet.domain.outbound import (
+    Draft,
     Later,
     NoFile,
     Outbound,
@@ -104,6 +106,25 @@ async def test_an_answer_arrives_whole_in_as_many_parts_as_were_said(bench: Benc
         assert isinstance(result, Sent)
         assert result.platform_message_id
     assert " ".join(bench.sent()).split() == text.split()
+
+
+async def test_no_link_in_what_is_sent_or_edited_is_fetched_for_a_preview(bench: Bench) -> None:
+    text = "Look: [here](https://evil.example/?said=secret) or https://evil.example/?said=secret"
+    long = f"{text} {'and more words. ' * 400}"
+    for part in range(bench.channel.parts(long)):
+        assert isinstance(await bench.channel.send(answer(bench, long, part)), Sent)
+    place = Place(bench.me.account, bench.chat, "")
+    if bench.channel.draft_pace(place) is not None:
+        shown = await bench.channel.show_draft(place, f"{text} grows", None, None)
+        assert isinstance(shown, Sent)
+        name = shown.platform_message_id
+        assert isinstance(
+            await bench.channel.show_draft(place, f"{text} grows on", None, name), Sent
+        )
+        final = replace(answer(bench, text), draft=Draft(name, fits=True))
+        assert isinstance(await bench.channel.send(final), Sent)
+    assert any("evil.example" in sent for sent in bench.sent())
+    assert bench.previewed() == []
 
 
 KINDS: dict[Trouble, type[Later | Unreachable | Rejected]] = {

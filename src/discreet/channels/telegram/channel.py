@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 import telegram
-from telegram import MessageEntity, ReplyParameters
+from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
@@ -46,6 +46,8 @@ DIRECT_PACE, GROUP_PACE = 1.0, 4.0
 """Seconds between two edits of an answer that grows."""
 DRAFT_SECONDS = 10.0
 """How long one of these edits may take: the answer itself waits for it."""
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+"""A preview fetches the address without a click, with whatever the model wrote into it."""
 _WRONG_FORMAT = ("entit", "url", "parse")
 """Words in a refusal that tell of the formatting, not of the chat."""
 
@@ -195,6 +197,7 @@ async def _put(
         part.text,
         entities=_entities(part),
         message_thread_id=_number(thread),
+        link_preview_options=NO_PREVIEW,
         reply_parameters=(
             None
             if reply_to is None
@@ -220,6 +223,7 @@ async def _edit(
             _chat(chat_id),
             int(message_id),
             entities=_entities(part),
+            link_preview_options=NO_PREVIEW,
             read_timeout=seconds,
             write_timeout=seconds,
         )
