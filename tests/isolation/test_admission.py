@@ -451,8 +451,8 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
         "SELECT * FROM gate.open_channels()",
         "CALL discreet.keep_no_statistics()",
         "SELECT gate.command_of('/approve', true)",
-        "SELECT gate.links_owner(gen_random_uuid(), NULL, '{}')",
-        "SELECT gate.turned_away(gen_random_uuid(), NULL, false, '{}')",
+        "SELECT gate.links_owner(gen_random_uuid(), NULL, NULL)",
+        "SELECT gate.turned_away(gen_random_uuid(), NULL, false, NULL)",
     ],
 )
 async def test_no_scope_of_a_session_calls_what_only_the_gate_may(

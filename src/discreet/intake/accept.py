@@ -34,13 +34,13 @@ MAX_REASON = 500
 """Characters of the reason that are kept."""
 
 ACCEPT = """
-SELECT outcome, message_id, session_id, contact_id FROM gate.accept_message(
-  %(ticket)s, %(channel)s, %(chat)s, %(platform_thread)s, %(message)s, %(sent_at)s,
-  %(sender_kind)s, %(sender_platform)s, %(sender_id)s, %(sender_contact)s, %(sender_name)s,
-  %(group_platform)s, %(group_id)s, %(group_name)s,
-  %(thread_key)s, %(new_session)s, %(text)s, %(reply_to)s,
-  %(addressed)s, %(album)s, %(attachments)s, %(limited)s)
+SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
+  SELECT jsonb_populate_record(NULL::gate.inbound, given.message)
+    FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (message, place)
+   ORDER BY given.place))
 """
+"""Any number of messages, each with an outcome of its own; their keys are the attributes of
+``gate.inbound``."""
 
 QUARANTINE = """
 SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s) AS id
@@ -107,11 +107,11 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         NotTaken: the owner doesn't let the agent hear this; nothing was stored for it.
         Unavailable: the database can't be reached; nothing was stored.
     """
-    params = _params(inbound)
+    params = {"messages": Jsonb([_message(inbound)])}
     await know_again(door, owner_id, inbound)
     for attempt in range(MAX_TRIES):
         try:
-            row = await door.call(IntakeScope(owner_id), ACCEPT, params)
+            row = _settled(await door.call(IntakeScope(owner_id), ACCEPT, params))
             break
         except (
             errors.UniqueViolation,
@@ -130,8 +130,6 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
                 raise _explained(error) from error
         except Error as error:
             raise _explained(error) from error
-    if row is None:
-        raise Unavailable("The message was not stored.", hint="Try again.")
     if row["outcome"] in _NOT_TAKEN:
         raise NotTaken(row["outcome"])
     # A contact that this message has made: its other ids are known from now on. A crash before here
@@ -190,7 +188,26 @@ async def quarantine(
         raise Unavailable("The message could not be stored.", hint="Deliver it again.") from error
 
 
-def _params(inbound: Inbound) -> dict[str, Any]:
+def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
+    """The outcome of one message.
+
+    Raises:
+        psycopg.Error: what went wrong with it in the database.
+    """
+    if row is None:
+        raise Unavailable("The message was not stored.", hint="Try again.")
+    if row["outcome"] != "failed":
+        return row
+    code = row["code"]
+    if code == "DS001":
+        raise NotFound(f"There is {row['about']}.", hint="Check the id.")
+    if code == "DS002":
+        raise BadInput(f"The sender can't be resolved: {row['about']}.")
+    raise errors.lookup(code)(f"the database refused it ({code})")
+
+
+def _message(inbound: Inbound) -> dict[str, Any]:
+    """The message as a ``gate.inbound``."""
     kind: Literal["address", "contact", "owner"]
     platform = platform_id = contact = None
     name = ""
@@ -208,32 +225,31 @@ def _params(inbound: Inbound) -> dict[str, Any]:
     group = inbound.group
     group_address = Address.parse(str(group.address)) if group else None
     return {
-        "channel": inbound.channel_id,
+        "channel": str(inbound.channel_id),
         "chat": _checked(inbound.chat_id, "id of the chat", required=True),
         "platform_thread": _checked(inbound.platform_thread, "id of the thread"),
-        "message": _checked(inbound.message_id, "id of the message", required=True),
-        "sent_at": inbound.sent_at,
+        "platform_message": _checked(inbound.message_id, "id of the message", required=True),
+        "written_at": inbound.sent_at.isoformat(),
         "sender_kind": kind,
         "sender_platform": platform,
         "sender_id": platform_id,
-        "sender_contact": contact,
-        "sender_name": name,
+        "sender_contact": str(contact) if contact else None,
+        "sender_display": name,
         "group_platform": group_address.platform if group_address else None,
         "group_id": group_address.platform_id if group_address else None,
         "group_name": plain_name(group.name) if group else "",
-        "thread_key": _checked(inbound.thread_key, "thread key"),
-        "new_session": inbound.new_session,
-        "text": checked_text(inbound.text),
-        "reply_to": inbound.reply_to and _checked(inbound.reply_to, "id of the answered message"),
+        "thread": _checked(inbound.thread_key, "thread key"),
+        "force_new": inbound.new_session,
+        "body": checked_text(inbound.text),
+        "in_reply_to": inbound.reply_to
+        and _checked(inbound.reply_to, "id of the answered message"),
         "addressed": inbound.addressed,
-        "album": inbound.album,
+        "album_id": inbound.album,
         "limited": inbound.limited,
-        "attachments": Jsonb(
-            [
-                {**asdict(attachment), "name": plain_name(attachment.name)}
-                for attachment in inbound.attachments
-            ]
-        ),
+        "files": [
+            {**asdict(attachment), "name": plain_name(attachment.name)}
+            for attachment in inbound.attachments
+        ],
     }
 
 
@@ -248,13 +264,7 @@ def _checked(key: str, what: str, *, required: bool = False) -> str:
 
 
 def _explained(error: Error) -> Exception:
-    match error.sqlstate:
-        case "DS001":
-            return NotFound(f"There is {error.diag.message_primary}.", hint="Check the id.")
-        case "DS002":
-            return BadInput(f"The sender can't be resolved: {error.diag.message_primary}.")
-        case _ if isinstance(error, OperationalError):
-            # The connection, the disk, a shutdown: not the message's fault.
-            return Unavailable("The database can't store it now.", hint="Try again.")
-        case _:
-            return error
+    if isinstance(error, OperationalError):
+        # The connection, the disk, a shutdown: not the message's fault.
+        return Unavailable("The database can't store it now.", hint="Try again.")
+    return error

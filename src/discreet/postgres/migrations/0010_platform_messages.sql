@@ -106,7 +106,7 @@ BEGIN
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, new_id, stays)
   ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;
-  RETURN FOUND OR gate.join_group(ticket, owner, of_platform, new_id, stays);
+  RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
 END $$;
 
 REVOKE ALL ON FUNCTION gate.most_context_lines(), gate.album_time(),

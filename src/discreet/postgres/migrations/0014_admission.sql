@@ -164,16 +164,16 @@ END $$;
 
 -- Whether what arrived is the owner's code: then its sender is the owner from now on. What the
 -- account said before stays with the contact that it was. Only in a direct chat, once, in time.
-CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, arrived jsonb)
+CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  wanted text := gate.as_code(arrived->>'body');
+  wanted text := gate.as_code(said.body);
   link   discreet.owner_links;
   before uuid;
   here   discreet.sessions;
 BEGIN
-  IF wanted IS NULL OR arrived->>'group_id' IS NOT NULL
-     OR arrived->>'sender_platform' IS DISTINCT FROM via.platform THEN
+  IF wanted IS NULL OR said.group_id IS NOT NULL
+     OR said.sender_platform IS DISTINCT FROM via.platform THEN
     RETURN false;
   END IF;
   SELECT l.* INTO link FROM discreet.owner_links l
@@ -188,37 +188,37 @@ BEGIN
     RETURN false;
   END IF;
   UPDATE discreet.owner_links l
-     SET used_at = clock_timestamp(), used_by = via.platform || ':' || (arrived->>'sender_id')
+     SET used_at = clock_timestamp(), used_by = via.platform || ':' || said.sender_id
    WHERE l.id = link.id;
-  before := gate.known_contact(owner, via.platform, arrived->>'sender_id');
+  before := gate.known_contact(owner, via.platform, said.sender_id);
   DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
-  VALUES (owner, via.platform, arrived->>'sender_id', NULL, true)
+  VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET contact_id = NULL, of_owner = true;
   -- Kept as a line that is answered, so that a repeated delivery finds it.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,
     (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
-    arrived->>'thread', false);
+    said.thread, false);
   INSERT INTO discreet.messages (
     owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, sender_address,
     sender_name, channel_id, chat_id, platform_message_id, sent_at)
   VALUES (
     owner, via.agent_id, here.shared, here.id,
-    gate.find_or_create_route(here, via.id, arrived->>'chat', arrived->>'platform_thread'),
+    gate.find_or_create_route(here, via.id, said.chat, said.platform_thread),
     here.last_position, 'in', 'answered', '(the code that links this account)',
-    via.platform || ':' || (arrived->>'sender_id'), arrived->>'sender_display', via.id,
-    arrived->>'chat', arrived->>'platform_message', (arrived->>'written_at')::timestamptz);
-  PERFORM gate.say(owner, via.agent_id, NULL, arrived->>'thread', via.id, arrived->>'chat',
-                   arrived->>'platform_thread',
+    via.platform || ':' || said.sender_id, said.sender_display, via.id,
+    said.chat, said.platform_message, said.written_at);
+  PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+                   said.platform_thread,
                    'This account is linked: in direct chats you are my owner from now on.',
-                   arrived->>'platform_message');
+                   said.platform_message);
   RETURN true;
 END $$;
 
 -- A stranger on a channel that pairs: 'aside' where what was said is kept, 'stranger' where not.
 -- One line with a code goes out in an hour; whatever else arrives is met with silence.
-CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, arrived jsonb, stranger uuid)
+CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   asked discreet.pairings;
@@ -240,13 +240,13 @@ BEGIN
       RETURN 'stranger';
     END IF;
     IF stranger IS NULL THEN
-      IF arrived->>'group_id' IS NOT NULL THEN
+      IF said.group_id IS NOT NULL THEN
         stranger := gate.find_or_create_contact(
-          owner, arrived->>'group_platform', arrived->>'group_id', 'group', arrived->>'group_name');
+          owner, said.group_platform, said.group_id, 'group', said.group_name);
       ELSE
         stranger := gate.find_or_create_contact(
-          owner, arrived->>'sender_platform', arrived->>'sender_id', 'external',
-          arrived->>'sender_display');
+          owner, said.sender_platform, said.sender_id, 'external',
+          said.sender_display);
       END IF;
     END IF;
     INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
@@ -259,12 +259,12 @@ BEGIN
     -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
     -- conversation that may follow doesn't begin with it.
     PERFORM gate.say(
-      owner, via.agent_id, stranger, 'pairing', via.id, arrived->>'chat',
-      arrived->>'platform_thread',
+      owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
+      said.platform_thread,
       'Hello! I only talk to people whom my owner has let in. Please give my owner this code: '
         || left(asked.code, 4) || '-' || right(asked.code, 4)
         || E'\nIt is valid for an hour. Your message is kept, and answered once you are let in.',
-      arrived->>'platform_message');
+      said.platform_message);
   END IF;
   IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
        >= gate.most_kept_aside() THEN
@@ -272,7 +272,7 @@ BEGIN
   END IF;
   INSERT INTO discreet.kept_aside
     (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
-  VALUES (via.id, arrived->>'chat', arrived->>'platform_message', owner, asked.id, arrived)
+  VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
   ON CONFLICT DO NOTHING;
   RETURN 'aside';
 END $$;
@@ -280,35 +280,35 @@ END $$;
 -- Why a message that has arrived is not taken: 'blocked'; 'linked' (it was the owner's code); 'aside'
 -- (a stranger's, kept until they are let in); 'stranger' (not kept); or null.
 CREATE FUNCTION gate.not_admitted(
-  owner uuid, via discreet.channels, shared boolean, arrived jsonb)
+  owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  sender  uuid := gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id');
-  a_group uuid := gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id');
-  party   uuid := CASE WHEN arrived->>'group_id' IS NULL THEN sender ELSE a_group END;
+  sender  uuid := gate.known_contact(owner, said.sender_platform, said.sender_id);
+  a_group uuid := gate.known_contact(owner, said.group_platform, said.group_id);
+  party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
 BEGIN
   IF EXISTS (SELECT 1 FROM discreet.contacts c
               WHERE c.owner_id = owner AND c.blocked_at IS NOT NULL
-                AND c.id IN ((arrived->>'sender_contact')::uuid, sender, a_group)) THEN
+                AND c.id IN (said.sender_contact, sender, a_group)) THEN
     RETURN 'blocked';
   END IF;
-  IF via.platform = 'terminal' OR arrived->>'sender_kind' <> 'address' THEN
+  IF via.platform = 'terminal' OR said.sender_kind <> 'address' THEN
     RETURN NULL;
   END IF;
-  IF gate.links_owner(owner, via, arrived) THEN
+  IF gate.links_owner(owner, via, said) THEN
     RETURN 'linked';
   END IF;
   IF via.admission = 'open'
      OR EXISTS (SELECT 1 FROM discreet.admissions a
                  WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
-     OR (arrived->>'group_id' IS NULL
+     OR (said.group_id IS NULL
          AND EXISTS (SELECT 1 FROM discreet.addresses a
-                      WHERE a.owner_id = owner AND a.platform = arrived->>'sender_platform'
-                        AND a.platform_id = arrived->>'sender_id' AND a.of_owner)) THEN
+                      WHERE a.owner_id = owner AND a.platform = said.sender_platform
+                        AND a.platform_id = said.sender_id AND a.of_owner)) THEN
     RETURN NULL;
   END IF;
-  IF via.admission = 'pairing' AND (arrived->>'addressed')::boolean THEN
-    RETURN gate.ask_to_pair(owner, via, arrived, party);
+  IF via.admission = 'pairing' AND said.addressed THEN
+    RETURN gate.ask_to_pair(owner, via, said, party);
   END IF;
   RETURN 'stranger';
 END $$;
@@ -336,17 +336,13 @@ BEGIN
 END $$;
 
 -- What was kept aside takes the usual way, as if it had just arrived.
-CREATE FUNCTION gate.accept_again(ticket text, channel uuid, said jsonb) RETURNS void
+CREATE FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  said gate.inbound := jsonb_populate_record(NULL::gate.inbound, kept);
 BEGIN
-  PERFORM gate.accept_message(
-    ticket, channel, said->>'chat',
-    said->>'platform_thread', said->>'platform_message', (said->>'written_at')::timestamptz,
-    said->>'sender_kind', said->>'sender_platform', said->>'sender_id', NULL,
-    said->>'sender_display', said->>'group_platform', said->>'group_id', said->>'group_name',
-    said->>'thread', (said->>'force_new')::boolean, said->>'body', said->>'in_reply_to',
-    (said->>'addressed')::boolean, said->>'album_id', said->'files',
-    (said->>'limited')::boolean);
+  said.channel := channel;
+  PERFORM gate.accept_message(owner, said);
 END $$;
 
 -- Lets a stranger in, or not. What they said meanwhile takes the usual way now, as if it had just
@@ -384,7 +380,7 @@ BEGIN
   IF let_in THEN
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j
                  ORDER BY (j.value->>'kept_at')::timestamptz LOOP
-      PERFORM gate.accept_again(current_setting('discreet.ticket'), asked.channel_id, said);
+      PERFORM gate.accept_again(owner, asked.channel_id, said);
     END LOOP;
   END IF;
   RETURN jsonb_array_length(all_said);
@@ -453,11 +449,11 @@ REVOKE ALL ON FUNCTION gate.pairing_time(), gate.owner_link_time(), gate.most_pe
   gate.most_codes_an_hour(), gate.most_kept_aside(), gate.most_wrong_codes(), gate.new_code(),
   gate.as_code(text),
   gate.say(uuid, uuid, uuid, text, uuid, text, text, text, text),
-  gate.links_owner(uuid, discreet.channels, jsonb),
-  gate.ask_to_pair(uuid, discreet.channels, jsonb, uuid),
-  gate.not_admitted(uuid, discreet.channels, boolean, jsonb),
+  gate.links_owner(uuid, discreet.channels, gate.inbound),
+  gate.ask_to_pair(uuid, discreet.channels, gate.inbound, uuid),
+  gate.not_admitted(uuid, discreet.channels, boolean, gate.inbound),
   gate.pairing_of_code(text), gate.decide_pairing(uuid, boolean),
-  gate.accept_again(text, uuid, jsonb),
+  gate.accept_again(uuid, uuid, jsonb),
   gate.admit(uuid, text, text, text), gate.make_owner_link(text), gate.refuse_shared_and_open()
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.pairing_of_code(text), gate.decide_pairing(uuid, boolean),

@@ -118,7 +118,7 @@ BEGIN
 END $$;
 
 -- 'limited' where a contact has gone beyond: told in one line, then silence until the window ends.
-CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, arrived jsonb)
+CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   contact uuid;
@@ -126,14 +126,14 @@ DECLARE
   beyond  text;
   is_new  boolean;
 BEGIN
-  IF (via.platform = 'terminal' AND NOT (arrived->>'limited')::boolean)
-     OR NOT (arrived->>'addressed')::boolean THEN
+  IF (via.platform = 'terminal' AND NOT said.limited)
+     OR NOT said.addressed THEN
     RETURN NULL;
   END IF;
-  contact := CASE WHEN arrived->>'group_id' IS NULL
-    THEN coalesce((arrived->>'sender_contact')::uuid,
-                  gate.known_contact(owner, arrived->>'sender_platform', arrived->>'sender_id'))
-    ELSE gate.known_contact(owner, arrived->>'group_platform', arrived->>'group_id') END;
+  contact := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact,
+                  gate.known_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
   IF contact IS NULL THEN
     RETURN NULL;
   END IF;
@@ -160,8 +160,8 @@ BEGIN
   IF is_new THEN
     -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
     PERFORM gate.say(
-      owner, via.agent_id, contact, 'notices', via.id, arrived->>'chat',
-      arrived->>'platform_thread',
+      owner, via.agent_id, contact, 'notices', via.id, said.chat,
+      said.platform_thread,
       CASE beyond
         WHEN 'messages_a_minute' THEN
           'That is more than I can take in at once. Please write again in a minute; what you write'
@@ -172,13 +172,13 @@ BEGIN
         ELSE
           'That is all I can do for you today. Please write again tomorrow; what you write until'
           || ' then (midnight UTC) is not kept.' END,
-      arrived->>'platform_message');
+      said.platform_message);
   END IF;
   RETURN 'limited';
 END $$;
 
 REVOKE ALL ON FUNCTION gate.limits_of(uuid, uuid), gate.show_limits(uuid),
   gate.limit_reached(uuid, uuid, uuid, boolean),
-  gate.over_limit(uuid, discreet.channels, boolean, jsonb) FROM PUBLIC;
+  gate.over_limit(uuid, discreet.channels, boolean, gate.inbound) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.show_limits(uuid) TO discreet_owner;
 RESET ROLE;

@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 -- From now on the new id leads to the contact that stays. What was said under the other one stays
 -- with that, and what the owner has decided about it holds; a stranger's pairing asks anew. False:
 -- the id is a person's, or leads there already.
-CREATE FUNCTION gate.join_group(ticket text, owner uuid, of_platform text, new_id text, stays uuid)
+CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   other uuid;
@@ -35,11 +35,11 @@ BEGIN
       FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
     DELETE FROM discreet.pairings p WHERE p.id = asked.id;
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
-      PERFORM gate.accept_again(ticket, asked.channel_id, said);
+      PERFORM gate.accept_again(owner, asked.channel_id, said);
     END LOOP;
   END LOOP;
   RETURN true;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.join_group(text, uuid, text, text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.join_group(uuid, text, text, uuid) FROM PUBLIC;
 RESET ROLE;

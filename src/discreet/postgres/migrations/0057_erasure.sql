@@ -84,6 +84,49 @@ BEGIN
   versions := before;
 END $$;
 
+-- The owner's turns that were shown something of these people. Whatever an owner's turn is shown of
+-- somebody stands beside their address, or their id.
+CREATE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  called text := (
+    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
+             || ')($|[^[:alnum:]])'
+      FROM unnest(addresses || gone::text[]) w);
+BEGIN
+  RETURN ARRAY(
+    SELECT t.id FROM discreet.turns t
+     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+       AND concat(t.prompt, t.steps) ~ called);
+END $$;
+
+-- Takes from these sessions what their turns were given, and the turns that run there; what those had
+-- taken waits again. Returns how many turns had kept what they were given.
+CREATE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  prompts bigint;
+  waiting uuid;
+BEGIN
+  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
+  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
+   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
+  GET DIAGNOSTICS prompts = ROW_COUNT;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  UPDATE discreet.turns t
+     SET state = 'lost', finished_at = clock_timestamp(), error = 'somebody was erased meanwhile'
+   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+  RETURN prompts;
+END $$;
+
 -- What these people said where others speak too, or in a conversation that was joined with theirs for
 -- a while; what it was answered with, and what was remembered of it there; and what the owner was
 -- answered by turns that were shown something of theirs. Turns that run there have lost their session:
@@ -96,15 +139,9 @@ DECLARE
   turns    uuid[];
   shown    uuid[];
   memories uuid[];
-  -- Whatever an owner's turn is shown of somebody stands beside their address, or their id.
-  called   text := (
-    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
-             || ')($|[^[:alnum:]])'
-      FROM unnest(addresses || gone::text[]) w);
   erased   record;
   messages bigint;
   prompts  bigint;
-  waiting  uuid;
 BEGIN
   -- With all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
@@ -113,10 +150,7 @@ BEGIN
        SELECT m.agent_id, m.party FROM discreet.messages m
         WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
           AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
-  shown := ARRAY(
-    SELECT t.id FROM discreet.turns t
-     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
-       AND concat(t.prompt, t.steps) ~ called);
+  shown := gate.turns_shown(owner, gone, addresses);
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
@@ -157,25 +191,40 @@ BEGIN
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
-  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
-   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
-  GET DIAGNOSTICS prompts = ROW_COUNT;
-  DELETE FROM discreet.drafts d USING discreet.turns t
-   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
-  UPDATE discreet.turns t
-     SET state = 'lost', finished_at = clock_timestamp(), error = 'somebody was erased meanwhile'
-   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
-  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
-   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
-  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
-  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
-                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
-    PERFORM gate.defer_turn(waiting, NULL, false);
-  END LOOP;
+  prompts := gate.empty_turns(sessions);
   RETURN jsonb_build_object(
     'messages elsewhere', messages, 'memories elsewhere', erased.memories,
     'memory versions elsewhere', erased.versions, 'prompts elsewhere', prompts);
+END $$;
+
+-- What is nobody's row yet but says who sent it: messages in quarantine and kept aside, receipts that
+-- came early, keys of requests.
+CREATE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  many   bigint;
+  counts jsonb := '{}';
+BEGIN
+  DELETE FROM discreet.quarantine q USING discreet.channels c
+   WHERE c.id = q.channel_id AND c.owner_id = owner AND (
+     q.inbound #>> '{sender,contact_id}' = ANY (gone::text[])
+     OR (q.inbound #>> '{sender,address,platform}') || ':'
+        || (q.inbound #>> '{sender,address,platform_id}') = ANY (addresses)
+     OR (q.inbound #>> '{group,address,platform}') || ':'
+        || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('quarantine', many);
+  DELETE FROM discreet.kept_aside k
+   WHERE k.owner_id = owner AND (
+     (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
+     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('kept aside', many);
+  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
+  DELETE FROM discreet.idempotency_keys k
+   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
+  RETURN counts;
 END $$;
 
 -- Erases a contact, and those that were joined into it: rows, files, history, work that waits. Returns
@@ -222,25 +271,7 @@ BEGIN
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
   counts := counts || jsonb_build_object('memories', erased.memories, 'memory versions', erased.versions);
 
-  DELETE FROM discreet.quarantine q USING discreet.channels c
-   WHERE c.id = q.channel_id AND c.owner_id = owner AND (
-     q.inbound #>> '{sender,contact_id}' = ANY (gone::text[])
-     OR (q.inbound #>> '{sender,address,platform}') || ':'
-        || (q.inbound #>> '{sender,address,platform_id}') = ANY (addresses)
-     OR (q.inbound #>> '{group,address,platform}') || ':'
-        || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
-  GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('quarantine', many);
-  DELETE FROM discreet.kept_aside k
-   WHERE k.owner_id = owner AND (
-     (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
-     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
-  GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('kept aside', many);
-  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
-  DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
-  DELETE FROM discreet.idempotency_keys k
-   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
+  counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
   -- In the order in which they refer to each other; what is left refers to contacts alone.
   FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
@@ -262,6 +293,8 @@ END $$;
 
 REVOKE ALL ON FUNCTION gate.digest_of(text), gate.was_erased(uuid, timestamptz, text, text),
   gate.drop_jobs(uuid[]), gate.erase_memories(uuid[]),
+  gate.turns_shown(uuid, uuid[], text[]), gate.empty_turns(uuid[]),
+  gate.erase_unsorted(uuid, uuid[], text[]),
   gate.erase_elsewhere(uuid, uuid[], text[]), gate.erase_contact(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.erase_contact(uuid) TO discreet_owner;
 RESET ROLE;

@@ -1,0 +1,109 @@
+"""One call stores many messages, and each has an outcome of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from discreet.intake.accept import ACCEPT
+from discreet.postgres.server import Database
+from discreet.scope import IntakeScope
+from discreet.scope.tickets import ticket_for
+from tests.support.working import count, rows_of
+from tests.support.world import World
+
+
+def message(world: World, number: int, **changes: object) -> dict[str, object]:
+    return {
+        "channel": str(world.channel_id),
+        "chat": "1001",
+        "platform_thread": "",
+        "platform_message": str(number),
+        "written_at": "2026-05-01T12:00:00+00:00",
+        "sender_kind": "address",
+        "sender_platform": "telegram",
+        "sender_id": "1001",
+        "sender_display": "Alice",
+        "group_name": "",
+        "thread": "",
+        "force_new": False,
+        "body": f"line {number}",
+        "addressed": True,
+        "album_id": "",
+        "files": [],
+        "limited": False,
+        **changes,
+    }
+
+
+def accepted(world: World, database: Database, *messages: dict[str, object]) -> list[Any]:
+    ticket = ticket_for(IntakeScope(world.owner_id), database.ticket_key)
+    with psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as intake:
+        return intake.execute(
+            ACCEPT, {"ticket": ticket, "messages": Jsonb(list(messages))}
+        ).fetchall()
+
+
+async def test_messages_of_one_call_are_stored_in_their_order(
+    world: World, database: Database
+) -> None:
+    found = accepted(world, database, *[message(world, number) for number in range(20)])
+    assert [row[0] for row in found] == ["accepted"] * 20
+    rows = await rows_of(world, "SELECT text FROM discreet.messages ORDER BY position")
+    assert [row["text"] for row in rows] == [f"line {number}" for number in range(20)]
+    assert await count(world, "contacts") == await count(world, "sessions") == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        ({"channel": str(uuid4())}, "DS001"),
+        ({"sender_kind": None}, "DS002"),
+        ({"body": ""}, "23514"),
+        ({"body": None}, "23502"),
+        ({"files": {"kind": "photo"}}, "22023"),
+    ],
+    ids=["no such channel", "no sender", "no text", "null", "files that are no list"],
+)
+async def test_one_that_fails_leaves_nothing_and_the_others_stay(
+    world: World, database: Database, bad: dict[str, object], code: str
+) -> None:
+    other = {"chat": "2002", "sender_id": "2002"}
+    found = accepted(
+        world, database, message(world, 1), message(world, 2, **(other | bad)), message(world, 3)
+    )
+    assert [row[0] for row in found] == ["accepted", "failed", "accepted"]
+    assert [row[4] for row in found] == [None, code, None]
+    assert found[1][1:4] == (None, None, None)
+    rows = await rows_of(world, "SELECT text FROM discreet.messages ORDER BY position")
+    assert [row["text"] for row in rows] == ["line 1", "line 3"]
+    assert await count(world, "contacts") == await count(world, "sessions") == 1
+
+
+async def test_what_is_said_of_a_failure_quotes_no_row(world: World, database: Database) -> None:
+    secret = "a thing that only Alice knows"
+    found = accepted(world, database, message(world, 1, body=secret, files=[{"kind": secret}]))
+    assert found[0][0] == "failed"
+    assert not any(secret in str(value) for value in found[0])
+
+
+async def test_a_message_that_is_twice_in_one_call_is_stored_once(
+    world: World, database: Database
+) -> None:
+    found = accepted(world, database, message(world, 1), message(world, 1))
+    assert [row[0] for row in found] == ["accepted", "duplicate"]
+    assert found[0][1:4] == found[1][1:4]
+    assert await count(world, "messages") == 1
+
+
+async def test_a_ticket_that_is_not_valid_stores_none(world: World, database: Database) -> None:
+    with (
+        psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as intake,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        intake.execute(ACCEPT, {"ticket": "forged//#0", "messages": Jsonb([message(world, 1)])})
+    assert await count(world, "messages") == 0
