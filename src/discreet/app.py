@@ -238,10 +238,12 @@ class App:
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Works and delivers until it is cancelled; what was begun is finished first."""
+        from discreet.queue.backlog import indexing
         from discreet.queue.serving import serving
 
         async with (
             serving(self.database.conninfo("discreet_worker")),
+            indexing(self.door, self.embedder()),
             self._gateway() as gateway,
             self._worker(gateway),
             gateway.receiving(),

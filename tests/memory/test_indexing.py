@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
 
 from discreet.domain.errors import Unavailable
 from discreet.memory.embedding import Vectors
-from discreet.memory.indexing import catch_up, index, save_indexed, unindexed
+from discreet.memory import candidates
+from discreet.memory.indexing import catch_up, index, index_backlog, save_indexed, unindexed
 from discreet.memory.memories import MemoryChange, NewMemory, remember, update_memory
 from discreet.memory.recall import prepare, search_messages
+from discreet.queue.backlog import indexing
 from tests.memory.conftest import People, texts
+from tests.support.working import until
+
+
+BACKLOG = "SELECT count(*) FROM discreet.memories WHERE embedder IS NULL"
 
 
 class BrokenEmbedder:
@@ -60,3 +70,52 @@ async def test_messages_are_indexed_in_their_scope_only(people: People) -> None:
         assert await save_indexed(rows, "message", waiting, index(["hi"], people.embedder)) == 0
         (found,) = await search_messages(rows, prepare("hi", people.embedder))
     assert found.content == "hi"
+
+
+async def _keep_unindexed(people: People, admin: psycopg.Connection[Any], *contents: str) -> None:
+    admin.execute("SET session_replication_role = replica")
+    for content in contents:
+        admin.execute(
+            "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+            " VALUES (%s, %s, %s, %s)",
+            (people.alice.owner_id, people.alice.agent_id, people.alice.contact_id, content),
+        )
+
+
+async def test_the_backlog_is_embedded_batch_by_batch_and_waits_for_an_embedder_that_is_away(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    await _keep_unindexed(people, admin, *(f"likes tea number {n}" for n in range(5)))
+    (bobs,) = await people.keep(people.bob, "likes coffee")
+    assert await index_backlog(people.door, BrokenEmbedder()) == 0
+    done = [await index_backlog(people.door, people.embedder, batch=3) for _ in range(3)]
+    assert done == [3, 2, 0]
+    assert admin.execute(BACKLOG).fetchone() == (0,)
+    assert all(hit.parts.cosine is not None for hit in await people.ask(people.alice, "tea"))
+    assert [hit.id for hit in await people.ask(people.bob, "coffee")] == [bobs.id]
+
+
+async def test_a_server_embeds_the_backlog_while_it_runs(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    await _keep_unindexed(people, admin, *(f"likes tea number {n}" for n in range(150)))
+
+    async def all_done() -> bool:
+        return admin.execute(BACKLOG).fetchone() == (0,)
+
+    async with indexing(people.door, people.embedder):
+        await until(all_done, "the end of the backlog")
+
+
+async def test_of_texts_without_terms_those_that_share_a_word_are_found(
+    people: People, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "MAX_UNINDEXED", 3)
+    rest = (f"plays the violin in hall {n}" for n in range(20))
+    await _keep_unindexed(people, admin, "tells stories to children", "trinkt Café", *rest)
+    for question, content in (
+        ("Who knows a story?", "tells stories to children"),
+        ("café", "trinkt Café"),
+    ):
+        found = await people.ask(people.alice, question, mode="text")
+        assert texts(found)[0] == content, question

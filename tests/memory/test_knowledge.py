@@ -35,6 +35,23 @@ async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
     assert await _known(people) == ["first of all", "three", "one", "two"]
 
 
+async def test_marking_what_was_used_takes_no_longer_for_many_memories_nobody_has_analysed(
+    people: People, admin: psycopg.Connection[Any]
+) -> None:
+    admin.execute("SET session_replication_role = replica")
+    admin.execute(
+        "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
+        " SELECT %s, %s, %s, 'memory number ' || n FROM generate_series(1, 20000) n",
+        (people.alice.owner_id, people.alice.agent_id, people.alice.contact_id),
+    )
+    async with people.door.enter(people.alice) as rows:
+        found = await rows.fetch("SELECT id FROM discreet.memories ORDER BY id LIMIT 12")
+        await rows.execute("SET LOCAL statement_timeout = '5s'")
+        await mark_used(rows, [row["id"] for row in found])
+        marked = "SELECT count(*) FROM discreet.memories WHERE used_at IS NOT NULL"
+        assert await rows.value(marked) == 12
+
+
 async def test_the_budget_counts_bytes_so_that_no_script_is_taken_for_cheap(
     people: People,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -13,7 +14,7 @@ from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.ranking import Kind
 from discreet.memory.terms import VERSION, terms_of
-from discreet.scope import Door, Rows
+from discreet.scope import Door, OwnerScope, Rows, WorkScope
 from discreet.scope.scopes import SessionScope
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Unindexed",
     "catch_up",
     "index",
+    "index_backlog",
+    "mentioning",
     "save_indexed",
     "unindexed",
     "vector_literal",
@@ -73,6 +76,16 @@ def vector_literal(vector: Vectors) -> str:
     return "[" + ",".join(map(repr, vector.tolist())) + "]"
 
 
+def mentioning(terms: Sequence[str]) -> str:
+    """A regular expression, case-insensitive, for texts without terms that may hold one of these.
+
+    A stem's last letters may differ from the word's. Texts in other than ASCII always match, for
+    their spelling may be another.
+    """
+    begins = "|".join(re.escape(term[: max(3, len(term) - 2)]) for term in terms if term.isascii())
+    return f"[^\\x01-\\x7f]|{begins}" if begins else "."
+
+
 _UNINDEXED: Mapping[Kind, LiteralString] = {
     "memory": """
         SELECT id, content FROM discreet.memories
@@ -86,6 +99,14 @@ _UNINDEXED: Mapping[Kind, LiteralString] = {
         SELECT id, text FROM discreet.messages
          WHERE embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s
          ORDER BY created_at, id LIMIT %(limit)s""",
+}
+_NEVER_EMBEDDED: Mapping[Kind, LiteralString] = {
+    "memory": """
+        SELECT id, content FROM discreet.memories WHERE embedder IS NULL
+         ORDER BY created_at DESC, id DESC LIMIT %(limit)s""",
+    "passage": """
+        SELECT id, content FROM discreet.passages WHERE embedder IS NULL
+         ORDER BY created_at DESC, id DESC LIMIT %(limit)s""",
 }
 _UNINDEXED_OF_SESSION: LiteralString = """
     SELECT id, text FROM discreet.messages
@@ -158,6 +179,25 @@ async def catch_up(
     async with door.enter(scope) as rows:
         waiting = await unindexed(rows, kind, embedder, limit=batch)
     return await _index(door, scope, kind, waiting, embedder)
+
+
+async def index_backlog(door: Door, embedder: Embedder, *, batch: int = 100) -> int:
+    """Indexes memories and reference texts that no embedder has seen, newest first: one batch of
+    each kind for each owner, so that no owner waits for another. How many it was.
+
+    Where the embedder can't be reached nothing is stored, and 0 comes back.
+    """
+    async with door.enter(WorkScope()) as rows:
+        owners = await rows.fetch("SELECT owner_id FROM gate.owners()")
+    done = 0
+    for owner in owners:
+        scope = OwnerScope(owner["owner_id"])
+        for kind, query in _NEVER_EMBEDDED.items():
+            async with door.enter(scope) as rows:
+                found = await rows.fetch_tuples(query, {"limit": batch})
+            waiting = [Unindexed(*row) for row in found]
+            done += await _index(door, scope, kind, waiting, embedder)
+    return done
 
 
 async def catch_up_session(

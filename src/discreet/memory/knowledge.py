@@ -25,12 +25,14 @@ _KNOWLEDGE: LiteralString = f"""
      ORDER BY salience = 'critical' DESC,
               date_trunc('day', greatest(updated_at, used_at), 'UTC') DESC, updated_at DESC, id
      LIMIT %(most)s"""
-# At most once a day for each, so that reading seldom writes; whoever changes one goes first.
+# At most once a day for each, so that reading seldom writes; whoever changes one goes first. The
+# array is read once, whatever the planner believes of a table that nobody has analysed yet; with
+# IN it looked through all of a scope's memories again for each of them.
 _MARK: LiteralString = f"""
-    UPDATE discreet.memories SET used_at = now() WHERE id IN (
+    UPDATE discreet.memories SET used_at = now() WHERE id = ANY (ARRAY(
       SELECT id FROM discreet.memories
        WHERE {OWN} AND id = ANY(%(ids)s) AND (used_at IS NULL OR used_at < now() - interval '1 day')
-         FOR UPDATE SKIP LOCKED)"""
+         FOR UPDATE SKIP LOCKED))"""
 
 
 async def get_knowledge_memories(rows: Rows, budget: int) -> list[Memory]:

@@ -271,6 +271,9 @@ COMMENT ON COLUMN discreet.memories.turn_id IS
   'the turn that wrote it; no foreign key, for that would tell which ids exist';
 CREATE UNIQUE INDEX memories_once ON discreet.memories (owner_id, agent_id, party, digest);
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
+-- What is still to be embedded, for the owner's scope, in which the server catches up on it.
+CREATE INDEX memories_unindexed ON discreet.memories (owner_id, created_at, id)
+  WHERE embedder IS NULL;
 
 CREATE TABLE discreet.memory_history (
   memory_id   uuid NOT NULL,

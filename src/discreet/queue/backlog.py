@@ -1,0 +1,44 @@
+"""The embedding backlog: texts that were stored without a vector get one, beside everything else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+
+from discreet.memory.embedding import Embedder
+from discreet.memory.indexing import index_backlog
+from discreet.scope import Door
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 10.0
+"""How often it is looked whether something waits."""
+LEAST_PAUSE_SECONDS = 0.05
+
+
+@asynccontextmanager
+async def indexing(door: Door, embedder: Embedder) -> AsyncIterator[None]:
+    """Works the embedding backlog off as long as it is open."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_index_for_ever, door, embedder)
+        try:
+            yield
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _index_for_ever(door: Door, embedder: Embedder) -> None:
+    while True:
+        began = time.monotonic()
+        try:
+            done = await index_backlog(door, embedder)
+        except Exception as error:
+            log.warning("indexing failed and is tried again", error=type(error).__name__)
+            done = 0
+        # Half of the time is left to the turns, which share the processor and the connections.
+        pause = max(LEAST_PAUSE_SECONDS, time.monotonic() - began) if done else IDLE_SECONDS
+        await anyio.sleep(pause)
