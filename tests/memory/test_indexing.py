@@ -9,15 +9,14 @@ import psycopg
 import pytest
 
 from discreet.domain.errors import Unavailable
-from discreet.memory.embedding import Vectors
 from discreet.memory import candidates
+from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import catch_up, index, index_backlog, save_indexed, unindexed
 from discreet.memory.memories import MemoryChange, NewMemory, remember, update_memory
 from discreet.memory.recall import prepare, search_messages
 from discreet.queue.backlog import indexing
 from tests.memory.conftest import People, texts
 from tests.support.working import until
-
 
 BACKLOG = "SELECT count(*) FROM discreet.memories WHERE embedder IS NULL"
 

@@ -7,8 +7,8 @@ from discreet.contacts.store import (
     Entry,
     entry_at,
     get_contact,
+    get_entries,
     get_entry,
-    list_entries,
     page_of_entries,
 )
 
@@ -21,8 +21,8 @@ __all__ = [
     "Unknown",
     "entry_at",
     "get_contact",
+    "get_entries",
     "get_entry",
-    "list_entries",
     "page_of_entries",
     "platform_name",
     "resolve_name",

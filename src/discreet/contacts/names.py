@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from discreet.contacts.store import Entry
+from discreet.contacts.store import Entry, get_entries, named_entries
 from discreet.domain.ids import ContactId
+from discreet.scope import Rows
 
 _MOST_SUGGESTIONS = 5
 _LEAST_SIMILARITY = 75.0  # of 100, rapidfuzz's WRatio
@@ -35,30 +38,49 @@ class Unknown:
 
 
 Resolution = Found | Ambiguous | Unknown
+Named = tuple[ContactId, str, Sequence[str]]
+"""A contact's id, name and aliases."""
 
 
-def resolve_name(entries: Sequence[Entry], name: str) -> Resolution:
-    """Exact name first, then alias, both without regard to case and Unicode form; never a guess."""
+class Match(NamedTuple):
+    """Whom a name means; ``exact``: they bear it, and are not only called similarly."""
+
+    ids: tuple[ContactId, ...]
+    exact: bool
+
+
+async def resolve_name(rows: Rows, name: str) -> Resolution:
+    """Exact name first, then alias, both without regard to case and Unicode form; never a guess.
+
+    Every name is compared here, for no index folds them alike; only who was found is read in full.
+    """
+    match = await asyncio.to_thread(match_name, await named_entries(rows), name)
+    entries = tuple(await get_entries(rows, match.ids))
+    if not match.exact:
+        return Unknown(entries)
+    return Found(entries[0]) if len(entries) == 1 else Ambiguous(entries)
+
+
+def match_name(named: Sequence[Named], name: str) -> Match:
+    """Who bears a name, or else this alias, or else a similar one."""
     wanted = _folded(name)
     if not wanted:
-        return Unknown(())
-    bearers = [entry for entry in entries if _folded(entry.contact.name) == wanted] or [
-        entry for entry in entries if wanted in {_folded(alias) for alias in entry.aliases}
+        return Match((), exact=False)
+    bearers = [of for of, borne, _ in named if _folded(borne) == wanted] or [
+        of for of, _, aliases in named if any(_folded(alias) == wanted for alias in aliases)
     ]
-    if len(bearers) == 1:
-        return Found(bearers[0])
     if bearers:
-        return Ambiguous(tuple(bearers))
-    return Unknown(_similar(entries, wanted))
+        return Match(tuple(bearers), exact=True)
+    return Match(_similar(named, wanted), exact=False)
 
 
-def _similar(entries: Sequence[Entry], wanted: str) -> tuple[Entry, ...]:
+def _similar(named: Sequence[Named], wanted: str) -> tuple[ContactId, ...]:
     from rapidfuzz import fuzz, process
 
     spelled = [
-        (_folded(spelling), entry)
-        for entry in entries
-        for spelling in (entry.contact.name, *entry.aliases)
+        (_folded(spelling), of)
+        for of, borne, aliases in named
+        for spelling in (borne, *aliases)
         if spelling
     ]
     hits = process.extract(
@@ -68,12 +90,11 @@ def _similar(entries: Sequence[Entry], wanted: str) -> tuple[Entry, ...]:
         score_cutoff=_LEAST_SIMILARITY,
         limit=10 * _MOST_SUGGESTIONS,
     )
-    ranked: dict[ContactId, Entry] = {}
-    for _, _, index in hits:
-        entry = spelled[index][1]
-        ranked.setdefault(entry.contact.id, entry)
-    return tuple(ranked.values())[:_MOST_SUGGESTIONS]
+    ranked = dict.fromkeys(spelled[index][1] for _, _, index in hits)
+    return tuple(ranked)[:_MOST_SUGGESTIONS]
 
 
 def _folded(name: str) -> str:
+    if name.isascii():
+        return " ".join(name.lower().split())
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -67,9 +67,22 @@ async def get_contact(rows: Rows, contact_id: ContactId) -> Contact | None:
     return None if row is None else _contact(row)
 
 
-async def list_entries(rows: Rows) -> list[Entry]:
-    """The owner's address book, the oldest first. Owner's scope only."""
-    return [_entry(row) for row in await rows.fetch(_ENTRY + " ORDER BY c.created_at, c.id")]
+async def get_entries(rows: Rows, contact_ids: Sequence[ContactId]) -> list[Entry]:
+    """The entries of these contacts, in this order. Owner's scope only."""
+    found = await rows.fetch(
+        _ENTRY + " AND c.id = ANY(%(ids)s) ORDER BY array_position(%(ids)s::uuid[], c.id)",
+        {"ids": list(contact_ids)},
+    )
+    return [_entry(row) for row in found]
+
+
+async def named_entries(rows: Rows) -> list[tuple[ContactId, str, list[str]]]:
+    """Id, name and aliases of everybody in the owner's address book, the oldest first."""
+    return await rows.fetch_tuples(
+        "SELECT id, name, aliases FROM discreet.contacts"
+        " WHERE joined_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
+        binary=True,
+    )
 
 
 async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) -> list[Entry]:

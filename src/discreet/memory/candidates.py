@@ -197,9 +197,7 @@ def _indexed_now(
     if not any(texts):
         return bags, lengths
     left = iter(range(MAX_UNINDEXED))
-    made = [
-        [] if text is None or next(left, None) is None else terms_of(text) for text in texts
-    ]
+    made = [[] if text is None or next(left, None) is None else terms_of(text) for text in texts]
     return (
         [f" {'  '.join(new)} " if new else bag for bag, new in zip(bags, made, strict=True)],
         [len(new) if new else old for old, new in zip(lengths, made, strict=True)],

@@ -15,36 +15,42 @@ from discreet.contacts import (
     Resolution,
     Unknown,
     entry_at,
+    get_entries,
     get_entry,
-    list_entries,
     page_of_entries,
     resolve_name,
 )
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
-from discreet.domain.paging import Mark
+from discreet.domain.paging import MAX_LISTED, Mark
 from discreet.domain.text import checked_text, plain_name
 from discreet.oversight.waking import wake_waiting
 from discreet.scope import Door, OwnerScope, Rows
 
+# Only of those that are shown. Naming the agents lets the index on (owner, agent, contact) serve.
 _ACTIVITY = """
-    SELECT c.id,
-           coalesce(s.sessions, 0) AS sessions,
-           coalesce(s.messages, 0) AS messages,
-           s.last_message_at,
-           coalesce(m.memories, 0) AS memories
-      FROM discreet.contacts c
-      LEFT JOIN (SELECT s.contact_id, count(DISTINCT s.id) AS sessions, count(msg.id) AS messages,
-                        max(msg.created_at) AS last_message_at
-                   FROM discreet.sessions s
-                   LEFT JOIN discreet.messages msg ON msg.session_id = s.id
-                  WHERE s.contact_id = coalesce(%(contact_id)s, s.contact_id)
-                  GROUP BY s.contact_id) s ON s.contact_id = c.id
-      LEFT JOIN (SELECT contact_id, count(*) AS memories FROM discreet.memories
-                  WHERE contact_id = coalesce(%(contact_id)s, contact_id)
-                  GROUP BY contact_id) m ON m.contact_id = c.id
-     WHERE c.id = coalesce(%(contact_id)s, c.id)
+    SELECT c.id, s.sessions, s.messages, s.last_message_at, m.memories
+      FROM unnest(%(ids)s::uuid[]) AS c (id)
+     CROSS JOIN LATERAL (
+           SELECT count(DISTINCT s.id) AS sessions, count(msg.id) AS messages,
+                  max(s.last_message_at) AS last_message_at
+             FROM discreet.sessions s
+             LEFT JOIN discreet.messages msg ON msg.session_id = s.id
+            WHERE s.contact_id = c.id
+              AND s.agent_id = ANY (ARRAY(SELECT id FROM discreet.agents))) s
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS memories FROM discreet.memories m
+            WHERE m.contact_id = c.id
+              AND m.agent_id = ANY (ARRAY(SELECT id FROM discreet.agents))) m
+"""
+_LISTED = """
+    SELECT c.id FROM discreet.contacts c
+      LEFT JOIN (SELECT contact_id, max(last_message_at) AS last_message_at
+                   FROM discreet.sessions GROUP BY contact_id) s ON s.contact_id = c.id
+     WHERE c.joined_into IS NULL
+     ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
+     LIMIT %(limit)s OFFSET %(skip)s
 """
 
 
@@ -81,15 +87,13 @@ class ContactChange:
     blocked: bool | None = None
 
 
-async def list_contacts(door: Door, owner_id: OwnerId) -> list[ContactActivity]:
-    """Every contact, whoever wrote last first, those that never wrote at the end."""
+async def list_contacts(
+    door: Door, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[ContactActivity]:
+    """Contacts, whoever wrote last first, those that never wrote at the end."""
     async with door.enter(OwnerScope(owner_id)) as rows:
-        entries = await list_entries(rows)
-        found = await _activity(rows, entries)
-    silent = [activity for activity in found if activity.last_message_at is None]
-    written = [activity for activity in found if activity.last_message_at is not None]
-    written.sort(key=lambda activity: activity.last_message_at or datetime.min, reverse=True)
-    return written + silent
+        listed = await rows.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
+        return await _activity(rows, await get_entries(rows, [row[0] for row in listed]))
 
 
 async def find_contact(door: Door, owner_id: OwnerId, who: str) -> ContactActivity:
@@ -101,7 +105,7 @@ async def find_contact(door: Door, owner_id: OwnerId, who: str) -> ContactActivi
     """
     async with door.enter(OwnerScope(owner_id)) as rows:
         entry = await find_entry(rows, who)
-        return (await _activity(rows, [entry], entry.contact.id))[0]
+        return (await _activity(rows, [entry]))[0]
 
 
 async def block_contact(door: Door, owner_id: OwnerId, who: str) -> Entry:
@@ -184,7 +188,7 @@ async def get_contact_entry(door: Door, owner_id: OwnerId, contact_id: ContactId
 async def resolve_contact_name(door: Door, owner_id: OwnerId, name: str) -> Resolution:
     """Whom a name means: exactly one, several, or nobody, with similar ones as suggestions."""
     async with door.enter(OwnerScope(owner_id)) as rows:
-        return resolve_name(await list_entries(rows), name)
+        return await resolve_name(rows, name)
 
 
 async def change_contact(
@@ -304,7 +308,7 @@ async def find_entry(rows: Rows, who: str) -> Entry:
     address = _as_address(who)
     if address is not None and (entry := await entry_at(rows, address)) is not None:
         return entry
-    resolution = resolve_name(await list_entries(rows), who)
+    resolution = await resolve_name(rows, who)
     match resolution:
         case Found(entry):
             return entry
@@ -335,10 +339,9 @@ async def _no_contact(rows: Rows, contact_id: ContactId) -> NotFound:
     )
 
 
-async def _activity(
-    rows: Rows, entries: list[Entry], contact_id: ContactId | None = None
-) -> list[ContactActivity]:
-    counts = {row["id"]: row for row in await rows.fetch(_ACTIVITY, {"contact_id": contact_id})}
+async def _activity(rows: Rows, entries: list[Entry]) -> list[ContactActivity]:
+    ids = [entry.contact.id for entry in entries]
+    counts = {row["id"]: row for row in await rows.fetch(_ACTIVITY, {"ids": ids})}
     return [
         ContactActivity(
             entry=entry,
@@ -348,7 +351,6 @@ async def _activity(
             last_message_at=counts[entry.contact.id]["last_message_at"],
         )
         for entry in entries
-        if entry.contact.id in counts
     ]
 
 

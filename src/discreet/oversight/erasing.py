@@ -12,6 +12,7 @@ from uuid import UUID
 
 from discreet.contacts import Entry
 from discreet.domain.ids import OwnerId
+from discreet.domain.paging import MAX_LISTED
 from discreet.oversight.contacts import find_entry
 from discreet.postgres.backups_made import BackupMade, backups_made
 from discreet.scope import Door, OwnerScope, Rows
@@ -75,11 +76,15 @@ async def erase_contact(door: Door, owner_id: OwnerId, who: str, home: Path) -> 
     return Erased(erasure, tuple(backups_made(home)))
 
 
-async def list_erasures(door: Door, owner_id: OwnerId) -> list[Erasure]:
-    """Every receipt, the newest first. None says who it was."""
+async def list_erasures(
+    door: Door, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[Erasure]:
+    """Receipts, the newest first. None says who it was."""
     async with door.enter(OwnerScope(owner_id)) as rows:
         found = await rows.fetch(
             "SELECT id, counts, erased_at FROM discreet.erasures ORDER BY erased_at DESC, id"
+            " LIMIT %(limit)s OFFSET %(skip)s",
+            {"limit": limit, "skip": skip},
         )
     return [_as_erasure(row) for row in found]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from discreet.contacts import Entry
 from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.paging import MAX_LISTED
 from discreet.oversight.contacts import find_entry
 from discreet.scope import Door, OwnerScope, Rows
 
@@ -138,7 +139,14 @@ async def link_contacts(door: Door, owner_id: OwnerId, kept: str, joined: str) -
         return await _link(rows, link_id)
 
 
-async def list_links(door: Door, owner_id: OwnerId, who: str | None = None) -> list[Link]:
+async def list_links(
+    door: Door,
+    owner_id: OwnerId,
+    who: str | None = None,
+    *,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
+) -> list[Link]:
     """Links, the newest first, also those that were undone; of one contact if it is named.
 
     Raises:
@@ -148,8 +156,8 @@ async def list_links(door: Door, owner_id: OwnerId, who: str | None = None) -> l
         contact_id = None if who is None else (await find_entry(rows, who)).contact.id
         found = await rows.fetch(
             _LINKS + " WHERE %(id)s::uuid IS NULL OR %(id)s IN (l.kept_id, l.joined_id)"
-            " ORDER BY l.linked_at DESC, l.id",
-            {"id": contact_id},
+            " ORDER BY l.linked_at DESC, l.id LIMIT %(limit)s OFFSET %(skip)s",
+            {"id": contact_id, "limit": limit, "skip": skip},
         )
     return [_as_link(row) for row in found]
 

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, MemoryId, OwnerId
+from discreet.domain.paging import MAX_LISTED
 from discreet.memory import history, memories
 from discreet.memory.embedding import Embedder
 from discreet.memory.history import MemoryVersion
@@ -17,8 +18,6 @@ from discreet.memory.indexing import index
 from discreet.memory.memories import MemoryChange
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope, Rows
-
-MOST_LISTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,14 @@ _LABELLED: LiteralString = f"""
 
 
 async def list_memories(
-    door: Door, owner_id: OwnerId, *, contact_id: ContactId | None = None, limit: int = MOST_LISTED
+    door: Door,
+    owner_id: OwnerId,
+    *,
+    contact_id: ContactId | None = None,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
 ) -> list[LabelledMemory]:
-    """Memories, the newest first; of one contact if it is named. At most ``limit``.
+    """Memories, the newest first; of one contact if it is named.
 
     Those that have expired are listed too, until they are removed.
     """
@@ -64,10 +68,10 @@ async def list_memories(
             + """
                   FROM (SELECT * FROM discreet.memories
                          WHERE %(contact_id)s::uuid IS NULL OR contact_id = %(contact_id)s
-                         ORDER BY created_at DESC, id LIMIT %(limit)s) m
+                         ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(skip)s) m
                   JOIN discreet.agents a ON a.id = m.agent_id
                  ORDER BY m.created_at DESC, m.id""",
-            {"contact_id": contact_id, "limit": limit},
+            {"contact_id": contact_id, "limit": limit, "skip": skip},
         )
     return [_labelled(row) for row in found]
 

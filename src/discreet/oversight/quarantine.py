@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from discreet.domain.ids import OwnerId
+from discreet.domain.paging import MAX_LISTED
 from discreet.scope import Door, OwnerScope, Rows
 
 
@@ -26,13 +27,17 @@ class Quarantined:
     created_at: datetime
 
 
-async def list_quarantine(door: Door, owner_id: OwnerId) -> list[Quarantined]:
-    """Everything that still waits, the oldest first."""
+async def list_quarantine(
+    door: Door, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[Quarantined]:
+    """What still waits, the oldest first."""
     async with door.enter(OwnerScope(owner_id)) as rows:
-        return await waiting_in_quarantine(rows)
+        return await waiting_in_quarantine(rows, limit=limit, skip=skip)
 
 
-async def waiting_in_quarantine(rows: Rows) -> list[Quarantined]:
+async def waiting_in_quarantine(
+    rows: Rows, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[Quarantined]:
     """The same, over rows of the owner's scope."""
     found = await rows.fetch(
         """SELECT q.id, c.platform, a.name AS agent, q.reason, q.inbound, q.attempts,
@@ -40,6 +45,8 @@ async def waiting_in_quarantine(rows: Rows) -> list[Quarantined]:
              FROM discreet.quarantine q
              JOIN discreet.channels c ON c.id = q.channel_id
              JOIN discreet.agents a ON a.id = c.agent_id
-            WHERE q.released_at IS NULL ORDER BY q.created_at, q.id"""
+            WHERE q.released_at IS NULL ORDER BY q.created_at, q.id
+            LIMIT %(limit)s OFFSET %(skip)s""",
+        {"limit": limit, "skip": skip},
     )
     return [Quarantined(**row) for row in found]

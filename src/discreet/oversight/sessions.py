@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, MessageId, OwnerId, SessionId
+from discreet.domain.paging import MAX_LISTED
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope
-
-MOST_LISTED = 1000
 
 _SESSIONS = f"""
     SELECT s.id, s.agent_id, a.name AS agent, s.shared, s.contact_id,
@@ -21,7 +20,7 @@ _SESSIONS = f"""
            count(m.id) AS messages,
            count(m.id) FILTER (WHERE m.direction = 'in' AND m.state IN ('waiting', 'taken'))
              AS waiting,
-           max(m.created_at) AS last_message_at
+           s.last_message_at
       FROM discreet.sessions s
       JOIN discreet.agents a ON a.id = s.agent_id
       LEFT JOIN discreet.messages m ON m.session_id = s.id
@@ -69,18 +68,28 @@ class Transcript:
     lines: tuple[Line, ...]
 
 
+# Which sessions are listed is known before any message is counted.
+_LISTED = """ JOIN (
+        SELECT id FROM discreet.sessions
+         WHERE %(contact_id)s::uuid IS NULL OR contact_id = %(contact_id)s
+         ORDER BY last_message_at DESC NULLS LAST, created_at DESC, id
+         LIMIT %(limit)s OFFSET %(skip)s) listed ON listed.id = s.id
+   GROUP BY s.id, a.id
+   ORDER BY s.last_message_at DESC NULLS LAST, s.created_at DESC, s.id"""
+
+
 async def list_sessions(
-    door: Door, owner_id: OwnerId, *, contact_id: ContactId | None = None, limit: int = MOST_LISTED
+    door: Door,
+    owner_id: OwnerId,
+    *,
+    contact_id: ContactId | None = None,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
 ) -> list[Session]:
-    """Sessions, the one written in last first; of one contact if it is named. At most ``limit``."""
+    """Sessions, the one written in last first; of one contact if it is named."""
     async with door.enter(OwnerScope(owner_id)) as rows:
         found = await rows.fetch(
-            _SESSIONS
-            + """ WHERE %(contact_id)s::uuid IS NULL OR s.contact_id = %(contact_id)s
-                  GROUP BY s.id, a.id
-                  ORDER BY max(m.created_at) DESC NULLS LAST, s.created_at DESC, s.id
-                  LIMIT %(limit)s""",
-            {"contact_id": contact_id, "limit": limit},
+            _SESSIONS + _LISTED, {"contact_id": contact_id, "limit": limit, "skip": skip}
         )
     return [_session(row) for row in found]
 

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
+from discreet.domain.paging import MAX_LISTED
 from discreet.oversight.whose import CONTACT_LABEL, whose
 from discreet.scope import Door, OwnerScope
-
-MOST_LISTED = 1000
 
 _TURNS = f"""
     SELECT t.id, t.session_id, t.agent_id, a.name AS agent, t.contact_id, t.shared,
@@ -92,16 +91,17 @@ async def list_turns(
     *,
     contact_id: ContactId | None = None,
     session_id: SessionId | None = None,
-    limit: int = MOST_LISTED,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
 ) -> list[Turn]:
-    """Turns, the newest first; of one contact or session if it is named. At most ``limit``."""
+    """Turns, the newest first; of one contact or session if it is named."""
     async with door.enter(OwnerScope(owner_id)) as rows:
         found = await rows.fetch(
             _TURNS
             + """ WHERE (%(contact)s::uuid IS NULL OR t.contact_id = %(contact)s)
                     AND (%(session)s::uuid IS NULL OR t.session_id = %(session)s)
-                  ORDER BY t.started_at DESC, t.id LIMIT %(limit)s""",
-            {"contact": contact_id, "session": session_id, "limit": limit},
+                  ORDER BY t.started_at DESC, t.id LIMIT %(limit)s OFFSET %(skip)s""",
+            {"contact": contact_id, "session": session_id, "limit": limit, "skip": skip},
         )
     return [_turn(row) for row in found]
 

@@ -1,4 +1,4 @@
-"""The embedding backlog: texts that were stored without a vector get one, beside everything else."""
+"""The embedding backlog: what was stored without a vector gets one, beside everything else."""
 
 from __future__ import annotations
 

@@ -105,7 +105,8 @@ async def _release(rows: Rows, claim: Claim) -> None:
 
 async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
     message_id = await rows.value(
-        "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
+        "WITH here AS (UPDATE discreet.sessions"
+        "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
         "              WHERE id = %(session)s RETURNING last_position)"
         " INSERT INTO discreet.messages"
         "   (session_id, route_id, position, direction, state, text, command, turn_id, reply_to)"

@@ -10,7 +10,7 @@ import typer
 
 from discreet.entrypoints.cli import erasing, links
 from discreet.entrypoints.cli.opening import Notice, in_app
-from discreet.entrypoints.cli.options import AsJson
+from discreet.entrypoints.cli.options import AsJson, Limit, Skip
 
 if TYPE_CHECKING:
     from discreet.oversight.contacts import ContactActivity
@@ -30,19 +30,24 @@ Who = Annotated[
 
 
 @app.command("list")
-def list_contacts(as_json: AsJson = False) -> None:
+def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
     """List contacts, most recently active first."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_page, when
     from discreet.oversight import contacts
 
-    found = in_app(lambda app: contacts.list_contacts(app.door, app.owner_id))
+    found = in_app(
+        lambda app: contacts.list_contacts(app.door, app.owner_id, limit=limit + 1, skip=skip)
+    )
     columns: list[Column[ContactActivity]] = [
         Column("ID", lambda item: str(item.contact.id), whole=True),
         Column("NAME", lambda item: item.contact.name),
         Column("ADDRESSES", _addresses),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
-    print_list(found, columns, _record, as_json=as_json, empty="No contacts yet.")
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No contacts yet.",
+    )  # fmt: skip
 
 
 @app.command("show")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.entrypoints.cli.opening import Notice, in_app
-from discreet.entrypoints.cli.options import AsJson
+from discreet.entrypoints.cli.options import AsJson, Limit, Skip
 
 if TYPE_CHECKING:
     from discreet.oversight.erasing import Erased, Erasure, ErasurePreview
@@ -47,9 +47,9 @@ def erase(
     _show_receipt(erased, as_json=as_json)
 
 
-def erasures(as_json: AsJson = False) -> None:
+def erasures(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
     """List past erasures: when and how much, but not who."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_page, when
     from discreet.oversight import erasing
 
     columns: list[Column[Erasure]] = [
@@ -57,8 +57,13 @@ def erasures(as_json: AsJson = False) -> None:
         Column("ERASED", lambda item: when(item.erased_at), whole=True),
         Column("ROWS", lambda item: _counted(item.counts)),
     ]
-    found = in_app(lambda app: erasing.list_erasures(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="No contact has been erased.")
+    found = in_app(
+        lambda app: erasing.list_erasures(app.door, app.owner_id, limit=limit + 1, skip=skip)
+    )
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No contact has been erased.",
+    )  # fmt: skip
 
 
 def _show_preview(found: ErasurePreview, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.entrypoints.cli.opening import in_app
-from discreet.entrypoints.cli.options import AsJson
+from discreet.entrypoints.cli.options import AsJson, Limit, Skip
 
 if TYPE_CHECKING:
     from discreet.contacts import Contact
@@ -60,10 +60,12 @@ def links(
     who: Annotated[
         str | None, typer.Argument(metavar="[WHO]", help="Only this contact's links.")
     ] = None,
+    limit: Limit = 100,
+    skip: Skip = 0,
     as_json: AsJson = False,
 ) -> None:
     """List merged contacts, newest first."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_page, when
     from discreet.oversight import linking
 
     columns: list[Column[Link]] = [
@@ -75,8 +77,13 @@ def links(
         Column("SINCE", lambda item: when(item.linked_at), whole=True),
         Column("UNDONE", lambda item: when(item.undone_at), whole=True),
     ]  # fmt: skip
-    found = in_app(lambda app: linking.list_links(app.door, app.owner_id, who))
-    print_list(found, columns, _record, as_json=as_json, empty="No contacts have been merged.")
+    found = in_app(
+        lambda app: linking.list_links(app.door, app.owner_id, who, limit=limit + 1, skip=skip)
+    )
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No contacts have been merged.",
+    )  # fmt: skip
 
 
 def unlink(

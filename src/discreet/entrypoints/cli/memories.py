@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from discreet.entrypoints.cli.opening import in_app
-from discreet.entrypoints.cli.options import AsJson, Limit, OfContact
+from discreet.entrypoints.cli.options import AsJson, Limit, OfContact, Skip
 from discreet.entrypoints.cli.searches import recall
 
 if TYPE_CHECKING:
@@ -34,23 +34,30 @@ app.command("recall")(recall)
 
 
 @app.command("list")
-def list_memories(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
+def list_memories(
+    contact: OfContact = None, limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False
+) -> None:
     """List all memories, newest first, with the contact each belongs to."""
-    from discreet.entrypoints.cli.printing import Column, print_list
+    from discreet.entrypoints.cli.printing import Column, print_page
     from discreet.oversight import contacts, memories
 
     async def work(app: App) -> list[LabelledMemory]:
         of = None
         if contact is not None:
             of = (await contacts.find_contact(app.door, app.owner_id, contact)).contact.id
-        return await memories.list_memories(app.door, app.owner_id, contact_id=of, limit=limit)
+        return await memories.list_memories(
+            app.door, app.owner_id, contact_id=of, limit=limit + 1, skip=skip
+        )
 
     columns: list[Column[LabelledMemory]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("WHOSE", lambda item: item.whose),
         Column("MEMORY", _text),
     ]
-    print_list(in_app(work), columns, _record, as_json=as_json, empty="No memories yet.")
+    print_page(
+        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No memories yet.",
+    )  # fmt: skip
 
 
 Id = Annotated[

@@ -11,9 +11,8 @@ OfContact = Annotated[
     str | None,
     typer.Option("--contact", metavar="WHO", help="Only this contact: its id, address or name."),
 ]
-Limit = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, help="Show at most N, newest first.")
-]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N.")]
+Skip = Annotated[int, typer.Option("--skip", metavar="N", min=0, help="Skip the first N.")]
 
 _ADMIN_URL_HELP = "postgresql://admin:password@host/postgres. It is used once and not stored."
 NeededAdminUrl = Annotated[

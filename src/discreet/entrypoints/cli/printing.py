@@ -55,6 +55,24 @@ def print_list(
             _print_plain(columns, cells)
 
 
+def print_page(
+    items: Sequence[Item],
+    columns: Sequence[Column[Item]],
+    record: Callable[[Item], Mapping[str, Any]],
+    *,
+    limit: int,
+    skip: int,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """Print the first ``limit`` items as ``print_list`` does. Where there are more, say on standard
+    error how to get them; so ask for one more than ``limit``."""
+    empty = f"There are no more than {skip:,}." if skip else empty
+    print_list(items[:limit], columns, record, as_json=as_json, empty=empty)
+    if len(items) > limit:
+        print(f"There are more. The next: --skip {skip + limit}", file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """JSON in ASCII: ids as strings, times as ISO 8601, everything else escaped."""
     print(json.dumps(value, indent=2, default=_jsonable))

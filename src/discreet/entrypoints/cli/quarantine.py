@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.entrypoints.cli.opening import in_app
-from discreet.entrypoints.cli.options import AsJson
+from discreet.entrypoints.cli.options import AsJson, Limit, Skip
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -20,9 +20,9 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_quarantine(as_json: AsJson = False) -> None:
+def list_quarantine(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
     """List quarantined messages, oldest first."""
-    from discreet.entrypoints.cli.printing import Column, print_list
+    from discreet.entrypoints.cli.printing import Column, print_page
     from discreet.oversight import quarantine
 
     columns: list[Column[Quarantined]] = [
@@ -31,8 +31,13 @@ def list_quarantine(as_json: AsJson = False) -> None:
         Column("REASON", lambda item: item.reason),
         Column("TEXT", lambda item: str(item.inbound.get("text", ""))),
     ]
-    found = in_app(lambda app: quarantine.list_quarantine(app.door, app.owner_id))
-    print_list(found, columns, _record, as_json=as_json, empty="The quarantine is empty.")
+    found = in_app(
+        lambda app: quarantine.list_quarantine(app.door, app.owner_id, limit=limit + 1, skip=skip)
+    )
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="The quarantine is empty.",
+    )  # fmt: skip
 
 
 @app.command("retry")

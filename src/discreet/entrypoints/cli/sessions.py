@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.entrypoints.cli.opening import in_app
-from discreet.entrypoints.cli.options import AsJson, Limit, OfContact
+from discreet.entrypoints.cli.options import AsJson, Limit, OfContact, Skip
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -18,16 +18,20 @@ app = typer.Typer(help="Conversations.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJson = False) -> None:
+def list_sessions(
+    contact: OfContact = None, limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False
+) -> None:
     """List sessions, most recently active first."""
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_page, when
     from discreet.oversight import contacts, sessions
 
     async def work(app: App) -> list[Session]:
         of = None
         if contact is not None:
             of = (await contacts.find_contact(app.door, app.owner_id, contact)).contact.id
-        return await sessions.list_sessions(app.door, app.owner_id, contact_id=of, limit=limit)
+        return await sessions.list_sessions(
+            app.door, app.owner_id, contact_id=of, limit=limit + 1, skip=skip
+        )
 
     columns: list[Column[Session]] = [
         Column("ID", lambda item: str(item.id), whole=True),
@@ -35,7 +39,10 @@ def list_sessions(contact: OfContact = None, limit: Limit = 1000, as_json: AsJso
         Column("WITH", _with_whom),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
-    print_list(in_app(work), columns, _record, as_json=as_json, empty="No sessions yet.")
+    print_page(
+        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No sessions yet.",
+    )  # fmt: skip
 
 
 @app.command("show")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from discreet.entrypoints.cli.opening import in_app
-from discreet.entrypoints.cli.options import AsJson, Limit, OfContact
+from discreet.entrypoints.cli.options import AsJson, Limit, OfContact, Skip
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -26,11 +26,12 @@ def list_turns(
         str | None, typer.Option("--session", metavar="ID", help="Only this session.")
     ] = None,
     limit: Limit = 100,
+    skip: Skip = 0,
     as_json: AsJson = False,
 ) -> None:
     """List turns, newest first."""
     from discreet.domain.ids import SessionId, parse_uuid
-    from discreet.entrypoints.cli.printing import Column, print_list, when
+    from discreet.entrypoints.cli.printing import Column, print_page, when
     from discreet.oversight import contacts, turns
 
     of_session = None if session is None else SessionId(parse_uuid(session, "session id"))
@@ -40,7 +41,7 @@ def list_turns(
         if contact is not None:
             of = (await contacts.find_contact(app.door, app.owner_id, contact)).contact.id
         return await turns.list_turns(
-            app.door, app.owner_id, contact_id=of, session_id=of_session, limit=limit
+            app.door, app.owner_id, contact_id=of, session_id=of_session, limit=limit + 1, skip=skip
         )
 
     columns: list[Column[Turn]] = [
@@ -50,7 +51,10 @@ def list_turns(
         Column("ANSWER", lambda item: item.delivery.state if item.delivery else "-"),
         Column("STARTED", lambda item: when(item.started_at), whole=True),
     ]
-    print_list(in_app(work), columns, _record, as_json=as_json, empty="No turns yet.")
+    print_page(
+        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No turns yet.",
+    )  # fmt: skip
 
 
 @app.command("show")

@@ -192,9 +192,10 @@ async def _resolve(call: Call, given: shapes.ResolveContact) -> BaseModel:
 
 
 async def _contacts(call: Call, given: shapes.Listed) -> BaseModel:
-    found = await list_contacts(call.door, call.connection.bearer.owner_id)
+    owner_id = call.connection.bearer.owner_id
+    found = await list_contacts(call.door, owner_id, limit=given.limit)
     return shapes.ContactsShown(
-        contacts=[shapes.ContactShown.model_validate(one.contact) for one in found[: given.limit]]
+        contacts=[shapes.ContactShown.model_validate(one.contact) for one in found]
     )
 
 

@@ -76,6 +76,7 @@ CREATE TABLE discreet.sessions (
     coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   thread_key    text NOT NULL DEFAULT '',
   last_position bigint NOT NULL DEFAULT 0,
+  last_message_at timestamptz,
   current_turn  uuid,
   created_at    timestamptz NOT NULL DEFAULT now(),
   ended_at      timestamptz,

@@ -93,7 +93,7 @@ GRANT SELECT ON discreet.sessions, discreet.routes, discreet.turns, discreet.mes
                 discreet.passages
   TO discreet_contact, discreet_shared, discreet_owner;
 
-GRANT UPDATE (last_position, current_turn, ended_at) ON discreet.sessions
+GRANT UPDATE (last_position, last_message_at, current_turn, ended_at) ON discreet.sessions
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (session_id, route_id, attempt, model),
       UPDATE (state, model, prompt, steps, usage, error, finished_at)

@@ -85,7 +85,8 @@ BEGIN
        AND s.thread_key = thread AND s.ended_at IS NULL;
   END IF;
   LOOP
-    UPDATE discreet.sessions s SET last_position = s.last_position + 1
+    UPDATE discreet.sessions s
+       SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
      WHERE s.owner_id = owner AND s.agent_id = agent AND s.party = whose
        AND s.thread_key = thread AND s.ended_at IS NULL
      RETURNING s.* INTO result;

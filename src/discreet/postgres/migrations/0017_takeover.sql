@@ -28,7 +28,8 @@ BEGIN
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-  UPDATE discreet.sessions s SET last_position = s.last_position + 1, current_turn = NULL
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
    WHERE s.id = last.session_id RETURNING s.* INTO here;
   UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
    WHERE t.session_id = here.id AND t.state = 'running';
