@@ -113,3 +113,19 @@ async def test_a_limit_keeps_the_newest(world: World) -> None:
     await _keep(world, world.owner, "one", "two", "three")
     listed = await list_memories(world.door, world.owner_id, limit=2)
     assert [item.content for item in listed] == ["three", "two"]
+
+
+async def test_lists_come_in_pages_in_which_nobody_is_missing_or_shown_twice(world: World) -> None:
+    for number in range(7):
+        await world.say(f"telegram:{1000 + number}", "hello")
+    await world.say("telegram:1003", "again", thread_key="trip")
+    pages = [
+        await list_contacts(world.door, world.owner_id, limit=3, skip=skip) for skip in (0, 3, 6, 9)
+    ]
+    listed = [item.contact.addresses[0] for page in pages for item in page]
+    assert [len(page) for page in pages] == [3, 3, 1, 0]
+    assert listed == [f"telegram:{1000 + number}" for number in (3, 6, 5, 4, 2, 1, 0)]
+    (newest,) = await list_sessions(world.door, world.owner_id, limit=1)
+    (next_one,) = await list_sessions(world.door, world.owner_id, limit=1, skip=1)
+    assert (newest.thread_key, newest.messages) == ("trip", 1)
+    assert next_one.whose == "telegram:1006"
