@@ -67,10 +67,10 @@ def print_page(
 ) -> None:
     """Print the first ``limit`` items as ``print_list`` does. Where there are more, say on standard
     error how to get them; so ask for one more than ``limit``."""
-    empty = f"There are no more than {skip:,}." if skip else empty
+    empty = f"Nothing after the first {skip:,}." if skip else empty
     print_list(items[:limit], columns, record, as_json=as_json, empty=empty)
     if len(items) > limit:
-        print(f"There are more. The next: --skip {skip + limit}", file=sys.stderr)
+        print(f"More available: --skip {skip + limit}", file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
