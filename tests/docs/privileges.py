@@ -15,6 +15,8 @@ ROLES = ("contact", "shared", "owner", "intake", "worker", "gate", "schema")
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NONE = "–"
 ALL = "all"
+KEYS = ("owner_key", "scope_key")
+"""What policies compare; an owner may read it, a sender may not."""
 
 RELATION_RIGHTS = """
 SELECT n.nspname || '.' || c.relname, replace(a.grantee::regrole::text, 'discreet_', ''),
@@ -89,6 +91,10 @@ def table_rights(admin: Admin) -> set[Row]:
     kinds = {"kinds": ["r", "p", "v", "m", "f"]}
     for table, role, right, _, column in admin.execute(RELATION_RIGHTS, kinds).fetchall():
         found[table, role][right].append(ALL if column is None else column)
+    for (table, _), rights in found.items():
+        _shorten(rights["SELECT"], _columns_of(admin, table))
+        if not rights["SELECT"]:
+            del rights["SELECT"]
     alike: dict[tuple[str, Row], list[str]] = defaultdict(list)
     for (table, role), rights in found.items():
         extra = sorted(set(rights) - set(RIGHTS))
@@ -123,10 +129,25 @@ def policies(admin: Admin) -> Mapping[str, set[str]]:
     return {table: set(filter(None, roles)) for table, roles in admin.execute(POLICIES).fetchall()}
 
 
+def _columns_of(admin: Admin, table: str) -> list[str]:
+    found = admin.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+        " AND NOT attisdropped AND attname <> ALL (%s) ORDER BY attnum",
+        (table, list(KEYS)),
+    )
+    return [name for (name,) in found]
+
+
+def _shorten(names: list[str], columns: list[str]) -> None:
+    """One word for all columns, named one by one, that aren't keys of the policies."""
+    if ALL not in names and set(columns) <= set(names):
+        names[:] = [ALL, *(name for name in names if name not in {*columns, *KEYS})]
+
+
 def _columns(names: list[str]) -> str:
     if not names:
         return NONE
-    return ALL if ALL in names else ", ".join(names)
+    return ", ".join(names)
 
 
 def _in_order(roles: Iterable[str]) -> str:

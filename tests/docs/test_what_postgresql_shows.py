@@ -16,8 +16,8 @@ from discreet.intake import Accepted
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope
 from discreet.scope.scopes import role_of
-from discreet.scope.tickets import ticket_for
 from tests.docs.pages import DOCS, fences
+from tests.support.tickets import show_ticket
 from tests.support.world import World, make_world, open_door
 
 PAGE = DOCS / "what-postgresql-shows-anyway.md"
@@ -38,8 +38,7 @@ class Two:
     def as_alice(self) -> Iterator[Connection]:
         scope = ContactScope(self.world.owner_id, self.world.agent_id, _id(self.alice.contact_id))
         with psycopg.connect(self.database.conninfo(role_of(scope))) as conn:
-            ticket = ticket_for(scope, self.database.ticket_key)
-            conn.execute("SELECT set_config('discreet.ticket', %s, true)", [ticket])
+            show_ticket(conn, scope, self.database.ticket_key)
             yield conn
             conn.rollback()
 
@@ -78,7 +77,7 @@ def test_totals_of_tables_are_shown(two: Two, admin: Connection) -> None:
 
 def test_a_plan_tells_how_many_rows_it_passed_over(two: Two) -> None:
     with two.as_alice() as conn:
-        plan = _plan(conn, "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM discreet.routes")
+        plan = _plan(conn, "EXPLAIN (ANALYZE, FORMAT json) SELECT id FROM discreet.routes")
         assert plan["Actual Rows"] == 1
         assert plan["Rows Removed by Filter"] == 1
 
@@ -88,12 +87,14 @@ def test_an_estimate_is_the_same_for_a_frequent_text_and_for_none(
 ) -> None:
     _let_bob_write_often(two, admin, "my password is heron")
     with two.as_alice() as conn:
-        ask = "EXPLAIN (FORMAT json) SELECT * FROM discreet.messages WHERE text = "
+        ask = "EXPLAIN (FORMAT json) SELECT text FROM discreet.messages WHERE text = "
         guessed = _plan(conn, ask + "'my password is heron'")
         missed = _plan(conn, ask + "'my password is stork'")
         assert guessed["Plan Rows"] == missed["Plan Rows"]
         below = [
-            _plan(conn, f"EXPLAIN (FORMAT json) SELECT * FROM discreet.messages WHERE text < '{x}'")
+            _plan(
+                conn, f"EXPLAIN (FORMAT json) SELECT text FROM discreet.messages WHERE text < '{x}'"
+            )
             for x in ("a", "z")
         ]
         assert below[0]["Plan Rows"] == below[1]["Plan Rows"]
@@ -104,7 +105,6 @@ def test_the_pace_of_writing_is_shown(two: Two, admin: Connection) -> None:
         before = conn.execute("SELECT pg_current_wal_lsn()").fetchone()
         _let_bob_write_often(two, admin, "anything")
         assert conn.execute("SELECT pg_current_wal_lsn()").fetchone() != before
-        assert conn.execute("SELECT ctid, xmin FROM discreet.messages").fetchall()
 
 
 async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Two) -> None:

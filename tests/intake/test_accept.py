@@ -67,7 +67,7 @@ async def test_contact_address_session_route_message_and_job_are_one_commit(
 ) -> None:
     await accept(world.door, world.owner_id, message(world))
     found = [
-        {row["xmin"] for row in await rows_of(world, f"SELECT xmin::text FROM discreet.{table}")}
+        {xmin for (xmin,) in admin.execute(f"SELECT xmin::text FROM discreet.{table}").fetchall()}
         for table in ("contacts", "addresses", "sessions", "routes", "messages")
     ]
     job = admin.execute("SELECT xmin::text FROM queue.procrastinate_jobs").fetchall()

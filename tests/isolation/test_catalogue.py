@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -154,8 +155,8 @@ def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all
         "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'gate'::regnamespace"
         " AND p.prosecdef AND NOT coalesce(p.proconfig::text LIKE '%search_path%', false)"
     ).fetchall()
-    # These two run for every statement, where a fixed path costs; they qualify every name.
-    assert sorted(name for (name,) in unfixed) == ["require_owner", "scope"]
+    # These run for every statement, where a fixed path costs; they qualify every name.
+    assert sorted(name for (name,) in unfixed) == ["keys", "require_owner", "scope"]
 
 
 # Small sets of words; how often each occurs says nothing of anybody.
@@ -179,6 +180,60 @@ def test_the_planner_samples_no_column_that_holds_what_people_say_or_are_called(
         (list(COUNTED),),
     ).fetchall()
     assert sampled == []
+
+
+def test_nobody_who_logs_in_may_read_a_whole_table_and_so_its_system_columns(admin: Admin) -> None:
+    whole = admin.execute(
+        "SELECT c.relname, r.rolname FROM pg_class c, pg_roles r"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')"
+        "   AND r.rolname = ANY (%s) AND has_table_privilege(r.oid, c.oid, 'SELECT')",
+        (list(LOGIN_ROLES),),
+    ).fetchall()
+    assert whole == []
+    system = admin.execute(
+        "SELECT DISTINCT c.relname, a.attname FROM pg_class c, pg_roles r, pg_attribute a"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'"
+        "   AND a.attrelid = c.oid AND a.attnum < 0 AND r.rolname = ANY (%s)"
+        "   AND has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT') ORDER BY 1",
+        (list(LOGIN_ROLES),),
+    ).fetchall()
+    assert system == [("agents", "xmin"), ("contacts", "xmin")]
+
+
+def test_no_sender_may_name_a_key_that_policies_compare(admin: Admin) -> None:
+    named = admin.execute(
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid,"
+        " unnest(ARRAY['discreet_contact', 'discreet_shared']) r (role)"
+        " WHERE c.relnamespace = 'discreet'::regnamespace"
+        "   AND a.attname IN ('owner_key', 'scope_key')"
+        "   AND has_column_privilege(r.role, c.oid, a.attnum, 'SELECT, INSERT, UPDATE')"
+    ).fetchall()
+    assert named == []
+
+
+def test_no_key_can_be_deferred_for_that_would_tell_which_ids_exist(admin: Admin) -> None:
+    deferrable = admin.execute("SELECT conname FROM pg_constraint WHERE condeferrable").fetchall()
+    assert deferrable == []
+
+
+# First the key, which costs the planner nothing, so that no condition of a statement precedes it;
+# then what the indexes serve.
+POLICY = re.compile(
+    r"\(\(\(\( SELECT gate\.keys\(\) AS keys\)\)\[(owner|scope)_key\] IS NOT NULL\) AND"
+    r" (\(contact_id IS NULL\) AND )?\(?\(?[a-z_, ]+\)?"
+    r" = \( SELECT [a-z_.,\s]+FROM gate\.scope\(\) s"
+)
+
+
+def test_every_policy_of_who_logs_in_is_of_the_one_form_that_no_condition_precedes(
+    admin: Admin,
+) -> None:
+    found = admin.execute(
+        "SELECT tablename, policyname, qual FROM pg_policies WHERE schemaname = 'discreet'"
+        " AND NOT roles <@ ARRAY['discreet_gate']::name[]"
+    ).fetchall()
+    assert len(found) > 30
+    assert [row for row in found if not POLICY.match(row[2])] == []
 
 
 @pytest.mark.parametrize("view", ["pg_stat_activity", "pg_locks"])

@@ -104,8 +104,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     ),
     "memory_history_pkey": (
         UniqueViolation,
-        "INSERT INTO discreet.memory_history SELECT * FROM discreet.memory_history"
-        " WHERE contact_id = %(alice)s",
+        "INSERT INTO discreet.memory_history (memory_id, version, owner_id, agent_id, contact_id,"
+        " shared, content, summary, topics, salience, source, metadata, terms, created_at,"
+        " updated_at, change) SELECT memory_id, version, owner_id, agent_id, contact_id, shared,"
+        " content, summary, topics, salience, source, metadata, terms, created_at, updated_at,"
+        " change FROM discreet.memory_history WHERE contact_id = %(alice)s",
     ),
     "messages_route_id_session_id_fkey": (
         ForeignKeyViolation,

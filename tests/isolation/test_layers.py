@@ -19,6 +19,7 @@ from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import NewMemory, remember
 from discreet.oversight.agents import AgentChange, change_agent
+from discreet.postgres.pool import MEET
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door, IntakeScope, OwnerScope, SharedScope
 from discreet.scope.scopes import ids_of, session_scope
@@ -152,14 +153,16 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no scope"):
                     conn.execute(f"SELECT {call}", (id,))
     # A ticket that is good, and names nobody.
-    code = hmac.new(database.ticket_key, b"discreet_intake|//", "sha256").hexdigest()
     with psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as conn:
+        [(pid, now)] = conn.execute(MEET).fetchall()
+        said = f"///{pid}/{now * 1000:.0f}"
+        signed = hmac.new(database.ticket_key, f"discreet_intake|{said}".encode(), "sha256")
         for call in (
             "gate.release_quarantined(%(t)s, %(id)s)",
             "gate.quarantine_message(%(t)s, %(id)s, 'x', '{}', 'x')",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no scope"):
-                conn.execute(f"SELECT {call}", {"t": f"//#{code}", "id": uuid4()})
+                conn.execute(f"SELECT {call}", {"t": f"{said}#{signed.hexdigest()}", "id": uuid4()})
 
 
 async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbours) -> None:

@@ -22,15 +22,19 @@ CAROL = "telegram:1003"
 
 async def all_it_sees(world: World, scope: ContactScope) -> str:
     """Every row that a contact's scope can read, in one text."""
+    tables = {
+        "sessions": "id, contact_id, thread_key, summary_id",
+        "messages": "id, contact_id, session_id, text, sender_address, sender_name, chat_id",
+        "memories": "id, contact_id, content, summary, topic_key",
+        "memory_history": "memory_id, contact_id, content, summary, topic_key",
+        "addresses": "contact_id, platform, platform_id",
+        "contacts": "id, name",
+    }
     async with world.door.enter(scope) as rows:
         return "\n".join(
             [
-                str(await rows.fetch("SELECT * FROM discreet.sessions")),
-                str(await rows.fetch("SELECT * FROM discreet.messages")),
-                str(await rows.fetch("SELECT * FROM discreet.memories")),
-                str(await rows.fetch("SELECT * FROM discreet.memory_history")),
-                str(await rows.fetch("SELECT * FROM discreet.addresses")),
-                str(await rows.fetch("SELECT id, name FROM discreet.contacts")),
+                str(await rows.fetch(f"SELECT {columns} FROM discreet.{table}"))
+                for table, columns in tables.items()
             ]
         )
 

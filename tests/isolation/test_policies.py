@@ -15,7 +15,7 @@ from psycopg import sql
 
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
-from discreet.scope.tickets import ticket_for
+from tests.support.tickets import show_ticket
 
 Admin = psycopg.Connection[Any]
 Part = Literal["owner", "agent", "contact", "shared"]
@@ -155,8 +155,7 @@ def entered(request: pytest.FixtureRequest, database: Database) -> Iterator[tupl
     """A connection of a role, in its scope, in a transaction that is rolled back at its end."""
     role = request.param
     with psycopg.connect(database.conninfo(role)) as conn:
-        ticket = ticket_for(SCOPES[role], database.ticket_key)
-        conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket,))
+        show_ticket(conn, SCOPES[role], database.ticket_key)
         yield role, conn
         conn.rollback()
 

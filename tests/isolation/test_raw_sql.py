@@ -15,6 +15,7 @@ from discreet.domain.errors import DiscreetError
 from discreet.scope import ContactScope, Door, Scope
 from discreet.scope.tickets import ticket_for
 from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
+from tests.isolation.hostile import DENIED, FAILS, HOSTILE, NEVER, RUNS
 from tests.support.world import other_owner
 
 TABLES = (
@@ -25,118 +26,12 @@ TABLES = (
     "attachments",
 )  # fmt: skip
 
-HOSTILE = [
-    "SET ROLE discreet_owner",
-    "SET ROLE discreet_gate",
-    "SET SESSION AUTHORIZATION discreet_owner",
-    "RESET ROLE; SELECT * FROM discreet.memories",
-    "SET LOCAL row_security = off; SELECT * FROM discreet.memories",
-    "SELECT set_config('row_security', 'off', true); SELECT * FROM discreet.memories",
-    "SELECT set_config('discreet.ticket', '', true); SELECT * FROM discreet.memories",
-    "RESET discreet.ticket; SELECT * FROM discreet.memories",
-    "SELECT * FROM gate.secrets",
-    "SELECT gate.find_or_create_contact(gen_random_uuid(), 'telegram', '1', 'external', '')",
-    "SELECT * FROM gate.session_scope(gen_random_uuid())",
-    "SELECT * FROM gate.owners()",
-    "SELECT * FROM gate.due_quarantined()",
-    "SELECT gate.wake_stranded()",
-    "SELECT gate.why_withheld(id) FROM discreet.sessions",
-    "SELECT * FROM gate.show_limits(NULL)",
-    "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
-    "SELECT gate.stop_turn(id) FROM discreet.sessions",
-    "SELECT gate.speak_in_person(id, 'planted') FROM discreet.contacts",
-    "SELECT gate.make_owner_link('telegram')",
-    "SELECT gate.pairing_of_code('ABCDEFGH')",
-    "SELECT gate.decide_pairing(gen_random_uuid(), true)",
-    "SELECT gate.admit(gen_random_uuid(), 'telegram', '1001', 'external')",
-    "SELECT gate.say(gen_random_uuid(), gen_random_uuid(), NULL, '', gen_random_uuid(), '1', '',"
-    " 'planted', NULL)",
-    "INSERT INTO discreet.admissions (channel_id) VALUES (gen_random_uuid())",
-    "UPDATE discreet.addresses SET of_owner = true, contact_id = NULL",
-    "SELECT gate.known_contact(gen_random_uuid(), 'telegram', '1002')",
-    "SELECT * FROM queue.procrastinate_jobs",
-    "SELECT last_value FROM queue.procrastinate_jobs_id_seq",
-    "COPY discreet.memories TO STDOUT",
-    "COPY (SELECT * FROM discreet.messages) TO STDOUT",
-    "COPY discreet.memories TO '/tmp/leak'",
-    "COPY discreet.memories TO PROGRAM 'cat'",
-    "SELECT pg_read_file('/etc/passwd')",
-    "SELECT query, state FROM pg_stat_activity",
-    "SELECT * FROM pg_stat_get_activity(NULL)",
-    "SELECT * FROM pg_stats WHERE schemaname = 'discreet'",
-    "SELECT * FROM pg_statistic",
-    "SELECT * FROM pg_authid",
-    "SELECT most_common_vals FROM pg_stats_ext",
-    "SELECT lo_from_bytea(0, 'x'::bytea)",
-    "SELECT lo_creat(-1)",
-    "CREATE TABLE discreet.t (a int)",
-    "CREATE TEMP TABLE memories AS SELECT 1",
-    "CREATE TEMP VIEW messages AS SELECT 1",
-    "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "CREATE FUNCTION pg_temp.leak(text) RETURNS bool LANGUAGE plpgsql COST 0.0001 AS"
-    " 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'",
-    "ALTER TABLE discreet.memories DISABLE ROW LEVEL SECURITY",
-    "DROP POLICY contact ON discreet.memories",
-    "ALTER ROLE discreet_contact BYPASSRLS",
-    "GRANT discreet_owner TO discreet_contact",
-    "TRUNCATE discreet.memories",
-    "LOCK TABLE discreet.memories IN ACCESS EXCLUSIVE MODE",
-    "UPDATE discreet.memories SET contact_id = NULL",
-    "UPDATE discreet.memories SET owner_id = gen_random_uuid()",
-    "UPDATE discreet.sessions SET contact_id = NULL",
-    "INSERT INTO discreet.memories (content, contact_id) VALUES ('planted', NULL)",
-    "INSERT INTO discreet.memories (content, owner_id) VALUES ('planted', gen_random_uuid())",
-    "INSERT INTO discreet.contacts (name) VALUES ('planted')",
-    "INSERT INTO discreet.routes (chat_id) VALUES ('elsewhere')",
-    "DELETE FROM discreet.memory_history",
-    "UPDATE discreet.attachments SET message_id = gen_random_uuid()",
-    "UPDATE discreet.attachments SET platform_file = 'somebody else''s'",
-    "INSERT INTO discreet.attachments (platform_file) VALUES ('somebody else''s')",
-    "DELETE FROM discreet.attachments",
-    "SELECT gate.move_group('', 'telegram', '-1', '-2')",
-    "SELECT gate.same_person('', 'whatsapp', '1', '2')",
-    "SELECT gate.note_receipt('', gen_random_uuid(), '1', 'failed', now(), '')",
-    "SELECT * FROM gate.hearing('', gen_random_uuid())",
-    "SELECT gate.note_heard('', gen_random_uuid(), now())",
-    "SELECT gate.note_trouble('', gen_random_uuid(), 'planted')",
-    "UPDATE discreet.channels SET heard_until = now()",
-    "UPDATE discreet.outbox SET read_at = now()",
-    "INSERT INTO discreet.passages (title, position, content) VALUES ('a', 1, 'planted')",
-    "UPDATE discreet.agents SET instructions = 'planted'",
-    "SELECT pg_terminate_backend(pid) FROM pg_locks",
-    "SELECT table_to_xml('discreet.memories', true, false, '')",
-    "SELECT query_to_xml('SELECT * FROM discreet.messages', true, false, '')",
-    "SELECT schema_to_xml('discreet', true, false, '')",
-    "SELECT database_to_xml(true, false, '')",
-    "EXPLAIN (ANALYZE, VERBOSE, BUFFERS) SELECT * FROM discreet.memories",
-    "SELECT * FROM discreet.memories WHERE content::int = 1",
-    "SELECT 1 / (length(content) - 29) FROM discreet.memories",
-    "SELECT ts_headline(content, 'heron'::tsquery) FROM discreet.memories",
-    "WITH m AS (DELETE FROM discreet.memories RETURNING *) SELECT * FROM m",
-    "MERGE INTO discreet.memories m USING (SELECT 1) s ON true WHEN MATCHED THEN"
-    " UPDATE SET content = 'overwritten'",
-    "INSERT INTO discreet.memories (content) SELECT content FROM discreet.messages"
-    " ON CONFLICT DO NOTHING RETURNING *",
-    "SELECT m.* FROM discreet.memories m RIGHT JOIN discreet.contacts c ON true",
-    "SELECT (SELECT string_agg(content, ',') FROM discreet.memories)",
-    "TABLE discreet.memory_history",
-    "SELECT * FROM discreet.messages FOR UPDATE",
-    "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM discreet.memories; FETCH ALL FROM c",
-    "DO $$ BEGIN PERFORM set_config('role', 'discreet_owner', true); END $$",
-    "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM discreet.memories LOOP"
-    " RAISE NOTICE '%', r; END LOOP; END $$",
-    "PREPARE p AS SELECT * FROM discreet.memories; EXECUTE p",
-    "COMMIT; SELECT * FROM discreet.memories",
-    "ROLLBACK; BEGIN; SELECT * FROM discreet.messages",
-    "SAVEPOINT s; SET LOCAL discreet.ticket = ''; ROLLBACK TO s; SELECT * FROM discreet.memories",
-    *(f"SELECT * FROM discreet.{table}" for table in TABLES),
-    *(f"SELECT t::text FROM discreet.{table} t" for table in TABLES),
-]
 
-
-async def _raw(door: Door, scope: Scope, statement: str) -> str:
-    """Everything that a statement gives back in this scope: rows, errors, notices."""
+async def _run(door: Door, scope: Scope, statement: str) -> tuple[str, str]:
+    """Everything that a statement gives back in this scope (rows, errors, notices), and its
+    SQLSTATE, or nothing."""
     seen: list[str] = []
+    ended = ""
     try:
         async with door.enter(scope) as rows:
             connection = rows._connection
@@ -153,9 +48,18 @@ async def _raw(door: Door, scope: Scope, statement: str) -> str:
                 await connection.execute("BEGIN")  # the statement ended the door's transaction
     except (psycopg.Error, DiscreetError) as error:
         seen += [str(error), str(error.__cause__)]
-        if isinstance(error, psycopg.Error):
-            seen.append(str(error.diag.message_detail))
-    return "\n".join(seen)
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if not isinstance(cause, psycopg.Error):
+            raise
+        seen.append(str(cause.diag.message_detail))
+        ended = str(cause.sqlstate)
+    return "\n".join(seen), ended
+
+
+async def _raw(door: Door, scope: Scope, statement: str) -> str:
+    shown, ended = await _run(door, scope, statement)
+    assert ended not in NEVER, (statement, shown)
+    return shown
 
 
 async def _all_results(cursor: psycopg.AsyncCursor[Any]) -> list[str]:
@@ -194,47 +98,67 @@ async def _untouched(neighbours: Neighbours, admin: psycopg.Connection[Any]) -> 
     assert planted == (0,)
 
 
-async def test_no_hostile_statement_shows_or_touches_anybody_elses_rows(
+async def test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobody_elses_rows(
     neighbours: Neighbours, admin: psycopg.Connection[Any]
 ) -> None:
     alice = neighbours.world.contact(neighbours.alice.contact_id)
-    for statement in HOSTILE:
-        shown = await _raw(neighbours.world.door, alice, statement)
-        await _check(neighbours, shown, statement)
+    wrong = []
+    for wanted, statements in HOSTILE.items():
+        for statement in statements:
+            shown, ended = await _run(neighbours.world.door, alice, statement)
+            await _check(neighbours, shown, statement)
+            if ended != wanted:
+                wrong.append((statement, wanted, ended, shown.splitlines()[:1]))
+    assert wrong == []
     await _untouched(neighbours, admin)
 
 
-MUST_FAIL = (
-    "SET ROLE", "SET SESSION", "CREATE", "ALTER", "DROP", "GRANT", "TRUNCATE", "SELECT lo_",
-    "INSERT INTO discreet.contacts", "SELECT pg_", "SELECT * FROM gate", "SELECT gate",
-    "SELECT * FROM queue", "DELETE FROM discreet.memory_history",
-)  # fmt: skip
+def test_no_hostile_statement_may_end_because_it_names_what_does_not_exist() -> None:
+    assert not set(HOSTILE) & set(NEVER)
+    assert {RUNS, DENIED, *FAILS} == set(HOSTILE)
 
 
-async def test_statements_that_must_fail_do_fail(neighbours: Neighbours) -> None:
+async def test_whatever_a_contact_may_read_has_no_row_of_anybody_elses(
+    neighbours: Neighbours, admin: psycopg.Connection[Any]
+) -> None:
     alice = neighbours.world.contact(neighbours.alice.contact_id)
-    must_fail = [s for s in HOSTILE if s.startswith(MUST_FAIL)]
-    assert len(must_fail) > 20
-    for statement in must_fail:
-        shown = await _raw(neighbours.world.door, alice, statement)
-        assert any(
-            word in shown
-            for word in ("permission denied", "must be", "not allowed", "denied", "does not exist",
-                         "cannot", "Only roles")
-        ), (statement, shown)  # fmt: skip
+    readable = _readable(admin)
+    assert {"memories", "messages", "sessions", "contacts"} <= set(readable)
+    for table in TABLES:
+        columns = ", ".join(readable.get(table, ["1"]))
+        shown, ended = await _run(
+            neighbours.world.door, alice, f"SELECT {columns} FROM discreet.{table}"
+        )
+        await _check(neighbours, shown, table)
+        assert ended == (RUNS if table in readable else DENIED), (table, shown)
+
+
+def _readable(admin: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    """The columns that a contact may read, by table."""
+    found = admin.execute(
+        "SELECT c.relname, array_agg(quote_ident(a.attname)::text ORDER BY a.attnum)"
+        "  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = 'discreet'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped"
+        "   AND has_column_privilege('discreet_contact', c.oid, a.attnum, 'SELECT') GROUP BY 1"
+    )
+    return dict(found.fetchall())
 
 
 async def test_one_scopes_own_rows_are_there_so_the_emptiness_means_something(
     neighbours: Neighbours,
 ) -> None:
     bob = neighbours.world.contact(neighbours.bob.contact_id)
-    for table in ("messages", "memories", "memory_history"):
-        shown = await _raw(neighbours.world.door, bob, f"SELECT * FROM discreet.{table}")
+    for table, column in SAID.items():
+        shown = await _raw(neighbours.world.door, bob, f"SELECT {column} FROM discreet.{table}")
         assert BOBS_SECRET in shown, table
-    shown = await _raw(neighbours.world.door, neighbours.world.owner, "TABLE discreet.memories")
+    shown = await _raw(
+        neighbours.world.door, neighbours.world.owner, "SELECT content FROM discreet.memories"
+    )
     assert BOBS_SECRET in shown
     assert OWNERS_SECRET in shown
 
+
+SAID = {"messages": "text", "memories": "content", "memory_history": "content"}
 
 LEFT_BEHIND = [
     "DECLARE held CURSOR WITH HOLD FOR SELECT content FROM discreet.memories",
@@ -257,8 +181,8 @@ PROBES = [
     "EXECUTE kept",
     "SELECT current_setting('discreet.note', true), current_setting('application_name')",
     "SELECT * FROM pg_listening_channels()",
-    "SELECT * FROM discreet.memories",
-    "SELECT * FROM discreet.messages",
+    "SELECT content FROM discreet.memories",
+    "SELECT text FROM discreet.messages",
 ]
 
 
@@ -270,14 +194,16 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
         world.contact(neighbours.bob.contact_id),
         world.contact(neighbours.alice.contact_id),
     )
-    ticket = ticket_for(bob, door._key)
     same = 0
     for left in LEFT_BEHIND:
         first = await _raw(door, bob, "SELECT pg_backend_pid()")
+        async with door.enter(bob) as rows:
+            ticket = await rows.value("SELECT current_setting('discreet.ticket')")
         await _raw(door, bob, left.format(ticket=ticket))
         same += await _raw(door, alice, "SELECT pg_backend_pid()") == first
         for probe in PROBES:
-            await _check(neighbours, await _raw(door, alice, probe), f"{left} / {probe}")
+            shown, _ = await _run(door, alice, probe)
+            await _check(neighbours, shown, f"{left} / {probe}")
         still = await _raw(door, alice, "SELECT content FROM discreet.memories")
         assert "alice likes tea" in still, left
     # Otherwise nothing was shown: a connection that was prepared in SQL is thrown away, no other.
@@ -295,82 +221,61 @@ async def test_outside_of_a_transaction_with_a_ticket_there_are_no_rows(
                 assert await cursor.fetchone() == (0,), (role, table)
 
 
-@pytest.mark.parametrize("part", range(3))
-async def test_a_ticket_with_one_character_changed_is_refused(
-    neighbours: Neighbours, part: int
-) -> None:
-    world = neighbours.world
-    good = ticket_for(world.contact(neighbours.bob.contact_id), world.door._key)
-    forged = {
-        0: good.replace(str(neighbours.bob.contact_id), str(neighbours.alice.contact_id)),
-        1: good[:-1] + ("0" if good[-1] != "0" else "1"),
-        2: ticket_for(world.owner, world.door._key),
-    }[part]
-    async with world.door._new_pool("discreet_contact") as pool, pool.connection() as connection:
-        await connection.execute("BEGIN")
-        await connection.execute("SELECT set_config('discreet.ticket', %s, true)", (forged,))
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await connection.execute("SELECT * FROM discreet.memories")
-
-
-COLUMNS = ("id", "owner_id", "contact_id", "content", "text", "session_id", "created_at", "name")
-PREDICATES = st.sampled_from(
-    [
-        "true", "contact_id IS NULL", "contact_id IS NOT NULL", "content LIKE '%heron%'",
-        "text ILIKE '%key%'", "owner_id IS NOT NULL OR true", "NOT (contact_id IS NOT NULL)",
-        "id IN (SELECT memory_id FROM discreet.memory_history)",
-        "EXISTS (SELECT 1 FROM discreet.messages)",
-        "party <> contact_id", "party IN (SELECT owner_id FROM discreet.sessions)",
-        "coalesce(content, '') <> ''", "length(text) > 0 AND 1 / length(text) >= 0",
-    ]
-)  # fmt: skip
-STATEMENTS = st.one_of(
-    st.builds(
-        lambda table, where, tail: f"SELECT * FROM discreet.{table} t WHERE {where} {tail}",
-        st.sampled_from(TABLES),
-        PREDICATES,
+def _statements(readable: dict[str, list[str]]) -> st.SearchStrategy[str]:
+    """Statements of every kind over columns that a contact may read."""
+    columns = st.sampled_from(
+        [(table, name) for table, names in readable.items() for name in names]
+    )
+    predicates = st.builds(
+        lambda of, form: form.format(c=f"t.{of}", t=f"t.{of}::text"),
+        st.shared(columns, key="column").map(lambda pair: pair[1]),
         st.sampled_from(
             [
-                "",
-                "ORDER BY 1",
-                "LIMIT 5",
-                "FOR UPDATE",
-                "UNION ALL SELECT * FROM discreet.memories",
-                "OFFSET 0",
+                "true", "{c} IS NULL", "{c} IS NOT NULL", "{t} LIKE '%heron%'", "{t} ILIKE '%key%'",
+                "{c} IS NOT NULL OR true", "NOT ({c} IS NOT NULL)", "{t} > ANY ('{{a,z}}')",
+                "EXISTS (SELECT 1 FROM discreet.messages)", "coalesce({t}, '') <> ''",
+                "{t} IN (SELECT id::text FROM discreet.sessions)",
+                "length({t}) > 0 AND 1 / length({t}) >= 0",
             ]
         ),
-    ),
-    st.builds(
-        lambda left, right, kind, where: (
-            f"SELECT l::text, r::text FROM discreet.{left} l {kind} JOIN discreet.{right} r"
-            f" ON true WHERE {where.replace('id', 'l.id', 1) if where == 'true' else 'true'}"
+    )  # fmt: skip
+    tail = st.sampled_from(
+        ["", "ORDER BY 1", "LIMIT 5", "FOR UPDATE", "OFFSET 0",
+         "UNION ALL SELECT content FROM discreet.memories"]
+    )  # fmt: skip
+    one = st.shared(columns, key="column")
+    return st.one_of(
+        st.builds(
+            lambda of, where, tail: (
+                f"SELECT t.{of[1]}::text FROM discreet.{of[0]} t WHERE {where} {tail}"
+            ),
+            one, predicates, tail,
         ),
-        st.sampled_from(TABLES),
-        st.sampled_from(TABLES),
-        st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL"]),
-        PREDICATES,
-    ),
-    st.builds(
-        lambda table, column, where: (
-            f"WITH x AS (UPDATE discreet.{table} SET {column} = {column} WHERE {where}"
-            f" RETURNING *) SELECT * FROM x"
+        st.builds(
+            lambda of, other, kind, where: (
+                f"SELECT t.{of[1]}::text, r.{other[1]}::text FROM discreet.{of[0]} t {kind} JOIN"
+                f" discreet.{other[0]} r ON true WHERE {where}"
+            ),
+            one, columns, st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL"]), predicates,
         ),
-        st.sampled_from(TABLES),
-        st.sampled_from((*COLUMNS, "state", "summary", "salience", "current_turn")),
-        PREDICATES,
-    ),
-    st.builds(
-        lambda table, where: f"DELETE FROM discreet.{table} WHERE {where} RETURNING *",
-        st.sampled_from(TABLES),
-        PREDICATES,
-    ),
-    st.builds(
-        lambda function, table, column: f"SELECT {function}({column}::text) FROM discreet.{table}",
-        st.sampled_from(["max", "min", "string_agg", "count", "array_agg", "json_agg", "md5"]),
-        st.sampled_from(TABLES),
-        st.sampled_from(COLUMNS),
-    ),
-)
+        st.builds(
+            lambda of, where: (
+                f"WITH x AS (UPDATE discreet.{of[0]} t SET {of[1]} = {of[1]} WHERE {where}"
+                f" RETURNING t.{of[1]}) SELECT * FROM x"
+            ),
+            one, predicates,
+        ),
+        st.builds(
+            lambda of, where: (
+                f"DELETE FROM discreet.{of[0]} t WHERE {where} RETURNING t.{of[1]}::text"
+            ),
+            one, predicates,
+        ),
+        st.builds(
+            lambda of, function: f"SELECT {function}({of[1]}::text) FROM discreet.{of[0]}",
+            one, st.sampled_from(["max", "min", "count", "array_agg", "json_agg", "md5"]),
+        ),
+    )  # fmt: skip
 
 
 async def test_no_generated_statement_shows_or_touches_anybody_elses_rows(
@@ -379,9 +284,9 @@ async def test_no_generated_statement_shows_or_touches_anybody_elses_rows(
     alice = neighbours.world.contact(neighbours.alice.contact_id)
     statements: list[str] = []
 
-    @settings(max_examples=150, database=None, deadline=None,
+    @settings(max_examples=150, database=None, deadline=None, derandomize=True,
               suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(STATEMENTS)
+    @given(_statements(_readable(admin)))
     def collect(statement: str) -> None:
         statements.append(statement)
 
@@ -407,7 +312,7 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         "UPDATE discreet.memories SET content = 'overwritten' WHERE id = '{}' RETURNING id",
         "DELETE FROM discreet.memories WHERE id = '{}' RETURNING id",
         "SELECT gate.restore_memory('{}', 1)",
-        "SELECT * FROM discreet.memory_history WHERE memory_id = '{}'",
+        "SELECT content FROM discreet.memory_history WHERE memory_id = '{}'",
         "INSERT INTO discreet.drafts (turn_id, text) VALUES ('{}', 'x')",
     ):
         ours = await _raw(world.door, alice, statement.format(theirs[0]))
@@ -480,7 +385,7 @@ def test_a_scope_without_its_ids_opens_no_door() -> None:
         ContactScope("x", "y", "z"),  # type: ignore[arg-type]
     ):
         with pytest.raises(ScopeError):
-            ticket_for(broken, b"k" * 32)
+            ticket_for(broken, b"k" * 32, 1, 0)
 
 
 async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours) -> None:

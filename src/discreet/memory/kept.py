@@ -98,9 +98,7 @@ ALIVE: LiteralString = "(expires_at IS NULL OR expires_at > now())"
 # What belongs to the ticket's own party: for an owner, who may read more, that is the owner's.
 OWN: LiteralString = """
     (owner_id, agent_id, party) = (
-      SELECT s.owner_id, s.agent_id, coalesce(s.contact_id,
-             CASE WHEN session_user = 'discreet_shared' THEN s.agent_id ELSE s.owner_id END)
-        FROM gate.scope() s)"""
+      SELECT s.owner_id, s.agent_id, s.party FROM gate.scope() s)"""
 
 
 def memory_of(row: Mapping[str, Any]) -> Memory:

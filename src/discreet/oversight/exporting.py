@@ -92,6 +92,9 @@ _ONE_PERSON = """
 """
 
 
+KEYS = ("owner_key", "scope_key")
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """An archive. ``counts``: rows of each kind in it; ``size`` in bytes."""
@@ -149,7 +152,8 @@ async def _write(
     contacts = [row["id"] for row in joined]
     for kind, sql in _RECORDS.items():
         progress(f"Writing {kind.replace('_', ' ')}.")
-        records = [row["record"] for row in await rows.fetch(sql, {"contacts": contacts})]
+        found = await rows.fetch(sql, {"contacts": contacts})
+        records = [_without_keys(row["record"]) for row in found]
         lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
         archive.writestr(f"data/{kind}.jsonl", lines)
         counts[kind] = len(records)
@@ -159,6 +163,11 @@ async def _write(
             shown[kind] = await _write_files(rows, records, archive, progress)
     archive.writestr("contact.html", page_of(shown))
     return counts
+
+
+def _without_keys(record: dict[str, Any]) -> dict[str, Any]:
+    """Without what is only there for the policies."""
+    return {name: value for name, value in record.items() if name not in KEYS}
 
 
 async def _write_files(

@@ -38,7 +38,7 @@ BEGIN
        AND p.proname ~ (
          '^(lo_.*|loread|lowrite|pg_cancel_backend|pg_terminate_backend|pg_stat_get_.*'
          '|pg_lock_status|pg_(try_)?advisory_(xact_)?lock(_shared)?|pg_export_snapshot'
-         '|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
+         '|currtid2|pg_logical_emit_message|pg_(database|tablespace|relation|total_relation|table'
          '|indexes)_size)$')
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', it);

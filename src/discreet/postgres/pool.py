@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -10,9 +11,42 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-__all__ = ["Pool", "open_intake_pool", "open_pool"]
+__all__ = ["Connection", "Pool", "open_intake_pool", "open_pool"]
 
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+class Connection(AsyncConnection[Any]):
+    """A connection that knows which backend serves it and what the database's clock says.
+
+    Both are asked of the database: behind a pooler libpq knows the number of another process.
+
+    Attributes:
+        pid: the backend's process id, as ``pg_backend_pid()`` gives it.
+    """
+
+    pid: int
+    _ahead: float
+
+    def now(self) -> float:
+        """The database's clock, in seconds since 1970."""
+        return time.monotonic() + self._ahead
+
+    def set_clock(self, seconds: float) -> None:
+        """Notes what the database's clock says at this moment, in seconds since 1970."""
+        self._ahead = seconds - time.monotonic()
+
+    async def meet(self) -> None:
+        """Asks for the backend and its clock, once for each connection."""
+        cursor = await self.execute(MEET, prepare=False)
+        for self.pid, clock in await cursor.fetchall():
+            self.set_clock(clock)
+
+
+Pool = AsyncConnectionPool[Connection]
+
+MEET = (
+    "SELECT pg_catalog.pg_backend_pid(),"
+    " extract(epoch FROM pg_catalog.clock_timestamp())::pg_catalog.float8"
+)
 
 STATEMENT_TIMEOUT = "60s"
 IDLE_IN_TRANSACTION_TIMEOUT = "60s"
@@ -63,11 +97,13 @@ async def _open(
     conninfo: str,
     min_size: int,
     max_size: int,
-    reset: Callable[[AsyncConnection[Any]], Awaitable[None]] | None,
+    reset: Callable[[Connection], Awaitable[None]] | None,
 ) -> AsyncIterator[Pool]:
     pool: Pool = AsyncConnectionPool(
         make_conninfo(conninfo, options=OPTIONS, application_name="discreet", **KEEPALIVE),
+        connection_class=Connection,
         kwargs={"autocommit": True},
+        configure=Connection.meet,
         min_size=min_size,
         max_size=max_size,
         open=False,
@@ -81,7 +117,7 @@ async def _open(
         yield pool
 
 
-async def _clean(conn: AsyncConnection[Any]) -> None:
+async def _clean(conn: Connection) -> None:
     """Leaves nothing of a session behind: settings, held cursors, channels, advisory locks, and
     statements prepared in SQL. The pool throws a connection away where this fails."""
     cursor = await conn.execute(CLEAN, prepare=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString
 
@@ -12,9 +12,9 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from discreet.domain.errors import ScopeError, Unavailable
-from discreet.postgres.pool import Pool, open_intake_pool, open_pool
+from discreet.postgres.pool import Connection, Pool, open_intake_pool, open_pool
 from discreet.scope.rows import Rows
-from discreet.scope.scopes import IntakeScope, Role, RowScope, role_of
+from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
 from discreet.scope.tickets import ticket_for
 
 DEFAULT_SIZE = 4
@@ -62,15 +62,13 @@ class Door:
     async def _transaction(
         self, scope: RowScope, *before_all: LiteralString
     ) -> AsyncIterator[Rows]:
-        ticket = ticket_for(scope, self._key)
+        ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
-            async with pool.connection() as connection, connection.transaction():
-                for statement in before_all:
-                    await connection.execute(statement)
-                await connection.execute(
-                    "SELECT set_config('discreet.ticket', %s, true)", (ticket,)
-                )
+            async with (
+                pool.connection() as connection,
+                await self._begin(connection, scope, before_all),
+            ):
                 rows = Rows(connection, scope)
                 try:
                     yield rows
@@ -91,6 +89,33 @@ class Door:
                 raise asyncio.CancelledError from error  # which the loss came in the way of
             raise Unavailable("The database was lost.", hint="Try again.") from error
 
+    async def _begin(
+        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+    ) -> AsyncExitStack:
+        """Begins a transaction and sets its ticket.
+
+        The database refuses a ticket whose moment is wrong: then its clock was set, or this machine
+        slept. So it is asked what time it is, and tried once more.
+        """
+        try:
+            return await self._try_to_begin(connection, scope, before_all)
+        except errors.InsufficientPrivilege:
+            await connection.meet()
+            return await self._try_to_begin(connection, scope, before_all)
+
+    async def _try_to_begin(
+        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+    ) -> AsyncExitStack:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(connection.transaction())
+            for statement in before_all:
+                await connection.execute(statement)
+            ticket = ticket_for(scope, self._key, connection.pid, connection.now())
+            cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
+            for (clock,) in await cursor.fetchall():
+                connection.set_clock(clock)
+            return stack.pop_all()
+
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
     ) -> dict[str, Any] | None:
@@ -104,13 +129,15 @@ class Door:
             Unavailable: no connection could be had in time.
             psycopg.Error: what the database says; the caller knows its error codes.
         """
-        values = {**params, "ticket": ticket_for(scope, self._key)}
+        ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
             async with pool.connection() as connection:
-                cursor = connection.cursor(row_factory=dict_row)
-                await cursor.execute(sql, values)
-                return await cursor.fetchone()
+                try:
+                    return await self._call(connection, scope, sql, params)
+                except errors.InsufficientPrivilege:
+                    await connection.meet()  # as in _begin; nothing was done yet
+                    return await self._call(connection, scope, sql, params)
         except PoolTimeout as error:
             raise Unavailable(
                 "The database gave no connection in time.", hint="Is it running? Try again."
@@ -119,6 +146,18 @@ class Door:
             if _is_lost(error):
                 await pool.check()
             raise
+
+    async def _call(
+        self,
+        connection: Connection,
+        scope: IntakeScope,
+        sql: LiteralString,
+        params: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        ticket = ticket_for(scope, self._key, connection.pid, connection.now())
+        cursor = connection.cursor(row_factory=dict_row)
+        await cursor.execute(sql, {**params, "ticket": ticket})
+        return await cursor.fetchone()
 
     async def close(self) -> None:
         """Closes every pool; scopes that are open are waited for."""

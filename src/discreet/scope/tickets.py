@@ -1,7 +1,8 @@
 """Tickets: the proof, for the database, that this application opened a scope.
 
-``ids#code``; the code is HMAC-SHA256 (RFC 2104) over the login role's name and the ids, checked by
-``gate.scope()``. A ticket that was made for one role says nothing to another.
+``ids/backend/moment#code``; the code is HMAC-SHA256 (RFC 2104) over the login role's name and what
+stands before it, checked by ``gate.scope()``. A ticket says nothing to another role, on another
+connection, or to a transaction that begins more than 30 seconds before or after its moment.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import hmac
 from discreet.scope.scopes import Scope, ids_of, role_of
 
 
-def ticket_for(scope: Scope, key: bytes) -> str:
-    """The ticket of a scope, to be set for one transaction. ``key``: 32 bytes.
+def ticket_for(scope: Scope, key: bytes, pid: int, now: float) -> str:
+    """The ticket of a scope, to be set for one transaction.
+
+    ``key``: 32 bytes. ``pid``: ``pg_backend_pid()`` of the connection. ``now``: the database's
+    clock, in seconds since 1970.
 
     Raises:
         ScopeError: the scope lacks an id.
     """
-    ids = ids_of(scope)
-    code = hmac.new(key, f"{role_of(scope)}|{ids}".encode(), "sha256").hexdigest()
-    return f"{ids}#{code}"
+    said = f"{ids_of(scope)}/{pid}/{now * 1000:.0f}"
+    code = hmac.new(key, f"{role_of(scope)}|{said}".encode(), "sha256").hexdigest()
+    return f"{said}#{code}"

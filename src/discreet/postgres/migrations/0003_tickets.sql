@@ -1,6 +1,8 @@
--- A ticket says whose rows a transaction may touch: 'owner/agent/contact#hmac', an empty part where
--- there is none. The code is HMAC-SHA256 (RFC 2104) over the login role's name and the ids, so a
--- ticket made for one role says nothing to another. Only discreet_gate can read the key.
+-- A ticket says whose rows a transaction may touch: 'owner/agent/contact/backend/moment#hmac', an empty
+-- part where there is none. `backend` is the pg_backend_pid() of the connection, `moment` the database's
+-- clock in milliseconds since 1970. The code is HMAC-SHA256 (RFC 2104) over the login role's name and all
+-- that stands before it, so a ticket made for one role or connection says nothing to another. Only
+-- discreet_gate can read the key.
 SET ROLE discreet_gate;
 
 CREATE TABLE gate.secrets (
@@ -10,37 +12,95 @@ CREATE TABLE gate.secrets (
 );
 REVOKE ALL ON gate.secrets FROM PUBLIC;
 
-CREATE TYPE gate.scope AS (owner_id uuid, agent_id uuid, contact_id uuid);
+-- `party`: the contact; the agent in a shared scope; the owner in the owner's. `known`: the ticket holds.
+CREATE TYPE gate.scope AS (
+  owner_id uuid, agent_id uuid, contact_id uuid, party uuid, known boolean);
 
--- The scope of this transaction. No ticket: all null, which matches no row. A ticket that is forged,
--- cut or made for another role: an error. plpgsql, because its plan is kept; an SQL function is
--- planned anew at every call.
+-- The scope of this transaction. A ticket that is missing, forged, cut, extended, made for another role
+-- or connection, or older than the transaction by more than 30 seconds: all null, which matches no row.
+-- It never raises: a policy that can fail would tell, by failing or not, what it was evaluated for.
+-- plpgsql, because its plan is kept; an SQL function is planned anew at every call.
 CREATE FUNCTION gate.scope() RETURNS gate.scope
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
 DECLARE
   ticket text := pg_catalog.current_setting('discreet.ticket', true);
-  ids    text;
-  code   text;
+  said   text;
   keys   gate.secrets;
   result gate.scope;
 BEGIN
   IF ticket IS NULL OR ticket OPERATOR(pg_catalog.=) '' THEN
     RETURN result;
   END IF;
-  ids  := pg_catalog.split_part(ticket, '#', 1);
-  code := pg_catalog.split_part(ticket, '#', 2);
+  said := pg_catalog.split_part(ticket, '#', 1);
   SELECT * INTO STRICT keys FROM gate.secrets;
-  IF code OPERATOR(pg_catalog.<>) pg_catalog.encode(
-       pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
-         keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
-           session_user::text OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) ids, 'UTF8'))),
-       'hex') THEN
+  IF ticket OPERATOR(pg_catalog.<>) (said OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
+       pg_catalog.encode(
+         pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
+           keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
+             session_user::text OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+         'hex')) THEN
+    RETURN result;
+  END IF;
+  IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
+    RETURN result;
+  END IF;
+  -- The transaction's moment, not now: a long export keeps its scope.
+  IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
+       pg_catalog.to_timestamp(
+         pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
+     NOT BETWEEN '-30 seconds'::interval AND '30 seconds'::interval THEN
+    RETURN result;
+  END IF;
+  result.known      := true;
+  result.owner_id   := nullif(pg_catalog.split_part(said, '/', 1), '')::uuid;
+  result.agent_id   := nullif(pg_catalog.split_part(said, '/', 2), '')::uuid;
+  result.contact_id := nullif(pg_catalog.split_part(said, '/', 3), '')::uuid;
+  result.party      := coalesce(
+    result.contact_id,
+    CASE WHEN session_user OPERATOR(pg_catalog.=) 'discreet_shared' THEN result.agent_id
+         ELSE result.owner_id END);
+  RETURN result;
+END $$;
+
+-- One short text for one or several ids: whose a row is, in a single column (discreet.let_see).
+CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
+$$;
+
+-- The keys of all rows that this transaction may see, as the keys of an object; null where it may see
+-- none. `owner_key` of its owner, `scope_key` of its party, its agent, and its contact.
+CREATE FUNCTION gate.keys() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
+DECLARE
+  here  gate.scope := gate.scope();
+  owner bytea := pg_catalog.uuid_send(here.owner_id);
+  agent bytea := pg_catalog.uuid_send(here.agent_id);
+  party bytea := pg_catalog.uuid_send(here.party);
+BEGIN
+  IF owner IS NULL THEN
+    RETURN NULL;
+  ELSIF session_user OPERATOR(pg_catalog.=) 'discreet_owner' THEN
+    RETURN pg_catalog.jsonb_build_object(gate.key_of(owner), 1);
+  ELSIF agent IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN pg_catalog.jsonb_build_object(
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent OPERATOR(pg_catalog.||) party), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) party), 1);
+END $$;
+
+-- Sets the ticket for this transaction, and refuses one that doesn't hold. The database's clock comes
+-- back, in seconds since 1970, for the next ticket.
+CREATE FUNCTION gate.open_scope(ticket text) RETURNS float8
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM set_config('discreet.ticket', ticket, true);
+  IF (gate.scope()).known IS NOT TRUE THEN
     RAISE EXCEPTION 'this ticket is not valid' USING ERRCODE = 'insufficient_privilege';
   END IF;
-  result.owner_id   := nullif(pg_catalog.split_part(ids, '/', 1), '')::uuid;
-  result.agent_id   := nullif(pg_catalog.split_part(ids, '/', 2), '')::uuid;
-  result.contact_id := nullif(pg_catalog.split_part(ids, '/', 3), '')::uuid;
-  RETURN result;
+  RETURN extract(epoch FROM clock_timestamp());
 END $$;
 
 -- For functions that act as discreet_gate: the owner of this transaction, or an error.
@@ -59,4 +119,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.scope()
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner, discreet_intake,
      discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.keys(), gate.key_of(bytea)
+  TO discreet_schema, discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.open_scope(text)
+  TO discreet_contact, discreet_shared, discreet_owner, discreet_worker;
 RESET ROLE;

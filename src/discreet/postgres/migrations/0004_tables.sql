@@ -107,7 +107,7 @@ CREATE TABLE discreet.routes (
   UNIQUE (id, session_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE,
+    ON DELETE CASCADE,
   FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels (id, owner_id, agent_id)
 );
 
@@ -135,7 +135,7 @@ CREATE TABLE discreet.turns (
   UNIQUE (id, party),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE,
+    ON DELETE CASCADE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE
 );
 CREATE INDEX turns_session ON discreet.turns (session_id, started_at);
@@ -177,7 +177,7 @@ CREATE TABLE discreet.messages (
   UNIQUE (id, session_id, route_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE,
+    ON DELETE CASCADE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE,
   FOREIGN KEY (turn_id, session_id) REFERENCES discreet.turns (id, session_id)
     ON DELETE SET NULL (turn_id)
@@ -216,7 +216,7 @@ CREATE TABLE discreet.outbox (
   -- ids that do not exist.
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE,
+    ON DELETE CASCADE,
   FOREIGN KEY (message_id, session_id, route_id)
     REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE
 );
@@ -283,6 +283,8 @@ CREATE TABLE discreet.memory_history (
   agent_id    uuid NOT NULL,
   contact_id  uuid,
   shared      boolean NOT NULL,
+  party       uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   content     text NOT NULL,
   summary     text NOT NULL,
   topic_key   text,

@@ -1,7 +1,46 @@
 -- Who sees what. One policy for each role, TO that role: a policy that says "mine, or I am the owner"
--- turns a contact's index lookup into a scan of everybody. The subselect form is evaluated once a
--- statement and keeps the btree on (owner_id, agent_id, contact_id).
+-- turns a contact's index lookup into a scan of everybody.
 SET ROLE discreet_schema;
+
+-- Lets a role see, in a table, the rows whose `columns` are what its scope has as `scopes`.
+--
+-- PostgreSQL evaluates cheap leakproof conditions of a statement before a policy, on everybody's rows:
+-- IS NULL, a boolean column and CASE cost nothing, `x > ANY ('{a}')` half a comparison. Such a condition
+-- can hold a subselect that fails, and then failing or not tells whether some row got that far. So the
+-- policy's first test costs nothing either, and stands first: a key of the row, looked up among the
+-- scope's keys. The comparison after it is for the indexes: what they serve is bounded by the scope.
+-- No statement that another's row could change may be cheaper than these two.
+CREATE PROCEDURE discreet.let_see(of_table text, who text, columns text[], scopes text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  relation regclass := 'discreet.' || of_table;
+  key      text := CASE WHEN who = 'owner' THEN 'owner_key' ELSE 'scope_key' END;
+  ids      text;
+  compared text;
+  nobody   text := '';
+BEGIN
+  -- A generated column can't refer to another one, so `party` is written out.
+  SELECT string_agg(format('uuid_send(%s)', coalesce(pg_get_expr(d.adbin, d.adrelid), a.attname)),
+                    ' || ' ORDER BY array_position(columns, a.attname::text))
+    INTO ids
+    FROM pg_attribute a
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = 's'
+   WHERE a.attrelid = relation AND a.attname = ANY (columns);
+  EXECUTE format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %I text GENERATED ALWAYS AS '
+                 '(gate.key_of(%s)) STORED', relation, key, ids);
+  IF 'party' = ANY (columns) AND who = 'contact' THEN
+    columns := columns || 'contact_id'::text;
+    scopes := scopes || 'contact_id'::text;
+  ELSIF 'party' = ANY (columns) THEN
+    nobody := 'contact_id IS NULL AND ';
+  END IF;
+  compared := format('%s(%s) = (SELECT %s FROM gate.scope() s)', nobody,
+                     array_to_string(columns, ', '), 's.' || array_to_string(scopes, ', s.'));
+  EXECUTE format(
+    'CREATE POLICY %I ON %s TO %I USING ((SELECT gate.keys())[%I] IS NOT NULL AND %s) WITH CHECK (%s)',
+    who, relation, 'discreet_' || who, key, compared, compared);
+END $$;
+REVOKE ALL ON PROCEDURE discreet.let_see(text, text, text[], text[]) FROM PUBLIC;
 
 -- The tables in which every row belongs to one scope.
 DO $$
@@ -13,74 +52,42 @@ BEGIN
     EXECUTE format($f$
       ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
       ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
-      CREATE POLICY contact ON discreet.%1$I TO discreet_contact USING (
-        (owner_id, agent_id, contact_id)
-          = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s));
-      CREATE POLICY shared ON discreet.%1$I TO discreet_shared USING (
-        shared AND contact_id IS NULL
-        AND (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-      CREATE POLICY owner ON discreet.%1$I TO discreet_owner USING (
-        owner_id = (SELECT s.owner_id FROM gate.scope() s));
     $f$, t);
+    CALL discreet.let_see(t, 'contact', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+    CALL discreet.let_see(t, 'shared', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+    CALL discreet.let_see(t, 'owner', '{owner_id}', '{owner_id}');
     IF t <> 'drafts' THEN
       EXECUTE format('CREATE POLICY gate ON discreet.%I TO discreet_gate USING (true)', t);
     END IF;
   END LOOP;
 END $$;
 
-ALTER TABLE discreet.owners ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.owners FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.owners TO discreet_owner USING (
-  id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.owners TO discreet_gate USING (true);
-
-ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.agents FORCE ROW LEVEL SECURITY;
-CREATE POLICY contact ON discreet.agents FOR SELECT TO discreet_contact USING (
-  (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-CREATE POLICY shared ON discreet.agents FOR SELECT TO discreet_shared USING (
-  (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.agents TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.agents TO discreet_gate USING (true);
-
-ALTER TABLE discreet.passages ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.passages FORCE ROW LEVEL SECURITY;
-CREATE POLICY contact ON discreet.passages FOR SELECT TO discreet_contact USING (
-  (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-CREATE POLICY shared ON discreet.passages FOR SELECT TO discreet_shared USING (
-  (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.passages TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOREACH t IN ARRAY ARRAY['agents', 'passages', 'contacts', 'addresses', 'channels', 'quarantine',
+                           'owners'] LOOP
+    EXECUTE format($f$
+      ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
+    $f$, t);
+    IF t <> 'passages' THEN
+      EXECUTE format('CREATE POLICY gate ON discreet.%I TO discreet_gate USING (true)', t);
+    END IF;
+    IF t <> 'owners' THEN
+      CALL discreet.let_see(t, 'owner', '{owner_id}', '{owner_id}');
+    END IF;
+  END LOOP;
+END $$;
+CALL discreet.let_see('owners', 'owner', '{id}', '{owner_id}');
+CALL discreet.let_see('agents', 'contact', '{owner_id,id}', '{owner_id,agent_id}');
+CALL discreet.let_see('agents', 'shared', '{owner_id,id}', '{owner_id,agent_id}');
+CALL discreet.let_see('passages', 'contact', '{owner_id,agent_id}', '{owner_id,agent_id}');
+CALL discreet.let_see('passages', 'shared', '{owner_id,agent_id}', '{owner_id,agent_id}');
 -- A contact sees itself; whoever shares an agent sees nobody's address book.
-ALTER TABLE discreet.contacts ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.contacts FORCE ROW LEVEL SECURITY;
-CREATE POLICY contact ON discreet.contacts FOR SELECT TO discreet_contact USING (
-  (owner_id, id) = (SELECT s.owner_id, s.contact_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.contacts TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (true);
-
-ALTER TABLE discreet.addresses ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.addresses FORCE ROW LEVEL SECURITY;
-CREATE POLICY contact ON discreet.addresses FOR SELECT TO discreet_contact USING (
-  (owner_id, contact_id) = (SELECT s.owner_id, s.contact_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.addresses TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.addresses TO discreet_gate USING (true);
-
-ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.channels FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.channels TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.channels TO discreet_gate USING (true);
-
-ALTER TABLE discreet.quarantine ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.quarantine FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.quarantine TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.quarantine TO discreet_gate USING (true);
+CALL discreet.let_see('contacts', 'contact', '{owner_id,id}', '{owner_id,party}');
+CALL discreet.let_see('addresses', 'contact', '{owner_id,contact_id}', '{owner_id,party}');
 
 -- Rights. Ids and the columns that name a scope can't be written in a scope: they come from the
 -- ticket. What is not listed here is not allowed; intake and worker have no right on any table.

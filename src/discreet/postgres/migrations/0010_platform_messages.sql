@@ -49,7 +49,7 @@ CREATE TABLE discreet.attachments (
     REFERENCES discreet.messages (id, session_id, route_id) ON DELETE CASCADE,
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
-    ON DELETE CASCADE DEFERRABLE
+    ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.attachments.state IS
   'remote: not fetched yet; kept: here; refused: too large, gone, or of a kind that is not taken';
@@ -58,14 +58,11 @@ CREATE INDEX attachments_part ON discreet.attachments (channel_id, chat_id, plat
 
 ALTER TABLE discreet.attachments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.attachments FORCE ROW LEVEL SECURITY;
-CREATE POLICY contact ON discreet.attachments TO discreet_contact USING (
-  (owner_id, agent_id, contact_id)
-    = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s));
-CREATE POLICY shared ON discreet.attachments TO discreet_shared USING (
-  shared AND contact_id IS NULL
-  AND (owner_id, agent_id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.attachments TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CALL discreet.let_see(
+  'attachments', 'contact', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+CALL discreet.let_see(
+  'attachments', 'shared', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+CALL discreet.let_see('attachments', 'owner', '{owner_id}', '{owner_id}');
 CREATE POLICY gate ON discreet.attachments TO discreet_gate USING (true);
 GRANT SELECT, UPDATE (state, refusal, content, media_type, size) ON discreet.attachments
   TO discreet_contact, discreet_shared, discreet_owner;

@@ -86,11 +86,10 @@ BEGIN
     EXECUTE format($f$
       ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
       ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
-      CREATE POLICY owner ON discreet.%1$I TO discreet_owner USING (
-        owner_id = (SELECT s.owner_id FROM gate.scope() s));
       CREATE POLICY gate ON discreet.%1$I TO discreet_gate USING (true);
       GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.%1$I TO discreet_gate;
     $f$, t);
+    CALL discreet.let_see(t, 'owner', '{owner_id}', '{owner_id}');
   END LOOP;
 END $$;
 -- The owner reads what there is, but no code: who has a code proves that they got it from the person.

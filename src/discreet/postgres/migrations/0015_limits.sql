@@ -38,11 +38,10 @@ BEGIN
     EXECUTE format($f$
       ALTER TABLE discreet.%1$I ENABLE ROW LEVEL SECURITY;
       ALTER TABLE discreet.%1$I FORCE ROW LEVEL SECURITY;
-      CREATE POLICY owner ON discreet.%1$I TO discreet_owner USING (
-        owner_id = (SELECT s.owner_id FROM gate.scope() s));
       CREATE POLICY gate ON discreet.%1$I TO discreet_gate USING (true);
       GRANT SELECT ON discreet.%1$I TO discreet_owner, discreet_gate;
     $f$, t);
+    CALL discreet.let_see(t, 'owner', '{owner_id}', '{owner_id}');
   END LOOP;
 END $$;
 GRANT INSERT (contact_id, messages_a_minute, waiting, tokens_a_day),

@@ -16,8 +16,7 @@ CREATE TABLE discreet.owner_words (
 ALTER TABLE discreet.owner_words ALTER COLUMN word SET STATISTICS 0;
 ALTER TABLE discreet.owner_words ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.owner_words FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.owner_words TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CALL discreet.let_see('owner_words', 'owner', '{owner_id}', '{owner_id}');
 CREATE POLICY gate ON discreet.owner_words TO discreet_gate USING (true);
 GRANT SELECT ON discreet.owner_words TO discreet_owner;
 GRANT SELECT, INSERT, DELETE ON discreet.owner_words TO discreet_gate;

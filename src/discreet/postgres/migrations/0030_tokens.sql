@@ -24,8 +24,7 @@ CALL discreet.keep_no_statistics();
 
 ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.tokens FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.tokens TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CALL discreet.let_see('tokens', 'owner', '{owner_id}', '{owner_id}');
 CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at, revoked_at,
               last_used_at),

@@ -75,10 +75,8 @@ BEGIN
     $f$, t);
   END LOOP;
 END $$;
-CREATE POLICY owner ON discreet.links TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY owner ON discreet.linked_rows TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CALL discreet.let_see('links', 'owner', '{owner_id}', '{owner_id}');
+CALL discreet.let_see('linked_rows', 'owner', '{owner_id}', '{owner_id}');
 GRANT SELECT ON discreet.links, discreet.linked_rows TO discreet_owner;
 GRANT UPDATE (contact_id) ON discreet.routes, discreet.turns, discreet.outbox, discreet.attachments,
                              discreet.memory_history TO discreet_gate;
@@ -115,7 +113,6 @@ DECLARE
   memories uuid[] := gate.rows_of_link(link, 'memory');
   waiting  uuid;
 BEGIN
-  SET CONSTRAINTS ALL DEFERRED;
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.outbox o
               WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
@@ -125,15 +122,23 @@ BEGIN
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
   -- Connections that were bound to it begin anew; they must not follow to somebody else.
   DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
-  UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions);
-  UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions);
-  UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions);
-  UPDATE discreet.messages m
-     SET contact_id = taker,
-         sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
-                                  ELSE m.sender_contact_id END
-   WHERE m.session_id = ANY (sessions);
-  UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions);
+  -- In one statement, at whose end the keys between these tables hold again: a key that could be
+  -- deferred would let anybody try which ids exist.
+  WITH s AS (
+    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
+  ), r AS (
+    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
+  ), t AS (
+    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
+  ), m AS (
+    UPDATE discreet.messages m
+       SET contact_id = taker,
+           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+                                    ELSE m.sender_contact_id END
+     WHERE m.session_id = ANY (sessions)
+  ), o AS (
+    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
+  )
   UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
   UPDATE discreet.memories m
      SET contact_id = taker,
@@ -146,7 +151,6 @@ BEGIN
    WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
   UPDATE discreet.memory_history h SET contact_id = taker
    WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
-  SET CONSTRAINTS ALL IMMEDIATE;
   FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
                   WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
     PERFORM gate.defer_turn(waiting, NULL, false);

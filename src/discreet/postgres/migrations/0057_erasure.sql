@@ -13,8 +13,7 @@ CREATE TABLE discreet.erasures (
 CREATE INDEX erasures_owner ON discreet.erasures (owner_id, erased_at);
 ALTER TABLE discreet.erasures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.erasures FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON discreet.erasures TO discreet_owner USING (
-  owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CALL discreet.let_see('erasures', 'owner', '{owner_id}', '{owner_id}');
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING (true);
 GRANT SELECT ON discreet.erasures TO discreet_owner;
 GRANT SELECT, INSERT ON discreet.erasures TO discreet_gate;

@@ -1,0 +1,158 @@
+"""A ticket holds for one role, on one connection, for a short time; any other is no scope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import ScopeError
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, Door
+from tests.isolation.conftest import BOBS_SECRET, Neighbours
+from tests.support.tickets import ticket_on
+
+Conn = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Bob's scope and key, and a connection of a contact's login on which tickets are shown."""
+
+    conn: Conn
+    bob: ContactScope
+    key: bytes
+
+    def ticket(self, **late: float) -> str:
+        return ticket_on(self.conn, self.bob, self.key, **late)
+
+    def memories(self, ticket: str) -> list[str]:
+        self.conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket,))
+        found = self.conn.execute("SELECT content FROM discreet.memories").fetchall()
+        return [content for (content,) in found]
+
+    def refused(self, ticket: str) -> bool:
+        try:
+            with self.conn.transaction():
+                self.conn.execute("SELECT gate.open_scope(%s)", (ticket,))
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+        return False
+
+
+@pytest.fixture
+async def shown(neighbours: Neighbours, database: Database) -> Any:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    with psycopg.connect(database.conninfo("discreet_contact")) as conn:
+        yield Shown(conn, bob, database.ticket_key)
+        conn.rollback()
+
+
+def _changed(ticket: str) -> Iterator[str]:
+    said, code = ticket.split("#")
+    parts = said.split("/")
+    yield from (ticket + more for more in (" ", "#", "/", "x", "\n", "#" + code, "\u0300"))
+    yield from (f"{said}{more}#{code}" for more in ("/", "/x", " ", "#"))
+    yield said
+    yield f"#{code}"
+    yield f"{said}#"
+    yield f"{said}#{code[:-1]}{'1' if code[-1] == '0' else '0'}"
+    yield f"{said}#{code.upper()}"
+    yield f" {ticket}"
+    for at, part in enumerate(parts):
+        other = [*parts[:at], part[:-1] + ("1" if part[-1] == "0" else "0"), *parts[at + 1 :]]
+        yield f"{'/'.join(other)}#{code}"
+    yield "x#y"
+
+
+def test_a_ticket_that_holds_shows_its_scope(shown: Shown) -> None:
+    assert shown.memories(shown.ticket()) == [BOBS_SECRET]
+    assert not shown.refused(shown.ticket())
+
+
+def test_a_ticket_that_was_changed_in_any_way_shows_nothing_and_is_refused(shown: Shown) -> None:
+    for ticket in _changed(shown.ticket()):
+        assert shown.memories(ticket) == [], ticket
+        assert shown.refused(ticket), ticket
+
+
+@pytest.mark.parametrize(("late", "holds"), [(31, False), (29, True), (-29, True), (-31, False)])
+def test_a_ticket_holds_half_a_minute_before_and_after_its_moment(
+    shown: Shown, late: float, holds: bool
+) -> None:
+    ticket = shown.ticket(late=late)
+    assert shown.memories(ticket) == ([BOBS_SECRET] if holds else [])
+    assert shown.refused(ticket) is not holds
+
+
+def test_a_ticket_of_another_connection_or_role_shows_nothing(
+    shown: Shown, database: Database
+) -> None:
+    for role in ("discreet_contact", "discreet_shared", "discreet_owner", "discreet_worker"):
+        with psycopg.connect(database.conninfo(role)) as other:
+            stranger = Shown(other, shown.bob, shown.key)
+            assert stranger.refused(shown.ticket()), role
+            assert stranger.refused(stranger.ticket()) is (role != "discreet_contact"), role
+
+
+def test_a_scope_lasts_as_long_as_its_transaction_however_old_the_ticket_grows(
+    shown: Shown,
+) -> None:
+    # The transaction began within the half minute; what counts is that, not the time by now.
+    shown.conn.execute("SELECT pg_sleep(0)")
+    ticket = shown.ticket(late=29.5)
+    assert shown.memories(ticket) == [BOBS_SECRET]
+    shown.conn.execute("SELECT pg_sleep(1)")
+    assert shown.memories(ticket) == [BOBS_SECRET]
+    shown.conn.commit()
+    assert shown.memories(ticket) == []
+
+
+async def test_a_door_whose_clock_is_wrong_asks_the_database_what_time_it_is(
+    neighbours: Neighbours, door: Door
+) -> None:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    for wrong in (-3600.0, 3600.0):
+        pool = await door._pool("discreet_contact")
+        async with pool.connection() as connection:
+            connection.set_clock(connection.now() + wrong)
+        for _ in range(door._sizes.get("discreet_contact", 1) + 1):
+            async with door.enter(bob) as rows:
+                assert await rows.value("SELECT content FROM discreet.memories") == BOBS_SECRET
+
+
+async def test_a_scope_is_entered_without_asking_for_the_clock_again(
+    neighbours: Neighbours, door: Door
+) -> None:
+    bob = neighbours.world.contact(neighbours.bob.contact_id)
+    pool = await door._pool("discreet_contact")
+    async with pool.connection() as connection:
+        asked = 0
+
+        async def count() -> None:
+            nonlocal asked
+            asked += 1
+
+        connection.meet = count  # type: ignore[method-assign]
+    for _ in range(10):
+        async with door.enter(bob) as rows:
+            assert await rows.value("SELECT 1") == 1
+    assert asked == 0
+
+
+async def test_a_door_with_another_key_is_refused_when_the_transaction_begins(
+    neighbours: Neighbours, database: Database
+) -> None:
+    stranger = Door(database.conninfo, b"k" * 32)
+    try:
+        entered = False
+        with pytest.raises(ScopeError):
+            async with stranger.enter(neighbours.world.contact(neighbours.bob.contact_id)):
+                entered = True
+        assert not entered
+    finally:
+        await asyncio.shield(stranger.close())

@@ -1,0 +1,23 @@
+"""Tickets for tests that speak raw SQL on a connection of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from discreet.postgres.pool import MEET
+from discreet.scope import Scope
+from discreet.scope.tickets import ticket_for
+
+
+def ticket_on(conn: psycopg.Connection[Any], scope: Scope, key: bytes, *, late: float = 0) -> str:
+    """A ticket that holds on this connection now, or (``late``) held that many seconds ago."""
+    row = conn.execute(MEET).fetchone()
+    assert row is not None
+    return ticket_for(scope, key, row[0], row[1] - late)
+
+
+def show_ticket(conn: psycopg.Connection[Any], scope: Scope, key: bytes) -> None:
+    """Sets a ticket that holds, for the transaction that is open or begins here."""
+    conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket_on(conn, scope, key),))
