@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
+from discreet.domain.concurrency import happens
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import MessageId, OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
@@ -28,9 +29,10 @@ from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.waking import why_silent
 from discreet.platforms import Platforms
 from discreet.postgres.server import Database, open_database
+from discreet.queue.wakes import Wakes
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.scope.scopes import Role, SessionScope
-from discreet.sessions.replies import reply_to
+from discreet.sessions.replies import Reply, reply_to
 from discreet.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Connections that one process holds at most, where it differs from the door's default."""
 
-ANSWER_POLL_SECONDS = 0.03
-"""How often a terminal that waits looks for its answer."""
+LOOK_SECONDS = 2.0
+"""How often whoever waits looks for an answer, also where nothing says that there is one."""
+LEAST_LOOK_SECONDS = 0.01
+"""How soon they look again, however often they are told to."""
 SERVED_POLL_SECONDS = 1.0
 """How often a terminal looks whether somebody still works on it."""
 OUTAGE_SECONDS = 60.0
@@ -71,6 +75,7 @@ class App:
         self.database = database
         self.door = door
         self.owner_id = owner_id
+        self.wakes = Wakes(database.conninfo("discreet_worker"))
 
     async def accept(self, inbound: Inbound) -> Accepted:
         """Stores a message that a channel took in; see ``discreet.intake.accept``."""
@@ -150,11 +155,19 @@ class App:
         return channel
 
     async def answer_to(
-        self, accepted: Accepted, scope: SessionScope, on_text: OnText, on_trouble: OnText
+        self,
+        accepted: Accepted,
+        scope: SessionScope,
+        on_text: OnText,
+        on_trouble: OnText,
+        *,
+        delivered: bool = False,
     ) -> Answer:
-        """Waits for the answer to a message, as ``scope`` sees it. ``on_text`` gets what is written
-        so far, whole. ``on_trouble`` gets one line about why it takes longer, which only the owner
-        is told: an attempt failed and is followed by another, or the agent may not speak now.
+        """Wait for the answer to a message, as ``scope`` sees it: until it is saved, or until it is
+        ``delivered``, so that whoever works here has nothing left to do. ``on_text`` gets what is
+        written so far, whole. ``on_trouble`` gets one line about why it takes longer, which only
+        the owner is told: an attempt failed and is followed by another, or the agent may not speak
+        now.
 
         Raises:
             Stopped: nobody answers it any more.
@@ -163,33 +176,45 @@ class App:
         shown, told = "", None
         is_owner = isinstance(scope, OwnerScope)
         silence: str | None = None
-        seen_at, asked_at = time.monotonic(), 0.0
+        asked_at = 0.0
+        async with self.wakes.waiting(accepted.message_id) as woken:
+            async for reply in self._replies(accepted.message_id, scope, woken):
+                if reply.answer is not None and (reply.sent or not delivered):
+                    return Answer(reply.answer, reply.failed)
+                if reply.dropped:
+                    raise Stopped("This message was stopped before it was answered.")
+                if is_owner and reply.trouble is not None and reply.trouble != told:
+                    told = reply.trouble
+                    await on_trouble(f"The agent tries again ({told})")
+                if is_owner and time.monotonic() - asked_at > SERVED_POLL_SECONDS:
+                    asked_at, before = time.monotonic(), silence
+                    silence = await why_silent(self.door, self.owner_id, accepted.session_id)
+                    if silence is not None and silence != before:
+                        await on_trouble(silence)
+                if reply.draft is not None and reply.draft != shown:
+                    shown = reply.draft
+                    await on_text(shown)
+        raise AssertionError("a wait ends with an answer")
+
+    async def _replies(
+        self, message_id: MessageId, scope: SessionScope, woken: asyncio.Event
+    ) -> AsyncIterator[Reply]:
+        """What has become of a message: now, whenever there is news, and every few seconds."""
+        seen_at = time.monotonic()
         while True:
+            woken.clear()
             try:
                 async with self.door.enter(scope) as rows:
-                    reply = await reply_to(rows, accepted.message_id)
+                    reply = await reply_to(rows, message_id)
             except Unavailable:
                 if time.monotonic() - seen_at > OUTAGE_SECONDS:
                     raise
                 await asyncio.sleep(SERVED_POLL_SECONDS)
                 continue
             seen_at = time.monotonic()
-            if reply.answer is not None:
-                return Answer(reply.answer, reply.failed)
-            if reply.dropped:
-                raise Stopped("This message was stopped before it was answered.")
-            if is_owner and reply.trouble is not None and reply.trouble != told:
-                told = reply.trouble
-                await on_trouble(f"The agent tries again ({told})")
-            if is_owner and time.monotonic() - asked_at > SERVED_POLL_SECONDS:
-                asked_at, before = time.monotonic(), silence
-                silence = await why_silent(self.door, self.owner_id, accepted.session_id)
-                if silence is not None and silence != before:
-                    await on_trouble(silence)
-            if reply.draft is not None and reply.draft != shown:
-                shown = reply.draft
-                await on_text(shown)
-            await asyncio.sleep(ANSWER_POLL_SECONDS)
+            yield reply
+            await asyncio.sleep(LEAST_LOOK_SECONDS)
+            await happens(woken, LOOK_SECONDS)
 
     @property
     def scope(self) -> OwnerScope:
@@ -330,4 +355,6 @@ async def open_app(settings: Settings, progress: Progress = lambda _: None) -> A
                 await rows.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
             )
         await make_example_agent(door, owner_id)
-        yield App(settings, database, door, owner_id)
+        app = App(settings, database, door, owner_id)
+        stack.push_async_callback(app.wakes.close)
+        yield app

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,27 @@ def settings() -> Settings:
 
 
 @pytest.fixture
+async def idle(database: Database, settings: Settings) -> AsyncIterator[House]:
+    """The same in which nobody works and nothing is served."""
+    async with AsyncExitStack() as stack:
+        yield await _house(database, settings, stack)
+
+
+@pytest.fixture
 async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
-        home = stack.enter_context(tempfile.TemporaryDirectory())
-        door = await stack.enter_async_context(open_door(database))
-        world = await make_world(door)
-        told = settings.model_copy(update={"home": Path(home)})
-        app = App(told, database, door, world.owner_id)
-        await stack.enter_async_context(app.working())
-        url = await stack.enter_async_context(listening(machine_doors(app), "127.0.0.1:0"))
-        yield House(app, world, url, await stack.enter_async_context(AsyncExitStack()))
+        made = await _house(database, settings, stack)
+        await stack.enter_async_context(made.app.working())
+        served = listening(machine_doors(made.app), "127.0.0.1:0")
+        url = await stack.enter_async_context(served)
+        yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))
+
+
+async def _house(database: Database, settings: Settings, stack: AsyncExitStack) -> House:
+    home = stack.enter_context(tempfile.TemporaryDirectory())
+    door = await stack.enter_async_context(open_door(database))
+    world = await make_world(door)
+    told = settings.model_copy(update={"home": Path(home)})
+    app = App(told, database, door, world.owner_id)
+    stack.push_async_callback(app.wakes.close)
+    return House(app, world, "", stack)

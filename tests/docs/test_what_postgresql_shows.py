@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,6 +119,30 @@ async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Tw
         [heard] = conn.notifies(timeout=5, stop_after=1)
         assert heard.payload.startswith('{"type" : "job_inserted", "job_id" : ')
         assert "-" not in heard.payload
+
+
+async def test_notifications_about_answers_name_nobody_and_connect_no_two_messages(
+    two: Two,
+) -> None:
+    conninfo = two.database.conninfo("discreet_contact")
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        conn.execute("LISTEN discreet_answers")
+        async with open_door(two.database) as door:
+            world = World(door, two.world.owner_id, two.world.agent_id, two.world.channel_id)
+            said = [await world.say("telegram:1003", text) for text in ("hello", "again")]
+            async with door.enter(world.contact(said[0].contact_id)) as rows:
+                for one in said:
+                    await rows.execute(
+                        "UPDATE discreet.messages SET state = 'answered' WHERE id = %s",
+                        (one.message_id,),
+                    )
+        first, second = (heard.payload for heard in conn.notifies(timeout=5, stop_after=2))
+        assert first != second
+        for payload in (first, second):
+            assert re.fullmatch("[0-9a-f]{16}", payload)
+            for one in said:
+                known = (one.message_id, one.session_id, one.contact_id)
+                assert not any(payload in str(of).replace("-", "") for of in known)
 
 
 def test_a_table_can_be_locked_by_who_may_delete_from_it_and_no_other_can(two: Two) -> None:

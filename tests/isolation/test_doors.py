@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,12 +14,13 @@ import pytest
 
 from discreet.domain.errors import Conflict, Forbidden, NotFound, ScopeError
 from discreet.domain.ids import AgentId, ContactId
-from discreet.oversight import connections
+from discreet.oversight import connections, idempotency
 from discreet.oversight.acting import scope_of_message, scope_to_read, scope_to_write
 from discreet.oversight.idempotency import once
 from discreet.oversight.tokens import Bearer, authenticate, create_token, revoke_token
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
+from tests.support.working import until
 from tests.support.world import World, make_world, open_door, other_owner
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -82,8 +84,9 @@ async def test_no_contact_looks_up_a_token_or_binds_a_connection(world: World) -
             "gate.bind_mcp_session('x', gen_random_uuid(), gen_random_uuid())",
             "gate.end_mcp_session('x', gen_random_uuid())",
             "gate.purge_mcp_sessions('1 day')",
-            "gate.claim_idempotency_key(gen_random_uuid(), 'x', 'x')",
-            "gate.settle_idempotency_key(gen_random_uuid(), 'x', NULL)",
+            "gate.claim_idempotency_key(gen_random_uuid(), 'x', 'x', '5 s')",
+            "gate.renew_idempotency_key(gen_random_uuid(), 'x', gen_random_uuid(), '5 s')",
+            "gate.settle_idempotency_key(gen_random_uuid(), 'x', gen_random_uuid(), NULL)",
         ):
             async with world.door.enter(scope) as rows:
                 with pytest.raises(ScopeError):
@@ -285,11 +288,42 @@ async def test_who_took_a_key_and_died_leaves_it_to_the_next(world: World, admin
     await begun.wait()
     with pytest.raises(Conflict):
         await once(world.door, bearer, "key", b"asked", make)
-    admin.execute("UPDATE discreet.idempotency_keys SET created_at = created_at - interval '2 min'")
+    admin.execute("UPDATE discreet.idempotency_keys SET leased_until = now()")
     made = await once(world.door, bearer, "key", b"asked", make)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert await once(world.door, bearer, "key", b"asked", make) == made
+
+
+async def test_a_slow_call_keeps_its_key_as_long_as_it_lives(
+    world: World, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "RENEW_SECONDS", 0.05)
+    bearer = await _bearer(world)
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> UUID:
+        begun.set()
+        await end.wait()
+        return uuid4()
+
+    first = asyncio.create_task(once(world.door, bearer, "key", b"asked", slow))
+    await begun.wait()
+    left = "SELECT leased_until - clock_timestamp() FROM discreet.idempotency_keys"
+    assert admin.execute(left).fetchone()[0] <= timedelta(seconds=5)  # type: ignore[index]
+    for _ in range(3):
+        admin.execute("UPDATE discreet.idempotency_keys SET leased_until = now() + interval '1 s'")
+
+        async def renewed() -> bool:
+            row = admin.execute(left).fetchone()
+            return row is not None and row[0] > timedelta(seconds=2)
+
+        await until(renewed, "a renewed lease")
+        with pytest.raises(Conflict):
+            await once(world.door, bearer, "key", b"asked", slow)
+    end.set()
+    made = await first
+    assert await once(world.door, bearer, "key", b"asked", slow) == made
 
 
 async def test_connections_that_nobody_uses_are_forgotten_and_others_stay(

@@ -138,14 +138,13 @@ async def test_whoever_waits_for_an_answer_gets_the_one_to_their_message(
     for sender, one in asked.items():
         async with world.door.enter(world.owner) as rows:
             reply = await reply_to(rows, one.message_id)
-        # What isn't delivered yet is no answer.
-        assert (reply.answer, reply.draft) == (None, None)
+        assert (reply.answer, reply.draft, reply.sent) == (f"re: I am {sender}", None, False)
         admin.execute(
             "UPDATE discreet.outbox SET state = 'sent' WHERE session_id = %s", (one.session_id,)
         )
         async with world.door.enter(world.owner) as rows:
             reply = await reply_to(rows, one.message_id)
-        assert (reply.answer, reply.draft) == (f"re: I am {sender}", None)
+        assert (reply.answer, reply.draft, reply.sent) == (f"re: I am {sender}", None, True)
     taken = admin.execute(
         "SELECT id FROM discreet.messages WHERE session_id = %s AND state = 'taken'",
         (waiting.session_id,),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.concurrency import running
+from discreet.domain.errors import BadInput, Conflict, Unavailable
 from discreet.oversight.tokens import Bearer
 from discreet.scope import Door, WorkScope
+
+LEASE = timedelta(seconds=5)
+"""How long a key belongs to whoever took it and doesn't renew that: they have died."""
+RENEW_SECONDS = 2.0
 
 
 async def once(
@@ -24,14 +33,15 @@ async def once(
     """
     if key is None:
         return await make()
-    named = {
+    named: dict[str, Any] = {
         "token": bearer.token_id,
         "key": hashlib.sha256(key.encode()).digest(),
         "asked": hashlib.sha256(asked).digest(),
     }
     async with door.enter(WorkScope()) as rows:
         row = await rows.fetch_one(
-            "SELECT * FROM gate.claim_idempotency_key(%(token)s, %(key)s, %(asked)s)", named
+            "SELECT * FROM gate.claim_idempotency_key(%(token)s, %(key)s, %(asked)s, %(lease)s)",
+            {**named, "lease": LEASE},
         )
     assert row is not None  # noqa: S101 - the function gives one row
     match row["state"]:
@@ -41,13 +51,27 @@ async def once(
             raise BadInput("This Idempotency-Key was used for something else.", hint="Take a new.")
         case "busy":
             raise Conflict("The same is being done at this moment.", hint="Ask again.")
+    named["held"] = row["lease"]
     made: UUID | None = None
     try:
-        made = await make()
+        async with running(_renew(door, named), "renew an idempotency key"):
+            made = await make()
     finally:
         async with door.enter(WorkScope()) as rows:
             await rows.execute(
-                "SELECT gate.settle_idempotency_key(%(token)s, %(key)s, %(made)s)",
+                "SELECT gate.settle_idempotency_key(%(token)s, %(key)s, %(held)s, %(made)s)",
                 {**named, "made": made},
             )
     return made
+
+
+async def _renew(door: Door, named: Mapping[str, Any]) -> None:
+    """Keep the lease, so that nobody does it a second time while it takes long."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        with suppress(Unavailable):
+            async with door.enter(WorkScope()) as rows:
+                await rows.execute(
+                    "SELECT gate.renew_idempotency_key(%(token)s, %(key)s, %(held)s, %(lease)s)",
+                    {**named, "lease": LEASE},
+                )

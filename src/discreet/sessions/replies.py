@@ -11,12 +11,14 @@ from discreet.scope import Rows
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``answer`` once it is delivered, ``draft`` before; ``failed``: the answer is an excuse.
+    """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse;
+    ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
     ``trouble``: why the last attempt failed, while the message waits for the next. ``dropped``:
     nobody answers it any more (``/stop``)."""
 
     session_id: SessionId
     answer: str | None
+    sent: bool
     draft: str | None
     failed: bool
     trouble: str | None
@@ -32,16 +34,18 @@ async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
     row = await rows.fetch_one(
         "SELECT m.session_id, m.state = 'failed' AS failed, m.state = 'context' AS dropped,"
         "  d.text AS draft,"
-        "  (SELECT a.text FROM discreet.messages a"
-        "     JOIN discreet.outbox o ON o.message_id = a.id AND o.state = 'sent'"
-        "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"
-        "      AND m.state IN ('answered', 'failed')"
-        "    ORDER BY a.position DESC LIMIT 1) AS answer,"
+        "  a.text AS answer, coalesce(a.sent, false) AS sent,"
         "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
         "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
         "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
         "      ORDER BY t.started_at DESC LIMIT 1) END AS trouble"
         " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
+        " LEFT JOIN LATERAL ("
+        "   SELECT a.text, o.state = 'sent' AS sent FROM discreet.messages a"
+        "     JOIN discreet.outbox o ON o.message_id = a.id"
+        "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"
+        "      AND m.state IN ('answered', 'failed')"
+        "    ORDER BY a.position DESC LIMIT 1) a ON true"
         " WHERE m.id = %(message)s",
         {"message": message_id},
     )

@@ -109,7 +109,9 @@ class _HeardHere:
         self._accepted = accepted
 
     async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:
-        return await self._app.answer_to(self._accepted, self._app.scope, on_text, on_trouble)
+        return await self._app.answer_to(
+            self._accepted, self._app.scope, on_text, on_trouble, delivered=True
+        )
 
 
 class _There:

@@ -8,6 +8,8 @@ CREATE TABLE discreet.idempotency_keys (
   owner_id   uuid NOT NULL,
   asked      bytea NOT NULL,
   made       uuid,
+  lease      uuid NOT NULL DEFAULT gen_random_uuid(),
+  leased_until timestamptz NOT NULL DEFAULT '-infinity',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (token_id, digest)
 );
@@ -22,17 +24,20 @@ RESET ROLE;
 
 SET ROLE discreet_gate;
 -- state: 'new' (do it, then settle it), 'done' (`made` came of it), 'busy' (somebody is at it), 'other'
--- (the key was used for something else). Who took a key and never settled it has died: after a minute
--- the next one may.
+-- (the key was used for something else). Whoever is at it holds a lease, for so long, and renews it; with
+-- its lease it settles the key. One that isn't renewed belongs to somebody who has died.
 CREATE FUNCTION gate.claim_idempotency_key(
-  token uuid, shown bytea, wanted bytea, OUT state text, OUT made uuid)
+  token uuid, shown bytea, wanted bytea, so_long interval,
+  OUT state text, OUT made uuid, OUT lease uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   before discreet.idempotency_keys;
 BEGIN
   DELETE FROM discreet.idempotency_keys k WHERE k.created_at < clock_timestamp() - interval '1 day';
-  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked)
-    SELECT t.id, shown, t.owner_id, wanted FROM discreet.tokens t WHERE t.id = token
+  lease := gen_random_uuid();
+  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
+    SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
+      FROM discreet.tokens t WHERE t.id = token
     ON CONFLICT DO NOTHING;
   IF FOUND THEN
     state := 'new';
@@ -45,8 +50,9 @@ BEGIN
   ELSIF before.made IS NOT NULL THEN
     state := 'done';
     made := before.made;
-  ELSIF before.created_at < clock_timestamp() - interval '1 minute' THEN
-    UPDATE discreet.idempotency_keys k SET created_at = clock_timestamp()
+  ELSIF before.leased_until < clock_timestamp() THEN
+    UPDATE discreet.idempotency_keys k
+       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + so_long
      WHERE k.token_id = token AND k.digest = shown;
     state := 'new';
   ELSE
@@ -54,21 +60,34 @@ BEGIN
   END IF;
 END $$;
 
--- `result` null: nothing came of it, and the key is free again.
-CREATE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, result uuid) RETURNS void
+-- Whether the lease still holds; then it does so much longer.
+CREATE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + so_long
+   WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  RETURN FOUND;
+END $$;
+
+-- `result` null: nothing came of it, and the key is free again. Who has lost the lease changes nothing.
+CREATE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF result IS NULL THEN
     DELETE FROM discreet.idempotency_keys k
-     WHERE k.token_id = token AND k.digest = shown AND k.made IS NULL;
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
   ELSE
     UPDATE discreet.idempotency_keys k SET made = result
-     WHERE k.token_id = token AND k.digest = shown;
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held;
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.claim_idempotency_key(uuid, bytea, bytea),
-  gate.settle_idempotency_key(uuid, bytea, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.claim_idempotency_key(uuid, bytea, bytea),
-  gate.settle_idempotency_key(uuid, bytea, uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_idempotency_key(uuid, bytea, bytea, interval),
+  gate.renew_idempotency_key(uuid, bytea, uuid, interval),
+  gate.settle_idempotency_key(uuid, bytea, uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.claim_idempotency_key(uuid, bytea, bytea, interval),
+  gate.renew_idempotency_key(uuid, bytea, uuid, interval),
+  gate.settle_idempotency_key(uuid, bytea, uuid, uuid) TO discreet_worker;
 RESET ROLE;

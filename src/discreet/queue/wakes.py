@@ -1,0 +1,82 @@
+"""Wakes those who wait for an answer, whichever process writes it.
+
+One connection of this process listens, and only as long as somebody waits. A notification is not
+believed: it says that it is time to look, and every role that logs in can send one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import structlog
+from psycopg import AsyncConnection, Error
+
+from discreet.domain.concurrency import end, start
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "discreet_answers"
+IDLE_SECONDS = 10.0
+"""How long the connection is kept after the last one has stopped waiting."""
+RETRY_SECONDS = 1.0
+
+
+class Wakes:
+    """What this process waits for. ``conninfo``: the worker's login."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listening: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def waiting(self, message_id: UUID) -> AsyncIterator[asyncio.Event]:
+        """An event that is set when something may have become of this message. Clear it, look, and
+        wait for it again; look every few seconds all the same."""
+        if self._listening is None or self._listening.done():
+            self._listening = start(self._listen(), "wakes")
+        key, woken = _key(message_id), asyncio.Event()
+        self._waiting[key].add(woken)
+        try:
+            yield woken
+        finally:
+            self._waiting[key].discard(woken)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def close(self) -> None:
+        """End the connection."""
+        if self._listening is not None:
+            await end(self._listening)
+
+    async def _listen(self) -> None:
+        while self._waiting:
+            try:
+                async with await AsyncConnection.connect(
+                    self._conninfo, autocommit=True, application_name="discreet-wakes"
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await self._pass_on(connection)
+            except (Error, OSError) as error:
+                log.warning("notifications are not heard now", error=type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _pass_on(self, connection: AsyncConnection) -> None:
+        # What happened before it listened is looked for now.
+        for events in self._waiting.values():
+            for woken in events:
+                woken.set()
+        while self._waiting:
+            async for heard in connection.notifies(timeout=IDLE_SECONDS):
+                for woken in self._waiting.get(heard.payload, ()):
+                    woken.set()
+
+
+def _key(message_id: UUID) -> str:
+    # As gate.tell_waiting writes it. Everybody can listen, so it names nothing.
+    return hashlib.sha256(str(message_id).encode()).hexdigest()[:16]

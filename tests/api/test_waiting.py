@@ -1,0 +1,115 @@
+"""Waiting for an answer: woken by a notification, by few looks, and by looking where none comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet import app as app_module
+from discreet.app import Answer, App
+from discreet.intake import Accepted
+from discreet.memory.embedding import bundled_embedder
+from discreet.scope import Rows
+from discreet.sessions.replies import Reply, reply_to
+from discreet.turn.plan import Budget
+from discreet.turn.run import Mind, Turns, run_turn
+from tests.api.conftest import ALICE, House
+from tests.support.working import Held, echo, until
+
+LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Reply]:
+    """Each look at what has become of a message; without news, the next is in an hour."""
+    seen: list[Reply] = []
+
+    async def look(rows: Rows, message_id: Any) -> Reply:
+        seen.append(await reply_to(rows, message_id))
+        return seen[-1]
+
+    monkeypatch.setattr(app_module, "reply_to", look)
+    monkeypatch.setattr(app_module, "LOOK_SECONDS", 3600.0)
+    return seen
+
+
+async def _ignore(_: str) -> None: ...
+
+
+def _turns(house: House, mind: Mind = echo) -> Turns:
+    return Turns(house.app.door, bundled_embedder(), mind, 3, Budget())
+
+
+def _wait_for(app: App, accepted: Accepted, house: House) -> asyncio.Task[Answer]:
+    scope = house.world.contact(accepted.contact_id)
+    return asyncio.create_task(app.answer_to(accepted, scope, _ignore, _ignore))
+
+
+async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered(
+    idle: House, looks: list[Reply]
+) -> None:
+    said = await idle.world.say(ALICE, "hello")
+    mind = Held()
+    turning = asyncio.create_task(run_turn(_turns(idle, mind), said.session_id))
+    answering = _wait_for(idle.app, said, idle)
+    await until(mind.has_begun, "a thinking mind")
+    mind.free.set()
+    await turning
+    async with asyncio.timeout(10):
+        assert (await answering).text == "re: hello"
+    assert not looks[-1].sent
+    # At first, once it listens, and when the answer was saved; drafts were none.
+    assert len(looks) <= 4
+
+
+async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_anew(
+    idle: House, looks: list[Reply], admin: psycopg.Connection[Any]
+) -> None:
+    said = [await idle.world.say(f"telegram:{n}", "hello") for n in range(20)]
+    answering = [_wait_for(idle.app, one, idle) for one in said]
+
+    async def one_listens() -> bool:
+        return admin.execute(LISTENING).fetchone() == (1,)
+
+    await until(one_listens, "one connection that listens")
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'discreet-wakes'"
+    )
+    for one in said:
+        await run_turn(_turns(idle), one.session_id)
+    async with asyncio.timeout(20):
+        assert {(await one).text for one in answering} == {"re: hello"}
+    assert admin.execute(LISTENING).fetchone() in ((0,), (1,))
+
+
+async def test_a_notification_that_is_not_true_only_costs_a_look(
+    idle: House, looks: list[Reply], admin: psycopg.Connection[Any]
+) -> None:
+    said = await idle.world.say(ALICE, "hello")
+    answering = _wait_for(idle.app, said, idle)
+
+    async def looked_again() -> bool:
+        admin.execute("SELECT gate.tell_waiting(%s)", (said.message_id,))
+        return len(looks) >= 3
+
+    await until(looked_again, "another look")
+    assert not answering.done()
+    await run_turn(_turns(idle), said.session_id)
+    async with asyncio.timeout(10):
+        assert (await answering).text == "re: hello"
+
+
+async def test_an_answer_is_found_although_no_notification_is_ever_heard(
+    idle: House, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "LOOK_SECONDS", 0.1)
+    admin.execute("ALTER TABLE discreet.messages DISABLE TRIGGER tell_waiting")
+    said = await idle.world.say(ALICE, "hello")
+    answering = _wait_for(idle.app, said, idle)
+    await run_turn(_turns(idle), said.session_id)
+    async with asyncio.timeout(10):
+        assert (await answering).text == "re: hello"
