@@ -292,6 +292,7 @@ async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(house: 
         ({"platform": "telegram", "platform_id": "5"}, 422),
         ({"platform": "tele gram", "platform_id": "5", "auto_create": True}, 422),
         ({"platform": "telegram", "platform_id": "", "auto_create": True}, 422),
+        ({"platform": "telegram", "platform_id": "5\ufe0f", "auto_create": True}, 422),
     ],
 )
 async def test_what_cannot_be_resolved_says_why(

@@ -149,6 +149,24 @@ def test_what_became_of_an_answer_is_told() -> None:
     receipts = [event for event in events if isinstance(event, Receipt)]
     assert [each.stage for each in receipts] == ["delivered", "read", "failed"]
     assert "24 hours" in receipts[-1].why
+    assert {each.chats for each in receipts} == {(PHONE,)}
+
+
+@pytest.mark.parametrize(
+    ("told", "chats"),
+    [
+        ({"recipient_user_id": BSUID}, (BSUID, PHONE)),
+        ({"recipient_user_id": BSUID, "recipient_id": None}, (BSUID,)),
+        ({"recipient_id": "Y2Fw", "recipient_type": "group"}, ("group Y2Fw",)),
+        ({"recipient_id": None}, ()),
+    ],
+)
+def test_a_receipt_names_the_chat_under_every_id_that_was_told(
+    told: dict[str, Any], chats: tuple[str, ...]
+) -> None:
+    (receipt,) = parse(payload(statuses=[status("wamid.out1", "read", **told)]), ME, CHANNEL)
+    assert isinstance(receipt, Receipt)
+    assert receipt.chats == chats
 
 
 @pytest.mark.parametrize(

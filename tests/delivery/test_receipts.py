@@ -58,7 +58,9 @@ async def answered(world: World, channel: ChannelId, text: str, sender: str = AL
 async def tell(world: World, channel: ChannelId, name: str, stage: Stage, after: int = 0) -> bool:
     at = AT + timedelta(seconds=after)
     return await note_receipt(
-        world.door, world.owner_id, Receipt(channel, name, stage, at, "no such number")
+        world.door,
+        world.owner_id,
+        Receipt(channel, (ALICE, "whatsapp:US.2"), name, stage, at, "no such number"),
     )
 
 

@@ -304,11 +304,32 @@ async def test_the_owners_code_works_once_in_time_and_in_a_direct_chat_only(
     assert await platform.reason(BOB, code) == "linked"
 
 
-async def test_who_guesses_at_the_owners_code_makes_it_void(platform: Platform) -> None:
+async def test_who_guesses_at_the_owners_code_uses_up_their_own_tries_and_nobody_elses(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
     code = await link(platform)
-    for _ in range(10):
+    for guesser in (BOB, "telegram:3001", "telegram:3002"):
+        for _ in range(12):
+            await platform.say(guesser, "ABCDEFGH")
+        assert await platform.reason(guesser, code) in ("aside", "stranger"), "also the right one"
+    assert count(admin, "wrong_codes") == 30, "no more are kept than count"
+    assert await platform.reason(ALICE, code) == "linked"
+    assert await platform.reason(BOB, await link(platform)) == "linked", "another code, other tries"
+
+
+async def test_guesses_at_the_owners_code_lock_no_stranger_out_and_go_with_who_made_them(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await link(platform)
+    for _ in range(12):
         await platform.say(BOB, "ABCDEFGH")
-    assert await platform.reason(ALICE, code) == "aside"
+    assert await decide(platform, await code_of(platform, BOB)) > 0
+    world = platform.world
+    contact = admin.execute("SELECT contact_id FROM discreet.addresses").fetchone()
+    assert contact is not None
+    async with world.door.enter(world.owner) as rows:
+        await rows.value("SELECT gate.erase_contact(%(id)s)", {"id": contact[0]})
+    assert count(admin, "wrong_codes") == 0
 
 
 async def test_the_owner_in_a_group_is_a_speaker_like_others(platform: Platform) -> None:

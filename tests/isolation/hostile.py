@@ -76,7 +76,7 @@ HOSTILE: dict[str, list[str]] = {
         "DELETE FROM discreet.attachments",
         "SELECT gate.move_group('', 'telegram', '-1', '-2')",
         "SELECT gate.same_person('', 'whatsapp', '1', '2')",
-        "SELECT gate.note_receipt('', gen_random_uuid(), '1', 'failed', now(), '')",
+        "SELECT gate.note_receipt('', gen_random_uuid(), '{1}', '1', 'failed', now(), '')",
         "SELECT * FROM gate.hearing('', gen_random_uuid())",
         "SELECT gate.note_heard('', gen_random_uuid(), now())",
         "SELECT gate.note_trouble('', gen_random_uuid(), 'planted')",

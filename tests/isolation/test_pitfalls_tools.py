@@ -4,6 +4,7 @@ way in the list of pitfalls, of which test_pitfalls_scope.py gives the whole."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,10 @@ import pytest
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound, ScopeError, Unavailable
 from discreet.domain.ids import MemoryId
+from discreet.domain.inbound import AddressSender, Group, Inbound
+from discreet.domain.text import checked_thread_key
+from discreet.intake import accept
+from discreet.intake.groups import move_group
 from discreet.memory.embedding import Vectors, bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
@@ -414,6 +419,41 @@ async def test_p20_and_p31_addresses_that_are_nearly_the_same_are_different_peop
 def test_p20_an_address_that_would_have_to_be_repaired_is_refused(address: str) -> None:
     with pytest.raises(BadInput):
         Address.parse(address)
+
+
+UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u200b\u200c\u200d\u200e\u2060\u2063"
+    "\u2064\u2065\u206f\u2800\u3164\ufe00\ufe0e\ufe0f\ufeff\uffa0\ufff0\ufff8\U0001bca0\U0001d159"
+    "\U0001d173\U000e0001\U000e0041\U000e0100\U000e01ef\U000e0fff"
+)
+
+
+async def test_p20_an_id_with_a_sign_that_nobody_sees_is_refused_wherever_one_enters(
+    world: World,
+) -> None:
+    known = Address.parse("telegram:1")
+    hello = Inbound(world.channel_id, "1", "m1", AddressSender(known), "hi", datetime.now(UTC))
+    for sign in UNSEEN:
+        for unseen in (f"1{sign}", f"{sign}1", f"1{sign}2"):
+            with pytest.raises(BadInput):
+                Address.parse(f"telegram:{unseen}")
+            with pytest.raises(BadInput):
+                checked_thread_key(unseen)
+        hidden = Address("telegram", f"1{sign}")  # as a channel of another package might make it
+        for inbound in (
+            replace(hello, sender=AddressSender(hidden)),
+            replace(hello, sender=AddressSender(known, also=(hidden,))),
+            replace(hello, group=Group(hidden)),
+            replace(hello, chat_id=f"1{sign}"),
+            replace(hello, message_id=f"m1{sign}"),
+            replace(hello, platform_thread=f"1{sign}"),
+            replace(hello, thread_key=f"1{sign}"),
+            replace(hello, reply_to=f"1{sign}"),
+        ):
+            with pytest.raises(BadInput):
+                await accept(world.door, world.owner_id, inbound)
+        with pytest.raises(BadInput):
+            await move_group(world.door, world.owner_id, known, hidden)
 
 
 async def test_p20_thread_keys_that_are_nearly_the_same_are_different_sessions(

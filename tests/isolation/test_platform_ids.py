@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from discreet.domain.addresses import Address
+from discreet.domain.ids import ContactId
 from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
@@ -108,10 +109,13 @@ async def test_ids_of_one_owner_say_nothing_to_another(world: World, admin: Admi
     assert contact_of(admin, other, PHONE) == new
 
 
-async def answered(line: Platform, admin: Admin, name: str) -> None:
-    """An answer that the platform took under this name."""
+async def answered(
+    line: Platform, name: str, sender: str = "whatsapp:US.1", state: str = "sent"
+) -> ContactId:
+    """An answer that the platform took under this name, says the contact itself."""
     world = line.world
-    said = await line.accepted("whatsapp:US.1", "hello")
+    said = await line.accepted(sender, "hello")
+    assert said.contact_id is not None
     async with world.door.enter(world.contact(said.contact_id)) as rows:
         route = await rows.value(
             "SELECT route_id FROM discreet.messages WHERE id = %(id)s", {"id": said.message_id}
@@ -127,10 +131,11 @@ async def answered(line: Platform, admin: Admin, name: str) -> None:
             {"message": answer, "session": said.session_id, "route": route},
         )
         await rows.execute(
-            "UPDATE discreet.outbox SET state = 'sent', platform_messages = ARRAY[%(name)s]"
+            "UPDATE discreet.outbox SET state = %(state)s, platform_messages = ARRAY[%(name)s]"
             " WHERE message_id = %(message)s",
-            {"message": answer, "name": name},
+            {"message": answer, "name": name, "state": state},
         )
+    return said.contact_id
 
 
 async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
@@ -139,10 +144,10 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
     other = await other_owner(world, admin)
     mine, second = await number(world), await number(world, "3")
     theirs = await number(other, "2")
-    await answered(mine, admin, "wamid.1")
+    await answered(mine, "wamid.1")
 
     async def note(by: Platform, stage: Stage) -> bool:
-        receipt = Receipt(by.channel_id, "wamid.1", stage, datetime.now(UTC), "why")
+        receipt = Receipt(by.channel_id, ("US.1",), "wamid.1", stage, datetime.now(UTC), "why")
         return await note_receipt(by.world.door, by.world.owner_id, receipt)
 
     assert not await note(theirs, "failed")
@@ -157,6 +162,77 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
     assert admin.execute(state).fetchall() == [("sent", False, True)]
     assert await note(mine, "failed")
     assert admin.execute(state).fetchall() == [("sent", False, True)]
+
+
+RECEIPTS = """
+SELECT contact_id, state, delivered_at IS NOT NULL, read_at IS NOT NULL FROM discreet.outbox
+"""
+
+
+async def test_a_contact_that_calls_its_answer_as_anothers_gets_none_of_their_receipts(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    victim = await answered(line, "wamid.1")
+    spy = await answered(line, "wamid.1", "whatsapp:US.2")
+    early = await answered(line, "wamid.2", "whatsapp:US.3", state="sending")
+
+    async def note(chat: str, name: str, stage: Stage) -> bool:
+        receipt = Receipt(line.channel_id, (chat,), name, stage, datetime.now(UTC), "why")
+        return await note_receipt(world.door, world.owner_id, receipt)
+
+    assert await note("US.1", "wamid.1", "read")
+    assert not await note("US.1", "wamid.2", "read"), "of nobody's answer yet"
+    async with world.door.enter(world.contact(early)) as rows:
+        await rows.execute("UPDATE discreet.outbox SET state = 'sent'")
+    assert sorted(admin.execute(RECEIPTS).fetchall()) == sorted(
+        [
+            (victim, "sent", True, True),
+            (spy, "sent", False, False),
+            (early, "sent", False, False),
+        ]
+    )
+    assert admin.execute("SELECT count(*) FROM discreet.early_receipts").fetchone() == (1,)
+
+
+async def test_a_receipt_finds_its_answer_by_any_id_of_the_person_and_by_no_other(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    await say(line, person(BSUID, PHONE))
+    await say(line, person(OTHER_BSUID, OTHER_PHONE))
+
+    async def is_chat(one: str, *chats: str) -> bool:
+        found = admin.execute(
+            "SELECT gate.is_chat(%s, 'whatsapp', %s, %s)", (world.owner_id, one, list(chats))
+        ).fetchone()
+        return found == (True,)
+
+    assert await is_chat(BSUID, BSUID)
+    assert await is_chat(BSUID, PHONE)
+    assert await is_chat(PHONE, OTHER_PHONE, BSUID)
+    assert not await is_chat(BSUID, OTHER_BSUID, OTHER_PHONE)
+    assert not await is_chat(BSUID)
+    assert not await is_chat("group Y2Fw", "Y2Fw")
+
+
+async def test_an_answer_replies_to_nothing_but_what_was_said_in_its_own_session_and_chat(
+    world: World, admin: Admin
+) -> None:
+    line = await number(world)
+    theirs = await line.accepted("whatsapp:US.1", "hello", message_id="wamid.theirs")
+    mine = await line.accepted("whatsapp:US.2", "hello", message_id="wamid.mine")
+    assert theirs.contact_id != mine.contact_id
+    for position, reply_to in enumerate(("wamid.theirs", "wamid.mine", "wamid.nobodys"), 90):
+        async with world.door.enter(world.contact(mine.contact_id)) as rows:
+            await rows.execute(
+                "INSERT INTO discreet.messages (session_id, route_id, position, direction, state,"
+                " text, reply_to) SELECT session_id, route_id, %(position)s, 'out', 'sent', 'hi',"
+                " %(reply)s FROM discreet.messages WHERE id = %(id)s",
+                {"position": position, "reply": reply_to, "id": mine.message_id},
+            )
+    replies = "SELECT reply_to FROM discreet.messages WHERE direction = 'out' ORDER BY position"
+    assert admin.execute(replies).fetchall() == [(None,), ("wamid.mine",), (None,)]
 
 
 async def test_one_id_on_two_platforms_is_two_people_and_on_two_accounts_of_two_agents_two_scopes(

@@ -256,10 +256,11 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
 
     async def tell(name: str) -> None:
         # Every other one fails on the way.
+        chat = {"recipient_id": None, "recipient_user_id": line.api.sent[-1]["recipient"]}
         if (number := int(name.removeprefix("wamid.out"))) % 2:
-            stages = [status(name, "delivered"), status(name, "read")] * 2
+            stages = [status(name, "delivered", **chat), status(name, "read", **chat)] * 2
         else:
-            stages = [status(name, "failed", errors=[WINDOW_CLOSED])] * 2
+            stages = [status(name, "failed", errors=[WINDOW_CLOSED], **chat)] * 2
             lost.append(name)
         chaos.shuffle(stages)
         early, late = stages[: number % 5], stages[number % 5 :]

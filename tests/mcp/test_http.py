@@ -34,6 +34,23 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
         assert not names & {"resolve_contact", "list_contacts"}
 
 
+async def test_an_id_with_a_sign_that_nobody_sees_is_nobodys(
+    world: World, urls: tuple[str, str]
+) -> None:
+    _, token = await create_token(world.door, world.owner_id)
+    async with client(urls[0], token) as mine:
+        for tool, given in (
+            ("start_session", {"sender": "telegram:1001\ufe0f"}),
+            ("start_session", {"thread_key": "trip\u3164"}),
+            (
+                "resolve_contact",
+                {"platform": "telegram", "platform_id": "5\u115f", "auto_create": True},
+            ),
+        ):
+            assert (await mine.call_tool(tool, given)).is_error
+        assert (await mine.call_tool("list_contacts", {})).structured_content["contacts"] == []
+
+
 async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_widened(
     world: World, urls: tuple[str, str]
 ) -> None:

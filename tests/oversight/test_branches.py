@@ -214,9 +214,10 @@ async def test_what_the_platform_tells_about_an_answer_finds_it_on_the_branch(
     await do_all_work(database, eve.door, Mind(), wires)
     at = admin.execute("SELECT now()").fetchone()
     assert at is not None
-    receipt = Receipt(platform.channel_id, "sent-1", "read", at[0])
+    chat = Address.parse(GROUP).platform_id
+    receipt = Receipt(platform.channel_id, (chat,), "sent-1", "read", at[0])
     await note_receipt(eve.door, eve.owner_id, receipt)
-    stranger = Receipt(ChannelId(eve.channel_id), "sent-1", "delivered", at[0])
+    stranger = Receipt(ChannelId(eve.channel_id), (chat,), "sent-1", "delivered", at[0])
     await note_receipt(eve.door, eve.owner_id, stranger)
     found = admin.execute("SELECT read_at FROM discreet.outbox").fetchall()
     assert found == [at]

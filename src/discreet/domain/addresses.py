@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from discreet.domain.errors import BadInput
+from discreet.domain.text import is_visible
 
 PLATFORMS = ("telegram", "whatsapp", "discord", "terminal", "web")
 CHANNEL_ENTRY_POINTS = "discreet.channels"
@@ -38,8 +39,8 @@ class Address:
 
         Raises:
             BadInput: no such form, an unknown platform, or an id with characters that no platform
-                uses (white space, control or invisible characters, not NFC). Ids are refused,
-                never repaired: a repaired id could be somebody else's.
+                uses (white space, control or invisible characters, variation selectors, not
+                NFC). Ids are refused, never repaired: a repaired id could be somebody else's.
         """
         platform, colon, platform_id = text.partition(":")
         if not colon:
@@ -64,9 +65,7 @@ class Address:
 
 
 def _is_plain(text: str) -> bool:
-    return unicodedata.is_normalized("NFC", text) and all(
-        unicodedata.category(c)[0] not in "CZ" for c in text
-    )
+    return " " not in text and is_visible(text) and unicodedata.is_normalized("NFC", text)
 
 
 def _shown(text: str) -> str:

@@ -55,9 +55,14 @@ Stage = Literal["delivered", "read", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an answer after the platform took it. ``why`` is for the owner."""
+    """What became of an answer after the platform took it. ``why`` is for the owner.
+
+    ``chats``: where it was sent, under every id that the platform told. It counts for answers in
+    that chat alone, whatever they are called.
+    """
 
     channel_id: ChannelId
+    chats: tuple[str, ...]
     platform_message_id: str
     stage: Stage
     at: datetime

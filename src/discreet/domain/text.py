@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from discreet.domain.errors import BadInput
@@ -12,9 +13,43 @@ MAX_TEXT = 65_536
 MAX_NAME = 128
 """Characters of a display name that are kept."""
 
+MAX_THREAD_KEY = 200
+"""Characters of a thread key."""
+
 _KEPT_CONTROLS = {"\n", "\t"}
 # Joiners shape emoji and several scripts; every other invisible format character is dropped.
 _KEPT_FORMATS = {"\u200c", "\u200d"}
+
+
+# Default_Ignorable_Code_Point of Unicode 16, also where this Python doesn't know a character yet,
+# and characters that are blank without being spaces.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00013441\U00013442\U00016fe4"
+    "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def is_visible(key: str) -> bool:
+    """Whether every character of an id can be seen, spaces within it included: no controls, no
+    invisible characters, no variation selectors. Two ids that look the same could be two people.
+    """
+    return key.isprintable() and _UNSEEN.search(key) is None
+
+
+def checked_thread_key(key: str) -> str:
+    """The key as it is: refused rather than repaired, since a repaired one is another's.
+
+    Raises:
+        BadInput: too long, or with white space at its ends, control or invisible characters.
+    """
+    plain = key == key.strip() and is_visible(key) and unicodedata.is_normalized("NFC", key)
+    if len(key) > MAX_THREAD_KEY or not plain:
+        raise BadInput(
+            f"{key[:60]!a} is no thread key.",
+            hint=f"Up to {MAX_THREAD_KEY} visible characters, like trip:lisbon.",
+        )
+    return key
 
 
 def checked_text(text: str) -> str:

@@ -20,7 +20,7 @@ from discreet.domain.inbound import (
     OwnerSender,
     UnknownSender,
 )
-from discreet.domain.text import checked_text, plain_name
+from discreet.domain.text import checked_text, is_visible, plain_name
 from discreet.intake.same_person import know_again
 from discreet.intake.stored_form import to_json
 from discreet.scope import Door, IntakeScope
@@ -255,7 +255,7 @@ def _message(inbound: Inbound) -> dict[str, Any]:
 
 def _checked(key: str, what: str, *, required: bool = False) -> str:
     """The key as it is: refused rather than repaired, since a repaired one is another's."""
-    if (required and not key) or len(key) > MAX_PLATFORM_ID or not key.isprintable():
+    if (required and not key) or len(key) > MAX_PLATFORM_ID or not is_visible(key):
         raise BadInput(
             f"The {what} can't be used.",
             hint=f"It has up to {MAX_PLATFORM_ID} characters, none of them invisible.",

@@ -18,8 +18,10 @@ async def move_group(door: Door, owner_id: OwnerId, old: Address, new: Address) 
     group isn't known, was moved before, or the new id is a person's.
 
     Raises:
+        BadInput: an id that no platform gives.
         Unavailable: the database can't be reached; the platform must say it again.
     """
+    old, new = Address.parse(str(old)), Address.parse(str(new))
     try:
         row = await door.call(
             IntakeScope(owner_id),

@@ -23,10 +23,11 @@ async def note_receipt(door: Door, owner_id: OwnerId, receipt: Receipt) -> bool:
     try:
         row = await door.call(
             IntakeScope(owner_id),
-            "SELECT gate.note_receipt(%(ticket)s, %(channel)s, %(message)s, %(stage)s, %(at)s,"
-            " %(why)s) AS known",
+            "SELECT gate.note_receipt(%(ticket)s, %(channel)s, %(chats)s, %(message)s, %(stage)s,"
+            " %(at)s, %(why)s) AS known",
             {
                 "channel": receipt.channel_id,
+                "chats": list(receipt.chats),
                 "message": receipt.platform_message_id,
                 "stage": receipt.stage,
                 "at": receipt.at,

@@ -8,6 +8,7 @@ from datetime import datetime
 from discreet.domain.addresses import MAX_PLATFORM_ID
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId, OwnerId
+from discreet.domain.text import is_visible
 from discreet.oversight.channels import ConnectedChannel, find_channel
 from discreet.scope import Door, OwnerScope, Rows
 
@@ -135,6 +136,6 @@ async def _close(rows: Rows, channel: ConnectedChannel, chat: str) -> int:
 
 def _chat_of(channel: ConnectedChannel, given: str) -> str:
     chat = given.strip().removeprefix(f"{channel.platform}:")
-    if not chat or len(chat) > MAX_PLATFORM_ID or not chat.isprintable():
+    if not chat or len(chat) > MAX_PLATFORM_ID or not is_visible(chat):
         raise BadInput(f"{given!a} is no chat.", hint="Like telegram:-1001234567890")
     return chat

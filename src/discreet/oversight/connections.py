@@ -13,7 +13,7 @@ from typing import Protocol
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.ids import AgentId, ContactId, SessionId
-from discreet.domain.text import plain_name
+from discreet.domain.text import checked_thread_key
 from discreet.oversight.acting import agent_named, resolve_contact, scope_to_write
 from discreet.oversight.tokens import Bearer
 from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
@@ -162,8 +162,7 @@ async def start_session(
         BadInput: both a contact and a sender, or a thread key that is no plain line.
         Conflict: the connection is somebody else's.
     """
-    if thread_key != plain_name(thread_key):
-        raise BadInput(f"{thread_key!a} is no thread key.", hint="One line of visible characters.")
+    checked_thread_key(thread_key)
     if not connection.is_bound:
         scope = await _scope_named(door, connection.bearer, agent, contact_id, sender)
     elif (agent, contact_id, sender) != (None, None, None) and not _is_same(

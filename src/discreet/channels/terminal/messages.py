@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -18,9 +17,7 @@ from discreet.domain.inbound import (
     OwnerSender,
     Sender,
 )
-
-MAX_THREAD_KEY = 200
-"""Characters of a thread key."""
+from discreet.domain.text import checked_thread_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +68,3 @@ def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
         new_session=said.new,
         limited=said.limited,
     )
-
-
-def checked_thread_key(key: str) -> str:
-    """The key as it is: refused rather than repaired, since a repaired one is another's.
-
-    Raises:
-        BadInput: too long, or with white space at its ends, control or invisible characters.
-    """
-    plain = key == key.strip() and all(unicodedata.category(c)[0] != "C" for c in key)
-    if len(key) > MAX_THREAD_KEY or not plain or not unicodedata.is_normalized("NFC", key):
-        raise BadInput(
-            f"{key[:60]!a} is no thread key.",
-            hint=f"Up to {MAX_THREAD_KEY} visible characters, like trip:lisbon.",
-        )
-    return key

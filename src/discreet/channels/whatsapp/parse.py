@@ -112,7 +112,13 @@ def _receipt(status: Mapping[str, Any], channel_id: ChannelId) -> Receipt | None
         at = _time(status.get("timestamp"))
     except (TypeError, ValueError, OverflowError):
         at = datetime.now(UTC)
-    return Receipt(channel_id, str(status["id"]), stage, at, why)
+    return Receipt(channel_id, _chats(status), str(status["id"]), stage, at, why)
+
+
+def _chats(status: Mapping[str, Any]) -> tuple[str, ...]:
+    told = (status.get("recipient_user_id"), status.get("recipient_id"))
+    begin = GROUP_CHAT if status.get("recipient_type") == "group" else ""
+    return tuple(f"{begin}{each}" for each in told if each)
 
 
 def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound:

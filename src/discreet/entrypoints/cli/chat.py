@@ -135,10 +135,10 @@ def _said(
     Raises:
         BadInput: an option is malformed or two exclude each other.
     """
-    from discreet.channels.terminal.messages import TerminalMessage, checked_thread_key
+    from discreet.channels.terminal.messages import TerminalMessage
     from discreet.domain.addresses import Address
     from discreet.domain.ids import ContactId, parse_uuid
-    from discreet.domain.text import checked_text
+    from discreet.domain.text import checked_text, checked_thread_key
 
     if sender is not None and contact_id is not None:
         raise BadInput(

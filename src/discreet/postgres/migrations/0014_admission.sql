@@ -62,7 +62,6 @@ CREATE TABLE discreet.owner_links (
   owner_id    uuid NOT NULL REFERENCES discreet.owners,
   platform    text NOT NULL,
   digest      bytea NOT NULL,
-  wrong_tries integer NOT NULL DEFAULT 0,
   used_by     text,
   used_at     timestamptz,
   expires_at  timestamptz NOT NULL,
@@ -70,13 +69,16 @@ CREATE TABLE discreet.owner_links (
 );
 CREATE INDEX owner_links_pending ON discreet.owner_links (owner_id, platform) WHERE used_at IS NULL;
 
--- Codes of strangers that the owner typed and that were none.
+-- Codes that were none: of strangers, as the owner typed them, and what a sender (a keyed hash of their
+-- address) said while the owner's own code was expected.
 CREATE TABLE discreet.wrong_codes (
   id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   owner_id uuid NOT NULL REFERENCES discreet.owners,
+  sender   bytea,
   tried_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX wrong_codes_owner ON discreet.wrong_codes (owner_id, tried_at);
+CREATE INDEX wrong_codes_sender ON discreet.wrong_codes (sender) WHERE sender IS NOT NULL;
 
 DO $$
 DECLARE
@@ -162,11 +164,13 @@ BEGIN
 END $$;
 
 -- Whether what arrived is the owner's code: then its sender is the owner from now on. What the
--- account said before stays with the contact that it was. Only in a direct chat, once, in time.
+-- account said before stays with the contact that it was. Only in a direct chat, once, in time. Wrong
+-- codes count for whoever sends them, so that nobody else can use up the owner's tries.
 CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   wanted text := gate.as_code(said.body);
+  who    bytea;
   link   discreet.owner_links;
   before uuid;
   here   discreet.sessions;
@@ -177,13 +181,19 @@ BEGIN
   END IF;
   SELECT l.* INTO link FROM discreet.owner_links l
    WHERE l.owner_id = owner AND l.platform = via.platform AND l.used_at IS NULL
-     AND l.expires_at > clock_timestamp() AND l.wrong_tries < gate.most_wrong_codes()
+     AND l.expires_at > clock_timestamp()
    FOR UPDATE;
   IF NOT FOUND THEN
     RETURN false;
   END IF;
+  who := gate.digest_of(via.platform || ':' || said.sender_id);
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
+     >= gate.most_wrong_codes() THEN
+    RETURN false;
+  END IF;
   IF link.digest <> sha256(convert_to(link.id || wanted, 'UTF8')) THEN
-    UPDATE discreet.owner_links l SET wrong_tries = wrong_tries + 1 WHERE l.id = link.id;
+    INSERT INTO discreet.wrong_codes (owner_id, sender) VALUES (owner, who);
     RETURN false;
   END IF;
   UPDATE discreet.owner_links l
@@ -321,7 +331,7 @@ BEGIN
   -- Those who try at once are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
   locked := (SELECT count(*) FROM discreet.wrong_codes w
-              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
+              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
             >= gate.most_wrong_codes();
   IF locked THEN
     RETURN;
@@ -421,6 +431,9 @@ DECLARE
 BEGIN
   DELETE FROM discreet.owner_links l
    WHERE l.owner_id = owner AND l.platform = of_platform AND l.used_at IS NULL;
+  DELETE FROM discreet.wrong_codes w
+   WHERE w.owner_id = owner AND w.sender IS NOT NULL
+     AND w.tried_at < clock_timestamp() - gate.owner_link_time();
   INSERT INTO discreet.owner_links (id, owner_id, platform, digest, expires_at)
   VALUES (made, owner, of_platform, sha256(convert_to(made || code, 'UTF8')),
           clock_timestamp() + gate.owner_link_time());

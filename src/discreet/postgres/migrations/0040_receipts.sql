@@ -11,6 +11,7 @@ CREATE TABLE discreet.early_receipts (
   id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   owner_id         uuid NOT NULL,
   channel_id       uuid NOT NULL REFERENCES discreet.channels,
+  chats            text[] NOT NULL,
   platform_message text NOT NULL,
   stage            text NOT NULL CHECK (stage IN ('delivered', 'read', 'failed')),
   at               timestamptz NOT NULL,
@@ -27,14 +28,30 @@ CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
--- The answer of this owner on this channel, or one of its branches, that the platform took as this.
-CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, platform_message text) RETURNS discreet.outbox
+-- Whether a chat is one of these, as platforms name them: by its id, or by another id of the same person.
+CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT chat = ANY (chats) OR EXISTS (
+    SELECT FROM discreet.addresses here
+      JOIN discreet.addresses named
+        ON (named.owner_id, named.platform) = (here.owner_id, here.platform)
+       AND (named.contact_id = here.contact_id OR (named.of_owner AND here.of_owner))
+     WHERE here.owner_id = owner AND here.platform = of_platform AND here.platform_id = chat
+       AND named.platform_id = ANY (chats))
+$$;
+
+-- The answer of this owner on this channel, or one of its branches, that the platform took as this in
+-- this chat. A scope writes itself what its answers are called on the platform, and nothing of the chat
+-- that they go to: so what is told about one chat never counts for an answer in another.
+CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
+RETURNS discreet.outbox
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT o FROM discreet.outbox o
     JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
     JOIN discreet.channels c ON c.id = r.channel_id
    WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
+     AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;
 
 -- The first time of each stage is kept, and what has arrived does not fail any more. An answer in
@@ -57,19 +74,19 @@ END $$;
 -- Receipts come early, late, twice and in any order. False: no answer of ours on this channel, or none
 -- that is noted as sent yet; then it waits for that.
 CREATE FUNCTION gate.note_receipt(
-  ticket text, channel uuid, platform_message text, stage text, at timestamptz, why text)
+  ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamptz, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.enter(ticket);
-  answer discreet.outbox := gate.answer_taken_as(owner, channel, platform_message);
+  answer discreet.outbox := gate.answer_taken_as(owner, channel, chats, platform_message);
 BEGIN
   IF answer.message_id IS NOT NULL THEN
     PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
     RETURN true;
   END IF;
   DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
-  INSERT INTO discreet.early_receipts (owner_id, channel_id, platform_message, stage, at, why)
-  SELECT owner, c.id, platform_message, stage, at, why
+  INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
+  SELECT owner, c.id, chats, platform_message, stage, at, why
     FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
   RETURN false;
 END $$;
@@ -86,6 +103,7 @@ BEGIN
        USING discreet.routes r, discreet.channels c
        WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
          AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
+         AND gate.is_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
       RETURNING e.*)
     SELECT * FROM early ORDER BY at
   LOOP
@@ -94,16 +112,37 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.answer_taken_as(uuid, uuid, text),
+-- An answer replies to what was said in its own session and chat, or to nothing: what the platform calls
+-- a message is for nobody to name at will.
+CREATE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.messages m ON m.channel_id = r.channel_id AND m.chat_id = r.chat_id
+     WHERE r.id = NEW.route_id AND m.session_id = NEW.session_id AND m.direction = 'in'
+       AND m.platform_message_id = NEW.reply_to) THEN
+    NEW.reply_to := NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.is_chat(uuid, text, text, text[]),
+  gate.answer_taken_as(uuid, uuid, text[], text), gate.reply_to_what_was_said(),
   gate.apply_receipt(discreet.outbox, text, text, timestamptz, text),
-  gate.note_receipt(text, uuid, text, text, timestamptz, text), gate.apply_early_receipts() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.note_receipt(text, uuid, text, text, timestamptz, text)
+  gate.note_receipt(text, uuid, text[], text, text, timestamptz, text), gate.apply_early_receipts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.note_receipt(text, uuid, text[], text, text, timestamptz, text)
   TO discreet_intake;
-GRANT EXECUTE ON FUNCTION gate.apply_early_receipts() TO discreet_schema;
+GRANT EXECUTE ON FUNCTION gate.apply_early_receipts(), gate.reply_to_what_was_said() TO discreet_schema;
 RESET ROLE;
 
 SET ROLE discreet_schema;
 CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox
   FOR EACH ROW WHEN (NEW.state = 'sent' AND OLD.state <> 'sent')
   EXECUTE FUNCTION gate.apply_early_receipts();
+-- What the gate itself says to somebody replies to lines that are kept nowhere.
+CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages
+  FOR EACH ROW WHEN (NEW.direction = 'out' AND NEW.reply_to IS NOT NULL
+                     AND session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
+  EXECUTE FUNCTION gate.reply_to_what_was_said();
 RESET ROLE;

@@ -221,6 +221,8 @@ BEGIN
   counts := counts || jsonb_build_object('kept aside', many);
   -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
+  DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
+   WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
   DELETE FROM discreet.idempotency_keys k
    USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
   RETURN counts;
