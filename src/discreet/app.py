@@ -263,9 +263,11 @@ class App:
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Works and delivers until it is cancelled; what was begun is finished first."""
+        from discreet.oversight.policy import write_policy
         from discreet.queue.backlog import indexing
         from discreet.queue.serving import serving
 
+        await write_policy(self.door, self.settings)
         async with (
             serving(self.database.conninfo("discreet_worker")),
             indexing(self.door, self.embedder()),

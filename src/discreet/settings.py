@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from discreet.domain.errors import BadInput
+from discreet.domain.policy import Policy
 
 __all__ = ["Settings", "line_history", "load_settings"]
 
 
-class Settings(BaseModel):
+class Settings(Policy):
     """Frozen settings. Constructing one reads no environment; ``load_settings`` does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,8 +11,10 @@ import pytest
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
+from discreet.domain.policy import Policy
 from discreet.oversight.admission import allow_address
 from discreet.oversight.limits import Limits, get_limits, reset_limits, set_limits
+from discreet.oversight.policy import write_policy
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.queue.due import scope_of_session
@@ -181,3 +183,16 @@ async def test_in_a_shared_conversation_each_speaker_has_a_limit(door: Door) -> 
 async def test_a_limit_is_at_least_one(platform: Platform) -> None:
     with pytest.raises(BadInput):
         await limit(platform, waiting=0)
+
+
+async def test_the_policy_of_the_settings_counts_where_nothing_was_set_for_a_contact(
+    platform: Platform, admin: psycopg.Connection[Any]
+) -> None:
+    await write_policy(platform.world.door, Policy(messages_a_minute=2, pairing_code_seconds=7200))
+    for _ in range(2):
+        assert (await platform.accepted(ALICE, "hello")).new
+    assert await platform.reason(ALICE, "hello") == "limited"
+    shown = await get_limits(platform.world.door, platform.world.owner_id, None)
+    assert (shown.messages_a_minute, shown.waiting) == (2, 50)
+    texts = dict(admin.execute("SELECT code, text FROM gate.notices").fetchall())
+    assert "valid for 2 hours" in texts["pairing"]

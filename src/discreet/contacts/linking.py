@@ -14,7 +14,7 @@ class Entered:
 
     ``outcome``: ``answered`` (it is another contact's, who is called ``other``; ``code`` has to be
     written there), ``linked``, ``own`` (it has to be written on the other account), ``wrong``,
-    ``locked`` (too many wrong ones), ``nobody`` (a group), or in words why it can't be now.
+    ``locked`` (too many wrong ones), ``nobody`` (a group), or the code of why it can't be now.
     """
 
     outcome: str

@@ -11,6 +11,7 @@ from psycopg import Error, OperationalError, errors
 from psycopg.types.json import Jsonb
 
 from discreet.domain.addresses import MAX_PLATFORM_ID, Address
+from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, SessionId
 from discreet.domain.inbound import (
@@ -200,9 +201,9 @@ def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
         return row
     code = row["code"]
     if code == "DS001":
-        raise NotFound(f"There is {row['about']}.", hint="Check the id.")
+        raise NotFound(f"There is {text_of_code(row['about'])}.", hint="Check the id.")
     if code == "DS002":
-        raise BadInput(f"The sender can't be resolved: {row['about']}.")
+        raise BadInput(f"The sender can't be resolved: {text_of_code(row['about'])}.")
     raise errors.lookup(code)(f"the database refused it ({code})")
 
 

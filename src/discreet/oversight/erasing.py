@@ -21,7 +21,7 @@ from discreet.settings import line_history
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A receipt. ``counts``: rows of each kind that were removed; ``prompts elsewhere``: of other
+    """A receipt. ``counts``: rows of each kind that were removed; ``prompts_elsewhere``: of other
     people's turns, those whose prompt was emptied because it may have quoted the contact."""
 
     id: UUID

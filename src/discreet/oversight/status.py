@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from discreet.contacts.pairing import Pairing, pending_pairings
+from discreet.domain.database_codes import text_of_code
 from discreet.domain.ids import OwnerId
 from discreet.oversight.limits import LimitHit, recent_limit_hits
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
@@ -169,7 +170,7 @@ async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
             whose=whose(row["contact_label"], shared=row["shared"]),
             state=row["state"],
             attempt=row["attempt"],
-            error=row["error"],
+            error=text_of_code(row["error"]),
             at=row["at"],
             retry_at=row["retry_at"],
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
 from discreet.domain.paging import MAX_LISTED
@@ -152,7 +153,7 @@ def _turn(row: Mapping[str, Any]) -> Turn:
         attempt=row["attempt"],
         model=row["model"],
         usage=row["usage"] or {},
-        error=row["error"],
+        error=text_of_code(row["error"]) or None,
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         route={name: row[name] for name in ("platform", "account", "chat_id", "thread_id")},

@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
 
 from discreet.domain.errors import Conflict, Unavailable
+from discreet.domain.policy import Policy
+from discreet.domain.sender_notices import sender_notices
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.migrate import Migration, migrate, read_migrations
 from discreet.postgres.role_changes import reset_settings
@@ -102,6 +105,7 @@ def prepare_database(
             _create_extension(inside)
             migrate(inside, migrations)
             _put_ticket_key(inside, credentials.ticket_key)
+            _put_policy(inside)
 
 
 @contextmanager
@@ -164,6 +168,18 @@ def _put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
             " DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
             [bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)],
         )
+
+
+def _put_policy(conn: psycopg.Connection[Any]) -> None:
+    """Put the default policy where there is none, and the texts of this version."""
+    if conn.execute("SELECT to_regclass('gate.policy')").fetchone() == (None,):
+        return
+    row = conn.execute("SELECT to_jsonb(p) - 'one' FROM gate.policy p").fetchone()
+    policy = Policy.model_validate({} if row is None else row[0])
+    conn.execute(
+        "SELECT gate.configure(%s, %s)",
+        [Jsonb(policy.model_dump()), Jsonb(sender_notices(policy))],
+    )
 
 
 def _check_server(conn: psycopg.Connection[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection, DataError, Error, errors
 from psycopg.rows import dict_row, tuple_row
 
+from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
 from discreet.scope.scopes import Scope
 
@@ -89,10 +90,11 @@ class Rows:
                 # The driver itself refuses it: a NUL in a text.
                 raise BadInput("A text holds a character that can't be stored.") from error
             # What functions of the gate say themselves.
+            text = text_of_code(error.diag.message_primary)
             if error.sqlstate == "DS001":
-                raise NotFound(f"There is {error.diag.message_primary}.") from error
+                raise NotFound(f"There is {text}.") from error
             if error.sqlstate == "DS002":
-                raise BadInput(f"That can't be resolved: {error.diag.message_primary}.") from error
+                raise BadInput(f"That can't be resolved: {text}.") from error
             if error.sqlstate == "DS003":
-                raise Conflict(f"That can't be done: {error.diag.message_primary}.") from error
+                raise Conflict(f"That can't be done: {text}.") from error
             raise

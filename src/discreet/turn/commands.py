@@ -11,6 +11,7 @@ from typing import assert_never
 from discreet.contacts.linking import Entered, ask_to_link, enter_link_code
 from discreet.contacts.pairing import decide, find_pairing, no_such_pairing, pending_pairings
 from discreet.contacts.store import get_contact
+from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import DiscreetError
 from discreet.memory.memories import Memory, forget, list_memories
 from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
@@ -209,7 +210,8 @@ def _after_code(entered: Entered) -> str:
             return "Too many wrong codes. Try again in an hour."
         case "nobody":
             return NOBODYS_OWN
-        case why:
+        case code:
+            why = text_of_code(code)
             return f"That can't be done: {why}. The code is good until it expires."
 
 

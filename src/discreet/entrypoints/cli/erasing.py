@@ -90,7 +90,7 @@ def _show_receipt(erased: Erased, *, as_json: bool) -> None:
     print_text(f"Erased. Receipt {erased.erasure.id}:")
     for kind, count in erased.erasure.counts.items():
         if count:
-            print_text(f"  {kind:<26} {count:>9,}")
+            print_text(f"  {_words(kind):<26} {count:>9,}")
     if erased.backups:
         print_text("These backups still contain it. Delete them, or erase again after a restore:")
         for one in erased.backups:
@@ -100,7 +100,12 @@ def _show_receipt(erased: Erased, *, as_json: bool) -> None:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count) or "nothing"
+    found = [f"{_words(kind)} {count:,}" for kind, count in counts.items() if count]
+    return ", ".join(found) or "nothing"
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def _record(item: Erasure) -> Mapping[str, Any]:

@@ -12,6 +12,46 @@ CREATE TABLE gate.secrets (
 );
 REVOKE ALL ON gate.secrets FROM PUBLIC;
 
+-- The numbers that are policy, and what the gate itself says to senders. Both are written by the
+-- program (gate.configure), which has the texts and the settings; one row, and one for each code.
+CREATE TABLE gate.policy (
+  one                      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  messages_a_minute        integer NOT NULL CHECK (messages_a_minute > 0),
+  messages_waiting         integer NOT NULL CHECK (messages_waiting > 0),
+  tokens_a_day             bigint NOT NULL CHECK (tokens_a_day > 0),
+  waiting_silence_seconds  integer NOT NULL CHECK (waiting_silence_seconds > 0),
+  pairings_pending         integer NOT NULL CHECK (pairings_pending > 0),
+  pairing_codes_an_hour    integer NOT NULL CHECK (pairing_codes_an_hour > 0),
+  pairing_code_seconds     integer NOT NULL CHECK (pairing_code_seconds > 0),
+  messages_kept_aside      integer NOT NULL CHECK (messages_kept_aside > 0),
+  wrong_codes_an_hour      integer NOT NULL CHECK (wrong_codes_an_hour > 0),
+  owner_code_seconds       integer NOT NULL CHECK (owner_code_seconds > 0),
+  link_code_seconds        integer NOT NULL CHECK (link_code_seconds > 0),
+  context_lines            integer NOT NULL CHECK (context_lines > 0),
+  album_seconds            integer NOT NULL CHECK (album_seconds >= 0),
+  quarantine_retry_seconds integer NOT NULL CHECK (quarantine_retry_seconds > 0),
+  quarantine_retry_max_seconds integer NOT NULL CHECK (quarantine_retry_max_seconds > 0)
+);
+CREATE TABLE gate.notices (
+  code text PRIMARY KEY CHECK (code <> ''),
+  text text NOT NULL CHECK (text <> '')
+);
+REVOKE ALL ON gate.policy, gate.notices FROM PUBLIC;
+
+-- What is not named stays as it is.
+CREATE FUNCTION gate.configure(numbers jsonb, texts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before gate.policy;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: configure', 0));
+  DELETE FROM gate.policy p RETURNING p.* INTO before;
+  before.one := true;
+  INSERT INTO gate.policy SELECT (jsonb_populate_record(before, numbers)).*;
+  INSERT INTO gate.notices (code, text) SELECT t.key, t.value FROM jsonb_each_text(texts) t
+  ON CONFLICT (code) DO UPDATE SET text = excluded.text WHERE notices.text <> excluded.text;
+END $$;
+
 -- `party`: the contact; the agent in a shared scope; the owner in the owner's. `known`: the ticket holds.
 CREATE TYPE gate.scope AS (
   owner_id uuid, agent_id uuid, contact_id uuid, party uuid, known boolean);
@@ -98,7 +138,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM set_config('discreet.ticket', ticket, true);
   IF (gate.scope()).known IS NOT TRUE THEN
-    RAISE EXCEPTION 'this ticket is not valid' USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION 'invalid_ticket' USING ERRCODE = 'insufficient_privilege';
   END IF;
   RETURN extract(epoch FROM clock_timestamp());
 END $$;
@@ -110,12 +150,13 @@ DECLARE
   owner uuid := (gate.scope()).owner_id;
 BEGIN
   IF owner IS NULL THEN
-    RAISE EXCEPTION 'no scope was given' USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
   END IF;
   RETURN owner;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.configure(jsonb, jsonb) TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.scope()
   TO discreet_schema, discreet_contact, discreet_shared, discreet_owner, discreet_intake,
      discreet_worker;

@@ -77,7 +77,7 @@ BEGIN
                AND s.shared = (session_user = 'discreet_shared')))
     FOR UPDATE;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such session' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
   END IF;
 END $$;
 

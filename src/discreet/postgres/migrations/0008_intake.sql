@@ -53,8 +53,7 @@ BEGIN
     IF FOUND THEN
       IF (kind = 'group') <> coalesce((SELECT c.type = 'group' FROM discreet.contacts c
                                         WHERE c.id = found_address.contact_id), false) THEN
-        RAISE EXCEPTION 'the address is of another kind: a group is no person'
-          USING ERRCODE = 'DS002';
+        RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
       END IF;
       RETURN found_address.contact_id;
     END IF;
@@ -104,18 +103,22 @@ CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, 
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.enter(ticket);
+  policy gate.policy;
   result uuid;
 BEGIN
+  SELECT p.* INTO STRICT policy FROM gate.policy p;
   PERFORM 1 FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such channel' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
   END IF;
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at)
-    VALUES (owner, channel, dedupe, message, why, clock_timestamp() + interval '30 seconds')
+    VALUES (owner, channel, dedupe, message, why, 
+            clock_timestamp() + policy.quarantine_retry_seconds * interval '1 second')
     ON CONFLICT (channel_id, dedupe_key) DO UPDATE SET
       attempts = quarantine.attempts + 1, reason = excluded.reason,
       next_try_at = clock_timestamp()
-        + least(interval '1 hour', interval '30 seconds' * 2 ^ least(quarantine.attempts, 10))
+        + least(policy.quarantine_retry_max_seconds,
+                policy.quarantine_retry_seconds * 2 ^ least(quarantine.attempts, 20)) * interval '1 second'
     RETURNING id INTO result;
   RETURN result;
 END $$;

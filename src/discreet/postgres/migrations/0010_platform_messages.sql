@@ -72,13 +72,6 @@ CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
--- How many overheard lines a session keeps.
-CREATE FUNCTION gate.most_context_lines() RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 100';
--- How long the parts of an album are waited for; a platform delivers them one by one.
-CREATE FUNCTION gate.album_time() RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '1 second' $$;
-
 -- The platform says that a group's chat has another id now: it stays the same contact, also where the
 -- new id was heard of before that. False: the group isn't known, or there was nothing left to do.
 CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text)
@@ -106,8 +99,7 @@ BEGIN
   RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.most_context_lines(), gate.album_time(),
-  gate.move_group(text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.move_group(text, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   gate.move_group(text, text, text, text)
   TO discreet_intake;

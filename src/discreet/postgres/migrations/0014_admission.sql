@@ -106,22 +106,6 @@ CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
--- How long a stranger's code is valid, and an owner's.
-CREATE FUNCTION gate.pairing_time() RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '1 hour' $$;
-CREATE FUNCTION gate.owner_link_time() RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '10 minutes' $$;
--- How many strangers may wait on one channel, how many codes a channel gives away in an hour, how
--- much of one stranger is kept, and how many wrong codes are one too many.
-CREATE FUNCTION gate.most_pending() RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 10';
-CREATE FUNCTION gate.most_codes_an_hour() RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 30';
-CREATE FUNCTION gate.most_kept_aside() RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 20';
-CREATE FUNCTION gate.most_wrong_codes() RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT 10';
-
 -- Eight characters of 31 that nobody mistakes for each other (no I, L, O, 0, 1): 39 bits.
 CREATE FUNCTION gate.new_code() RETURNS text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -138,10 +122,11 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- What nobody thought of, said to a chat by the gate itself: a line of the session that is no part
--- of the conversation, and on its way.
+-- of the conversation, and on its way. `notice` is a code of gate.notices; '{code}' in its text is
+-- replaced.
 CREATE FUNCTION gate.say(
   owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text,
-  body text, in_reply_to text)
+  notice text, code text, in_reply_to text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here   discreet.sessions := gate.find_or_create_session(
@@ -154,8 +139,10 @@ BEGIN
   INSERT INTO discreet.messages (
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
-  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent', body, 'notice',
-          in_reply_to)
+  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent',
+          (SELECT replace(n.text, '{code}', coalesce(say.code, '')) FROM gate.notices n
+            WHERE n.code = notice),
+          'notice', in_reply_to)
   RETURNING id INTO result;
   INSERT INTO discreet.outbox (
     message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
@@ -189,7 +176,7 @@ BEGIN
   who := gate.digest_of(via.platform || ':' || said.sender_id);
   IF (SELECT count(*) FROM discreet.wrong_codes w
        WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
-     >= gate.most_wrong_codes() THEN
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
     RETURN false;
   END IF;
   IF link.digest <> sha256(convert_to(link.id || wanted, 'UTF8')) THEN
@@ -215,12 +202,13 @@ BEGIN
   VALUES (
     owner, via.agent_id, here.shared, here.id,
     gate.find_or_create_route(here, via.id, said.chat, said.platform_thread),
-    here.last_position, 'in', 'answered', '(the code that links this account)',
+    here.last_position, 'in', 'answered',
+    (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
     via.platform || ':' || said.sender_id, said.sender_display, via.id,
     said.chat, said.platform_message, said.written_at);
   PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
                    said.platform_thread,
-                   'This account is linked: in direct chats you are my owner from now on.',
+                   'owner_linked', NULL,
                    said.platform_message);
   RETURN true;
 END $$;
@@ -230,8 +218,10 @@ END $$;
 CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  asked discreet.pairings;
+  asked  discreet.pairings;
+  policy gate.policy;
 BEGIN
+  SELECT p.* INTO STRICT policy FROM gate.policy p;
   -- Strangers of one channel come in one after the other, or they would be counted too few.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
   SELECT p.* INTO asked FROM discreet.pairings p
@@ -242,10 +232,10 @@ BEGIN
   IF asked.id IS NULL OR asked.state <> 'pending' OR asked.expires_at <= clock_timestamp() THEN
     IF (SELECT count(*) FROM discreet.pairings p
          WHERE p.channel_id = via.id AND p.state = 'pending' AND p.expires_at > clock_timestamp())
-         >= gate.most_pending()
+         >= policy.pairings_pending
        OR (SELECT count(*) FROM discreet.pairings p
             WHERE p.channel_id = via.id AND p.issued_at > clock_timestamp() - interval '1 hour')
-         >= gate.most_codes_an_hour() THEN
+         >= policy.pairing_codes_an_hour THEN
       RETURN 'stranger';
     END IF;
     IF stranger IS NULL THEN
@@ -260,7 +250,7 @@ BEGIN
     END IF;
     INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
     VALUES (owner, via.agent_id, via.id, stranger, gate.new_code(),
-            clock_timestamp() + gate.pairing_time())
+            clock_timestamp() + policy.pairing_code_seconds * interval '1 second')
     ON CONFLICT (channel_id, contact_id) DO UPDATE SET
       code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
       expires_at = excluded.expires_at
@@ -270,13 +260,11 @@ BEGIN
     PERFORM gate.say(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
-      'Hello! I only talk to people whom my owner has let in. Please give my owner this code: '
-        || left(asked.code, 4) || '-' || right(asked.code, 4)
-        || E'\nIt is valid for an hour. Your message is kept, and answered once you are let in.',
+      'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
       said.platform_message);
   END IF;
   IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
-       >= gate.most_kept_aside() THEN
+       >= policy.messages_kept_aside THEN
     RETURN 'stranger';
   END IF;
   INSERT INTO discreet.kept_aside
@@ -332,7 +320,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
   locked := (SELECT count(*) FROM discreet.wrong_codes w
               WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
-            >= gate.most_wrong_codes();
+            >= (SELECT p.wrong_codes_an_hour FROM gate.policy p);
   IF locked THEN
     RETURN;
   END IF;
@@ -369,7 +357,7 @@ BEGIN
    WHERE p.id = pairing AND p.owner_id = owner
    RETURNING p.* INTO asked;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such pairing' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_pairing' USING ERRCODE = 'DS001';
   END IF;
   IF let_in THEN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
@@ -406,7 +394,7 @@ DECLARE
 BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such channel' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
   END IF;
   result := gate.find_or_create_contact(owner, of_platform, of_id, kind, '');
   IF result IS NOT NULL THEN
@@ -433,10 +421,11 @@ BEGIN
    WHERE l.owner_id = owner AND l.platform = of_platform AND l.used_at IS NULL;
   DELETE FROM discreet.wrong_codes w
    WHERE w.owner_id = owner AND w.sender IS NOT NULL
-     AND w.tried_at < clock_timestamp() - gate.owner_link_time();
+     AND w.tried_at < clock_timestamp()
+                      - (SELECT p.owner_code_seconds FROM gate.policy p) * interval '1 second';
   INSERT INTO discreet.owner_links (id, owner_id, platform, digest, expires_at)
   VALUES (made, owner, of_platform, sha256(convert_to(made || code, 'UTF8')),
-          clock_timestamp() + gate.owner_link_time());
+          clock_timestamp() + (SELECT p.owner_code_seconds FROM gate.policy p) * interval '1 second');
   RETURN code;
 END $$;
 
@@ -451,16 +440,14 @@ BEGIN
   IF EXISTS (SELECT 1 FROM discreet.agents a JOIN discreet.channels c ON c.agent_id = a.id
               WHERE a.id = agent AND a.memory_model = 'shared'
                 AND c.admission = 'open' AND c.platform <> 'terminal' AND c.closed_at IS NULL) THEN
-    RAISE EXCEPTION 'an agent that shares its memory can not be open to everybody'
-      USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'shared_and_open' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.pairing_time(), gate.owner_link_time(), gate.most_pending(),
-  gate.most_codes_an_hour(), gate.most_kept_aside(), gate.most_wrong_codes(), gate.new_code(),
+REVOKE ALL ON FUNCTION gate.new_code(),
   gate.as_code(text),
-  gate.say(uuid, uuid, uuid, text, uuid, text, text, text, text),
+  gate.say(uuid, uuid, uuid, text, uuid, text, text, text, text, text),
   gate.links_owner(uuid, discreet.channels, gate.inbound),
   gate.ask_to_pair(uuid, discreet.channels, gate.inbound, uuid),
   gate.not_admitted(uuid, discreet.channels, boolean, gate.inbound),

@@ -57,10 +57,10 @@ CREATE FUNCTION gate.limits_of(
   of_owner uuid, contact uuid,
   OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, 20),
-         coalesce(own.waiting, everybody.waiting, 50),
-         coalesce(own.tokens_a_day, everybody.tokens_a_day, 500000)
-    FROM (SELECT) one
+  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
+         coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day)
+    FROM gate.policy
     LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
     LEFT JOIN discreet.limits everybody
            ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
@@ -149,7 +149,9 @@ BEGIN
   INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
   VALUES (via.agent_id, contact, beyond, owner, now_is,
           CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
-                      WHEN 'waiting' THEN now_is + interval '10 minutes'
+                      WHEN 'waiting' THEN
+                        now_is + (SELECT p.waiting_silence_seconds FROM gate.policy p)
+                                 * interval '1 second'
                       ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
   ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
     refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
@@ -161,16 +163,7 @@ BEGIN
     PERFORM gate.say(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,
-      CASE beyond
-        WHEN 'messages_a_minute' THEN
-          'That is more than I can take in at once. Please write again in a minute; what you write'
-          || ' until then is not kept.'
-        WHEN 'waiting' THEN
-          'Many of your messages still wait for an answer. Please wait for it; until then I can not'
-          || ' take more.'
-        ELSE
-          'That is all I can do for you today. Please write again tomorrow; what you write until'
-          || ' then (midnight UTC) is not kept.' END,
+      'limit_' || beyond, NULL,
       said.platform_message);
   END IF;
   RETURN 'limited';

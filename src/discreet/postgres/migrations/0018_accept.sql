@@ -41,13 +41,13 @@ BEGIN
     SELECT c.id INTO result FROM discreet.contacts c
      WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
     IF NOT FOUND THEN
-      RAISE EXCEPTION 'no such contact' USING ERRCODE = 'DS001';
+      RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
     END IF;
     RETURN result;
   ELSIF said.sender_kind = 'owner' AND via.platform = 'terminal' THEN
     RETURN NULL;
   END IF;
-  RAISE EXCEPTION 'the sender is missing' USING ERRCODE = 'DS002';
+  RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
 END $$;
 
 -- Stores a message in its session: as a row of its own, or as a further part of an album that still
@@ -85,7 +85,7 @@ BEGIN
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
       said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
-      CASE WHEN said.album_id <> '' THEN clock_timestamp() + gate.album_time() END, command)
+      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
     RETURNING id INTO message_id;
   END IF;
   IF said.files <> '[]' THEN
@@ -115,7 +115,7 @@ BEGIN
     wake_at := clock_timestamp() + via.gather;
   END IF;
   IF said.album_id <> '' THEN
-    wake_at := greatest(wake_at, clock_timestamp() + gate.album_time());
+    wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
   END IF;
   PERFORM gate.defer_turn(session, wake_at, via.platform = 'terminal' OR command IS NOT NULL);
 END $$;
@@ -128,7 +128,8 @@ BEGIN
    WHERE m.session_id = session AND m.state = 'context'
      AND m.position <= (SELECT c.position FROM discreet.messages c
                          WHERE c.session_id = session AND c.state = 'context'
-                         ORDER BY c.position DESC OFFSET gate.most_context_lines() LIMIT 1);
+                         ORDER BY c.position DESC 
+                        OFFSET (SELECT p.context_lines FROM gate.policy p) LIMIT 1);
 END $$;
 
 -- Stores the message of a sender who may come in: contact, session, route, row and wake job.
@@ -156,7 +157,7 @@ BEGIN
     -- No key leads from a line to who spoke among others; one who is erased just now must not come back.
     PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
     IF NOT FOUND THEN
-      RAISE EXCEPTION 'the sender was erased' USING ERRCODE = 'serialization_failure';
+      RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';
     END IF;
   END IF;
 
@@ -193,7 +194,7 @@ DECLARE
 BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such channel' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
   END IF;
   one_of := gate.channels_for(via, said);
   IF cardinality(one_of) > 1 THEN

@@ -84,7 +84,7 @@ DECLARE
   scope gate.scope := gate.scope();
 BEGIN
   IF scope.agent_id IS NULL THEN
-    RAISE EXCEPTION 'a session belongs to an agent' USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION 'no_agent' USING ERRCODE = 'insufficient_privilege';
   END IF;
   RETURN (gate.find_or_create_session(
     owner, scope.agent_id, scope.contact_id, session_user = 'discreet_shared', thread, force_new)).id;

@@ -84,9 +84,6 @@ CALL discreet.keep_no_statistics();
 RESET ROLE;
 
 SET ROLE discreet_gate;
-CREATE FUNCTION gate.link_time() RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT interval '10 minutes' $$;
-
 -- Nothing new is stored for a contact that was joined. Whoever looked it up before that waits here for
 -- the link, and has to look again.
 CREATE FUNCTION gate.refuse_joined() RETURNS trigger
@@ -97,7 +94,7 @@ BEGIN
   SELECT c.joined_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
   IF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'this contact was joined with another one' USING ERRCODE = 'serialization_failure';
+    RAISE EXCEPTION 'joined' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
 END $$;
@@ -116,7 +113,7 @@ BEGIN
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.outbox o
               WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
-    RAISE EXCEPTION 'an answer is just being sent; try again in a moment' USING ERRCODE = 'DS003';
+    RAISE EXCEPTION 'answer_being_sent' USING ERRCODE = 'DS003';
   END IF;
   DELETE FROM discreet.drafts d USING discreet.turns t
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
@@ -157,26 +154,26 @@ BEGIN
   END LOOP;
 END $$;
 
--- Why two contacts can't be joined, or null. Both rows are locked then, always in the same order.
+-- Why two contacts can't be joined, as a code, or null. Both rows are locked then, always in the same order.
 CREATE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM discreet.contacts c
     WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
   IF kept = joined THEN
-    RETURN 'they are one contact already';
+    RETURN 'same_contact';
   END IF;
   RETURN (
-    SELECT CASE WHEN count(*) < 2 THEN 'no such contact'
+    SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
                 WHEN bool_or(c.joined_into IS NOT NULL)
-                THEN 'one of them was joined with another contact already'
-                WHEN bool_or(c.type = 'group') THEN 'a group is no person'
-                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'one of them is blocked; unblock it first'
+                THEN 'joined_already'
+                WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
+                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
-                THEN 'one of them is talked to in person; hand it back first'
+                THEN 'contact_taken_over'
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
                                       WHERE p.contact_id = c.id AND p.state = 'pending'))
-                THEN 'one of them waits to be let in; decide that first' END
+                THEN 'contact_not_admitted' END
       FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
 END $$;
 
@@ -191,7 +188,7 @@ DECLARE
   link uuid;
 BEGIN
   IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why LIKE 'no such%' THEN 'DS001' ELSE 'DS003' END;
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
   END IF;
   INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
   VALUES (owner, kept, joined, how) RETURNING id INTO link;
@@ -257,12 +254,12 @@ BEGIN
   SELECT l.* INTO made FROM discreet.links l
    WHERE l.id = link AND l.owner_id = owner AND l.undone_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such link' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
   PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
               WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
-    RAISE EXCEPTION 'the contact that was kept was joined with another one; undo that first'
+    RAISE EXCEPTION 'kept_joined'
       USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
@@ -309,7 +306,7 @@ BEGIN
     RETURN NULL;
   END IF;
   INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
-  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + gate.link_time())
+  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second')
   ON CONFLICT (contact_id) DO UPDATE SET
     digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
   RETURN left(code, 4) || '-' || right(code, 4);
@@ -317,7 +314,7 @@ END $$;
 
 -- A code that was typed. outcome: 'answered' (it was another contact's: `code` has to be written there,
 -- and `other` says who that is), 'linked' (it was the one that came back), 'own' (it belongs on the other
--- account), 'wrong', 'locked' (too many wrong ones), 'nobody' (here is nobody's own), or why not.
+-- account), 'wrong', 'locked' (too many wrong ones), 'nobody' (here is nobody's own), or the code of why not.
 CREATE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -334,7 +331,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
   IF (SELECT count(*) FROM discreet.wrong_codes w
        WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
-     >= gate.most_wrong_codes() THEN
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
     outcome := 'locked';
     RETURN;
   END IF;
@@ -353,7 +350,8 @@ BEGIN
   ELSE
     UPDATE discreet.link_requests r
        SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
-           expires_at = clock_timestamp() + gate.link_time()
+           expires_at = clock_timestamp()
+             + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
       FROM (SELECT gate.new_code() AS new) c
      WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
        AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
@@ -370,7 +368,7 @@ BEGIN
   END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.link_time(), gate.refuse_joined(),
+REVOKE ALL ON FUNCTION gate.refuse_joined(),
   gate.give_rows(uuid, uuid, uuid), gate.why_not_joined(uuid, uuid, uuid),
   gate.join_contacts(uuid, uuid, uuid, text), gate.rows_of_link(uuid, text),
   gate.link_contacts(uuid, uuid), gate.undo_link(uuid), gate.person_here(), gate.ask_to_link(),

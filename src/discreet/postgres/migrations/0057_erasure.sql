@@ -114,7 +114,7 @@ BEGIN
   DELETE FROM discreet.drafts d USING discreet.turns t
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
   UPDATE discreet.turns t
-     SET state = 'lost', finished_at = clock_timestamp(), error = 'somebody was erased meanwhile'
+     SET state = 'lost', finished_at = clock_timestamp(), error = 'erased_meanwhile'
    WHERE t.session_id = ANY (sessions) AND t.state = 'running';
   UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
    WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
@@ -192,8 +192,8 @@ BEGIN
 
   prompts := gate.empty_turns(sessions);
   RETURN jsonb_build_object(
-    'messages elsewhere', messages, 'memories elsewhere', erased.memories,
-    'memory versions elsewhere', erased.versions, 'prompts elsewhere', prompts);
+    'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
 END $$;
 
 -- What is nobody's row yet but says who sent it: messages in quarantine and kept aside, receipts that
@@ -218,7 +218,7 @@ BEGIN
      (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('kept aside', many);
+  counts := counts || jsonb_build_object('kept_aside', many);
   -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
@@ -248,10 +248,9 @@ BEGIN
   SELECT c.joined_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'no such contact' USING ERRCODE = 'DS001';
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   ELSIF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'it was joined with another contact; erase that one, or undo the link first'
-      USING ERRCODE = 'DS003';
+    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
   END IF;
   WITH RECURSIVE of_it AS (
     SELECT contact AS id
@@ -270,7 +269,7 @@ BEGIN
   SELECT * INTO erased FROM gate.erase_memories(ARRAY(
     SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
     UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
-  counts := counts || jsonb_build_object('memories', erased.memories, 'memory versions', erased.versions);
+  counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
 
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
@@ -280,7 +279,7 @@ BEGIN
                                   'limits', 'limit_hits', 'addresses'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
     GET DIAGNOSTICS many = ROW_COUNT;
-    counts := counts || jsonb_build_object(replace(of_table, '_', ' '), many);
+    counts := counts || jsonb_build_object(of_table, many);
   END LOOP;
   DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
   DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
