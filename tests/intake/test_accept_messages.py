@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -41,8 +42,9 @@ def message(world: World, number: int, **changes: object) -> dict[str, object]:
 
 
 def accepted(world: World, database: Database, *messages: dict[str, object]) -> list[Any]:
-    ticket = ticket_for(IntakeScope(world.owner_id), database.ticket_key)
     with psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as intake:
+        pid, now = intake.info.backend_pid, time.time()
+        ticket = ticket_for(IntakeScope(world.owner_id), database.ticket_key, pid, now)
         return intake.execute(
             ACCEPT, {"ticket": ticket, "messages": Jsonb(list(messages))}
         ).fetchall()
