@@ -28,8 +28,8 @@ from discreet.turn.tools import Tools
 
 MESSAGES = 200
 STAGES = {
-    "accepted to claimed": "extract(epoch FROM t.started_at - m.created_at)",
-    "claimed to thinking (load, plan)": "extract(epoch FROM to_timestamp(%s) - t.started_at)",
+    "accepted to lease": "extract(epoch FROM t.started_at - m.created_at)",
+    "lease to thinking (load, plan)": "extract(epoch FROM to_timestamp(%s) - t.started_at)",
     "thinking to saved": "extract(epoch FROM t.finished_at - to_timestamp(%s))",
     "saved to delivered": "extract(epoch FROM o.sent_at - t.finished_at)",
     "accepted to delivered": "extract(epoch FROM o.sent_at - m.created_at)",

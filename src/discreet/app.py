@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
-from discreet.domain.concurrency import happens
+from discreet.domain.concurrency import happens, relying_on
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import MessageId, OwnerId, RouteId, SessionId, TurnId
 from discreet.domain.inbound import Inbound
@@ -48,6 +48,8 @@ LEAST_LOOK_SECONDS = 0.01
 """How soon they look again, however often they are told to."""
 SERVED_POLL_SECONDS = 1.0
 """How often a terminal looks whether somebody still works on it."""
+ENDING_SECONDS = 60.0
+"""How long the end of the work here may take; the worker gives itself less."""
 OUTAGE_SECONDS = 60.0
 """How long a terminal that waits bears with a database that can't be reached."""
 
@@ -225,23 +227,13 @@ class App:
     async def working(self) -> AsyncIterator[None]:
         """Sees to it that somebody works: this process, unless and until another one serves."""
         stop = asyncio.Event()
-        keeper = asyncio.create_task(self._work_unless_served(stop), name="work unless served")
-        waiting = asyncio.current_task()
-
-        def ended(_: asyncio.Task[None]) -> None:
-            if not stop.is_set() and waiting is not None:
-                waiting.cancel()  # or it would wait for an answer that nobody writes
-
-        keeper.add_done_callback(ended)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if keeper.done():
-                keeper.result()
-            raise
-        finally:
-            stop.set()
-            await keeper
+        working = self._work_unless_served(stop)
+        # Broken off if nobody works: it would wait for an answer that nobody writes.
+        async with relying_on(working, "work unless served", grace=ENDING_SECONDS):
+            try:
+                yield
+            finally:
+                stop.set()
 
     def embedder(self) -> Embedder:
         """What makes texts comparable in this installation.
@@ -261,8 +253,8 @@ class App:
         mind = mind_for(self.settings)
         return await rehearse(self.door, self.owner_id, turn_id, self.embedder(), mind)
 
-    async def serve(self, ready: Callable[[], None]) -> None:
-        """Works and delivers until it is cancelled; what was begun is finished first."""
+    async def serve(self, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
+        """Works and delivers until ``stop`` is set; what was begun is finished first."""
         from discreet.oversight.policy import write_policy
         from discreet.queue.backlog import indexing
         from discreet.queue.serving import serving
@@ -276,7 +268,7 @@ class App:
             gateway.receiving(),
         ):
             ready()
-            await asyncio.Event().wait()
+            await (stop or asyncio.Event()).wait()
 
     async def _work_unless_served(self, stop: asyncio.Event) -> None:
         from discreet.queue.serving import is_served
@@ -288,8 +280,7 @@ class App:
                     async with self._gateway() as gateway, self._worker(gateway):
                         await stop.wait()
                     return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), SERVED_POLL_SECONDS)
+            await happens(stop, SERVED_POLL_SECONDS)
 
     @asynccontextmanager
     async def _gateway(self) -> AsyncIterator[Gateway]:

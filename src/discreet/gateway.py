@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
 
 from discreet.channels.terminal import TerminalChannel
+from discreet.domain.concurrency import end, running, start
 from discreet.domain.errors import DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
@@ -35,7 +36,7 @@ from discreet.platforms import Platforms
 from discreet.queue.alone import alone
 from discreet.scope import Door, WorkScope
 from discreet.settings import Settings
-from discreet.webhooks import WebhookServer, listen_at, serve_webhooks
+from discreet.webhooks import WebhookServer, listen_at, serving_webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -118,32 +119,25 @@ class Gateway(Mapping[str, Channel]):
         Raises:
             BadInput, Unavailable: webhooks can't be taken in at the address of the settings.
         """
-        webhooks, server = self._webhooks()
-        keeper = asyncio.create_task(self._keep_up(webhooks), name="channels")
-        try:
+        async with self._webhooks() as webhooks, running(self._keep_up(webhooks), "channels"):
             yield
-        finally:
-            for task in (keeper, *server):
-                await _end(task)
 
     async def _keep_up(self, webhooks: WebhookServer | None) -> None:
-        running: dict[_Open, asyncio.Task[None]] = {}
+        receiving: dict[_Open, asyncio.Task[None]] = {}
         try:
             while True:
                 try:
                     wanted = await self._wanted()
                 except Exception as error:
                     log.warning("the channels could not be read", error=type(error).__name__)
-                    wanted = set(running)
-                for gone in set(running) - wanted:
-                    await _end(running.pop(gone))
-                for new in wanted - set(running):
+                    wanted = set(receiving)
+                await end(*(receiving.pop(gone) for gone in set(receiving) - wanted))
+                for new in wanted - set(receiving):
                     log.info("a channel is taken up", channel_id=str(new.channel_id))
-                    running[new] = asyncio.create_task(self._receive(new, webhooks))
+                    receiving[new] = start(self._receive(new, webhooks), f"receive {new.platform}")
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            for task in running.values():
-                await _end(task)
+            await end(*receiving.values())
 
     async def _wanted(self) -> set[_Open]:
         async with self._door.enter(WorkScope()) as rows:
@@ -179,13 +173,15 @@ class Gateway(Mapping[str, Channel]):
             ChannelHearing(self._door, channel.owner_id, channel.channel_id),
         )
 
-    def _webhooks(self) -> tuple[WebhookServer | None, list[asyncio.Task[None]]]:
+    @asynccontextmanager
+    async def _webhooks(self) -> AsyncIterator[WebhookServer | None]:
         """Listens for webhooks where the installation has a public address."""
         if self._settings.webhook_url is None:
-            return None, []
+            yield None
+            return
         webhooks = WebhookServer(self._settings.webhook_url)
-        serving = serve_webhooks(webhooks, listen_at(self._settings.webhook_listen))
-        return webhooks, [asyncio.create_task(serving, name="webhooks")]
+        async with serving_webhooks(webhooks, listen_at(self._settings.webhook_listen)):
+            yield webhooks
 
     def _take(self, channel: _Open) -> Take:
         async def take(event: Event) -> None:
@@ -210,9 +206,3 @@ class Gateway(Mapping[str, Channel]):
                 return None
 
         return secret_of
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

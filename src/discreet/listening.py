@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import uvicorn
 
+from discreet.domain.concurrency import running
 from discreet.domain.errors import BadInput, Unavailable
 
 POLL_SECONDS = 0.02
 LAST_SECONDS = 5
+MARGIN_SECONDS = 5
+"""How much longer the server's own end may take."""
 
 
 class _Quiet(uvicorn.Server):
@@ -47,19 +50,19 @@ async def listening(app: Any, where: str, last: int = LAST_SECONDS) -> AsyncIter
             timeout_graceful_shutdown=last,
         )
     )
-    task = asyncio.create_task(server.serve([taken]), name="doors for machines")
-    try:
-        while not server.started and not task.done():  # noqa: ASYNC110
-            await asyncio.sleep(POLL_SECONDS)
-        if task.done():
-            task.result()
-            raise Unavailable("The HTTP server didn't start.")
-        host, port = taken.getsockname()[:2]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    finally:
-        server.should_exit = True
-        await task
-        taken.close()
+    with closing(taken):
+        serving = server.serve([taken])
+        async with running(serving, "doors for machines", grace=last + MARGIN_SECONDS) as task:
+            try:
+                while not server.started and not task.done():  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_SECONDS)
+                if task.done():
+                    task.result()
+                    raise Unavailable("The HTTP server didn't start.")
+                host, port = taken.getsockname()[:2]
+                yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            finally:
+                server.should_exit = True
 
 
 def bound_socket(where: str) -> socket.socket:

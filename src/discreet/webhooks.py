@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
 import uvicorn
 
+from discreet.domain.concurrency import running
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.platform import Call, Reply
 
@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 
 MOST_BYTES = 4_000_000
 GRACE_SECONDS = 5
+"""How long calls that were begun may take at the end."""
+MARGIN_SECONDS = 2
+"""How much longer the server's own end may take."""
 
 _Message = MutableMapping[str, Any]
 _Answer = Callable[[Call], Awaitable[Reply]]
@@ -108,8 +111,11 @@ def listen_at(address: str) -> socket.socket:
         ) from None
 
 
-async def serve_webhooks(webhooks: WebhookServer, listening: socket.socket) -> None:
-    """Answers there until it is cancelled; what was begun then is finished first."""
+@asynccontextmanager
+async def serving_webhooks(
+    webhooks: WebhookServer, listening: socket.socket
+) -> AsyncIterator[None]:
+    """Answers there until the block ends; what was begun then is finished first."""
     config = uvicorn.Config(
         webhooks,
         log_config=None,
@@ -120,12 +126,12 @@ async def serve_webhooks(webhooks: WebhookServer, listening: socket.socket) -> N
     )
     server = _Server(config)
     with listening:
-        serving = asyncio.create_task(server.serve([listening]), name="webhook server")
-        try:
-            await asyncio.shield(serving)
-        finally:
-            server.should_exit = True
-            await serving
+        grace = GRACE_SECONDS + MARGIN_SECONDS
+        async with running(server.serve([listening]), "webhook server", grace=grace):
+            try:
+                yield
+            finally:
+                server.should_exit = True
 
 
 class _Server(uvicorn.Server):

@@ -23,7 +23,7 @@ from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.queue.due import scope_of_session
 from discreet.scope import ContactScope, Door, OwnerScope
-from discreet.turn.claim import Claim
+from discreet.turn.lease import Lease
 from tests.support.platform import Platform, make_platform
 from tests.support.world import open_door
 
@@ -84,12 +84,12 @@ async def test_what_a_stranger_said_is_answered_once_they_are_let_in(platform: P
     again = await accept_or_quarantine(door, owner, first)
     assert not isinstance(again, TurnedAway)
     said = await platform.accepted(ALICE, "hello?")
-    claimed = await platform.claim(said)
-    assert isinstance(claimed, Claim)
+    lease = await platform.acquire(said)
+    assert isinstance(lease, Lease)
     async with door.enter(platform.world.contact(said.contact_id)) as rows:
         texts = await rows.fetch(
             "SELECT text FROM discreet.messages WHERE turn_id = %s ORDER BY position",
-            (claimed.turn_id,),
+            (lease.turn_id,),
         )
     assert [row["text"] for row in texts] == ["what are your prices?", "and your hours?", "hello?"]
 

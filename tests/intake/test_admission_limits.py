@@ -19,7 +19,7 @@ from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.queue.due import scope_of_session
 from discreet.scope import Door
-from discreet.turn.claim import Claim, claim
+from discreet.turn.lease import Lease, acquire
 from discreet.turn.plan import Prompt
 from discreet.turn.save import save_answer, save_failure
 from discreet.turn.thought import ThinkingFailed, Thought, Usage
@@ -46,11 +46,11 @@ async def limit(platform: Platform, who: str | None = None, **limits: int) -> No
 
 async def answer(platform: Platform, tokens: int) -> None:
     said = await platform.accepted(ALICE, "a question")
-    claimed = await platform.claim(said)
-    assert isinstance(claimed, Claim)
+    lease = await platform.acquire(said)
+    assert isinstance(lease, Lease)
     thought = Thought("an answer", "model", (), Usage(1, tokens - 1, 1))
     async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
-        await save_answer(rows, claimed, Prompt("", ()), thought)
+        await save_answer(rows, lease, Prompt("", ()), thought)
 
 
 async def test_beyond_so_many_messages_a_minute_there_is_one_line_and_then_silence(
@@ -77,10 +77,10 @@ async def test_only_so_many_messages_wait_and_an_answer_makes_room(platform: Pla
     assert await platform.reason(ALICE, "hello") == "limited"
     assert await platform.reason(ALICE, "hello") == "limited"
     assert len(await platform.sent(ALICE)) == 1
-    claimed = await platform.claim(said[0])
-    assert isinstance(claimed, Claim)
+    lease = await platform.acquire(said[0])
+    assert isinstance(lease, Lease)
     async with platform.world.door.enter(platform.world.contact(said[0].contact_id)) as rows:
-        await save_answer(rows, claimed, Prompt("", ()), Thought("an answer", "model"))
+        await save_answer(rows, lease, Prompt("", ()), Thought("an answer", "model"))
     assert (await platform.accepted(ALICE, "hello")).new
 
 
@@ -100,12 +100,12 @@ async def test_who_has_used_up_the_days_tokens_waits_for_the_next_day(
 async def test_the_tokens_of_an_attempt_that_failed_count(platform: Platform) -> None:
     await limit(platform, tokens_a_day=1000)
     said = await platform.accepted(ALICE, "a question")
-    claimed = await platform.claim(said)
-    assert isinstance(claimed, Claim)
+    lease = await platform.acquire(said)
+    assert isinstance(lease, Lease)
     failure = ThinkingFailed("limits", "too much")
     failure.usage = Usage(3, 900, 100)
     async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
-        await save_failure(rows, claimed, None, failure, timedelta(0))
+        await save_failure(rows, lease, None, failure, timedelta(0))
     assert await platform.reason(ALICE, "one more") == "limited"
     assert (await platform.accepted(BOB, "hello")).new
 
@@ -120,10 +120,10 @@ async def test_tokens_of_a_shared_agent_count_for_whom_it_answered(door: Door) -
     scope = await scope_of_session(door, said.session_id)
     assert scope is not None
     async with door.enter(scope) as rows:
-        claimed = await claim(rows, said.session_id)
-        assert isinstance(claimed, Claim)
+        lease = await acquire(rows, said.session_id)
+        assert isinstance(lease, Lease)
         thought = Thought("an answer", "model", (), Usage(1, 999, 1))
-        await save_answer(rows, claimed, Prompt("", ()), thought)
+        await save_answer(rows, lease, Prompt("", ()), thought)
     assert await platform.reason(ALICE, "one more") == "limited"
     assert (await platform.accepted(BOB, "hello")).new
 

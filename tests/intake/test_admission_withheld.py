@@ -14,8 +14,7 @@ from discreet.oversight.agents import pause_agent, resume_agent
 from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.postgres.server import Database
 from discreet.scope import Door, WorkScope
-from discreet.turn.claim import Claim, claim
-from discreet.turn.holding import ClaimLost, hold
+from discreet.turn.lease import Lease, LeaseLost, acquire, hold
 from discreet.turn.plan import Prompt
 from discreet.turn.save import save_answer
 from discreet.turn.thought import Thought, Usage
@@ -35,13 +34,13 @@ async def world(door: Door) -> World:
     return await make_world(door)
 
 
-async def claimed(world: World, said: Accepted) -> Claim | None:
+async def lease(world: World, said: Accepted) -> Lease | None:
     async with world.door.enter(world.contact(said.contact_id)) as rows:
-        found = await claim(rows, said.session_id)
-    return found if isinstance(found, Claim) else None
+        found = await acquire(rows, said.session_id)
+    return found if isinstance(found, Lease) else None
 
 
-async def save(world: World, said: Accepted, turn: Claim) -> None:
+async def save(world: World, said: Accepted, turn: Lease) -> None:
     async with world.door.enter(world.contact(said.contact_id)) as rows:
         await save_answer(rows, turn, Prompt("", ()), Thought("the answer", "offline", (), Usage()))
 
@@ -79,13 +78,13 @@ async def test_what_waited_when_a_contact_was_blocked_is_answered_once_it_is_hea
 ) -> None:
     said = await world.say(ALICE, "hello")
     await block_contact(world.door, world.owner_id, ALICE)
-    assert await claimed(world, said) is None
+    assert await lease(world, said) is None
     admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
     async with world.door.enter(WorkScope()) as rows:
         assert await rows.value("SELECT gate.wake_stranded()") == 0
     await unblock_contact(world.door, world.owner_id, ALICE)
     assert jobs(admin) == 1
-    assert await claimed(world, said)
+    assert await lease(world, said)
 
 
 async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
@@ -93,7 +92,7 @@ async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
 ) -> None:
     said = await world.say(ALICE, "a question", group=GROUP)
     await block_contact(world.door, world.owner_id, ALICE)
-    assert await claimed(world, said) is None
+    assert await lease(world, said) is None
     assert admin.execute("SELECT state FROM discreet.messages").fetchone() == ("context",)
 
 
@@ -103,11 +102,11 @@ async def test_a_paused_agent_keeps_what_is_said_and_answers_it_on_resume(
     await pause_agent(world.door, world.owner_id, "Ada")
     said = await world.say(ALICE, "hello")
     assert said.new
-    assert await claimed(world, said) is None
+    assert await lease(world, said) is None
     admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
     await resume_agent(world.door, world.owner_id, "Ada")
     assert jobs(admin) == 1
-    assert await claimed(world, said)
+    assert await lease(world, said)
 
 
 @pytest.mark.parametrize("why", ["paused", "blocked"])
@@ -115,23 +114,23 @@ async def test_a_turn_that_thinks_when_it_is_forbidden_saves_nothing_and_is_take
     world: World, admin: psycopg.Connection[Any], why: str
 ) -> None:
     said = await world.say(ALICE, "hello")
-    first = await claimed(world, said)
+    first = await lease(world, said)
     assert first is not None
     if why == "paused":
         await pause_agent(world.door, world.owner_id, "Ada")
     else:
         await block_contact(world.door, world.owner_id, ALICE)
     async with world.door.enter(world.contact(said.contact_id)) as rows:
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await hold(rows, said.session_id, first.turn_id)
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         await save(world, said, first)
     assert admin.execute("SELECT count(*) FROM discreet.outbox").fetchone() == (0,)
     if why == "paused":
         await resume_agent(world.door, world.owner_id, "Ada")
     else:
         await unblock_contact(world.door, world.owner_id, ALICE)
-    again = await claimed(world, said)
+    again = await lease(world, said)
     assert again is not None
     assert again.turn_id != first.turn_id
 
@@ -140,4 +139,4 @@ async def test_another_agent_of_the_owner_goes_on_while_one_pauses(world: World)
     other = await make_world(world.door, agent="Bert")
     await pause_agent(world.door, world.owner_id, "Ada")
     said = await other.say(ALICE, "hello")
-    assert await claimed(other, said)
+    assert await lease(other, said)

@@ -19,7 +19,7 @@ from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door
 from discreet.sessions.transcript import messages_before
-from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.lease import Lease, NotYet, acquire
 from tests.support.world import World, make_world, open_door
 
 OLD, NEW = Address("telegram", "-500"), Address("telegram", "-100500")
@@ -60,11 +60,11 @@ def scope_of(world: World, accepted: Accepted) -> ContactScope:
 async def test_an_overheard_line_is_context_and_nobody_answers_it(world: World) -> None:
     overheard = await say(world, line(world, "1", "I bake on Sunday", addressed=False))
     async with world.door.enter(scope_of(world, overheard)) as rows:
-        assert await claim(rows, overheard.session_id) is None
+        assert await acquire(rows, overheard.session_id) is None
     asked = await say(world, line(world, "2", "@ada when do I bake?"))
     assert asked.session_id == overheard.session_id
     async with world.door.enter(scope_of(world, asked)) as rows:
-        assert isinstance(await claim(rows, asked.session_id), Claim)
+        assert isinstance(await acquire(rows, asked.session_id), Lease)
         before = await messages_before(rows, asked.session_id, 2, 10)
     assert [message.text for message in before] == ["I bake on Sunday"]
 
@@ -105,7 +105,7 @@ async def test_the_parts_of_an_album_are_one_message_and_a_part_again_changes_no
     texts = admin.execute("SELECT text FROM discreet.messages").fetchall()
     assert texts == [("[photo] our kitchen\n[photo]\n[photo]",)]
     async with world.door.enter(scope_of(world, accepted[0])) as rows:
-        assert isinstance(await claim(rows, accepted[0].session_id), NotYet), "more may come"
+        assert isinstance(await acquire(rows, accepted[0].session_id), NotYet), "more may come"
 
 
 async def test_two_albums_of_two_people_stay_apart(

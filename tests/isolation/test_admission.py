@@ -25,10 +25,9 @@ from discreet.oversight.contacts import block_contact
 from discreet.oversight.limits import Limits, set_limits
 from discreet.oversight.takeover import hand_back, speak, take_over
 from discreet.scope import IntakeScope
-from discreet.turn.claim import Claim
 from discreet.turn.commands import run_command
 from discreet.turn.files import files_of_turn
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import Lease, LeaseLost
 from discreet.turn.plan import Prompt
 from discreet.turn.run import run_turn
 from discreet.turn.save import save_answer
@@ -65,11 +64,11 @@ async def decide(world: World, who: str, *, let_in: bool = True) -> None:
     await decide_pairing(world.door, world.owner_id, who, let_in=let_in)
 
 
-async def begun(platform: Platform, who: str, text: str, **more: Any) -> Claim:
+async def begun(platform: Platform, who: str, text: str, **more: Any) -> Lease:
     """A turn that has begun and thinks."""
-    claimed = await platform.claim(await platform.accepted(who, text, **more))
-    assert isinstance(claimed, Claim)
-    return claimed
+    lease = await platform.acquire(await platform.accepted(who, text, **more))
+    assert isinstance(lease, Lease)
+    return lease
 
 
 async def meant_by(world: World, code: str) -> Any:
@@ -78,24 +77,24 @@ async def meant_by(world: World, code: str) -> Any:
         return await rows.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
 
 
-def state(admin: Admin, claim: Claim) -> tuple[Any, ...] | None:
+def state(admin: Admin, lease: Lease) -> tuple[Any, ...] | None:
     """Of a turn: its state, whether its session is still its own, and its messages' states."""
     return admin.execute(
         "SELECT t.state, s.current_turn = t.id, (SELECT array_agg(m.state)"
         "  FROM discreet.messages m WHERE m.turn_id = t.id),"
         " (SELECT count(*) FROM discreet.drafts d WHERE d.turn_id = t.id)"
         " FROM discreet.turns t JOIN discreet.sessions s ON s.id = t.session_id WHERE t.id = %s",
-        (claim.turn_id,),
+        (lease.turn_id,),
     ).fetchone()
 
 
 RUNNING = ("running", True, ["taken"], 1)
 
 
-async def write_draft(platform: Platform, claim: Claim, contact: Any) -> None:
+async def write_draft(platform: Platform, lease: Lease, contact: Any) -> None:
     async with platform.world.door.enter(platform.world.contact(contact)) as rows:
         await rows.execute(
-            "INSERT INTO discreet.drafts (turn_id, text) VALUES (%s, 'so far')", (claim.turn_id,)
+            "INSERT INTO discreet.drafts (turn_id, text) VALUES (%s, 'so far')", (lease.turn_id,)
         )
 
 
@@ -258,11 +257,11 @@ async def test_what_one_may_use_is_one_owners_agents_and_senders_own(
 
 async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: World) -> None:
     mine = await channel(world)
-    claim = await begun(mine, ALICE, "a question")
+    lease = await begun(mine, ALICE, "a question")
     contact = (await mine.accepted(ALICE, "more")).contact_id
     async with world.door.enter(world.contact(contact)) as rows:
         thought = Thought("an answer", "model", (), Usage(1, 5000, 1))
-        await save_answer(rows, claim, Prompt("", ()), thought)
+        await save_answer(rows, lease, Prompt("", ()), thought)
     await set_limits(world.door, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
     # Twice: the first time nobody is known yet who could have spent anything.
@@ -325,8 +324,8 @@ async def test_who_is_handed_back_is_handed_back_alone(world: World) -> None:
         await mine.accepted(who, "hello")
         await take_over(world.door, world.owner_id, who)
     await hand_back(world.door, world.owner_id, ALICE)
-    assert isinstance(await mine.claim(await mine.accepted(ALICE, "hello")), Claim)
-    assert await mine.claim(await mine.accepted(BOB, "hello")) is None
+    assert isinstance(await mine.acquire(await mine.accepted(ALICE, "hello")), Lease)
+    assert await mine.acquire(await mine.accepted(BOB, "hello")) is None
 
 
 async def test_a_file_of_another_chat_or_bot_is_another_file(world: World) -> None:
@@ -351,8 +350,8 @@ async def test_a_file_is_shown_and_fetched_for_the_message_that_it_came_with(
         return (Attachment("photo", name, media_type="image/png"),)
 
     said = await mine.accepted(ALICE, "one", attachments=photo("first"))
-    first = await mine.claim(said)
-    assert isinstance(first, Claim)
+    first = await mine.acquire(said)
+    assert isinstance(first, Lease)
     await mine.accepted(ALICE, "two", attachments=photo("second"))
     scope = world.contact(said.contact_id)
     files = await files_of_turn(world.door, scope, first, fetch)
@@ -362,8 +361,8 @@ async def test_a_file_is_shown_and_fetched_for_the_message_that_it_came_with(
     assert kept.fetchall() == [("first", "kept"), ("second", "remote")]
     async with world.door.enter(scope) as rows:
         await save_answer(rows, first, Prompt("", ()), Thought("seen", "model"))
-    second = await mine.claim(said)
-    assert isinstance(second, Claim)
+    second = await mine.acquire(said)
+    assert isinstance(second, Lease)
     files = await files_of_turn(world.door, scope, second, fetch)
     assert [file.content for file in files] == [b"second"]
 
@@ -435,13 +434,13 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
     world: World, admin: Admin
 ) -> None:
     mine = await channel(world)
-    claim = await begun(mine, ALICE, "/forget all")
+    lease = await begun(mine, ALICE, "/forget all")
     contact = (await mine.accepted(ALICE, "hello")).contact_id
     async with world.door.enter(world.contact(contact)) as rows:
         await rows.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
     admin.execute("UPDATE discreet.sessions SET current_turn = NULL")
-    with pytest.raises(ClaimLost):
-        await run_command(world.door, world.contact(contact), claim, "forget")
+    with pytest.raises(LeaseLost):
+        await run_command(world.door, world.contact(contact), lease, "forget")
     assert admin.execute("SELECT count(*) FROM discreet.memories").fetchone() == (1,)
 
 

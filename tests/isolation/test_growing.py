@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 from discreet.domain.outbound import Place, Sent
-from discreet.turn.claim import Claim
-from discreet.turn.growing import growing
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import Lease, LeaseLost
+from discreet.turn.streaming import streaming
 from tests.support.platform import Platform
 from tests.support.working import until
 from tests.support.world import World
@@ -46,11 +45,11 @@ async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
     second = Platform(world, await world.add_channel("telegram", "bot2"))
     said = await first.accepted(ALICE, "hello")
     await second.accepted(ALICE, "hello over there")
-    claim = await first.claim(said)
-    assert isinstance(claim, Claim)
+    lease = await first.acquire(said)
+    assert isinstance(lease, Lease)
     admin.execute(
         "UPDATE discreet.routes SET draft_message = 'theirs', draft_at = now() WHERE id <> %s",
-        (claim.route_id,),
+        (lease.route_id,),
     )
     screens = Screens()
     drafts = (
@@ -63,11 +62,11 @@ async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
 
     async def think_until_it_is_lost() -> None:
         scope = world.contact(said.contact_id)
-        async with growing(world.door, scope, claim, lambda: "so far", screens):
+        async with streaming(world.door, scope, lease, lambda: "so far", screens):
             await until(kept)
-            raise ClaimLost
+            raise LeaseLost
 
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         await think_until_it_is_lost()
     assert {account for account, _ in screens.shown} == {"bot"}
     assert screens.taken_back == [("bot", "mine")]

@@ -23,7 +23,7 @@ from discreet.postgres.pool import MEET
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door, IntakeScope, OwnerScope, SharedScope
 from discreet.scope.scopes import ids_of, session_scope
-from discreet.turn.claim import claim
+from discreet.turn.lease import acquire
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
@@ -357,7 +357,7 @@ async def test_somebody_elses_message_in_the_owners_session_is_never_answered_th
     mind = Mind()
     with pytest.raises(ScopeError):
         async with world.door.enter(world.owner) as rows:
-            await claim(rows, owner.session_id)
+            await acquire(rows, owner.session_id)
     with pytest.raises(ScopeError):
         await run_turn(turns_of(world.door, mind), owner.session_id)
     assert mind.situations == []

@@ -16,7 +16,7 @@ from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId
 from discreet.intake import Accepted
 from discreet.sessions.replies import reply_to
-from discreet.turn.claim import Claim, claim
+from discreet.turn.lease import Lease, acquire
 from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
@@ -35,9 +35,9 @@ async def busy_session(world: World, sender: str | None, thread: str) -> Accepte
     await world.say(sender, "taken", thread_key=thread)
     scope = world.owner if sender is None else world.contact(first.contact_id)
     async with world.door.enter(scope) as rows:
-        claimed = await claim(rows, first.session_id)
-    assert isinstance(claimed, Claim)
-    draft = _Draft(world.door, scope, claimed)
+        lease = await acquire(rows, first.session_id)
+    assert isinstance(lease, Lease)
+    draft = _Draft(world.door, scope, lease)
     draft._written_at -= 10
     await draft.write(f"written for {sender} {thread}")
     await world.say(sender, "waiting", thread_key=thread)
@@ -76,7 +76,7 @@ async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
     # The turn that ran is lost; the next fails; the one after that answers; then one is given up.
     for mind, attempts in ((Mind(fail), 9), (Mind(), 9), (Mind(fail), 1)):
         async with world.door.enter(scope) as rows:
-            assert isinstance(await claim(rows, mine.session_id), Claim)
+            assert isinstance(await acquire(rows, mine.session_id), Lease)
         assert rows_of_others(admin, mine.session_id) == others
         await run_turn(turns_of(world.door, mind, max_attempts=attempts), mine.session_id)
         assert rows_of_others(admin, mine.session_id) == others

@@ -24,8 +24,7 @@ from discreet.postgres.server import Database
 from discreet.queue.worker import work
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.scope.scopes import role_of
-from discreet.turn.claim import Claim, claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
@@ -127,7 +126,7 @@ async def test_p23_and_p25_a_turn_that_was_taken_for_dead_changes_nothing_any_mo
         ):
             try:
                 await tools.call(tool, arguments)
-            except ClaimLost:
+            except LeaseLost:
                 lost.append(tool)
         return "from the dead"
 
@@ -151,16 +150,16 @@ async def test_p23_what_a_turn_writes_while_it_thinks_is_not_shown_once_it_is_lo
     accepted = await world.say(ALICE, "hi")
     scope = world.contact(accepted.contact_id)
     async with world.door.enter(scope) as rows:
-        first = await claim(rows, accepted.session_id)
-    assert isinstance(first, Claim)
+        first = await acquire(rows, accepted.session_id)
+    assert isinstance(first, Lease)
     draft = _Draft(world.door, scope, first)
     draft._written_at -= 10
     await draft.write("so far")
     assert admin.execute("SELECT text FROM discreet.drafts").fetchall() == [("so far",)]
     async with world.door.enter(scope) as rows:
-        await claim(rows, accepted.session_id)
+        await acquire(rows, accepted.session_id)
     draft._written_at -= 10
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         await draft.write("from the dead")
     assert admin.execute("SELECT text FROM discreet.drafts").fetchall() == []
 

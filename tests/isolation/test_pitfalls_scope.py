@@ -38,8 +38,7 @@ from discreet.postgres.server import Database
 from discreet.scope import Door, IntakeScope, SharedScope
 from discreet.sessions.replies import reply_to
 from discreet.sessions.transcript import transcript
-from discreet.turn.claim import claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import LeaseLost, acquire
 from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
@@ -215,11 +214,11 @@ async def test_p03_a_session_that_is_named_by_its_id_is_used_in_its_own_scope_on
         async with world.door.enter(stranger) as rows:
             for theirs in (neighbours.bob, neighbours.owner):
                 assert await transcript(rows, theirs.session_id) == []
-                assert await claim(rows, theirs.session_id) is None
+                assert await acquire(rows, theirs.session_id) is None
                 with pytest.raises(NotFound):
                     await reply_to(rows, theirs.message_id)
         box = _toolbox(world, stranger, neighbours.bob)
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await box.call("recall", {})
     with pytest.raises(NotFound):
         await get_transcript(world.door, otto.owner_id, neighbours.bob.session_id)

@@ -36,7 +36,7 @@ from discreet.memory.recall import Filters, prepare, recall, search_messages
 from discreet.oversight.references import ReferenceText, list_references, publish
 from discreet.postgres.server import Database
 from discreet.scope import Door, SharedScope
-from discreet.turn.claim import Claim, claim
+from discreet.turn.lease import Lease, acquire
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
@@ -78,9 +78,9 @@ class People:
         sender = {"bob": BOB, "owner": None}.get(who, ALICE)
         said = await world.say(sender, "hello", group=GROUP if who == "group" else None, new=True)
         async with self.door.enter(scope) as rows:
-            claimed = await claim(rows, said.session_id)
-        assert isinstance(claimed, Claim)
-        return Toolbox(self.door, scope, said.session_id, claimed.turn_id, embedder)
+            lease = await acquire(rows, said.session_id)
+        assert isinstance(lease, Lease)
+        return Toolbox(self.door, scope, said.session_id, lease.turn_id, embedder)
 
 
 GROUP = "telegram:-100500"
@@ -599,11 +599,11 @@ async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     later = await world.say(ALICE, "more", thread_key="trip:lisbon")
     scope = people.scopes["alice"]
     async with world.door.enter(scope) as rows:
-        claimed = await claim(rows, later.session_id)
-    assert isinstance(claimed, Claim)
+        lease = await acquire(rows, later.session_id)
+    assert isinstance(lease, Lease)
     # What comes now is the next turn's.
     await world.say(ALICE, "even more", thread_key="trip:lisbon")
-    situation = await load(world.door, scope, claimed, EMBEDDER)
+    situation = await load(world.door, scope, lease, EMBEDDER)
     assert [line.text for line in situation.waiting] == ["more"]
     assert [line.text for line in situation.history] == ["about lisbon", "hm"]
     assert (situation.thread_key, situation.agent.name) == ("trip:lisbon", "Ada")

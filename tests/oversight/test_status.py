@@ -11,7 +11,7 @@ from discreet.intake.accept import accept_or_quarantine
 from discreet.oversight.quarantine import list_quarantine
 from discreet.oversight.status import Status, TroubledTurn, get_status
 from discreet.scope import ContactScope
-from discreet.turn.claim import Claim, claim
+from discreet.turn.lease import Lease, acquire
 from discreet.turn.save import save_failure, save_giving_up
 from discreet.turn.thought import ThinkingFailed
 from tests.support.world import World
@@ -23,19 +23,19 @@ async def status_of(world: World) -> Status:
     return await get_status(world.door, world.owner_id)
 
 
-async def fail(world: World, scope: ContactScope, session_id: SessionId) -> Claim:
+async def fail(world: World, scope: ContactScope, session_id: SessionId) -> Lease:
     async with world.door.enter(scope) as rows:
-        claimed = await claim(rows, session_id)
-        assert isinstance(claimed, Claim)
-        await save_failure(rows, claimed, None, BROKEN, timedelta(minutes=1))
-    return claimed
+        lease = await acquire(rows, session_id)
+        assert isinstance(lease, Lease)
+        await save_failure(rows, lease, None, BROKEN, timedelta(minutes=1))
+    return lease
 
 
 async def give_up(world: World, scope: ContactScope, session_id: SessionId) -> None:
     async with world.door.enter(scope) as rows:
-        claimed = await claim(rows, session_id)
-        assert isinstance(claimed, Claim)
-        await save_giving_up(rows, claimed, None, BROKEN)
+        lease = await acquire(rows, session_id)
+        assert isinstance(lease, Lease)
+        await save_giving_up(rows, lease, None, BROKEN)
 
 
 async def test_where_all_is_well_nothing_needs_attention(world: World) -> None:
@@ -57,10 +57,10 @@ async def test_messages_that_wait_are_counted_with_the_first_ones_time(world: Wo
 
 async def test_a_failed_turn_is_shown_with_its_error_and_its_next_try(world: World) -> None:
     said = await world.say("telegram:1001", "hello", name="Alice")
-    claimed = await fail(world, world.contact(said.contact_id), said.session_id)
+    lease = await fail(world, world.contact(said.contact_id), said.session_id)
     [turn] = (await status_of(world)).turns
     assert (turn.turn_id, turn.whose, turn.state, turn.attempt) == (
-        claimed.turn_id,
+        lease.turn_id,
         "Alice",
         "failed",
         1,
@@ -77,7 +77,7 @@ async def test_a_failed_turn_is_settled_by_a_later_one(
     await fail(world, world.contact(said.contact_id), said.session_id)
     admin.execute("UPDATE discreet.messages SET not_before = now()")
     async with world.door.enter(world.contact(said.contact_id)) as rows:
-        assert isinstance(await claim(rows, said.session_id), Claim)
+        assert isinstance(await acquire(rows, said.session_id), Lease)
     assert (await status_of(world)).turns == ()
 
 
@@ -89,7 +89,7 @@ async def test_a_message_that_was_given_up_stays_in_sight_for_a_week(
     await give_up(world, scope, said.session_id)
     await world.say("telegram:1001", "and now?")
     async with world.door.enter(scope) as rows:
-        await claim(rows, said.session_id)
+        await acquire(rows, said.session_id)
     [turn] = (await status_of(world)).turns
     assert isinstance(turn, TroubledTurn)
     assert turn.state == "given_up"

@@ -14,8 +14,7 @@ from discreet.oversight.status import get_status
 from discreet.oversight.takeover import hand_back, listen, speak, take_over
 from discreet.scope import OwnerScope
 from discreet.sessions.replies import reply_to
-from discreet.turn.claim import Claim, claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
 from discreet.turn.save import save_answer
@@ -25,11 +24,11 @@ from tests.support.world import World
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
-async def claimed(world: World, who: str) -> Claim | None:
+async def lease(world: World, who: str) -> Lease | None:
     said = world.said[who]
     async with world.door.enter(world.contact(said.contact_id)) as rows:
-        found = await claim(rows, said.session_id)
-    return found if isinstance(found, Claim) else None
+        found = await acquire(rows, said.session_id)
+    return found if isinstance(found, Lease) else None
 
 
 async def say(world: World, who: str, text: str) -> None:
@@ -44,8 +43,8 @@ async def test_the_agent_is_silent_for_this_contact_and_for_no_other(world: Worl
     await say(world, ALICE, "hello")
     await say(world, BOB, "hello")
     await take_over(world.door, world.owner_id, ALICE)
-    assert await claimed(world, ALICE) is None
-    assert await claimed(world, BOB)
+    assert await lease(world, ALICE) is None
+    assert await lease(world, BOB)
     assert (await get_status(world.door, world.owner_id)).taken_over == (ALICE,)
 
 
@@ -53,10 +52,10 @@ async def test_a_turn_that_thinks_when_the_owner_takes_over_says_nothing(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await say(world, ALICE, "hello")
-    turn = await claimed(world, ALICE)
+    turn = await lease(world, ALICE)
     assert turn is not None
     await take_over(world.door, world.owner_id, ALICE)
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         async with world.door.enter(world.contact(world.said[ALICE].contact_id)) as rows:
             await save_answer(rows, turn, Prompt("", ()), Thought("too late", "model"))
     assert admin.execute("SELECT count(*) FROM discreet.outbox").fetchone() == (0,)
@@ -67,7 +66,7 @@ async def test_what_the_owner_says_answers_what_waits_and_goes_where_the_contact
 ) -> None:
     await say(world, ALICE, "is anybody there?")
     await say(world, BOB, "hello")
-    await claimed(world, ALICE)
+    await lease(world, ALICE)
     await speak(world.door, world.owner_id, await contact(world, ALICE), "It is me, Olga.")
     sent = admin.execute(
         "SELECT r.chat_id, m.text, m.contact_id FROM discreet.outbox o"
@@ -76,7 +75,7 @@ async def test_what_the_owner_says_answers_what_waits_and_goes_where_the_contact
     ).fetchall()
     assert sent == [(ALICE, "It is me, Olga.", world.said[ALICE].contact_id)]
     await hand_back(world.door, world.owner_id, ALICE)
-    assert await claimed(world, ALICE) is None, "nothing is left to answer"
+    assert await lease(world, ALICE) is None, "nothing is left to answer"
     admin.execute("UPDATE discreet.outbox SET state = 'sent'")
     async with world.door.enter(OwnerScope(world.owner_id)) as rows:
         reply = await reply_to(rows, world.said[ALICE].message_id)
@@ -89,7 +88,7 @@ async def test_what_nobody_answered_the_agent_answers_once_it_is_handed_back(
     await say(world, ALICE, "hello")
     await take_over(world.door, world.owner_id, ALICE)
     await hand_back(world.door, world.owner_id, ALICE)
-    assert await claimed(world, ALICE)
+    assert await lease(world, ALICE)
 
 
 async def test_the_agent_knows_afterwards_what_was_said_and_by_whom(world: World) -> None:
@@ -97,7 +96,7 @@ async def test_the_agent_knows_afterwards_what_was_said_and_by_whom(world: World
     await speak(world.door, world.owner_id, await contact(world, ALICE), "You get ten percent.")
     await hand_back(world.door, world.owner_id, ALICE)
     await say(world, ALICE, "how much was it?")
-    turn = await claimed(world, ALICE)
+    turn = await lease(world, ALICE)
     assert turn is not None
     scope = world.contact(world.said[ALICE].contact_id)
     situation = await load(world.door, scope, turn, bundled_embedder())

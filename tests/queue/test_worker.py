@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -239,6 +239,24 @@ async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellati
 
     what = replace(
         work_of(world.door, turns_of(world.door)), release_quarantined=breaks_when_cancelled
+    )
+    async with asyncio.timeout(10), running(database, world, what):
+        await sweeping.wait()
+
+
+async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
+    database: Database, world: World
+) -> None:
+    sweeping = asyncio.Event()
+
+    async def loses_a_cancellation() -> None:
+        # As asyncio.wait_for of Python 3.11, where its result comes at the same moment.
+        sweeping.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    what = replace(
+        work_of(world.door, turns_of(world.door)), release_quarantined=loses_a_cancellation
     )
     async with asyncio.timeout(10), running(database, world, what):
         await sweeping.wait()

@@ -12,7 +12,7 @@ from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound
 from discreet.intake.accept import Accepted, Quarantined, TurnedAway, accept_or_quarantine
 from discreet.scope import Door, OwnerScope
-from discreet.turn.claim import Claim, NotYet, claim
+from discreet.turn.lease import Lease, NotYet, acquire
 from tests.support.world import World, make_world
 
 
@@ -66,10 +66,10 @@ class Platform:
             )
         return [row["text"] for row in found]
 
-    async def claim(self, said: Accepted) -> Claim | NotYet | None:
+    async def acquire(self, said: Accepted) -> Lease | NotYet | None:
         assert said.contact_id is not None
         async with self.world.door.enter(self.world.contact(said.contact_id)) as rows:
-            return await claim(rows, said.session_id)
+            return await acquire(rows, said.session_id)
 
 
 async def make_platform(

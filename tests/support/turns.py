@@ -1,4 +1,4 @@
-"""Turns of a test: real intake, claim, load, tools, save and delivery around a scripted mind."""
+"""Turns of a test: real intake, lease, load, tools, save and delivery around a scripted mind."""
 
 from __future__ import annotations
 

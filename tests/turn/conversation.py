@@ -1,4 +1,4 @@
-"""Conversations with the offline responder, through the real intake, claim, tools and answer."""
+"""Conversations with the offline responder, through the real intake, lease, tools and answer."""
 
 from __future__ import annotations
 

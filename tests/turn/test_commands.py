@@ -17,7 +17,7 @@ from discreet.memory.memories import list_memories
 from discreet.oversight import admission
 from discreet.postgres.server import Database
 from discreet.scope import Door
-from discreet.turn.claim import MOST_TAKEN, Claim
+from discreet.turn.lease import MAX_TAKEN, Lease
 from discreet.turn.plan import Budget, Prompt
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
@@ -103,14 +103,14 @@ async def test_a_turn_takes_so_many_messages_and_leaves_the_rest_to_the_next(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     said = await platform.world.say(ALICE, "0")
-    for number in range(1, MOST_TAKEN + 5):
+    for number in range(1, MAX_TAKEN + 5):
         await platform.world.say(ALICE, str(number))
-    taken = await platform.claim(said)
-    assert isinstance(taken, Claim)
+    taken = await platform.acquire(said)
+    assert isinstance(taken, Lease)
     counts = admin.execute(
         "SELECT state, count(*), max(position) FROM discreet.messages GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    assert counts == [("taken", MOST_TAKEN, MOST_TAKEN), ("waiting", 5, MOST_TAKEN + 5)]
+    assert counts == [("taken", MAX_TAKEN, MAX_TAKEN), ("waiting", 5, MAX_TAKEN + 5)]
 
 
 @pytest.mark.parametrize("text", ["/weather", "/forgetful", "please /help", "/Help me?", "/"])

@@ -14,7 +14,7 @@ from discreet.domain.ids import SessionId
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
 from discreet.scope import Door
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import LeaseLost
 from discreet.turn.plan import Prompt
 from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
@@ -218,13 +218,13 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
             ("search_conversation", {"query": "hello"}),
         ]
         for name, arguments in calls:
-            with pytest.raises(ClaimLost):
+            with pytest.raises(LeaseLost):
                 await tools.call(name, arguments)
             lost.append(name)
         tell.__self__._written_at = 0.0  # type: ignore[attr-defined]
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await tell("draft")
-        raise ClaimLost
+        raise LeaseLost
 
     slow = Held(then=everything)
     first = asyncio.create_task(one_turn(world, said.session_id, slow))

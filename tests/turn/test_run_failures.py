@@ -14,7 +14,7 @@ from discreet.domain.ids import SessionId
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.scope import Door
-from discreet.turn.claim import Claim, claim
+from discreet.turn.lease import Lease, acquire
 from discreet.turn.plan import Prompt
 from discreet.turn.save import COURTESY
 from discreet.turn.situation import Situation
@@ -225,7 +225,7 @@ async def test_a_message_that_kills_every_worker_is_given_up_without_another_tho
     said = await world.say(ALICE, "poison")
     for _ in range(3):
         async with world.door.enter(world.contact(said.contact_id)) as rows:
-            assert isinstance(await claim(rows, said.session_id), Claim)
+            assert isinstance(await acquire(rows, said.session_id), Lease)
         # ... and the worker is gone.
     mind = Seen()
     await one_turn(world, said.session_id, mind)

@@ -14,7 +14,7 @@ from discreet.oversight.agents import AgentChange, change_agent
 from discreet.postgres.server import Database
 from discreet.queue.due import scope_of_session
 from discreet.scope import ContactScope, Door, OwnerScope, SharedScope
-from discreet.turn.claim import claim
+from discreet.turn.lease import acquire
 from discreet.turn.plan import Prompt
 from discreet.turn.situation import OWNER, Situation
 from discreet.turn.think import OnText, Tools
@@ -179,7 +179,7 @@ async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobod
     await change_agent(shared.door, shared.owner_id, "Famulus", change)
     with pytest.raises(ScopeError):
         async with shared.door.enter(shared.owner) as rows:
-            await claim(rows, waits.session_id)
+            await acquire(rows, waits.session_id)
     mind = Seen()
     channel = Recording()
     await do_all(database, shared, mind, channel)

@@ -10,7 +10,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import LeaseLost
 from discreet.turn.models import open_model
 from discreet.turn.plan import ChatMessage, Prompt
 from discreet.turn.think import Limits, think
@@ -56,7 +56,7 @@ class Echo:
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         if self.lost:
-            raise ClaimLost
+            raise LeaseLost
         return Outcome(f"{name} got {sorted(arguments.items())}")
 
 
@@ -257,7 +257,7 @@ async def test_the_token_limit_ends_a_turn() -> None:
 async def test_a_lost_claim_passes_through() -> None:
     with openai_server(Call((("recall", {"query": "dog"}),)), Say("late")) as script:
         model = await open_model("scripted", base_url=script.base_url)
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await think(PROMPT, Echo(lost=True), model, Limits(), _ignore)
     assert len(script.requests) == 1
 

@@ -14,8 +14,7 @@ from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
 from discreet.scope import session_scope
-from discreet.turn.claim import Claim, claim
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.toolbox import NO_SUCH_MEMORY, NOTHING_FOUND, TOOLS, Toolbox
 from tests.support.world import World, make_world, open_door
 
@@ -40,10 +39,10 @@ async def toolbox(
     said = await world.say(sender, text, group=group)
     scope = session_scope(world.owner_id, world.agent_id, said.contact_id, shared=False)
     async with world.door.enter(scope) as rows:
-        claimed = await claim(rows, said.session_id)
-    assert isinstance(claimed, Claim)
+        lease = await acquire(rows, said.session_id)
+    assert isinstance(lease, Lease)
     return Toolbox(
-        world.door, scope, said.session_id, claimed.turn_id, embedder or bundled_embedder()
+        world.door, scope, said.session_id, lease.turn_id, embedder or bundled_embedder()
     )
 
 
@@ -205,9 +204,9 @@ async def test_a_turn_that_lost_its_session_can_do_nothing_more(world: World) ->
     await box.call("remember", {"content": "My dog is called Rex."})
     arguments = good_arguments(await id_of_only_memory(box))
     async with world.door.enter(box.scope) as rows:
-        await claim(rows, box.session_id)
+        await acquire(rows, box.session_id)
     for tool, good in arguments.items():
-        with pytest.raises(ClaimLost):
+        with pytest.raises(LeaseLost):
             await box.call(tool, good)
     assert await kept(world, box) == ["My dog is called Rex."]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio
 import structlog
 
+from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
 from discreet.scope import Door
@@ -23,12 +24,8 @@ LEAST_PAUSE_SECONDS = 0.05
 @asynccontextmanager
 async def indexing(door: Door, embedder: Embedder) -> AsyncIterator[None]:
     """Works the embedding backlog off as long as it is open."""
-    async with anyio.create_task_group() as group:
-        group.start_soon(_index_for_ever, door, embedder)
-        try:
-            yield
-        finally:
-            group.cancel_scope.cancel()
+    async with running(_index_for_ever(door, embedder), "indexing"):
+        yield
 
 
 async def _index_for_ever(door: Door, embedder: Embedder) -> None:
@@ -41,4 +38,4 @@ async def _index_for_ever(door: Door, embedder: Embedder) -> None:
             done = 0
         # Half of the time is left to the turns, which share the processor and the connections.
         pause = max(LEAST_PAUSE_SECONDS, time.monotonic() - began) if done else IDLE_SECONDS
-        await anyio.sleep(pause)
+        await asyncio.sleep(pause)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from psycopg import AsyncConnection, Error
 
-from discreet.queue.ending import is_ending
+from discreet.domain.concurrency import running
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -33,13 +33,8 @@ async def serving(conninfo: str) -> AsyncIterator[None]:
         psycopg.OperationalError: the database can't be reached now.
     """
     connection = await _take_lock(conninfo)
-    keeper = asyncio.create_task(_keep_lock(conninfo, connection), name="serving")
-    try:
+    async with running(_keep_lock(conninfo, connection), "serving"):
         yield
-    finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
 
 
 async def _take_lock(conninfo: str) -> AsyncConnection:
@@ -61,8 +56,6 @@ async def _keep_lock(conninfo: str, connection: AsyncConnection) -> None:
             try:
                 await connection.execute("SELECT 1")
             except Error as error:
-                if is_ending():
-                    return
                 log.warning("the database was lost; waiting for it", error=type(error).__name__)
                 await connection.close()
                 with suppress(Error):

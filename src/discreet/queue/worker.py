@@ -11,15 +11,14 @@ from datetime import timedelta
 from uuid import UUID
 
 import procrastinate
+import procrastinate.worker
 import structlog
 from procrastinate.app import WorkerOptions
-from procrastinate.connector import BaseConnector
-from procrastinate.jobs import Job
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
+from discreet.domain.concurrency import happens, running
 from discreet.domain.ids import RouteId, SessionId
-from discreet.queue.ending import is_ending
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -31,10 +30,10 @@ STALLED_SECONDS = 5.0
 """A worker that was silent for so long has lost its jobs. It may live: a turn that lost its session
 can't save."""
 SWEEP_SECONDS = 2.0
-START_SECONDS = 5.0
-"""How long a worker may take until it looks for its first job."""
 GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
+MARGIN_SECONDS = 5.0
+"""How much longer its own end may take, before it is broken off."""
 CONNECTION_OPTIONS = (
     "-c search_path=queue -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
 )
@@ -69,31 +68,16 @@ async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> Async
     ``conninfo``: the worker's login.
     """
     app = _procrastinate_app(conninfo, work, concurrency)
-    async with app.open_async():
-        worker = asyncio.create_task(
-            _work_for_ever(app, _options(work, concurrency)), name="worker"
-        )
-        sweeper = asyncio.create_task(_sweep_for_ever(app, door, work), name="sweeper")
+    worker = _Worker(app, _options(work, concurrency))
+    async with (
+        app.open_async(),
+        running(worker.run(), "worker", grace=GRACE_SECONDS + MARGIN_SECONDS),
+        running(_sweep_for_ever(app, door, work), "sweeper"),
+    ):
         try:
             yield
         finally:
-            await _until_it_listens_to_a_stop(app, worker)
-            for task in (sweeper, worker):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-
-async def _until_it_listens_to_a_stop(app: procrastinate.App, worker: asyncio.Task[None]) -> None:
-    """Procrastinate forgets, as it starts, that it was told to stop before; its worker would then
-    go on for ever. By its first look for a job it has started."""
-    manager = app.job_manager
-    if isinstance(manager, _WokenByAnything):
-        started = asyncio.create_task(manager.started.wait())
-        await asyncio.wait(
-            {started, worker}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        started.cancel()
+            worker.stop()
 
 
 async def work_off(conninfo: str, work: Work) -> None:
@@ -126,17 +110,29 @@ async def count_words(door: Door, many: int = MANY_MEMORIES) -> None:
         await rows.execute("SELECT gate.count_words(%s)", (many,))
 
 
-async def _work_for_ever(app: procrastinate.App, options: WorkerOptions) -> None:
-    """Procrastinate's worker ends when it loses the database, and when it was taken for dead."""
-    while True:
-        try:
-            await app.run_worker_async(**options)
-            log.warning("the worker ended and begins anew")
-        except Exception as error:
-            if is_ending():
-                return
-            log.warning("the worker failed and begins anew", error=type(error).__name__)
-        await asyncio.sleep(RESTART_SECONDS)
+class _Worker:
+    """Procrastinate's worker, begun anew where it ends by itself: it does when it loses the
+    database, and when it was taken for dead."""
+
+    def __init__(self, app: procrastinate.App, options: WorkerOptions) -> None:
+        self._app, self._options = app, options
+        self._current: procrastinate.worker.Worker | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no more jobs, and end once those that were begun have ended."""
+        self._stopping.set()
+        if self._current is not None:
+            self._current.stop()  # type: ignore[no-untyped-call]
+
+    async def run(self) -> None:
+        while not self._stopping.is_set():
+            self._current = procrastinate.worker.Worker(self._app, **self._options)
+            try:
+                await self._current.run()  # type: ignore[no-untyped-call]
+            except Exception as error:
+                log.warning("the worker failed and begins anew", error=type(error).__name__)
+            await happens(self._stopping, RESTART_SECONDS)
 
 
 async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
@@ -150,8 +146,6 @@ async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> Non
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
         except Exception as error:
-            if is_ending():
-                return
             log.warning("the sweep failed and is tried again", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 
@@ -197,16 +191,7 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
 
 class _WokenByAnything(JobManager):
     """Whatever a notification says, it only means: look. Everybody who has a connection can send
-    one, and procrastinate's own would also cancel the job that it names. ``started``: a worker has
-    looked for its first job."""
-
-    def __init__(self, connector: BaseConnector) -> None:
-        super().__init__(connector)
-        self.started = asyncio.Event()
-
-    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        self.started.set()
-        return await super().fetch_job(queues, worker_id)
+    one, and procrastinate's own would also cancel the job that it names."""
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None

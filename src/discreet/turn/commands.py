@@ -17,8 +17,7 @@ from discreet.memory.memories import Memory, forget, list_memories
 from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
-from discreet.turn.claim import Claim
-from discreet.turn.holding import hold
+from discreet.turn.lease import Lease, hold
 
 MOST_SHOWN = 100
 """Memories in one list."""
@@ -53,15 +52,15 @@ HOW_TO_FORGET = (
 )
 
 
-async def run_command(door: Door, scope: SessionScope, claim: Claim, command: str) -> str:
+async def run_command(door: Door, scope: SessionScope, lease: Lease, command: str) -> str:
     """The answer to a command, which has been carried out then.
 
     Raises:
-        ClaimLost: the turn holds its session no more; nothing was changed.
+        LeaseLost: the turn holds its session no more; nothing was changed.
     """
     async with door.enter(scope) as rows:
-        await hold(rows, claim.session_id, claim.turn_id)
-        [message] = await messages_of_turn(rows, claim.turn_id)
+        await hold(rows, lease.session_id, lease.turn_id)
+        [message] = await messages_of_turn(rows, lease.turn_id)
         word, _, rest = message.text.strip().partition(" ")
         try:
             if isinstance(scope, OwnerScope):

@@ -1,6 +1,6 @@
 """A session too long for its budget goes on with a summary and its newest messages.
 
-Under the claim of the turn that finds it too long, a part at a time: each is summarised with no
+Under the lease of the turn that finds it too long, a part at a time: each is summarised with no
 transaction open, and kept in one commit. Whatever fails in between, nothing said is lost, and the
 next turn goes on where this one ended.
 """
@@ -20,9 +20,8 @@ from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.summaries import save_summary, summary_of
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
-from discreet.turn.claim import Claim
 from discreet.turn.fences import tokens
-from discreet.turn.holding import hold
+from discreet.turn.lease import Lease, hold
 from discreet.turn.plan import LINE_OVERHEAD, LONGEST_HISTORY_LINE, Budget
 from discreet.turn.situation import AgentCard
 from discreet.turn.thought import ThinkingFailed, Usage
@@ -61,23 +60,23 @@ Raises:
 async def compact(
     door: Door,
     scope: SessionScope,
-    claim: Claim,
+    lease: Lease,
     embedder: Embedder,
     summarise: Summarise,
     budget: Budget,
 ) -> Usage:
-    """Compacts the session of a claim as far as it is too long; what that cost.
+    """Compacts the session of a lease as far as it is too long; what that cost.
 
     A summary that fails is left for the next turn: this one goes on with the messages that fit.
 
     Raises:
-        ClaimLost: the turn holds its session no more.
+        LeaseLost: the turn holds its session no more.
     """
     spent = Usage()
     while True:
         async with door.enter(scope) as rows:
-            summary = await summary_of(rows, claim.session_id)
-            waiting = await messages_of_turn(rows, claim.turn_id)
+            summary = await summary_of(rows, lease.session_id)
+            waiting = await messages_of_turn(rows, lease.turn_id)
             agent = await rows.fetch_one(
                 "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(id)s",
                 {"id": scope.agent_id},
@@ -85,7 +84,7 @@ async def compact(
             if not waiting or agent is None:
                 return spent
             said = await messages_before(
-                rows, claim.session_id, waiting[0].position, MOST_READ, after=summary.until
+                rows, lease.session_id, waiting[0].position, MOST_READ, after=summary.until
             )
         part = too_long(said, budget)
         if not part:
@@ -94,28 +93,28 @@ async def compact(
         try:
             text, cost = await summarise(Passage(card, summary.text or "", _lines(part, card)))
         except ThinkingFailed as failure:
-            log.warning("a summary failed", turn_id=str(claim.turn_id), kind=failure.kind)
+            log.warning("a summary failed", turn_id=str(lease.turn_id), kind=failure.kind)
             return spent
         spent = Usage(*(a + b for a, b in zip(_counts(spent), _counts(cost), strict=True)))
-        await _keep(door, scope, claim, embedder, text, part[-1].position)
+        await _keep(door, scope, lease, embedder, text, part[-1].position)
 
 
 async def _keep(
-    door: Door, scope: SessionScope, claim: Claim, embedder: Embedder, text: str, until: int
+    door: Door, scope: SessionScope, lease: Lease, embedder: Embedder, text: str, until: int
 ) -> None:
     """One commit, while the turn holds its session: the memory, and how far it goes."""
     (made,) = await asyncio.to_thread(index, [text], embedder)
     new = NewMemory(
         text,
         made,
-        topic_key=f"conversation:{claim.session_id}",
+        topic_key=f"conversation:{lease.session_id}",
         source=SOURCE,
-        turn_id=claim.turn_id,
+        turn_id=lease.turn_id,
     )
     async with door.enter(scope) as rows:
-        await hold(rows, claim.session_id, claim.turn_id)
+        await hold(rows, lease.session_id, lease.turn_id)
         memory = await remember(rows, new)
-        await save_summary(rows, claim.session_id, memory.id, until)
+        await save_summary(rows, lease.session_id, memory.id, until)
 
 
 def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:

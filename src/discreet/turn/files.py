@@ -13,7 +13,7 @@ from discreet.domain.outbound import NoFile
 from discreet.queue.due import due_route
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
-from discreet.turn.claim import Claim
+from discreet.turn.lease import Lease
 from discreet.turn.situation import KeptFile
 from discreet.turn.thought import ThinkingFailed
 
@@ -47,7 +47,7 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
 
 
 async def files_of_turn(
-    door: Door, scope: SessionScope, claim: Claim, fetch: Fetch
+    door: Door, scope: SessionScope, lease: Lease, fetch: Fetch
 ) -> tuple[KeptFile, ...]:
     """The files that came with the messages of a turn, as far as a model can read them.
 
@@ -55,14 +55,14 @@ async def files_of_turn(
         ThinkingFailed: one can't be fetched now; the turn is to be tried again.
     """
     async with door.enter(scope) as rows:
-        found = await rows.fetch(OF_TURN, {"turn": claim.turn_id, "most": MOST_FILES})
+        found = await rows.fetch(OF_TURN, {"turn": lease.turn_id, "most": MOST_FILES})
     if any(row["state"] == "remote" for row in found):
         for row in found:
             if row["state"] == "remote":
-                await _fetch_one(door, scope, claim, fetch, row)
+                await _fetch_one(door, scope, lease, fetch, row)
         async with door.enter(scope) as rows:
-            found = await rows.fetch(OF_TURN, {"turn": claim.turn_id, "most": MOST_FILES})
-    if claim.attempt > TRIES:
+            found = await rows.fetch(OF_TURN, {"turn": lease.turn_id, "most": MOST_FILES})
+    if lease.attempt > TRIES:
         return ()
     return tuple(
         KeptFile(row["name"], row["media_type"], bytes(row["content"]))
@@ -72,10 +72,10 @@ async def files_of_turn(
 
 
 async def _fetch_one(
-    door: Door, scope: SessionScope, claim: Claim, fetch: Fetch, row: dict[str, Any]
+    door: Door, scope: SessionScope, lease: Lease, fetch: Fetch, row: dict[str, Any]
 ) -> None:
     content: bytes | NoFile
-    route = await due_route(door, claim.route_id)
+    route = await due_route(door, lease.route_id)
     if route is None:
         return
     if row["size"] is not None and row["size"] > MOST_BYTES:
@@ -84,7 +84,7 @@ async def _fetch_one(
         try:
             content = await fetch(route.platform, route.account, row["platform_file"], MOST_BYTES)
         except Unavailable as error:
-            if claim.attempt < TRIES:
+            if lease.attempt < TRIES:
                 raise ThinkingFailed("provider", "A file can't be fetched now.") from error
             content = NoFile("it could not be fetched")
     async with door.enter(scope) as rows:

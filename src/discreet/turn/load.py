@@ -1,4 +1,4 @@
-"""From a claim to a situation: what the turn starts from, read in the scope of its session."""
+"""From a lease to a situation: what the turn starts from, read in the scope of its session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.summaries import Summary, summary_of
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
-from discreet.turn.claim import Claim
+from discreet.turn.lease import Lease
 from discreet.turn.searching import find, prepare_query
 from discreet.turn.situation import (
     OWNER,
@@ -47,7 +47,7 @@ class _Conversation:
 async def load(
     door: Door,
     scope: SessionScope,
-    claim: Claim,
+    lease: Lease,
     embedder: Embedder,
     files: tuple[KeptFile, ...] = (),
 ) -> Situation:
@@ -57,7 +57,7 @@ async def load(
         NotFound: the agent or the session has vanished.
     """
     async with door.enter(scope) as rows:
-        conversation = await _conversation(rows, scope, claim)
+        conversation = await _conversation(rows, scope, lease)
     asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
     query = await prepare_query(asked, embedder)
     async with door.enter(scope) as rows:
@@ -77,21 +77,21 @@ async def load(
     )
 
 
-async def _conversation(rows: Rows, scope: SessionScope, claim: Claim) -> _Conversation:
+async def _conversation(rows: Rows, scope: SessionScope, lease: Lease) -> _Conversation:
     agent = await rows.fetch_one(
         "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(agent)s",
         {"agent": scope.agent_id},
     )
     session = await rows.fetch_one(
         "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s",
-        {"session": claim.session_id},
+        {"session": lease.session_id},
     )
-    waiting = await messages_of_turn(rows, claim.turn_id)
+    waiting = await messages_of_turn(rows, lease.turn_id)
     if agent is None or session is None or not waiting:
         raise NotFound("The session of this turn is gone.")
-    summary = await summary_of(rows, claim.session_id)
+    summary = await summary_of(rows, lease.session_id)
     history = await messages_before(
-        rows, claim.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
+        rows, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
     )
     return _Conversation(
         agent=AgentCard(**agent),

@@ -12,7 +12,7 @@ from discreet.domain.ids import OwnerId, TurnId
 from discreet.memory.embedding import Embedder
 from discreet.scope import Door, OwnerScope, Rows
 from discreet.scope.scopes import session_scope
-from discreet.turn.claim import Claim
+from discreet.turn.lease import Lease
 from discreet.turn.load import load
 from discreet.turn.plan import ChatMessage, Prompt
 from discreet.turn.run import Mind
@@ -45,14 +45,14 @@ async def rehearse(
     if turn["prompt"] is None:
         raise NotFound("That turn ended before it had a context.", hint="Choose another one.")
     scope = session_scope(owner_id, turn["agent_id"], turn["contact_id"], shared=turn["shared"])
-    claim = Claim(turn_id, turn["session_id"], turn["route_id"], turn["attempt"])
+    lease = Lease(turn_id, turn["session_id"], turn["route_id"], turn["attempt"])
     try:
-        situation = await load(door, scope, claim, embedder)
+        situation = await load(door, scope, lease, embedder)
     except NotFound:
         raise NotFound(
             "The messages of that turn were answered by a later one.", hint="Rerun that one."
         ) from None
-    toolbox = _DryToolbox(door, scope, claim.session_id, turn_id, embedder)
+    toolbox = _DryToolbox(door, scope, lease.session_id, turn_id, embedder)
     return await mind(situation, _prompt(turn["prompt"]), toolbox, _nowhere)
 
 

@@ -1,12 +1,13 @@
-"""One turn: claim -> load -> plan -> think -> save. No transaction is open while it thinks."""
+"""One turn: lease -> load -> plan -> think -> save. No transaction is open while it thinks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -18,22 +19,20 @@ from discreet.memory.indexing import catch_up_session
 from discreet.queue.due import scope_of_session
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
-from discreet.turn.claim import Claim, NotYet, claim
 from discreet.turn.commands import run_command
 from discreet.turn.compact import Summarise, compact, with_cost
 from discreet.turn.files import Fetch, files_of_turn
-from discreet.turn.growing import Platforms, growing
-from discreet.turn.holding import ClaimLost, hold
+from discreet.turn.lease import Lease, LeaseLost, NotYet, acquire, hold, while_held
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
-from discreet.turn.presence import ShowTyping, presence
 from discreet.turn.save import save_answer, save_failure, save_giving_up
 from discreet.turn.situation import Situation
+from discreet.turn.streaming import Platforms, streaming
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
-from discreet.turn.watch import while_held
+from discreet.turn.typing_indicator import ShowTyping, typing_indicator
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +41,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 DRAFT_SECONDS = 0.12
 """How often, at most, what is being written is shown to who waits at a terminal."""
 
-Mind = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
+Mind = Callable[[Situation, Prompt, Tools, OnText], Coroutine[Any, Any, Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
@@ -82,84 +81,82 @@ async def run_turn(turns: Turns, session_id: SessionId) -> None:
     if scope is None:
         return
     async with turns.door.enter(scope) as rows:
-        claimed = await claim(rows, session_id)
-        if isinstance(claimed, NotYet):
+        lease = await acquire(rows, session_id)
+        if isinstance(lease, NotYet):
             await rows.execute(
                 "SELECT gate.wake_session(%(session)s, %(at)s)",
-                {"session": session_id, "at": claimed.at},
+                {"session": session_id, "at": lease.at},
             )
-    if not isinstance(claimed, Claim):
+    if not isinstance(lease, Lease):
         return
     try:
-        if claimed.command is None:
-            await _answer(turns, scope, claimed)
+        if lease.command is None:
+            await _answer(turns, scope, lease)
         else:
-            await _obey(turns, scope, claimed, claimed.command)
-    except ClaimLost:
-        log.info("a turn lost its session and saved nothing", turn_id=str(claimed.turn_id))
+            await _obey(turns, scope, lease, lease.command)
+    except LeaseLost:
+        log.info("a turn lost its session and saved nothing", turn_id=str(lease.turn_id))
 
 
-async def _answer(turns: Turns, scope: SessionScope, claimed: Claim) -> None:
+async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
     prompt: Prompt | None = None
     try:
-        if claimed.attempt > turns.max_attempts:
+        if lease.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
-        files = await files_of_turn(turns.door, scope, claimed, turns.fetch)
-        draft = _Draft(turns.door, scope, claimed)
+        files = await files_of_turn(turns.door, scope, lease, turns.fetch)
+        draft = _Draft(turns.door, scope, lease)
         async with AsyncExitStack() as shown:
             await shown.enter_async_context(
-                presence(turns.door, claimed.route_id, turns.show_typing)
+                typing_indicator(turns.door, lease.route_id, turns.show_typing)
             )
             compacting = compact(
-                turns.door, scope, claimed, turns.embedder, turns.summarise, turns.budget
+                turns.door, scope, lease, turns.embedder, turns.summarise, turns.budget
             )
-            spent = await while_held(turns.door, scope, claimed, compacting)
-            situation = await load(turns.door, scope, claimed, turns.embedder, files)
+            spent = await while_held(turns.door, scope, lease, compacting)
+            situation = await load(turns.door, scope, lease, turns.embedder, files)
             prompt = plan(situation, turns.budget)
-            toolbox = Toolbox(
-                turns.door, scope, claimed.session_id, claimed.turn_id, turns.embedder
-            )
+            toolbox = Toolbox(turns.door, scope, lease.session_id, lease.turn_id, turns.embedder)
             if turns.platforms is not None:
                 await shown.enter_async_context(
-                    growing(turns.door, scope, claimed, draft.written, turns.platforms)
+                    streaming(turns.door, scope, lease, draft.written, turns.platforms)
                 )
             thinking = turns.mind(situation, prompt, toolbox, draft.write)
-            thought = await while_held(turns.door, scope, claimed, thinking)
+            thought = await while_held(turns.door, scope, lease, thinking)
         thought = replace(thought, usage=with_cost(thought.usage, spent))
         async with turns.door.enter(scope) as rows:
-            await save_answer(rows, claimed, prompt, thought)
-    except ClaimLost:
+            await save_answer(rows, lease, prompt, thought)
+    except LeaseLost:
         raise
     except Exception as error:
-        await _save_failed(turns, scope, claimed, prompt, _as_failure(error))
+        await _save_failed(turns, scope, lease, prompt, _as_failure(error))
         return
     # What was said is made searchable once it is answered; nobody waits for that.
-    await catch_up_session(turns.door, scope, claimed.session_id, turns.embedder)
+    await catch_up_session(turns.door, scope, lease.session_id, turns.embedder)
 
 
-async def _obey(turns: Turns, scope: SessionScope, claimed: Claim, command: str) -> None:
-    text = await run_command(turns.door, scope, claimed, command)
+async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
+    text = await run_command(turns.door, scope, lease, command)
     async with turns.door.enter(scope) as rows:
-        await save_answer(rows, claimed, Prompt("", ()), Thought(text, f"/{command}"))
+        await save_answer(rows, lease, Prompt("", ()), Thought(text, f"/{command}"))
 
 
 async def _save_failed(
     turns: Turns,
     scope: SessionScope,
-    claimed: Claim,
+    lease: Lease,
     prompt: Prompt | None,
     failure: ThinkingFailed,
 ) -> None:
     log.warning(
-        "a turn failed", turn_id=str(claimed.turn_id), attempt=claimed.attempt, kind=failure.kind
+        "a turn failed", turn_id=str(lease.turn_id), attempt=lease.attempt, kind=failure.kind
     )
     async with turns.door.enter(scope) as rows:
         # What is set up wrongly stays wrong until somebody mends it; waiting helps nobody.
-        if claimed.attempt >= turns.max_attempts or failure.kind == "setup":
-            await save_giving_up(rows, claimed, prompt, failure)
+        if lease.attempt >= turns.max_attempts or failure.kind == "setup":
+            await save_giving_up(rows, lease, prompt, failure)
         else:
-            wait = min(turns.first_wait * 2 ** (claimed.attempt - 1), LONGEST_WAIT)
-            await save_failure(rows, claimed, prompt, failure, wait)
+            wait = min(turns.first_wait * 2 ** (lease.attempt - 1), LONGEST_WAIT)
+            await save_failure(rows, lease, prompt, failure, wait)
 
 
 def _as_failure(error: Exception) -> ThinkingFailed:
@@ -177,10 +174,10 @@ def _as_failure(error: Exception) -> ThinkingFailed:
 class _Draft:
     """Keeps what has been written so far where the one who waits can read it."""
 
-    def __init__(self, door: Door, scope: SessionScope, claimed: Claim) -> None:
+    def __init__(self, door: Door, scope: SessionScope, lease: Lease) -> None:
         self._door = door
         self._scope = scope
-        self._claim = claimed
+        self._lease = lease
         self._written_at = time.monotonic()
         self._text = ""
 
@@ -193,10 +190,10 @@ class _Draft:
         if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
             return
         async with self._door.enter(self._scope) as rows:
-            await hold(rows, self._claim.session_id, self._claim.turn_id)
+            await hold(rows, self._lease.session_id, self._lease.turn_id)
             await rows.execute(
                 "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)"
                 " ON CONFLICT (turn_id, party) DO UPDATE SET text = excluded.text",
-                {"turn": self._claim.turn_id, "text": text},
+                {"turn": self._lease.turn_id, "text": text},
             )
         self._written_at = time.monotonic()

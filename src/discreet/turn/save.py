@@ -1,6 +1,6 @@
 """The end of a turn, in one commit: the answer with its outbox row, or another try, or giving up.
 
-Every function raises ``ClaimLost`` where the turn holds its session no more; then nothing is saved.
+Every function raises ``LeaseLost`` where the turn holds its session no more; then nothing is saved.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from psycopg.types.json import Jsonb
 from discreet.domain.ids import MemoryId, SessionId
 from discreet.memory.knowledge import mark_used
 from discreet.scope import Rows
-from discreet.turn.claim import Claim
-from discreet.turn.holding import hold
+from discreet.turn.lease import Lease, hold
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
 
@@ -26,21 +25,21 @@ COURTESY = (
 """What a sender gets when every attempt has failed."""
 
 
-async def save_answer(rows: Rows, claim: Claim, prompt: Prompt, thought: Thought) -> None:
+async def save_answer(rows: Rows, lease: Lease, prompt: Prompt, thought: Thought) -> None:
     """Stores the answer to every message that the turn took, and puts it into the outbox."""
-    await _release(rows, claim)
-    await _put_out(rows, claim, thought.text)
+    await _release(rows, lease)
+    await _put_out(rows, lease, thought.text)
     await rows.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
-        {"turn": claim.turn_id},
+        {"turn": lease.turn_id},
     )
     await rows.execute(
         "UPDATE discreet.turns SET state = 'answered', model = %(model)s, prompt = %(prompt)s,"
         " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
         " WHERE id = %(turn)s",
         {
-            "turn": claim.turn_id,
+            "turn": lease.turn_id,
             "model": thought.model,
             "prompt": Jsonb(_as_json(prompt)),
             "steps": Jsonb(thought.steps_as_json()),
@@ -48,62 +47,62 @@ async def save_answer(rows: Rows, claim: Claim, prompt: Prompt, thought: Thought
         },
     )
     await mark_used(rows, _made_use_of(prompt))
-    await _wake_for_the_rest(rows, claim.session_id)
+    await _wake_for_the_rest(rows, lease.session_id)
 
 
 async def save_failure(
-    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed, wait: timedelta
+    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed, wait: timedelta
 ) -> None:
     """Puts the messages back; they are tried again after ``wait``."""
-    await _release(rows, claim)
-    await _end_failed(rows, claim, prompt, failure, "failed")
+    await _release(rows, lease)
+    await _end_failed(rows, lease, prompt, failure, "failed")
     await rows.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL,"
         " not_before = clock_timestamp() + %(wait)s WHERE turn_id = %(turn)s AND direction = 'in'",
-        {"turn": claim.turn_id, "wait": wait},
+        {"turn": lease.turn_id, "wait": wait},
     )
     await rows.execute(
         "SELECT gate.wake_session(%(session)s, clock_timestamp() + %(wait)s)",
-        {"session": claim.session_id, "wait": wait},
+        {"session": lease.session_id, "wait": wait},
     )
 
 
 async def save_giving_up(
-    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed
+    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed
 ) -> None:
     """Ends the attempts: the sender gets one courteous line, the owner finds the error.
 
     Messages that came later and were taken along have attempts left. They wait again, by
     themselves, since they may not be what couldn't be answered.
     """
-    await _release(rows, claim)
+    await _release(rows, lease)
     await rows.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL WHERE turn_id = %(turn)s"
         " AND direction = 'in' AND attempts < %(attempt)s",
-        {"turn": claim.turn_id, "attempt": claim.attempt},
+        {"turn": lease.turn_id, "attempt": lease.attempt},
     )
-    await _put_out(rows, claim, COURTESY)
-    await _end_failed(rows, claim, prompt, failure, "given_up")
+    await _put_out(rows, lease, COURTESY)
+    await _end_failed(rows, lease, prompt, failure, "given_up")
     await rows.execute(
         "UPDATE discreet.messages SET state = 'failed' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
-        {"turn": claim.turn_id},
+        {"turn": lease.turn_id},
     )
-    await _wake_for_the_rest(rows, claim.session_id)
+    await _wake_for_the_rest(rows, lease.session_id)
 
 
-async def _release(rows: Rows, claim: Claim) -> None:
-    await hold(rows, claim.session_id, claim.turn_id)
+async def _release(rows: Rows, lease: Lease) -> None:
+    await hold(rows, lease.session_id, lease.turn_id)
     await rows.execute(
         "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
-        {"session": claim.session_id},
+        {"session": lease.session_id},
     )
     await rows.execute(
-        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": claim.turn_id}
+        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": lease.turn_id}
     )
 
 
-async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
+async def _put_out(rows: Rows, lease: Lease, text: str) -> None:
     message_id = await rows.value(
         "WITH here AS (UPDATE discreet.sessions"
         "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
@@ -116,29 +115,29 @@ async def _put_out(rows: Rows, claim: Claim, text: str) -> None:
         "    AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
         " FROM here RETURNING id",
         {
-            "session": claim.session_id,
-            "route": claim.route_id,
-            "turn": claim.turn_id,
+            "session": lease.session_id,
+            "route": lease.route_id,
+            "turn": lease.turn_id,
             "text": text,
-            "command": claim.command,
+            "command": lease.command,
         },
     )
     await rows.execute(
         "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
         " VALUES (%(message)s, %(session)s, %(route)s)",
-        {"message": message_id, "session": claim.session_id, "route": claim.route_id},
+        {"message": message_id, "session": lease.session_id, "route": lease.route_id},
     )
 
 
 async def _end_failed(
-    rows: Rows, claim: Claim, prompt: Prompt | None, failure: ThinkingFailed, state: str
+    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed, state: str
 ) -> None:
     await rows.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
         " usage = %(usage)s,"
         " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
         {
-            "turn": claim.turn_id,
+            "turn": lease.turn_id,
             "state": state,
             "error": f"{failure.kind}: {failure}",
             "prompt": None if prompt is None else Jsonb(_as_json(prompt)),

@@ -3,17 +3,17 @@ except the short ones of the tools."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import psycopg
 
 from discreet.domain.errors import DiscreetError
 from discreet.turn.fences import is_blank, storable
-from discreet.turn.holding import ClaimLost
+from discreet.turn.lease import LeaseLost
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
 from discreet.turn.tools import Tools, ToolSpec
@@ -51,7 +51,7 @@ async def think(
 
     Raises:
         ThinkingFailed: there is no answer; its kind says why, and it holds no user's text.
-        ClaimLost: another turn has the session by now (from a tool); there is nothing to save.
+        LeaseLost: another turn has the session by now (from a tool); there is nothing to save.
     """
     from pydantic_ai import Agent, RunUsage
 
@@ -67,7 +67,7 @@ async def think(
     )
     try:
         with _failures(limits):
-            async with asyncio.timeout(limits.seconds):
+            with anyio.fail_after(limits.seconds):
                 text = await _run(agent, prompt, limits, on_text, used)
     except ThinkingFailed as failure:
         failure.steps, failure.usage = tuple(steps), _usage(used)
@@ -178,7 +178,7 @@ def _failures(limits: Limits) -> Iterator[None]:
 
     try:
         yield
-    except (ClaimLost, DiscreetError, psycopg.Error):
+    except (LeaseLost, DiscreetError, psycopg.Error):
         raise  # from a tool or a draft: it is the installation's, not the model's
     except wrong.UsageLimitExceeded as error:
         raise ThinkingFailed(

@@ -33,7 +33,7 @@ from discreet.turn.arguments import (
     what_is_wrong,
 )
 from discreet.turn.fences import fenced, quote
-from discreet.turn.holding import hold
+from discreet.turn.lease import hold
 from discreet.turn.plan import found_record
 from discreet.turn.searching import find, find_newest, find_said, prepare_query
 from discreet.turn.situation import Found
@@ -82,7 +82,7 @@ class Toolbox:
         """Calls a tool. What can't be done comes back as an outcome, with nothing changed.
 
         Raises:
-            ClaimLost: the turn holds its session no more.
+            LeaseLost: the turn holds its session no more.
         """
         tool = next((tool for tool in TOOLS if tool.name == name), None)
         if tool is None:

@@ -42,6 +42,6 @@ class Tools(Protocol):
         """Calls a tool; arguments that make no sense are an outcome too.
 
         Raises:
-            ClaimLost: the turn holds its session no more.
+            LeaseLost: the turn holds its session no more.
         """
         ...

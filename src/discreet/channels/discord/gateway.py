@@ -66,12 +66,13 @@ News = NewSession | Complete | ServerThere | Cut | Resumed | Said
 
 
 class GatewayClient(discord.Client):
-    """A connection of one bot. ``news`` has what was said since."""
+    """A connection of one bot. ``news`` has what was said since; ``overrun``: but not all of it."""
 
     def __init__(self, base_url: str, gateway_url: str) -> None:
         # The library logs what it is sent, which holds what people wrote.
         logging.getLogger("discord").setLevel(logging.CRITICAL + 1)
         self.news: asyncio.Queue[News] = asyncio.Queue(MOST_WAITING)
+        self.overrun = False
         self._urls = base_url.rstrip("/"), gateway_url.rstrip("/")
         super().__init__(
             intents=INTENTS,
@@ -126,7 +127,7 @@ class GatewayClient(discord.Client):
         try:
             self.news.put_nowait(news)
         except asyncio.QueueFull:
-            asyncio.get_running_loop().create_task(self.close())
+            self.overrun = True
 
 
 class _State(ConnectionState[GatewayClient]):

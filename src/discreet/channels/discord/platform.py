@@ -19,6 +19,7 @@ from discreet.channels.discord.api import (
 )
 from discreet.channels.discord.channel import DiscordChannel
 from discreet.channels.discord.parse import PLATFORM, parse
+from discreet.domain.concurrency import end, start
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import (
@@ -126,15 +127,11 @@ class DiscordPlatform:
 
 
 async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.create_task(one) for one in both]
+    tasks = [start(one, "discord") for one in both]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        # One that is just connecting may miss it; it ends once the client is closed.
-        ended, _ = await asyncio.wait(tasks, timeout=ENDING_SECONDS)
-        for task in ended:
-            _ = task.cancelled() or task.exception()
+        # One that doesn't end now does once the client is closed.
+        await end(*tasks, seconds=ENDING_SECONDS)

@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import discord
 import structlog
 
@@ -24,6 +24,7 @@ from discreet.channels.discord.gateway import (
     ServerThere,
 )
 from discreet.channels.discord.parse import DIRECT, parse
+from discreet.domain.concurrency import end, start
 from discreet.domain.errors import Unavailable
 from discreet.domain.platform import Identity, Line, StillAlone
 
@@ -47,24 +48,23 @@ _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 
 
 async def listen(client: GatewayClient, line: Line, still_alone: StillAlone) -> None:
-    """Takes in what the gateway says, until it is cancelled.
+    """Takes in what the gateway says, until it is cancelled or more came than can wait.
 
     Raises:
         psycopg.Error: from ``still_alone``: somebody else may receive by now, so this one ends.
     """
     ears = _Ears(client, line, still_alone)
     try:
-        while True:
+        while not client.overrun:
             news: News | None = None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
-                    news = await client.news.get()
+            with anyio.move_on_after(TICK_SECONDS):
+                news = await client.news.get()
             await still_alone()
             if news is not None:
                 await ears.heed(news)
             await ears.note_progress()
     finally:
-        ears.close()
+        await ears.close()
 
 
 class _Ears:
@@ -101,9 +101,8 @@ class _Ears:
             case Said():
                 await self._in_order(news)
 
-    def close(self) -> None:
-        for task in (*self._sweeps, *self._asked.values()):
-            task.cancel()
+    async def close(self) -> None:
+        await end(*self._sweeps, *self._asked.values())
 
     async def note_progress(self) -> None:
         """Everything up to some minutes ago is stored, where nothing is missing or waits."""
@@ -122,7 +121,7 @@ class _Ears:
         self._noted_at = now
 
     async def _begin(self) -> None:
-        self.close()
+        await self.close()
         self._asked, self._places, self._sweeps = {}, {}, []
         self._connected, self._complete = True, False
         earliest = datetime.now(UTC) - LONGEST_BACK
@@ -147,12 +146,12 @@ class _Ears:
             for chat in left:
                 await self._caught_up(chat)
 
-        self._sweeps += [asyncio.create_task(work()) for _ in range(AT_ONCE)]
+        self._sweeps += [start(work(), "sweep chats") for _ in range(AT_ONCE)]
 
     def _caught_up(self, chat: str) -> asyncio.Task[None]:
         task = self._asked.get(chat)
         if task is None:
-            task = self._asked[chat] = asyncio.create_task(self._catch_up(chat))
+            task = self._asked[chat] = start(self._catch_up(chat), "catch up")
         return task
 
     async def _in_order(self, said: Said) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
+import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from discreet.app import Answer, Stopped
 from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
+from discreet.domain.concurrency import end, start
 from discreet.domain.errors import BadInput, DiscreetError, Forbidden
 from discreet.domain.ids import AgentId, ContactId, MessageId
 from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope
@@ -66,14 +67,11 @@ async def send(
         return StreamingResponse(_events(who, accepted, scope), media_type=EVENT_STREAM)
     answer: Answer | None = None
     state: wire.State = "waiting"
-    with suppress(TimeoutError, Stopped):
-        async with asyncio.timeout(wait):
-            state = "stopped"
-            try:
-                answer = await who.api.app.answer_to(accepted, scope, _ignore, _ignore)
-            except asyncio.CancelledError:
-                state = "waiting"
-                raise
+    try:
+        with anyio.move_on_after(wait):
+            answer = await who.api.app.answer_to(accepted, scope, _ignore, _ignore)
+    except Stopped:
+        state = "stopped"
     if answer is not None:
         state = "failed" if answer.failed else "answered"
     elif state == "waiting":
@@ -156,18 +154,18 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
     """The message stays, and is answered, also where nobody listens any more."""
     drafts: asyncio.Queue[str | None] = asyncio.Queue()
-    answering = asyncio.create_task(
-        who.api.app.answer_to(accepted, scope, drafts.put, _ignore), name="an answer, streamed"
+    answering = start(
+        who.api.app.answer_to(accepted, scope, drafts.put, _ignore), "an answer, streamed"
     )
     answering.add_done_callback(lambda _: drafts.put_nowait(None))
     ids = {"message_id": str(accepted.message_id), "session_id": str(accepted.session_id)}
     try:
         yield _event("accepted", ids)
         while True:
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
-                    draft = await drafts.get()
-            except TimeoutError:
+            draft = None
+            with anyio.move_on_after(KEEP_ALIVE_SECONDS) as silence:
+                draft = await drafts.get()
+            if silence.cancelled_caught:
                 yield ": still there\n\n"
                 continue
             if draft is None:
@@ -175,7 +173,7 @@ async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> Async
             yield _event("draft", {"text": draft})
         yield _outcome(answering, ids)
     finally:
-        answering.cancel()
+        await end(answering)
 
 
 def _outcome(answering: asyncio.Task[Answer], ids: dict[str, str]) -> str:

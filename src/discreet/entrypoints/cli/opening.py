@@ -48,6 +48,8 @@ def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
         KeyboardInterrupt: it was interrupted.
     """
 
+    from discreet.domain.concurrency import ask_to_end, end_all
+
     async def main(notice: Notice) -> Result:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         interrupted = False
@@ -59,7 +61,7 @@ def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
                 os._exit(INTERRUPTED)
             interrupted = True
             notice.show("Stopping; Ctrl-C again stops at once.")
-            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(ask_to_end, task)
 
         signal.signal(signal.SIGINT, interrupt)
         try:
@@ -67,6 +69,7 @@ def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
         except asyncio.CancelledError:
             raise _Interrupted from None
         finally:
+            await end_all()
             if not interrupted:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
 

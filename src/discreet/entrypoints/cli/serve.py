@@ -33,32 +33,29 @@ def serve() -> None:
 async def _serve(settings: Settings) -> None:
     """The first SIGINT, SIGTERM or SIGHUP ends it in order; a second one ends it at once."""
     from discreet.app import open_app
+    from discreet.domain.concurrency import end_all
 
-    serving = asyncio.current_task()
-    assert serving is not None  # noqa: S101 - asyncio.run made one
     loop = asyncio.get_running_loop()
-    stopped = False
+    stopped = asyncio.Event()
 
     def stop() -> None:
-        nonlocal stopped
-        stopped = True
+        stopped.set()
         for number in _ENDING:
             loop.remove_signal_handler(number)
         _say("\nStopping ...")
-        serving.cancel()
 
     for number in _ENDING:
         loop.add_signal_handler(number, stop)
     try:
         async with open_app(settings, _say) as app:
             if doors is None:
-                await app.serve(lambda: _say(_welcome(settings)))
+                await app.serve(lambda: _say(_welcome(settings)), stopped)
                 return
             async with doors(app) as address:
-                await app.serve(lambda: _say(f"{_welcome(settings)}\n{_machines(address)}"))
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
+                ready = f"{_welcome(settings)}\n{_machines(address)}"
+                await app.serve(lambda: _say(ready), stopped)
+    finally:
+        await end_all()
     _say("Stopped.")
 
 

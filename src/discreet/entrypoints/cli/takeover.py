@@ -62,6 +62,7 @@ def takeover(
 
 async def _converse(app: App, contact: Contact) -> str:
     """Shows what is said and says what is typed, until /end or the end of the input."""
+    from discreet.domain.concurrency import running
     from discreet.entrypoints.cli.printing import print_text
     from discreet.oversight import takeover as oversight
 
@@ -69,8 +70,7 @@ async def _converse(app: App, contact: Contact) -> str:
         f"You answer {contact.label} in person. /end hands back to the agent; Ctrl-D leaves, and"
         " the agent stays silent."
     )
-    listening = asyncio.create_task(_show_for_ever(app, contact))
-    try:
+    async with running(_show_for_ever(app, contact), "listening"):
         typed = _typed()
         while line := await typed.get():
             if line.strip() == "/end":
@@ -83,8 +83,6 @@ async def _converse(app: App, contact: Contact) -> str:
                     print_text(f"sb: {error}")
         await _until_delivered(app)
         return f"The agent stays silent until: sb takeover {contact.id} --end"
-    finally:
-        listening.cancel()
 
 
 async def _show_for_ever(app: App, contact: Contact) -> None:

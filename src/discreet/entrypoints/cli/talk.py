@@ -100,14 +100,15 @@ class Conversation:
         return True
 
     async def _exchange(self, line: str) -> None:
+        from discreet.domain.concurrency import running, start
+
         heard = await self._ear.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = Page(self._console)
-        waiting = asyncio.create_task(heard.answer(page.show, page.tell))
+        waiting = start(heard.answer(page.show, page.tell), "an answer")
         with _interruptible() as interrupted, page.spinning():
-            stop = asyncio.create_task(interrupted.wait())
-            await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+            async with running(interrupted.wait(), "Ctrl-C") as stop:
+                await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             page.finish(waiting.result())
             return

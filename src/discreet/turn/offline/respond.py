@@ -48,7 +48,7 @@ async def respond(situation: Situation, tools: Tools, on_text: OnText) -> Though
     """Answers every waiting line by rules. Deterministic.
 
     Raises:
-        ClaimLost: another turn has the session by now.
+        LeaseLost: another turn has the session by now.
     """
     responder = _Responder(situation, tools)
     answers: list[str] = []

@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 import structlog
 
+from discreet.domain.concurrency import end, happens, running
 from discreet.domain.outbound import DraftResult, Later, Place, Rejected, Sent, Unknown
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
-from discreet.turn.claim import Claim
-from discreet.turn.holding import ClaimLost, hold
-from discreet.turn.presence import place_of
+from discreet.turn.lease import Lease, LeaseLost, hold
+from discreet.turn.typing_indicator import place_of
 
 log = structlog.get_logger(__name__)
 
 FIRST_SECONDS = 2.0
 """An answer that is finished sooner after its first word comes in one piece."""
+EDIT_SECONDS = 15.0
+"""How long, at the end, an edit that is under way is waited for; channels give up on one sooner."""
 
 # The same check as before every send (delivery), and: no earlier answer is still on its way there,
 # or it would be put into the message of this one.
@@ -80,40 +82,37 @@ class Platforms(Protocol):
 
 
 @asynccontextmanager
-async def growing(
+async def streaming(
     door: Door,
     scope: SessionScope,
-    claim: Claim,
+    lease: Lease,
     written: Callable[[], str],
     platforms: Platforms,
 ) -> AsyncIterator[None]:
     """Shows what is written so far (``written``, whole) until the block ends; never fails itself.
 
-    Where the block ends with ``ClaimLost``, what was shown is taken back: the turn says nothing.
+    Where the block ends with ``LeaseLost``, what was shown is taken back: the turn says nothing.
     """
-    growth = _Growth(door, scope, claim, written, platforms)
+    growth = _Growth(door, scope, lease, written, platforms)
     stop = asyncio.Event()
-    task = asyncio.create_task(growth.run(stop), name="growing")
-    lost = False
-    try:
-        yield
-    except ClaimLost:
-        lost = True
-        raise
-    finally:
-        # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
-        stop.set()
-        with suppress(Exception):
-            await task
-            if lost:
-                await growth.withdraw()
+    # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
+    async with running(growth.run(stop), "streaming", grace=EDIT_SECONDS) as task:
+        try:
+            yield
+        except LeaseLost:
+            stop.set()
+            await end(task, grace=EDIT_SECONDS)
+            await growth.withdraw()
+            raise
+        finally:
+            stop.set()
 
 
 @dataclass
 class _Growth:
     door: Door
     scope: SessionScope
-    claim: Claim
+    lease: Lease
     written: Callable[[], str]
     platforms: Platforms
     platform: str = ""
@@ -121,7 +120,7 @@ class _Growth:
     message: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        found = await place_of(self.door, self.claim.route_id)
+        found = await place_of(self.door, self.lease.route_id)
         if found is None:
             return
         self.platform, self.place = found
@@ -130,7 +129,7 @@ class _Growth:
             return
         wait, begun, shown = pace, 0.0, ""
         try:
-            while not await _is_set(stop, wait):
+            while not await happens(stop, wait):
                 wait, text = pace, self.written()
                 begun = begun or (time.monotonic() if text else 0.0)
                 if text == shown or time.monotonic() - begun < FIRST_SECONDS:
@@ -142,14 +141,14 @@ class _Growth:
                         wait = max(pace, delay.total_seconds())
                     case Rejected() | Unknown():
                         return
-        except ClaimLost:
+        except LeaseLost:
             return
         except Exception as error:
             log.warning("an answer could not grow", error=type(error).__name__)
 
     async def _show(self, place: Place, text: str) -> DraftResult | None:
         async with self.door.enter(self.scope) as rows:
-            await hold(rows, self.claim.session_id, self.claim.turn_id)
+            await hold(rows, self.lease.session_id, self.lease.turn_id)
             stands = await rows.fetch_one(STANDS, self._ids())
         if stands is None or not stands["same_way"]:
             return Rejected("its route leads somewhere else")
@@ -177,15 +176,21 @@ class _Growth:
         self.message = message
         try:
             async with self.door.enter(self.scope) as rows:
-                await hold(rows, self.claim.session_id, self.claim.turn_id)
-                await rows.execute(KEEP, {"message": message, "route": self.claim.route_id})
-        except ClaimLost:
+                await hold(rows, self.lease.session_id, self.lease.turn_id)
+                await rows.execute(KEEP, {"message": message, "route": self.lease.route_id})
+        except LeaseLost:
             if is_new:  # nobody else knows of it
                 await self.platforms.take_back(self.platform, place, message)
             raise
 
     async def withdraw(self) -> None:
-        """Takes back what was shown, unless it is somebody else's by now."""
+        """Take back what was shown, unless it is somebody else's by now."""
+        try:
+            await self._withdraw()
+        except Exception as error:
+            log.warning("a draft could not be withdrawn", error=type(error).__name__)
+
+    async def _withdraw(self) -> None:
         if self.message is None or self.place is None:
             return
         async with self.door.enter(self.scope) as rows:
@@ -201,12 +206,5 @@ class _Growth:
             await rows.execute(sql, self._ids())
 
     def _ids(self) -> dict[str, Any]:
-        claim = self.claim
-        return {"turn": claim.turn_id, "route": claim.route_id, "session": claim.session_id}
-
-
-async def _is_set(event: asyncio.Event, seconds: float) -> bool:
-    """Whether it is set within so many seconds."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()
+        lease = self.lease
+        return {"turn": lease.turn_id, "route": lease.route_id, "session": lease.session_id}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from discreet.domain.concurrency import running
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Place
 from discreet.queue.due import due_route
@@ -21,15 +22,10 @@ ShowTyping = Callable[[str, Place], Awaitable[None]]
 
 
 @asynccontextmanager
-async def presence(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIterator[None]:
-    """Shows it from now on until the block ends; that it can't be shown holds nothing up."""
-    showing = asyncio.create_task(_show(door, route_id, show), name="typing")
-    try:
+async def typing_indicator(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIterator[None]:
+    """Show it from now on until the block ends; that it can't be shown holds nothing up."""
+    async with running(_show(door, route_id, show), "typing"):
         yield
-    finally:
-        showing.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await showing
 
 
 async def _show(door: Door, route_id: RouteId, show: ShowTyping) -> None:

@@ -1,21 +1,42 @@
-"""The claim: one turn holds a session, and takes every waiting message of one route."""
+"""The lease of a turn: it holds a session, and takes every waiting message of one route.
+
+``sessions.current_turn`` names the turn that holds the session. A turn that lost it may change
+nothing any more.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
+from discreet.domain.concurrency import end, start
 from discreet.domain.errors import ScopeError
 from discreet.domain.ids import RouteId, SessionId, TurnId
-from discreet.scope import OwnerScope, Rows
+from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope.scopes import SessionScope
 
-MOST_TAKEN = 50
-"""Messages that one turn answers at most. Who has left more gets several answers, and others come
-between them."""
+MAX_TAKEN = 50
+"""Messages that one turn answers. Who has left more gets several answers, and others come between
+them."""
+WATCH_SECONDS = 1.0
+"""How often it is looked whether a turn that thinks still holds its session."""
+
+Result = TypeVar("Result")
+
+
+class LeaseLost(Exception):
+    """Another turn holds the session by now, or nobody may; this one has to stop without a trace.
+
+    Nobody may while the agent pauses or the contact is blocked. What the turn took is taken anew
+    once that has ended.
+    """
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Lease:
     """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
 
     ``command``: what the machine itself is asked for; then the turn has taken that message alone.
@@ -35,8 +56,8 @@ class NotYet:
     at: datetime
 
 
-async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
-    """Takes waiting messages of the first one's route for a new turn; None: nothing waits,
+async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
+    """Take waiting messages of the first one's route for a new turn; None: nothing waits,
     or it has to wait until the owner says otherwise; whoever ends that wakes the session.
 
     A turn that held the session until now has lost it: the queue runs one job for each session, so
@@ -96,14 +117,52 @@ async def claim(rows: Rows, session_id: SessionId) -> Claim | NotYet | None:
             "route": route_id,
             "command": first["command"] is not None,
             "first": first["id"],
-            "most": MOST_TAKEN,
+            "most": MAX_TAKEN,
         },
     )
     await rows.execute(
         "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
         {"turn": turn_id, "session": session_id},
     )
-    return Claim(turn_id, session_id, route_id, attempt, first["command"])
+    return Lease(turn_id, session_id, route_id, attempt, first["command"])
+
+
+async def hold(rows: Rows, session_id: SessionId, turn_id: TurnId) -> None:
+    """Keep the session for this turn until the transaction of ``rows`` ends.
+
+    Raises:
+        LeaseLost: the session is not this turn's, or is withheld from all.
+    """
+    held = await rows.value(
+        "SELECT true FROM discreet.sessions WHERE id = %(session)s AND current_turn = %(turn)s"
+        " FOR UPDATE",
+        {"session": session_id, "turn": turn_id},
+    )
+    # Asked after the row is locked: a statement of its own sees what was committed until then.
+    if not held or await rows.value(
+        "SELECT gate.is_withheld(%(session)s)", {"session": session_id}
+    ):
+        raise LeaseLost
+
+
+async def while_held(
+    door: Door, scope: SessionScope, lease: Lease, thinking: Coroutine[Any, Any, Result]
+) -> Result:
+    """Give what ``thinking`` gives; end it as soon as the turn has lost its session.
+
+    Raises:
+        LeaseLost: the turn holds its session no more.
+    """
+    task = start(thinking, "thinking")
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=WATCH_SECONDS)
+            if not task.done():
+                async with door.enter(scope) as rows:
+                    await hold(rows, lease.session_id, lease.turn_id)
+        return task.result()
+    finally:
+        await end(task)
 
 
 async def _refuse_others(rows: Rows, session_id: SessionId) -> None:

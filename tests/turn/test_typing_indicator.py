@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from discreet.domain.outbound import Place
 from discreet.postgres.server import Database
 from discreet.turn.run import run_turn
 from tests.support.turns import Mind, turns_of
+from tests.support.working import answers_of
 from tests.support.world import World, make_world, open_door
 
 ALICE = "whatsapp:US.1"
@@ -42,3 +44,26 @@ async def _shows_what_is_answered(world: World) -> None:
     async with asyncio.timeout(10):
         await run_turn(turns, said.session_id)
     assert shown == [("whatsapp", Place("1", ALICE, "", "wamid.2"))]
+
+
+async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
+    database: Database,
+) -> None:
+    shown = asyncio.Event()
+
+    async def reply(*_: Any) -> str:
+        await shown.wait()
+        return "hm"
+
+    async def show(*_: Any) -> None:
+        # As asyncio.wait_for of Python 3.11, where its result comes at the same moment.
+        shown.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async with open_door(database) as door, asyncio.timeout(10):
+        world = await make_world(door)
+        said = await world.say(ALICE, "hello")
+        turns = replace(turns_of(door, Mind(reply)), show_typing=show)
+        await run_turn(turns, said.session_id)
+        assert await answers_of(world, said.session_id) == ["hm"]
