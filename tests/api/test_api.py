@@ -12,6 +12,7 @@ import pytest
 from discreet.oversight.tokens import create_token, revoke_token
 from discreet.settings import Settings
 from tests.api.conftest import ALICE, BOB, House
+from tests.support.world import make_world
 
 
 async def _owners_only(house: House) -> list[tuple[str, str]]:
@@ -154,6 +155,28 @@ async def test_an_agents_token_works_for_the_contact_it_names_and_never_as_the_o
     assert [memory["contact_id"] for memory in hers] == [alice]
     elsewhere = {"contact_id": alice, "agent_id": str(uuid4())}
     assert (await agent.get("/api/memories", params=elsewhere)).status_code == 404
+
+
+async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(house: House) -> None:
+    eve = await make_world(house.app.door, agent="Eve")
+    alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
+    agent = await house.client(await house.token(agent="Ada"))
+    told = []
+    for number, contact in (("1001", alice), ("9009", uuid4())):
+        address = {"platform": "telegram", "platform_id": number, "auto_create": False}
+        asked = [
+            await agent.post("/api/admin/contacts/resolve", json=address),
+            await agent.post("/api/messages", json={"text": "hi", "contact_id": str(contact)}),
+            await agent.get("/api/memories", params={"contact_id": str(contact)}),
+        ]
+        assert [one.status_code for one in asked] == [404, 404, 404]
+        told.append([one.text.replace(number, "N") for one in asked])
+    assert told[0] == told[1]
+    said = await agent.post("/api/messages", json={"text": "hi", "sender": ALICE})
+    assert said.json()["state"] == "answered"
+    made = {**address, "platform_id": "1001", "auto_create": True}
+    shown = (await agent.post("/api/admin/contacts/resolve", json=made)).json()
+    assert (shown["id"], shown["name"], shown["addresses"]) == (str(alice), "", [ALICE])
 
 
 async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(house: House) -> None:

@@ -12,10 +12,17 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from discreet.domain.addresses import Address
 from discreet.domain.errors import Conflict, Forbidden, NotFound, ScopeError
 from discreet.domain.ids import AgentId, ContactId
 from discreet.oversight import connections, idempotency
-from discreet.oversight.acting import scope_of_message, scope_to_read, scope_to_write
+from discreet.oversight.acting import (
+    require_contact,
+    resolve_contact,
+    scope_of_message,
+    scope_to_read,
+    scope_to_write,
+)
 from discreet.oversight.idempotency import once
 from discreet.oversight.tokens import Bearer, authenticate, create_token, revoke_token
 from discreet.postgres.server import Database
@@ -199,6 +206,76 @@ async def test_an_agents_token_is_for_no_other_agent(world: World) -> None:
     _, connection = await _connection(world, bearer)
     with pytest.raises(NotFound):
         await connections.start_session(world.door, connection, agent="Eve", sender=ALICE)
+
+
+async def test_an_agents_token_knows_nobody_who_wrote_to_another_agent_only(
+    world: World, admin: Admin
+) -> None:
+    eve = await make_world(world.door, agent="Eve")
+    alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
+    bob = (await world.say(BOB, "hi", name="Bob")).contact_id
+    assert alice is not None
+    other = "telegram:4004"
+    admin.execute(
+        "INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)"
+        " VALUES (%s, 'telegram', '4004', %s)",
+        (world.owner_id, alice),
+    )
+    bearer = await _bearer(world, agent="Ada")
+
+    async def resolved(who: str, **more: Any) -> Any:
+        address = Address.parse(who)
+        more = {"auto_create": False, **more}
+        return (await resolve_contact(world.door, bearer, address, **more)).contact
+
+    for nobody in (ALICE, other, "telegram:9009"):
+        with pytest.raises(NotFound, match=f"Nobody has the address {nobody}."):
+            await resolved(nobody)
+    for unknown in (alice, ContactId(uuid4())):
+        for check in (
+            scope_to_read(world.door, bearer, None, unknown),
+            scope_to_write(world.door, bearer, None, unknown),
+            require_contact(world.door, bearer, unknown),
+        ):
+            with pytest.raises(NotFound, match=r"There is no such contact\."):
+                await check
+    found = await resolved(BOB)
+    assert (found.id, found.name, found.addresses) == (bob, "Bob", (BOB,))
+
+    known, new = [await resolved(who, auto_create=True, name="A") for who in (ALICE, "telegram:5")]
+    assert (known.id, known.name, known.addresses) == (alice, "A", (ALICE,))
+    assert (new.name, new.addresses, new.type) == ("A", ("telegram:5",), known.type)
+    assert abs(new.created_at - known.created_at) < timedelta(minutes=1)
+    assert (
+        known.created_at
+        > admin.execute(
+            "SELECT created_at FROM discreet.contacts WHERE id = %s", (alice,)
+        ).fetchone()[0]
+    )  # type: ignore[index]
+    again = await resolved(ALICE)
+    assert (again.id, again.name, again.addresses) == (alice, "", (ALICE,))
+    assert await scope_to_write(world.door, bearer, None, alice) == world.contact(alice)
+
+
+async def test_an_agents_token_knows_who_speaks_among_others_and_to_an_agent_that_shares(
+    world: World,
+) -> None:
+    shared = await make_world(world.door, agent="Fam", memory_model="shared")
+    alice = (await world.say(ALICE, "hi", group="telegram:-500")).contact_id
+    await shared.say(BOB, "hi", name="Bob")
+    for agent, who, nobody in (("Ada", ALICE, BOB), ("Fam", BOB, ALICE)):
+        bearer = await _bearer(world, agent=agent)
+        found = await resolve_contact(world.door, bearer, Address.parse(who), auto_create=False)
+        assert found.contact.addresses == (who,)
+        assert found.contact.id != alice, "the person, not the group"
+        with pytest.raises(NotFound):
+            await resolve_contact(world.door, bearer, Address.parse(nobody), auto_create=False)
+        new = await resolve_contact(
+            world.door, bearer, Address.parse(f"telegram:7{who[-1]}"), auto_create=True
+        )
+        await require_contact(world.door, bearer, new.contact.id)
+    async with world.door.enter(SharedScope(world.owner_id, shared.agent_id)) as rows:
+        assert await rows.value("SELECT count(*) FROM discreet.sessions") == 1
 
 
 async def test_a_contacts_token_is_the_contacts_scope_whatever_is_named(world: World) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -8,7 +9,7 @@ from mcp.shared.exceptions import MCPError
 
 from discreet.oversight.tokens import create_token, revoke_token
 from tests.mcp.conftest import client
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 
@@ -32,6 +33,27 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
             assert (await bob.call_tool(name, {"memory_id": memory})).is_error
         names = {tool.name for tool in (await bob.list_tools()).tools}
         assert not names & {"resolve_contact", "list_contacts"}
+
+
+async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(
+    world: World, urls: tuple[str, str]
+) -> None:
+    eve = await make_world(world.door, agent="Eve")
+    alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
+    _, token = await create_token(world.door, world.owner_id, agent="Ada")
+    told = []
+    async with client(urls[0], token) as agent:
+        for number, contact in (("1001", alice), ("9009", uuid4())):
+            for tool, given in (
+                ("resolve_contact", {"platform": "telegram", "platform_id": number}),
+                ("start_session", {"contact_id": str(contact)}),
+            ):
+                refused = await agent.call_tool(tool, given)
+                assert refused.is_error
+                told.append(refused.content[0].text.replace(number, "N"))
+        assert told[:2] == told[2:]
+        begun = await agent.call_tool("start_session", {"sender": ALICE})
+        assert begun.structured_content["contact_id"] == str(alice)
 
 
 async def test_an_id_with_a_sign_that_nobody_sees_is_nobodys(

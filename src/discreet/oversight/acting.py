@@ -8,9 +8,10 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Forbidden, NotFound
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
 from discreet.domain.text import plain_name
+from discreet.oversight.known_contacts import as_told, introduce, knows
 from discreet.oversight.tokens import Bearer
 from discreet.queue.due import scope_of_session
-from discreet.scope import Door, OwnerScope, SharedScope
+from discreet.scope import Door, OwnerScope, Rows, SharedScope
 from discreet.scope.scopes import SessionScope, session_scope
 
 
@@ -68,8 +69,8 @@ async def scope_of(
         )
         if row is None:
             raise NotFound("There is no such agent.")
-        if contact_id is not None and await get_entry(rows, contact_id) is None:
-            raise NotFound("There is no such contact.")
+        if contact_id is not None:
+            await _require_known(rows, bearer, contact_id)
     if row["shared"]:
         contact_id = None
     return session_scope(bearer.owner_id, AgentId(row["id"]), contact_id, shared=row["shared"])
@@ -134,8 +135,13 @@ async def resolve_contact(
     auto_create: bool,
     name: str = "",
     kind: str = "external",
+    meet: bool = True,
 ) -> Entry:
     """The contact behind an address, made if it is new and may be.
+
+    With an agent's token nobody is there but whom that agent knows, and of them no more is shown
+    than what they told it (see ``known_contacts``). ``meet`` false: the agent doesn't know a new
+    one yet, because a message of theirs is about to be stored.
 
     Raises:
         Forbidden: the token is a contact's.
@@ -144,6 +150,7 @@ async def resolve_contact(
     """
     if bearer.kind == "contact":
         raise Forbidden("This token is one contact's; it resolves nobody.")
+    agent_id, name = bearer.agent_id, plain_name(name)
     async with door.enter(OwnerScope(bearer.owner_id)) as rows:
         contact_id = await rows.value(
             "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
@@ -151,16 +158,39 @@ async def resolve_contact(
                 "platform": address.platform,
                 "id": address.platform_id,
                 "kind": kind,
-                "name": plain_name(name),
+                "name": name,
                 "make": auto_create,
             },
         )
         entry = None if contact_id is None else await get_entry(rows, ContactId(contact_id))
+        known = entry is not None
+        if entry is not None and agent_id is not None:
+            known = await knows(rows, bearer.owner_id, agent_id, entry.contact.id)
+            if known or auto_create:
+                entry = await as_told(rows, bearer.owner_id, agent_id, entry, address, name)
     if entry is None and auto_create:
         raise BadInput(f"{address} is the owner's own.")
-    if entry is None:
+    if entry is None or not (known or auto_create):
         raise NotFound(f"Nobody has the address {address}.")
+    if agent_id is not None and meet and not known:
+        await introduce(door, bearer.owner_id, agent_id, entry.contact.id, shared=bearer.shared)
     return entry
+
+
+async def require_contact(door: Door, bearer: Bearer, contact_id: ContactId) -> None:
+    """Raises:
+    NotFound: there is no such contact, or none that an agent's token knows.
+    """
+    async with door.enter(OwnerScope(bearer.owner_id)) as rows:
+        await _require_known(rows, bearer, contact_id)
+
+
+async def _require_known(rows: Rows, bearer: Bearer, contact_id: ContactId) -> None:
+    known = await get_entry(rows, contact_id) is not None
+    if known and bearer.kind == "agent" and bearer.agent_id is not None:
+        known = await knows(rows, bearer.owner_id, bearer.agent_id, contact_id)
+    if not known:
+        raise NotFound("There is no such contact.")
 
 
 async def label_of(door: Door, bearer: Bearer) -> str:

@@ -23,7 +23,12 @@ from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope
 from discreet.entrypoints.api.pages import IdempotencyKey
 from discreet.entrypoints.api.problems import documented, of_error
 from discreet.intake import Accepted
-from discreet.oversight.acting import agent_to_ask, resolve_contact, scope_of_message
+from discreet.oversight.acting import (
+    agent_to_ask,
+    require_contact,
+    resolve_contact,
+    scope_of_message,
+)
 from discreet.oversight.idempotency import once
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.replies import reply_to
@@ -136,7 +141,9 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
         raise BadInput("A message has one sender.", hint="Give sender or contact_id, not both.")
     sender = None if given.sender is None else Address.parse(given.sender)
     if sender is not None:
-        await resolve_contact(who.door, who.bearer, sender, auto_create=True)
+        await resolve_contact(who.door, who.bearer, sender, auto_create=True, meet=False)
+    if contact_id is not None and who.bearer.kind != "contact":
+        await require_contact(who.door, who.bearer, contact_id)
     return TerminalMessage(
         text=given.text,
         agent=await agent_to_ask(

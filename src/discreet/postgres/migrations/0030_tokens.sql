@@ -20,6 +20,10 @@ CREATE TABLE discreet.tokens (
 );
 CREATE INDEX tokens_owner ON discreet.tokens (owner_id, created_at);
 CREATE INDEX tokens_contact ON discreet.tokens (contact_id);
+-- Whom an agent knows: who has a session with it, and who spoke to it among others.
+CREATE INDEX sessions_party ON discreet.sessions (owner_id, agent_id, party);
+CREATE INDEX messages_among_others ON discreet.messages (agent_id, sender_contact_id)
+  WHERE contact_id IS NULL OR sender_contact_id <> contact_id;
 CALL discreet.keep_no_statistics();
 
 ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
