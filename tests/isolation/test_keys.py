@@ -47,12 +47,12 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         "UPDATE discreet.addresses SET contact_id = %(alice)s WHERE owner_id = %(otto)s",
     ),
-    "addresses_pkey": (
+    "addresses_once": (
         UniqueViolation,
         "INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)"
         " VALUES (%(olga)s, 'telegram', '1001', %(bob)s)",
     ),
-    "agents_owner_id_name_key": (
+    "agents_name": (
         UniqueViolation,
         "INSERT INTO discreet.agents (owner_id, name) VALUES (%(olga)s, 'Ada')",
     ),
@@ -118,7 +118,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         MOVED.format("messages", "contact_id", "bob"),
     ),
-    "messages_session_id_position_party_key": (
+    "messages_session_id_position_owner_id_agent_id_party_key": (
         UniqueViolation,
         MOVED.format("messages", "position", "two") + " AND position = 1",
     ),
@@ -144,7 +144,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         "INSERT INTO discreet.passages (owner_id, agent_id, title, position, content)"
         " SELECT %(olga)s, %(ada)s, 'x', 1, n FROM unnest(ARRAY['x', 'y']) n",
     ),
-    "quarantine_channel_id_dedupe_key_key": (
+    "quarantine_channel_id_dedupe_key_owner_id_key": (
         UniqueViolation,
         "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason)"
         " SELECT %(olga)s, %(channel)s, 'x', '{}', n FROM unnest(ARRAY['x', 'y']) n",
@@ -153,7 +153,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         MOVED.format("routes", "channel_id", "eves_channel"),
     ),
-    "routes_session_id_channel_id_chat_id_thread_id_key": (
+    "routes_session_id_channel_id_chat_id_thread_id_owner_id_age_key": (
         UniqueViolation,
         "INSERT INTO discreet.routes (owner_id, agent_id, contact_id, session_id, channel_id,"
         " chat_id) SELECT owner_id, agent_id, contact_id, session_id, channel_id, chat_id"

@@ -23,7 +23,6 @@ CREATE TABLE discreet.agents (
   memory_model text NOT NULL DEFAULT 'per_contact' CHECK (memory_model IN ('per_contact', 'shared')),
   created_at   timestamptz NOT NULL DEFAULT now(),
   updated_at   timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (owner_id, name),
   UNIQUE (id, owner_id)
 );
 
@@ -37,7 +36,6 @@ CREATE TABLE discreet.contacts (
   created_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (id, owner_id)
 );
-CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at);
 
 -- A platform identity. It leads to one contact, or to the owner.
 CREATE TABLE discreet.addresses (
@@ -47,11 +45,10 @@ CREATE TABLE discreet.addresses (
   contact_id  uuid,
   of_owner    boolean NOT NULL DEFAULT false,
   created_at  timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (owner_id, platform, platform_id),
   CHECK (of_owner = (contact_id IS NULL)),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
-CREATE INDEX addresses_contact ON discreet.addresses (contact_id);
+CREATE INDEX addresses_contact ON discreet.addresses (contact_id, owner_id);
 
 -- A connection to a platform that leads to one agent. Every agent has a terminal of its own.
 CREATE TABLE discreet.channels (
@@ -103,7 +100,7 @@ CREATE TABLE discreet.routes (
   channel_id uuid NOT NULL,
   chat_id    text NOT NULL CHECK (chat_id <> ''),
   thread_id  text NOT NULL DEFAULT '',
-  UNIQUE (session_id, channel_id, chat_id, thread_id),
+  UNIQUE (session_id, channel_id, chat_id, thread_id, owner_id, agent_id, party),
   UNIQUE (id, session_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
@@ -138,9 +135,7 @@ CREATE TABLE discreet.turns (
     ON DELETE CASCADE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE
 );
-CREATE INDEX turns_session ON discreet.turns (session_id, started_at);
-CREATE INDEX turns_failed ON discreet.turns (owner_id, started_at)
-  WHERE state IN ('failed', 'given_up', 'running', 'lost');
+CREATE INDEX turns_session ON discreet.turns (session_id, started_at, owner_id, agent_id, party);
 
 CREATE TABLE discreet.messages (
   id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -173,7 +168,7 @@ CREATE TABLE discreet.messages (
   sent_at             timestamptz,
   created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- With party in it, another scope's position is no conflict; it fails as a foreign key.
-  UNIQUE (session_id, position, party),
+  UNIQUE (session_id, position, owner_id, agent_id, party),
   UNIQUE (id, session_id, route_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
@@ -184,12 +179,10 @@ CREATE TABLE discreet.messages (
 );
 COMMENT ON COLUMN discreet.messages.state IS
   'inbound: waiting, taken by a turn, answered, failed (given up); outbound: always sent, its delivery is in outbox';
--- A repeated delivery by the platform changes nothing.
-CREATE UNIQUE INDEX messages_once ON discreet.messages (channel_id, chat_id, platform_message_id)
-  WHERE direction = 'in';
-CREATE INDEX messages_waiting ON discreet.messages (session_id, position)
+CREATE INDEX messages_waiting ON discreet.messages (session_id, position, owner_id, agent_id, party)
   WHERE state IN ('waiting', 'taken');
-CREATE INDEX messages_turn ON discreet.messages (turn_id) WHERE turn_id IS NOT NULL;
+CREATE INDEX messages_turn ON discreet.messages (turn_id, owner_id, agent_id, party)
+  WHERE turn_id IS NOT NULL;
 CREATE INDEX messages_scope
   ON discreet.messages (owner_id, agent_id, contact_id, created_at);
 
@@ -222,8 +215,7 @@ CREATE TABLE discreet.outbox (
 );
 COMMENT ON COLUMN discreet.outbox.platform_messages IS
   'what the platform calls the messages that it took, a long answer takes several; in their order';
-CREATE INDEX outbox_undelivered ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent';
-CREATE INDEX outbox_due ON discreet.outbox (route_id, created_at)
+CREATE INDEX outbox_due ON discreet.outbox (route_id, created_at, owner_id, agent_id, party)
   WHERE state IN ('pending', 'sending');
 
 -- What the model has written so far of an answer, for who waits at a terminal.
@@ -272,9 +264,6 @@ COMMENT ON COLUMN discreet.memories.turn_id IS
   'the turn that wrote it; no foreign key, for that would tell which ids exist';
 CREATE UNIQUE INDEX memories_once ON discreet.memories (owner_id, agent_id, party, digest);
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
--- What is still to be embedded, for the owner's scope, in which the server catches up on it.
-CREATE INDEX memories_unindexed ON discreet.memories (owner_id, created_at, id)
-  WHERE embedder IS NULL;
 
 CREATE TABLE discreet.memory_history (
   memory_id   uuid NOT NULL,
@@ -336,9 +325,9 @@ CREATE TABLE discreet.quarantine (
   next_try_at timestamptz NOT NULL DEFAULT now(),
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   released_at timestamptz,
-  UNIQUE (channel_id, dedupe_key)
+  UNIQUE (channel_id, dedupe_key, owner_id)
 );
-CREATE INDEX quarantine_waiting ON discreet.quarantine (next_try_at) WHERE released_at IS NULL;
+CREATE INDEX quarantine_waiting ON discreet.quarantine (next_try_at, owner_id) WHERE released_at IS NULL;
 
 -- EXPLAIN tells everybody what the statistics of a column hold, whatever row-level security says: how
 -- often a text occurs, and by "<" where it stands among the others. So there are none of what people

@@ -9,7 +9,11 @@ SET ROLE discreet_schema;
 -- can hold a subselect that fails, and then failing or not tells whether some row got that far. So the
 -- policy's first test costs nothing either, and stands first: a key of the row, looked up among the
 -- scope's keys. The comparison after it is for the indexes: what they serve is bounded by the scope.
--- No statement that another's row could change may be cheaper than these two.
+--
+-- What a sender's statement asks of an index is asked of everybody's entries, unless all that the policy
+-- compares is in the index too. So an index holds owner, agent and party (or contact); or it is one `WHERE
+-- owner_key IS NOT NULL`, which is always true, but PostgreSQL uses such an index only for who may name
+-- that column: the owner and the gate, whose policies say it.
 CREATE PROCEDURE discreet.let_see(of_table text, who text, columns text[], scopes text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -31,8 +35,11 @@ BEGIN
   IF 'party' = ANY (columns) AND who = 'contact' THEN
     columns := columns || 'contact_id'::text;
     scopes := scopes || 'contact_id'::text;
-  ELSIF 'party' = ANY (columns) THEN
+  ELSIF 'party' = ANY (columns) AND who = 'shared' THEN
     nobody := 'contact_id IS NULL AND ';
+  END IF;
+  IF who = 'owner' THEN
+    nobody := 'owner_key IS NOT NULL AND ';
   END IF;
   compared := format('%s(%s) = (SELECT %s FROM gate.scope() s)', nobody,
                      array_to_string(columns, ', '), 's.' || array_to_string(scopes, ', s.'));
@@ -88,6 +95,22 @@ CALL discreet.let_see('passages', 'shared', '{owner_id,agent_id}', '{owner_id,ag
 -- A contact sees itself; whoever shares an agent sees nobody's address book.
 CALL discreet.let_see('contacts', 'contact', '{owner_id,id}', '{owner_id,party}');
 CALL discreet.let_see('addresses', 'contact', '{owner_id,contact_id}', '{owner_id,party}');
+
+-- Indexes that no sender's statement uses.
+CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
+CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
+CREATE UNIQUE INDEX addresses_once ON discreet.addresses (owner_id, platform, platform_id)
+  WHERE owner_key IS NOT NULL;
+CREATE INDEX turns_failed ON discreet.turns (owner_id, started_at)
+  WHERE state IN ('failed', 'given_up', 'running', 'lost') AND owner_key IS NOT NULL;
+-- A repeated delivery by the platform changes nothing.
+CREATE UNIQUE INDEX messages_once ON discreet.messages (channel_id, chat_id, platform_message_id, owner_id)
+  WHERE direction = 'in' AND owner_key IS NOT NULL;
+-- What is still to be embedded, for the owner's scope, in which the server catches up on it.
+CREATE INDEX memories_unindexed ON discreet.memories (owner_id, created_at, id)
+  WHERE embedder IS NULL AND owner_key IS NOT NULL;
+CREATE INDEX outbox_undelivered ON discreet.outbox (owner_id, created_at)
+  WHERE state <> 'sent' AND owner_key IS NOT NULL;
 
 -- Rights. Ids and the columns that name a scope can't be written in a scope: they come from the
 -- ticket. What is not listed here is not allowed; intake and worker have no right on any table.

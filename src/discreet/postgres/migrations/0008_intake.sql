@@ -61,7 +61,7 @@ BEGIN
       VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
     INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
       VALUES (owner, of_platform, of_id, made)
-      ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;
+      ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
     IF FOUND THEN
       RETURN made;
     END IF;
@@ -114,7 +114,7 @@ BEGIN
   INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at)
     VALUES (owner, channel, dedupe, message, why, 
             clock_timestamp() + policy.quarantine_retry_seconds * interval '1 second')
-    ON CONFLICT (channel_id, dedupe_key) DO UPDATE SET
+    ON CONFLICT (channel_id, dedupe_key, owner_id) DO UPDATE SET
       attempts = quarantine.attempts + 1, reason = excluded.reason,
       next_try_at = clock_timestamp()
         + least(policy.quarantine_retry_max_seconds,

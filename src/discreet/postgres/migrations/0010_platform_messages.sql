@@ -12,9 +12,10 @@ ALTER TABLE discreet.messages ADD COLUMN command text;
 COMMENT ON COLUMN discreet.messages.command IS
   'what the machine was asked for, or (outbound) what it answers; no part of the conversation';
 GRANT INSERT (command) ON discreet.messages TO discreet_contact, discreet_shared, discreet_owner;
-CREATE INDEX messages_context ON discreet.messages (session_id, position) WHERE state = 'context';
-CREATE INDEX messages_album ON discreet.messages (session_id, album)
-  WHERE album <> '' AND state IN ('waiting', 'context');
+CREATE INDEX messages_context ON discreet.messages (session_id, position, owner_id, agent_id, party)
+  WHERE state = 'context';
+CREATE INDEX messages_album ON discreet.messages (session_id, album, owner_id)
+  WHERE album <> '' AND state IN ('waiting', 'context') AND owner_key IS NOT NULL;
 
 -- A file that came with a message. What the platform calls it is kept at once, its bytes are fetched
 -- before the turn that needs them.
@@ -53,8 +54,6 @@ CREATE TABLE discreet.attachments (
 );
 COMMENT ON COLUMN discreet.attachments.state IS
   'remote: not fetched yet; kept: here; refused: too large, gone, or of a kind that is not taken';
--- A part of an album that is delivered again changes nothing.
-CREATE INDEX attachments_part ON discreet.attachments (channel_id, chat_id, platform_message_id);
 
 ALTER TABLE discreet.attachments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.attachments FORCE ROW LEVEL SECURITY;
@@ -63,6 +62,9 @@ CALL discreet.let_see(
 CALL discreet.let_see(
   'attachments', 'shared', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
 CALL discreet.let_see('attachments', 'owner', '{owner_id}', '{owner_id}');
+-- A part of an album that is delivered again changes nothing.
+CREATE INDEX attachments_part ON discreet.attachments (channel_id, chat_id, platform_message_id, owner_id)
+  WHERE owner_key IS NOT NULL;
 CREATE POLICY gate ON discreet.attachments TO discreet_gate USING (true);
 GRANT SELECT, UPDATE (state, refusal, content, media_type, size) ON discreet.attachments
   TO discreet_contact, discreet_shared, discreet_owner;
@@ -95,7 +97,7 @@ BEGIN
         WHERE o.parent_id = c.parent_id AND o.only_chat = new_id AND o.closed_at IS NULL);
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, new_id, stays)
-  ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
   RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
 END $$;
 

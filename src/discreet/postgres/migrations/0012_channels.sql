@@ -16,7 +16,8 @@ COMMENT ON COLUMN discreet.channels.only_chat IS
 ALTER TABLE discreet.channels DROP CONSTRAINT channels_owner_id_platform_account_key;
 CREATE UNIQUE INDEX channels_open ON discreet.channels (owner_id, platform, account, only_chat)
   NULLS NOT DISTINCT WHERE closed_at IS NULL;
-CREATE INDEX channels_branches ON discreet.channels (parent_id, only_chat) WHERE parent_id IS NOT NULL;
+CREATE INDEX channels_branches ON discreet.channels (parent_id, only_chat, owner_id)
+  WHERE parent_id IS NOT NULL;
 GRANT INSERT (name, parent_id, only_chat), UPDATE (name, closed_at) ON discreet.channels
   TO discreet_owner;
 GRANT UPDATE (only_chat) ON discreet.channels TO discreet_gate;

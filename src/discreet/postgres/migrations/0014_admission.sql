@@ -51,10 +51,10 @@ CREATE TABLE discreet.kept_aside (
   pairing_id       uuid NOT NULL,
   arrived          jsonb NOT NULL,
   created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (channel_id, chat_id, platform_message),
+  PRIMARY KEY (channel_id, chat_id, platform_message, owner_id),
   FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings (id, owner_id) ON DELETE CASCADE
 );
-CREATE INDEX kept_aside_pairing ON discreet.kept_aside (pairing_id, created_at);
+CREATE INDEX kept_aside_pairing ON discreet.kept_aside (pairing_id, created_at, owner_id);
 
 -- A code that the owner sends to the bot, to say that this account is theirs.
 CREATE TABLE discreet.owner_links (
@@ -78,7 +78,7 @@ CREATE TABLE discreet.wrong_codes (
   tried_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX wrong_codes_owner ON discreet.wrong_codes (owner_id, tried_at);
-CREATE INDEX wrong_codes_sender ON discreet.wrong_codes (sender) WHERE sender IS NOT NULL;
+CREATE INDEX wrong_codes_sender ON discreet.wrong_codes (sender, owner_id) WHERE sender IS NOT NULL;
 
 DO $$
 DECLARE
@@ -190,7 +190,7 @@ BEGIN
   DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
   VALUES (owner, via.platform, said.sender_id, NULL, true)
-  ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET contact_id = NULL, of_owner = true;
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
   -- Kept as a line that is answered, so that a repeated delivery finds it.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,

@@ -47,7 +47,8 @@ COMMENT ON COLUMN discreet.memories.used_at IS
   'about when a turn of its own scope last found it; to the day';
 CREATE INDEX memories_knowledge ON discreet.memories (owner_id, agent_id, party)
   WHERE salience IN ('critical', 'high');
-CREATE INDEX memories_expiry ON discreet.memories (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX memories_expiry ON discreet.memories (expires_at, owner_id)
+  WHERE expires_at IS NOT NULL AND owner_key IS NOT NULL;
 GRANT DELETE ON discreet.memories TO discreet_gate;
 GRANT UPDATE (used_at) ON discreet.memories TO discreet_contact, discreet_shared, discreet_owner;
 RESET ROLE;

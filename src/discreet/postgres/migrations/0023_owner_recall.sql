@@ -3,7 +3,7 @@
 -- inside. Contacts are searched exactly, over their own rows, and never by these indexes.
 SET ROLE discreet_schema;
 
-CREATE INDEX memories_terms ON discreet.memories USING gin (terms);
+CREATE INDEX memories_terms ON discreet.memories USING gin (terms) WHERE owner_key IS NOT NULL;
 
 -- How many of an owner's memories hold a word, about: of those that are not rare. The word '' stands
 -- for all memories, '#' for the words in them together.
@@ -30,7 +30,7 @@ BEGIN
   IF dimensions BETWEEN 1 AND 4000 THEN
     EXECUTE format(
       'CREATE INDEX IF NOT EXISTS %I ON discreet.memories USING hnsw '
-      '((embedding::halfvec(%s)) halfvec_cosine_ops) WHERE embedder = %L',
+      '((embedding::halfvec(%s)) halfvec_cosine_ops) WHERE embedder = %L AND owner_key IS NOT NULL',
       'memories_near_' || left(md5(of_embedder), 12), dimensions, of_embedder);
   END IF;
 END $$;

@@ -2,7 +2,8 @@
 -- delivered after all.
 SET ROLE discreet_schema;
 ALTER TABLE discreet.outbox ADD COLUMN delivered_at timestamptz, ADD COLUMN read_at timestamptz;
-CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages);
+CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages)
+  WHERE owner_key IS NOT NULL;
 GRANT UPDATE (delivered_at, read_at, state, error) ON discreet.outbox TO discreet_gate;
 
 -- Told before it was noted here that the platform took it. Others may send through the same account;

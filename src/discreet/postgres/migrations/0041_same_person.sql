@@ -34,7 +34,7 @@ BEGIN
   END IF;
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
   VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
-  ON CONFLICT (owner_id, platform, platform_id) DO NOTHING;
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
   RETURN FOUND;
 END $$;
 REVOKE ALL ON FUNCTION gate.same_person(text, text, text, text) FROM PUBLIC;

@@ -5,7 +5,7 @@ SET ROLE discreet_schema;
 ALTER TABLE discreet.channels
   ADD COLUMN heard_until timestamptz NOT NULL DEFAULT now(),
   ADD COLUMN trouble text NOT NULL DEFAULT '';
-CREATE INDEX routes_channel ON discreet.routes (channel_id);
+CREATE INDEX routes_channel ON discreet.routes (channel_id, owner_id, agent_id, party);
 CALL discreet.keep_no_statistics();
 GRANT UPDATE (heard_until, trouble) ON discreet.channels TO discreet_gate;
 RESET ROLE;

@@ -8,7 +8,8 @@ ALTER TABLE discreet.contacts
   ADD FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts (id, owner_id);
 COMMENT ON COLUMN discreet.contacts.joined_into IS
   'the contact that has its addresses and rows now, because they are one person';
-CREATE INDEX contacts_joined ON discreet.contacts (joined_into) WHERE joined_into IS NOT NULL;
+CREATE INDEX contacts_joined ON discreet.contacts (joined_into)
+  WHERE joined_into IS NOT NULL AND owner_key IS NOT NULL;
 
 -- proof: 'owner' (who said so), or 'codes' (a code went from each of the two to the other).
 CREATE TABLE discreet.links (
@@ -34,7 +35,7 @@ CREATE TABLE discreet.linked_rows (
   kind     text NOT NULL CHECK (kind IN ('address', 'session', 'memory', 'admission')),
   key      text NOT NULL,
   was      text,
-  PRIMARY KEY (link_id, kind, key),
+  PRIMARY KEY (link_id, kind, key, owner_id),
   FOREIGN KEY (link_id, owner_id) REFERENCES discreet.links (id, owner_id) ON DELETE CASCADE
 );
 
@@ -60,7 +61,7 @@ CREATE INDEX link_requests_other ON discreet.link_requests (other_id);
 ALTER TABLE discreet.wrong_codes
   ADD COLUMN contact_id uuid,
   ADD FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE;
-CREATE INDEX wrong_codes_contact ON discreet.wrong_codes (contact_id, tried_at);
+CREATE INDEX wrong_codes_contact ON discreet.wrong_codes (contact_id, tried_at, owner_id);
 
 DO $$
 DECLARE
