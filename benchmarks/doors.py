@@ -23,7 +23,7 @@ from discreet.app import App
 from discreet.client import Client
 from discreet.domain.ids import ContactId
 from discreet.doors import machine_doors
-from discreet.listening import listening
+from discreet.http_server import serving_http
 from discreet.memory.indexing import index
 from discreet.memory.memories import NewMemory, remember
 from discreet.memory.recall import prepare, recall
@@ -40,7 +40,9 @@ async def main() -> None:
     async with scratch_door() as (database, door):
         world = await make_world(door)
         app = App(Settings(api_calls_a_minute=1_000_000), database, door, world.owner_id)
-        async with listening(machine_doors(app), "127.0.0.1:0") as url:
+        async with serving_http(
+            machine_doors(app), "127.0.0.1:0", setting="DISCREET_LISTEN"
+        ) as url:
             await _overhead(app, world, url)
             await _many(world, url)
 

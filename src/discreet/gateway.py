@@ -27,6 +27,7 @@ from discreet.domain.platform import (
     Receipt,
     Take,
 )
+from discreet.http_server import serving_http
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.intake.hearing import ChannelHearing
@@ -36,7 +37,7 @@ from discreet.platforms import Platforms
 from discreet.queue.alone import alone
 from discreet.scope import Door, WorkScope
 from discreet.settings import Settings
-from discreet.webhooks import WebhookServer, listen_at, serving_webhooks
+from discreet.webhooks import WebhookServer
 
 log = structlog.get_logger(__name__)
 
@@ -180,7 +181,8 @@ class Gateway(Mapping[str, Channel]):
             yield None
             return
         webhooks = WebhookServer(self._settings.webhook_url)
-        async with serving_webhooks(webhooks, listen_at(self._settings.webhook_listen)):
+        where, setting = self._settings.webhook_listen, "DISCREET_WEBHOOK_LISTEN"
+        async with serving_http(webhooks, where, setting=setting, lifespan="off"):
             yield webhooks
 
     def _take(self, channel: _Open) -> Take:

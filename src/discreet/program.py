@@ -28,9 +28,10 @@ def run() -> None:
 async def _doors(app: App) -> AsyncIterator[str]:
     """The doors for machines, open; under which address they are."""
     from discreet.doors import machine_doors
-    from discreet.listening import listening
+    from discreet.http_server import serving_http
 
-    async with listening(machine_doors(app), app.settings.listen) as address:
+    serving = serving_http(machine_doors(app), app.settings.listen, setting="DISCREET_LISTEN")
+    async with serving as address:
         yield address
 
 

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from discreet.domain.errors import BadInput
+from discreet.domain.listen_address import ListenAddress
 from discreet.domain.policy import Policy
 
 __all__ = ["Settings", "line_history", "load_settings"]
+
+
+def _listen_address(text: str) -> str:
+    ListenAddress.parse(text)
+    return text
+
+
+HostPort = Annotated[str, AfterValidator(_listen_address)]
 
 
 class Settings(Policy):
@@ -87,14 +103,14 @@ class Settings(Policy):
         description="Public https address under which platforms reach this server. Without it "
         "Telegram is asked by long polling, which needs no address.",
     )
-    webhook_listen: str = Field(
+    webhook_listen: HostPort = Field(
         default="127.0.0.1:8443",
-        description="host:port on which webhooks are taken in; a proxy in front of it has the "
-        "certificate.",
+        description="host:port, or [IPv6]:port, on which webhooks are taken in; a proxy in front "
+        "of it has the certificate.",
     )
-    listen: str = Field(
+    listen: HostPort = Field(
         default="127.0.0.1:8780",
-        description="host:port on which the server takes machines in (MCP and REST). Behind "
+        description="host:port, or [IPv6]:port, for other programs (MCP and REST). Behind "
         "anything but this machine, put a proxy with a certificate in front of it.",
     )
     api_calls_a_minute: int = Field(
@@ -138,6 +154,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "DISCREET_" + "_".join(str(part) for part in first["loc"]).upper()
+        if first["type"] == "value_error":  # one of ours, which is written to follow the name
+            raise BadInput(f"{name} {first['ctx']['error']}.") from None
         raise BadInput(f"{name} can't be used: {first['msg']}.") from None
 
 

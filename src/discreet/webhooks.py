@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-import uvicorn
 
-from discreet.domain.concurrency import running
-from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.platform import Call, Reply
 
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 4_000_000
-GRACE_SECONDS = 5
-"""How long calls that were begun may take at the end."""
-MARGIN_SECONDS = 2
-"""How much longer the server's own end may take."""
 
 _Message = MutableMapping[str, Any]
 _Answer = Callable[[Call], Awaitable[Reply]]
@@ -90,52 +81,3 @@ async def _read(receive: Callable[[], Awaitable[_Message]]) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def listen_at(address: str) -> socket.socket:
-    """A socket at ``host:port``.
-
-    Raises:
-        BadInput: that is no such address.
-        Unavailable: it can't be listened at.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        raise BadInput(f"{address!a} is no host:port.", hint="Like 127.0.0.1:8443.")
-    try:
-        return socket.create_server((host.strip("[]"), int(port)))
-    except OSError as error:
-        raise Unavailable(
-            f"Webhooks can't be taken in at {address}: {error.strerror}.",
-            hint="Give another: DISCREET_WEBHOOK_LISTEN",
-        ) from None
-
-
-@asynccontextmanager
-async def serving_webhooks(
-    webhooks: WebhookServer, listening: socket.socket
-) -> AsyncIterator[None]:
-    """Answers there until the block ends; what was begun then is finished first."""
-    config = uvicorn.Config(
-        webhooks,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _Server(config)
-    with listening:
-        grace = GRACE_SECONDS + MARGIN_SECONDS
-        async with running(server.serve([listening]), "webhook server", grace=grace):
-            try:
-                yield
-            finally:
-                server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the process', not this server's."""
-        yield

@@ -13,7 +13,7 @@ import pytest
 from discreet.app import App
 from discreet.domain.ids import ContactId
 from discreet.doors import machine_doors
-from discreet.listening import listening
+from discreet.http_server import serving_http
 from discreet.oversight.tokens import create_token
 from discreet.postgres.server import Database
 from discreet.settings import Settings
@@ -68,7 +68,7 @@ async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         made = await _house(database, settings, stack)
         await stack.enter_async_context(made.app.working())
-        served = listening(machine_doors(made.app), "127.0.0.1:0")
+        served = serving_http(machine_doors(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         url = await stack.enter_async_context(served)
         yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from discreet.listening import listening
+from discreet.http_server import serving_http
 
 SB = str(Path(sys.executable).parent / "sb")
 
@@ -88,7 +88,7 @@ async def showing(token: str, url: str) -> AsyncIterator[str]:
     methods = ["GET", "POST", "DELETE"]
     async with httpx.AsyncClient(timeout=60) as http:
         app = Starlette(routes=[Route("/mcp/", pass_on, methods=methods)])
-        async with listening(app, "127.0.0.1:0") as address:
+        async with serving_http(app, "127.0.0.1:0", setting="DISCREET_LISTEN") as address:
             yield f"{address}/mcp/"
 
 
