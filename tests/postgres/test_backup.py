@@ -6,7 +6,10 @@ import hashlib
 import hmac
 import json
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -108,6 +111,12 @@ def seen_by_owner(database: Database, owner: UUID) -> list[str]:
     with psycopg.connect(database.conninfo("discreet_owner")) as conn:
         conn.execute("SELECT set_config('discreet.ticket', %s, true)", [f"{ids}#{code}"])
         return [name for (name,) in conn.execute(OWNERS)]
+
+
+def refuses_to_open(home: Path) -> None:
+    """It is neither an installation nor taken for the place of a new one."""
+    with pytest.raises(Unavailable, match=r"did not finish.*sb restore"), opened_database(home):
+        pass
 
 
 @pytest.fixture
@@ -214,14 +223,90 @@ def test_a_restore_that_fails_leaves_the_installation_as_it_was(
     assert owners(full_home) == ["Ada"]
 
 
-def test_an_interrupted_restore_into_a_fresh_home_can_be_repeated(
+def test_a_restore_that_fails_leaves_a_fresh_home_closed_until_it_is_repeated(
     saved: Path, tmp_path: Path
 ) -> None:
+    fresh = tmp_path / "fresh"
     broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
-    with pytest.raises(Unavailable):
-        restore(settings(tmp_path / "fresh"), broken)
-    restore(settings(tmp_path / "fresh"), saved)
-    assert owners(tmp_path / "fresh") == ["Ada"]
+    with pytest.raises(Unavailable, match="pg_restore failed"):
+        restore(settings(fresh), broken)
+    refuses_to_open(fresh)
+    restore(settings(fresh), saved)
+    assert owners(fresh) == ["Ada"]
+
+
+def test_a_restore_that_fails_closes_a_home_that_had_no_data(home: Path, tmp_path: Path) -> None:
+    add_owner(home, "Ada")
+    backup(settings(home), tmp_path / "saved.tar")
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        conn.execute("DELETE FROM discreet.owners")
+    broken = _rewritten(tmp_path / "saved.tar", tmp_path / "broken.tar", dump=b"PGDMP nonsense")
+    with pytest.raises(Unavailable, match="pg_restore failed"):
+        restore(settings(home), broken)
+    refuses_to_open(home)
+    restore(settings(home), tmp_path / "saved.tar")
+    assert owners(home) == ["Ada"]
+
+
+def test_a_restore_that_fails_on_a_server_of_ones_own_leaves_the_home_closed(
+    saved: Path, foreign: Credentials, tmp_path: Path
+) -> None:
+    own, url = tmp_path / "own", admin_url(foreign)
+    broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
+    with pytest.raises(Unavailable, match="pg_restore failed"):
+        restore(settings(own), broken, admin_url=url)
+    refuses_to_open(own)
+    with pytest.raises(Unavailable, match="did not finish"):
+        initialise_external(own, url)
+    restore(settings(own), saved, admin_url=url)
+    with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
+        assert conn.execute(OWNERS).fetchall() == [("Ada",)]
+    with opened_database(own) as database:
+        assert not database.credentials.embedded
+
+
+KILLED_RESTORE = """
+import os, sys
+from pathlib import Path
+from discreet.postgres import restore
+from discreet.settings import Settings
+
+event, function, home, file = sys.argv[1:]
+
+def kill(frame, happened, _):
+    code = frame.f_code
+    if happened == event and code.co_name == function and "discreet" in code.co_filename:
+        os.kill(os.getpid(), 9)
+
+sys.setprofile(kill)
+restore.restore(Settings(home=Path(home)), Path(file))
+"""
+
+
+@pytest.mark.parametrize(
+    ("event", "function"),
+    [
+        ("call", "create_cluster"),
+        ("call", "run_client"),
+        ("return", "_swap"),
+        ("return", "set_restored"),
+    ],
+)
+def test_a_restore_that_is_killed_never_leaves_a_new_empty_installation(
+    event: str, function: str, saved: Path, tmp_path: Path
+) -> None:
+    fresh = tmp_path / "fresh"
+    words = [event, function, str(fresh), str(saved)]
+    done = subprocess.run([sys.executable, "-c", KILLED_RESTORE, *words], check=False)
+    assert done.returncode == -signal.SIGKILL
+    if function != "set_restored":
+        refuses_to_open(fresh)
+        restore(settings(fresh), saved)
+    assert owners(fresh) == ["Ada"]
+    assert list((fresh / "run").glob("restoring-*")) == [] or function == "set_restored"
 
 
 @pytest.mark.parametrize("fault", ["cut", "other", "missing", "changed", "folder"])

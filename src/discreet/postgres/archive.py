@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, Unavailable
 from discreet.postgres.credentials import Credentials
 
 __all__ = ["DUMP", "Manifest", "extract_dump", "read_archive", "write_archive"]
@@ -82,14 +82,21 @@ def read_archive(file: Path) -> tuple[Manifest, Credentials]:
 
 
 def extract_dump(file: Path, folder: Path) -> Path:
-    """Copies the dump of a backup that was read before into ``folder``."""
+    """Copy the dump of a backup that was read before into ``folder``.
+
+    Raises:
+        Unavailable: the disk is full, or the file has gone.
+    """
     target = folder / DUMP
-    with (
-        tarfile.open(file, mode="r:") as archive,
-        _member(archive, DUMP) as dump,
-        target.open("wb") as copy,
-    ):
-        shutil.copyfileobj(dump, copy)
+    try:
+        with (
+            tarfile.open(file, mode="r:") as archive,
+            _member(archive, DUMP) as dump,
+            target.open("wb") as copy,
+        ):
+            shutil.copyfileobj(dump, copy)
+    except (OSError, tarfile.TarError) as error:
+        raise Unavailable(f"{file} can't be unpacked into {folder}: {error}.") from None
     return target
 
 

@@ -16,9 +16,20 @@ from discreet.domain.errors import Unavailable
 from discreet.postgres.environment import ignore_libpq_variables
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 
-__all__ = ["Credentials", "load_credentials", "new_credentials", "save_credentials"]
+__all__ = [
+    "Credentials",
+    "load_credentials",
+    "load_restoring",
+    "new_credentials",
+    "save_credentials",
+    "set_restored",
+    "set_restoring",
+]
 
 FILE_NAME = "credentials.json"
+RESTORING_NAME = "credentials.restoring.json"
+"""The same while a restore into a home without data is under way. The home opens when it has been
+renamed, so a restore that was interrupted is never taken for a new installation."""
 TICKET_KEY_BYTES = 32
 CONNECT_TIMEOUT_SECONDS = 10
 
@@ -87,12 +98,31 @@ def new_credentials(
 
 
 def load_credentials(home: Path) -> Credentials | None:
-    """The credentials of the installation in ``home``; None where there is none yet.
+    """Return the credentials of the installation in ``home``; None where there is none yet.
 
     Raises:
-        Unavailable: others may read or have made the file, or it isn't ours to understand.
+        Unavailable: others may read or have made the file, it isn't ours to understand, or a
+            restore into this home didn't finish.
     """
-    path = home / FILE_NAME
+    credentials = _load(home / FILE_NAME)
+    if credentials is None and (home / RESTORING_NAME).exists():
+        raise Unavailable(
+            f"A restore into {home} did not finish.",
+            hint="Run it again: sb restore FILE. To start empty instead, remove that folder.",
+        )
+    return credentials
+
+
+def load_restoring(home: Path) -> Credentials | None:
+    """Return the credentials of a restore that didn't finish; None where there was none.
+
+    Raises:
+        Unavailable: as for ``load_credentials``.
+    """
+    return None if (home / FILE_NAME).exists() else _load(home / RESTORING_NAME)
+
+
+def _load(path: Path) -> Credentials | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -115,9 +145,27 @@ def load_credentials(home: Path) -> Credentials | None:
 
 
 def save_credentials(home: Path, credentials: Credentials) -> None:
-    """Writes the file whole or not at all, with mode 0600."""
-    path = home / FILE_NAME
-    draft = home / f".{FILE_NAME}.{secrets.token_hex(8)}"
+    """Write the file whole or not at all, with mode 0600."""
+    _save(home, FILE_NAME, credentials)
+
+
+def set_restoring(home: Path, credentials: Credentials) -> None:
+    """Close ``home`` to everything but a restore, which uses these credentials."""
+    _save(home, RESTORING_NAME, credentials)
+    (home / FILE_NAME).unlink(missing_ok=True)
+    _sync(home)
+
+
+def set_restored(home: Path) -> None:
+    """Open ``home`` again, where a restore had closed it."""
+    if not (home / FILE_NAME).exists():
+        (home / RESTORING_NAME).rename(home / FILE_NAME)
+        _sync(home)
+
+
+def _save(home: Path, name: str, credentials: Credentials) -> None:
+    path = home / name
+    draft = home / f".{name}.{secrets.token_hex(8)}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
@@ -128,6 +176,10 @@ def save_credentials(home: Path, credentials: Credentials) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    _sync(home)
+
+
+def _sync(home: Path) -> None:
     folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -1,11 +1,13 @@
 """From the file of a backup to an installation.
 
 The data are put into a database beside the one in use, which takes its place at the end, in one
-transaction: an interrupted restore changes nothing.
+transaction: an interrupted restore changes nothing. A home that has no data is closed until then,
+so that nobody takes it for a new installation.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +26,10 @@ from discreet.postgres.bootstrap import prepare_database, prepare_roles
 from discreet.postgres.credentials import (
     Credentials,
     load_credentials,
+    load_restoring,
     new_credentials,
-    save_credentials,
+    set_restored,
+    set_restoring,
 )
 from discreet.postgres.embedded import Progress, embedded_server
 from discreet.postgres.external import (
@@ -41,6 +45,7 @@ from discreet.settings import Settings
 __all__ = ["restore"]
 
 SWAP_ATTEMPTS = 5
+SCRATCH = "restoring-"
 TERMINATE = """
 SELECT pg_catalog.pg_terminate_backend(pid, 5000)
   FROM pg_catalog.pg_stat_activity WHERE datname = %s
@@ -56,10 +61,11 @@ def restore(
     reset_roles: bool = False,
     progress: Progress = lambda _: None,
 ) -> None:
-    """Puts a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
+    """Put a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
 
     A home that has credentials keeps them; a new one gets those of the backup. An older backup is
-    brought up to date. Processes that use the database meanwhile lose their connections.
+    brought up to date. Processes that use the database meanwhile lose their connections. Where it
+    fails, a home with data is as it was, and one without opens only after another restore.
 
     Raises:
         BadInput: ``file`` is no backup, is damaged, or was made by a newer version.
@@ -72,25 +78,33 @@ def restore(
         raise BadInput(
             f"{file} was made by a newer version ({manifest.discreet}).", hint="Update discreet."
         )
-    layout = make_layout(settings.home)
+    home = settings.home
+    layout = make_layout(home)
+    for left in layout.run.glob(f"{SCRATCH}*"):  # of a restore that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    unfinished = load_restoring(home)
+    known = unfinished or load_credentials(home)
     with (
-        _target(settings.home, saved, admin_url, progress) as (credentials, admin),
+        _target(home, known, saved, admin_url, progress) as (credentials, admin),
         psycopg.connect(admin, autocommit=True) as conn,
-        tempfile.TemporaryDirectory(dir=layout.run) as scratch,
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=layout.run) as scratch,
     ):
-        if not overwrite and _has_data(conn, admin, credentials.dbname):
+        has_data = _has_data(conn, admin, credentials.dbname)
+        # What an unfinished restore left in a database of its own, nobody has used.
+        if has_data and not overwrite and (unfinished is None or not credentials.embedded):
             raise Conflict(
-                f"{settings.home} has data already.",
+                f"{home} has data already.",
                 hint="To replace them: sb restore --overwrite FILE. Back them up before.",
             )
         prepare_roles(admin, credentials, reset_roles=reset_roles)
-        if not credentials.embedded:
-            save_credentials(settings.home, credentials)
+        if unfinished or known is None or not has_data:
+            set_restoring(home, _as_saved(credentials))
         progress("Filling a new database.")
         beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
         _drop(conn, beside.dbname)
         _fill(admin, beside, extract_dump(file, Path(scratch)))
         _swap(conn, beside.dbname, credentials.dbname)
+        set_restored(home)
 
 
 def _fill(admin: str, beside: Credentials, dump: Path) -> None:
@@ -106,13 +120,16 @@ def _fill(admin: str, beside: Credentials, dump: Path) -> None:
 
 @contextmanager
 def _target(
-    home: Path, saved: Credentials, admin_url: str | None, progress: Progress
+    home: Path,
+    known: Credentials | None,
+    saved: Credentials,
+    admin_url: str | None,
+    progress: Progress,
 ) -> Iterator[tuple[Credentials, str]]:
-    """The home's credentials, or the backup's where it has none, and the admin's conninfo."""
-    known = load_credentials(home)
+    """Yield the home's credentials, or the backup's where it has none, and the admin's conninfo."""
     if known is None and admin_url is None:
         known = _with_secrets(new_credentials(embedded=True, dbname=saved.dbname), saved)
-        save_credentials(home, known)  # before a database needs them
+        set_restoring(home, known)  # before a database needs them
     elif known is None:
         known = _with_secrets(external_credentials(admin_url or "", saved.dbname), saved)
     if known.embedded:
@@ -125,6 +142,11 @@ def _target(
     admin = admin_conninfo(known, admin_url)
     refuse_other_server(home, known, admin)
     yield known, admin
+
+
+def _as_saved(credentials: Credentials) -> Credentials:
+    """An embedded server's socket folder is found whenever it runs."""
+    return replace(credentials, host="") if credentials.embedded else credentials
 
 
 def _with_secrets(place: Credentials, saved: Credentials) -> Credentials:
