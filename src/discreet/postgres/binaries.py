@@ -65,7 +65,8 @@ def run_client(name: str, conninfo: str, *words: str) -> None:
         env={**honoured_variables(), **ENVIRONMENT, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode != 0:

@@ -102,7 +102,8 @@ def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool)
         env=ENVIRONMENT,
         input=admin_password + "\n",
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode != 0:

@@ -12,6 +12,7 @@ import os
 import re
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +47,21 @@ class PrivateFile:
         """Every write is flushed."""
 
 
+class _Forgiving:
+    """Lose lines that can't be written: a full disk or a closed terminal ends no work."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._sink.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._sink.flush()
+
+
 def log_file(home: Path) -> PrivateFile:
     """``HOME/sb.log``."""
     return PrivateFile(home / "sb.log")
@@ -54,6 +70,7 @@ def log_file(home: Path) -> PrivateFile:
 def log_to(sink: Sink, level: str) -> None:
     """Sends everything from ``level`` on to ``sink``; from libraries, warnings and worse."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    sink = _Forgiving(sink)
     structlog.configure(
         processors=[structlog.processors.add_log_level, _line],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 
 import typer
 
@@ -33,6 +34,7 @@ from discreet.entrypoints.cli import (
     version,
 )
 from discreet.entrypoints.cli.opening import INTERRUPTED
+from discreet.entrypoints.cli.streams import flush_output, prepare_streams
 
 app = typer.Typer(
     help="One AI agent, many people, every one of them private.",
@@ -70,27 +72,39 @@ def run() -> None:
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would print an advertisement
     if not os.environ.get("DISCREET_DEBUG"):
         warnings.simplefilter("ignore")  # a library's remarks are not for who talks to an agent
+    prepare_streams()
+    code = _exit_code()
+    failed = flush_output()
+    if failed is not None and not isinstance(failed, BrokenPipeError):
+        _say(f"The output can't be written: {failed.strerror}.")
+    sys.exit(code or int(failed is not None))
+
+
+def _exit_code() -> int:
+    """Run the command that was typed, and say what went wrong."""
     try:
         app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DiscreetError as error:
         _say(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`sb memories list | head`); nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return 1  # the reader has gone (`sb memories list | head`); nothing is left to say
     except Exception as error:
         if os.environ.get("DISCREET_DEBUG"):
             raise
         from discreet.entrypoints.cli.failures import write_down
 
         _say(f"Unexpected error: {type(error).__name__}. {write_down(error)}")
-        sys.exit(1)
+        return 1
+    return 0
 
 
 def _say(line: str) -> None:
     from discreet.domain.text import terminal_text
 
-    print(f"sb: {' '.join(terminal_text(line).split())}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        print(f"sb: {' '.join(terminal_text(line).split())}", file=sys.stderr, flush=True)

@@ -8,9 +8,11 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from discreet.entrypoints.cli.streams import flush_output
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -93,4 +95,6 @@ def _command() -> str:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    with suppress(OSError):  # a server goes on although nobody reads what it says
+        print(line)
+    flush_output()

@@ -193,6 +193,6 @@ def token_of(file: Path | None) -> str:
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise BadInput(f"Others can read {file}.", hint=f"Make it yours: chmod 600 {file}")
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise BadInput(f"{file} can't be read: {error.strerror}.") from None

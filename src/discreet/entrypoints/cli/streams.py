@@ -1,0 +1,47 @@
+"""Standard input, output and error, and the words of the command line, in any locale."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
+
+
+def prepare_streams() -> None:
+    """Make output take any character, the command line hold UTF-8, and every stream exist.
+
+    A character that the terminal's encoding lacks is written as an escape (``\\u2713``) instead of
+    ending a list in its middle. A stream that was closed before the start reads and writes nothing.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= max(DESCRIPTORS.values()):
+        pass  # else a socket or a file would get the number of a closed stream
+    os.close(descriptor)
+    for name, number in DESCRIPTORS.items():
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.argv = [_as_utf8(word) for word in sys.argv]
+
+
+def _as_utf8(word: str) -> str:
+    """Read a word again that the locale could not read; what isn't UTF-8 either stays as it is."""
+    if not any("\udc80" <= character <= "\udcff" for character in word):
+        return word
+    return os.fsencode(word).decode("utf-8", "surrogateescape")
+
+
+def flush_output() -> OSError | None:
+    """Write what is still buffered. Return the error where nobody takes it, and drop the rest."""
+    failed = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            failed = failed or error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return failed

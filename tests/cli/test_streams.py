@@ -1,0 +1,139 @@
+"""Output that isn't UTF-8, that nobody reads, or that can't be written breaks no command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.cli.conftest import SB, Sb
+
+SENDER = "telegram:1001"
+TEXTS = ["plus Grüße aus Köln", "Привет, мир", "日本語のメモ", "naïve café ✓ 🎉", "plain text"]
+ENCODINGS = {
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "strict": {"PYTHONIOENCODING": "ascii:strict"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "cp1252": {"PYTHONIOENCODING": "cp1252"},
+    "the C locale": {"LC_ALL": "C"},
+    "POSIX without UTF-8 mode": {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+LISTS = [
+    ["status"],
+    ["agents", "show", "Ada"],
+    ["contacts", "list"],
+    ["memories", "list"],
+    ["memories", "recall", "Köln"],
+    ["messages", "search", "Köln"],
+    ["turns", "list"],
+]
+
+
+@pytest.fixture(scope="module")
+def talked(tmp_path_factory: pytest.TempPathFactory) -> Sb:
+    """An installation in which somebody wrote in several scripts."""
+    sb = Sb(tmp_path_factory.mktemp("streams") / "home")
+    lines = "\n".join(f"Remember that {text}." for text in TEXTS)
+    done = sb("chat", "--sender", SENDER, stdin=lines.encode())
+    assert (done.returncode, done.stderr) == (0, "")
+    return sb
+
+
+def run(sb: Sb, words: list[str], **environment: str) -> subprocess.CompletedProcess[bytes]:
+    everything = {k: v for k, v in sb.environment().items() if k != "LANG"} | environment
+    return subprocess.run(
+        [SB, *words], env=everything, capture_output=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_list_is_whole_in_every_encoding(encoding: str, talked: Sb) -> None:
+    done = run(talked, ["memories", "list"], **ENCODINGS[encoding])
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1 + len(TEXTS)
+    assert b"Plain text." in lines[1]
+    assert b"Plus" in lines[-1]
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_every_list_can_be_written_as_ascii_and_to_nobody(words: list[str], talked: Sb) -> None:
+    done = run(talked, words, PYTHONIOENCODING="ascii")
+    assert done.stderr == b""
+    assert done.stdout.isascii()
+    assert done.stdout
+    gone = subprocess.run(
+        ["/bin/bash", "-c", 'set -o pipefail; "$0" "$@" | true', str(SB), *words],
+        env=talked.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert gone.returncode in (0, 1)  # 0: it wrote before the reader had gone
+    assert gone.stderr == b""
+
+
+def test_the_command_line_is_utf_8_in_every_locale(talked: Sb) -> None:
+    locale = ENCODINGS["POSIX without UTF-8 mode"]
+    done = run(talked, ["messages", "search", "Köln"], **locale)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"K\xf6ln" in done.stdout
+
+
+def test_what_an_encoding_lacks_is_written_as_an_escape(talked: Sb) -> None:
+    done = run(talked, ["memories", "list"], PYTHONIOENCODING="latin-1")
+    text = done.stdout.decode("latin-1")
+    assert "Grüße aus Köln." in text
+    assert r"\u2713" in text
+
+
+def test_an_error_is_written_in_any_encoding(talked: Sb) -> None:
+    done = run(talked, ["agents", "show", "Zoë ✓"], PYTHONIOENCODING="ascii")
+    assert done.returncode != 0
+    assert done.stderr.startswith(b"sb: ")
+    assert rb"\xeb" in done.stderr
+
+
+def test_an_output_that_is_full_is_one_line(talked: Sb) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [SB, "memories", "list"],
+            env=talked.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"sb: The output can't be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_stream_that_was_closed_hinders_nothing(closed: str, talked: Sb) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {SB} memories list {closed}"],
+        env=talked.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"Plain text" in done.stdout) == ("1>&-" not in closed)
+
+
+def test_a_server_whose_output_nobody_reads_goes_on(talked: Sb) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    server = subprocess.Popen(
+        [SB, "serve"], env=talked.environment(), stdout=writing, stderr=writing
+    )
+    os.close(writing)
+    try:
+        assert talked.answer("--sender", SENDER, "--message", "Hello!")
+        assert server.poll() is None
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+    assert server.returncode == 0
