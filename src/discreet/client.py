@@ -24,6 +24,7 @@ from discreet.domain.errors import (
     Unauthorized,
     Unavailable,
 )
+from discreet.proxies import check_proxies
 from discreet.wire.agents import Agent, AgentPage, AgentPatch, NewAgent
 from discreet.wire.contacts import Contact, ContactPage, ContactPatch, NameResolved, ResolvedContact
 from discreet.wire.memories import (
@@ -115,6 +116,11 @@ class Client:
     and an agent's token has to (its contact). Calls that change nothing twice are repeated while
     the server can't be reached or says that it is busy.
 
+    It goes through the proxies that the environment names (``HTTPS_PROXY``, ``ALL_PROXY`` ...).
+
+    Raises:
+        BadInput: a proxy of the environment can't be used.
+
     Every method raises:
         Unauthorized: the token opens nothing.
         Forbidden: it doesn't open this.
@@ -123,6 +129,7 @@ class Client:
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 90.0) -> None:
+        check_proxies()
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/"),
             headers={"Authorization": f"Bearer {token}"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -13,10 +13,10 @@ import structlog
 
 from discreet.channels.terminal import TerminalChannel
 from discreet.domain.concurrency import end, running, start
-from discreet.domain.errors import DiscreetError
+from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
-from discreet.domain.outbound import Channel, DraftResult, NoFile, Place
+from discreet.domain.outbound import Channel, DraftResult, NoFile, Place, Rejected
 from discreet.domain.platform import (
     Accounts,
     ChannelSecret,
@@ -84,8 +84,9 @@ class Gateway(Mapping[str, Channel]):
         return 1 + len(self._platforms)
 
     async def show_typing(self, platform: str, place: Place) -> None:
-        """Shows where an answer is awaited that it is coming."""
-        await self[platform].show_typing(place)
+        """Shows where an answer is awaited that it is coming. Never fails."""
+        with suppress(BadInput):  # the proxy can't be used: the channel's own trouble tells
+            await self[platform].show_typing(place)
 
     def draft_pace(self, platform: str, place: Place) -> float | None:
         """See ``Channel.draft_pace``."""
@@ -95,11 +96,15 @@ class Gateway(Mapping[str, Channel]):
         self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
     ) -> DraftResult:
         """See ``Channel.show_draft``."""
-        return await self[platform].show_draft(place, text, reply_to, shown_as)
+        try:
+            return await self[platform].show_draft(place, text, reply_to, shown_as)
+        except BadInput as error:
+            return Rejected(error.message)
 
     async def take_back(self, platform: str, place: Place, message: str) -> None:
         """See ``Channel.take_back``."""
-        await self[platform].take_back(place, message)
+        with suppress(BadInput):
+            await self[platform].take_back(place, message)
 
     async def fetch(
         self, platform: str, account: str, platform_file: str, most_bytes: int
@@ -155,6 +160,15 @@ class Gateway(Mapping[str, Channel]):
         while True:
             try:
                 await self._platforms[channel.platform].receive(self._line(channel, webhooks))
+            except BadInput as error:
+                # A wrong setting, such as a proxy: only a person can mend it.
+                log.error(
+                    "a channel can't be opened",
+                    channel_id=str(channel.channel_id),
+                    why=error.message,
+                )
+                with suppress(DiscreetError):
+                    await self._line(channel, webhooks).hearing.trouble(error.message)
             except Exception as error:
                 log.warning(
                     "a channel broke off and is taken up again",

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 import structlog
 
+from discreet.domain.errors import BadInput
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import (
     Channel,
@@ -82,7 +83,8 @@ async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId
             result = await channel.send(sending.outbound)
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
-            result = Later(timedelta(0), f"the channel failed ({type(error).__name__})")
+            why = error.message if isinstance(error, BadInput) else type(error).__name__
+            result = Later(timedelta(0), f"the channel failed ({why})")
         if isinstance(result, Sent) and sending.outbound.part + 1 < channel.parts(
             sending.outbound.text
         ):

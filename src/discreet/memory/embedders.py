@@ -6,14 +6,11 @@ compared with their like only, so that another embedder takes over row by row.
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
+import logging
 from collections.abc import Sequence
 from functools import cache
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,6 +18,9 @@ import numpy as np
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.memory.embedding import MAX_CHARACTERS, Embedder, Vectors, bundled_embedder
 from discreet.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["EndpointEmbedder", "OnnxEmbedder", "open_embedder"]
 
@@ -73,7 +73,8 @@ class EndpointEmbedder:
         self._name = name
         self._model = name.partition(":")[2]
         self._url = url
-        self._key = key
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client: httpx.Client | None = None
         self._dimensions: int | None = None
 
     @property
@@ -93,23 +94,22 @@ class EndpointEmbedder:
         return _unit(vectors)
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
+        import httpx
+
         # An empty text is refused by some endpoints; a space says as little.
         wanted = {"model": self._model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
-        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-            self._url,
-            json.dumps(wanted).encode(),
-            {"Content-Type": "application/json"}
-            | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
-        )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                found = np.array(_vectors(json.load(answer)), dtype=np.float32)
-        except urllib.error.HTTPError as error:
+            answer = self._http().post(self._url, json=wanted).raise_for_status()
+            found = np.array(_vectors(answer.json()), dtype=np.float32)
+        except BadInput as error:
+            raise Unavailable(error.message, hint=error.hint) from None
+        except httpx.HTTPStatusError as error:
+            answer = error.response
             raise Unavailable(
-                f"The embedder {self._name} refused: {error.code} {error.reason}.",
+                f"The embedder {self._name} refused: {answer.status_code} {answer.reason_phrase}.",
                 hint="Look at DISCREET_EMBEDDER and its key.",
             ) from None
-        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
                 f"The embedder {self._name} can't be reached ({type(error).__name__}).",
                 hint="Until it answers, texts are found by their words.",
@@ -117,6 +117,17 @@ class EndpointEmbedder:
         if found.shape[:1] != (len(texts),) or found.ndim != 2:
             raise Unavailable(f"The embedder {self._name} gave something else than vectors.")
         return found
+
+    def _http(self) -> httpx.Client:
+        if self._client is None:
+            import httpx
+
+            from discreet.proxies import check_proxies
+
+            check_proxies()
+            logging.getLogger("httpx").disabled = True  # it logs addresses
+            self._client = httpx.Client(headers=self._headers, timeout=TIMEOUT_SECONDS)
+        return self._client
 
 
 class OnnxEmbedder:

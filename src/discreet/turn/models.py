@@ -9,6 +9,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from discreet.domain.errors import BadInput
 from discreet.turn.thought import ThinkingFailed
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
     from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
 
+    from discreet.proxies import check_proxies
+
+    try:
+        check_proxies()
+    except BadInput as error:
+        raise ThinkingFailed("setup", error.message, hint=error.hint) from None
     provider, _, rest = name.partition(":")
     if base_url and (provider in REPLACED_BY_BASE_URL or not _is_provider(provider)):
         return _compatible(rest if provider in REPLACED_BY_BASE_URL else name, base_url, key)

@@ -14,6 +14,7 @@ import httpx
 
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.platform import Identity
+from discreet.proxies import check_proxies
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -50,6 +51,7 @@ def open_client() -> httpx.AsyncClient:
     # They log addresses, which say where somebody is written to.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).disabled = True
+    check_proxies()
     return httpx.AsyncClient(
         headers={"User-Agent": f"DiscordBot (discreet, {version('discreet')})"},
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),

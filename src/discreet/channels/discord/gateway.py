@@ -14,8 +14,11 @@ from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 from discord.state import ConnectionState
 
+from discreet.domain.errors import BadInput
+from discreet.proxies import proxy_for
+
 if TYPE_CHECKING:
-    from aiohttp import ClientWebSocketResponse
+    from aiohttp import BaseConnector, ClientWebSocketResponse
     from discord.types import gateway as payloads
 
 MOST_WAITING = 10_000
@@ -153,7 +156,11 @@ class _Http(HTTPClient):
     """The library's requests, at the address of the settings."""
 
     def __init__(self, base_url: str, gateway_url: str, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
+        proxy = proxy_for(base_url)
+        if proxy is not None and proxy.startswith("socks"):
+            super().__init__(loop, _socks_connector(proxy))
+        else:
+            super().__init__(loop, proxy=proxy)
         self._base_url, self._gateway_url = base_url, gateway_url
 
     async def request(self, route: Route, **options: Any) -> Any:
@@ -165,6 +172,19 @@ class _Http(HTTPClient):
         if url.startswith(default):
             url = self._gateway_url + url.removeprefix(default)
         return await super().ws_connect(url, compress=compress)
+
+
+def _socks_connector(proxy: str) -> BaseConnector:
+    """aiohttp has no SOCKS of its own."""
+    try:
+        from aiohttp_socks import ProxyConnector
+    except ImportError:
+        raise BadInput(
+            "Discord through a SOCKS proxy needs a package that isn't installed.",
+            hint="pip install 'discreet[discord]'",
+        ) from None
+    # The proxy resolves names for both kinds, as it does for every other client here.
+    return ProxyConnector.from_url(proxy.replace("socks5h://", "socks5://", 1), rdns=True)
 
 
 def _place(

@@ -13,6 +13,7 @@ from telegram.error import InvalidToken, NetworkError, TelegramError
 from telegram.request import HTTPXRequest
 
 from discreet.domain.errors import BadInput, Unavailable
+from discreet.proxies import check_proxies
 
 DEFAULT_BASE_URL = "https://api.telegram.org"
 CONNECTIONS = 32
@@ -73,6 +74,7 @@ async def open_bot(connection: Connection) -> telegram.Bot:
     # They log addresses, which hold the token, and bodies, which hold what people wrote.
     for name in _TALKATIVE:
         logging.getLogger(name).disabled = True
+    check_proxies()
     request = HTTPXRequest(
         connection_pool_size=CONNECTIONS,
         connect_timeout=CONNECT_SECONDS,

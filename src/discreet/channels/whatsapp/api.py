@@ -12,6 +12,7 @@ import httpx
 
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.platform import Identity
+from discreet.proxies import check_proxies
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -38,6 +39,7 @@ def open_client(connection: Connection) -> httpx.AsyncClient:
     # They log addresses, which say who is written to.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).disabled = True
+    check_proxies()
     return httpx.AsyncClient(
         headers={"Authorization": f"Bearer {connection.token}"},
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
