@@ -24,6 +24,7 @@ from discreet.domain.inbound import (
 from discreet.domain.text import checked_text, is_visible, plain_name
 from discreet.intake.same_person import know_again
 from discreet.intake.stored_form import to_json
+from discreet.postgres.outages import outage_of
 from discreet.scope import Door, IntakeScope
 
 log = structlog.get_logger(__name__)
@@ -267,5 +268,7 @@ def _checked(key: str, what: str, *, required: bool = False) -> str:
 def _explained(error: Error) -> Exception:
     if isinstance(error, OperationalError):
         # The connection, the disk, a shutdown: not the message's fault.
-        return Unavailable("The database can't store it now.", hint="Try again.")
+        return outage_of(error) or Unavailable(
+            "The database can't store it now.", hint="Try again."
+        )
     return error

@@ -9,16 +9,21 @@ from uuid import UUID
 
 from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.database_codes import text_of_code
+from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.oversight.limits import LimitHit, recent_limit_hits
 from discreet.oversight.quarantine import Quarantined, waiting_in_quarantine
 from discreet.oversight.takeover import taken_over
 from discreet.oversight.whose import CONTACT_LABEL, whose
-from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope import Door, OwnerScope, Rows, WorkScope
 
 LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
 DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
 _MOST_SHOWN = 20
+_SPILL = """
+SELECT count(*) FROM (
+  SELECT n FROM generate_series(1, 60000) n ORDER BY md5(n::text) OFFSET 0) sorted
+"""
 
 TurnTrouble = Literal["failed", "given_up", "lost"]
 
@@ -122,6 +127,20 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
             waiting=await _waiting(rows),
             counts=await _counts(rows),
         )
+
+
+async def outage_now(door: Door) -> Unavailable | None:
+    """What keeps the database from storing anything, though it can be read; None: nothing does.
+
+    A sort that needs some megabytes on the disk tells, without a right to write anything.
+    """
+    try:
+        async with door.enter(WorkScope()) as rows:
+            await rows.execute("SET LOCAL work_mem = '64kB'")
+            await rows.value(_SPILL)
+    except Unavailable as error:
+        return error
+    return None
 
 
 async def _paused(rows: Rows) -> tuple[str, ...]:

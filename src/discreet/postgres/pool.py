@@ -53,6 +53,8 @@ IDLE_IN_TRANSACTION_TIMEOUT = "60s"
 """No transaction stays open over a model or a network call, so this is only for a hung process."""
 WAIT_SECONDS = 30.0
 MAX_IDLE_SECONDS = 300.0
+RECONNECT_SECONDS = 5.0
+"""How long the pool tries by itself, less and less often. Then whoever needs a connection tries."""
 
 # Given at connection start, so that RESET ALL comes back to them.
 OPTIONS = (
@@ -111,6 +113,7 @@ async def _open(
         check=None,
         timeout=WAIT_SECONDS,
         max_idle=MAX_IDLE_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
         name="discreet",
     )
     async with pool:

@@ -25,6 +25,7 @@ from discreet.postgres.credentials import (
 from discreet.postgres.embedded import Progress, embedded_server, has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
+from discreet.postgres.outages import outage_of
 from discreet.postgres.role_changes import any_login, describe_changes, reset_own_settings
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
@@ -122,8 +123,10 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
                     return
                 news = f"Putting right what was changed in the database: {'; '.join(changes)}."
                 log.warning("roles_were_changed", changes=changes)
-    except psycopg.OperationalError:
-        pass  # nothing there yet; if it is something else, the admin's connection tells
+    except psycopg.OperationalError as error:
+        # Nothing is there yet; if it is something else, the admin's connection tells.
+        if (outage := outage_of(error)) is not None:
+            raise outage from error
     progress(news)
     initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
@@ -147,6 +150,8 @@ def _check_external(credentials: Credentials, progress: Progress) -> None:
                 )
             check_roles(conn)
     except psycopg.OperationalError as error:
+        if (outage := outage_of(error)) is not None:
+            raise outage from error
         raise Unavailable(
             f"The database on {credentials.host} can't be reached: {str(error).splitlines()[0]}.",
             hint=RESET_HINT if "FATAL" in str(error) else "",  # it answered

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
+from discreet.domain.concurrency import running
 from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
@@ -23,8 +25,8 @@ LEAST_PAUSE_SECONDS = 0.05
 
 @asynccontextmanager
 async def indexing(door: Door, embedder: Embedder) -> AsyncIterator[None]:
-    """Works the embedding backlog off as long as it is open."""
-    async with running(_index_for_ever(door, embedder), "indexing"):
+    """Work the embedding backlog off as long as it is open."""
+    async with running(_index_for_ever(door, embedder), "index"):
         yield
 
 

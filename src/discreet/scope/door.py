@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString
 
-from psycopg import OperationalError, errors
+from psycopg import Error, OperationalError, errors
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from discreet.domain.errors import ScopeError, Unavailable
+from discreet.postgres.outages import outage_of, why_unreachable
 from discreet.postgres.pool import Connection, Pool, open_intake_pool, open_pool
 from discreet.scope.rows import Rows
 from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
@@ -19,6 +20,8 @@ from discreet.scope.tickets import ticket_for
 
 DEFAULT_SIZE = 4
 """Connections of one role that one process holds at most."""
+FIRST_WAIT_SECONDS = 3.0
+"""How long a connection is waited for until the server is asked whether it has any."""
 
 
 class Door:
@@ -46,7 +49,8 @@ class Door:
 
         Raises:
             ScopeError: the scope lacks an id, or the database doesn't know its ticket.
-            Unavailable: no connection could be had in time, or it was lost on the way.
+            Unavailable: no connection could be had in time, or it was lost on the way; or the
+                disk of the database is full.
         """
         async with self._transaction(scope) as rows:
             yield rows
@@ -66,7 +70,7 @@ class Door:
         pool = await self._pool(role_of(scope))
         try:
             async with (
-                pool.connection() as connection,
+                self._connection(pool, role_of(scope)) as connection,
                 await self._begin(connection, scope, before_all),
             ):
                 rows = Rows(connection, scope)
@@ -74,13 +78,11 @@ class Door:
                     yield rows
                 finally:
                     rows.close()
-        except PoolTimeout as error:
-            raise Unavailable(
-                "The database gave no connection in time.", hint="Is it running? Try again."
-            ) from error
         except errors.InsufficientPrivilege as error:
             raise ScopeError("The database refused this scope.") from error
-        except OperationalError as error:
+        except Error as error:
+            if (outage := outage_of(error)) is not None:
+                raise outage from error
             if not _is_lost(error):
                 raise
             # Where one connection is lost, the others most likely are, too.
@@ -126,26 +128,46 @@ class Door:
 
         Raises:
             ScopeError: the scope lacks an id.
-            Unavailable: no connection could be had in time.
+            Unavailable: no connection could be had in time, or the disk is full.
             psycopg.Error: what the database says; the caller knows its error codes.
         """
         ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
         try:
-            async with pool.connection() as connection:
+            async with self._connection(pool, role_of(scope)) as connection:
                 try:
                     return await self._call(connection, scope, sql, params)
                 except errors.InsufficientPrivilege:
                     await connection.meet()  # as in _begin; nothing was done yet
                     return await self._call(connection, scope, sql, params)
-        except PoolTimeout as error:
-            raise Unavailable(
-                "The database gave no connection in time.", hint="Is it running? Try again."
-            ) from error
-        except OperationalError as error:
+        except Error as error:
+            if (outage := outage_of(error)) is not None:
+                raise outage from error
             if _is_lost(error):
                 await pool.check()
             raise
+
+    @asynccontextmanager
+    async def _connection(self, pool: Pool, role: Role) -> AsyncIterator[Connection]:
+        """One of the pool's. If it has none for a while, ask the server why.
+
+        Raises:
+            Unavailable: none could be had in time.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                taken = await stack.enter_async_context(pool.connection(FIRST_WAIT_SECONDS))
+            except PoolTimeout:
+                why = await asyncio.to_thread(why_unreachable, self._conninfo(role))
+                if why is not None:
+                    raise why from None
+                try:
+                    taken = await stack.enter_async_context(pool.connection())
+                except PoolTimeout:
+                    raise Unavailable(
+                        "Every connection of this process is in use.", hint="Try again."
+                    ) from None
+            yield taken
 
     async def _call(
         self,
@@ -180,6 +202,8 @@ class Door:
         return open_pool(self._conninfo(role), 1, size)
 
 
-def _is_lost(error: OperationalError) -> bool:
+def _is_lost(error: Error) -> bool:
     """Whether the connection is gone: nobody at its other end, or the server said goodbye."""
+    if not isinstance(error, OperationalError):
+        return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -14,6 +14,7 @@ from discreet.entrypoints.cli.opening import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
+    from discreet.domain.errors import Unavailable
     from discreet.oversight.agents import Agent
     from discreet.oversight.status import Status
 
@@ -46,10 +47,15 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what needs your attention and a summary of the installation."""
+    from discreet.domain.errors import Unavailable
     from discreet.entrypoints.cli.printing import print_json
 
-    found, installation = in_app(_gather)
-    attention = list(_attention(found, installation))
+    try:
+        found, installation, outage = in_app(_gather)
+    except Unavailable as error:
+        _show_outage(error, as_json=as_json)
+        raise typer.Exit(error.exit_code) from None
+    attention = [*_outage(outage), *_attention(found, installation)]
     if as_json:
         print_json(
             {
@@ -62,15 +68,42 @@ def status(
         _print(found, installation, attention)
 
 
-async def _gather(app: App) -> tuple[Status, Installation]:
+def _outage(outage: Unavailable | None) -> Iterator[Attention]:
+    if outage is not None:
+        yield Attention(
+            f"{outage.message} Nothing can be stored, so nobody is answered", outage.hint
+        )
+
+
+def _show_outage(error: Unavailable, *, as_json: bool) -> None:
+    """What can be said where the database gives no connection to anybody."""
+    from discreet.entrypoints.cli.printing import counted, print_json, print_text
+    from discreet.postgres.outages import NoConnectionsLeft, connections_held
+    from discreet.settings import load_settings
+
+    home = load_settings().home
+    full = isinstance(error, NoConnectionsLeft)
+    hint = "End what you don't need, or allow more: max_connections" if full else error.hint
+    held = connections_held(home) if full else []
+    if as_json:
+        attention = [asdict(Attention(error.message, hint))]
+        print_json({"attention": attention, "connections": dict(held), "home": str(home)})
+        return
+    print_text(f"Needs attention\n  {error.message}\n      {hint}")
+    for program, number in held:
+        print_text(f"  {program}: {counted(number, 'connection')}")
+    print_text(f"\n{'home':<10} {home}")
+
+
+async def _gather(app: App) -> tuple[Status, Installation, Unavailable | None]:
     from importlib.metadata import version
 
     from discreet.oversight.agents import list_agents
-    from discreet.oversight.status import get_status
+    from discreet.oversight.status import get_status, outage_now
     from discreet.queue.serving import is_served
 
     agents: list[Agent] = await list_agents(app.door, app.owner_id)
-    return await get_status(app.door, app.owner_id), Installation(
+    installation = Installation(
         version=version("discreet"),
         home=str(app.settings.home),
         database=_where(app),
@@ -78,6 +111,8 @@ async def _gather(app: App) -> tuple[Status, Installation]:
         model=app.settings.model,
         agent_models={agent.name: agent.model for agent in agents if agent.model},
     )
+    found = await get_status(app.door, app.owner_id)
+    return found, installation, await outage_now(app.door)
 
 
 def _where(app: App) -> str:

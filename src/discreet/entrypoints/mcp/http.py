@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
-from discreet.domain.errors import Unauthorized
+from discreet.domain.errors import Unauthorized, Unavailable
 from discreet.entrypoints.mcp.server import Context, make_server
 from discreet.entrypoints.mcp.tools import Call
 from discreet.memory.embedding import Embedder
@@ -30,7 +30,8 @@ MOST_BYTES = 1_000_000
 FOUND = "discreet.connection"
 """Where one request carries the connection that was looked up for it, and for no other."""
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
-UNSUPPORTED_VERSION, NO_SUCH_SESSION = -32022, -32600
+UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE = -32022, -32600, -32603
+RETRY_SECONDS = "5"
 
 
 class McpDoor:
@@ -50,6 +51,14 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        try:
+            await self._handle(request, scope, receive, send)
+        except Unavailable as error:
+            unavailable = _error(503, UNAVAILABLE, str(error))
+            unavailable.headers["Retry-After"] = RETRY_SECONDS
+            await unavailable(scope, receive, send)
+
+    async def _handle(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._may_call(request.headers.get("origin")):
             await _error(403, NO_SUCH_SESSION, "This origin may not call.")(scope, receive, send)
             return

@@ -1,0 +1,102 @@
+"""Why a database that is there can't serve: its disk is full, it has no connections left."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres.credentials import load_credentials
+from discreet.postgres.folders import Layout, socket_folder
+from discreet.postgres.roles import ADMIN_ROLE
+
+__all__ = [
+    "DiskIsFull",
+    "NoConnectionsLeft",
+    "connections_held",
+    "outage_of",
+    "why_unreachable",
+]
+
+PROBE_SECONDS = 2
+"""How long a server may take to say why it refuses a connection."""
+
+RESERVED_TRIES, RESERVED_WAIT_SECONDS = 20, 0.1
+
+_HELD = """
+SELECT coalesce(nullif(application_name, ''), usename), count(*) FROM pg_stat_activity
+ WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+ GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+# libpq gives no error code for a connection that was refused. The words are those of untranslated
+# messages; where they are others, the cause isn't named.
+_NO_CONNECTIONS = ("too many clients", "too many connections", "connection slots are reserved")
+
+
+class DiskIsFull(Unavailable):
+    """Nothing can be stored until there is room."""
+
+
+class NoConnectionsLeft(Unavailable):
+    """Others hold every connection that the server allows."""
+
+
+def outage_of(error: psycopg.Error) -> Unavailable | None:
+    """The error for people where the server is at fault and not the statement; else None."""
+    code, words = error.sqlstate or "", str(error)
+    if code == "53100":
+        return DiskIsFull(
+            "The disk of the database is full.", hint="Make room on it; then try again."
+        )
+    if code == "53300" or any(one in words for one in _NO_CONNECTIONS):
+        return NoConnectionsLeft(
+            "The database has no connections left.", hint="See who holds them: sb status"
+        )
+    if code.startswith(("53", "58")):
+        return Unavailable(
+            f"The database lacks resources (error {code}).", hint="Its log says more. Try again."
+        )
+    if code == "25006":
+        return Unavailable(
+            "The database only lets itself be read now; it may be failing over.", hint="Try again."
+        )
+    return None
+
+
+def why_unreachable(conninfo: str) -> Unavailable | None:
+    """Ask the server why it gives no connection; None if it gives one. Blocks for up to 2 s."""
+    try:
+        psycopg.connect(conninfo, connect_timeout=PROBE_SECONDS).close()
+    except psycopg.OperationalError as error:
+        return outage_of(error) or Unavailable(
+            "The database can't be reached.", hint="Is it running? Try again."
+        )
+    return None
+
+
+def connections_held(home: Path) -> list[tuple[str, int]]:
+    """Who holds the connections of the embedded server of ``home``, by program, most first.
+
+    PostgreSQL keeps three connections back for its superuser; this uses one of them. Of a server of
+    your own the superuser isn't known here, and the list is empty, as it is where nothing answers.
+    """
+    credentials = load_credentials(home)
+    if credentials is None or not credentials.embedded:
+        return []
+    sockets = socket_folder(Layout(home), make=False)
+    if sockets is None:
+        return []
+    conninfo = replace(credentials, host=str(sockets)).conninfo(ADMIN_ROLE)
+    for _ in range(RESERVED_TRIES):
+        # Those that are about to be refused take these three too, for a moment.
+        with (
+            suppress(psycopg.Error),
+            psycopg.connect(conninfo, connect_timeout=PROBE_SECONDS) as connection,
+        ):
+            return connection.execute(_HELD).fetchall()
+        time.sleep(RESERVED_WAIT_SECONDS)
+    return []
