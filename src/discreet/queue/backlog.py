@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
-from discreet.domain.concurrency import running
 from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
