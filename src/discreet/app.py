@@ -105,7 +105,7 @@ class App:
                 {"id": message_id},
             )
         if row is None:
-            raise NotFound("There is no such message.")
+            raise NotFound("No such message.")
         return Accepted(message_id, row["session_id"], row["contact_id"], new=False)
 
     async def add_channel(
@@ -121,7 +121,8 @@ class App:
         platforms = Platforms(self.settings)
         if platform not in platforms:
             raise BadInput(
-                f"{platform!a} is no platform.", hint=f"There are: {', '.join(platforms)}."
+                f"{platform!a} is not a known platform.",
+                hint=f"Known platforms: {', '.join(platforms)}.",
             )
         me = await platforms[platform].identify(secret, account)
         channel = await add_channel(self.door, self.owner_id, agent, platform, me.account, me.name)

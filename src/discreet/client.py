@@ -103,7 +103,10 @@ class Sent:
                 return _read(Reply, event.data)
             if event.name == "problem":
                 raise _error(_read(Problem, event.data))
-        raise Unavailable("The server went away before it answered.", hint="It answers later.")
+        raise Unavailable(
+            "The connection closed before the answer came.",
+            hint="The message is stored and will be answered.",
+        )
 
 
 class Client:
@@ -205,7 +208,10 @@ class Client:
             events = _events(response)
             first = await anext(events, None)
             if first is None or first.name != "accepted":
-                raise Unavailable("The server answered something else.", hint="Is it Discreet?")
+                raise Unavailable(
+                    "Unexpected response from the server.",
+                    hint="Check that the URL is a Discreet server.",
+                )
             yield Sent(UUID(first.data["message_id"]), UUID(first.data["session_id"]), events)
 
     async def reply(self, message_id: UUID, **scope: Unpack[Scope]) -> Reply:
@@ -414,10 +420,10 @@ class Client:
                 if not left:
                     raise Unavailable(
                         f"The server at {self._http.base_url} can't be reached.",
-                        hint="Does it run (sb serve), and is this its address?",
+                        hint="Check that it is running (sb serve) and that the address is right.",
                     ) from error
             except httpx.InvalidURL as error:
-                raise BadInput(f"This is no address of a server: {error}.") from error
+                raise BadInput(f"Invalid server URL: {error}.") from error
             else:
                 if response.is_success:
                     return response
@@ -447,8 +453,8 @@ async def _events(response: httpx.Response) -> AsyncIterator[_Event]:
                 yield _Event(name, json.loads(value))
     except httpx.TransportError as error:
         raise Unavailable(
-            "The connection was lost; the message is stored, and is answered.",
-            hint="Its answer is in the conversation.",
+            "The connection was lost. The message is stored and will be answered.",
+            hint="The answer will appear in the conversation.",
         ) from error
 
 
@@ -457,7 +463,8 @@ def _read(shape: type[Shape], data: Any) -> Shape:
         return shape.model_validate(data)
     except ValidationError as error:
         raise Unavailable(
-            "The server answers in a form that isn't understood.", hint="Is its version another?"
+            "The server's response could not be parsed.",
+            hint="The server may be a different version.",
         ) from error
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,30 @@ async def idle(database: Database, settings: Settings) -> AsyncIterator[House]:
 async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         made = await _house(database, settings, stack)
-        await stack.enter_async_context(made.app.working())
+        await stack.enter_async_context(_in_one_task(made.app.working()))
         served = serving_http(machine_doors(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         url = await stack.enter_async_context(served)
         yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))
+
+
+@asynccontextmanager
+async def _in_one_task(context: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """Hold a context open in one task: setup and teardown of a fixture run in two."""
+    opened, closing = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        try:
+            async with context:
+                opened.set()
+                await closing.wait()
+        finally:
+            opened.set()  # also where it failed to open, which the end of the task tells
+
+    task = asyncio.create_task(hold())
+    await opened.wait()
+    yield
+    closing.set()
+    await task
 
 
 async def _house(database: Database, settings: Settings, stack: AsyncExitStack) -> House:

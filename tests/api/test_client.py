@@ -196,7 +196,7 @@ class TestChat:
         file.chmod(0o600)
         assert (await _run(chat, DISCREET_HOME=str(home)))[0] == 0
         code, _, err = await _run([*chat, "--sender", BOB], DISCREET_HOME=str(home))
-        assert (code, "one contact's" in err) == (1, True)
+        assert (code, "A contact's token" in err) == (1, True)
 
     async def test_with_an_agents_token_somebody_has_to_be_named_before_anything_is_typed(
         self, house: House, home: Path

@@ -37,7 +37,7 @@ async def test_a_bot_is_added_tested_listed_and_removed(warm_sb: Sb, tmp_path: P
         api.faults["getMe"] = [refused(401, "Unauthorized")]
         revoked = await run(sb, "test", "@ada_bot")
         assert (revoked.returncode, revoked.stdout) == (2, "")
-        assert "doesn't know this token" in revoked.stderr
+        assert "rejected the token" in revoked.stderr
         removed = await run(sb, "remove", "@ada_bot")
         assert removed.returncode == 0
         gone = await run(sb, "test", "@ada_bot")
@@ -99,7 +99,7 @@ async def test_a_bot_of_discord_is_added_once_it_may_read_messages(warm_sb: Sb) 
         wrong = await run(sb, *words, stdin=b"nonsense\n")
         assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
         revoked = await run(sb, *words, stdin=f"{token[:-1]}z\n".encode())
-        assert "doesn't know this token" in revoked.stderr
+        assert "rejected the token" in revoked.stderr
     removed = await run(sb, "remove", discord.ADA.id)
     assert removed.returncode == 0
     for done in (deaf, added, tested, wrong, revoked, removed):

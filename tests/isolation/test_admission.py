@@ -303,7 +303,7 @@ async def test_another_owners_contact_can_not_be_spoken_to(world: World, admin: 
     other = await ottos(world, admin)
     await other.accepted(ALICE, "hello")
     alice = await take_over(other.world.door, other.world.owner_id, ALICE)
-    with pytest.raises(BadInput, match="isn't taken over"):
+    with pytest.raises(BadInput, match="is not taken over"):
         await speak(world.door, world.owner_id, alice.id, "It is me.")
     assert await other.sent(ALICE) == []
 

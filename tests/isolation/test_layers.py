@@ -150,7 +150,7 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
                 ("gate.wake_route(%s, NULL)", route[0]),
                 ("gate.restore_memory(%s, 1)", uuid4()),
             ):
-                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no scope"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no_scope"):
                     conn.execute(f"SELECT {call}", (id,))
     # A ticket that is good, and names nobody.
     with psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as conn:
@@ -161,7 +161,7 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
             "gate.release_quarantined(%(t)s, %(id)s)",
             "gate.quarantine_message(%(t)s, %(id)s, 'x', '{}', 'x')",
         ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no scope"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no_scope"):
                 conn.execute(f"SELECT {call}", {"t": f"{said}#{signed.hexdigest()}", "id": uuid4()})
 
 
@@ -174,7 +174,7 @@ async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbour
                     "INSERT INTO discreet.turns (session_id, route_id) VALUES (%s, %s)",
                     (session, uuid4()),
                 )
-        assert str(refused.value) == "What this refers to does not exist."
+        assert str(refused.value) == "It refers to something that does not exist."
 
 
 # The gate's functions, without keys between the tables.

@@ -130,7 +130,7 @@ async def test_p02_taking_somebodys_display_name_takes_nothing_of_theirs(
         assert mallory.contact_id not in (None, alice.contact_id)
         assert mallory.session_id not in (alice.session_id, owner.session_id)
         answer = (await said(world.door, world.contact(mallory.contact_id), mallory.session_id))[1]
-        assert answer == "Nothing was found."
+        assert answer == "No results."
     again = await world.say(ALICE, "me again", name="Somebody else")
     assert again.contact_id == alice.contact_id
 
@@ -371,7 +371,7 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
     assert speakers[1] not in (None, alone.contact_id, spoken[0].contact_id)
     assert alone.contact_id not in {one.contact_id for one in spoken}
     answer = await said(world.door, world.contact(spoken[0].contact_id), spoken[0].session_id)
-    assert answer[-1] == "Nothing was found."
+    assert answer[-1] == "No results."
 
 
 async def test_p07_direct_messages_of_several_people_that_wait_together_are_several_turns(

@@ -131,7 +131,7 @@ async def test_p12_no_tool_takes_a_scope_or_a_filter_and_none_is_dropped_in_sile
             for value in (bob, *WIDER):
                 outcome = await box.call(tool.name, {**good[tool.name], argument: value})
                 assert (outcome.done, outcome.found) == (False, ()), (tool.name, argument, value)
-                assert f"there is no argument '{argument}'" in outcome.text
+                assert f"unknown argument '{argument}'" in outcome.text
     assert await people.kept("alice") == ["alice likes tea"]
     assert await people.kept("bob") == ["bob likes tea"]
 
@@ -312,7 +312,7 @@ async def test_p18_every_way_that_recall_falls_back_on_stays_in_the_scope(people
         for memory in await list_memories(rows):
             await forget(rows, memory.id)
     for query in ("tea", ""):
-        assert (await empty.call("recall", {"query": query})).text == "Nothing was found."
+        assert (await empty.call("recall", {"query": query})).text == "No results."
 
 
 async def test_p18_filters_narrow_a_scope_and_never_widen_it(people: People) -> None:

@@ -214,7 +214,7 @@ async def test_a_token_that_telegram_refuses_is_not_kept(house: House) -> None:
     from tests.support.bot_api import refused
 
     house.api.faults["getMe"] = [refused(401, "Unauthorized")]
-    with pytest.raises(BadInput, match="doesn't know this token"):
+    with pytest.raises(BadInput, match="rejected the token"):
         await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     assert list(house.app.settings.home.iterdir()) == []
     assert house.count("channels WHERE platform = 'telegram'") == 0

@@ -40,7 +40,7 @@ async def test_publishing_again_replaces_all_that_was_there(world: World) -> Non
 async def test_a_publication_that_fails_leaves_what_was_there(world: World) -> None:
     await publish(world.door, world.owner_id, world.agent_id, [ReferenceText("old.md", ("one",))])
     twice = [ReferenceText("new.md", ("two",)), ReferenceText("new.md", ("three",))]
-    with pytest.raises(Exception, match="exists already"):
+    with pytest.raises(Exception, match="already exists"):
         await publish(world.door, world.owner_id, world.agent_id, twice)
     assert await list_references(world.door, world.owner_id, world.agent_id) == {"old.md": 1}
 

@@ -336,9 +336,9 @@ def test_a_backup_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> 
 
 
 def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:
-    with pytest.raises(Conflict, match="exists already"):
+    with pytest.raises(Conflict, match="already exists"):
         backup(settings(full_home), saved)
-    with pytest.raises(BadInput, match="no folder"):
+    with pytest.raises(BadInput, match="does not exist"):
         backup(settings(full_home), saved / "not" / "there")
 
 

@@ -83,7 +83,7 @@ async def test_a_scope_as_an_argument_is_refused_and_nothing_happens(world: Worl
     for tool, good in arguments.items():
         for extra in ("contact_id", "owner_id", "agent_id", "session_id", "user_id", "filters"):
             outcome = await box.call(tool, {**good, extra: str(uuid4())})
-            assert outcome.text == f"Nothing was done: there is no argument '{extra}'."
+            assert outcome.text == f"Nothing was done: unknown argument '{extra}'."
             assert (outcome.done, outcome.found) == (False, ())
     assert await kept(world, box) == ["My dog is called Rex."]
 

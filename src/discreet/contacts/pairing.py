@@ -86,7 +86,7 @@ async def find_pairing(rows: Rows, who: str) -> list[Pairing]:
     tried = await rows.fetch_one("SELECT * FROM gate.pairing_of_code(%(code)s)", {"code": who})
     if tried is None or tried["locked"]:
         raise TooManyTries(
-            "Too many wrong codes.", hint="Name the address in place of the code, or wait an hour."
+            "Too many wrong codes.", hint="Use the address instead of the code, or wait an hour."
         )
     found = await rows.fetch(_PAIRINGS + " WHERE p.id = %(id)s", {"id": tried["pairing"]})
     return [Pairing(**row) for row in found]

@@ -45,20 +45,21 @@ class Address:
         platform, colon, platform_id = text.partition(":")
         if not colon:
             raise BadInput(
-                f"{_shown(text)} is no address.", hint="Write platform:id, like telegram:99887766."
+                f"{_shown(text)} is not an address.",
+                hint="Write platform:id, such as telegram:99887766.",
             )
         if platform not in PLATFORMS and platform not in known_platforms():
             raise BadInput(
-                f"{_shown(platform)} is no known platform.",
+                f"{_shown(platform)} is not a known platform.",
                 hint=f"Known: {', '.join(known_platforms())}.",
             )
         if not platform_id:
             raise BadInput(
-                f"{_shown(text)} lacks the id.", hint=f"Write {platform}:id, with the sender's id."
+                f"{_shown(text)} has no id.", hint=f"Write {platform}:id, with the sender's id."
             )
         if len(platform_id) > MAX_PLATFORM_ID or not _is_plain(platform_id):
             raise BadInput(
-                f"{_shown(text)} has an id that no platform gives.",
+                f"{_shown(text)} has an invalid id.",
                 hint="An id has no spaces, no control or invisible characters.",
             )
         return cls(platform, platform_id)

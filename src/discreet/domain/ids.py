@@ -27,4 +27,4 @@ def parse_uuid(text: str, what: str) -> UUID:
     try:
         return UUID(text.strip())
     except ValueError:
-        raise BadInput(f"{text!r} is not a valid {what}.", hint="Give the UUID in full.") from None
+        raise BadInput(f"{text!r} is not a valid {what}.", hint="Give the full UUID.") from None

@@ -60,8 +60,8 @@ def checked_text(text: str) -> str:
     """
     if len(text) > MAX_TEXT:
         raise BadInput(
-            f"The message is {len(text):,} characters long; at most {MAX_TEXT:,} are taken.",
-            hint="Send it in parts.",
+            f"The message is {len(text):,} characters long; the maximum is {MAX_TEXT:,}.",
+            hint="Split it into several messages.",
         )
     try:
         text.encode()
@@ -72,7 +72,7 @@ def checked_text(text: str) -> str:
         c for c in text if c in _KEPT_CONTROLS or unicodedata.category(c) not in ("Cc", "Cs")
     )
     if not text.strip():
-        raise BadInput("The message is empty.", hint="Write something.")
+        raise BadInput("The message is empty.", hint="Type a message.")
     return text
 
 

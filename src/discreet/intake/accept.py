@@ -259,8 +259,8 @@ def _checked(key: str, what: str, *, required: bool = False) -> str:
     """The key as it is: refused rather than repaired, since a repaired one is another's."""
     if (required and not key) or len(key) > MAX_PLATFORM_ID or not is_visible(key):
         raise BadInput(
-            f"The {what} can't be used.",
-            hint=f"It has up to {MAX_PLATFORM_ID} characters, none of them invisible.",
+            f"The {what} is invalid.",
+            hint=f"Use up to {MAX_PLATFORM_ID} visible characters.",
         )
     return key
 

@@ -58,7 +58,7 @@ def open_embedder(settings: Settings) -> Embedder:
             return _onnx(Path(model).expanduser().absolute())
         case _:
             raise BadInput(
-                f"There is no embedder {settings.embedder!r}.",
+                f"Unknown embedder {settings.embedder!r}.",
                 hint="DISCREET_EMBEDDER is bundled, openai:MODEL, ollama:MODEL or onnx:FOLDER.",
             )
 
@@ -69,7 +69,7 @@ class EndpointEmbedder:
 
     def __init__(self, name: str, url: str, key: str | None = None) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise BadInput(f"{url!r} is no address of an embedder.", hint="Give an http(s) URL.")
+            raise BadInput(f"{url!r} is not a valid embedder URL.", hint="Give an http(s) URL.")
         self._name = name
         self._model = name.partition(":")[2]
         self._url = url
@@ -112,10 +112,10 @@ class EndpointEmbedder:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
                 f"The embedder {self._name} can't be reached ({type(error).__name__}).",
-                hint="Until it answers, texts are found by their words.",
+                hint="Until it answers, search matches words only.",
             ) from None
         if found.shape[:1] != (len(texts),) or found.ndim != 2:
-            raise Unavailable(f"The embedder {self._name} gave something else than vectors.")
+            raise Unavailable(f"The embedder {self._name} returned an invalid response.")
         return found
 
     def _http(self) -> httpx.Client:
@@ -139,7 +139,7 @@ class OnnxEmbedder:
             import onnxruntime
         except ImportError:
             raise BadInput(
-                "A local model needs a package more.", hint="pip install 'discreet[onnx]'"
+                "A local model needs an extra package.", hint="pip install 'discreet[onnx]'"
             ) from None
         from tokenizers import Tokenizer
 
@@ -149,7 +149,7 @@ class OnnxEmbedder:
         )
         if model is None or not (folder / "tokenizer.json").exists():
             raise BadInput(
-                f"{folder} holds no model.", hint="It takes model.onnx and tokenizer.json."
+                f"{folder} has no model.", hint="It needs model.onnx and tokenizer.json."
             )
         self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         self._inputs = {given.name for given in self._session.get_inputs()}

@@ -90,7 +90,7 @@ def bundled_embedder() -> StaticEmbedder:
 
     package = find_spec("wordllama")
     if package is None or not package.submodule_search_locations:
-        raise Unavailable("The bundled embedder is missing.", hint="Install discreet again.")
+        raise Unavailable("The bundled embedder is missing.", hint="Reinstall Discreet.")
     folder = Path(package.submodule_search_locations[0])
     try:
         table = _read_table(folder / "weights" / "l2_supercat_256.safetensors")

@@ -87,7 +87,5 @@ async def restore_memory(rows: Rows, memory_id: MemoryId, version: int) -> Memor
         raise Conflict(f"Memory {other['id']} {why} by now.", hint="Forget that one first.")
     restored = await rows.value("SELECT gate.restore_memory(%(id)s, %(version)s)", params)
     if restored is None:
-        raise NotFound(
-            "There is no such version of a memory.", hint="Its history lists those there are."
-        )
+        raise NotFound("No such version of this memory.", hint="Its history lists the versions.")
     return await get_memory(rows, memory_id)

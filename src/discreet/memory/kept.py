@@ -113,13 +113,15 @@ def check(content: str | None, salience: str | None, topic_key: str | None) -> N
         BadInput: empty, too long, or an unknown salience.
     """
     if content is not None and not content.strip():
-        raise BadInput("There is nothing to remember.", hint="Say what.")
+        raise BadInput("The memory is empty.", hint="Give its text.")
     if content is not None and len(content) > MAX_CONTENT:
         raise BadInput(
-            f"That is {len(content):,} characters long; a memory has at most {MAX_CONTENT:,}.",
-            hint="Remember it in parts.",
+            f"The text has {len(content):,} characters; the maximum is {MAX_CONTENT:,}.",
+            hint="Split it into several memories.",
         )
     if salience is not None and salience not in SALIENCES:
-        raise BadInput(f"{salience!r} is no salience.", hint=f"Give one of {', '.join(SALIENCES)}.")
+        raise BadInput(
+            f"{salience!r} is not a salience.", hint=f"Use one of {', '.join(SALIENCES)}."
+        )
     if topic_key is not None and len(topic_key) > MAX_TOPIC_KEY:
         raise BadInput(f"A topic key has at most {MAX_TOPIC_KEY} characters.", hint="Shorten it.")

@@ -140,7 +140,7 @@ async def remember(rows: Rows, new: NewMemory) -> Memory:
         row = await rows.fetch_one(_INSERT, values)
         if row is not None:
             return memory_of(row)
-    raise Conflict("Others kept the same at the same moment.", hint="Try again.")
+    raise Conflict("Another request stored the same memory at the same time.", hint="Try again.")
 
 
 async def update_memory(
@@ -278,10 +278,10 @@ async def _refuse_doubles(rows: Rows, params: dict[str, Any]) -> None:
         return
     if other["by_topic"]:
         raise Conflict(
-            f"Memory {other['id']} is filed under this topic key.",
+            f"Memory {other['id']} already has this topic key.",
             hint="Change that one, or forget it first.",
         )
-    raise Conflict(f"Memory {other['id']} says the same already.", hint="Forget one of the two.")
+    raise Conflict(f"Memory {other['id']} already has this text.", hint="Forget one of the two.")
 
 
 def _values(new: NewMemory, topic_key: str | None) -> dict[str, Any]:

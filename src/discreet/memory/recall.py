@@ -90,7 +90,7 @@ async def recall(
         BadInput: a limit outside 1 to 100.
     """
     if not 1 <= limit <= MOST_HITS:
-        raise BadInput(f"A limit of {limit} isn't possible.", hint=f"Give 1 to {MOST_HITS}.")
+        raise BadInput(f"Invalid limit {limit}.", hint=f"Use 1 to {MOST_HITS}.")
     found = await candidates_of(rows, query, filters)
     if not found.ids:
         return []

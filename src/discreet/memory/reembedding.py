@@ -69,7 +69,7 @@ async def reembed(door: Door, owner_id: OwnerId, embedder: Embedder, progress: P
             made = await asyncio.to_thread(index, [one.text for one in texts], embedder)
             if made[0].embedder is None:
                 raise Unavailable(
-                    f"The embedder can't be reached; {done:,} of {total:,} texts are done.",
+                    f"The embedder is unreachable; {done:,} of {total:,} texts are done.",
                     hint="Once it answers: sb memories reembed",
                 )
             async with door.enter(scope) as rows:

@@ -42,13 +42,13 @@ async def scope_to_write(
     """
     if bearer.kind == "contact":
         if agent_id is not None or contact_id is not None:
-            raise Forbidden("This token is one contact's; nobody else can be named with it.")
+            raise Forbidden("A contact's token can't name another contact.")
         return bearer.scope
     if bearer.kind == "agent":
         if agent_id is not None and agent_id != bearer.agent_id:
             raise NotFound("There is no such agent.")
         if contact_id is None:
-            raise Forbidden("This token is an agent's.", hint="Name the contact: contact_id.")
+            raise Forbidden("An agent's token needs a contact.", hint="Give contact_id.")
     return await scope_of(door, bearer, agent_id or bearer.agent_id, contact_id)
 
 
@@ -149,7 +149,7 @@ async def resolve_contact(
         BadInput: it is the owner's own, or a group's and no person's (or the other way round).
     """
     if bearer.kind == "contact":
-        raise Forbidden("This token is one contact's; it resolves nobody.")
+        raise Forbidden("A contact's token can't resolve addresses.")
     agent_id, name = bearer.agent_id, plain_name(name)
     async with door.enter(OwnerScope(bearer.owner_id)) as rows:
         contact_id = await rows.value(
@@ -169,9 +169,9 @@ async def resolve_contact(
             if known or auto_create:
                 entry = await as_told(rows, bearer.owner_id, agent_id, entry, address, name)
     if entry is None and auto_create:
-        raise BadInput(f"{address} is the owner's own.")
+        raise BadInput(f"{address} belongs to the owner.")
     if entry is None or not (known or auto_create):
-        raise NotFound(f"Nobody has the address {address}.")
+        raise NotFound(f"No contact has the address {address}.")
     if agent_id is not None and meet and not known:
         await introduce(door, bearer.owner_id, agent_id, entry.contact.id, shared=bearer.shared)
     return entry

@@ -107,7 +107,7 @@ async def allow_address(
                 },
             )
     if contact_id is None:
-        raise Conflict(f"{address} is your own.", hint="You are let in everywhere.")
+        raise Conflict(f"{address} is your own.", hint="The owner is always admitted.")
     return ContactId(contact_id)
 
 
@@ -141,7 +141,9 @@ async def make_owner_link(door: Door, owner_id: OwnerId, platform: str) -> str:
         BadInput: no such platform.
     """
     if platform not in known_platforms() or platform == "terminal":
-        raise BadInput(f"{platform!a} is no platform.", hint="Like: sb owner link telegram")
+        raise BadInput(
+            f"{platform!a} is not a known platform.", hint="Example: sb owner link telegram"
+        )
     async with door.enter(OwnerScope(owner_id)) as rows:
         code = await rows.value("SELECT gate.make_owner_link(%(platform)s)", {"platform": platform})
     return str(code)

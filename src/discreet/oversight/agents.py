@@ -123,7 +123,7 @@ async def create_agent(
             )
         except Conflict:
             raise Conflict(
-                f"There is an agent named {name!r} already.", hint="Change it with: sb agents set"
+                f"An agent named {name!r} already exists.", hint="Change it with: sb agents set"
             ) from None
         await _open_terminal(rows, agent_id)
         return await _get(rows, name)
@@ -154,7 +154,7 @@ async def change_agent(
         )
         before = await _get(rows, name)
         if expected is not None and before.version != expected:
-            raise Outdated("This agent was changed meanwhile.", hint="Read it again.")
+            raise Outdated("This agent has changed since you read it.", hint="Read it again.")
         if change.memory_model == "shared" and before.memory_model != "shared":
             await _refuse_where_open(rows, before)
         await rows.execute(
@@ -238,7 +238,7 @@ async def _get(rows: Rows, name: str) -> Agent:
     if row is None:
         names = await rows.fetch("SELECT name FROM discreet.agents ORDER BY created_at LIMIT 20")
         there = ", ".join(repr(row["name"]) for row in names) or "none"
-        raise NotFound(f"There is no agent named {name!r}.", hint=f"There are: {there}.")
+        raise NotFound(f"There is no agent named {name!r}.", hint=f"Agents: {there}.")
     return _agent(row)
 
 

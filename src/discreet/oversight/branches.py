@@ -70,7 +70,7 @@ async def add_branch(door: Door, owner_id: OwnerId, channel: str, chat: str, age
             raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
         if found.agent == agent:
             raise Conflict(
-                f"{found.label} leads to {agent} anyway.", hint="See: sb channels branches"
+                f"{found.label} already goes to {agent}.", hint="See: sb channels branches"
             )
         admission = await rows.value(
             "SELECT admission FROM discreet.channels WHERE id = %(id)s", {"id": found.id}

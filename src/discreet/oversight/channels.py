@@ -131,7 +131,7 @@ async def set_gathering(
         BadInput: less than nothing, or more than a minute.
     """
     if not 0 <= seconds <= MOST_GATHER_SECONDS:
-        raise BadInput(f"{seconds:g} seconds can't be set.", hint="From 0 to 60.")
+        raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
     async with door.enter(OwnerScope(owner_id)) as rows:
         await rows.execute(
             "UPDATE discreet.channels SET gather = %(gather)s WHERE %(id)s IN (id, parent_id)",

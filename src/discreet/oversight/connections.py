@@ -179,7 +179,9 @@ async def start_session(
             )
         )
     if not await connection.binding.bind(scope, session_id):
-        raise Conflict("This connection is somebody's already.", hint="Open another one.")
+        raise Conflict(
+            "This connection already belongs to a contact.", hint="Open a new connection."
+        )
     return replace(connection, session_id=session_id, bound_to=scope)
 
 
@@ -187,7 +189,7 @@ async def _scope_named(
     door: Door, bearer: Bearer, agent: str | None, contact_id: ContactId | None, sender: str | None
 ) -> SessionScope:
     if contact_id is not None and sender is not None:
-        raise BadInput("A contact and a sender are two ways to say the same.", hint="Give one.")
+        raise BadInput("contact_id and sender can't be used together.", hint="Give one.")
     if sender is not None:
         address = Address.parse(sender)
         contact_id = (await resolve_contact(door, bearer, address, auto_create=True)).contact.id

@@ -217,7 +217,7 @@ async def change_contact(
         )
         now = await _versioned(rows, contact_id)
         if expected is not None and now.version != expected:
-            raise Outdated("This contact was changed meanwhile.", hint="Read it again.")
+            raise Outdated("This contact has changed since you read it.", hint="Read it again.")
         if change.name is not None:
             await _rename(rows, contact_id, change.name)
         if change.aliases is not None:
@@ -283,7 +283,7 @@ async def _note(rows: Rows, contact_id: ContactId, note: str) -> None:
 
 def _check_name(name: str) -> None:
     if not name or name != plain_name(name):
-        raise BadInput(f"{name!a} is no name.", hint="One line of visible characters.")
+        raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
 
 
 def _checked_note(note: str) -> str:
@@ -293,7 +293,7 @@ def _checked_note(note: str) -> str:
 async def _entry(rows: Rows, contact_id: ContactId) -> Entry:
     entry = await get_entry(rows, contact_id)
     if entry is None:
-        raise NotFound("This contact was erased meanwhile.", hint="See: sb contacts list")
+        raise NotFound("This contact has been erased.", hint="See: sb contacts list")
     return entry
 
 

@@ -122,7 +122,7 @@ async def export_contact(
     contact = (await find_contact(door, owner_id, who)).contact
     file = to or Path(f"contact-{contact.id}.zip")
     if file.exists():
-        raise BadInput(f"{file} exists.", hint="Give another one: --to FILE")
+        raise BadInput(f"{file} already exists.", hint="Choose another file: --to FILE")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

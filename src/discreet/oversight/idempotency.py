@@ -48,9 +48,11 @@ async def once(
         case "done":
             return UUID(str(row["made"]))
         case "other":
-            raise BadInput("This Idempotency-Key was used for something else.", hint="Take a new.")
+            raise BadInput(
+                "This Idempotency-Key was used for a different request.", hint="Use a new key."
+            )
         case "busy":
-            raise Conflict("The same is being done at this moment.", hint="Ask again.")
+            raise Conflict("A request with this key is in progress.", hint="Retry shortly.")
     named["held"] = row["lease"]
     made: UUID | None = None
     try:

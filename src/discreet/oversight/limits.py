@@ -59,7 +59,7 @@ async def set_limits(door: Door, owner_id: OwnerId, who: str | None, limits: Lim
         NotFound, BadInput: as for ``find_contact``; or a number isn't positive.
     """
     if any(number is not None and number < 1 for number in asdict(limits).values()):
-        raise BadInput("A limit is at least 1.", hint="For nothing at all: sb contacts block")
+        raise BadInput("A limit must be at least 1.", hint="To allow nothing: sb contacts block")
     contact_id = await _contact_id(door, owner_id, who)
     async with door.enter(OwnerScope(owner_id)) as rows:
         await rows.execute(

@@ -197,9 +197,9 @@ async def undo_link(door: Door, owner_id: OwnerId, link: str) -> Link:
 async def _preview(rows: Rows, kept: str, joined: str) -> LinkPreview:
     stays, goes = await find_entry(rows, kept), await find_entry(rows, joined)
     if stays.contact.id == goes.contact.id:
-        raise BadInput("That is one contact already.", hint="See: sb contacts show")
+        raise BadInput("They are already the same contact.", hint="See: sb contacts show")
     if "group" in (stays.contact.type, goes.contact.type):
-        raise BadInput("A group is no person and can't be joined.", hint="See: sb contacts list")
+        raise BadInput("A group can't be merged.", hint="See: sb contacts list")
     row = await rows.fetch_one(_WOULD_MOVE, {"kept": stays.contact.id, "joined": goes.contact.id})
     assert row is not None  # noqa: S101 - a query of counts
     return LinkPreview(stays, goes, **{**row, "topics": tuple(row["topics"])})
@@ -209,10 +209,10 @@ async def _standing(rows: Rows, link: str) -> Link:
     try:
         link_id = UUID(link.strip())
     except ValueError as error:
-        raise BadInput(f"{link!a} is no link's id.", hint="See: sb contacts links") from error
+        raise BadInput(f"{link!a} is not a link id.", hint="See: sb contacts links") from error
     made = await _link(rows, link_id)
     if made.undone_at is not None:
-        raise NotFound("This link was undone already.", hint="See: sb contacts links")
+        raise NotFound("This link has already been undone.", hint="See: sb contacts links")
     return made
 
 

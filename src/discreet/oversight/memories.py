@@ -109,7 +109,7 @@ async def restore(
         if version is None:
             older = await history.get_memory_history(rows, memory_id)
             if not older:
-                raise NotFound("That memory was never changed, so there is nothing to restore.")
+                raise NotFound("This memory has no older version to restore.")
             version = older[0].version
         await history.restore_memory(rows, memory_id, version)
         return await _get(rows, memory_id)

@@ -37,10 +37,10 @@ def read_folder(folder: Path) -> list[ReferenceText]:
             named, each with what is wrong.
     """
     if not folder.is_dir():
-        raise BadInput(f"{folder} is no folder.", hint="Give a folder with .md or .txt files.")
+        raise BadInput(f"{folder} is not a folder.", hint="Give a folder with .md or .txt files.")
     paths = sorted(_files(folder))
     if not paths:
-        raise BadInput(f"{folder} holds no .md or .txt file.")
+        raise BadInput(f"{folder} has no .md or .txt files.")
     if len(paths) > MOST_FILES:
         raise BadInput(f"{folder} holds {len(paths)} files; at most {MOST_FILES} are published.")
     texts: list[ReferenceText] = []
@@ -95,7 +95,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})") from None
     if "\0" in text:
-        raise BadInput("holds a NUL character, so it is no text")
+        raise BadInput("contains a NUL character")
     if not any(True for _ in split(text)):
         raise BadInput("is empty")
     return text

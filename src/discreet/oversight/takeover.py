@@ -73,8 +73,8 @@ async def speak(door: Door, owner_id: OwnerId, contact_id: ContactId, text: str)
         )
     if said is None:
         raise BadInput(
-            "This contact isn't taken over any more, or has written nothing that one can answer.",
-            hint="To take it over: sb takeover",
+            "This contact is not taken over, or has not written anything to answer.",
+            hint="Take it over: sb takeover",
         )
 
 

@@ -87,7 +87,7 @@ class Bearer:
         """
         if self.kind == "agent":
             # It may work for any contact of its agent, so for none that isn't named.
-            raise Forbidden("This token is an agent's.", hint="Say for which contact.")
+            raise Forbidden("An agent's token needs a contact.", hint="Name the contact.")
         if self.contact_id is None:
             return OwnerScope(self.owner_id)
         if self.agent_id is None:
@@ -109,7 +109,9 @@ async def authenticate(door: Door, token: str) -> Bearer:
                 "SELECT * FROM gate.token_scope(%(digest)s)", {"digest": _digest(token)}
             )
     if row is None:
-        raise Unauthorized("This token opens nothing.", hint="Get one: sb tokens create --help")
+        raise Unauthorized(
+            "Invalid, expired or revoked token.", hint="Create one: sb tokens create --help"
+        )
     return Bearer(**row)
 
 
@@ -131,7 +133,7 @@ async def create_token(
         NotFound, BadInput: no such agent or contact; a name that is no plain line.
     """
     if name != plain_name(name):
-        raise BadInput(f"{name!a} is no name.", hint="One line of visible characters.")
+        raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
     contact_id = (
         None if contact is None else (await find_contact(door, owner_id, contact)).contact.id
     )
@@ -210,9 +212,7 @@ def parse_lasting(text: str) -> timedelta:
     read = re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip())
     lasts = timedelta(**{_UNITS[read[2]]: int(read[1])}) if read else timedelta()
     if not timedelta() < lasts <= LONGEST:
-        raise BadInput(
-            f"{text!a} is no time.", hint="Like 30d: minutes m, hours h, days d, weeks w."
-        )
+        raise BadInput(f"{text!a} is not a duration.", hint="Examples: 30m, 12h, 30d, 2w.")
     return lasts
 
 

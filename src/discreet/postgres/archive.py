@@ -66,18 +66,18 @@ def read_archive(file: Path) -> tuple[Manifest, Credentials]:
         with tarfile.open(file, mode="r:") as archive:
             manifest = Manifest(**_document(archive, MANIFEST))
             if manifest.format != FORMAT:
-                raise BadInput(f"{file} was made by a newer version.", hint="Update discreet.")
+                raise BadInput(f"{file} was made by a newer version.", hint="Update Discreet.")
             credentials = Credentials(**_document(archive, CREDENTIALS))
             with _member(archive, DUMP) as dump:
                 checksum = hashlib.file_digest(dump, "sha256").hexdigest()
     except (tarfile.TarError, KeyError, TypeError, ValueError):
         raise BadInput(
-            f"{file} is no backup of discreet, or it is damaged.", hint="Take another backup."
+            f"{file} is not a Discreet backup, or it is damaged.", hint="Take another backup."
         ) from None
     except OSError as error:
         raise BadInput(f"{file} can't be read: {error.strerror or error}.") from None
     if checksum != manifest.dump_sha256:
-        raise BadInput(f"{file} is damaged.", hint="Take another backup.")
+        raise BadInput(f"{file} is damaged.", hint="Use another backup.")
     return manifest, credentials
 
 

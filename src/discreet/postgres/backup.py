@@ -46,9 +46,9 @@ def backup(
         Unavailable: the database can't be read, or not all of it.
     """
     if file.exists():
-        raise Conflict(f"{file} exists already.", hint="Choose another name.")
+        raise Conflict(f"{file} already exists.", hint="Choose another name.")
     if not file.parent.is_dir():
-        raise BadInput(f"There is no folder {file.parent}.")
+        raise BadInput(f"The folder {file.parent} does not exist.")
     with (
         opened_database(settings.home, progress) as database,
         tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as scratch,

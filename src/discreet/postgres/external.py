@@ -50,7 +50,7 @@ def initialise_external(
     known = load_credentials(home)
     if has_cluster(home) or (known is not None and not _same_place(known, wanted)):
         raise Conflict(
-            f"{home} has a database already.",
+            f"{home} already has a database.",
             hint="Choose another home with DISCREET_HOME, or move that one away (sb backup FILE).",
         )
     if known is not None:
@@ -71,8 +71,8 @@ def migrate_external(home: Path, admin_url: str) -> None:
     known = load_credentials(home)
     if known is None or known.embedded:
         raise BadInput(
-            f"{home} uses no server of its own.",
-            hint="The embedded one is brought up to date whenever it starts.",
+            f"{home} uses the embedded server.",
+            hint="The embedded server updates itself when it starts.",
         )
     refuse_other_server(home, known, admin_url)
     initialise(admin_url, known)
@@ -97,7 +97,7 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
         given = conninfo_to_dict(admin_url)
     except psycopg.ProgrammingError as error:
         raise BadInput(
-            f"The admin URL can't be read: {str(error).strip()}.",
+            f"Invalid admin URL: {str(error).strip()}.",
             hint="It looks like postgresql://admin:password@host:5432/postgres",
         ) from None
     host, port = str(given.get("host") or ""), str(given.get("port") or "5432")

@@ -106,7 +106,7 @@ def _missing(applied: dict[str, str], migrations: list[Migration]) -> list[Migra
     if unknown:
         raise Unavailable(
             f"The database was made by a newer version ({max(unknown)}).",
-            hint="Update discreet, or restore a backup made by this version.",
+            hint="Update Discreet, or restore a backup made by this version.",
         )
     for migration in migrations:
         if applied.get(migration.name, migration.checksum) != migration.checksum:

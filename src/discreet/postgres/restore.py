@@ -76,7 +76,7 @@ def restore(
     manifest, saved = read_archive(file)
     if set(manifest.migrations) - {migration.name for migration in read_migrations()}:
         raise BadInput(
-            f"{file} was made by a newer version ({manifest.discreet}).", hint="Update discreet."
+            f"{file} was made by a newer version ({manifest.discreet}).", hint="Update Discreet."
         )
     home = settings.home
     layout = make_layout(home)
@@ -93,8 +93,8 @@ def restore(
         # What an unfinished restore left in a database of its own, nobody has used.
         if has_data and not overwrite and (unfinished is None or not credentials.embedded):
             raise Conflict(
-                f"{home} has data already.",
-                hint="To replace them: sb restore --overwrite FILE. Back them up before.",
+                f"{home} already has data.",
+                hint="To replace it: sb restore --overwrite FILE. Back it up first.",
             )
         prepare_roles(admin, credentials, reset_roles=reset_roles)
         if unfinished or known is None or not has_data:
@@ -134,7 +134,7 @@ def _target(
         known = _with_secrets(external_credentials(admin_url or "", saved.dbname), saved)
     if known.embedded:
         if admin_url is not None:
-            raise Conflict(f"{home} uses the embedded server.", hint="Leave --admin-url out.")
+            raise Conflict(f"{home} uses the embedded server.", hint="Leave out --admin-url.")
         with embedded_server(home, known.passwords[ADMIN_ROLE], progress=progress) as sockets:
             known = replace(known, host=str(sockets))
             yield known, admin_conninfo(known, None)
@@ -183,7 +183,9 @@ def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
         except psycopg.errors.ObjectInUse:
             continue
     else:
-        raise Conflict("The database is in use.", hint="End the processes that use it, try again.")
+        raise Conflict(
+            "The database is in use.", hint="Stop the processes that use it and try again."
+        )
     _drop(conn, old)
 
 

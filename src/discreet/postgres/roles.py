@@ -151,7 +151,7 @@ def check_roles(conn: psycopg.Connection[Any]) -> None:
     ]
     if wrong:
         raise Unavailable(
-            f"The database doesn't keep people apart: {'; '.join(sorted(wrong))}.",
+            f"The database does not isolate contacts: {'; '.join(sorted(wrong))}.",
             hint="Nothing is served until that is put right. "
             "On a server of your own: sb db init --admin-url ...",
         )

@@ -89,7 +89,7 @@ class Door:
             await pool.check()
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError from error  # which the loss came in the way of
-            raise Unavailable("The database was lost.", hint="Try again.") from error
+            raise Unavailable("The database connection was lost.", hint="Try again.") from error
 
     async def _begin(
         self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]

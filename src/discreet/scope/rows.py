@@ -80,15 +80,15 @@ class Rows:
         except errors.InsufficientPrivilege as error:
             raise ScopeError("This scope may not do that.") from error
         except errors.UniqueViolation as error:
-            raise Conflict("That exists already.") from error
+            raise Conflict("It already exists.") from error
         except errors.SerializationFailure as error:
-            raise Conflict("This was changed at the same moment.", hint="Try again.") from error
+            raise Conflict("It was changed at the same time.", hint="Try again.") from error
         except errors.ForeignKeyViolation as error:
-            raise NotFound("What this refers to does not exist.") from error
+            raise NotFound("It refers to something that does not exist.") from error
         except Error as error:
             if isinstance(error, DataError) and error.sqlstate is None:
                 # The driver itself refuses it: a NUL in a text.
-                raise BadInput("A text holds a character that can't be stored.") from error
+                raise BadInput("The text contains a character that can't be stored.") from error
             # What functions of the gate say themselves.
             text = text_of_code(error.diag.message_primary)
             if error.sqlstate == "DS001":

@@ -32,21 +32,21 @@ class Arguments(BaseModel):
 _CONTENT = Field(
     min_length=1,
     max_length=LONGEST_MEMORY,
-    description="What to keep, as a sentence that will be understood on its own.",
+    description="What to remember, as a sentence that makes sense on its own.",
 )
 _TOPIC_KEY = Field(
     default=None,
     max_length=200,
-    description="A name for the one fact that this is, such as `home_town`; what was kept under the"
-    " same name before is replaced by it.",
+    description="A name for this one fact, such as `home_town`. It replaces an earlier memory with"
+    " the same name.",
 )
-_TOPICS = Field(default=None, max_length=MOST_TOPICS, description="Further topics, as short words.")
+_TOPICS = Field(default=None, max_length=MOST_TOPICS, description="More topics, as short words.")
 _SALIENCE = Field(
     default=None,
-    description="How much it matters; high and critical are known from the start of every turn.",
+    description="How important it is. High and critical memories are loaded in every turn.",
 )
-_MEMORY_ID = Field(max_length=100, description="The `id` of the memory, as recall gives it.")
-_LIMIT = Field(default=10, ge=1, le=MOST_FOUND, description="How many to give at most.")
+_MEMORY_ID = Field(max_length=100, description="The memory's `id`, as returned by recall.")
+_LIMIT = Field(default=10, ge=1, le=MOST_FOUND, description="Maximum number of results.")
 
 
 class Remember(Arguments):
@@ -60,7 +60,7 @@ class Recall(Arguments):
     query: Text = Field(
         default="",
         max_length=LONGEST_QUERY,
-        description="What to look for. Left empty: the newest memories.",
+        description="What to search for. If empty, the newest memories.",
     )
     limit: int = _LIMIT
 
@@ -72,7 +72,7 @@ class Forget(Arguments):
 class UpdateMemory(Arguments):
     memory_id: Text = _MEMORY_ID
     version: int | None = Field(
-        default=None, description="The version that you read; a newer one is then not overwritten."
+        default=None, description="The version you read, so that a newer one is not overwritten."
     )
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
@@ -101,7 +101,7 @@ def what_is_wrong(error: ValidationError) -> str:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            wrong.append(f"there is no argument {name!r}")
+            wrong.append(f"unknown argument {name!r}")
         elif problem["type"] == "missing":
             wrong.append(f"{name!r} is missing")
         else:

@@ -49,7 +49,7 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
     if not rest or not _is_provider(provider):
         raise ThinkingFailed(
             "setup",
-            f"Nobody knows the model {name!r}.",
+            f"Unknown model {name!r}.",
             hint="Write provider:name, for example openai:gpt-5.2 or anthropic:claude-sonnet-4-5,"
             " or set DISCREET_MODEL_BASE_URL for a model of your own.",
         )

@@ -192,11 +192,11 @@ def _failures(limits: Limits) -> Iterator[None]:
         raise ThinkingFailed("refused", "The provider's content filter refused.") from error
     except wrong.ModelAuthenticationError as error:
         raise ThinkingFailed(
-            "setup", "The provider refused the key.", hint="Check the key of the model's provider."
+            "setup", "The provider rejected the API key.", hint="Check the provider's API key."
         ) from error
     except wrong.ModelNotFoundError as error:
         raise ThinkingFailed(
-            "setup", "The provider doesn't know the model.", hint="Check the model's name."
+            "setup", "The provider does not know this model.", hint="Check the model's name."
         ) from error
     except wrong.ModelHTTPError as error:
         raise ThinkingFailed(
@@ -208,7 +208,7 @@ def _failures(limits: Limits) -> Iterator[None]:
         ) from error
     except wrong.UnexpectedModelBehavior as error:
         raise ThinkingFailed(
-            "confused", f"What the model answered can't be used ({type(error).__name__})."
+            "confused", f"The model's answer can't be used ({type(error).__name__})."
         ) from error
     except Exception as error:
         # Libraries of providers have errors of their own; a turn has to end in one way or another.

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 # The same whether an id is somebody else's, nobody's or none at all.
-NO_SUCH_MEMORY = "There is no such memory."
-NOTHING_FOUND = "Nothing was found."
+NO_SUCH_MEMORY = "No such memory."
+NOTHING_FOUND = "No results."
 Given = TypeVar("Given", bound=Arguments)
 
 
@@ -190,26 +190,26 @@ def _refused(why: str) -> Outcome:
 TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "remember",
-        "Keeps something for later conversations, such as a fact, a preference or a plan.",
+        "Remember something for later conversations, such as a fact, a preference or a plan.",
         Remember,
         _remember,
     ),
     Tool(
         "recall",
-        "Searches what was remembered, and the reference texts that are published for you.",
+        "Search memories and the published reference texts.",
         Recall,
         _recall,
     ),
     Tool(
         "update_memory",
-        "Replaces the content of a memory that is no longer quite true.",
+        "Replace a memory that is no longer true.",
         UpdateMemory,
         _update_memory,
     ),
-    Tool("forget", "Takes a memory away, when asked to or when it is wrong.", Forget, _forget),
+    Tool("forget", "Forget a memory, when asked to or when it is wrong.", Forget, _forget),
     Tool(
         "search_conversation",
-        "Searches what was said earlier, also long ago, word for word.",
+        "Search the exact words of earlier messages, however old.",
         SearchConversation,
         _search_conversation,
     ),

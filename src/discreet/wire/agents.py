@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 Model = Annotated[
-    str, Field(max_length=200, description="provider:name; empty: the installation's default.")
+    str, Field(max_length=200, description="provider:name; empty for the installation's default.")
 ]
 
 
@@ -17,7 +17,7 @@ MemoryModel = Literal["per_contact", "shared"]
 
 
 class Agent(BaseModel):
-    """An agent and how much it holds."""
+    """An agent with its counts."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -36,14 +36,14 @@ class Agent(BaseModel):
 
 
 class AgentPage(BaseModel):
-    """A page of agents, the newest first."""
+    """A page of agents, newest first."""
 
     items: list[Agent]
     next: str | None
 
 
 class AgentPatch(BaseModel):
-    """What to set; what is left out stays as it is."""
+    """Fields to change. Fields you leave out stay as they are."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"memory_model": "per_contact"}}
@@ -56,7 +56,7 @@ class AgentPatch(BaseModel):
 
 
 class NewAgent(AgentPatch):
-    """An agent to be made."""
+    """An agent to create."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -12,27 +12,27 @@ Line = Annotated[str, Field(max_length=200)]
 
 
 class Contact(BaseModel):
-    """A contact, with what the owner keeps about it."""
+    """A contact with the owner's notes about it."""
 
     id: UUID
     type: Literal["external", "group", "personal"]
     name: str
     aliases: list[str]
-    addresses: list[str] = Field(description="platform:id, the oldest first.")
+    addresses: list[str] = Field(description="platform:id, oldest first.")
     note: str
     blocked_at: datetime | None
     created_at: datetime
 
 
 class ContactPage(BaseModel):
-    """A page of contacts, the newest first."""
+    """A page of contacts, newest first."""
 
     items: list[Contact]
     next: str | None
 
 
 class ToResolve(BaseModel):
-    """Whose address it is."""
+    """An address to resolve."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -48,13 +48,13 @@ class ToResolve(BaseModel):
 
     platform: str = Field(min_length=1, max_length=50)
     platform_id: str = Field(min_length=1, max_length=200)
-    auto_create: bool = Field(description="Make the contact if nobody has this address yet.")
-    name: Line = Field("", description="Of a contact that is made; a name identifies nobody.")
+    auto_create: bool = Field(description="Create the contact if no contact has this address.")
+    name: Line = Field("", description="Name for a new contact. Names never identify a contact.")
     type: Literal["external", "group"] = "external"
 
 
 class ResolvedContact(BaseModel):
-    """The contact behind an address; of what the owner keeps about it, nothing."""
+    """The contact of an address, without the owner's notes."""
 
     id: UUID
     type: Literal["external", "group", "personal"]
@@ -72,15 +72,17 @@ class NameToResolve(BaseModel):
 
 
 class NameResolved(BaseModel):
-    """Whom a name means: `found`, or several who are called so, or nobody."""
+    """The result of a name lookup: `found`, several matches, or none."""
 
     found: Contact | None
-    ambiguous: list[Contact] = Field(description="All of them, where several have the name.")
-    similar: list[Contact] = Field(description="Suggestions where nobody has it; no answer.")
+    ambiguous: list[Contact] = Field(description="All matches, if several contacts have the name.")
+    similar: list[Contact] = Field(
+        description="Contacts with similar names, if none matches. Suggestions only."
+    )
 
 
 class ContactPatch(BaseModel):
-    """What to set; what is left out stays as it is."""
+    """Fields to change. Fields you leave out stay as they are."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"name": "Alice", "aliases": ["Ally"]}}

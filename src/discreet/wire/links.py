@@ -1,4 +1,4 @@
-"""Contacts that are one person, and contacts that are no more."""
+"""Links between contacts of one person, and erasures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class LinkToMake(BaseModel):
-    """Two contacts that are one person."""
+    """Two contacts of one person, to be merged."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -22,34 +22,34 @@ class LinkToMake(BaseModel):
         },
     )
 
-    kept_id: UUID = Field(description="The one that stays.")
-    joined_id: UUID = Field(description="The one whose addresses and rows become its.")
+    kept_id: UUID = Field(description="The contact to keep.")
+    joined_id: UUID = Field(description="The contact to merge into it.")
 
 
 class Link(BaseModel):
-    """Two contacts that were joined."""
+    """Two contacts that were merged."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     kept_id: UUID
-    kept: str = Field(description="What to call it: its name, else an address.")
+    kept: str = Field(description="Its name, or an address if it has none.")
     joined_id: UUID
     joined_name: str
-    addresses: list[str] = Field(description="Those of the joined one; none once it is undone.")
+    addresses: list[str] = Field(description="Addresses of the merged contact; empty once undone.")
     proof: Literal["owner", "codes"]
     linked_at: datetime
     undone_at: datetime | None
 
 
 class LinkList(BaseModel):
-    """The newest first."""
+    """Newest first."""
 
     items: list[Link]
 
 
 class Backup(BaseModel):
-    """A file on the server that still holds what was erased."""
+    """A backup file on the server that still contains the erased data."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -58,17 +58,17 @@ class Backup(BaseModel):
 
 
 class Erasure(BaseModel):
-    """A receipt. It doesn't say who it was."""
+    """An erasure receipt. It does not identify the contact."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    counts: dict[str, int] = Field(description="Rows of each kind that were removed.")
+    counts: dict[str, int] = Field(description="Number of erased rows by kind.")
     erased_at: datetime
 
 
 class Erased(Erasure):
-    """A receipt, with the backups in which the contact still is."""
+    """An erasure receipt with the backups that still contain the contact."""
 
     backups: list[Backup]
 

@@ -1,4 +1,4 @@
-"""Memories, their history, and what is found."""
+"""Memories, their history, and search results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ Kind = Literal["memory", "passage", "message"]
 Content = Annotated[str, Field(min_length=1, max_length=65_536)]
 Summary = Annotated[str, Field(max_length=4000)]
 Topics = Annotated[list[Line], Field(max_length=50)]
-Time = Annotated[datetime, AfterValidator(_aware), Field(description="UTC where it says nothing.")]
+Time = Annotated[
+    datetime, AfterValidator(_aware), Field(description="UTC if no time zone is given.")
+]
 
 
 class Memory(BaseModel):
-    """A memory. `contact_id` null: the owner's own, or `shared` by all who talk to the agent."""
+    """A memory. A null `contact_id` means the owner's own, or shared by everyone if `shared` is
+    true."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -50,14 +53,14 @@ class Memory(BaseModel):
 
 
 class MemoryPage(BaseModel):
-    """A page of memories, the newest first."""
+    """A page of memories, newest first."""
 
     items: list[Memory]
     next: str | None
 
 
 class MemoryVersion(BaseModel):
-    """A memory as it was until `archived_at`, when `change` was made to it."""
+    """A memory as it was until `archived_at`, when `change` happened."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -77,13 +80,13 @@ class MemoryVersion(BaseModel):
 
 
 class MemoryVersions(BaseModel):
-    """Older versions of a memory, the newest first."""
+    """Older versions of a memory, newest first."""
 
     items: list[MemoryVersion]
 
 
 class Remember(BaseModel):
-    """Something to keep."""
+    """A memory to create."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -92,14 +95,20 @@ class Remember(BaseModel):
 
     content: Content
     summary: Summary = ""
-    topic_key: Line | None = Field(None, description="Names one fact; what it was is its history.")
+    topic_key: Line | None = Field(
+        None,
+        description=(
+            "A key for one fact. A new value replaces the old one, which goes to the history."
+        ),
+    )
     topics: Topics = Field(default_factory=list)
     salience: Salience = "medium"
     expires_at: Time | None = None
 
 
 class MemoryPatch(BaseModel):
-    """What to set; what is left out stays. Null takes a topic key or an expiry away."""
+    """Fields to change. Fields you leave out stay as they are; null removes a topic key or an
+    expiry."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"content": "Her dog is called Rexy."}}
@@ -114,7 +123,7 @@ class MemoryPatch(BaseModel):
 
 
 class Restore(BaseModel):
-    """Which version to bring back."""
+    """The version to restore."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 1}})
 
@@ -122,7 +131,7 @@ class Restore(BaseModel):
 
 
 class Recall(BaseModel):
-    """What to look for. Filters narrow the scope of the call; none of them widens it."""
+    """A search. Filters narrow the request's scope and can't widen it."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"query": "what is her dog called?"}}
@@ -138,12 +147,12 @@ class Recall(BaseModel):
     source: Line | None = None
     topic_key: Line | None = None
     since: Time | None = Field(None, description="Included.")
-    until: Time | None = Field(None, description="Not included.")
+    until: Time | None = Field(None, description="Exclusive.")
     include_expired: bool = False
 
 
 class Hit(BaseModel):
-    """A row that was found, and whose it is."""
+    """A search result and the contact it belongs to."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -169,6 +178,6 @@ class Hit(BaseModel):
 
 
 class Hits(BaseModel):
-    """What was found, the best first."""
+    """Search results, best match first."""
 
     items: list[Hit]

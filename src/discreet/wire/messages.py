@@ -1,4 +1,4 @@
-"""Messages that are sent, and their answers."""
+"""Messages and their answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ State = Literal["waiting", "answered", "failed", "stopped"]
 
 
 class Say(BaseModel):
-    """A message, and who says it. With a contact's token it is that contact, and nobody is named;
-    with an agent's token `sender` or `contact_id` is; with the owner's, nobody means the owner."""
+    """A message and its sender. With a contact's token the sender is that contact, and none may be
+    given. With an agent's token, give `sender` or `contact_id`. With an owner's token the default
+    is the owner."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -21,24 +22,28 @@ class Say(BaseModel):
 
     text: str = Field(min_length=1, max_length=65_536)
     sender: Annotated[str, Field(max_length=260)] | None = Field(
-        None, description="platform:id of who says it; a contact is made if it is new."
+        None, description="The sender's address, platform:id. The contact is created if new."
     )
-    contact_id: UUID | None = Field(None, description="The contact who says it.")
+    contact_id: UUID | None = Field(None, description="The contact who sends the message.")
     group: Annotated[str, Field(max_length=260)] | None = Field(
-        None, description="platform:id of the group in which `sender` says it."
+        None, description="The address of the group in which `sender` writes, platform:id."
     )
-    agent_id: UUID | None = Field(None, description="To whom; else the agent that was made first.")
-    thread_key: str = Field("", max_length=200, description="A topic with a session of its own.")
-    new: bool = Field(False, description="Begin a new session.")
+    agent_id: UUID | None = Field(
+        None, description="The agent to write to. Default: the first agent."
+    )
+    thread_key: str = Field("", max_length=200, description="A topic that gets a separate session.")
+    new: bool = Field(False, description="Start a new session.")
 
 
 class Reply(BaseModel):
-    """What has become of a message."""
+    """The state of a message."""
 
     message_id: UUID
     session_id: UUID
     state: State = Field(
-        description="`failed`: every attempt failed, and the answer is an excuse. `stopped`: its"
-        " sender stopped it."
+        description=(
+            "`failed`: every attempt failed, and the answer is an apology. `stopped`: the"
+            " sender stopped it."
+        )
     )
     answer: str | None

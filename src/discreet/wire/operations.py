@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Health(BaseModel):
-    """The process runs, or is ready."""
+    """Whether the process is running or ready."""
 
     status: Literal["ok"] = "ok"
 
 
 class Me(BaseModel):
-    """Who a token is, for a client that wants to say so."""
+    """The identity of a token, for clients that show it."""
 
     kind: Literal["owner", "agent", "contact"]
     agent_id: UUID | None
@@ -25,7 +25,7 @@ class Me(BaseModel):
 
 
 class Waiting(BaseModel):
-    """Messages that nobody has answered yet."""
+    """Unanswered messages."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -35,7 +35,7 @@ class Waiting(BaseModel):
 
 
 class Counts(BaseModel):
-    """How much there is."""
+    """Totals."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -48,7 +48,7 @@ class Counts(BaseModel):
 
 
 class Status(BaseModel):
-    """How much needs the owner's attention, and how much there is. `sb status` tells what."""
+    """Counts of what needs the owner's attention, and totals. For details: `sb status`."""
 
     quarantined: int
     pairing_requests: int

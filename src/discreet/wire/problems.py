@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Wrong(BaseModel):
-    """One thing in a request that can't be used."""
+    """One invalid part of a request."""
 
-    where: str = Field(description="Its place: body, query, path or header, and the name.")
+    where: str = Field(description="Where it is: body, query, path or header, then the name.")
     message: str
 
 
 class Problem(BaseModel):
-    """What went wrong, and what helps."""
+    """What went wrong and how to fix it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -27,8 +27,10 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field(description="A URN that names the kind of problem.")
+    type: str = Field(description="A URN for the kind of problem.")
     title: str
     status: int
     detail: str = Field(description="For people: what happened, and what to do next.")
-    errors: list[Wrong] = Field(default_factory=list, description="Where the request is wrong.")
+    errors: list[Wrong] = Field(
+        default_factory=list, description="The invalid parts of the request."
+    )

@@ -1,4 +1,4 @@
-"""Sessions and what was said in them."""
+"""Sessions and their messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Session(BaseModel):
-    """One conversation. `contact_id` null: the owner's own, or `shared` by all who talk there."""
+    """A conversation. A null `contact_id` means the owner's own, or shared by everyone if `shared`
+    is true."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -24,14 +25,14 @@ class Session(BaseModel):
 
 
 class SessionPage(BaseModel):
-    """A page of sessions, the newest first."""
+    """A page of sessions, newest first."""
 
     items: list[Session]
     next: str | None
 
 
 class Message(BaseModel):
-    """A line of a conversation. `sender_*` are empty for the agent's own."""
+    """A message of a conversation. `sender_*` are empty for the agent's own messages."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -47,7 +48,7 @@ class Message(BaseModel):
 
 
 class Transcript(BaseModel):
-    """Lines in the order in which they were said; `next` is the position to go on after."""
+    """Messages in order; pass `next` as `after` to continue."""
 
     items: list[Message]
     next: int | None

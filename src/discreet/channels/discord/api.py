@@ -86,14 +86,14 @@ async def who_am_i(connection: Connection) -> Identity:
         Unavailable: the API can't be reached.
     """
     if not TOKEN.fullmatch(connection.token):
-        raise BadInput("That is no token of a bot.", hint=TOKEN_HINT)
+        raise BadInput("That is not a bot token.", hint=TOKEN_HINT)
     if find_spec("discord") is None:
-        raise BadInput("Discord needs a library that isn't installed.", hint=LIBRARY_HINT)
+        raise BadInput("Discord support is not installed.", hint=LIBRARY_HINT)
     async with open_client() as client:
         me = await _get(client, connection, "users/@me")
         application = await _get(client, connection, "applications/@me")
     if not int(application.get("flags") or 0) & READS_MESSAGES:
-        raise BadInput("Discord doesn't let this bot read messages.", hint=INTENT_HINT)
+        raise BadInput("This bot is not allowed to read messages.", hint=INTENT_HINT)
     return Identity(str(me["id"]), str(me["username"]))
 
 
@@ -101,7 +101,7 @@ async def _get(client: httpx.AsyncClient, connection: Connection, path: str) -> 
     try:
         response = await client.get(connection.url(path), headers=connection.headers)
         if response.status_code in (401, 403):
-            raise BadInput("Discord doesn't know this token.", hint=TOKEN_HINT)
+            raise BadInput("Discord rejected the token.", hint=TOKEN_HINT)
         response.raise_for_status()
         found = response.json()
         if not isinstance(found, dict):
@@ -109,6 +109,6 @@ async def _get(client: httpx.AsyncClient, connection: Connection, path: str) -> 
     except (httpx.HTTPError, ValueError) as error:
         raise Unavailable(
             f"{connection.base_url} can't be reached ({type(error).__name__}).",
-            hint="Is the network up? Is the address right?",
+            hint="Check the network and the address.",
         ) from None
     return found

@@ -99,24 +99,25 @@ async def who_am_i(connection: Connection) -> telegram.User:
     """
     if not TOKEN.fullmatch(connection.token):
         raise BadInput(
-            "That is no token.", hint="@BotFather on Telegram gives one, like 123456:ABC-DEF..."
+            "That is not a bot token.",
+            hint="Get one from @BotFather on Telegram; it looks like 123456:ABC-DEF...",
         )
     bot = await open_bot(connection)
     try:
         return await bot.get_me()
     except InvalidToken:
         raise BadInput(
-            "Telegram doesn't know this token.",
-            hint="Ask @BotFather for it again: /mybots, API Token.",
+            "Telegram rejected the token.",
+            hint="Get it again from @BotFather: /mybots, API Token.",
         ) from None
     except NetworkError as error:
         raise Unavailable(
             f"{connection.base_url} can't be reached ({type(error).__name__}).",
-            hint="Is the network up? Is the address right?",
+            hint="Check the network and the address.",
         ) from None
     except TelegramError as error:
         raise Unavailable(
-            f"{connection.base_url} gave no answer to use ({type(error).__name__}).",
+            f"{connection.base_url} gave an invalid answer ({type(error).__name__}).",
             hint="Try again.",
         ) from None
     finally:

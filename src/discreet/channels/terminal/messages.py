@@ -44,9 +44,11 @@ def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
     BadInput: two senders at once, a group without a speaker, or a thread key that is no key.
     """
     if said.sender is not None and said.contact_id is not None:
-        raise BadInput("A message has one sender.", hint="Give --sender or --contact-id, not both.")
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
     if said.group is not None and said.sender is None:
-        raise BadInput("In a group somebody speaks.", hint="Add --sender platform:id.")
+        raise BadInput("A group message needs a sender.", hint="Add --sender platform:id.")
     sender: Sender
     if said.sender is not None:
         sender, chat = AddressSender(said.sender), str(said.sender)

@@ -66,12 +66,13 @@ async def who_am_i(connection: Connection, account: str) -> Identity:
     """
     if not ACCOUNT.fullmatch(account):
         raise BadInput(
-            "A phone number of WhatsApp is named by its id, which has digits only.",
-            hint="Meta's dashboard shows it: WhatsApp, API Setup, Phone number ID.",
+            "Give the phone number ID, which has digits only.",
+            hint="Find it in Meta's dashboard: WhatsApp, API Setup, Phone number ID.",
         )
     if not TOKEN.fullmatch(connection.token):
         raise BadInput(
-            "That is no token.", hint="Meta Business Settings, System users, Generate token."
+            "That is not an access token.",
+            hint="Meta Business Settings, System users, Generate token.",
         )
     async with open_client(connection) as client:
         try:
@@ -80,16 +81,16 @@ async def who_am_i(connection: Connection, account: str) -> Identity:
             )
             if response.status_code in (400, 401, 403, 404):
                 raise BadInput(
-                    f"WhatsApp refuses it: {error_of(response)[1]}",
-                    hint="Check the token, and the id of the phone number.",
+                    f"WhatsApp rejected the request: {error_of(response)[1]}",
+                    hint="Check the token and the phone number ID.",
                 )
             response.raise_for_status()
             found: Mapping[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Unavailable(
                 f"{connection.base_url} can't be reached ({type(error).__name__}).",
-                hint="Is the network up? Is the address right?",
+                hint="Check the network and the address.",
             ) from None
     if str(found.get("id")) != account:
-        raise BadInput("WhatsApp answered for another phone number.", hint="Check the id.")
+        raise BadInput("WhatsApp answered for a different phone number.", hint="Check the id.")
     return Identity(account, str(found.get("display_phone_number") or account))

@@ -1,4 +1,4 @@
-"""Agents, as their owner sees and sets them."""
+"""Agents: list, create, read and change them. Owner's tokens only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _change(given: wire.AgentPatch) -> AgentChange:
 
 @router.get("", responses=documented(), operation_id="list_agents")
 async def list_all(who: OwnerCaller, limit: Limit = 50, cursor: Cursor = None) -> wire.AgentPage:
-    """The owner's agents, the newest first."""
+    """List agents, newest first."""
     mark = mark_of(cursor)
     agents = sorted(
         await list_agents(who.door, who.owner_id),
@@ -71,7 +71,7 @@ async def create(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> wire.Agent:
-    """Makes an agent."""
+    """Create an agent."""
 
     async def make() -> UUID:
         return (await create_agent(who.door, who.owner_id, given.name, _change(given))).id
@@ -85,7 +85,7 @@ async def create(
     "/{agent_id}", responses=documented(404) | {200: {"headers": ETAG}}, operation_id="get_agent"
 )
 async def get(who: OwnerCaller, agent_id: UUID, response: Response) -> wire.Agent:
-    """One agent."""
+    """Get an agent."""
     agent = await get_agent_by_id(who.door, who.owner_id, AgentId(agent_id))
     response.headers["ETag"] = etag(agent.version)
     return wire.Agent.model_validate(agent)
@@ -103,7 +103,7 @@ async def update(
     response: Response,
     if_match: IfMatch = None,
 ) -> wire.Agent:
-    """Sets an agent's role, instructions, model, or memory model."""
+    """Change an agent's role, instructions, model or memory model."""
     before = await get_agent_by_id(who.door, who.owner_id, AgentId(agent_id))
     agent = await change_agent(
         who.door, who.owner_id, before.name, _change(given), expected=expected_of(if_match)

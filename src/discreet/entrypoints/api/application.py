@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,22 +29,23 @@ from discreet.memory.embedding import Embedder
 from discreet.wire.problems import Problem
 
 MOST_BYTES = 1_000_000
-"""Of one request's body."""
+"Maximum size of a request body, in bytes."
 
 _DESCRIPTION = """\
 One AI agent, many people, every one of them private.
 
-Every call shows a token (`Authorization: Bearer sb_...`), and runs in the scope that the token
-carries: the owner's, one contact's, or, with an agent's token, that of the contact which the call
-names. What belongs to somebody else answers exactly as what doesn't exist. Parameters and fields
-that are not described here are refused.
+Every request needs a token (`Authorization: Bearer sb_...`) and runs in that token's scope: the
+owner's, one contact's, or, with an agent's token, the scope of the contact that the request names.
+Anything outside the scope answers exactly as if it did not exist. Unknown parameters and fields are
+rejected.
 
-Errors are problem details (RFC 9457). Lists come in pages: `next` is the `cursor` of the next one.
+Errors are problem details (RFC 9457). Lists are paginated: pass `next` as `cursor` to get the next
+page.
 """
 
 
 class _Limited:
-    """ASGI middleware: a body that is too large is refused before it is kept."""
+    """ASGI middleware that rejects a request body that is too large before reading all of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -69,11 +71,11 @@ class _Limited:
         await self._app(scope, counted, send)
 
 
-_TOO_LARGE = f"At most {MOST_BYTES:,} bytes are taken."
+_TOO_LARGE = f"The request body is too large; the limit is {MOST_BYTES:,} bytes."
 
 
 def api_app(app: App, embedder: Embedder) -> FastAPI:
-    """An application that serves the API of an installation."""
+    """Build the application that serves the API."""
     measured = Measured()
     api = FastAPI(
         title="Discreet",
@@ -104,7 +106,10 @@ def api_app(app: App, embedder: Embedder) -> FastAPI:
 
 
 def _describe(api: FastAPI) -> None:
-    """The description says of each error what it is; the framework's own form is taken out."""
+    """Take each summary from its docstring and describe errors as the problems they are."""
+    for route in api.routes:
+        if isinstance(route, APIRoute):
+            route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
 
     def describe() -> dict[str, Any]:
         if api.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""Who calls, and in whose scope the call runs."""
+"""Authenticate a request and find the scope it runs in."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Caller:
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="token",
-    description="A token of `sb tokens create`: the owner's, an agent's, or one contact's.",
+    description=("A token from `sb tokens create`: an owner's, an agent's or a contact's."),
 )
 
 
@@ -114,7 +114,7 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 async def owner_only(who: AnyCaller) -> Caller:
     """The owner, with everything that is theirs."""
     if who.bearer.kind != "owner":
-        raise Forbidden("This is the owner's.", hint="It takes a token of the owner.")
+        raise Forbidden("This operation needs an owner's token.", hint="Use an owner's token.")
     return who
 
 
@@ -122,13 +122,15 @@ OwnerCaller = Annotated[Caller, Depends(owner_only)]
 
 AgentParameter = Annotated[
     UUID | None,
-    Query(description="In the scope of this agent. The owner's tokens only."),
+    Query(description="Run in the scope of this agent. Owner's tokens only."),
 ]
 ContactParameter = Annotated[
     UUID | None,
     Query(
-        description="In the scope of this contact alone, as the contact would see it. An agent's"
-        " token has to name one; a contact's own token never names any."
+        description=(
+            "Run in the scope of this contact and see only what it sees. Required with an"
+            " agent's token; not allowed with a contact's token."
+        )
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Contacts: resolved, listed, changed. The owner's; an agent's token may resolve."""
+"""Contacts: resolve, list, change and erase them. Owner's tokens; an agent's token may resolve."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 
 @router.post("/resolve", responses=documented(404), operation_id="resolve_contact")
 async def resolve(who: AnyCaller, given: wire.ToResolve) -> wire.ResolvedContact:
-    """The contact behind an address. 404 where nobody has it and none may be made."""
+    """Resolve an address to its contact. Answers 404 if no contact has it and `auto_create` is
+    false."""
     entry = await resolve_contact(
         who.door,
         who.bearer,
@@ -60,7 +61,8 @@ async def resolve(who: AnyCaller, given: wire.ToResolve) -> wire.ResolvedContact
 
 @router.post("/resolve-name", responses=documented(), operation_id="resolve_contact_name")
 async def resolve_name(who: OwnerCaller, given: wire.NameToResolve) -> wire.NameResolved:
-    """Whom a name means: the exact name, then an alias; similar names are suggestions only."""
+    """Look up a contact by name. Exact names come first, then aliases; similar names are only
+    suggestions."""
     resolution = await resolve_contact_name(who.door, who.owner_id, given.name)
     match resolution:
         case Found(entry):
@@ -77,7 +79,7 @@ async def resolve_name(who: OwnerCaller, given: wire.NameToResolve) -> wire.Name
 
 @router.get("", responses=documented(), operation_id="list_contacts")
 async def list_all(who: OwnerCaller, limit: Limit = 50, cursor: Cursor = None) -> wire.ContactPage:
-    """Everybody whom the owner's agents know, the newest first."""
+    """List contacts, newest first."""
     found = await page_of_contacts(who.door, who.owner_id, limit + 1, mark_of(cursor))
     return wire.ContactPage(
         items=[_shown(one.entry) for one in found[:limit]],
@@ -93,7 +95,7 @@ async def list_all(who: OwnerCaller, limit: Limit = 50, cursor: Cursor = None) -
     operation_id="get_contact",
 )
 async def get(who: OwnerCaller, contact_id: UUID, response: Response) -> wire.Contact:
-    """One contact."""
+    """Get a contact."""
     found = await get_contact_entry(who.door, who.owner_id, ContactId(contact_id))
     response.headers["ETag"] = etag(found.version)
     return _shown(found.entry)
@@ -111,7 +113,7 @@ async def update(
     response: Response,
     if_match: IfMatch = None,
 ) -> wire.Contact:
-    """Sets a contact's name, aliases, note, or whether it is blocked."""
+    """Change a contact's name, aliases or note, or block and unblock it."""
     change = ContactChange(
         name=given.name,
         aliases=None if given.aliases is None else tuple(given.aliases),
@@ -127,7 +129,7 @@ async def update(
 
 @router.delete("/{contact_id}", responses=documented(404, 409), operation_id="erase_contact")
 async def erase(who: OwnerCaller, contact_id: UUID) -> Erased:
-    """Removes a contact and everything of it, for good; a receipt."""
+    """Permanently erase a contact and everything kept about it. Returns a receipt."""
     home = who.api.app.settings.home
     erased = await erase_contact(who.door, who.owner_id, str(contact_id), home)
     receipt = erased.erasure

@@ -1,4 +1,4 @@
-"""Contacts that are one person, and receipts of those that were erased. The owner's."""
+"""Links between contacts of one person, and erasure receipts. Owner's tokens only."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ router = APIRouter(prefix="/api/admin", tags=["contacts"])
     "/links", status_code=201, responses=documented(404, 409), operation_id="link_contacts"
 )
 async def link(who: OwnerCaller, given: wire.LinkToMake) -> wire.Link:
-    """Everything of one contact is the other's from now on. Can be undone."""
+    """Merge one contact into another. Can be undone."""
     made = await link_contacts(who.door, who.owner_id, str(given.kept_id), str(given.joined_id))
     return wire.Link.model_validate(made)
 
 
 @router.get("/links", responses=documented(), operation_id="list_links")
 async def links(who: OwnerCaller) -> wire.LinkList:
-    """Which contacts were joined, also those that were parted again."""
+    """List links, including those that were undone."""
     found = await list_links(who.door, who.owner_id)
     return wire.LinkList(items=[wire.Link.model_validate(one) for one in found])
 
 
 @router.delete("/links/{link_id}", responses=documented(404, 409), operation_id="undo_link")
 async def undo(who: OwnerCaller, link_id: UUID) -> wire.Link:
-    """Every row that the link moved goes back where it was."""
+    """Undo a link. Everything it moved goes back to where it was."""
     return wire.Link.model_validate(await undo_link(who.door, who.owner_id, str(link_id)))
 
 
 @router.get("/erasures", responses=documented(), operation_id="list_erasures")
 async def erasures(who: OwnerCaller) -> wire.ErasureList:
-    """When contacts were erased, and how much that was. Not who."""
+    """List erasure receipts: when and how much, but not who."""
     found = await list_erasures(who.door, who.owner_id)
     return wire.ErasureList(items=[wire.Erasure.model_validate(one) for one in found])

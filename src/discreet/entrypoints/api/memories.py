@@ -1,4 +1,4 @@
-"""Memories: kept, found, changed, brought back, in the scope of the call."""
+"""Memories: create, search, change and restore them in the request's scope."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def list_all(
     cursor: Cursor = None,
     include_expired: bool = False,
 ) -> wire.MemoryPage:
-    """The memories of this scope, the newest first; with the owner's token everybody's."""
+    """List the memories in this scope, newest first. An owner's token lists all memories."""
     before = mark_of(cursor)
     async with who.door.enter(scope) as rows:
         found = await memories.list_memories(
@@ -65,7 +65,7 @@ async def remember(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> wire.Memory:
-    """Keeps something. What the scope knows already stays the one memory that it is."""
+    """Create a memory. Returns the existing one if the scope already has the same text."""
     new = NewMemory(
         given.content,
         await _indexed(who, given.content),
@@ -88,7 +88,7 @@ async def remember(
 
 @router.post("/recall", responses=documented(404), operation_id="recall")
 async def find(who: AnyCaller, scope: ReadScope, given: wire.Recall) -> wire.Hits:
-    """What answers a question best: memories, reference texts, and messages where asked for."""
+    """Search memories, reference texts and, on request, messages. Best match first."""
     filters = recall.Filters(
         kinds=frozenset(given.kinds),
         salience=None if given.salience is None else tuple(given.salience),
@@ -110,7 +110,7 @@ async def find(who: AnyCaller, scope: ReadScope, given: wire.Recall) -> wire.Hit
     "/{memory_id}", responses=documented(404) | {200: {"headers": ETAG}}, operation_id="get_memory"
 )
 async def get(who: AnyCaller, scope: ReadScope, memory_id: UUID, response: Response) -> wire.Memory:
-    """One memory, also one that has expired."""
+    """Get a memory, even if it has expired."""
     async with who.door.enter(scope) as rows:
         found = await memories.get_memory(rows, MemoryId(memory_id))
     return _shown(found, response)
@@ -129,7 +129,7 @@ async def update(
     response: Response,
     if_match: IfMatch = None,
 ) -> wire.Memory:
-    """Changes a memory; the version before it stays in its history."""
+    """Change a memory. The previous version stays in its history."""
     change = MemoryChange(
         content=given.content,
         indexed=None if given.content is None else await _indexed(who, given.content),
@@ -160,14 +160,14 @@ async def update(
 async def forget(
     who: AnyCaller, scope: ReadScope, memory_id: UUID, if_match: IfMatch = None
 ) -> None:
-    """Takes a memory away; its history keeps it, so it can be restored."""
+    """Forget a memory. Its history is kept, so it can be restored."""
     async with who.door.enter(scope) as rows:
         await memories.forget(rows, MemoryId(memory_id), expected=_version_of(if_match))
 
 
 @router.get("/{memory_id}/history", responses=documented(404), operation_id="get_memory_history")
 async def versions(who: AnyCaller, scope: ReadScope, memory_id: UUID) -> wire.MemoryVersions:
-    """Older versions of a memory, the newest first; also of one that was forgotten."""
+    """List older versions of a memory, newest first, including forgotten memories."""
     async with who.door.enter(scope) as rows:
         found = await history.get_memory_history(rows, MemoryId(memory_id))
     return wire.MemoryVersions(items=[wire.MemoryVersion.model_validate(one) for one in found])
@@ -181,7 +181,7 @@ async def versions(who: AnyCaller, scope: ReadScope, memory_id: UUID) -> wire.Me
 async def restore(
     who: AnyCaller, scope: ReadScope, memory_id: UUID, given: wire.Restore, response: Response
 ) -> wire.Memory:
-    """Brings an older version back, whose it was and when it expires included."""
+    """Restore an older version of a memory, including its contact and expiry."""
     async with who.door.enter(scope) as rows:
         found = await history.restore_memory(rows, MemoryId(memory_id), given.version)
     return _shown(found, response)
@@ -197,7 +197,7 @@ def _version_of(if_match: str | None) -> int | None:
     if expected is None:
         return None
     if not (expected.isascii() and expected.isdigit() and len(expected) < 10):
-        raise Outdated("This memory never was at that version.", hint="Read it again.")
+        raise Outdated("This memory never had that version.", hint="Read it again.")
     return int(expected)
 
 

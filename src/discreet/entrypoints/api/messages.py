@@ -41,8 +41,10 @@ EVENT_STREAM = "text/event-stream"
 
 
 _STREAMED: dict[str, Any] = {
-    "description": "The answer; as an event stream where that is accepted: `accepted`, then"
-    " `draft` with what is written so far, then `answer` or `problem`.",
+    "description": (
+        "The answer. If the client accepts an event stream: `accepted`, then `draft` "
+        "events with the text so far, then `answer` or `problem`."
+    ),
     "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
 }
 
@@ -65,7 +67,7 @@ async def send(
     accept: Annotated[str, Header(max_length=1000)] = "application/json",
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
-    """Says something to an agent, and waits for its answer."""
+    """Send a message to an agent and wait for the answer."""
     accepted = await _accept(who, given, request, idempotency_key)
     scope = await scope_of_message(who.door, who.bearer, accepted.session_id)
     if EVENT_STREAM in accept:
@@ -91,7 +93,7 @@ async def send(
 
 @router.get("/{message_id}", responses=documented(404), operation_id="get_reply")
 async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
-    """What has become of a message that was sent before."""
+    """Get the state of a message and its answer."""
     async with who.door.enter(scope) as rows:
         reply = await reply_to(rows, MessageId(message_id))
     state: wire.State = "waiting"
@@ -133,12 +135,12 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
     contact_id = None if given.contact_id is None else ContactId(given.contact_id)
     if who.bearer.kind == "contact":
         if any(one is not None for one in named):
-            raise Forbidden("This token is one contact's; nobody else can be named with it.")
+            raise Forbidden("A contact's token can't name another contact.")
         contact_id = who.bearer.contact_id
     elif who.bearer.kind == "agent" and given.sender is None and contact_id is None:
-        raise Forbidden("This token is an agent's.", hint="Say who speaks: sender or contact_id.")
+        raise Forbidden("An agent's token needs a sender.", hint="Give sender or contact_id.")
     if given.sender is not None and contact_id is not None:
-        raise BadInput("A message has one sender.", hint="Give sender or contact_id, not both.")
+        raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
     sender = None if given.sender is None else Address.parse(given.sender)
     if sender is not None:
         await resolve_contact(who.door, who.bearer, sender, auto_create=True, meet=False)

@@ -34,13 +34,13 @@ def _shown(status: Status) -> wire.Status:
 
 @router.get("/api/admin/status", responses=documented(), operation_id="get_status")
 async def status(who: OwnerCaller) -> wire.Status:
-    """What needs attention, in numbers."""
+    """Get counts of what needs attention."""
     return _shown(await get_status(who.door, who.owner_id))
 
 
 @router.get("/api/me", responses=documented(), operation_id="get_me")
 async def me(who: AnyCaller) -> wire.Me:
-    """Who the token is."""
+    """Get the identity of the token."""
     bearer = who.bearer
     return wire.Me(
         kind=bearer.kind,
@@ -52,13 +52,13 @@ async def me(who: AnyCaller) -> wire.Me:
 
 @router.get("/healthz", operation_id="get_health")
 async def health() -> wire.Health:
-    """The process runs."""
+    """Check that the process is running."""
     return wire.Health()
 
 
 @router.get("/readyz", responses={503: documented()[503]}, operation_id="get_readiness")
 async def readiness(request: Request) -> wire.Health:
-    """The database answers."""
+    """Check that the database answers."""
     api: Api = request.app.state.api
     async with api.app.door.enter(WorkScope()) as rows:
         await rows.value("SELECT 1")
@@ -72,7 +72,7 @@ async def readiness(request: Request) -> wire.Health:
     operation_id="get_metrics",
 )
 async def metrics(who: OwnerCaller, request: Request) -> Response:
-    """For Prometheus: numbers only, with no text, name or id of anybody."""
+    """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
     measured: Measured = request.app.state.measured
     shown = _shown(await get_status(who.door, who.owner_id))
     now = CollectorRegistry()

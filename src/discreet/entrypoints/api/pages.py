@@ -1,4 +1,4 @@
-"""Lists in pages, and versions of what is in them."""
+"""Pagination, and ETags for versions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from discreet.domain.paging import Mark
 
 Row = TypeVar("Row")
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of items per page.")]
 Cursor = Annotated[
-    str | None, Query(max_length=200, description="`next` of the page before; opaque.")
+    str | None, Query(max_length=200, description="The `next` value of the previous page. Opaque.")
 ]
 IfMatch = Annotated[
     str | None,
     Header(
         max_length=100,
-        description="The ETag that the change was made from; where it isn't that any more: 412.",
+        description="The ETag you last read. Answers 412 if it has changed since.",
     ),
 ]
 IdempotencyKey = Annotated[
@@ -33,12 +33,14 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=200,
-        description="Your own name for this call: repeated within a day, nothing is done twice.",
+        description=(
+            "A key you choose for this request. Repeating it within 24 hours does nothing twice."
+        ),
     ),
 ]
 
 ETAG: dict[str, Any] = {
-    "ETag": {"description": "Its version, for If-Match.", "schema": {"type": "string"}}
+    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}}
 }
 
 
@@ -56,7 +58,7 @@ def mark_of(cursor: str | None) -> Mark | None:
     except (ValueError, TypeError, AttributeError, binascii.Error):
         mark = None
     if mark is None or mark[0].tzinfo is None:
-        raise BadInput("This is no cursor.", hint="Take `next` of the page before.")
+        raise BadInput("Invalid cursor.", hint="Use the `next` value of the previous page.")
     return mark
 
 
@@ -83,5 +85,5 @@ def expected_of(if_match: str | None) -> str | None:
         return None
     tag = if_match.strip()
     if len(tag) < 3 or not tag.startswith('"') or not tag.endswith('"'):
-        raise BadInput("If-Match is no ETag.", hint='Like "3", or *.')
+        raise BadInput("If-Match is not an ETag.", hint='Examples: "3", *.')
     return tag[1:-1]

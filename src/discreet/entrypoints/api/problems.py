@@ -37,7 +37,7 @@ class TooMany(DiscreetError):
     """More calls than one token may make; ``seconds`` until the next one may come."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__("Too many calls with this token.", hint=f"Wait {seconds} s.")
+        super().__init__("Too many requests with this token.", hint=f"Wait {seconds} s.")
         self.seconds = seconds
 
 
@@ -111,7 +111,7 @@ def handle_problems(app: FastAPI) -> None:
             wire.Wrong(where=".".join(str(part) for part in one["loc"]), message=_why(one))
             for one in error.errors()
         ]
-        return answer(problem(422, "The request can't be used; see errors.", errors))
+        return answer(problem(422, "The request is invalid; see errors.", errors))
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:
@@ -122,8 +122,8 @@ def handle_problems(app: FastAPI) -> None:
         # The kind of error alone: its text may hold what somebody said.
         route = getattr(request.scope.get("route"), "path", "")
         log.error("a request failed", route=route, error=type(error).__name__)
-        return answer(problem(500, "That went wrong on our side; the log says where."))
+        return answer(problem(500, "Internal error; see the server's log."))
 
 
 def _why(one: Any) -> str:
-    return "there is no such field" if one["type"] == "extra_forbidden" else str(one["msg"])
+    return "unknown field" if one["type"] == "extra_forbidden" else str(one["msg"])

@@ -1,4 +1,4 @@
-"""Sessions: listed, read, ended, in the scope of the call."""
+"""Sessions: list, read and end them in the request's scope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 async def list_all(
     who: AnyCaller, scope: ReadScope, limit: Limit = 50, cursor: Cursor = None
 ) -> wire.SessionPage:
-    """The sessions of this scope, the newest first; with the owner's token everybody's."""
+    """List the sessions in this scope, newest first. An owner's token lists all sessions."""
     async with who.door.enter(scope) as rows:
         found = await listing.list_sessions(rows, limit + 1, mark_of(cursor))
     return wire.SessionPage(
@@ -32,7 +32,7 @@ async def list_all(
 
 @router.get("/{session_id}", responses=documented(404), operation_id="get_session")
 async def get(who: AnyCaller, scope: ReadScope, session_id: UUID) -> wire.Session:
-    """One session."""
+    """Get a session."""
     async with who.door.enter(scope) as rows:
         found = await listing.get_session(rows, SessionId(session_id))
     return wire.Session.model_validate(found)
@@ -45,10 +45,10 @@ async def messages(
     session_id: UUID,
     limit: Limit = 100,
     after: Annotated[
-        int, Query(ge=0, le=2**62, description="The position to go on after: `next`.")
+        int, Query(ge=0, le=2**62, description="Return messages after this position (`next`).")
     ] = 0,
 ) -> wire.Transcript:
-    """What was said in a session."""
+    """List the messages of a session."""
     async with who.door.enter(scope) as rows:
         await listing.get_session(rows, SessionId(session_id))
         found = await transcript.messages_after(rows, SessionId(session_id), after, limit + 1)
@@ -60,7 +60,7 @@ async def messages(
 
 @router.post("/{session_id}/end", responses=documented(404), operation_id="end_session")
 async def end(who: AnyCaller, scope: ReadScope, session_id: UUID) -> wire.Session:
-    """Ends a session: the next message on its thread begins another one."""
+    """End a session. The next message on its thread starts a new one."""
     async with who.door.enter(scope) as rows:
         found = await listing.end_session(rows, SessionId(session_id))
     return wire.Session.model_validate(found)

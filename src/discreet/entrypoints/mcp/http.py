@@ -60,7 +60,7 @@ class McpDoor:
 
     async def _handle(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._may_call(request.headers.get("origin")):
-            await _error(403, NO_SUCH_SESSION, "This origin may not call.")(scope, receive, send)
+            await _error(403, NO_SUCH_SESSION, "This origin is not allowed.")(scope, receive, send)
             return
         try:
             bearer = await authenticate(self._door, _token_of(request))
@@ -91,7 +91,7 @@ class McpDoor:
     async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
         if request.method not in ("POST", "DELETE"):
             # GET would open a stream for what the server says unasked, which is nothing.
-            refused = _error(405, NO_SUCH_SESSION, "There is no stream to listen to.")
+            refused = _error(405, NO_SUCH_SESSION, "This server offers no event stream.")
             refused.headers["Allow"] = "POST, DELETE"
             return refused
         asked = request.headers.get(VERSION)
@@ -144,10 +144,10 @@ class McpDoor:
     async def _find_call(self, context: Context) -> Call:
         request = context.request
         if not isinstance(request, Request):
-            raise Unauthorized("No token was shown.")
+            raise Unauthorized("Token missing.")
         connection = request.scope.get(FOUND)
         if not isinstance(connection, Connection):
-            raise Unauthorized("There is no such session.")
+            raise Unauthorized("Unknown session.")
         return Call(self._door, self._embedder, connection)
 
 

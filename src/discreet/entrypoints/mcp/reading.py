@@ -34,13 +34,13 @@ def resources(call: Call) -> list[types.Resource]:
         types.Resource(
             uri=TRANSCRIPT,
             name="transcript",
-            description="What was said in this session, the oldest first.",
+            description="The messages of this session, oldest first.",
             mime_type=JSON,
         ),
         types.Resource(
             uri=KNOWLEDGE,
             name="knowledge",
-            description="The critical and high memories that this session starts with.",
+            description="The critical and high memories this session starts with.",
             mime_type=JSON,
         ),
     ]
@@ -66,7 +66,7 @@ def prompts(call: Call) -> list[types.Prompt]:
     return [
         types.Prompt(
             name=TALKING_TO,
-            description="Says whom you are talking to, and who else reads it.",
+            description="Describe who you are talking to and who else can read it.",
             arguments=[],
         )
     ]

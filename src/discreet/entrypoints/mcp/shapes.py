@@ -19,14 +19,20 @@ class Given(BaseModel):
 
 
 class StartOwn(Given):
-    thread_key: str = Field("", max_length=128, description="A topic with a session of its own.")
-    force_new: bool = Field(False, description="Ends the session that is open there.")
+    thread_key: str = Field("", max_length=128, description="A topic that gets a separate session.")
+    force_new: bool = Field(
+        False, description="End the session that is open there and start a new one."
+    )
 
 
 class StartAny(StartOwn):
-    agent: str | None = Field(None, description="Name of the agent; else the first one.")
-    contact_id: UUID | None = Field(None, description="Whose session; else the owner's own.")
-    sender: str | None = Field(None, description="platform:id of whose session, made if new.")
+    agent: str | None = Field(None, description="The agent's name. Default: the first agent.")
+    contact_id: UUID | None = Field(
+        None, description="The contact whose session to open. Default: the owner's own."
+    )
+    sender: str | None = Field(
+        None, description="The sender's address, platform:id. The contact is created if new."
+    )
 
 
 class Nothing(Given):
@@ -69,7 +75,7 @@ class Listed(Given):
 
 
 class Knowledge(Given):
-    budget: int = Field(2000, ge=1, le=100_000, description="Tokens, about.")
+    budget: int = Field(2000, ge=1, le=100_000, description="Approximate number of tokens.")
 
 
 class ResolveContact(Given):

@@ -45,7 +45,7 @@ class Call:
             BadInput: none was started.
         """
         if self.connection.session_id is None:
-            raise BadInput("No session was started.", hint="Call start_session first.")
+            raise BadInput("No session is open.", hint="Call start_session first.")
         return self.connection.session_id
 
 
@@ -206,33 +206,33 @@ async def _indexed(call: Call, text: str) -> Indexed:
 TOOLS: tuple[Tool, ...] = (
     Tool(
         "start_session",
-        "Opens a session. It says whom this connection is for, from then on and for good.",
+        "Open a session. It fixes the contact for the rest of this connection.",
         shapes.StartAny, shapes.SessionShown, _start, "adds",
     ),
-    Tool("get_session", "The session of this connection.",
+    Tool("get_session", "Get the session of this connection.",
          shapes.Nothing, shapes.SessionShown, _get_session),
-    Tool("end_session", "Ends the session of this connection.",
+    Tool("end_session", "End the session of this connection.",
          shapes.Nothing, shapes.SessionShown, _end_session, "changes"),
-    Tool("list_sessions", "Sessions, the newest first.",
+    Tool("list_sessions", "List sessions, newest first.",
          shapes.Listed, shapes.SessionsShown, _list_sessions),
-    Tool("remember", "Keeps something for later conversations.",
+    Tool("remember", "Remember something for later conversations.",
          shapes.Remember, shapes.MemoryShown, _remember, "adds"),
-    Tool("recall", "Searches what was remembered, and the reference texts.",
+    Tool("recall", "Search memories and reference texts.",
          shapes.Recall, shapes.HitsShown, _recall),
-    Tool("forget", "Takes a memory away; its history keeps it.",
+    Tool("forget", "Forget a memory. Its history is kept.",
          shapes.OfMemory, shapes.Done, _forget, "destroys"),
-    Tool("update_memory", "Changes a memory; its history keeps the version before.",
+    Tool("update_memory", "Change a memory. The previous version stays in its history.",
          shapes.UpdateMemory, shapes.MemoryShown, _update, "changes"),
-    Tool("get_memory_history", "Older versions of a memory, the newest first.",
+    Tool("get_memory_history", "List older versions of a memory, newest first.",
          shapes.OfMemory, shapes.VersionsShown, _history),
-    Tool("restore_memory", "Brings an older version of a memory back.",
+    Tool("restore_memory", "Restore an older version of a memory.",
          shapes.RestoreMemory, shapes.MemoryShown, _restore, "changes"),
-    Tool("search_conversation", "Searches what was said.",
+    Tool("search_conversation", "Search past messages.",
          shapes.Recall, shapes.HitsShown, _search),
-    Tool("get_knowledge", "The critical and high memories that a session starts with.",
+    Tool("get_knowledge", "List the critical and high memories that a session starts with.",
          shapes.Knowledge, shapes.MemoriesShown, _knowledge),
-    Tool("resolve_contact", "The contact behind an address, made if it is new and may be.",
+    Tool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
          shapes.ResolveContact, shapes.ContactShown, _resolve, "adds", "owner"),
-    Tool("list_contacts", "Everybody who ever wrote.",
+    Tool("list_contacts", "List contacts.",
          shapes.Listed, shapes.ContactsShown, _contacts, "reads", "owner"),
 )  # fmt: skip
