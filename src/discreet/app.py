@@ -17,7 +17,7 @@ from discreet.domain.inbound import Inbound
 from discreet.domain.platform import ChannelSecret
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
-from discreet.oversight.channel_secrets import drop_secret, load_secret, save_secret
+from discreet.oversight.channel_secrets import load_secret
 from discreet.oversight.channels import (
     ConnectedChannel,
     add_channel,
@@ -25,6 +25,7 @@ from discreet.oversight.channels import (
     remove_channel,
     terminal_of,
 )
+from discreet.oversight.channels_file import take_over_channels_file
 from discreet.oversight.first_steps import make_example_agent
 from discreet.oversight.waking import why_silent
 from discreet.platforms import Platforms
@@ -125,24 +126,23 @@ class App:
                 hint=f"Known platforms: {', '.join(platforms)}.",
             )
         me = await platforms[platform].identify(secret, account)
-        channel = await add_channel(self.door, self.owner_id, agent, platform, me.account, me.name)
-        save_secret(self.settings.home, platform, me.account, secret)
-        return channel
+        key = self.database.sealing_key
+        return await add_channel(self.door, self.owner_id, agent, platform, me, secret, key)
 
     async def test_channel(self, what: str) -> ConnectedChannel:
         """Asks the platform whether a channel can be used; what the platform calls it now.
 
         Raises:
-            NotFound: no such channel, or its token is not in this home.
+            NotFound: no such channel.
+            SecretMissing: its token is missing, or can't be read on this server.
             BadInput, Unavailable: the platform's answer.
         """
         channel = await find_channel(self.door, self.owner_id, what)
-        secret = load_secret(self.settings.home, channel.platform, channel.account)
+        async with self.door.enter(self.scope) as rows:
+            key = self.database.sealing_key
+            secret = await load_secret(rows, key, channel.platform, channel.account)
         if secret is None:
-            raise NotFound(
-                f"The token of {channel.label} is not in this home.",
-                hint=f"Give it again: sb channels add {channel.platform}",
-            )
+            raise NotFound(f"{channel.label} was removed.", hint="See: sb channels list")
         await Platforms(self.settings)[channel.platform].identify(secret, channel.account)
         return channel
 
@@ -154,7 +154,6 @@ class App:
         """
         channel = await find_channel(self.door, self.owner_id, what)
         await remove_channel(self.door, self.owner_id, channel.id)
-        drop_secret(self.settings.home, channel.platform, channel.account)
         return channel
 
     async def answer_to(
@@ -285,7 +284,12 @@ class App:
 
     @asynccontextmanager
     async def _gateway(self) -> AsyncIterator[Gateway]:
-        gateway = Gateway(self.settings, self.door, self.database.conninfo("discreet_worker"))
+        gateway = Gateway(
+            self.settings,
+            self.door,
+            self.database.conninfo("discreet_worker"),
+            self.database.sealing_key,
+        )
         try:
             yield gateway
         finally:
@@ -317,7 +321,7 @@ class App:
             await run_turn(turns, session_id)
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(self.door, gateway, route_id)
+            await deliver(self.door, gateway.channel_of, route_id)
 
         async def release_quarantined() -> None:
             await release_due(self.door)
@@ -325,7 +329,7 @@ class App:
         async with work(
             self.database.conninfo("discreet_worker"),
             self.door,
-            Work(one_turn, one_route, release_quarantined, tuple(gateway)),
+            Work(one_turn, one_route, release_quarantined, gateway.platforms),
             self.settings.worker_concurrency,
         ):
             yield
@@ -349,6 +353,7 @@ async def open_app(settings: Settings, progress: Progress = lambda _: None) -> A
                 await rows.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
             )
         await make_example_agent(door, owner_id)
+        await take_over_channels_file(door, owner_id, database.sealing_key, settings.home)
         app = App(settings, database, door, owner_id)
         stack.push_async_callback(app.wakes.close)
         yield app

@@ -4,16 +4,17 @@ from delivery; a channel that is added, changed or removed is taken up while the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 import structlog
 
 from discreet.channels.terminal import TerminalChannel
 from discreet.domain.concurrency import end, running, start
-from discreet.domain.errors import BadInput, DiscreetError
+from discreet.domain.errors import BadInput, DiscreetError, SecretMissing
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.inbound import Inbound
 from discreet.domain.outbound import Channel, DraftResult, NoFile, Place, Rejected
@@ -35,7 +36,8 @@ from discreet.intake.receipts import note_receipt
 from discreet.oversight.channel_secrets import load_secret
 from discreet.platforms import Platforms
 from discreet.queue.alone import alone
-from discreet.scope import Door, WorkScope
+from discreet.queue.due import DueRoute
+from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.settings import Settings
 from discreet.webhooks import WebhookServer
 
@@ -57,60 +59,74 @@ class _Open:
     secret: ChannelSecret
 
 
-class Gateway(Mapping[str, Channel]):
-    """Every channel, by platform. A platform's library is imported when it is first used."""
+_Account = tuple[OwnerId, str, str]
+"""Whose account, on which platform, and the platform's id of it."""
 
-    def __init__(self, settings: Settings, door: Door, conninfo: str) -> None:
+
+class Gateway:
+    """Every channel of every owner. A platform's library is imported when it is first used.
+
+    An owner's accounts are used with that owner's secrets only. ``key`` decrypts them. Whatever
+    uses an account raises SecretMissing where this server has no secret for it.
+    """
+
+    def __init__(self, settings: Settings, door: Door, conninfo: str, key: bytes) -> None:
         self._settings = settings
         self._door = door
         self._conninfo = conninfo
+        self._key = key
         self._platforms = Platforms(settings)
         self._terminal = TerminalChannel()
-        self._opened: dict[str, OpenChannel] = {}
+        self._opened: dict[tuple[OwnerId, str], OpenChannel] = {}
+        self._secrets: dict[_Account, ChannelSecret | None] = {}
+        self._read: dict[_Account, tuple[datetime | None, ChannelSecret | None]] = {}
 
-    def __getitem__(self, platform: str) -> Channel:
-        if platform == "terminal":
-            return self._terminal
-        opened = self._opened.get(platform)
-        if opened is None:
-            opened = self._platforms[platform].open(self._accounts_of(platform))
-            self._opened[platform] = opened
-        return opened
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """What this process can deliver on."""
+        return ("terminal", *self._platforms)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(("terminal", *self._platforms))
+    async def channel_of(self, route: DueRoute) -> Channel:
+        """What the answers of a route are sent with."""
+        return await self._channel(route.scope.owner_id, route.platform, route.account)
 
-    def __len__(self) -> int:
-        return 1 + len(self._platforms)
-
-    async def show_typing(self, platform: str, place: Place) -> None:
-        """Shows where an answer is awaited that it is coming. Never fails."""
+    async def show_typing(self, owner_id: OwnerId, platform: str, place: Place) -> None:
+        """Shows where an answer is awaited that it is coming."""
         with suppress(BadInput):  # the proxy can't be used: the channel's own trouble tells
-            await self[platform].show_typing(place)
+            await (await self._channel(owner_id, platform, place.account)).show_typing(place)
 
-    def draft_pace(self, platform: str, place: Place) -> float | None:
+    def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
         """See ``Channel.draft_pace``."""
-        return self[platform].draft_pace(place)
+        return self._opened_for(owner_id, platform).draft_pace(place)
 
     async def show_draft(
-        self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
+        self,
+        owner_id: OwnerId,
+        platform: str,
+        place: Place,
+        text: str,
+        reply_to: str | None,
+        shown_as: str | None,
     ) -> DraftResult:
         """See ``Channel.show_draft``."""
         try:
-            return await self[platform].show_draft(place, text, reply_to, shown_as)
+            channel = await self._channel(owner_id, platform, place.account)
+            return await channel.show_draft(place, text, reply_to, shown_as)
         except BadInput as error:
             return Rejected(error.message)
 
-    async def take_back(self, platform: str, place: Place, message: str) -> None:
+    async def take_back(self, owner_id: OwnerId, platform: str, place: Place, message: str) -> None:
         """See ``Channel.take_back``."""
         with suppress(BadInput):
-            await self[platform].take_back(place, message)
+            channel = await self._channel(owner_id, platform, place.account)
+            await channel.take_back(place, message)
 
     async def fetch(
-        self, platform: str, account: str, platform_file: str, most_bytes: int
+        self, owner_id: OwnerId, platform: str, account: str, platform_file: str, most_bytes: int
     ) -> bytes | NoFile:
         """The bytes of a file that came with a message; see ``Channel.fetch``."""
-        return await self[platform].fetch(account, platform_file, most_bytes)
+        channel = await self._channel(owner_id, platform, account)
+        return await channel.fetch(account, platform_file, most_bytes)
 
     async def close(self) -> None:
         """Closes the connections to platforms."""
@@ -150,11 +166,29 @@ class Gateway(Mapping[str, Channel]):
             found = await rows.fetch("SELECT * FROM gate.open_channels()")
         wanted = set()
         for row in found:
-            secret = load_secret(self._settings.home, row["platform"], row["account"])
-            if secret is not None and row["platform"] in self._platforms:
-                channel_id, owner_id = ChannelId(row["id"]), OwnerId(row["owner_id"])
-                wanted.add(_Open(channel_id, owner_id, row["platform"], row["account"], secret))
+            if row["platform"] not in self._platforms:
+                continue
+            channel_id, owner_id = ChannelId(row["id"]), OwnerId(row["owner_id"])
+            account = (owner_id, row["platform"], row["account"])
+            secret = await self._secret_given_at(account, row["secret_at"])
+            if secret is not None:
+                wanted.add(_Open(channel_id, *account, secret))
         return wanted
+
+    async def _secret_given_at(
+        self, account: _Account, given_at: datetime | None
+    ) -> ChannelSecret | None:
+        """What was given then, read once; None: it isn't for this server."""
+        read_at, secret = self._read.get(account, (None, None))
+        if given_at == read_at:
+            return secret
+        try:
+            secret = await self._load(account)
+        except SecretMissing as missing:
+            log.warning("a channel is not taken up", platform=account[1], why=missing.message)
+            secret = None
+        self._read[account] = (given_at, secret)
+        return secret
 
     async def _receive(self, channel: _Open, webhooks: WebhookServer | None) -> None:
         while True:
@@ -213,12 +247,29 @@ class Gateway(Mapping[str, Channel]):
 
         return take
 
-    def _accounts_of(self, platform: str) -> Accounts:
+    async def _channel(self, owner_id: OwnerId, platform: str, account: str) -> Channel:
+        if platform == "terminal":
+            return self._terminal
+        # Read each time: it may have been given or taken away by another process.
+        self._secrets[owner_id, platform, account] = await self._load((owner_id, platform, account))
+        return self._opened_for(owner_id, platform)
+
+    async def _load(self, account: _Account) -> ChannelSecret | None:
+        owner_id, platform, name = account
+        async with self._door.enter(OwnerScope(owner_id)) as rows:
+            return await load_secret(rows, self._key, platform, name)
+
+    def _opened_for(self, owner_id: OwnerId, platform: str) -> Channel:
+        if platform == "terminal":
+            return self._terminal
+        opened = self._opened.get((owner_id, platform))
+        if opened is None:
+            accounts = self._accounts_of(owner_id, platform)
+            opened = self._opened[owner_id, platform] = self._platforms[platform].open(accounts)
+        return opened
+
+    def _accounts_of(self, owner_id: OwnerId, platform: str) -> Accounts:
         def secret_of(account: str) -> ChannelSecret | None:
-            try:
-                return load_secret(self._settings.home, platform, account)
-            except DiscreetError as error:
-                log.error("the secrets of channels can't be read", why=error.message)
-                return None
+            return self._secrets.get((owner_id, platform, account))
 
         return secret_of

@@ -23,7 +23,7 @@ from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Mind, Wire, do_all_work, turns_of
+from tests.support.turns import Mind, Wire, by_platform, do_all_work, turns_of
 from tests.support.world import make_world, open_door
 
 Admin = psycopg.Connection[Any]
@@ -447,10 +447,10 @@ async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform
 
     wire = Joining("telegram")
     route = await _route_of(platform, other.session_id)
-    await deliver(platform.world.door, {"telegram": wire}, route)
+    await deliver(platform.world.door, by_platform({"telegram": wire}), route)
     assert refused == ["That can't be done: an answer is just being sent; try again in a moment."]
     await link(platform, ANN, ANN_TOO)
-    await deliver(platform.world.door, {"telegram": wire}, route)
+    await deliver(platform.world.door, by_platform({"telegram": wire}), route)
     assert [sent.chat_id for sent in wire.sent] == ["2001"]
     assert first.contact_id != other.contact_id
 

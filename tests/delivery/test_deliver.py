@@ -11,10 +11,13 @@ import pytest
 
 from discreet.delivery import deliver
 from discreet.delivery.deliver import MAX_ATTEMPTS
+from discreet.domain.errors import SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
+from discreet.queue.due import DueRoute
+from tests.support.turns import by_platform
 from tests.support.working import (
     Recording,
     count,
@@ -49,7 +52,7 @@ async def outbox(world: World) -> list[tuple[str, int, str | None]]:
 
 async def send_all(world: World, channel: Channel) -> None:
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
-        await deliver(world.door, {channel.platform: channel}, RouteId(row["id"]))
+        await deliver(world.door, by_platform({channel.platform: channel}), RouteId(row["id"]))
 
 
 def make_due(admin: Admin) -> None:
@@ -99,7 +102,7 @@ async def test_an_answer_goes_through_the_channel_and_account_that_its_message_c
         await one_turn(world, said.session_id)
     channels = {"telegram": Recording(platform="telegram"), "terminal": Recording()}
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
-        await deliver(world.door, channels, RouteId(row["id"]))
+        await deliver(world.door, by_platform(channels), RouteId(row["id"]))
     assert {(one.account, one.text) for one in channels["telegram"].sent} == {
         ("bot one", "re: 0"),
         ("bot two", "re: 1"),
@@ -358,4 +361,27 @@ async def test_an_answer_that_is_held_back_does_not_hold_up_those_behind_it(
 
 async def test_a_route_that_is_gone_is_no_error(world: World) -> None:
     said = await world.say(ALICE, "hello")
-    await deliver(world.door, {"terminal": Recording()}, RouteId(said.message_id))
+    await deliver(world.door, by_platform({"terminal": Recording()}), RouteId(said.message_id))
+
+
+async def test_what_this_server_has_no_secret_for_waits_uncounted_for_one_that_has(
+    world: World, admin: Admin
+) -> None:
+    async def lacking(_: DueRoute) -> Channel:
+        raise SecretMissing("The token of telegram 7 is missing.")
+
+    said = await answer(world, ALICE)
+    (route,) = await rows_of(world, "SELECT id FROM discreet.routes")
+    for _ in range(MAX_ATTEMPTS + 2):
+        await deliver(world.door, lacking, RouteId(route["id"]))
+    assert await outbox(world) == [("pending", 0, "The token of telegram 7 is missing.")]
+    due = admin.execute(
+        "SELECT scheduled_at > now() FROM queue.procrastinate_jobs"
+        " WHERE status = 'todo' AND queueing_lock LIKE 'deliver:%'"
+    ).fetchall()
+    assert due in ([(True,)], [(None,)]), "it is looked at again"
+    channel = Recording()
+    await send_all(world, channel)
+    assert [sent.text for sent in channel.sent] == ["re: hello"]
+    assert said.message_id
+    assert await outbox(world) == [("sent", 1, None)]

@@ -15,7 +15,7 @@ from discreet.intake.receipts import note_receipt
 from discreet.oversight.status import get_status
 from discreet.oversight.turns import get_turn, list_turns
 from discreet.turn.run import run_turn
-from tests.support.turns import Mind, Wire, turns_of
+from tests.support.turns import Mind, Wire, by_platform, turns_of
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]
@@ -73,7 +73,7 @@ def outbox(admin: Admin) -> list[tuple[Any, ...]]:
 async def test_a_long_answer_has_arrived_with_its_last_message(world: World, admin: Admin) -> None:
     channel = await world.add_channel("whatsapp", "1")
     route = await answered(world, channel, "one two three")
-    await deliver(world.door, {"whatsapp": InParts("whatsapp")}, route)
+    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
     for name in ("one", "two"):
         assert await tell(world, channel, name, "read")
         assert outbox(admin) == [("sent", None, None, None)]
@@ -91,7 +91,7 @@ async def test_a_long_answer_fails_with_any_of_its_messages_and_the_owner_learns
 ) -> None:
     channel = await world.add_channel("whatsapp", "1")
     route = await answered(world, channel, "one two three")
-    await deliver(world.door, {"whatsapp": InParts("whatsapp")}, route)
+    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
     assert await tell(world, channel, "two", "failed")
     assert outbox(admin) == [("failed", None, None, "no such number")]
     [held] = (await get_status(world.door, world.owner_id)).undelivered
@@ -115,9 +115,9 @@ async def test_what_is_told_before_it_was_noted_as_sent_counts_then(
 
     await tell(world, channel, "somebody elses", "failed")
     lucky = await answered(world, channel, "one two")
-    await deliver(world.door, {"whatsapp": Hasty("whatsapp")}, lucky)
+    await deliver(world.door, by_platform({"whatsapp": Hasty("whatsapp")}), lucky)
     unlucky = await answered(world, channel, "gone there", "whatsapp:US.2")
-    await deliver(world.door, {"whatsapp": Hasty("whatsapp")}, unlucky)
+    await deliver(world.door, by_platform({"whatsapp": Hasty("whatsapp")}), unlucky)
     arrived = AT + timedelta(seconds=1)
     assert [row[:2] for row in outbox(admin)] == [("sent", arrived), ("failed", arrived)]
     left = admin.execute(
@@ -150,7 +150,7 @@ async def test_the_owner_sees_of_a_turn_what_became_of_its_answer(
         return turn.delivery.state
 
     assert await shown() == "waiting"
-    await deliver(world.door, {"whatsapp": InParts("whatsapp")}, route)
+    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
     assert await shown() == "sent"
     await tell(world, channel, "two", "delivered")
     assert await shown() == "delivered"

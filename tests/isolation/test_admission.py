@@ -342,7 +342,7 @@ async def test_a_file_is_shown_and_fetched_for_the_message_that_it_came_with(
     mine = await channel(world)
     fetched: list[str] = []
 
-    async def fetch(_: str, __: str, name: str, ___: int) -> bytes:
+    async def fetch(_: object, __: str, ___: str, name: str, ____: int) -> bytes:
         fetched.append(name)
         return name.encode()
 

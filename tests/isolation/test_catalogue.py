@@ -97,6 +97,7 @@ def test_a_sender_has_no_right_on_the_queue_the_secret_or_the_owners_tables(
         "SELECT c.oid::regclass::text FROM pg_class c"
         " WHERE (c.relnamespace IN ('queue'::regnamespace, 'gate'::regnamespace)"
         "        OR c.oid IN ('discreet.owners'::regclass, 'discreet.channels'::regclass,"
+        "                     'discreet.channel_secrets'::regclass,"
         "                     'discreet.quarantine'::regclass, 'discreet.admissions'::regclass,"
         "                     'discreet.pairings'::regclass, 'discreet.kept_aside'::regclass,"
         "                     'discreet.owner_links'::regclass, 'discreet.wrong_codes'::regclass,"

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import Place, Sent
 from discreet.turn.lease import Lease, LeaseLost
 from discreet.turn.streaming import streaming
@@ -25,16 +26,16 @@ class Screens:
     shown: list[tuple[str, str]] = field(default_factory=list)
     taken_back: list[tuple[str, str]] = field(default_factory=list)
 
-    def draft_pace(self, _: str, __: Place) -> float:
+    def draft_pace(self, _: OwnerId, __: str, ___: Place) -> float:
         return 0.01
 
     async def show_draft(
-        self, _: str, place: Place, text: str, __: str | None, ___: str | None
+        self, _: OwnerId, __: str, place: Place, text: str, ___: str | None, ____: str | None
     ) -> Sent:
         self.shown.append((place.account, text))
         return Sent("mine")
 
-    async def take_back(self, _: str, place: Place, message: str) -> None:
+    async def take_back(self, _: OwnerId, __: str, place: Place, message: str) -> None:
         self.taken_back.append((place.account, message))
 
 

@@ -334,6 +334,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         ForeignKeyViolation,
         "UPDATE discreet.attachments SET contact_id = %(alice)s",
     ),
+    "channel_secrets_pkey": (
+        UniqueViolation,
+        "INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)"
+        " SELECT %(olga)s, 'telegram', '7', 'a' FROM generate_series(1, 2)",
+    ),
     "channels_check": (
         CheckViolation,
         "UPDATE discreet.channels SET only_chat = '-1' WHERE id = %(channel)s",

@@ -27,7 +27,7 @@ from discreet.turn.lease import acquire
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
-from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
+from tests.support.turns import Mind, Wire, by_platform, calling, do_all_work, do_as_told, turns_of
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -410,7 +410,7 @@ async def test_an_answer_whose_way_was_bent_is_held_back(
              "asked": asked.message_id},
         )  # fmt: skip
     wire = Wire("terminal")
-    await deliver(world.door, {"terminal": wire}, ids[0])
+    await deliver(world.door, by_platform({"terminal": wire}), ids[0])
     states = admin.execute("SELECT state FROM discreet.outbox").fetchall()
     assert ([one.text for one in wire.sent], states) == (
         (["hm"], [("sent",)]) if how is None else ([], [("failed",)])

@@ -43,7 +43,7 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
-from tests.support.turns import Wire
+from tests.support.turns import Wire, by_platform
 from tests.support.world import World, open_door
 
 MOST_WAITING = 3
@@ -185,7 +185,9 @@ class House:
             await run_turn(turns, session_id)
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, {"terminal": TerminalChannel(), "telegram": self.wire}, route_id)
+            await deliver(
+                door, by_platform({"terminal": TerminalChannel(), "telegram": self.wire}), route_id
+            )
 
         async def nothing() -> None: ...
 
@@ -194,7 +196,7 @@ class House:
             Work(one_turn, one_route, nothing, ("terminal", "telegram")),
         )
 
-    async def _fetch(self, _: str, __: str, platform_file: str, ___: int) -> bytes:
+    async def _fetch(self, _: object, __: str, ___: str, platform_file: str, ____: int) -> bytes:
         return platform_file.encode()
 
     async def _mind(self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText) -> Thought:

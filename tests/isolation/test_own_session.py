@@ -21,7 +21,7 @@ from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.turns import Mind, Wire, turns_of
+from tests.support.turns import Mind, Wire, by_platform, turns_of
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]
@@ -105,7 +105,7 @@ async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
     ).fetchone()
     assert route is not None
     wire = InParts("terminal")
-    await deliver(world.door, {"terminal": wire}, route[0])
+    await deliver(world.door, by_platform({"terminal": wire}), route[0])
     assert [(one.text, one.reply_to) for one in wire.sent] == [("re: mine", "77")] * 2
     assert rows_of_others(admin, asked.session_id) == others
     states = admin.execute(

@@ -29,7 +29,7 @@ from discreet.turn.run import _Draft, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.turns import Mind, Wire, do_all_work, turns_of, work_of
+from tests.support.turns import Mind, Wire, by_platform, do_all_work, turns_of, work_of
 from tests.support.world import World, make_world, open_door
 
 Admin = psycopg.Connection[Any]
@@ -276,7 +276,7 @@ async def test_p28_an_answer_whose_delivery_broke_off_is_delivered(
     assert route is not None
     assert job == ("deliver", {"route_id": str(route[0])})
     wire = Wire("terminal")
-    await deliver(world.door, {"terminal": wire}, route[0])
+    await deliver(world.door, by_platform({"terminal": wire}), route[0])
     assert [one.text for one in wire.sent] == ["re: hi"]
 
 

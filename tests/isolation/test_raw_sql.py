@@ -22,7 +22,7 @@ TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
     "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes", "limits",
-    "limit_hits", "tokens",
+    "limit_hits", "tokens", "channel_secrets",
     "attachments",
 )  # fmt: skip
 

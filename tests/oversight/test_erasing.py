@@ -28,7 +28,7 @@ from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
+from tests.support.turns import Mind, Wire, by_platform, calling, do_all_work, do_as_told, turns_of
 from tests.support.world import open_door, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -335,8 +335,8 @@ async def test_an_answer_on_its_way_writes_nobody_back(
             return await super().send(outbound)
 
     wire = Erasing("telegram")
-    await deliver(platform.world.door, {"telegram": wire}, RouteId(route[0]))
-    await deliver(platform.world.door, {"telegram": wire}, RouteId(route[0]))
+    await deliver(platform.world.door, by_platform({"telegram": wire}), RouteId(route[0]))
+    await deliver(platform.world.door, by_platform({"telegram": wire}), RouteId(route[0]))
     assert len(wire.sent) == 1
     assert holding(admin, MARK, ANN.partition(":")[2], str(said.session_id)) == {}
 

@@ -27,6 +27,7 @@ from discreet.postgres.credentials import Credentials, load_credentials, save_cr
 from discreet.postgres.external import initialise_external
 from discreet.postgres.restore import restore
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
+from discreet.postgres.sealing import seal, unseal
 from discreet.postgres.server import Database, opened_database
 from discreet.settings import Settings
 from tests.postgres.test_bootstrap import admin_url
@@ -174,6 +175,79 @@ def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             conn.execute(OWNERS)
+
+
+def keep_secret(home: Path, account: str, text: str) -> None:
+    """A channel with a secret, of the only owner."""
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        (owner,) = conn.execute("SELECT id::text FROM discreet.owners").fetchone() or ("",)
+        (agent,) = conn.execute(
+            "INSERT INTO discreet.agents (owner_id, name) VALUES (%s, %s) RETURNING id",
+            [owner, f"agent of {account}"],
+        ).fetchone() or ("",)
+        conn.execute(
+            "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
+            " VALUES (%s, %s, 'telegram', %s)",
+            [owner, agent, account],
+        )
+        conn.execute(
+            "INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)"
+            " VALUES (%s, 'telegram', %s, %s)",
+            [owner, account, seal(database.sealing_key, text, owner, "telegram", account)],
+        )
+
+
+def secrets_in(home: Path) -> dict[str, str]:
+    """By account, as this home can read them."""
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
+    ):
+        rows = conn.execute(
+            "SELECT owner_id::text, platform, account, sealed FROM discreet.channel_secrets"
+        ).fetchall()
+        return {
+            account: unseal(database.sealing_key, bytes(sealed), owner, platform, account)
+            for owner, platform, account, sealed in rows
+        }
+
+
+def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_restored(
+    full_home: Path, tmp_path: Path
+) -> None:
+    keep_secret(full_home, "7", "sesame")
+    backup(settings(full_home), tmp_path / "saved.tar")
+    assert b"sesame" not in (tmp_path / "saved.tar").read_bytes()
+    restore(settings(tmp_path / "fresh"), tmp_path / "saved.tar")
+    assert secrets_in(tmp_path / "fresh") == {"7": "sesame"}
+    # A home that has credentials keeps them: another key.
+    other = tmp_path / "other"
+    with opened_database(other):
+        pass
+    restore(settings(other), tmp_path / "saved.tar", overwrite=True)
+    assert load_credentials(other) != load_credentials(full_home)
+    assert secrets_in(other) == {"7": "sesame"}
+
+
+def test_an_old_backup_without_secrets_takes_none_away_from_the_channels_that_it_has(
+    full_home: Path, tmp_path: Path
+) -> None:
+    keep_secret(full_home, "7", "sesame")
+    with (
+        opened_database(full_home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        kept = conn.execute("SELECT * FROM discreet.channel_secrets").fetchall()
+        conn.execute("DELETE FROM discreet.channel_secrets")
+        backup(settings(full_home), tmp_path / "old.tar")
+        for row in kept:
+            conn.execute("INSERT INTO discreet.channel_secrets VALUES (%s, %s, %s, %s, %s)", row)
+    keep_secret(full_home, "8", "later")
+    restore(settings(full_home), tmp_path / "old.tar", overwrite=True)
+    assert secrets_in(full_home) == {"7": "sesame"}
 
 
 def test_a_backup_is_readable_by_its_user_only_and_names_what_made_it(saved: Path) -> None:

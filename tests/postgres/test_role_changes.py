@@ -36,9 +36,9 @@ def change(server: Credentials, role: str, *statements: str) -> None:
             conn.execute(statement)
 
 
-def stored_settings(server: Credentials) -> list[Any]:
+def not_as_declared(server: Credentials) -> list[Any]:
     with psycopg.connect(server.conninfo(ADMIN_ROLE), autocommit=True) as conn:
-        return conn.execute("SELECT setrole::regrole, setconfig FROM pg_db_role_setting").fetchall()
+        return changed_settings(conn, "discreet")
 
 
 def log_in_with_every_role(server: Credentials) -> None:
@@ -65,7 +65,7 @@ def test_the_embedded_database_puts_settings_and_passwords_right_when_it_is_open
     with opened_database(home, told.append) as opened:
         log_in_with_every_role(opened.credentials)
     assert len(told) == 1
-    assert stored_settings(own_server) == []
+    assert not_as_declared(own_server) == []
     with opened_database(home, told.append):
         assert len(told) == 1, "and there is nothing left to put right"
 
@@ -105,7 +105,7 @@ def test_on_a_server_of_ones_own_a_role_resets_its_settings_itself(
     told: list[str] = []
     with opened_database(own_home, told.append) as opened:
         log_in_with_every_role(opened.credentials)
-    assert stored_settings(own_server) == []
+    assert not_as_declared(own_server) == []
     assert len(told) == 1
     assert f"{broken} has another setting of local_preload_libraries" in told[0]
 
@@ -146,6 +146,8 @@ def test_roles_have_exactly_the_settings_that_are_declared(
         "discreet_worker": {"search_path": "queue, pg_catalog", "statement_timeout": "60s"},
         "discreet_contact": {"work_mem": "8MB"},
     }
+    monkeypatch.setattr(role_changes, "ROLE_SETTINGS", {})
+    reset_settings(own_admin, "discreet")
     monkeypatch.setattr(role_changes, "ROLE_SETTINGS", declared)
     assert [str(one) for one in changed_settings(own_admin, "discreet")] == [
         "the role discreet_contact has another setting of work_mem",

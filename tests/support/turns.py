@@ -15,6 +15,7 @@ from discreet.domain.ids import RouteId, SessionId
 from discreet.domain.outbound import Channel, Outbound, Sent
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
+from discreet.queue.due import DueRoute
 from discreet.queue.worker import Work, work_off
 from discreet.scope import Door
 from discreet.turn.plan import Budget, Prompt
@@ -80,6 +81,15 @@ class Wire:
         return Sent(f"sent-{len(self.sent)}")
 
 
+def by_platform(channels: Mapping[str, Channel]) -> Callable[[DueRoute], Awaitable[Channel]]:
+    """These channels, whoever's the account is."""
+
+    async def channel_of(route: DueRoute) -> Channel:
+        return channels[route.platform]
+
+    return channel_of
+
+
 def turns_of(door: Door, mind: Callable[..., Awaitable[Thought]], max_attempts: int = 3) -> Turns:
     """Turns that try again at once."""
     return Turns(door, bundled_embedder(), mind, max_attempts, Budget(), first_wait=timedelta(0))
@@ -92,7 +102,7 @@ def work_of(door: Door, turns: Turns, channels: Mapping[str, Channel]) -> Work:
         await run_turn(turns, session_id)
 
     async def one_route(route_id: RouteId) -> None:
-        await deliver(door, channels, route_id)
+        await deliver(door, by_platform(channels), route_id)
 
     async def nothing() -> None: ...
 

@@ -75,6 +75,44 @@ async def test_a_failed_turn_keeps_the_message_and_the_next_try_answers_it(world
     assert await answers_of(world, said.session_id) == ["re: hello"]
 
 
+async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_attempt(
+    world: World, admin: Admin
+) -> None:
+    """Another server may have the key that this one lacks; or a person gives it, hours later."""
+    said = await world.say(ALICE, "hello")
+    mind = Failing([ThinkingFailed("setup", "The model has no key.")] * 6)
+    for _ in range(6):
+        await one_turn(world, said.session_id, mind, max_attempts=2)
+        assert await waiting_in(world, said.session_id) == [("hello", "waiting", 0)]
+        assert await answers_of(world, said.session_id) == []
+        admin.execute("UPDATE discreet.messages SET not_before = NULL")
+    (turn,) = (await get_status(world.door, world.owner_id)).turns
+    assert "has no key" in turn.error
+    await one_turn(world, said.session_id, mind, max_attempts=2)
+    assert await answers_of(world, said.session_id) == ["re: hello"]
+
+
+@pytest.mark.parametrize(
+    ("age", "least", "most"), [("0 s", 0.5, 1.5), ("20 s", 9, 12), ("2 hours", 55, 61)]
+)
+async def test_the_longer_it_has_waited_for_a_key_the_rarer_it_is_looked_at_up_to_a_minute(
+    world: World, admin: Admin, age: str, least: float, most: float
+) -> None:
+    said = await world.say(ALICE, "hello")
+    admin.execute("UPDATE discreet.messages SET created_at = now() - %s::interval", (age,))
+    admin.execute("SET search_path = queue")
+    admin.execute("DELETE FROM procrastinate_jobs")
+    await one_turn(world, said.session_id, Failing([ThinkingFailed("setup", "No key.")]))
+    (row,) = admin.execute(
+        "SELECT extract(epoch FROM m.not_before - t.finished_at)::float,"
+        "       (SELECT j.scheduled_at = m.not_before FROM queue.procrastinate_jobs j"
+        "         WHERE j.status = 'todo' AND j.queueing_lock = 'turn:' || m.session_id)"
+        "  FROM discreet.messages m, discreet.turns t"
+    ).fetchall()
+    assert least < row[0] < most
+    assert row[1] is True
+
+
 async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
     world: World, admin: Admin
 ) -> None:

@@ -34,7 +34,7 @@ async def _shows_what_is_answered(world: World) -> None:
         await seen.wait()
         return "hm"
 
-    async def show(platform: str, place: Place) -> None:
+    async def show(_: object, platform: str, place: Place) -> None:
         shown.append((platform, place))
         seen.set()
 

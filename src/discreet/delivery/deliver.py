@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
 import structlog
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import (
     Channel,
@@ -21,7 +21,7 @@ from discreet.domain.outbound import (
     Sent,
     Unreachable,
 )
-from discreet.queue.due import due_route
+from discreet.queue.due import DueRoute, due_route
 from discreet.scope import Door, Rows
 from discreet.scope.scopes import SessionScope
 
@@ -30,6 +30,11 @@ log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
+SECRET_WAIT = timedelta(seconds=5)
+"""How soon a server looks again, or another one does, where this one lacks the secret."""
+
+Channels = Callable[[DueRoute], Awaitable[Channel]]
+"""What the answers of a route are sent with. Raises SecretMissing where this server can't."""
 
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
@@ -68,16 +73,21 @@ class _Sending:
     attempt: int
 
 
-async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId) -> None:
+async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
     """Sends what waits for one route, oldest first, until nothing is left or one has to wait.
 
     A send whose outcome nobody knows (the process died in the middle) is sent again: the reader
-    rather gets an answer twice than never. ``channels``: by platform.
+    rather gets an answer twice than never. What this server lacks the secret for waits, uncounted.
     """
     route = await due_route(door, route_id)
     if route is None:
         return
-    scope, channel = route.scope, channels[route.platform]
+    scope = route.scope
+    try:
+        channel = await channels(route)
+    except SecretMissing as missing:
+        await _leave(door, scope, route_id, missing.message)
+        return
     while (sending := await _take(door, scope, route_id, route.account)) is not None:
         try:
             result = await channel.send(sending.outbound)
@@ -91,6 +101,19 @@ async def deliver(door: Door, channels: Mapping[str, Channel], route_id: RouteId
             await _record_part(door, scope, route_id, sending.outbound, result)
         elif not await _record(door, scope, route_id, sending, result):
             return
+
+
+async def _leave(door: Door, scope: SessionScope, route_id: RouteId, why: str) -> None:
+    """Leaves what waits to whoever has the secret, and looks again. The owner sees why."""
+    async with door.enter(scope) as rows:
+        await _lock_session(rows, route_id)
+        due_at = await rows.value(
+            "UPDATE discreet.outbox SET error = %(why)s WHERE route_id = %(route)s"
+            " AND state IN ('pending', 'sending') RETURNING clock_timestamp() + %(wait)s",
+            {"why": why, "route": route_id, "wait": SECRET_WAIT},
+        )
+        if due_at is not None:
+            await _wake(rows, route_id, due_at)
 
 
 async def _take(

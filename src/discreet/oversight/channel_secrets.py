@@ -1,74 +1,76 @@
-"""The secrets of channels: ``HOME/channels.json``, for its user only, and never in the database."""
+"""The secrets of channels: in the database, encrypted, where every server of the installation finds
+them. ``key`` is the sealing key of the credentials file; ``rows`` are an owner's."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import stat
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
-from discreet.domain.errors import Unavailable
+from discreet.domain.errors import ScopeError, SecretMissing
+from discreet.domain.ids import OwnerId
 from discreet.domain.platform import ChannelSecret
+from discreet.postgres.sealing import NotSealedSo, seal, unseal
+from discreet.scope import OwnerScope, Rows
 
-FILE_NAME = "channels.json"
+LOAD = """
+SELECT s.sealed, EXISTS (
+         SELECT FROM discreet.channels c
+          WHERE c.platform = %(platform)s AND c.account = %(account)s AND c.closed_at IS NULL
+       ) AS is_open
+  FROM (VALUES (1)) one
+  LEFT JOIN discreet.channel_secrets s ON s.platform = %(platform)s AND s.account = %(account)s
+"""
+SAVE = """
+INSERT INTO discreet.channel_secrets (platform, account, sealed)
+VALUES (%(platform)s, %(account)s, %(sealed)s)
+ON CONFLICT (owner_id, platform, account)
+DO UPDATE SET sealed = excluded.sealed, changed_at = clock_timestamp()
+"""
+DROP = """
+DELETE FROM discreet.channel_secrets WHERE platform = %(platform)s AND account = %(account)s
+"""
 
 
-def load_secret(home: Path, platform: str, account: str) -> ChannelSecret | None:
-    """The secret of an account; None where there is none.
+async def load_secret(rows: Rows, key: bytes, platform: str, account: str) -> ChannelSecret | None:
+    """The secret of this owner's account; None where the account is connected no more.
 
     Raises:
-        Unavailable: others may read the file, or it can't be understood.
+        SecretMissing: it is connected, and its secret isn't there, or not for this key.
     """
-    return _load(home).get(f"{platform}:{account}")
-
-
-def save_secret(home: Path, platform: str, account: str, secret: ChannelSecret) -> None:
-    """Keeps a secret, in place of the one before."""
-    _change(home, lambda kept: kept.update({f"{platform}:{account}": secret}))
-
-
-def drop_secret(home: Path, platform: str, account: str) -> None:
-    """Forgets a secret."""
-    _change(home, lambda kept: kept.pop(f"{platform}:{account}", None))
-
-
-def _load(home: Path) -> dict[str, ChannelSecret]:
-    path = home / FILE_NAME
+    row = await rows.fetch_one(LOAD, {"platform": platform, "account": account})
+    if row is None or not row["is_open"]:
+        return None
+    if row["sealed"] is None:
+        raise SecretMissing(
+            f"The token of {platform} {account} is missing.",
+            hint=f"Give it again: sb channels add {platform}",
+        )
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise Unavailable(f"{path} can't be read: {error.strerror}.") from None
-    with open(descriptor, encoding="utf-8") as file:
-        status = os.fstat(file.fileno())
-        if status.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(status.st_mode) & 0o077:
-            raise Unavailable(
-                f"{path} holds tokens and is open to others.",
-                hint=f"Make it yours alone: chmod 600 {path}",
-            )
-        try:
-            return {name: ChannelSecret(**kept) for name, kept in json.load(file).items()}
-        except (ValueError, TypeError, AttributeError):
-            raise Unavailable(
-                f"{path} is damaged.", hint="Remove it, and add the channels again."
-            ) from None
+        text = unseal(key, bytes(row["sealed"]), str(_owner_of(rows)), platform, account)
+    except NotSealedSo:
+        raise SecretMissing(
+            f"The token of {platform} {account} was given on a server with other credentials.",
+            hint="Let that server write a file, and take it here: sb db invite FILE, sb db join"
+            f" FILE. Or give the token again: sb channels add {platform}",
+        ) from None
+    return ChannelSecret(**json.loads(text))
 
 
-def _change(home: Path, change: Callable[[dict[str, ChannelSecret]], object]) -> None:
-    kept = _load(home)
-    change(kept)
-    path, draft = home / FILE_NAME, home / f".{FILE_NAME}.{secrets.token_hex(8)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump({name: asdict(secret) for name, secret in kept.items()}, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+async def save_secret(
+    rows: Rows, key: bytes, platform: str, account: str, secret: ChannelSecret
+) -> None:
+    """Keeps the secret of this owner's account, in place of the one before."""
+    text = json.dumps(asdict(secret))
+    sealed = seal(key, text, str(_owner_of(rows)), platform, account)
+    await rows.execute(SAVE, {"platform": platform, "account": account, "sealed": sealed})
+
+
+async def drop_secret(rows: Rows, platform: str, account: str) -> None:
+    """Forgets the secret of this owner's account."""
+    await rows.execute(DROP, {"platform": platform, "account": account})
+
+
+def _owner_of(rows: Rows) -> OwnerId:
+    if not isinstance(rows.scope, OwnerScope):
+        raise ScopeError("The secrets of channels are their owner's.")
+    return rows.scope.owner_id

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId, OwnerId
+from discreet.domain.platform import ChannelSecret, Identity
+from discreet.oversight.channel_secrets import drop_secret, save_secret
 from discreet.scope import Door, OwnerScope, Rows
 
 MOST_GATHER_SECONDS = 60
@@ -82,9 +84,16 @@ async def find_channel(door: Door, owner_id: OwnerId, what: str) -> ConnectedCha
 
 
 async def add_channel(
-    door: Door, owner_id: OwnerId, agent: str | None, platform: str, account: str, name: str
+    door: Door,
+    owner_id: OwnerId,
+    agent: str | None,
+    platform: str,
+    me: Identity,
+    secret: ChannelSecret,
+    key: bytes,
 ) -> ConnectedChannel:
-    """Connects an account to an agent (None: the one that was made first); again: a new name.
+    """Connects an account to an agent (None: the one that was made first); again: a new name and
+    secret. ``key`` encrypts the secret.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -99,7 +108,12 @@ async def add_channel(
         )
         if owners is None:
             raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
-        values = {"account": account, "platform": platform, "name": name, "agent": owners["id"]}
+        values = {
+            "account": me.account,
+            "platform": platform,
+            "name": me.name,
+            "agent": owners["id"],
+        }
         known = await rows.fetch_one(
             _CONNECTED + " AND c.platform = %(platform)s AND c.account = %(account)s", values
         )
@@ -117,9 +131,10 @@ async def add_channel(
         else:
             await rows.execute(
                 "UPDATE discreet.channels SET name = %(name)s WHERE id = %(id)s",
-                {"name": name, "id": known["id"]},
+                {"name": me.name, "id": known["id"]},
             )
-    return await find_channel(door, owner_id, account)
+        await save_secret(rows, key, platform, me.account, secret)
+    return await find_channel(door, owner_id, me.account)
 
 
 async def set_gathering(
@@ -140,8 +155,16 @@ async def set_gathering(
 
 
 async def remove_channel(door: Door, owner_id: OwnerId, channel_id: ChannelId) -> None:
-    """Disconnects. Its conversations stay; nothing comes in or goes out on it any more."""
+    """Disconnects, and forgets the secret. Its conversations stay; nothing comes in or goes out on
+    it any more."""
     async with door.enter(OwnerScope(owner_id)) as rows:
+        row = await rows.fetch_one(
+            "SELECT platform, account FROM discreet.channels"
+            " WHERE id = %(id)s AND closed_at IS NULL AND parent_id IS NULL",
+            {"id": channel_id},
+        )
+        if row is not None:
+            await drop_secret(rows, row["platform"], row["account"])
         await rows.execute(
             "UPDATE discreet.channels SET closed_at = clock_timestamp()"
             " WHERE %(id)s IN (id, parent_id) AND closed_at IS NULL",

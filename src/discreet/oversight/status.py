@@ -226,8 +226,13 @@ async def _undelivered(rows: Rows) -> tuple[Undelivered, ...]:
 
 async def _deaf(rows: Rows) -> tuple[DeafChannel, ...]:
     found = await rows.fetch(
-        "SELECT platform, name, trouble AS why FROM discreet.channels"
-        " WHERE closed_at IS NULL AND trouble <> '' ORDER BY created_at, id LIMIT %(limit)s",
+        "SELECT c.platform, c.name, CASE WHEN s.platform IS NOT NULL THEN c.trouble"
+        "   ELSE 'its token is missing: sb channels add ' || c.platform END AS why"
+        "  FROM discreet.channels c"
+        "  LEFT JOIN discreet.channel_secrets s USING (owner_id, platform, account)"
+        " WHERE c.closed_at IS NULL AND c.parent_id IS NULL AND c.platform <> 'terminal'"
+        "   AND (c.trouble <> '' OR s.platform IS NULL)"
+        " ORDER BY c.created_at, c.id LIMIT %(limit)s",
         {"limit": _MOST_SHOWN},
     )
     return tuple(DeafChannel(**row) for row in found)

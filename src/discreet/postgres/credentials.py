@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-import os
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.environment import ignore_libpq_variables
+from discreet.postgres.private_files import read_private, sync_folder, write_private
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 
 __all__ = [
@@ -32,24 +33,48 @@ RESTORING_NAME = "credentials.restoring.json"
 renamed, so a restore that was interrupted is never taken for a new installation."""
 TICKET_KEY_BYTES = 32
 CONNECT_TIMEOUT_SECONDS = 10
+KEEPALIVE_SECONDS, MAX_KEEPALIVES, UNACKNOWLEDGED_MS = 5, 3, 15_000
+"""A host that vanishes without a word is given up within 20 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Everything that logs in to the database. ``host`` is a name, or a socket folder.
 
+    Where PostgreSQL runs on several hosts, ``host`` and ``port`` are lists with commas, of the same
+    length, and ``target_session_attrs`` says which of them is meant, as libpq has it.
     ``host`` is empty in the file of an embedded server: its socket folder is found when it runs.
     ``ticket_key`` is 32 random bytes as hex.
     """
 
     embedded: bool
     host: str
-    port: int
+    port: int | str
     dbname: str
     passwords: Mapping[str, str] = field(repr=False)
     ticket_key: str = field(repr=False)
     sslmode: str = "prefer"
     sslrootcert: str | None = None
+    target_session_attrs: str = "any"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every ``host:port`` at which the server may be."""
+        hosts, ports = self.host.split(","), str(self.port).split(",")
+        return tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
+
+    def same_place(self, other: Credentials) -> bool:
+        """Whether both lead to the same database, as far as their hosts tell."""
+        return (self.embedded, self.dbname) == (other.embedded, other.dbname) and not set(
+            self.places
+        ).isdisjoint(other.places)
+
+    @property
+    def sealing_key(self) -> bytes:
+        """The key of what is kept encrypted in the database, 32 bytes: the same on every server
+        that has these passwords, and to be had from nothing that the database knows."""
+        password = self.passwords["discreet_owner"].encode()
+        return hmac.new(password, b"discreet: sealing key", hashlib.sha256).digest()
 
     def conninfo(self, role: str, *, dbname: str | None = None) -> str:
         """Return a libpq connection string that logs in as ``role``.
@@ -68,7 +93,12 @@ class Credentials:
             password=self.passwords[role],
             sslmode=self.sslmode,
             sslrootcert=self.sslrootcert,
+            target_session_attrs=self.target_session_attrs,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            keepalives_idle=KEEPALIVE_SECONDS,
+            keepalives_interval=KEEPALIVE_SECONDS,
+            keepalives_count=MAX_KEEPALIVES,
+            tcp_user_timeout=UNACKNOWLEDGED_MS,
             # Never hand the password itself to whoever answers there.
             require_auth="scram-sha-256",
         )
@@ -78,10 +108,11 @@ def new_credentials(
     *,
     embedded: bool,
     host: str = "",
-    port: int = 5432,
+    port: int | str = 5432,
     dbname: str = "discreet",
     sslmode: str = "prefer",
     sslrootcert: str | None = None,
+    target_session_attrs: str = "any",
 ) -> Credentials:
     """Credentials with fresh random passwords and a fresh ticket key."""
     roles = (ADMIN_ROLE, *LOGIN_ROLES) if embedded else LOGIN_ROLES
@@ -94,6 +125,7 @@ def new_credentials(
         ticket_key=secrets.token_hex(TICKET_KEY_BYTES),
         sslmode=sslmode,
         sslrootcert=sslrootcert,
+        target_session_attrs=target_session_attrs,
     )
 
 
@@ -123,25 +155,15 @@ def load_restoring(home: Path) -> Credentials | None:
 
 
 def _load(path: Path) -> Credentials | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+    text = read_private(path, "passwords")
+    if text is None:
         return None
-    except OSError as error:
-        raise Unavailable(f"{path} can't be read: {error.strerror}.") from None
-    with open(descriptor, encoding="utf-8") as file:
-        status = os.fstat(file.fileno())
-        if status.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(status.st_mode) & 0o077:
-            raise Unavailable(
-                f"{path} holds passwords and is open to others.",
-                hint=f"Make it yours alone: chmod 600 {path}",
-            )
-        try:
-            return Credentials(**json.load(file))
-        except (ValueError, TypeError):
-            raise Unavailable(
-                f"{path} is damaged.", hint="Put it back from a backup: sb restore FILE."
-            ) from None
+    try:
+        return Credentials(**json.loads(text))
+    except (ValueError, TypeError):
+        raise Unavailable(
+            f"{path} is damaged.", hint="Put it back from a backup: sb restore FILE."
+        ) from None
 
 
 def save_credentials(home: Path, credentials: Credentials) -> None:
@@ -153,35 +175,15 @@ def set_restoring(home: Path, credentials: Credentials) -> None:
     """Close ``home`` to everything but a restore, which uses these credentials."""
     _save(home, RESTORING_NAME, credentials)
     (home / FILE_NAME).unlink(missing_ok=True)
-    _sync(home)
+    sync_folder(home)
 
 
 def set_restored(home: Path) -> None:
     """Open ``home`` again, where a restore had closed it."""
     if not (home / FILE_NAME).exists():
         (home / RESTORING_NAME).rename(home / FILE_NAME)
-        _sync(home)
+        sync_folder(home)
 
 
 def _save(home: Path, name: str, credentials: Credentials) -> None:
-    path = home / name
-    draft = home / f".{name}.{secrets.token_hex(8)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(credentials), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    _sync(home)
-
-
-def _sync(home: Path) -> None:
-    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_private(home / name, json.dumps(asdict(credentials), indent=2))

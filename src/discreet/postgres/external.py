@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict
 from discreet.postgres.bootstrap import initialise, prepare_database, prepare_roles
@@ -28,6 +29,7 @@ __all__ = [
     "external_credentials",
     "initialise_external",
     "migrate_external",
+    "read_write",
     "refuse_other_server",
 ]
 
@@ -48,16 +50,17 @@ def initialise_external(
     wanted = external_credentials(admin_url, dbname)
     make_layout(home)
     known = load_credentials(home)
-    if has_cluster(home) or (known is not None and not _same_place(known, wanted)):
+    if has_cluster(home) or (known is not None and not known.same_place(wanted)):
         raise Conflict(
             f"{home} already has a database.",
             hint="Choose another home with DISCREET_HOME, or move that one away (sb backup FILE).",
         )
     if known is not None:
         wanted = replace(wanted, passwords=known.passwords, ticket_key=known.ticket_key)
-    prepare_roles(admin_url, wanted, reset_roles=reset_roles)
+    admin = read_write(admin_url)
+    prepare_roles(admin, wanted, reset_roles=reset_roles)
     save_credentials(home, wanted)
-    prepare_database(admin_url, wanted, read_migrations())
+    prepare_database(admin, wanted, read_migrations())
     return wanted
 
 
@@ -75,15 +78,15 @@ def migrate_external(home: Path, admin_url: str) -> None:
             hint="The embedded server updates itself when it starts.",
         )
     refuse_other_server(home, known, admin_url)
-    initialise(admin_url, known)
+    initialise(read_write(admin_url), known)
 
 
 def refuse_other_server(home: Path, known: Credentials, admin_url: str) -> None:
     """Raises:
     BadInput: the URL leads to another server than the credentials of ``home``.
     """
-    if not _same_place(known, external_credentials(admin_url, known.dbname)):
-        raise BadInput(f"That is another server than {home} uses ({known.host}:{known.port}).")
+    if not known.same_place(external_credentials(admin_url, known.dbname)):
+        raise BadInput(f"That is another server than {home} uses ({', '.join(known.places)}).")
 
 
 def external_credentials(admin_url: str, dbname: str) -> Credentials:
@@ -100,30 +103,41 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
             f"Invalid admin URL: {str(error).strip()}.",
             hint="It looks like postgresql://admin:password@host:5432/postgres",
         ) from None
-    host, port = str(given.get("host") or ""), str(given.get("port") or "5432")
-    if not host or "," in host or not port.isdecimal():
+    hosts = str(given.get("host") or "").split(",")
+    ports = [port or "5432" for port in str(given.get("port") or "").split(",")]
+    if len(ports) == 1:
+        ports *= len(hosts)
+    if not all(hosts) or len(ports) != len(hosts) or not all(map(str.isdecimal, ports)):
         raise BadInput(
-            "The admin URL has to name one host, and a port where it isn't 5432.",
-            hint="It looks like postgresql://admin:password@host:5432/postgres",
+            "The admin URL has to name a host, and a port for each where it isn't 5432.",
+            hint="It looks like postgresql://admin:password@host:5432/postgres, "
+            "or postgresql://admin:password@one:5432,two:5432/postgres",
         )
     certificate = given.get("sslrootcert")
     return new_credentials(
         embedded=False,
-        host=host,
-        port=int(port),
+        host=",".join(hosts),
+        port=",".join(ports),
         dbname=dbname,
         sslmode=str(given.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"),
         sslrootcert=str(certificate) if certificate else None,
+        target_session_attrs=str(given.get("target_session_attrs") or _attrs_for(hosts)),
     )
 
 
-def _same_place(one: Credentials, other: Credentials) -> bool:
-    return (one.embedded, one.host, one.port, one.dbname) == (
-        other.embedded,
-        other.host,
-        other.port,
-        other.dbname,
-    )
+def _attrs_for(hosts: Sequence[str]) -> str:
+    """Of several hosts, the one that can be written to."""
+    return "read-write" if len(hosts) > 1 else "any"
+
+
+def read_write(admin_url: str) -> str:
+    """The admin's conninfo, which leads to the host that can be written to where it names several.
+
+    Raises:
+        BadInput: as for ``external_credentials``.
+    """
+    wanted = external_credentials(admin_url, "postgres").target_session_attrs
+    return make_conninfo(admin_url, target_session_attrs=wanted)
 
 
 def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
@@ -139,4 +153,4 @@ def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
             "The database is on a server of your own, and only its admin sees all of it.",
             hint="Add --admin-url postgresql://admin:password@host/postgres",
         )
-    return admin_url
+    return read_write(admin_url)

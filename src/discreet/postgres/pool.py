@@ -48,22 +48,13 @@ MEET = (
     " extract(epoch FROM pg_catalog.clock_timestamp())::pg_catalog.float8"
 )
 
-STATEMENT_TIMEOUT = "60s"
-IDLE_IN_TRANSACTION_TIMEOUT = "60s"
-"""No transaction stays open over a model or a network call, so this is only for a hung process."""
 WAIT_SECONDS = 30.0
 MAX_IDLE_SECONDS = 300.0
 RECONNECT_SECONDS = 5.0
 """How long the pool tries by itself, less and less often. Then whoever needs a connection tries."""
 
-# Given at connection start, so that RESET ALL comes back to them.
-OPTIONS = (
-    f"-c statement_timeout={STATEMENT_TIMEOUT}"
-    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}"
-)
-KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-
-# One round trip. DISCARD ALL would also drop what psycopg has prepared and believes in.
+# One round trip. RESET ALL comes back to the settings of the role. DISCARD ALL would also drop what
+# psycopg has prepared and believes in.
 CLEAN = (
     "RESET ALL; CLOSE ALL; UNLISTEN *; "
     "SELECT pg_catalog.pg_advisory_unlock_all(),"
@@ -102,7 +93,7 @@ async def _open(
     reset: Callable[[Connection], Awaitable[None]] | None,
 ) -> AsyncIterator[Pool]:
     pool: Pool = AsyncConnectionPool(
-        make_conninfo(conninfo, options=OPTIONS, application_name="discreet", **KEEPALIVE),
+        make_conninfo(conninfo, application_name="discreet"),
         connection_class=Connection,
         kwargs={"autocommit": True},
         configure=Connection.meet,

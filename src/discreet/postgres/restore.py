@@ -39,6 +39,7 @@ from discreet.postgres.external import (
 )
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import read_migrations
+from discreet.postgres.restored_secrets import keep_secrets, reseal
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
 
@@ -103,6 +104,7 @@ def restore(
         beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
         _drop(conn, beside.dbname)
         _fill(admin, beside, extract_dump(file, Path(scratch)))
+        _take_secrets(conn, admin, beside, saved, credentials)
         _swap(conn, beside.dbname, credentials.dbname)
         set_restored(home)
 
@@ -116,6 +118,23 @@ def _fill(admin: str, beside: Credentials, dump: Path) -> None:
         run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
         prepare_database(admin, beside, read_migrations())
         check_roles(conn)
+
+
+def _take_secrets(
+    conn: psycopg.Connection[Any],
+    admin: str,
+    beside: Credentials,
+    saved: Credentials,
+    credentials: Credentials,
+) -> None:
+    """Makes the secrets of channels readable here, and keeps those that the backup lacks."""
+    inside = make_conninfo(admin, dbname=beside.dbname)
+    with psycopg.connect(inside, autocommit=True) as restored:
+        reseal(restored, saved.sealing_key, credentials.sealing_key)
+        if _exists(conn, credentials.dbname):
+            there = make_conninfo(admin, dbname=credentials.dbname)
+            with psycopg.connect(there, autocommit=True) as replaced:
+                keep_secrets(replaced, restored)
 
 
 @contextmanager
@@ -155,12 +174,17 @@ def _with_secrets(place: Credentials, saved: Credentials) -> Credentials:
 
 
 def _has_data(conn: psycopg.Connection[Any], admin: str, dbname: str) -> bool:
-    if conn.execute("SELECT FROM pg_database WHERE datname = %s", [dbname]).fetchone() is None:
+    if not _exists(conn, dbname):
         return False
     with psycopg.connect(make_conninfo(admin, dbname=dbname), autocommit=True) as own:
         if own.execute("SELECT to_regclass('discreet.owners')").fetchone() == (None,):
             return False
         return own.execute("SELECT FROM discreet.owners LIMIT 1").fetchone() is not None
+
+
+def _exists(conn: psycopg.Connection[Any], dbname: str) -> bool:
+    found = conn.execute("SELECT FROM pg_database WHERE datname = %s", [dbname])
+    return found.fetchone() is not None
 
 
 def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
@@ -171,11 +195,11 @@ def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
     """
     old = f"{place}_replaced"
     _drop(conn, old)
-    exists = conn.execute("SELECT FROM pg_database WHERE datname = %s", [place]).fetchone()
+    exists = _exists(conn, place)
     for _ in range(SWAP_ATTEMPTS):
         try:
             with conn.transaction():
-                if exists is not None:
+                if exists:
                     conn.execute(TERMINATE, [place])
                     _rename(conn, place, old)
                 _rename(conn, new, place)

@@ -35,11 +35,25 @@ SCHEMA_ROLE = "discreet_schema"
 GATE_ROLE = "discreet_gate"
 NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
 
-ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {}
+ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    **{
+        role: {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
+        for role in LOGIN_ROLES
+    },
+    # The queue's schema is procrastinate's, which names none; and a process that hangs (stopped,
+    # swapped out) keeps no lock on the queue for long.
+    "discreet_worker": {
+        "statement_timeout": "60s",
+        "idle_in_transaction_session_timeout": "10s",
+        "search_path": "queue",
+    },
+}
 """What each login role has by ``ALTER ROLE ... SET``, and nothing else: role, setting, value.
 
 The value is written as the catalogue keeps it (``pg_db_role_setting``), the items of a list
-separated by a comma and a space. ``role_changes.py`` gives it to the roles and compares it.
+separated by a comma and a space. ``role_changes.py`` gives it to the roles and compares it. With
+the role, not with each connection: pgbouncer takes no settings from who connects. No transaction
+stays open over a model or a network call, so the timeouts are only for a process that hangs.
 """
 
 LIMITS = sql.SQL(

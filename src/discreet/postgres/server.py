@@ -26,11 +26,12 @@ from discreet.postgres.embedded import Progress, embedded_server, has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
 from discreet.postgres.outages import outage_of
+from discreet.postgres.pooler import refuse_transaction_pooling
 from discreet.postgres.role_changes import any_login, describe_changes, reset_own_settings
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
 
-__all__ = ["Database", "open_database", "opened_database"]
+__all__ = ["Database", "check_external", "open_database", "opened_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,11 @@ class Database:
     def ticket_key(self) -> bytes:
         """The key that tickets are made with, 32 bytes."""
         return bytes.fromhex(self.credentials.ticket_key)
+
+    @property
+    def sealing_key(self) -> bytes:
+        """The key of what is kept encrypted in the database, 32 bytes."""
+        return self.credentials.sealing_key
 
     def conninfo(self, role: str) -> str:
         """A libpq connection string that logs in as one of ``LOGIN_ROLES``."""
@@ -81,7 +87,7 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
     """The same for a program that waits for nothing else meanwhile."""
     credentials = load_credentials(home) or _first_credentials(home)
     if not credentials.embedded:
-        _check_external(credentials, progress)
+        check_external(credentials, progress)
         yield Database(credentials)
         return
     with embedded_server(home, credentials.passwords[ADMIN_ROLE], progress=progress) as sockets:
@@ -134,9 +140,16 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
         check_roles(conn)
 
 
-def _check_external(credentials: Credentials, progress: Progress) -> None:
+def check_external(credentials: Credentials, progress: Progress = lambda _: None) -> None:
+    """Refuse a server of your own that can't be reached, isn't up to date or can't be trusted.
+
+    Raises:
+        Unavailable: it says what is wrong.
+    """
+    place = ", ".join(credentials.places)
     try:
         with any_login(credentials) as conn:
+            refuse_transaction_pooling(conn, credentials)
             put_right = reset_own_settings(conn, credentials)
             if put_right:
                 progress(f"Put right what was changed in the database: {'; '.join(put_right)}.")
@@ -145,7 +158,7 @@ def _check_external(credentials: Credentials, progress: Progress) -> None:
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if not is_current(conn, read_migrations()):
                 raise Unavailable(
-                    f"The database on {credentials.host} isn't up to date.",
+                    f"The database on {place} isn't up to date.",
                     hint="Its admin does that: sb db migrate --admin-url postgresql://...",
                 )
             check_roles(conn)
@@ -153,7 +166,7 @@ def _check_external(credentials: Credentials, progress: Progress) -> None:
         if (outage := outage_of(error)) is not None:
             raise outage from error
         raise Unavailable(
-            f"The database on {credentials.host} can't be reached: {str(error).splitlines()[0]}.",
+            f"The database on {place} can't be reached: {str(error).splitlines()[0]}.",
             hint=RESET_HINT if "FATAL" in str(error) else "",  # it answered
         ) from error
 

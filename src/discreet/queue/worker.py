@@ -34,10 +34,6 @@ GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
 MARGIN_SECONDS = 5.0
 """How much longer its own end may take, before it is broken off."""
-CONNECTION_OPTIONS = (
-    "-c search_path=queue -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
-)
-"""A process that hangs (stopped, swapped out) keeps no lock on the queue."""
 RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
 EXPIRED_KEPT = timedelta(days=30)
@@ -167,9 +163,7 @@ def _options(work: Work, concurrency: int) -> WorkerOptions:
 def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrastinate.App:
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
-            conninfo=make_conninfo(
-                conninfo, options=CONNECTION_OPTIONS, application_name="discreet-queue"
-            ),
+            conninfo=make_conninfo(conninfo, application_name="discreet-queue"),
             min_size=1,
             max_size=max(4, concurrency // 2),
         )

@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from discreet.domain.errors import Unavailable
+from discreet.domain.errors import SecretMissing, Unavailable
+from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import NoFile
 from discreet.queue.due import due_route
 from discreet.scope import Door
@@ -33,9 +34,9 @@ READABLE = (
 )  # fmt: skip
 """Media types that there are models for."""
 
-Fetch = Callable[[str, str, str, int], Awaitable[bytes | NoFile]]
-"""Platform, account, the platform's name of a file, most bytes -> its bytes, or why there are none.
-It raises Unavailable where they can be had later."""
+Fetch = Callable[[OwnerId, str, str, str, int], Awaitable[bytes | NoFile]]
+"""Owner, platform, account, the platform's name of a file, most bytes -> its bytes, or why there
+are none. It raises Unavailable where they can be had later."""
 
 OF_TURN = """
 SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.content
@@ -82,7 +83,11 @@ async def _fetch_one(
         content = NoFile(f"larger than {MOST_BYTES:,} bytes")
     else:
         try:
-            content = await fetch(route.platform, route.account, row["platform_file"], MOST_BYTES)
+            content = await fetch(
+                scope.owner_id, route.platform, route.account, row["platform_file"], MOST_BYTES
+            )
+        except SecretMissing as error:
+            raise ThinkingFailed("setup", error.message, hint=error.hint) from error
         except Unavailable as error:
             if lease.attempt < TRIES:
                 raise ThinkingFailed("provider", "A file can't be fetched now.") from error

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from discreet.domain.errors import Unavailable
-from discreet.domain.ids import SessionId
+from discreet.domain.ids import OwnerId, SessionId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
@@ -25,7 +25,7 @@ from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, acquire, hold, while_held
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
-from discreet.turn.save import save_answer, save_failure, save_giving_up
+from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.situation import Situation
 from discreet.turn.streaming import Platforms, streaming
 from discreet.turn.summarise import pick_sentences
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
+SETUP_WAIT, LONGEST_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
+"""How soon it is looked again whether a turn can be done where something was missing."""
 DRAFT_SECONDS = 0.12
 """How often, at most, what is being written is shown to who waits at a terminal."""
 
@@ -45,11 +47,11 @@ Mind = Callable[[Situation, Prompt, Tools, OnText], Coroutine[Any, Any, Thought]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
-async def _show_nothing(_: str, __: Place) -> None:
+async def _show_nothing(_: OwnerId, __: str, ___: Place) -> None:
     """Where nobody can be shown anything."""
 
 
-async def _fetch_nothing(_: str, __: str, ___: str, ____: int) -> NoFile:
+async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -> NoFile:
     """Where no platform is connected."""
     return NoFile("no platform is connected")
 
@@ -107,7 +109,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
         draft = _Draft(turns.door, scope, lease)
         async with AsyncExitStack() as shown:
             await shown.enter_async_context(
-                typing_indicator(turns.door, lease.route_id, turns.show_typing)
+                typing_indicator(turns.door, scope.owner_id, lease.route_id, turns.show_typing)
             )
             compacting = compact(
                 turns.door, scope, lease, turns.embedder, turns.summarise, turns.budget
@@ -151,8 +153,10 @@ async def _save_failed(
         "a turn failed", turn_id=str(lease.turn_id), attempt=lease.attempt, kind=failure.kind
     )
     async with turns.door.enter(scope) as rows:
-        # What is set up wrongly stays wrong until somebody mends it; waiting helps nobody.
-        if lease.attempt >= turns.max_attempts or failure.kind == "setup":
+        if failure.kind == "setup":
+            # Another server may have what this one lacks, or a person gives it: it doesn't count.
+            await save_for_later(rows, lease, prompt, failure, SETUP_WAIT, LONGEST_SETUP_WAIT)
+        elif lease.attempt >= turns.max_attempts:
             await save_giving_up(rows, lease, prompt, failure)
         else:
             wait = min(turns.first_wait * 2 ** (lease.attempt - 1), LONGEST_WAIT)

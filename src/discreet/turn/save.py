@@ -67,6 +67,36 @@ async def save_failure(
     )
 
 
+async def save_for_later(
+    rows: Rows,
+    lease: Lease,
+    prompt: Prompt | None,
+    failure: ThinkingFailed,
+    first_wait: timedelta,
+    longest_wait: timedelta,
+) -> None:
+    """Puts the messages back as if they had not been tried, to be taken by whoever can answer.
+
+    The wait grows with the time for which the first of them has waited.
+    """
+    await _release(rows, lease)
+    await _end_failed(rows, lease, prompt, failure, "failed")
+    at = await rows.value(
+        "WITH put_back AS ("
+        "  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL,"
+        "    attempts = m.attempts - 1, not_before = clock_timestamp() + least(%(longest)s,"
+        "      greatest(%(first)s, (clock_timestamp() - taken.since) / 2))"
+        "    FROM (SELECT min(created_at) AS since FROM discreet.messages"
+        "           WHERE turn_id = %(turn)s AND direction = 'in') taken"
+        "   WHERE m.turn_id = %(turn)s AND m.direction = 'in' RETURNING m.not_before)"
+        " SELECT min(not_before) FROM put_back",
+        {"turn": lease.turn_id, "first": first_wait, "longest": longest_wait},
+    )
+    await rows.execute(
+        "SELECT gate.wake_session(%(session)s, %(at)s)", {"session": lease.session_id, "at": at}
+    )
+
+
 async def save_giving_up(
     rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed
 ) -> None:

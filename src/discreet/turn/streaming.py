@@ -16,6 +16,7 @@ from typing import Any, Protocol, assert_never
 import structlog
 
 from discreet.domain.concurrency import end, happens, running
+from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import DraftResult, Later, Place, Rejected, Sent, Unknown
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
@@ -66,17 +67,23 @@ RETURNING r.id
 class Platforms(Protocol):
     """The platforms, as far as an answer can grow on them."""
 
-    def draft_pace(self, platform: str, place: Place) -> float | None:
+    def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
         """Seconds between two edits at least; None: an answer can't grow there."""
         ...
 
     async def show_draft(
-        self, platform: str, place: Place, text: str, reply_to: str | None, shown_as: str | None
+        self,
+        owner_id: OwnerId,
+        platform: str,
+        place: Place,
+        text: str,
+        reply_to: str | None,
+        shown_as: str | None,
     ) -> DraftResult:
         """Shows the text so far; see ``Channel.show_draft``."""
         ...
 
-    async def take_back(self, platform: str, place: Place, message: str) -> None:
+    async def take_back(self, owner_id: OwnerId, platform: str, place: Place, message: str) -> None:
         """Takes it away again; see ``Channel.take_back``."""
         ...
 
@@ -124,7 +131,7 @@ class _Growth:
         if found is None:
             return
         self.platform, self.place = found
-        pace = self.platforms.draft_pace(*found)
+        pace = self.platforms.draft_pace(self.scope.owner_id, *found)
         if pace is None:
             return
         wait, begun, shown = pace, 0.0, ""
@@ -156,10 +163,10 @@ class _Growth:
             return None
         before: str | None = stands["draft_message"]
         if before is not None and not stands["fresh"]:
-            await self.platforms.take_back(self.platform, place, before)
+            await self._take_back(place, before)
             before = None
         result = await self.platforms.show_draft(
-            self.platform, place, text, stands["reply_to"], before
+            self.scope.owner_id, self.platform, place, text, stands["reply_to"], before
         )
         match result:
             case Sent(message):
@@ -180,7 +187,7 @@ class _Growth:
                 await rows.execute(KEEP, {"message": message, "route": self.lease.route_id})
         except LeaseLost:
             if is_new:  # nobody else knows of it
-                await self.platforms.take_back(self.platform, place, message)
+                await self._take_back(place, message)
             raise
 
     async def withdraw(self) -> None:
@@ -199,7 +206,10 @@ class _Growth:
             )
             mine = await rows.value(WITHDRAW, {**self._ids(), "message": self.message})
         if mine is not None:
-            await self.platforms.take_back(self.platform, self.place, self.message)
+            await self._take_back(self.place, self.message)
+
+    async def _take_back(self, place: Place, message: str) -> None:
+        await self.platforms.take_back(self.scope.owner_id, self.platform, place, message)
 
     async def _execute(self, sql: str) -> None:
         async with self.door.enter(self.scope) as rows:

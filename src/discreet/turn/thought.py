@@ -54,11 +54,11 @@ class Thought:
 class ThinkingFailed(Unavailable):
     """There is no answer this time. The message holds no text of a user's, so it may be logged.
 
-    ``kind``: ``setup`` (a key, a package or the model's name is missing or wrong; trying again
-    doesn't help), ``timeout``, ``provider`` (it failed or can't be reached), ``limits`` (requests
-    or tokens of this turn used up), ``empty`` (no text), ``refused`` (content filter),
-    ``confused`` (what came back can't be used) or ``internal`` (a fault of ours). ``steps`` are the
-    tool calls made until then, ``usage`` what they cost.
+    ``kind``: ``setup`` (a key, a package or the model's name is missing or wrong on this server:
+    another one, or a person, has to help), ``timeout``, ``provider`` (it failed or can't be
+    reached), ``limits`` (requests or tokens of this turn used up), ``empty`` (no text), ``refused``
+    (content filter), ``confused`` (what came back can't be used) or ``internal`` (a fault of ours).
+    ``steps`` are the tool calls made until then, ``usage`` what they cost.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:

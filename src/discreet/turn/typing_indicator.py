@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from discreet.domain.concurrency import running
-from discreet.domain.ids import RouteId
+from discreet.domain.ids import OwnerId, RouteId
 from discreet.domain.outbound import Place
 from discreet.queue.due import due_route
 from discreet.scope import Door
@@ -17,22 +17,24 @@ QUICK_SECONDS = 0.5
 TYPING_SECONDS = 4.0
 """How often it is shown; platforms show it for about five seconds."""
 
-ShowTyping = Callable[[str, Place], Awaitable[None]]
-"""Shows it once, on the platform of this name, at this place."""
+ShowTyping = Callable[[OwnerId, str, Place], Awaitable[None]]
+"""Shows it once, with this owner's account on the platform of this name, at this place."""
 
 
 @asynccontextmanager
-async def typing_indicator(door: Door, route_id: RouteId, show: ShowTyping) -> AsyncIterator[None]:
+async def typing_indicator(
+    door: Door, owner_id: OwnerId, route_id: RouteId, show: ShowTyping
+) -> AsyncIterator[None]:
     """Show it from now on until the block ends; that it can't be shown holds nothing up."""
-    async with running(_show(door, route_id, show), "typing"):
+    async with running(_show(door, owner_id, route_id, show), "typing"):
         yield
 
 
-async def _show(door: Door, route_id: RouteId, show: ShowTyping) -> None:
+async def _show(door: Door, owner_id: OwnerId, route_id: RouteId, show: ShowTyping) -> None:
     await asyncio.sleep(QUICK_SECONDS)
     found = await place_of(door, route_id)
     while found is not None:
-        await show(*found)
+        await show(owner_id, *found)
         await asyncio.sleep(TYPING_SECONDS)
 
 

@@ -75,8 +75,10 @@ class DiscordPlatform:
     async def receive(self, line: Line) -> None:
         """Over the gateway, which only one process listens to."""
         if find_spec("discord") is None:
-            await line.hearing.trouble(f"a library isn't installed: {LIBRARY_HINT}")
-            await asyncio.Event().wait()
+            async with line.alone():  # another server may have it, and receive
+                await line.hearing.trouble(f"a library isn't installed: {LIBRARY_HINT}")
+            await asyncio.sleep(REFUSED_SECONDS)
+            return
         async with line.alone() as still_alone:
             await asyncio.sleep(self._pauses.get(line.account, 0.0))
             clock = asyncio.get_running_loop().time

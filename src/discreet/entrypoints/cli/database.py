@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,7 @@ def init(
     home = load_settings().home
     made = initialise_external(home, admin_url, dbname=dbname, reset_roles=reset_roles)
     print_text(
-        f"Ready: database {made.dbname} on {made.host}:{made.port}. The passwords are in "
+        f"Ready: database {made.dbname} on {', '.join(made.places)}. The passwords are in "
         f"{home / 'credentials.json'}, the admin's URL is kept nowhere. Next: sb serve"
     )
 
@@ -45,6 +46,45 @@ def migrate(admin_url: NeededAdminUrl) -> None:
 
     migrate_external(load_settings().home, admin_url)
     print_text("The database is up to date.")
+
+
+@app.command("invite")
+def invite(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+) -> None:
+    """Write a file with which another machine joins this installation, readable by you only."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.postgres.joining import invite as write_invitation
+    from discreet.settings import load_settings
+
+    made = write_invitation(load_settings().home, file)
+    print_text(
+        f"Written: {file}. It holds all passwords; take it to the other machine and run there: "
+        f"sb db join {file.name}"
+    )
+    if made.only_here:
+        print_text(
+            f"The database is at {', '.join(made.credentials.places)}, which is reached from this "
+            "machine only."
+        )
+
+
+@app.command("join")
+def join(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What sb db invite wrote.")],
+) -> None:
+    """Use the database of another machine's installation, to serve it from here too."""
+    from discreet.entrypoints.cli.printing import print_text
+    from discreet.postgres.joining import join as take_invitation
+    from discreet.settings import load_settings
+
+    home = load_settings().home
+    joined = take_invitation(home, file)
+    print_text(
+        f"{home} uses database {joined.dbname} on {', '.join(joined.places)} from now on. "
+        "Remove the file, give this machine the settings of the others (models, keys), then: "
+        "sb serve"
+    )
 
 
 @app.command("check")

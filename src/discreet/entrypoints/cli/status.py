@@ -121,7 +121,7 @@ def _where(app: App) -> str:
     credentials = load_credentials(app.settings.home)
     if credentials is None or credentials.embedded:
         return f"embedded, in {app.settings.home / 'database'}"
-    return f"{credentials.dbname} on {credentials.host}:{credentials.port}"
+    return f"{credentials.dbname} on {', '.join(credentials.places)}"
 
 
 def _attention(status: Status, installation: Installation) -> Iterator[Attention]:

@@ -1,5 +1,5 @@
 -- Channels come and go. One that was removed stays as a row, since conversations lead to it, and the
--- same account may then lead to another agent. Its token is not here: it is in a file of the home.
+-- same account may then lead to another agent. Its token is in channel_secrets.
 SET ROLE discreet_schema;
 ALTER TABLE discreet.channels ADD COLUMN name text NOT NULL DEFAULT '';
 ALTER TABLE discreet.channels ADD COLUMN closed_at timestamptz;
@@ -22,17 +22,4 @@ GRANT INSERT (name, parent_id, only_chat), UPDATE (name, closed_at) ON discreet.
   TO discreet_owner;
 GRANT UPDATE (only_chat) ON discreet.channels TO discreet_gate;
 CALL discreet.keep_no_statistics();
-RESET ROLE;
-
-SET ROLE discreet_gate;
--- The channels that a serving process keeps up: ids and accounts.
-CREATE FUNCTION gate.open_channels()
-RETURNS TABLE (id uuid, owner_id uuid, platform text, account text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c.id, c.owner_id, c.platform, c.account FROM discreet.channels c
-   WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL
-   ORDER BY c.created_at, c.id
-$$;
-REVOKE ALL ON FUNCTION gate.open_channels() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.open_channels() TO discreet_worker;
 RESET ROLE;

@@ -1,0 +1,123 @@
+"""A second machine for an installation: one file takes it there, with everything that logs in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from discreet.domain.errors import BadInput, Conflict, Unavailable
+from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
+from discreet.postgres.embedded import has_cluster
+from discreet.postgres.folders import make_layout
+from discreet.postgres.private_files import read_private, write_private
+from discreet.postgres.server import check_external
+
+__all__ = ["Invitation", "invite", "join"]
+
+FORMAT = 1
+CERTIFICATE_NAME = "server-ca.pem"
+DEFAULT_CERTIFICATE = Path("~/.postgresql/root.crt")
+"""Where libpq looks where no other is named."""
+LOOPBACK = ("localhost", "127.", "::1", "/", "@")
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the file is of. ``only_here``: its host is this machine, whatever machine reads it."""
+
+    credentials: Credentials
+
+    @property
+    def only_here(self) -> bool:
+        """Whether another machine would look for the database on itself."""
+        hosts = self.credentials.host.split(",")
+        return any(host.startswith(LOOPBACK) for host in hosts)
+
+
+def invite(home: Path, file: Path) -> Invitation:
+    """Write what a second machine needs to serve this installation into ``file`` (mode 0600).
+
+    Raises:
+        BadInput: the folder of ``file`` doesn't exist, or there is no database yet.
+        Conflict: the database is the embedded one; or ``file`` exists.
+        Unavailable: the credentials or the certificate can't be read.
+    """
+    credentials = load_credentials(home)
+    if has_cluster(home) or (credentials is not None and credentials.embedded):
+        raise Conflict(
+            f"The database in {home} is the embedded one: it listens on no network, and no second "
+            "machine can join it.",
+            hint="Move to a PostgreSQL server first: sb backup FILE; then, with another "
+            "DISCREET_HOME, sb restore --admin-url postgresql://... FILE",
+        )
+    if credentials is None:
+        raise BadInput(f"{home} has no database yet.", hint="See: sb db init --help")
+    if file.exists():
+        raise Conflict(f"{file} exists already.", hint="Choose another name.")
+    if not file.parent.is_dir():
+        raise BadInput(f"There is no folder {file.parent}.")
+    document = {
+        "discreet": "an invitation to an installation",
+        "format": FORMAT,
+        "credentials": asdict(credentials),
+        "certificate": _certificate_of(credentials),
+    }
+    write_private(file, json.dumps(document, indent=2))
+    return Invitation(credentials)
+
+
+def join(home: Path, file: Path) -> Credentials:
+    """Use the database of an invitation from ``home``, once it can be reached from here.
+
+    A home that uses that database already gets the credentials of the invitation.
+
+    Raises:
+        BadInput: ``file`` is no invitation.
+        Conflict: ``home`` has another database.
+        Unavailable: ``file`` is open to others; or the database can't be reached or isn't as it
+            should be.
+    """
+    credentials, certificate = _read(file)
+    make_layout(home)
+    known = load_credentials(home)
+    if has_cluster(home) or (known is not None and not known.same_place(credentials)):
+        raise Conflict(
+            f"{home} has another database already.", hint="Choose another home with DISCREET_HOME."
+        )
+    if certificate is not None:
+        path = home / CERTIFICATE_NAME
+        write_private(path, certificate)
+        credentials = replace(credentials, sslrootcert=str(path))
+    check_external(credentials)
+    save_credentials(home, credentials)
+    return credentials
+
+
+def _read(file: Path) -> tuple[Credentials, str | None]:
+    text = read_private(file, "passwords")
+    if text is None:
+        raise BadInput(f"There is no file {file}.")
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise BadInput(f"{file} was made by a newer version.", hint="Update discreet.")
+        return Credentials(**document["credentials"]), document["certificate"]
+    except (ValueError, TypeError, KeyError):
+        raise BadInput(
+            f"{file} is no invitation.", hint="On a machine that serves: sb db invite FILE"
+        ) from None
+
+
+def _certificate_of(credentials: Credentials) -> str | None:
+    """The text of the certificate that the server is judged by; None: of none in a file."""
+    named = credentials.sslrootcert
+    if named == "system":
+        return None
+    path = Path(named) if named else DEFAULT_CERTIFICATE.expanduser()
+    if named is None and not (credentials.sslmode.startswith("verify") and path.exists()):
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"The certificate {path} can't be read ({error}).") from None

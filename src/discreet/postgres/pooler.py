@@ -1,0 +1,53 @@
+"""A pooler such as pgbouncer may stand before the server, as long as a connection stays one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from discreet.domain.errors import Unavailable
+from discreet.postgres.credentials import Credentials
+
+__all__ = ["refuse_transaction_pooling"]
+
+
+def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
+    """Refuse a pooler that gives each transaction, or each statement, another server process.
+
+    ``conn`` is an autocommit connection of one of the login roles.
+
+    Raises:
+        Unavailable: there is such a pooler.
+        psycopg.OperationalError: the server can't be reached.
+    """
+    # What a pooler tells at the start is made up: no server process is chosen yet.
+    if _process_of(conn) == conn.info.backend_pid:
+        return
+    with psycopg.connect(credentials.conninfo(conn.info.user), autocommit=True) as other:
+        if _keep_their_processes(conn, other):
+            return
+    raise Unavailable(
+        f"The pooler at {', '.join(credentials.places)} gives each transaction another connection "
+        "to PostgreSQL, where locks, notifications and prepared statements get lost.",
+        hint="Let it keep one for each session: pool_mode = session in pgbouncer.ini.",
+    )
+
+
+def _keep_their_processes(one: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> bool:
+    """Whether two connections that are open at once have a process each. While one is in a
+    transaction, whatever the other was given must not be lent to it."""
+    try:
+        first = _process_of(one)
+        with other.transaction():
+            return _process_of(other) != first and _process_of(one) == first
+    except psycopg.errors.Error as error:
+        if isinstance(error, psycopg.OperationalError) and one.broken:
+            raise
+        return False  # a pooler by statement takes no transaction
+
+
+def _process_of(conn: psycopg.Connection[Any]) -> int:
+    row = conn.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    assert row is not None  # noqa: S101 - a function without FROM gives a row
+    return int(row[0])

@@ -1,0 +1,62 @@
+"""Files that hold secrets: their user's only, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from discreet.domain.errors import Unavailable
+
+__all__ = ["read_private", "sync_folder", "write_private"]
+
+
+def read_private(path: Path, holds: str) -> str | None:
+    """The text of a file; None where there is no such file. ``holds``: what an error calls it.
+
+    Raises:
+        Unavailable: others may read or have made the file, or it can't be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(f"{path} can't be read: {error.strerror}.") from None
+    with open(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(status.st_mode) & 0o077:
+            raise Unavailable(
+                f"{path} holds {holds} and is open to others.",
+                hint=f"Make it yours alone: chmod 600 {path}",
+            )
+        try:
+            return file.read().decode()
+        except (OSError, UnicodeDecodeError):
+            raise Unavailable(f"{path} can't be read: it is no text.") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes the file with mode 0600, in place of the one before, and syncs it to disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Writes to disk what was created, renamed or removed in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,146 @@
+"""A token is whoever has it: it is its owner's, is used for its owner only, and the database alone
+gives it to nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from discreet.domain.errors import ScopeError, SecretMissing
+from discreet.domain.platform import ChannelSecret
+from discreet.gateway import Gateway
+from discreet.oversight.channel_secrets import load_secret, save_secret
+from discreet.postgres.server import Database
+from discreet.queue.due import DueRoute
+from discreet.scope import OwnerScope, WorkScope
+from discreet.settings import Settings
+from tests.support.world import World, other_owner
+
+Admin = psycopg.Connection[Any]
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+SECRET = ChannelSecret("7:sesame", webhook_secret="hook", app_secret="signed")
+
+
+async def keep(world: World, account: str, secret: ChannelSecret, key: bytes = KEY) -> None:
+    await world.add_channel("telegram", account)
+    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
+        await save_secret(rows, key, "telegram", account, secret)
+
+
+async def read(world: World, account: str, key: bytes = KEY) -> ChannelSecret | None:
+    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
+        return await load_secret(rows, key, "telegram", account)
+
+
+@pytest.mark.parametrize(
+    "role",
+    ["discreet_contact", "discreet_shared", "discreet_intake", "discreet_worker", "discreet_gate"],
+)
+def test_no_role_but_the_owners_may_read_what_is_sealed(admin: Admin, role: str) -> None:
+    may = admin.execute(
+        "SELECT has_column_privilege(%s, 'discreet.channel_secrets', 'sealed', p)"
+        "  FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p",
+        (role,),
+    ).fetchall()
+    assert may == [(False,)] * 3
+
+
+async def test_an_owner_reads_the_own_secret_and_sees_no_row_of_another(
+    world: World, admin: Admin
+) -> None:
+    otto = await other_owner(world, admin)
+    await keep(world, "7", SECRET)
+    await keep(otto, "7", ChannelSecret("7:ottos"))
+    assert await read(world, "7") == SECRET
+    assert (await read(otto, "7") or SECRET).token == "7:ottos"
+    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
+        seen = await rows.fetch("SELECT owner_id FROM discreet.channel_secrets")
+    assert [row["owner_id"] for row in seen] == [world.owner_id]
+    async with world.door.enter(WorkScope()) as rows:
+        with pytest.raises(ScopeError):
+            await rows.fetch("SELECT 1 FROM discreet.channel_secrets")
+
+
+@pytest.mark.parametrize("moved", ["to another owner", "to another account", "to another platform"])
+async def test_what_was_sealed_for_one_account_of_one_owner_is_nothing_anywhere_else(
+    world: World, admin: Admin, moved: str
+) -> None:
+    """Whoever can write to the database still can't have another's token used as theirs."""
+    otto = await other_owner(world, admin)
+    await keep(world, "7", SECRET)
+    reader, account, platform = world, "7", "telegram"
+    match moved:
+        case "to another owner":
+            reader = otto
+        case "to another account":
+            account = "8"
+        case _:
+            platform = "discord"
+    if (reader, account, platform) != (world, "7", "discord"):
+        await reader.add_channel(platform, account)
+    else:
+        await world.add_channel("discord", "7")
+    admin.execute(
+        "UPDATE discreet.channel_secrets SET owner_id = %s, account = %s, platform = %s",
+        (reader.owner_id, account, platform),
+    )
+    async with reader.door.enter(OwnerScope(reader.owner_id)) as rows:
+        with pytest.raises(SecretMissing, match="other credentials"):
+            await load_secret(rows, KEY, platform, account)
+
+
+@pytest.mark.parametrize("damage", ["", "\\x", "\\x01", "\\x02" + "00" * 60, "\\x01" + "00" * 60])
+async def test_what_is_damaged_or_of_another_key_is_missing_and_never_half_read(
+    world: World, admin: Admin, damage: str
+) -> None:
+    await keep(world, "7", SECRET, OTHER_KEY if damage == "" else KEY)
+    if damage:
+        admin.execute("UPDATE discreet.channel_secrets SET sealed = %s::bytea", (damage,))
+    with pytest.raises(SecretMissing, match="other credentials"):
+        await read(world, "7")
+
+
+async def test_the_same_secret_never_looks_the_same_twice(world: World, admin: Admin) -> None:
+    looks = set()
+    for _ in range(3):
+        await keep(world, "7", SECRET) if not looks else None
+        async with world.door.enter(OwnerScope(world.owner_id)) as rows:
+            await save_secret(rows, KEY, "telegram", "7", SECRET)
+        looks.add(bytes(admin.execute("SELECT sealed FROM discreet.channel_secrets").fetchone()[0]))  # type: ignore[index]
+    assert len(looks) == 3
+    assert not any(b"sesame" in look or b"signed" in look for look in looks)
+
+
+async def test_answers_of_one_owner_are_never_sent_with_the_connection_of_another(
+    world: World, admin: Admin, database: Database, tmp_path: Path
+) -> None:
+    """Both have connected an account of the same name; one of them at a server of their own."""
+    otto = await other_owner(world, admin)
+    await keep(world, "7", ChannelSecret("7:olgas", base_url="http://127.0.0.1:1"))
+    await keep(otto, "7", ChannelSecret("7:ottos", base_url="http://127.0.0.1:2"))
+    gateway = Gateway(
+        Settings(home=tmp_path), world.door, database.conninfo("discreet_worker"), KEY
+    )
+    try:
+        for one, url in ((world, "http://127.0.0.1:1"), (otto, "http://127.0.0.1:2")) * 2:
+            route = DueRoute(OwnerScope(one.owner_id), "telegram", "7")
+            channel = await gateway.channel_of(route)
+            bot = await channel._bots.get("7")  # type: ignore[attr-defined]
+            assert bot is not None
+            assert bot.base_url.startswith(url)
+    finally:
+        await gateway.close()
+
+
+async def test_the_key_is_made_from_nothing_that_the_database_knows(
+    database: Database, admin: Admin
+) -> None:
+    """The ticket key lies in the database, as two pads; a copy of the disk has it."""
+    row = admin.execute("SELECT inner_pad, outer_pad FROM gate.secrets").fetchone()
+    assert row is not None
+    key = database.sealing_key
+    assert len(key) == 32
+    assert bytes(byte ^ 0x36 for byte in row[0][:32]) == database.ticket_key != key

@@ -1,0 +1,179 @@
+"""A server on several hosts, or behind a real pgbouncer, is used as one that is here."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.errors import BadInput, Unavailable
+from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
+from discreet.postgres.external import initialise_external, migrate_external
+from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
+from discreet.postgres.server import opened_database
+from discreet.scope import OwnerScope, WorkScope
+from tests.postgres.test_bootstrap import admin_url
+from tests.support.turns import Mind, do_all_work
+from tests.support.world import make_world, open_door
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+NOWHERE = "/nowhere-at-all"
+
+
+def several_hosts(server: Credentials, form: str) -> str:
+    """The admin's URL of a server of which the first host is down."""
+    password = server.passwords[ADMIN_ROLE]
+    match form:
+        case "url":
+            hosts = f"{quote(NOWHERE, safe='')}:5433,{quote(server.host, safe='')}:{server.port}"
+            return f"postgresql://{ADMIN_ROLE}:{password}@{hosts}/postgres"
+        case "key=value":
+            return (
+                f"host={NOWHERE},{server.host} port=5433,{server.port} user={ADMIN_ROLE}"
+                f" password={password} dbname=postgres target_session_attrs=read-write"
+            )
+        case _:
+            return (
+                f"host={NOWHERE},{server.host} user={ADMIN_ROLE} password={password}"
+                " dbname=postgres"
+            )
+
+
+@pytest.mark.parametrize("form", ["url", "key=value", "one port for all"])
+def test_a_server_on_several_hosts_is_made_ready_migrated_and_opened(
+    own_server: Credentials, tmp_path: Path, form: str
+) -> None:
+    home, url = tmp_path / "own", several_hosts(own_server, form)
+    made = initialise_external(home, url, reset_roles=True)
+    assert made.target_session_attrs == "read-write"
+    assert len(made.places) == 2
+    assert initialise_external(home, url) == made
+    migrate_external(home, url)
+    migrate_external(home, admin_url(own_server))  # one of the hosts is the same server
+    with opened_database(home) as database:
+        for role in LOGIN_ROLES:
+            psycopg.connect(database.conninfo(role)).close()
+
+
+def test_of_several_hosts_the_one_that_can_be_written_to_is_taken(
+    own_server: Credentials, tmp_path: Path
+) -> None:
+    """Both are up; what the first gives can't be written to, as on a standby."""
+    with psycopg.connect(admin_url(own_server), autocommit=True) as conn:
+        conn.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        conn.execute("SELECT pg_reload_conf()")
+    with pytest.raises(Unavailable, match=r"read-only|read-write"):
+        initialise_external(tmp_path / "own", several_hosts(own_server, "url"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://admin@a,,b/postgres",
+        "host=a,b port=1,2,3",
+        "host=a port=1,2",
+        "postgresql://admin@a:x/postgres",
+        "host=a,b port=5432,x",
+    ],
+)
+def test_hosts_and_ports_that_do_not_fit_are_told_in_one_line(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadInput, match="admin URL"):
+        initialise_external(tmp_path / "own", url)
+    assert not (tmp_path / "own").exists()
+
+
+@contextmanager
+def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
+    """Debian's, as installed but for what has to be said: where PostgreSQL is, who may come in,
+    and ``pool_mode``. Its port."""
+    assert PGBOUNCER, "apt-get install pgbouncer"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    admin = server.passwords[ADMIN_ROLE]
+    (folder / "users.txt").write_text(f'"{ADMIN_ROLE}" "{admin}"\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host={server.host} port={server.port} auth_user={ADMIN_ROLE}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = scram-sha-256\nauth_file = {folder}/users.txt\npool_mode = {mode}\n"
+        "auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1\n"
+    )
+    words = [PGBOUNCER, str(folder / "pgbouncer.ini")]
+    if os.geteuid() == 0:  # it doesn't run as root
+        nobody = pwd.getpwnam("nobody")
+        words = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", 
+                 "--clear-groups", "--inh-caps=+dac_override",
+                 "--ambient-caps=+dac_override", *words]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")
+async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settings(
+    own_server: Credentials, tmp_path: Path
+) -> None:
+    with pgbouncer(own_server, tmp_path, "session") as port:
+        url = make_conninfo(admin_url(own_server), host="127.0.0.1", port=port)
+        home = tmp_path / "own"
+        initialise_external(home, url, reset_roles=True)
+        migrate_external(home, url)
+        with opened_database(home) as database:
+            async with open_door(database) as door:
+                world = await make_world(door)
+                said = await world.say("telegram:1001", "hello")
+                async with door.enter(WorkScope()) as rows:
+                    assert await rows.value("SHOW search_path") == "queue"
+                    assert await rows.value("SHOW statement_timeout") == "1min"
+                async with door.enter(OwnerScope(world.owner_id)) as rows:
+                    assert await rows.value("SHOW statement_timeout") == "1min"
+                    assert await rows.value("SELECT count(*) FROM discreet.messages") == 1
+                assert said.new
+                await do_all_work(database, door, Mind())
+                async with door.enter(WorkScope()) as rows:
+                    assert await rows.fetch("SELECT id FROM queue.procrastinate_jobs") == []
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_behind_pgbouncer_by_transaction_nothing_is_opened_and_one_line_says_why(
+    own_server: Credentials, tmp_path: Path, mode: str
+) -> None:
+    home = tmp_path / "own"
+    initialise_external(home, admin_url(own_server), reset_roles=True)
+    kept = load_credentials(home)
+    assert kept is not None
+    with pgbouncer(own_server, tmp_path, mode) as port:
+        save_credentials(home, replace(kept, host="127.0.0.1", port=port))
+        for _ in range(3):  # with none, and with several, of its connections to the server open
+            with (
+                pytest.raises(Unavailable, match="another connection to PostgreSQL") as refused,
+                opened_database(home),
+            ):
+                pass
+            assert "pool_mode = session" in refused.value.hint
+            assert "\n" not in str(refused.value)
