@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from discreet.entrypoints.api.application import api_app
 from discreet.entrypoints.mcp.http import mcp_app
+from discreet.oversight.pace import Pace
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 def machine_doors(app: App) -> ASGIApp:
     """One ASGI application for both."""
     embedder = app.embedder()
-    mcp, api = mcp_app(app.door, embedder, app.settings.api_origins), api_app(app, embedder)
+    pace = Pace(app.settings.api_calls_a_minute)  # of both together
+    mcp = mcp_app(app.door, embedder, pace, app.settings.api_origins)
+    api = api_app(app, embedder, pace)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         # MCP alone has something to begin and to end with the server.

@@ -116,8 +116,13 @@ class Settings(Policy):
     api_calls_a_minute: int = Field(
         default=600,
         ge=1,
-        description="Calls of the REST API that one token may make in a minute, "
+        description="Calls of REST and MCP together that one token may make in a minute, "
         "and at once; of each server.",
+    )
+    api_streams: int = Field(
+        default=20,
+        ge=1,
+        description="Answers that one token may have streamed at the same time; of each server.",
     )
     api_origins: tuple[str, ...] = Field(
         default=(),

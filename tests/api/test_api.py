@@ -9,6 +9,8 @@ import httpx
 import psycopg
 import pytest
 
+from discreet.domain.policy import Policy
+from discreet.oversight.policy import write_policy
 from discreet.oversight.tokens import create_token, revoke_token
 from discreet.settings import Settings
 from tests.api.conftest import ALICE, BOB, House
@@ -343,6 +345,13 @@ class TestPace:
     def settings(self) -> Settings:
         return Settings(api_calls_a_minute=3)
 
+    async def test_calls_of_mcp_count_with_those_of_the_api(self, house: House) -> None:
+        alice, _ = await house.of(ALICE)
+        assert (await alice.get("/api/sessions")).status_code == 200
+        answers = [await alice.post("/mcp/", json={}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [400, 400, 429]
+        assert (await alice.get("/api/sessions")).status_code == 429
+
     async def test_a_token_that_calls_too_often_waits_and_others_do_not(self, house: House) -> None:
         alice, _ = await house.of(ALICE)
         bob, _ = await house.of(BOB)
@@ -350,6 +359,19 @@ class TestPace:
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 0 < int(answers[-1].headers["retry-after"]) <= 20
         assert (await bob.get("/api/sessions")).status_code == 200
+
+
+async def test_a_contact_keeps_no_more_memories_than_may_be_by_the_api_or_by_asking(
+    house: House,
+) -> None:
+    await write_policy(house.app.door, Policy(memories_per_contact=1))
+    alice, _ = await house.of(ALICE)
+    assert (await alice.post("/api/memories", json={"content": "tea"})).status_code == 201
+    refused = await alice.post("/api/memories", json={"content": "the moon"})
+    assert refused.status_code == 409
+    assert "At most 1 memories are kept here. Forget some first." in refused.json()["detail"]
+    asked = await alice.post("/api/messages", json={"text": "Remember that my dog is called Rex."})
+    assert "as much as I may" in asked.json()["answer"]
 
 
 async def test_a_contacts_limits_count_whichever_token_speaks_for_it_and_not_for_the_owner(

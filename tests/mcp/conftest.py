@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from discreet.entrypoints.mcp.http import mcp_app
 from discreet.memory.embedding import bundled_embedder
+from discreet.oversight.pace import Pace
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from tests.support.world import World, make_world, open_door
@@ -28,9 +29,16 @@ async def world(door: Door) -> World:
     return await make_world(door)
 
 
-async def _serve(door: Door) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
+@pytest.fixture
+def pace() -> Pace:
+    return Pace(1_000_000)
+
+
+async def _serve(door: Door, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
     server = uvicorn.Server(
-        uvicorn.Config(mcp_app(door, bundled_embedder()), port=0, log_level="error", ws="none")
+        uvicorn.Config(
+            mcp_app(door, bundled_embedder(), pace), port=0, log_level="error", ws="none"
+        )
     )
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110
@@ -40,9 +48,9 @@ async def _serve(door: Door) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
 
 
 @pytest.fixture
-async def urls(door: Door) -> AsyncIterator[tuple[str, str]]:
+async def urls(door: Door, pace: Pace) -> AsyncIterator[tuple[str, str]]:
     """Two servers on one database."""
-    running = [await _serve(door) for _ in range(2)]
+    running = [await _serve(door, pace) for _ in range(2)]
     yield running[0][2], running[1][2]
     for server, task, _ in running:
         server.should_exit = True

@@ -7,6 +7,9 @@ import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from discreet.domain.policy import Policy
+from discreet.oversight.pace import Pace
+from discreet.oversight.policy import write_policy
 from discreet.oversight.tokens import create_token, revoke_token
 from tests.mcp.conftest import client
 from tests.support.world import World, make_world
@@ -33,6 +36,40 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
             assert (await bob.call_tool(name, {"memory_id": memory})).is_error
         names = {tool.name for tool in (await bob.list_tools()).tools}
         assert not names & {"resolve_contact", "list_contacts"}
+
+
+class TestPace:
+    @pytest.fixture
+    def pace(self) -> Pace:
+        return Pace(6)
+
+    async def test_a_token_that_calls_too_often_waits_and_others_do_not(
+        self, world: World, urls: tuple[str, str]
+    ) -> None:
+        tokens = []
+        for who in (ALICE, BOB):
+            await world.say(who, "hi")
+            tokens.append((await create_token(world.door, world.owner_id, contact=who))[1])
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {tokens[0]}"}) as alice:
+            answers = [await alice.post(urls[0], json={}) for _ in range(7)]
+        assert [answer.status_code for answer in answers] == [400] * 6 + [429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 10
+        assert "Too many requests" in answers[-1].json()["error"]["message"]
+        async with client(urls[0], tokens[1]) as bob:
+            assert not (await bob.call_tool("remember", {"content": "tea"})).is_error
+
+
+async def test_a_contact_keeps_no_more_memories_than_may_be(
+    world: World, urls: tuple[str, str]
+) -> None:
+    await write_policy(world.door, Policy(memories_per_contact=1))
+    await world.say(ALICE, "hi")
+    _, token = await create_token(world.door, world.owner_id, contact=ALICE)
+    async with client(urls[0], token) as alice:
+        assert not (await alice.call_tool("remember", {"content": "tea"})).is_error
+        refused = await alice.call_tool("remember", {"content": "the moon"})
+        assert refused.is_error
+        assert "At most 1 memories are kept here. Forget some first." in refused.content[0].text
 
 
 async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(

@@ -33,6 +33,10 @@ class Conflict(DiscreetError):
     """Somebody changed it meanwhile, or it exists already."""
 
 
+class LimitReached(Conflict):
+    """No more of this is kept; something has to go first."""
+
+
 class Outdated(Conflict):
     """It is at another version than the one that the change was made from."""
 

@@ -46,6 +46,11 @@ class Policy(BaseModel):
     link_code_seconds: int = Field(
         default=600, ge=60, description="How long a code of /link is valid."
     )
+    memories_per_contact: int = Field(
+        default=50_000,
+        ge=1,
+        description="Memories of one contact with one agent; everybody together, where they share.",
+    )
     context_lines: int = Field(
         default=100, ge=1, description="Overheard lines of a group that are kept in a session."
     )

@@ -21,6 +21,8 @@ from discreet.domain.concurrency import end, start
 log = structlog.get_logger(__name__)
 
 CHANNEL = "discreet_answers"
+ACCESS = "access"
+"""Said where a token was revoked, or a contact blocked, joined or erased: whose is not said."""
 IDLE_SECONDS = 10.0
 """How long the connection is kept after the last one has stopped waiting."""
 RETRY_SECONDS = 1.0
@@ -38,9 +40,20 @@ class Wakes:
     async def waiting(self, message_id: UUID) -> AsyncIterator[asyncio.Event]:
         """An event that is set when something may have become of this message. Clear it, look, and
         wait for it again; look every few seconds all the same."""
+        async with self._woken_by(_key(message_id)) as woken:
+            yield woken
+
+    @asynccontextmanager
+    async def of_access(self) -> AsyncIterator[asyncio.Event]:
+        """An event that is set when somebody may have lost the right to an answer."""
+        async with self._woken_by(ACCESS) as woken:
+            yield woken
+
+    @asynccontextmanager
+    async def _woken_by(self, key: str) -> AsyncIterator[asyncio.Event]:
         if self._listening is None or self._listening.done():
             self._listening = start(self._listen(), "wakes")
-        key, woken = _key(message_id), asyncio.Event()
+        woken = asyncio.Event()
         self._waiting[key].add(woken)
         try:
             yield woken

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, DataError, Error, errors
 from psycopg.rows import dict_row, tuple_row
 
 from discreet.domain.database_codes import text_of_code
-from discreet.domain.errors import BadInput, Conflict, NotFound, ScopeError
+from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
 from discreet.scope.scopes import Scope
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -20,6 +20,7 @@ class Rows:
 
     Every method raises:
         ScopeError: the door was closed, or the database refused what this scope may not do.
+        LimitReached: there are as many memories as may be.
         Conflict: it exists already, it was changed at the same moment, or a function of the gate
             says that it can't be done as things stand.
         NotFound: what the statement refers to is not there, in this scope.
@@ -90,6 +91,11 @@ class Rows:
                 # The driver itself refuses it: a NUL in a text.
                 raise BadInput("The text contains a character that can't be stored.") from error
             # What functions of the gate say themselves.
+            if error.sqlstate == "DS004":
+                raise LimitReached(
+                    f"At most {int(error.diag.message_primary or 0):,} memories are kept here.",
+                    hint="Forget some first.",
+                ) from error
             text = text_of_code(error.diag.message_primary)
             if error.sqlstate == "DS001":
                 raise NotFound(f"There is {text}.") from error

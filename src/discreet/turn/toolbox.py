@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
 from discreet.domain.ids import MemoryId, SessionId, TurnId
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
@@ -95,6 +95,8 @@ class Toolbox:
             return await tool.run(self, given)
         except NotFound:
             return Outcome(NO_SUCH_MEMORY, done=False)
+        except LimitReached as error:
+            return replace(_refused(f"{error.message} {error.hint}"), full=True)
         except (BadInput, Conflict) as error:
             return _refused(error.message)
 
@@ -184,7 +186,7 @@ def _memory_id(text: str) -> MemoryId:
 
 
 def _refused(why: str) -> Outcome:
-    return Outcome(f"Nothing was done: {why}.", done=False)
+    return Outcome(f"Nothing was done: {why.rstrip('.')}.", done=False)
 
 
 TOOLS: tuple[Tool[Any], ...] = (

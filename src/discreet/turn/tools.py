@@ -13,12 +13,14 @@ from discreet.turn.situation import Found
 class Outcome:
     """What a call came to. ``text`` is what a model gets, ``found`` the same for rules to read.
 
-    ``done`` is False where nothing was changed: bad arguments, or no such memory in this scope.
+    ``done`` is False where nothing was changed: bad arguments, no such memory in this scope, or
+    (``full``) as many memories as may be.
     """
 
     text: str
     found: tuple[Found, ...] = ()
     done: bool = True
+    full: bool = False
 
 
 class ToolSpec(Protocol):

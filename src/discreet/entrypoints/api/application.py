@@ -22,10 +22,11 @@ from discreet.entrypoints.api import (
     operations,
     sessions,
 )
-from discreet.entrypoints.api.callers import Api, Pace
+from discreet.entrypoints.api.callers import Api
 from discreet.entrypoints.api.measuring import Measured, Measuring
 from discreet.entrypoints.api.problems import answer, handle_problems, problem
 from discreet.memory.embedding import Embedder
+from discreet.oversight.pace import Pace, Streams
 from discreet.wire.problems import Problem
 
 MOST_BYTES = 1_000_000
@@ -74,7 +75,7 @@ class _Limited:
 _TOO_LARGE = f"The request body is too large; the limit is {MOST_BYTES:,} bytes."
 
 
-def api_app(app: App, embedder: Embedder) -> FastAPI:
+def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
     """Build the application that serves the API."""
     measured = Measured()
     api = FastAPI(
@@ -86,7 +87,7 @@ def api_app(app: App, embedder: Embedder) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.state.api = Api(app, embedder, Pace(app.settings.api_calls_a_minute))
+    api.state.api = Api(app, embedder, pace, Streams(app.settings.api_streams))
     api.state.measured = measured
     for room in (contacts, links, agents, sessions, memories, messages, operations):
         api.include_router(room.router)

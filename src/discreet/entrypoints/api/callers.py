@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,38 +14,12 @@ from pydantic import Field
 from discreet.app import App
 from discreet.domain.errors import Forbidden
 from discreet.domain.ids import AgentId, ContactId, OwnerId
-from discreet.entrypoints.api.problems import TooMany
 from discreet.memory.embedding import Embedder
 from discreet.oversight.acting import scope_to_read, scope_to_write
+from discreet.oversight.pace import Pace, Streams
 from discreet.oversight.tokens import Bearer, authenticate
 from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
-
-MOST_TOKENS_KEPT = 10_000
-
-
-class Pace:
-    """How fast each token may call: ``a_minute`` calls, as many of them at once. Kept by this
-    process alone, so that no call writes; several servers admit as much each."""
-
-    def __init__(self, a_minute: int) -> None:
-        self._a_minute = a_minute
-        self._left: dict[UUID | None, tuple[float, float]] = {}
-
-    def take(self, token_id: UUID | None) -> None:
-        """One call.
-
-        Raises:
-            TooMany: none is left now.
-        """
-        now = time.monotonic()
-        left, at = self._left.get(token_id, (float(self._a_minute), now))
-        left = min(float(self._a_minute), left + (now - at) * self._a_minute / 60)
-        if left < 1:
-            raise TooMany(math.ceil((1 - left) * 60 / self._a_minute))
-        if len(self._left) >= MOST_TOKENS_KEPT:
-            self._left.clear()
-        self._left[token_id] = (left - 1, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +29,16 @@ class Api:
     app: App
     embedder: Embedder
     pace: Pace
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One call: who makes it, and with what it is done."""
+    """One call: who makes it, with which token, and with what it is done."""
 
     api: Api
     bearer: Bearer
+    token: str = field(repr=False)
 
     @property
     def door(self) -> Door:
@@ -102,10 +76,11 @@ async def caller(
 ) -> Caller:
     """Whoever shows a token that opens anything."""
     api: Api = request.app.state.api
-    bearer = await authenticate(api.app.door, "" if shown is None else shown.credentials)
+    token = "" if shown is None else shown.credentials
+    bearer = await authenticate(api.app.door, token)
     api.pace.take(bearer.token_id)
     _refuse_unknown(request)
-    return Caller(api, bearer)
+    return Caller(api, bearer, token)
 
 
 AnyCaller = Annotated[Caller, Depends(caller)]

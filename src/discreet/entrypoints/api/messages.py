@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID, uuid5
@@ -12,17 +13,20 @@ from uuid import UUID, uuid5
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
-from discreet.app import Answer, Stopped
+from discreet.app import Answer, OnText, Stopped
 from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
-from discreet.domain.concurrency import end, start
-from discreet.domain.errors import BadInput, DiscreetError, Forbidden
+from discreet.domain.concurrency import end, happens, relying_on, start
+from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unavailable
 from discreet.domain.ids import AgentId, ContactId, MessageId
 from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope
 from discreet.entrypoints.api.pages import IdempotencyKey
 from discreet.entrypoints.api.problems import documented, of_error
 from discreet.intake import Accepted
+from discreet.oversight.access import check_access
 from discreet.oversight.acting import (
     agent_to_ask,
     require_contact,
@@ -37,6 +41,9 @@ from discreet.wire import messages as wire
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
 KEEP_ALIVE_SECONDS = 15.0
+FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.5, 5.0
+"""Whether an answer may still be had is looked at when something changes, and at these times all
+the same: the first makes up for what changed before it was listened for."""
 EVENT_STREAM = "text/event-stream"
 
 
@@ -68,15 +75,22 @@ async def send(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Send a message to an agent and wait for the answer."""
+    if EVENT_STREAM in accept:
+        who.api.streams.begin(who.bearer.token_id)
+        try:
+            accepted = await _accept(who, given, request, idempotency_key)
+            scope = await scope_of_message(who.door, who.bearer, accepted.session_id)
+        except BaseException:
+            who.api.streams.end(who.bearer.token_id)
+            raise
+        return _Stream(who, _events(who, accepted, scope))
     accepted = await _accept(who, given, request, idempotency_key)
     scope = await scope_of_message(who.door, who.bearer, accepted.session_id)
-    if EVENT_STREAM in accept:
-        return StreamingResponse(_events(who, accepted, scope), media_type=EVENT_STREAM)
     answer: Answer | None = None
     state: wire.State = "waiting"
     try:
         with anyio.move_on_after(wait):
-            answer = await who.api.app.answer_to(accepted, scope, _ignore, _ignore)
+            answer = await _answer(who, accepted, scope, _ignore)
     except Stopped:
         state = "stopped"
     if answer is not None:
@@ -160,12 +174,48 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
     )
 
 
+class _Stream(StreamingResponse):
+    """A stream of events that counts as open until it has ended, however it ends."""
+
+    def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
+        super().__init__(events, media_type=EVENT_STREAM)
+        self._who = who
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._who.api.streams.end(self._who.bearer.token_id)
+
+
+async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text: OnText) -> Answer:
+    """The answer, as long as whoever waits may have it.
+
+    Raises:
+        Unauthorized, Forbidden: they may not any more.
+        Stopped, Unavailable: see ``App.answer_to``.
+    """
+    async with relying_on(_watch(who, accepted), "access"):
+        return await who.api.app.answer_to(accepted, scope, on_text, _ignore)
+    raise AssertionError("a wait ends with an answer")
+
+
+async def _watch(who: Caller, accepted: Accepted) -> None:
+    """Ends with an error once the answer is nobody's business any more."""
+    wait = FIRST_CHECK_SECONDS
+    async with who.api.app.wakes.of_access() as woken:
+        while True:
+            await happens(woken, wait)
+            woken.clear()
+            wait = CHECK_SECONDS
+            with suppress(Unavailable):
+                await check_access(who.door, who.token, accepted.message_id, accepted.contact_id)
+
+
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
     """The message stays, and is answered, also where nobody listens any more."""
     drafts: asyncio.Queue[str | None] = asyncio.Queue()
-    answering = start(
-        who.api.app.answer_to(accepted, scope, drafts.put, _ignore), "an answer, streamed"
-    )
+    answering = start(_answer(who, accepted, scope, drafts.put), "an answer, streamed")
     answering.add_done_callback(lambda _: drafts.put_nowait(None))
     ids = {"message_id": str(accepted.message_id), "session_id": str(accepted.session_id)}
     try:

@@ -24,6 +24,7 @@ from discreet.domain.errors import (
     Unavailable,
 )
 from discreet.intake.accept import NotTaken
+from discreet.oversight.pace import TooMany
 from discreet.wire import problems as wire
 
 log = structlog.get_logger(__name__)
@@ -31,14 +32,6 @@ logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is N
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
-
-
-class TooMany(DiscreetError):
-    """More calls than one token may make; ``seconds`` until the next one may come."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("Too many requests with this token.", hint=f"Wait {seconds} s.")
-        self.seconds = seconds
 
 
 _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (

@@ -23,6 +23,7 @@ from discreet.entrypoints.mcp.tools import Call
 from discreet.memory.embedding import Embedder
 from discreet.oversight import connections
 from discreet.oversight.connections import Connection
+from discreet.oversight.pace import Pace, TooMany
 from discreet.oversight.tokens import Bearer, authenticate
 from discreet.scope import Door
 
@@ -30,16 +31,19 @@ MOST_BYTES = 1_000_000
 FOUND = "discreet.connection"
 """Where one request carries the connection that was looked up for it, and for no other."""
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
-UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE = -32022, -32600, -32603
+UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE, TOO_MANY_CALLS = -32022, -32600, -32603, -32029
 RETRY_SECONDS = "5"
 
 
 class McpDoor:
     """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
 
-    def __init__(self, door: Door, embedder: Embedder, origins: Collection[str]) -> None:
+    def __init__(
+        self, door: Door, embedder: Embedder, pace: Pace, origins: Collection[str]
+    ) -> None:
         self._door = door
         self._embedder = embedder
+        self._pace = pace
         self._origins = frozenset(origins)
         # Stateless as far as the SDK knows: what a connection is bound to is in the database.
         self.manager = StreamableHTTPSessionManager(
@@ -67,6 +71,13 @@ class McpDoor:
         except Unauthorized as error:
             refused = _error(401, NO_SUCH_SESSION, error.message)
             refused.headers["WWW-Authenticate"] = "Bearer"
+            await refused(scope, receive, send)
+            return
+        try:
+            self._pace.take(bearer.token_id)
+        except TooMany as error:
+            refused = _error(429, TOO_MANY_CALLS, str(error))
+            refused.headers["Retry-After"] = str(error.seconds)
             await refused(scope, receive, send)
             return
         response = await self._refusal(request, bearer)
@@ -151,9 +162,9 @@ class McpDoor:
         return Call(self._door, self._embedder, connection)
 
 
-def mcp_app(door: Door, embedder: Embedder, origins: Collection[str] = ()) -> Starlette:
+def mcp_app(door: Door, embedder: Embedder, pace: Pace, origins: Collection[str] = ()) -> Starlette:
     """An application that serves MCP at ``/mcp``, to pages of this machine and of ``origins``."""
-    mcp = McpDoor(door, embedder, origins)
+    mcp = McpDoor(door, embedder, pace, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

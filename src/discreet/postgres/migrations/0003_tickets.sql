@@ -27,6 +27,7 @@ CREATE TABLE gate.policy (
   wrong_codes_an_hour      integer NOT NULL CHECK (wrong_codes_an_hour > 0),
   owner_code_seconds       integer NOT NULL CHECK (owner_code_seconds > 0),
   link_code_seconds        integer NOT NULL CHECK (link_code_seconds > 0),
+  memories_per_contact     integer NOT NULL CHECK (memories_per_contact > 0),
   context_lines            integer NOT NULL CHECK (context_lines > 0),
   album_seconds            integer NOT NULL CHECK (album_seconds >= 0),
   quarantine_retry_seconds integer NOT NULL CHECK (quarantine_retry_seconds > 0),

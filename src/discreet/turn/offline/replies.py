@@ -18,6 +18,7 @@ class Replies:
     quoted: str
     kept: str
     too_long: str
+    full: str
     keep_what: str
     forgotten: str
     forget_what: str
@@ -42,6 +43,7 @@ REPLIES: Mapping[Language, Replies] = {
     "en": Replies(
         quoted="“{}”",
         kept="I'll remember: {}",
+        full="I already keep as much as I may. Tell me what to forget first.",
         too_long="That is more than fits into one memory. Tell me the gist, and I'll keep it.",
         keep_what="What should I remember? For example: “Remember that my sister lives in Lisbon.”",
         forgotten="Forgotten: {}",
@@ -69,6 +71,7 @@ REPLIES: Mapping[Language, Replies] = {
     "de": Replies(
         quoted="„{}“",
         kept="Ich merke mir: {}",
+        full="Ich habe mir schon so viel gemerkt, wie ich darf. Sag mir, was ich vergessen soll.",
         too_long="Das ist zu lang für eine einzige Erinnerung. Sag mir das Wichtigste davon.",
         keep_what="Was soll ich mir merken? Etwa: „Merk dir: Meine Schwester wohnt in Lissabon.“",
         forgotten="Vergessen: {}",
@@ -96,6 +99,7 @@ REPLIES: Mapping[Language, Replies] = {
     "fr": Replies(
         quoted="« {} »",
         kept="Je m'en souviendrai : {}",
+        full="Je retiens déjà autant que je peux. Dites-moi d'abord ce que je dois oublier.",
         too_long="C'est trop long pour un seul souvenir. Dites-m'en l'essentiel.",
         keep_what="Que dois-je retenir ? Par exemple : « Retiens que ma sœur habite à Lisbonne. »",
         forgotten="Oublié : {}",
@@ -123,6 +127,7 @@ REPLIES: Mapping[Language, Replies] = {
     "es": Replies(
         quoted="«{}»",
         kept="Lo recordaré: {}",
+        full="Ya guardo todo lo que puedo. Dime primero qué debo olvidar.",
         too_long="Es demasiado largo para un solo recuerdo. Dime lo esencial.",
         keep_what="¿Qué debo recordar? Por ejemplo: «Recuerda que mi hermana vive en Lisboa.»",
         forgotten="Olvidado: {}",

@@ -106,6 +106,8 @@ class _Responder:
         if self._situation.many_speak:
             content = f"{_short(line.speaker)}: {content}"
         outcome = await self._call("remember", content=content)
+        if outcome.full:
+            return say.full
         return say.kept.format(_quoted(say, content)) if outcome.done else say.too_long
 
     def _said_before(self, line: Line) -> str:

@@ -1,0 +1,73 @@
+"""A contact has so many memories and no more, whichever way they come."""
+
+from __future__ import annotations
+
+import pytest
+
+from discreet.domain.errors import LimitReached
+from discreet.domain.policy import Policy
+from discreet.memory.history import restore_memory
+from discreet.memory.memories import MemoryChange, forget, list_memories, update_memory
+from discreet.oversight.policy import write_policy
+from discreet.scope import SharedScope
+from tests.memory.conftest import People
+from tests.support.world import make_world
+
+
+@pytest.fixture
+async def few(people: People) -> People:
+    """Three memories are as many as may be."""
+    await write_policy(people.door, Policy(memories_per_contact=3))
+    return people
+
+
+async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
+    few: People,
+) -> None:
+    kept = await few.keep(few.alice, "tea", "rain", "my dog is called Rex")
+    with pytest.raises(LimitReached, match=r"At most 3 memories are kept here\. Forget some first"):
+        await few.keep(few.alice, "the moon")
+    await few.keep(few.bob, "tea", "the moon", "a boat")
+    await few.keep(few.alice, "tea")  # is known already
+    async with few.door.enter(few.alice) as rows:
+        await update_memory(rows, kept[0].id, MemoryChange(salience="high"))
+        await forget(rows, kept[1].id)
+    await few.keep(few.alice, "the moon")
+    with pytest.raises(LimitReached):
+        async with few.door.enter(few.alice) as rows:
+            await restore_memory(rows, kept[1].id, 1)
+    async with few.door.enter(few.alice) as rows:
+        assert len(await list_memories(rows)) == 3
+        await restore_memory(rows, kept[0].id, 1)
+
+
+async def test_what_replaces_a_memory_needs_no_room(few: People) -> None:
+    for n in range(6):
+        await few.keep(few.alice, f"I live in town number {n}", topic_key="home")
+    await few.keep(few.alice, "tea", "rain")
+    await few.keep(few.alice, "I live at sea", topic_key="home")
+
+
+async def test_sql_of_ones_own_keeps_no_more_either(few: People) -> None:
+    insert = (
+        "INSERT INTO discreet.memories (content) SELECT 'thing ' || n FROM generate_series(1, %s) n"
+    )
+    with pytest.raises(LimitReached):
+        async with few.door.enter(few.alice) as rows:
+            await rows.execute(insert, (4,))
+    async with few.door.enter(few.alice) as rows:
+        await rows.execute(insert, (3,))
+
+
+async def test_the_owner_has_no_limit_and_who_share_have_one_together(few: People) -> None:
+    await few.keep(few.world.owner, *(f"thing number {n}" for n in range(5)))
+    shared = await make_world(few.door, agent="Fam", memory_model="shared")
+    everybody = SharedScope(shared.owner_id, shared.agent_id)
+    await few.keep(everybody, "tea", "rain", "a boat")
+    with pytest.raises(LimitReached):
+        await few.keep(everybody, "the moon")
+
+
+async def test_a_conversation_is_summarised_although_there_is_no_room(few: People) -> None:
+    await few.keep(few.alice, "tea", "rain", "a boat")
+    await few.keep(few.alice, "They spoke about tea.", source="compaction")
