@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from discreet.postgres.credentials import save_credentials
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from tests.journeys.house import House, open_house
+from tests.support.waiting import until_sync
 from tests.support.world import World, make_world, open_door
 
 SB = Path(sys.executable).parent / "sb"
@@ -172,7 +172,9 @@ def frozen_at(admin: psycopg.Connection[Any], *points: str) -> Iterator[None]:
 
 
 def wait_until_frozen(admin: psycopg.Connection[Any], how_many: int) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while admin.execute(FROZEN).fetchall() != [(how_many,)]:
-        assert time.monotonic() < deadline, "nothing came to the point where it stops"
-        time.sleep(0.02)
+    """Until so many came to the points where they stop."""
+    until_sync(
+        lambda: admin.execute(FROZEN).fetchall() == [(how_many,)],
+        f"{how_many} at a point where it stops",
+        outstanding=lambda: admin.execute(FROZEN).fetchall(),
+    )

@@ -19,9 +19,24 @@ from discreet.postgres.server import Database
 from discreet.scope import Door
 from discreet.settings import Settings
 from tests.support.bot_api import TOKEN, BotApi, bot_api
+from tests.support.waiting import Faults, retry_seconds, until
 from tests.support.world import make_world
 
-PATIENCE = 30.0
+REFUSE = """
+CREATE SEQUENCE public.refused;
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  PERFORM nextval('public.refused');  -- counts on, although the rest is rolled back
+  RAISE EXCEPTION 'nothing can be stored now';
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON discreet.messages
+  FOR EACH ROW EXECUTE FUNCTION public.refuse();
+CREATE TRIGGER refuse BEFORE INSERT ON discreet.quarantine
+  FOR EACH ROW EXECUTE FUNCTION public.refuse();
+"""
+STOP_REFUSING = "DROP FUNCTION public.refuse CASCADE; DROP SEQUENCE public.refused"
+FAULTS_SECONDS = retry_seconds(Faults.MOST_IN_A_ROW, answers=6)
+"""How long answers are held up where the platform fails at random: six of them for one person."""
 
 
 @dataclass
@@ -36,51 +51,63 @@ class House:
     async def serving(self, app: App | None = None) -> AsyncIterator[None]:
         ready = asyncio.Event()
         task = asyncio.create_task((app or self.app).serve(ready.set))
-        await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED")
         try:
+            await until(lambda: ready.is_set() or task.done(), "a server")
+            if task.done():
+                task.result()
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     @asynccontextmanager
-    async def storing_nothing(self) -> AsyncIterator[None]:
-        """Meanwhile no message can be stored. In a thread of its own: what runs here may hold a
-        lock on these tables, and couldn't go on while it was waited for."""
-        names = (("messages", "hidden"), ("quarantine", "also_hidden"))
-        for name, hidden in names:
-            await asyncio.to_thread(
-                self.admin.execute, f"ALTER TABLE discreet.{name} RENAME TO {hidden}"
-            )
+    async def storing_nothing(self) -> AsyncIterator[Callable[[], bool]]:
+        """Meanwhile no message can be stored. Yields whether one has been refused.
+
+        In a thread of its own: what runs here may hold a lock on these tables, and couldn't go on
+        while it was waited for.
+        """
+        await asyncio.to_thread(self.admin.execute, REFUSE)
         try:
-            yield
+            yield lambda: self._refused() > 0
         finally:
-            for name, hidden in names:
-                await asyncio.to_thread(
-                    self.admin.execute, f"ALTER TABLE discreet.{hidden} RENAME TO {name}"
-                )
+            await asyncio.to_thread(self.admin.execute, STOP_REFUSING)
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not holds():  # noqa: ASYNC110 - what is awaited happens in a database
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise AssertionError(f"it didn't come to that: {self.standing()}") from None
+    def _refused(self) -> int:
+        [(number, called)] = self.admin.execute(
+            "SELECT last_value, is_called FROM public.refused"
+        ).fetchall()
+        return int(number) if called else 0
 
-    def standing(self) -> dict[str, list[Any]]:
-        """How far messages, answers, jobs and channels are."""
+    async def until(
+        self, holds: Callable[[], bool], what: str = "it", *, faults_seconds: float = 0.0
+    ) -> None:
+        """Waits for what the processes of this installation do; see ``until``."""
+        await until(holds, what, outstanding=self.outstanding, faults_seconds=faults_seconds)
+
+    def outstanding(self) -> dict[str, list[Any]]:
+        """Which messages, answers, jobs and channels aren't done."""
         return {
             what: self.admin.execute(f"SELECT {columns}").fetchall()
             for what, columns in {
-                "messages": "direction, state, created_at FROM discreet.messages",
-                "outbox": "state, attempts, error, next_try_at FROM discreet.outbox",
+                "messages": "state, created_at FROM discreet.messages"
+                " WHERE direction = 'in' AND state NOT IN ('answered', 'context')",
+                "outbox": "state, attempts, error, next_try_at FROM discreet.outbox"
+                " WHERE state <> 'sent'",
                 "jobs": "status, lock, scheduled_at FROM queue.procrastinate_jobs",
                 "channels": "platform, heard_until, trouble FROM discreet.channels",
                 "at work": "usename, state, wait_event FROM pg_stat_activity"
                 " WHERE datname = current_database()",
             }.items()
         }
+
+    def receiving(self) -> int:
+        """How many processes receive for a channel, or wait until the one that does ends."""
+        [(number,)] = self.admin.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'discreet-alone'"
+        ).fetchall()
+        return int(number)
 
     async def connect(self, app: App | None = None) -> ConnectedChannel:
         """A bot that whoever writes to is let in."""

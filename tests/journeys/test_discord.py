@@ -8,9 +8,11 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from discord.utils import snowflake_time
 
 from discreet.app import App
 from discreet.domain.errors import BadInput
@@ -30,9 +32,10 @@ from tests.channels.discord_payloads import (
     THREAD,
 )
 from tests.journeys.conftest import Installation, kill
-from tests.journeys.house import House
+from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.discord_api import ADA, BEA, Account, DiscordApi, Failure, discord_api
 from tests.support.openai_server import Say, openai_server
+from tests.support.waiting import until
 
 AT_ADA: dict[str, Any] = {"mentions": [BOT]}
 HI = f"<@{BOT['id']}> hi"
@@ -184,10 +187,11 @@ async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_as
     line: Line,
 ) -> None:
     house, api = line.house, line.api
-    house.admin.execute("UPDATE discreet.channels SET heard_until = now() + interval '1 second'")
     await api.say(CHANNEL, BOB, HI, **AT_ADA)
-    await api.say(DIRECT, ALICE, "old")
-    await asyncio.sleep(1.1)
+    old = await api.say(DIRECT, ALICE, "old")
+    heard = snowflake_time(int(old["id"])) + timedelta(milliseconds=1)
+    house.admin.execute("UPDATE discreet.channels SET heard_until = %s", [heard])
+    await until(lambda: snowflake_time(int(api.new_id())) > heard, "a later millisecond")
     async with line.serving():
         await api.say(DIRECT, ALICE, "new")
         await api.say(CHANNEL, BOB, HI, **AT_ADA)
@@ -198,10 +202,10 @@ async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_as
 async def test_what_can_not_be_stored_is_stored_later_and_in_its_order(line: Line) -> None:
     house, api = line.house, line.api
     async with line.serving():
-        async with house.storing_nothing():
+        async with house.storing_nothing() as refused:
             for number in range(3):
                 await api.say(DIRECT, ALICE, f"line {number}")
-            await asyncio.sleep(0.5)
+            await house.until(refused, "a message that can't be stored")
         await house.until(lambda: line.answered(3))
     stored = house.admin.execute(
         "SELECT text FROM discreet.messages WHERE direction = 'in' ORDER BY position"
@@ -272,12 +276,16 @@ async def test_a_bot_that_may_not_read_is_not_added_and_one_that_may_no_more_is_
 async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
     house, api = line.house, line.api
     other = house.app_with(discord_base_url=api.base_url)
-    async with line.serving(), house.serving(other):
-        for number in range(5):
-            await api.say(DIRECT, ALICE, f"hello {number}")
-        await house.until(lambda: line.answered(5))
-        await asyncio.sleep(2.5)
-        assert api.identified == 1
+    async with house.serving(other):
+        async with line.serving():
+            for number in range(5):
+                await api.say(DIRECT, ALICE, f"hello {number}")
+            await house.until(lambda: line.answered(5))
+            await house.until(lambda: house.receiving() == 2, "two that want the bot")
+            assert api.identified == 1
+        # Whichever had it, the other takes over.
+        await api.say(DIRECT, ALICE, "hello again")
+        await house.until(lambda: line.answered(6))
 
 
 async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_breaks_off(
@@ -287,6 +295,10 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_bre
     api.chaos = chaos
     for number in range(4):
         api.add_place(direct(number))
+
+    def said() -> int:
+        return house.count("messages WHERE direction = 'in'")
+
     async with line.serving():
         for number in range(24):
             if number % 6 == 5:
@@ -295,9 +307,10 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_bre
                 await api.say(chaos.choice([CHANNEL, THREAD]), person(number % 3), HI, **AT_ADA)
             else:
                 await api.say(direct(number % 3), person(number % 3), f"line {number}")
-            await asyncio.sleep(chaos.random() / 5)
+            behind = number - chaos.randrange(6)
+            await house.until(lambda behind=behind: said() > behind)  # type: ignore[misc]
         await api.cut()
-        await house.until(lambda: line.answered(24))
+        await house.until(lambda: line.answered(24), "every answer", faults_seconds=FAULTS_SECONDS)
     assert house.count("messages WHERE direction = 'in'") == 24
     # Where an answer was cut off after Discord took it, its nonce keeps it from being there twice.
     shown = sum(len(api.texts(place)) for place in api.places)
@@ -318,26 +331,28 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
         await house.until(lambda: api.listening == 1)
         return serving
 
-    async def write() -> None:
-        for turn in range(3):
-            for number in range(people):
-                await api.say(direct(number), person(number), f"hello {turn}")
-                await asyncio.sleep(0.05)
-            await api.say(CHANNEL, BOB, HI, **AT_ADA)
+    async def write(text: str, numbers: range) -> None:
+        for number in numbers:
+            await api.say(direct(number), person(number), text)
 
+    def stored() -> int:
+        return house.count("messages WHERE direction = 'in'")
+
+    chaos = random.Random(3)
     serving = await serve()
-    for number in range(people):
-        await api.say(direct(number), person(number), "first")
-    await house.until(lambda: house.count("messages WHERE direction = 'in'") == people)
-    writing = asyncio.create_task(write())
-    for _ in range(kills):
-        await asyncio.sleep(0.6)
+    await write("first", range(people))
+    await house.until(lambda: stored() == people)
+    for turn in range(kills):
+        # Half is said while it is served, and half while nobody listens.
+        await write(f"hello {turn}", range(people // 2))
+        enough = stored() + chaos.randrange(people // 2)
+        await house.until(lambda enough=enough: stored() >= enough)  # type: ignore[misc]
         kill(serving)
         await api.forget()
-        await asyncio.sleep(0.3)
+        await write(f"hello {turn}", range(people // 2, people))
+        await api.say(CHANNEL, BOB, HI, **AT_ADA)
         serving = await serve()
-    await writing
-    said = people * 4 + 3
+    said = people * (1 + kills) + kills
     await house.until(lambda: line.answered(said))
     kill(serving)
     assert house.count("messages WHERE direction = 'in'") == said

@@ -3,7 +3,6 @@ wrote, with a proxy between that fails in every way a network does."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import random
@@ -19,7 +18,7 @@ from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
 from discreet.scope import Door
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
-from tests.journeys.house import House
+from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.bot_api import TOKEN, Fault, too_many
 from tests.support.openai_server import Say, openai_server
 from tests.support.world import make_world, open_door
@@ -34,10 +33,11 @@ async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: Hou
         await house.until(lambda: len(house.api.texts(1001)) == 2)
         assert "Rex" in house.api.texts(1001)[1]
         await house.app.remove_channel(f"@{added.name}")
-        await asyncio.sleep(1.5)
+        await house.until(lambda: house.receiving() == 0, "the end of receiving")
         polls = house.api.calls.count("getUpdates")
-        await asyncio.sleep(0.5)
-        assert house.api.calls.count("getUpdates") == polls
+        await house.api.direct(1001, "Are you there?")
+    assert house.api.calls.count("getUpdates") == polls
+    assert len(house.api.texts(1001)) == 2
 
 
 async def test_the_token_is_in_no_file_of_the_home_and_in_no_table_that_tells_it(
@@ -74,11 +74,23 @@ async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whate
     async with house.serving():
         for person in people:
             await house.api.direct(person, f"Remember that my number is {person}.")
-        await house.until(lambda: all(house.api.texts(person) for person in people))
+        await house.until(
+            lambda: all(house.api.texts(person) for person in people),
+            "an answer for everybody",
+            faults_seconds=FAULTS_SECONDS,
+        )
         for person in people:
             await house.api.direct(person, "What is my number?")
-        await house.until(lambda: all(len(house.api.texts(person)) > 1 for person in people))
-        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+        await house.until(
+            lambda: all(len(house.api.texts(person)) > 1 for person in people),
+            "a second answer for everybody",
+            faults_seconds=FAULTS_SECONDS,
+        )
+        await house.until(
+            lambda: house.count("outbox WHERE state <> 'sent'") == 0,
+            "a note of every answer",
+            faults_seconds=FAULTS_SECONDS,
+        )
     assert house.count("messages WHERE direction = 'in'") == 2 * len(people), "nothing lost"
     assert house.count("quarantine") == 0
     for person in people:
@@ -174,11 +186,15 @@ async def test_two_servers_never_poll_the_same_bot(house: House, database: Datab
     await house.connect()
     async with open_door(database) as other_door:
         other = App(house.app.settings, database, other_door, house.app.owner_id)
-        async with house.serving(), house.serving(other):
-            for number in range(5):
-                await house.api.direct(1001, f"hello {number}")
-            await house.until(lambda: house.count("messages WHERE state = 'answered'") == 5)
-            await asyncio.sleep(2.5)
+        async with house.serving(other):
+            async with house.serving():
+                for number in range(5):
+                    await house.api.direct(1001, f"hello {number}")
+                await house.until(lambda: house.count("messages WHERE state = 'answered'") == 5)
+                await house.until(lambda: house.receiving() == 2, "two that want the bot")
+            # Whichever had it, the other takes over.
+            await house.api.direct(1001, "hello again")
+            await house.until(lambda: house.count("messages WHERE state = 'answered'") == 6)
     # The emulator refuses a second poll at the same time; none was tried.
     refused = [seen for seen in house.api.emulator.requests if seen.get("status") == 409]
     assert refused == []
@@ -208,9 +224,10 @@ async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_wit
             async with client.post(url, json={"update_id": 1}, headers=headers) as answer:
                 assert answer.status == 404
         # What can't be stored is not confirmed: it is delivered again, and then it is.
-        async with house.storing_nothing():
+        async with house.storing_nothing() as refused:
             await house.api.direct(1001, "are you there?")
-            assert house.count("hidden WHERE text = 'are you there?'") == 0
+            await house.until(refused, "a message that can't be stored")
+            assert house.count("messages WHERE text = 'are you there?'") == 0
         assert await house.api.emulator.deliver_updates(token=TOKEN) == 1
         await house.until(lambda: len(house.api.texts(1001)) == 2)
 

@@ -10,7 +10,7 @@ import pytest
 
 from discreet.oversight.takeover import speak, take_over
 from tests.journeys.conftest import Installation, kill
-from tests.journeys.house import House
+from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.bot_api import Fault, refused, too_many
 from tests.support.openai_server import Say, openai_server
 
@@ -81,7 +81,11 @@ async def test_whatever_fails_the_chat_shows_the_answer_and_nothing_else(
             house.api.chaos = random.Random(seed)
             for person in people:
                 await house.api.direct(person, "Tell me everything.")
-            await house.until(lambda: house.count("outbox WHERE state = 'sent'") == len(people))
+            await house.until(
+                lambda: house.count("outbox WHERE state = 'sent'") == len(people),
+                "an answer for everybody",
+                faults_seconds=FAULTS_SECONDS,
+            )
     assert {person: house.api.chat(person) for person in people} == {
         person: [FINAL] for person in people
     }

@@ -6,7 +6,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from tests.channels.whatsapp_payloads import (
     status,
 )
 from tests.journeys.conftest import Installation, kill
-from tests.journeys.house import House
+from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.cloud_api import (
     APP_SECRET,
     NUMBER,
@@ -40,6 +40,7 @@ from tests.support.cloud_api import (
     cloud_api,
     payload,
 )
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 VERIFY = "a word that Meta has to show"
 
@@ -56,9 +57,11 @@ class Line:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         async with self.house.serving(self.app):
-            async with asyncio.timeout(20):
-                while await self.verify(VERIFY) != (200, "1158201444"):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+
+            async def verified() -> bool:
+                return await self.verify(VERIFY) == (200, "1158201444")
+
+            await until(verified, "an answer at the webhook")
             yield
 
     async def verify(self, word: str) -> tuple[int, str]:
@@ -89,6 +92,14 @@ async def line(house: House) -> AsyncIterator[Line]:
         line = Line(house, api, app, f"http://{at}/whatsapp")
         await line.add("Ada", NUMBER)
         yield line
+
+
+async def confirmed(line: Line, body: dict[str, Any]) -> bool:
+    """Whether a call is answered 200."""
+    try:
+        return await call(line.url, body) == 200
+    except aiohttp.ClientError:
+        return False
 
 
 def said(text: str, number: int, **fields: Any) -> dict[str, Any]:
@@ -144,10 +155,8 @@ async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(li
     await create_agent(line.app.door, line.app.owner_id, "Bea")
     await line.add("Bea", OTHER_NUMBER)
     async with line.serving():
-        async with asyncio.timeout(20):
-            body = payload(message(id="wamid.7"), number=OTHER_NUMBER, contacts=[BOTH])
-            while await call(line.url, body) != 200:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        body = payload(message(id="wamid.7"), number=OTHER_NUMBER, contacts=[BOTH])
+        await until(lambda: confirmed(line, body), "the second number")
         assert await call(line.url, said("hello", 1)) == 200
         await house.until(lambda: len(line.api.texts(BSUID)) == 2)
     assert (
@@ -234,8 +243,16 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_cal
     async with line.serving():
         for body in calls:
             assert await call(line.url, body) == 200
-        await house.until(lambda: house.count("messages WHERE state = 'answered'") == 24)
-        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
+        await house.until(
+            lambda: house.count("messages WHERE state = 'answered'") == 24,
+            "every answer",
+            faults_seconds=FAULTS_SECONDS,
+        )
+        await house.until(
+            lambda: house.count("outbox WHERE state <> 'sent'") == 0,
+            "every answer at its reader",
+            faults_seconds=FAULTS_SECONDS,
+        )
     assert house.count("messages WHERE direction = 'in'") == 24
     answers = house.count("messages WHERE direction = 'out'")
     assert len(line.api.sent) == answers
@@ -270,7 +287,9 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
 
     async def after_it_is_sent(name: str, stages: list[dict[str, Any]]) -> None:
         await house.until(
-            lambda: house.count(f"outbox WHERE platform_messages @> ARRAY['{name}']") == 1
+            lambda: house.count(f"outbox WHERE platform_messages @> ARRAY['{name}']") == 1,
+            f"a note that {name} was sent",
+            faults_seconds=FAULTS_SECONDS,
         )
         for stage in stages:
             assert await call(line.url, payload(statuses=[stage])) == 200
@@ -287,7 +306,7 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
                 **{"from": None},
             )
             assert await call(line.url, payload(body)) == 200
-        await house.until(lambda: len(told) == 12)
+        await house.until(lambda: len(told) == 12, "every answer", faults_seconds=FAULTS_SECONDS)
         await asyncio.gather(*told)
     assert len(line.api.sent) == 12
     assert len(lost) == 6
@@ -307,37 +326,26 @@ async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
         "DISCREET_WEBHOOK_LISTEN": line.app.settings.webhook_listen,
     }
 
-    async def until_confirmed(body: dict[str, Any]) -> None:
-        while True:
-            with suppress(aiohttp.ClientError):
-                if await call(line.url, body) == 200:
-                    return
-            await asyncio.sleep(0.1)
+    async def until_confirmed(number: int) -> None:
+        """As Meta does: again and again, until it is confirmed."""
+        who = {"from_user_id": f"US.1000{number}", "from": None}
+        body = payload(message("text", {"body": "hello"}, id=f"wamid.in{number}", **who))
+        kills_seconds = PATIENCE_SECONDS * kills
+        await until(lambda: confirmed(line, body), "a 200", faults_seconds=kills_seconds, every=0.1)
 
-    people = 12
-    async with asyncio.timeout(90):
-        calling = [
-            asyncio.create_task(
-                until_confirmed(
-                    payload(
-                        message(
-                            "text",
-                            {"body": "hello"},
-                            id=f"wamid.in{number}",
-                            from_user_id=f"US.1000{number}",
-                            **{"from": None},
-                        )
-                    )
-                )
-            )
-            for number in range(people)
+    people, at_once = 12, 4
+    calling: list[asyncio.Task[None]] = []
+    for first in range(0, people, at_once):
+        calling += [
+            asyncio.create_task(until_confirmed(number)) for number in range(first, first + at_once)
         ]
-        for _ in range(kills):
-            serving = await asyncio.to_thread(installation.serve)
-            await asyncio.sleep(0.6)
-            kill(serving)
-        await asyncio.to_thread(installation.serve)
-        await asyncio.gather(*calling)
+        serving = await asyncio.to_thread(installation.serve)
+        await house.until(
+            lambda first=first: house.count("messages WHERE direction = 'in'") > first  # type: ignore[misc]
+        )
+        kill(serving)
+    await asyncio.to_thread(installation.serve)
+    await asyncio.gather(*calling)
     await house.until(lambda: house.count("messages WHERE state = 'answered'") == people)
     await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
     assert house.count("messages WHERE direction = 'in'") == people

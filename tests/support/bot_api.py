@@ -18,6 +18,7 @@ from aiohttp import web
 from lo_bot_api_emulator import LoBotApiEmulator
 
 from tests.channels.payloads import PRIVATE
+from tests.support.waiting import Faults
 
 CHANGING = ("sendMessage", "editMessageText", "deleteMessage", "sendChatAction")
 TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
@@ -53,6 +54,7 @@ class BotApi:
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     chaos: random.Random | None = None
+    randomly: Faults = field(default_factory=Faults)
     next_message: int = 100
     shown: dict[int, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     edits: list[tuple[float, str]] = field(default_factory=list)
@@ -164,9 +166,10 @@ async def _pass_on(
         form = dict(await request.post())
         name = str(form["file_id"])
         return web.json_response({"ok": True, "result": _file_record(api, name)})
-    fault = _fault_for(api, method)
+    given = dict(await request.post()) if method in CHANGING else {}
+    fault = _fault_for(api, method, given.get("chat_id"))
     if fault is None and method in CHANGING:
-        fault = api.refusal(method, dict(await request.post()))
+        fault = api.refusal(method, given)
     if fault is not None and not fault.after:
         await _let_it_fail(fault, request)
         if fault.kind == "status":
@@ -197,10 +200,10 @@ def _without_preview_options(body: bytes) -> bytes:
     return b"&".join(fields)
 
 
-def _fault_for(api: BotApi, method: str) -> Fault | None:
+def _fault_for(api: BotApi, method: str, chat: object) -> Fault | None:
     if api.faults[method]:
         return api.faults[method].pop(0)
-    if api.chaos is None or api.chaos.random() > 0.3:
+    if api.chaos is None or not api.randomly.hit(api.chaos, (method, chat)):
         return None
     return api.chaos.choice(
         [

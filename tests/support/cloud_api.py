@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from discreet.channels.whatsapp.platform import signature
+from tests.support.waiting import Faults
 
 TOKEN = "EAAG" + "x" * 40
 APP_SECRET = "5f0c1f4b0a" * 3
@@ -48,6 +49,7 @@ class CloudApi:
     media: dict[str, bytes] = field(default_factory=dict)
     chaos: random.Random | None = None
     taken: Callable[[str], Awaitable[None]] | None = None
+    _faults: Faults = field(default_factory=Faults)
 
     def texts(self, chat: str) -> list[str]:
         """What was sent to a chat."""
@@ -57,10 +59,11 @@ class CloudApi:
             if chat in (sent.get("to"), sent.get("recipient"))
         ]
 
-    def failure(self, what: str) -> Failure | None:
+    def failure(self, what: str, target: object = None) -> Failure | None:
+        """What becomes of a request; ``target``: the chat that it writes to."""
         if self.failures[what]:
             return self.failures[what].pop(0)
-        if self.chaos is None or what != "send" or self.chaos.random() > 0.3:
+        if self.chaos is None or what != "send" or not self._faults.hit(self.chaos, target):
             return None
         return self.chaos.choice(
             [Failure(500), Failure(503), Failure(429, 130429, retry_after="1"), Failure(cut=True)]
@@ -93,11 +96,11 @@ async def _answer(api: CloudApi, request: web.Request) -> web.StreamResponse:
     last = request.path.rsplit("/", 1)[-1]
     what = "send" if request.method == "POST" else "media" if last in api.media else "identify"
     api.calls.append(what)
-    failure = api.failure(what)
+    body = json.loads(await request.read()) if what == "send" else {}
+    failure = api.failure(what, body.get("to") or body.get("recipient"))
     if failure is not None and not failure.after:
         return _fail(failure, request)
     if what == "send":
-        body = json.loads(await request.read())
         if body.get("status") == "read":
             api.typing.append(body)
             return web.json_response({"success": True})

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.channels.discord_payloads import BOT_ROLE
+from tests.support.waiting import Faults
 
 EPOCH_MS = 1_420_070_400_000
 NOTES = 1 << 19
@@ -78,6 +79,7 @@ class DiscordApi:
     intents_allowed: bool = True
     identified: int = 0
     resumed: int = 0
+    _faults: Faults = field(default_factory=Faults)
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _nonces: dict[str, dict[str, Any]] = field(default_factory=dict)
     _last_id: int = 0
@@ -144,10 +146,11 @@ class DiscordApi:
             for session in self._sessions.values()
         )
 
-    def failure(self, what: str) -> Failure | None:
+    def failure(self, what: str, target: object = None) -> Failure | None:
+        """What becomes of a request; ``target``: the chat that it writes to."""
         if self.failures[what]:
             return self.failures[what].pop(0)
-        if self.chaos is None or what != "create" or self.chaos.random() > 0.3:
+        if self.chaos is None or what != "create" or not self._faults.hit(self.chaos, target):
             return None
         return self.chaos.choice(
             [
@@ -200,7 +203,7 @@ async def _rest(api: DiscordApi, request: web.Request) -> web.StreamResponse:
         return _refused(401, 0, "401: Unauthorized")
     what = _what(request.method, path)
     api.calls.append(what)
-    failure = api.failure(what)
+    failure = api.failure(what, path[1] if len(path) > 1 else None)
     if failure is not None and not failure.after:
         return _fail(failure, request)
     answer = await _answer(api, account, what, path, request)

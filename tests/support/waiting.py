@@ -1,0 +1,102 @@
+"""The waits of tests. Each ends on the state that it waits for, and says what is outstanding when
+that never comes. Nothing else in the tests sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import Any, TypeVar
+
+from discreet.delivery.deliver import FIRST_WAIT, LONGEST_WAIT
+
+__all__ = [
+    "PATIENCE_SECONDS",
+    "Faults",
+    "patience",
+    "retry_seconds",
+    "until",
+    "until_sync",
+]
+
+PATIENCE_SECONDS = 60.0
+"""In which even a loaded machine comes to anything that a test waits for, if nothing fails."""
+POLL_SECONDS = 0.02
+
+Found = TypeVar("Found")
+
+
+async def until(
+    holds: Callable[[], Found | Awaitable[Found]],
+    what: str = "it",
+    *,
+    outstanding: Callable[[], object] | None = None,
+    faults_seconds: float = 0.0,
+    every: float = POLL_SECONDS,
+) -> Found:
+    """Wait for ``holds`` to be true, and return what it gave.
+
+    ``faults_seconds`` is how long the faults that the test injects hold it up, at most; see
+    ``retry_seconds``. ``outstanding`` tells how far it came, for the failure.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS + faults_seconds
+    while True:
+        found = holds()
+        value: Any = await found if inspect.isawaitable(found) else found
+        if value:
+            return value  # type: ignore[no-any-return]
+        _give_up_after(deadline, what, outstanding)
+        await asyncio.sleep(every)
+
+
+def until_sync(
+    holds: Callable[[], Found],
+    what: str = "it",
+    *,
+    outstanding: Callable[[], object] | None = None,
+    every: float = POLL_SECONDS,
+) -> Found:
+    """The same for tests without a loop."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (value := holds()):
+        _give_up_after(deadline, what, outstanding)
+        time.sleep(every)
+    return value
+
+
+def patience(faults_seconds: float = 0.0) -> AbstractAsyncContextManager[Any]:
+    """A bound for what is awaited without ``until``, such as an event."""
+    return asyncio.timeout(PATIENCE_SECONDS + faults_seconds)
+
+
+def retry_seconds(failures: int, answers: int = 1) -> float:
+    """How long answers that are sent one after the other wait, each failing so often in a row."""
+    waits = (min(FIRST_WAIT * 2**failed, LONGEST_WAIT) for failed in range(failures))
+    return answers * sum(wait.total_seconds() for wait in waits)
+
+
+class Faults:
+    """Which requests to a platform fail: of each target every so many, but never more than
+    ``MOST_IN_A_ROW``, so that what waits for them has a bound."""
+
+    MOST_IN_A_ROW = 2
+    PROBABILITY = 0.3
+
+    def __init__(self) -> None:
+        self._in_a_row: dict[object, int] = defaultdict(int)
+
+    def hit(self, chaos: Random, target: object) -> bool:
+        """Whether this request fails."""
+        failed = self._in_a_row[target] < self.MOST_IN_A_ROW and chaos.random() < self.PROBABILITY
+        self._in_a_row[target] = self._in_a_row[target] + 1 if failed else 0
+        return failed
+
+
+def _give_up_after(deadline: float, what: str, outstanding: Callable[[], object] | None) -> None:
+    if time.monotonic() > deadline:
+        left = "" if outstanding is None else f"; outstanding: {outstanding()}"
+        raise AssertionError(f"{what} did not come{left}")
