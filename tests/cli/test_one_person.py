@@ -48,7 +48,7 @@ def test_two_codes_join_the_accounts_of_one_person(warm_sb: Sb) -> None:
 
     warm_sb.answer("--sender", "telegram:3002", "-m", "Remember that my cat is called Mog.")
     back = link("web:3002", link("telegram:3002"))
-    assert "one now" in link("telegram:3002", back)
+    assert "accounts are linked" in link("telegram:3002", back)
     assert "Mog" in warm_sb.answer("--sender", "web:3002", "-m", "What is my cat called?")
 
 

@@ -153,7 +153,7 @@ async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
     await answered(platform, ANN_TOO, "hello", mind)
     await keep(platform, other, "Ann lives in Ghent")
 
-    assert "one now" in await link_by_codes(platform, ANN, ANN_TOO)
+    assert "accounts are linked" in await link_by_codes(platform, ANN, ANN_TOO)
 
     said = await platform.accepted(ANN_TOO, "where do I live and who is Rex?")
     assert said.contact_id == first.contact_id
@@ -183,9 +183,9 @@ async def test_a_code_works_once_in_time_and_only_where_it_belongs(
     assert "other account" in await answered(platform, ANN, f"/link {there}", Mind())
     back = code_in(await answered(platform, ANN_TOO, f"/link {there}", Mind()))
     # Used already; and what came back is for Ann alone.
-    assert "wrong" in await answered(platform, BOB, f"/link {there}", Mind())
-    assert "wrong" in await answered(platform, BOB, f"/link {back}", Mind())
-    assert "wrong" in await answered(platform, ANN_TOO, f"/link {back}", Mind())
+    assert "invalid" in await answered(platform, BOB, f"/link {there}", Mind())
+    assert "invalid" in await answered(platform, BOB, f"/link {back}", Mind())
+    assert "invalid" in await answered(platform, ANN_TOO, f"/link {back}", Mind())
     admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
     assert "expired" in await answered(platform, ANN, f"/link {back}", Mind())
 
@@ -193,12 +193,12 @@ async def test_a_code_works_once_in_time_and_only_where_it_belongs(
     admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
     assert "expired" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
     there, newer = [code_in(await answered(platform, ANN, "/link", Mind())) for _ in range(2)]
-    assert "wrong" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
+    assert "invalid" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
     assert await linking.list_links(platform.world.door, platform.world.owner_id) == []
 
     back = code_in(await answered(platform, ANN_TOO, f"/link {newer}", Mind()))
-    assert "one now" in await answered(platform, ANN, f"/link {back}", Mind())
-    assert "wrong" in await answered(platform, ANN, f"/link {back}", Mind())
+    assert "accounts are linked" in await answered(platform, ANN, f"/link {back}", Mind())
+    assert "invalid" in await answered(platform, ANN, f"/link {back}", Mind())
     [made] = await linking.list_links(platform.world.door, platform.world.owner_id)
     assert (made.proof, made.addresses) == ("codes", (ANN_TOO,))
 
@@ -206,7 +206,7 @@ async def test_a_code_works_once_in_time_and_only_where_it_belongs(
 async def test_who_guesses_at_codes_is_not_heard_for_an_hour(platform: Platform) -> None:
     there = code_in(await answered(platform, ANN, "/link", Mind()))
     for _ in range(10):
-        assert "wrong" in await answered(platform, BOB, "/link ABCD-2345", Mind())
+        assert "invalid" in await answered(platform, BOB, "/link ABCD-2345", Mind())
     assert "Too many" in await answered(platform, BOB, f"/link {there}", Mind())
     assert "code of" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
 
@@ -215,7 +215,7 @@ async def test_a_group_is_no_person_and_is_never_joined(platform: Platform) -> N
     there = code_in(await answered(platform, ANN, "/link", Mind()))
     for text in ("/link", f"/link {there}"):
         told = await answered(platform, BOB, text, Mind(), group=GROUP)
-        assert "talk to me alone" in told
+        assert "in a direct chat with me" in told
     group = await platform.accepted(BOB, "hello", group=GROUP)
     with pytest.raises(BadInput, match="group"):
         await link(platform, ANN, str(group.contact_id))
@@ -228,7 +228,7 @@ async def test_everybody_shares_an_agent_so_nobody_is_joined_there(door: Door) -
     platform = await make_platform(door, admission="pairing", memory_model="shared")
     said = await platform.world.say(ANN, "/link")
     await run_turn(turns_of(door, Mind()), said.session_id)
-    assert "talk to me alone" in (await platform.sent("web:" + ANN))[-1]
+    assert "in a direct chat with me" in (await platform.sent("web:" + ANN))[-1]
 
 
 async def test_a_preview_changes_nothing_and_says_what_would_move(
@@ -448,7 +448,7 @@ async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform
     wire = Joining("telegram")
     route = await _route_of(platform, other.session_id)
     await deliver(platform.world.door, by_platform({"telegram": wire}), route)
-    assert refused == ["That can't be done: an answer is just being sent; try again in a moment."]
+    assert refused == ["That can't be done: an answer is being sent; try again in a moment."]
     await link(platform, ANN, ANN_TOO)
     await deliver(platform.world.door, by_platform({"telegram": wire}), route)
     assert [sent.chat_id for sent in wire.sent] == ["2001"]
@@ -592,9 +592,9 @@ async def test_links_are_undone_in_the_order_in_which_rows_can_go_back(
     assert await kept_by(platform, first.contact_id) == {("from the third", None)}
     fourth = await platform.accepted("telegram:1004", "d")
     for kept, joined in ((second, fourth), (fourth, third)):
-        with pytest.raises(Conflict, match="joined with another contact already"):
+        with pytest.raises(Conflict, match="already merged with another contact"):
             await link_by_id(platform, kept, joined)
-    with pytest.raises(Conflict, match="undo that first"):
+    with pytest.raises(Conflict, match="undo that link first"):
         await undo(platform, inner)
     await undo(platform, outer)
     await undo(platform, inner)
@@ -627,7 +627,7 @@ async def test_being_let_in_follows_a_link_and_goes_back_with_it(door: Door) -> 
     world = platform.world
     assert await platform.reason(ANN_TOO, "hi") == "aside"
     first = await world.say(ANN, "from the terminal")
-    with pytest.raises(Conflict, match="waits to be let in"):
+    with pytest.raises(Conflict, match="waiting for approval"):
         await link(platform, str(first.contact_id), ANN_TOO)
     async with door.enter(world.owner) as rows:
         [pairing] = await rows.fetch("SELECT id, contact_id FROM discreet.pairings")

@@ -158,7 +158,7 @@ async def test_forget_takes_away_what_was_named_and_of_nobody_else(platform: Pla
     await keep(platform, bob, "likes green tea")
     assert "WORDS" in await answer(platform, ALICE, "/forget")
     assert "green tea" in await answer(platform, ALICE, "/forget tea green")
-    assert await answer(platform, ALICE, "/forget cat") == "I remember nothing of that kind."
+    assert await answer(platform, ALICE, "/forget cat") == "I have no memory like that."
     await answer(platform, ALICE, "/forget all")
     left = []
     for said in (alice, bob):
@@ -170,7 +170,7 @@ async def test_forget_takes_away_what_was_named_and_of_nobody_else(platform: Pla
 async def test_nobody_has_the_memory_of_a_group_forgotten(platform: Platform) -> None:
     said = await platform.accepted(ALICE, "hello", group=GROUP)
     await keep(platform, said, "meets on Mondays")
-    assert "shared by everybody" in await answer(platform, BOB, "/forget all", group=GROUP)
+    assert "shares this memory" in await answer(platform, BOB, "/forget all", group=GROUP)
     assert await answer(platform, BOB, "/memories", group=GROUP) == "- meets on Mondays"
 
 

@@ -12,19 +12,19 @@ DATABASE_CODES = {
     "no_such_pairing": "no such pairing",
     "no_such_session": "no such session",
     # DS002: it can't be resolved.
-    "group_is_no_person": "a group is no person",
+    "group_is_no_person": "a group is not a person",
     "no_sender": "the sender is missing",
     # DS003: not as things stand.
-    "answer_being_sent": "an answer is just being sent; try again in a moment",
+    "answer_being_sent": "an answer is being sent; try again in a moment",
     "contact_blocked": "one of them is blocked; unblock it first",
-    "contact_not_admitted": "one of them waits to be let in; decide that first",
-    "contact_taken_over": "one of them is talked to in person; hand it back first",
-    "erase_joined": "it was joined with another contact; erase that one, or undo the link first",
-    "joined_already": "one of them was joined with another contact already",
-    "kept_joined": "the contact that was kept was joined with another one; undo that first",
-    "same_contact": "they are one contact already",
+    "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",
+    "contact_taken_over": "one of them is taken over; hand it back first",
+    "erase_joined": ("it was merged into another contact; erase that one or undo the link first"),
+    "joined_already": "one of them is already merged with another contact",
+    "kept_joined": "the kept contact was merged into another one; undo that link first",
+    "same_contact": "they are already the same contact",
     # Why a turn came to nothing.
-    "erased_meanwhile": "somebody was erased meanwhile",
+    "erased_meanwhile": "a contact was erased meanwhile",
 }
 
 

@@ -11,23 +11,23 @@ def sender_notices(policy: Policy) -> dict[str, str]:
     """All of them, by code. ``{code}`` stands for a code that the sender gets."""
     return {
         "pairing": (
-            "Hello! I only talk to people whom my owner has let in. Please give my owner this code:"
-            f" {{code}}\nIt is valid for {duration(policy.pairing_code_seconds)}. Your message is"
-            " kept, and answered once you are let in."
+            "Hello! I only talk to people my owner has approved. Please give my owner this code:"
+            f" {{code}}\nIt is valid for {duration(policy.pairing_code_seconds)}. I'll answer your"
+            " message once you are approved."
         ),
         "owner_code": "(the code that links this account)",
-        "owner_linked": "This account is linked: in direct chats you are my owner from now on.",
+        "owner_linked": "This account is linked. In direct chats you are now my owner.",
         "limit_messages_a_minute": (
-            "That is more than I can take in at once. Please write again in a minute; what you"
-            " write until then is not kept."
+            "That is too many messages at once. Please write again in a minute; I won't "
+            "see what you send until then."
         ),
         "limit_waiting": (
-            "Many of your messages still wait for an answer. Please wait for it; until then I can"
-            " not take more."
+            "I'm still answering your earlier messages. Please wait for my answer; I "
+            "can't take more until then."
         ),
         "limit_tokens_a_day": (
-            "That is all I can do for you today. Please write again tomorrow; what you write until"
-            " then (midnight UTC) is not kept."
+            "You have reached today's limit. Please write again tomorrow (after midnight "
+            "UTC); I won't see what you send until then."
         ),
     }
 

@@ -26,29 +26,26 @@ MOST_EXPORTED_CHARACTERS = 30_000
 MOST_EXPORTED_MESSAGES = 2_000
 
 SENDERS_HELP = """\
-/new - begin a new conversation; what I remember about you stays
-/memories - what I remember here
-/forget WORDS - forget what holds these words; /forget all - everything
-/export - what is kept here, as text
-/link - you write from another account too: one conversation and one memory for both
-/stop - stop what I am doing
-/help - this"""
+/new - start a new conversation (I keep my memories)
+/memories - show what I remember
+/forget WORDS - forget memories with these words; /forget all - forget everything
+/export - show everything kept here, as text
+/link - link another account of yours: one conversation and memory for both
+/stop - stop the current answer
+/help - show this help"""
 OWNERS_HELP = """\
-/pairing - who asks to come in
-/approve CODE, /deny CODE - let them in, or not (the code that they told you, or platform:id)
-/new - begin a new conversation
-/stop - stop what I am doing
-/help - this"""
-FOR_ONE_ONLY = (
-    "That is shared by everybody here; only the person who runs me can have it forgotten."
-)
+/pairing - show who is waiting for approval
+/approve CODE, /deny CODE - approve or deny someone (their code, or platform:id)
+/new - start a new conversation
+/stop - stop the current answer
+/help - show this help"""
+FOR_ONE_ONLY = "Everyone here shares this memory; only my owner can make me forget it."
 NOBODYS_OWN = (
-    "Here others speak too. Write /link where you talk to me alone, if you use another account as"
-    " well."
+    "Other people write here too. To link another account, send /link in a direct chat with me."
 )
 HOW_TO_FORGET = (
-    "Say what: /forget WORDS forgets every memory that holds these words, /forget all everything."
-    " /memories shows what there is."
+    "/forget WORDS forgets every memory with these words; /forget all forgets "
+    "everything. /memories shows them all."
 )
 
 
@@ -78,7 +75,7 @@ async def _of_sender(rows: Rows, scope: ContactScope | SharedScope, command: str
         case "help":
             return SENDERS_HELP
         case "new":
-            return "A new conversation begins; what I remember stays."
+            return "New conversation started. I keep my memories."
         case "stop":
             return "Stopped."
         case "memories":
@@ -98,13 +95,13 @@ async def _of_owner(rows: Rows, command: str, rest: str) -> str:
         case "start":
             return f"Hello! You are my owner.\n\n{OWNERS_HELP}"
         case "new":
-            return "A new conversation begins."
+            return "New conversation started."
         case "stop":
             return "Stopped."
         case "pairing":
             waiting = await pending_pairings(rows)
             lines = [f"{item.label} to {item.agent}: {item.said[:200]}" for item in waiting]
-            return "\n".join(lines) or "Nobody waits to be let in."
+            return "\n".join(lines) or "No one is waiting for approval."
         case "approve" | "deny":
             return await _decide(rows, rest, let_in=command == "approve")
         case _:
@@ -117,7 +114,7 @@ async def _decide(rows: Rows, who: str, *, let_in: bool) -> str:
         raise no_such_pairing(who)
     for pairing in found:
         await decide(rows, pairing, let_in=let_in)
-    return f"{found[0].label} {'may talk to' if let_in else 'stays away from'} {found[0].agent}."
+    return f"{found[0].label} {'may talk to' if let_in else 'may not talk to'} {found[0].agent}."
 
 
 async def _greeting(rows: Rows, scope: ContactScope | SharedScope) -> str:
@@ -126,7 +123,7 @@ async def _greeting(rows: Rows, scope: ContactScope | SharedScope) -> str:
     )
     match scope:
         case SharedScope():
-            private = "Everybody who talks to me shares one conversation and one memory."
+            private = "Everyone who talks to me shares one conversation and one memory."
         case ContactScope(contact_id=contact_id):
             contact = await get_contact(rows, contact_id)
             private = (
@@ -144,7 +141,7 @@ def _listed(memories: list[Memory]) -> str:
         return "I remember nothing here yet."
     lines = [f"- {memory.content}" for memory in memories[:MOST_SHOWN]]
     if len(memories) > MOST_SHOWN:
-        lines.append("... and more: /export has it all.")
+        lines.append("... and more; /export shows them all.")
     return "\n".join(lines)
 
 
@@ -165,11 +162,11 @@ async def _forget(rows: Rows, scope: ContactScope | SharedScope, words: str) -> 
             if all(word in f"{memory.content} {memory.summary}".casefold() for word in wanted)
         ]
     if not memories:
-        return "I remember nothing of that kind."
+        return "I have no memory like that."
     for memory in memories:
         await forget(rows, memory.id)
     what = "\n".join(f"- {memory.content}" for memory in memories[:MOST_SHOWN])
-    return f"I don't remember this any more:\n{what}\n\nOur conversation stays as it is; see /new."
+    return f"Forgotten:\n{what}\n\nOur conversation itself is kept; /new starts a new one."
 
 
 async def _link(rows: Rows, scope: ContactScope | SharedScope, typed: str) -> str:
@@ -181,9 +178,9 @@ async def _link(rows: Rows, scope: ContactScope | SharedScope, typed: str) -> st
     if code is None:
         return NOBODYS_OWN
     return (
-        f"Write this to me from your other account, within ten minutes: /link {code}\n\n"
-        "I answer there with a second code for you to write here. Then both accounts are one to me:"
-        " whoever reads along on one of them sees what is said on the other."
+        f"Send me this from your other account within ten minutes: /link {code}\n\n"
+        "I'll reply there with a second code to send here. After that both accounts share one"
+        " conversation, so anyone who can read one of them sees what is said on the other."
     )
 
 
@@ -191,20 +188,20 @@ def _after_code(entered: Entered) -> str:
     match entered.outcome:
         case "answered":
             return (
-                f"That is the code of {entered.other}. If that is you, write this from there,"
-                f" within ten minutes: /link {entered.code}\n\nEverything that you told me here"
-                " can be read there then. So give this code to nobody; if you did not ask for it"
-                " yourself, just leave it."
+                f"This is the code of {entered.other}. If that is you, send this from there within"
+                f" ten minutes: /link {entered.code}\n\nAfter that, everything you told me here"
+                " can be read there. Don't give this code to anyone. If you did not start this"
+                " yourself, ignore it."
             )
         case "linked":
             return (
-                "Both accounts are one now: one conversation, and what I remember from either."
-                " If that was a mistake, the person who runs me can undo it."
+                "Your accounts are linked: one conversation and one memory for both. If that was"
+                " a mistake, my owner can undo it."
             )
         case "own":
-            return "That code is for your other account: write it to me from there."
+            return "Send that code from your other account."
         case "wrong":
-            return "That code is wrong, used or expired. For a new one: /link"
+            return "That code is invalid or expired. For a new one: /link"
         case "locked":
             return "Too many wrong codes. Try again in an hour."
         case "nobody":

@@ -18,10 +18,7 @@ from discreet.turn.lease import Lease, hold
 from discreet.turn.plan import Prompt
 from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
 
-COURTESY = (
-    "I'm sorry, I can't answer that just now. Your message is kept, and the person who runs me"
-    " has been told."
-)
+COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """What a sender gets when every attempt has failed."""
 
 

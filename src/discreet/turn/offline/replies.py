@@ -161,8 +161,8 @@ I'm {agent}. I work without a language model, by simple rules, and understand th
 - “What did I say about Lisbon?” searches our conversation.
 - “Forget where my sister lives.” lets go of it.
 {privacy}"""
-PRIVATE = "What you tell me here stays between you and whoever runs me."
-IN_GROUP = "What I keep here belongs to everybody in this conversation."
+PRIVATE = "What you tell me stays between you and the person who runs me."
+IN_GROUP = "What I remember here is shared by everyone in this conversation."
 FOR_OWNER = (
     "You are my owner: you see what all your contacts told me, marked with whose it is."
     " For a language model: sb agents set {agent} --model openai:gpt-5.2"
