@@ -49,8 +49,8 @@ def test_a_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("DISCREET_MODEL_TIMEOUT_SECONDS", "soon"),
-        ("DISCREET_MODEL_TIMEOUT_SECONDS", "0"),
+        ("DISCREET_TURN_SILENCE_SECONDS", "soon"),
+        ("DISCREET_TURN_SILENCE_SECONDS", "0"),
         ("DISCREET_WORKER_CONCURRENCY", "-1"),
         ("DISCREET_LOG_LEVEL", "loud"),
     ],

@@ -49,6 +49,8 @@ LEAST_LOOK_SECONDS = 0.01
 """How soon they look again, however often they are told to."""
 SERVED_POLL_SECONDS = 1.0
 """How often a terminal looks whether somebody still works on it."""
+HUNG_SECONDS = 120.0
+"""How much longer than its model a turn may take before it counts as hung."""
 ENDING_SECONDS = 60.0
 """How long the end of the work here may take; the worker gives itself less."""
 OUTAGE_SECONDS = 60.0
@@ -315,6 +317,7 @@ class App:
             show_typing=gateway.show_typing,
             fetch=gateway.fetch,
             platforms=gateway,
+            total_seconds=self.settings.turn_total_seconds,
         )
 
         async def one_turn(session_id: SessionId) -> None:
@@ -329,7 +332,13 @@ class App:
         async with work(
             self.database.conninfo("discreet_worker"),
             self.door,
-            Work(one_turn, one_route, release_quarantined, gateway.platforms),
+            Work(
+                one_turn,
+                one_route,
+                release_quarantined,
+                gateway.platforms,
+                turn_seconds=turns.total_seconds + HUNG_SECONDS,
+            ),
             self.settings.worker_concurrency,
         ):
             yield

@@ -68,8 +68,17 @@ class Settings(Policy):
     embedder_api_key: SecretStr | None = Field(
         default=None, description="Key for the embedder, where it needs one."
     )
-    model_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="Longest wait for one answer of the model, in seconds."
+    turn_silence_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds without a word from the model after which a turn ends. What was"
+        " written until then is sent, and says that it was cut off; where nothing was, it is tried"
+        " again.",
+    )
+    turn_total_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        description="Seconds after which a turn ends in the same way, however much is written.",
     )
     turn_request_limit: int = Field(
         default=12, ge=1, description="Most requests to the model in one turn."

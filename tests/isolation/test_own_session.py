@@ -16,8 +16,9 @@ from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId
 from discreet.intake import Accepted
 from discreet.sessions.replies import reply_to
+from discreet.turn.draft import Draft
 from discreet.turn.lease import Lease, acquire
-from discreet.turn.run import _Draft, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
@@ -37,7 +38,7 @@ async def busy_session(world: World, sender: str | None, thread: str) -> Accepte
     async with world.door.enter(scope) as rows:
         lease = await acquire(rows, first.session_id)
     assert isinstance(lease, Lease)
-    draft = _Draft(world.door, scope, lease)
+    draft = Draft(world.door, scope, lease)
     draft._written_at -= 10
     await draft.write(f"written for {sender} {thread}")
     await world.say(sender, "waiting", thread_key=thread)

@@ -24,8 +24,9 @@ from discreet.postgres.server import Database
 from discreet.queue.worker import work
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.scope.scopes import role_of
+from discreet.turn.draft import Draft
 from discreet.turn.lease import Lease, LeaseLost, acquire
-from discreet.turn.run import _Draft, run_turn
+from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
@@ -152,7 +153,7 @@ async def test_p23_what_a_turn_writes_while_it_thinks_is_not_shown_once_it_is_lo
     async with world.door.enter(scope) as rows:
         first = await acquire(rows, accepted.session_id)
     assert isinstance(first, Lease)
-    draft = _Draft(world.door, scope, first)
+    draft = Draft(world.door, scope, first)
     draft._written_at -= 10
     await draft.write("so far")
     assert admin.execute("SELECT text FROM discreet.drafts").fetchall() == [("so far",)]

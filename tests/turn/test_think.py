@@ -195,7 +195,7 @@ async def test_a_provider_that_cannot_be_reached_is_a_failure() -> None:
 
 
 async def test_a_model_that_hangs_is_given_up_in_time() -> None:
-    assert (await fails(Hang(), limits=Limits(seconds=0.4))).kind == "timeout"
+    assert (await fails(Hang(), limits=Limits(silence=0.4))).kind == "timeout"
 
 
 async def test_a_connection_that_ends_in_mid_answer_is_a_failure() -> None:

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 import structlog
 
+from discreet.domain.concurrency import within
 from discreet.domain.errors import BadInput, SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import (
@@ -28,6 +29,8 @@ from discreet.scope.scopes import SessionScope
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 10
+SEND_SECONDS = 120.0
+"""How long a channel may take for one message; then it hangs. Ours give up sooner."""
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
 SECRET_WAIT = timedelta(seconds=5)
@@ -90,7 +93,7 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
         return
     while (sending := await _take(door, scope, route_id, route.account)) is not None:
         try:
-            result = await channel.send(sending.outbound)
+            result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__

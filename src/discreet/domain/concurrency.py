@@ -33,8 +33,9 @@ def start(work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
     return asyncio.create_task(work, name=name)
 
 
-async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float = END_SECONDS) -> None:
-    """End tasks: wait ``grace`` seconds for them, then cancel them and wait at most ``seconds``.
+async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float | None = None) -> None:
+    """End tasks: wait ``grace`` seconds for them, then cancel them and wait at most ``seconds``
+    (``END_SECONDS``).
 
     A task that doesn't end in time is left behind, which the log tells. Results and errors of the
     tasks are not looked at. A cancellation of the caller is raised when this is over.
@@ -42,6 +43,7 @@ async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float = EN
     clock = asyncio.get_running_loop().time
     cancelled: asyncio.CancelledError | None = None
     told = False
+    seconds = END_SECONDS if seconds is None else seconds
     cancel_at = clock() + grace
     give_up_at = cancel_at + seconds
     while left := [task for task in tasks if not task.done()]:
@@ -120,6 +122,22 @@ async def end_all() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(os.EX_SOFTWARE)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result], name: str) -> Result:
+    """Give what ``work`` gives, if it ends in time; else end it, or leave it behind.
+
+    Raises:
+        TimeoutError: it did not end in so many seconds.
+    """
+    task = start(work, name)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        await end(task)
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:

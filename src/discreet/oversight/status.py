@@ -19,6 +19,7 @@ from discreet.scope import Door, OwnerScope, Rows, WorkScope
 
 LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
 DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
+LONG_TURN = timedelta(minutes=2)  # a turn that runs longer than this is worth a look
 _MOST_SHOWN = 20
 _SPILL = """
 SELECT count(*) FROM (
@@ -41,6 +42,19 @@ class TroubledTurn:
     error: str
     at: datetime
     retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LongTurn:
+    """A turn that has been running for long. ``characters``: how much is written so far."""
+
+    turn_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    attempt: int
+    since: datetime
+    characters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,7 @@ class Status:
     blocked: tuple[str, ...]
     taken_over: tuple[str, ...]
     turns: tuple[TroubledTurn, ...]
+    long_turns: tuple[LongTurn, ...]
     undelivered: tuple[Undelivered, ...]
     deaf: tuple[DeafChannel, ...]
     waiting: Waiting
@@ -108,7 +123,9 @@ class Status:
 
     @property
     def needs_attention(self) -> bool:
-        return bool(self.quarantine or self.turns or self.undelivered or self.deaf)
+        return bool(
+            self.quarantine or self.turns or self.long_turns or self.undelivered or self.deaf
+        )
 
 
 async def get_status(door: Door, owner_id: OwnerId) -> Status:
@@ -122,6 +139,7 @@ async def get_status(door: Door, owner_id: OwnerId) -> Status:
             blocked=await _blocked(rows),
             taken_over=await taken_over(rows, _MOST_SHOWN),
             turns=await _troubled_turns(rows),
+            long_turns=await _long_turns(rows),
             undelivered=await _undelivered(rows),
             deaf=await _deaf(rows),
             waiting=await _waiting(rows),
@@ -192,6 +210,32 @@ async def _troubled_turns(rows: Rows) -> tuple[TroubledTurn, ...]:
             error=text_of_code(row["error"]),
             at=row["at"],
             retry_at=row["retry_at"],
+        )
+        for row in found
+    )
+
+
+async def _long_turns(rows: Rows) -> tuple[LongTurn, ...]:
+    found = await rows.fetch(
+        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
+                   {CONTACT_LABEL.format(row="t")} AS contact_label, t.attempt,
+                   t.started_at AS since, coalesce(length(d.text), 0) AS characters
+              FROM discreet.turns t
+              JOIN discreet.agents a ON a.id = t.agent_id
+              LEFT JOIN discreet.drafts d ON d.turn_id = t.id
+             WHERE t.state = 'running' AND t.started_at < clock_timestamp() - %(long)s
+             ORDER BY t.started_at LIMIT %(limit)s""",
+        {"long": LONG_TURN, "limit": _MOST_SHOWN},
+    )
+    return tuple(
+        LongTurn(
+            turn_id=row["turn_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], shared=row["shared"]),
+            attempt=row["attempt"],
+            since=row["since"],
+            characters=row["characters"],
         )
         for row in found
     )

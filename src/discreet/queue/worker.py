@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import procrastinate
@@ -17,7 +26,7 @@ from procrastinate.app import WorkerOptions
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
-from discreet.domain.concurrency import happens, running
+from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
 from discreet.scope import Door, WorkScope
 
@@ -49,12 +58,17 @@ MANY_MEMORIES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is done for each kind of job, and which platforms this process can deliver to."""
+    """What is done for each kind of job, and which platforms this process can deliver to.
 
-    run_turn: Callable[[SessionId], Awaitable[None]]
+    ``turn_seconds``: how long a turn may take. One that is still there afterwards hangs; it is
+    given up, and the sweep wakes its session again.
+    """
+
+    run_turn: Callable[[SessionId], Coroutine[Any, Any, None]]
     deliver: Callable[[RouteId], Awaitable[None]]
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
+    turn_seconds: float = 1_200.0
 
 
 @asynccontextmanager
@@ -173,7 +187,8 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
         with _noted("a turn broke off and is swept up"):
-            await work.run_turn(SessionId(UUID(session_id)))
+            turn = work.run_turn(SessionId(UUID(session_id)))
+            await within(work.turn_seconds, turn, "a turn")
 
     @app.task(name="deliver")
     async def deliver(route_id: str) -> None:

@@ -127,6 +127,10 @@ async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
     return Lease(turn_id, session_id, route_id, attempt, first["command"])
 
 
+class TookTooLong(Exception):
+    """A turn is not over in the time that it may take."""
+
+
 async def hold(rows: Rows, session_id: SessionId, turn_id: TurnId) -> None:
     """Keep the session for this turn until the transaction of ``rows`` ends.
 
@@ -146,17 +150,27 @@ async def hold(rows: Rows, session_id: SessionId, turn_id: TurnId) -> None:
 
 
 async def while_held(
-    door: Door, scope: SessionScope, lease: Lease, thinking: Coroutine[Any, Any, Result]
+    door: Door,
+    scope: SessionScope,
+    lease: Lease,
+    thinking: Coroutine[Any, Any, Result],
+    seconds: float,
 ) -> Result:
-    """Give what ``thinking`` gives; end it as soon as the turn has lost its session.
+    """Give what ``thinking`` gives; end it as soon as the turn has lost its session, or after so
+    many seconds. What doesn't end even then is left behind.
 
     Raises:
         LeaseLost: the turn holds its session no more.
+        TookTooLong: ``thinking`` did not end in time.
     """
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
     task = start(thinking, "thinking")
     try:
         while not task.done():
-            await asyncio.wait({task}, timeout=WATCH_SECONDS)
+            if clock() >= until:
+                raise TookTooLong
+            await asyncio.wait({task}, timeout=min(WATCH_SECONDS, until - clock()))
             if not task.done():
                 async with door.enter(scope) as rows:
                     await hold(rows, lease.session_id, lease.turn_id)

@@ -61,5 +61,6 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         requests=settings.turn_request_limit,
         tokens=settings.turn_token_limit,
-        seconds=settings.model_timeout_seconds,
+        silence=settings.turn_silence_seconds,
+        total=settings.turn_total_seconds,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -21,8 +20,10 @@ from discreet.scope import Door
 from discreet.scope.scopes import SessionScope
 from discreet.turn.commands import run_command
 from discreet.turn.compact import Summarise, compact, with_cost
+from discreet.turn.draft import Draft
+from discreet.turn.fences import is_blank
 from discreet.turn.files import Fetch, files_of_turn
-from discreet.turn.lease import Lease, LeaseLost, NotYet, acquire, hold, while_held
+from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, while_held
 from discreet.turn.load import load
 from discreet.turn.plan import Budget, Prompt, plan
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
@@ -40,8 +41,9 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 SETUP_WAIT, LONGEST_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 """How soon it is looked again whether a turn can be done where something was missing."""
-DRAFT_SECONDS = 0.12
-"""How often, at most, what is being written is shown to who waits at a terminal."""
+MARGIN_SECONDS = 30.0
+"""How much longer a turn may take than its model."""
+CUT_OFF = "[This answer was cut off here: it took too long.]"
 
 Mind = Callable[[Situation, Prompt, Tools, OnText], Coroutine[Any, Any, Thought]]
 """What thinks: a language model with its tools, or the offline responder."""
@@ -63,6 +65,7 @@ class Turns:
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
     ``summarise``: what makes summaries of conversations that have grown too long.
+    ``total_seconds``: how long a model may take for one answer; see ``Settings``.
     """
 
     door: Door
@@ -75,6 +78,7 @@ class Turns:
     fetch: Fetch = _fetch_nothing
     platforms: Platforms | None = None
     summarise: Summarise = pick_sentences
+    total_seconds: float = 900.0
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -101,39 +105,86 @@ async def run_turn(turns: Turns, session_id: SessionId) -> None:
 
 
 async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
-    prompt: Prompt | None = None
+    answer = _Answer(turns, scope, lease)
     try:
         if lease.attempt > turns.max_attempts:
             raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
-        files = await files_of_turn(turns.door, scope, lease, turns.fetch)
-        draft = _Draft(turns.door, scope, lease)
-        async with AsyncExitStack() as shown:
-            await shown.enter_async_context(
-                typing_indicator(turns.door, scope.owner_id, lease.route_id, turns.show_typing)
-            )
-            compacting = compact(
-                turns.door, scope, lease, turns.embedder, turns.summarise, turns.budget
-            )
-            spent = await while_held(turns.door, scope, lease, compacting)
-            situation = await load(turns.door, scope, lease, turns.embedder, files)
-            prompt = plan(situation, turns.budget)
-            toolbox = Toolbox(turns.door, scope, lease.session_id, lease.turn_id, turns.embedder)
-            if turns.platforms is not None:
-                await shown.enter_async_context(
-                    streaming(turns.door, scope, lease, draft.written, turns.platforms)
-                )
-            thinking = turns.mind(situation, prompt, toolbox, draft.write)
-            thought = await while_held(turns.door, scope, lease, thinking)
-        thought = replace(thought, usage=with_cost(thought.usage, spent))
+        async with (
+            typing_indicator(turns.door, scope.owner_id, lease.route_id, turns.show_typing),
+            answer.shown(),
+        ):
+            prompt, thought = await answer.think()
         async with turns.door.enter(scope) as rows:
             await save_answer(rows, lease, prompt, thought)
     except LeaseLost:
         raise
     except Exception as error:
-        await _save_failed(turns, scope, lease, prompt, _as_failure(error))
+        await _save_failed(turns, scope, lease, answer.prompt, _as_failure(error))
         return
     # What was said is made searchable once it is answered; nobody waits for that.
     await catch_up_session(turns.door, scope, lease.session_id, turns.embedder)
+
+
+class _Answer:
+    """An answer that is being thought of."""
+
+    def __init__(self, turns: Turns, scope: SessionScope, lease: Lease) -> None:
+        self._turns, self._scope, self._lease = turns, scope, lease
+        self._draft = Draft(turns.door, scope, lease)
+        self.prompt: Prompt | None = None
+
+    async def think(self) -> tuple[Prompt, Thought]:
+        """Give the answer, whole or as far as it was written in time, and what it answers.
+
+        Raises:
+            ThinkingFailed: there is none.
+            LeaseLost: the turn holds its session no more.
+        """
+        turns = self._turns
+        # What a model may take is its own limit, and has passed by then.
+        seconds = turns.total_seconds + MARGIN_SECONDS
+        try:
+            thought = await while_held(turns.door, self._scope, self._lease, self._think(), seconds)
+        except TookTooLong:
+            failure = ThinkingFailed("timeout", f"The turn took longer than {seconds:g} seconds.")
+            thought = self._as_far_as_written(failure)
+        except ThinkingFailed as failure:
+            thought = self._as_far_as_written(failure)
+        if self.prompt is None:
+            raise ThinkingFailed("internal", "There is an answer to nothing.")
+        return self.prompt, thought
+
+    async def _think(self) -> Thought:
+        turns, scope, lease = self._turns, self._scope, self._lease
+        files = await files_of_turn(turns.door, scope, lease, turns.fetch)
+        spent = await compact(
+            turns.door, scope, lease, turns.embedder, turns.summarise, turns.budget
+        )
+        situation = await load(turns.door, scope, lease, turns.embedder, files)
+        self.prompt = prompt = plan(situation, turns.budget)
+        toolbox = Toolbox(turns.door, scope, lease.session_id, lease.turn_id, turns.embedder)
+        thought = await turns.mind(situation, prompt, toolbox, self._draft.write)
+        return replace(thought, usage=with_cost(thought.usage, spent))
+
+    def shown(self) -> AbstractAsyncContextManager[None]:
+        """Show it where it is awaited as it grows, while the block lasts."""
+        turns = self._turns
+        if turns.platforms is None:
+            return nullcontext()
+        return streaming(turns.door, self._scope, self._lease, self._draft.written, turns.platforms)
+
+    def _as_far_as_written(self, failure: ThinkingFailed) -> Thought:
+        """What there is of an answer that took too long."""
+        text = self._draft.written().strip()
+        if failure.kind != "timeout" or is_blank(text):
+            raise failure
+        return Thought(
+            f"{text}\n\n{CUT_OFF}",
+            failure.model,
+            failure.steps,
+            failure.usage,
+            cut_off=f"{failure.kind}: {failure}",
+        )
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
@@ -173,31 +224,3 @@ def _as_failure(error: Exception) -> ThinkingFailed:
     return ThinkingFailed(
         "internal", f"Something that should not fail did ({type(error).__name__})."
     )
-
-
-class _Draft:
-    """Keeps what has been written so far where the one who waits can read it."""
-
-    def __init__(self, door: Door, scope: SessionScope, lease: Lease) -> None:
-        self._door = door
-        self._scope = scope
-        self._lease = lease
-        self._written_at = time.monotonic()
-        self._text = ""
-
-    def written(self) -> str:
-        """The whole text so far."""
-        return self._text
-
-    async def write(self, text: str) -> None:
-        self._text = text
-        if time.monotonic() - self._written_at < DRAFT_SECONDS or not text:
-            return
-        async with self._door.enter(self._scope) as rows:
-            await hold(rows, self._lease.session_id, self._lease.turn_id)
-            await rows.execute(
-                "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)"
-                " ON CONFLICT (turn_id, party) DO UPDATE SET text = excluded.text",
-                {"turn": self._lease.turn_id, "text": text},
-            )
-        self._written_at = time.monotonic()

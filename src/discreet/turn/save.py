@@ -33,11 +33,13 @@ async def save_answer(rows: Rows, lease: Lease, prompt: Prompt, thought: Thought
     )
     await rows.execute(
         "UPDATE discreet.turns SET state = 'answered', model = %(model)s, prompt = %(prompt)s,"
+        " error = %(cut_off)s,"
         " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
         " WHERE id = %(turn)s",
         {
             "turn": lease.turn_id,
             "model": thought.model,
+            "cut_off": thought.cut_off,
             "prompt": Jsonb(_as_json(prompt)),
             "steps": Jsonb(thought.steps_as_json()),
             "usage": Jsonb(thought.usage_as_json()),

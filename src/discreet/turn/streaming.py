@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_SECONDS = 2.0
 """An answer that is finished sooner after its first word comes in one piece."""
+LOOK_SECONDS = 0.25
+"""How often it is looked whether there is a first word."""
 EDIT_SECONDS = 15.0
 """How long, at the end, an edit that is under way is waited for; channels give up on one sooner."""
 
@@ -127,6 +129,9 @@ class _Growth:
     message: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
+        while not self.written():
+            if await happens(stop, LOOK_SECONDS):
+                return
         found = await place_of(self.door, self.lease.route_id)
         if found is None:
             return

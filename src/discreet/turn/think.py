@@ -3,14 +3,15 @@ except the short ones of the tools."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import psycopg
 
+from discreet.domain.concurrency import end, start
 from discreet.domain.errors import DiscreetError
 from discreet.turn.fences import is_blank, storable
 from discreet.turn.lease import LeaseLost
@@ -37,11 +38,15 @@ TOOL_RETRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one turn may use: requests to the model, tokens (in and out together), seconds."""
+    """What one turn may use: requests to the model, and tokens (in and out together).
+
+    ``silence``: seconds for which nothing comes from the model; ``total``: seconds for everything.
+    """
 
     requests: int = 12
     tokens: int = 100_000
-    seconds: float = 120.0
+    silence: float = 120.0
+    total: float = 900.0
 
 
 async def think(
@@ -55,6 +60,7 @@ async def think(
     """
     from pydantic_ai import Agent, RunUsage
 
+    name = f"{model.system}:{model.model_name}"
     steps: list[Step] = []
     used = RunUsage()
     agent = Agent(
@@ -67,12 +73,44 @@ async def think(
     )
     try:
         with _failures(limits):
-            with anyio.fail_after(limits.seconds):
-                text = await _run(agent, prompt, limits, on_text, used)
+            text = await _run_in_time(agent, prompt, limits, on_text, used)
     except ThinkingFailed as failure:
-        failure.steps, failure.usage = tuple(steps), _usage(used)
+        failure.model, failure.steps, failure.usage = name, tuple(steps), _usage(used)
         raise
-    return Thought(text, f"{model.system}:{model.model_name}", tuple(steps), _usage(used))
+    return Thought(text, name, tuple(steps), _usage(used))
+
+
+async def _run_in_time(
+    agent: Agent[object, str | None],
+    prompt: Prompt,
+    limits: Limits,
+    on_text: OnText,
+    used: RunUsage,
+) -> str:
+    """As ``_run``, within the limits of time. What doesn't end after them is left behind."""
+    clock = asyncio.get_running_loop().time
+    heard_at = clock()
+    until = heard_at + limits.total
+
+    def hear() -> None:
+        nonlocal heard_at
+        heard_at = clock()
+
+    task = start(_run(agent, prompt, limits, on_text, used, hear), "model")
+    try:
+        while not task.done():
+            left = min(until, heard_at + limits.silence) - clock()
+            if left <= 0:
+                raise ThinkingFailed(
+                    "timeout",
+                    f"The answer took longer than {limits.total:g} seconds."
+                    if clock() >= until
+                    else f"The model said nothing for {limits.silence:g} seconds.",
+                )
+            await asyncio.wait({task}, timeout=left)
+        return task.result()
+    finally:
+        await end(task)
 
 
 async def _run(
@@ -81,19 +119,21 @@ async def _run(
     limits: Limits,
     on_text: OnText,
     used: RunUsage,
+    hear: Callable[[], None],
 ) -> str:
-    """The answer; ``used`` grows with each request, also where there is none in the end."""
+    """The answer. ``hear`` is called with each thing that comes from the model; ``used`` grows with
+    each request, also where there is no answer in the end."""
     from pydantic_ai import UsageLimits
     from pydantic_ai.settings import ModelSettings
 
     async def stream(_: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
-        await _pass_on_text(events, on_text)
+        await _pass_on_text(events, on_text, hear)
 
     async with agent:
         result = await agent.run(
             _asked(prompt),
             message_history=_history(prompt),
-            model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.seconds),
+            model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.silence),
             usage_limits=UsageLimits(
                 request_limit=limits.requests, total_tokens_limit=limits.tokens
             ),
@@ -151,11 +191,14 @@ def _as_tool(spec: ToolSpec, toolbox: Tools, steps: list[Step]) -> Tool[Any]:
     return tool
 
 
-async def _pass_on_text(events: AsyncIterable[AgentStreamEvent], on_text: OnText) -> None:
+async def _pass_on_text(
+    events: AsyncIterable[AgentStreamEvent], on_text: OnText, hear: Callable[[], None]
+) -> None:
     from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
     parts: dict[int, str] = {}
     async for event in events:
+        hear()
         match event:
             case PartStartEvent(index=index, part=TextPart(content=content)):
                 parts[index] = content
@@ -186,7 +229,7 @@ def _failures(limits: Limits) -> Iterator[None]:
         ) from error
     except (TimeoutError, wrong.ModelTimeoutError, wrong.ModelRequestTimeout) as error:
         raise ThinkingFailed(
-            "timeout", f"The model did not answer within {limits.seconds:g} seconds."
+            "timeout", f"The model said nothing for {limits.silence:g} seconds."
         ) from error
     except wrong.ContentFilterError as error:
         raise ThinkingFailed("refused", "The provider's content filter refused.") from error

@@ -35,12 +35,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """An answer. ``model`` is what wrote it, for later inspection."""
+    """An answer. ``model`` is what wrote it, for later inspection. ``cut_off``: why the answer is
+    not whole."""
 
     text: str
     model: str
     steps: tuple[Step, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    cut_off: str | None = None
 
     def steps_as_json(self) -> list[dict[str, Any]]:
         """The steps, as values that JSON can hold."""
@@ -58,12 +60,13 @@ class ThinkingFailed(Unavailable):
     another one, or a person, has to help), ``timeout``, ``provider`` (it failed or can't be
     reached), ``limits`` (requests or tokens of this turn used up), ``empty`` (no text), ``refused``
     (content filter), ``confused`` (what came back can't be used) or ``internal`` (a fault of ours).
-    ``steps`` are the tool calls made until then, ``usage`` what they cost.
+    ``steps`` are the tool calls made until then by ``model``, ``usage`` what they cost.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind: FailureKind = kind
+        self.model = ""
         self.steps: tuple[Step, ...] = ()
         self.usage = Usage()
 

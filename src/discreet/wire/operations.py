@@ -57,6 +57,7 @@ class Status(BaseModel):
     blocked_contacts: int
     taken_over: int
     troubled_turns: int
+    long_turns: int
     undelivered: int
     waiting: Waiting
     counts: Counts

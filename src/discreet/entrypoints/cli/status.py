@@ -169,6 +169,13 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"{outcome}): {turn.error or turn.state}",
             f"sb sessions show {turn.session_id}",
         )
+    for running in status.long_turns:
+        written = f"{running.characters:,} characters are written" if running.characters else ""
+        yield Attention(
+            f"{running.agent} began to answer {running.whose} {ago(running.since)} and goes on "
+            f"(attempt {running.attempt}; {written or 'nothing is written yet'})",
+            f"sb sessions show {running.session_id}",
+        )
     for channel in status.deaf:
         yield Attention(
             f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",

@@ -1,0 +1,54 @@
+"""The draft of an answer: what has been written so far, where whoever waits can read it."""
+
+from __future__ import annotations
+
+import time
+
+from discreet.scope import Door
+from discreet.scope.scopes import SessionScope
+from discreet.turn.lease import Lease, hold
+
+DRAFT_SECONDS = 0.12
+"""How often it is stored, at most; longer texts are more rarely: see ``_pause``."""
+DRAFT_CHARACTERS = 10_000
+"""Characters that are stored as often as that."""
+
+STORE = """
+INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)
+    ON CONFLICT (turn_id, party) DO UPDATE SET text = excluded.text
+"""
+
+
+class Draft:
+    """The draft of one turn."""
+
+    def __init__(self, door: Door, scope: SessionScope, lease: Lease) -> None:
+        self._door = door
+        self._scope = scope
+        self._lease = lease
+        self._written_at = time.monotonic()
+        self._text = ""
+
+    def written(self) -> str:
+        """Give the whole text so far."""
+        return self._text
+
+    async def write(self, text: str) -> None:
+        """Take the whole text so far.
+
+        Raises:
+            LeaseLost: the turn holds its session no more.
+        """
+        self._text = text
+        if time.monotonic() - self._written_at < _pause(text) or not text:
+            return
+        async with self._door.enter(self._scope) as rows:
+            await hold(rows, self._lease.session_id, self._lease.turn_id)
+            await rows.execute(STORE, {"turn": self._lease.turn_id, "text": text})
+        self._written_at = time.monotonic()
+
+
+def _pause(text: str) -> float:
+    """Seconds until the text is stored again. Each time it is stored, sent and shown whole; so
+    that a text costs no more, the longer it has become, it is done more rarely."""
+    return DRAFT_SECONDS * max(1.0, len(text) / DRAFT_CHARACTERS)

@@ -1,0 +1,212 @@
+"""Two limits bound a turn: silence of the model, and the time that it takes in all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet.domain import concurrency
+from discreet.domain.ids import SessionId
+from discreet.oversight.status import get_status
+from discreet.postgres.server import Database
+from discreet.settings import Settings
+from discreet.turn import run
+from discreet.turn.minds import mind_for
+from discreet.turn.run import CUT_OFF, run_turn
+from discreet.turn.thought import Thought
+from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
+from tests.support.working import answers_of, echo, rows_of, turns_of, until, work_of, working
+from tests.support.world import World, make_world, open_door
+
+ALICE, BOB = "telegram:1001", "telegram:1002"
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    async with open_door(database) as door:
+        yield await make_world(door)
+
+
+async def answered_by(
+    world: World, home: Path, *replies: Reply, **settings: Any
+) -> tuple[list[str], dict[str, Any]]:
+    """One turn of a model that replies so: what was answered, and the turn's row."""
+    said = await world.say(ALICE, "Tell me a long story.")
+    with openai_server(*replies) as script:
+        mind = mind_for(
+            Settings(home=home, model="scripted", model_base_url=script.base_url, **settings)
+        )
+        turns = replace(turns_of(world.door, mind), total_seconds=60)
+        async with asyncio.timeout(30):
+            await run_turn(turns, said.session_id)
+    [turn] = await rows_of(world, "SELECT state, error, model, usage FROM discreet.turns")
+    return await answers_of(world, said.session_id), turn
+
+
+async def test_what_was_written_before_a_model_fell_silent_is_sent_and_says_that_it_was_cut(
+    world: World, tmp_path: Path
+) -> None:
+    reply = Say("Once upon a time there was", hangs_after=4)
+    answers, turn = await answered_by(world, tmp_path, reply, turn_silence_seconds=1.0)
+    assert answers == [f"Once upon a time\n\n{CUT_OFF}"]
+    assert turn["state"] == "answered"
+    assert "said nothing for 1 seconds" in turn["error"]
+    assert "scripted" in turn["model"]
+
+
+async def test_a_model_that_goes_on_for_too_long_is_cut_although_it_is_never_silent(
+    world: World, tmp_path: Path
+) -> None:
+    reply = Say("on and " * 1_000, pause=0.02)
+    [answer], turn = await answered_by(world, tmp_path, reply, turn_total_seconds=1.5)
+    assert answer.startswith("on and on and")
+    assert answer.endswith(CUT_OFF)
+    assert "longer than 1.5 seconds" in turn["error"]
+
+
+async def test_a_slow_model_that_says_a_word_now_and_then_is_not_silent(
+    world: World, tmp_path: Path
+) -> None:
+    reply = Say("a b c d e f", pause=0.4)
+    answers, turn = await answered_by(world, tmp_path, reply, turn_silence_seconds=1.6)
+    assert (answers, turn["error"]) == (["a b c d e f"], None)
+
+
+async def test_a_model_that_says_nothing_at_all_is_tried_again(
+    world: World, tmp_path: Path
+) -> None:
+    answers, turn = await answered_by(world, tmp_path, Hang(), turn_silence_seconds=0.5)
+    assert (answers, turn["state"]) == ([], "failed")
+    assert turn["error"].startswith("timeout: ")
+
+
+async def test_what_a_tool_has_done_before_the_silence_is_kept_with_the_turn(
+    world: World, tmp_path: Path
+) -> None:
+    call = Call((("remember", {"content": "Alice likes stories."}),))
+    silent = Say("I have kept that", hangs_after=3)
+    answers, _ = await answered_by(world, tmp_path, call, silent, turn_silence_seconds=1.0)
+    [turn] = await rows_of(world, "SELECT steps FROM discreet.turns")
+    assert answers == [f"I have kept\n\n{CUT_OFF}"]
+    assert [step["tool"] for step in turn["steps"]] == ["remember"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mind that hangs is given up soon."""
+    monkeypatch.setattr(run, "MARGIN_SECONDS", 0.3)
+    monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
+
+
+class Deaf:
+    """A mind that writes something, and then neither ends nor hears that it should, until ``free``
+    is set: as a library that waits for a thread. ``times``: then it answers as it should."""
+
+    def __init__(self, text: str, times: int = 1_000) -> None:
+        self.text, self.times = text, times
+        self.free = asyncio.Event()
+        self.left: set[asyncio.Task[Any]] = set()
+
+    async def __call__(self, situation: Any, prompt: Any, tools: Any, on_text: Any) -> Thought:
+        if self.times == 0:
+            return await echo(situation, prompt, tools, on_text)
+        self.times -= 1
+        await on_text(self.text)
+        task = asyncio.current_task()
+        assert task is not None
+        self.left.add(task)
+        while not self.free.is_set():
+            try:
+                await self.free.wait()
+            except asyncio.CancelledError:
+                continue
+        return Thought("much too late", "deaf")
+
+    async def let_go(self) -> None:
+        self.free.set()
+        await asyncio.wait(self.left)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_of_a_mind_that_hangs_what_it_wrote_is_sent_and_what_it_says_later_is_not(
+    world: World,
+) -> None:
+    deaf = Deaf("as far as")
+    said = await world.say(ALICE, "hello")
+    await run_turn(replace(turns_of(world.door, deaf), total_seconds=0.2), said.session_id)
+    assert await answers_of(world, said.session_id) == [f"as far as\n\n{CUT_OFF}"]
+    await deaf.let_go()
+    assert await answers_of(world, said.session_id) == [f"as far as\n\n{CUT_OFF}"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_mind_that_hangs_frees_its_place_and_its_messages_are_answered(
+    database: Database, world: World
+) -> None:
+    deaf = Deaf("", times=1)
+    turns = replace(turns_of(world.door, deaf), total_seconds=0.2)
+    async with working(database, world.door, turns, concurrency=1):
+        first = await world.say(ALICE, "hello")
+        second = await world.say(BOB, "and me?")
+        for said, text in ((first, "re: hello"), (second, "re: and me?")):
+
+            async def answered(session_id: SessionId = said.session_id) -> list[str]:
+                return await answers_of(world, session_id)
+
+            assert await until(answered) == [text]
+        await deaf.let_go()
+
+
+async def test_a_turn_that_hangs_anywhere_else_is_given_up_and_its_messages_are_answered(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from discreet.queue.worker import work
+
+    monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
+    deaf = Deaf("", times=1)
+    normal = work_of(world.door, turns_of(world.door))
+
+    async def hangs_once(session_id: SessionId) -> None:
+        if deaf.times:
+            async with world.door.enter(world.contact(said.contact_id)) as rows:
+                assert await run.acquire(rows, session_id)
+            await deaf(None, None, None, _nothing)
+        await normal.run_turn(session_id)
+
+    what = replace(normal, run_turn=hangs_once, turn_seconds=0.5)
+    said = await world.say(ALICE, "hello")
+    async with work(database.conninfo("discreet_worker"), world.door, what, 1):
+
+        async def answered() -> list[str]:
+            return await answers_of(world, said.session_id)
+
+        assert await until(answered) == ["re: hello"]
+        await deaf.let_go()
+
+
+async def _nothing(_: str) -> None: ...
+
+
+async def test_a_turn_that_runs_long_is_shown_with_how_much_it_has_written(
+    world: World, admin: Any
+) -> None:
+    said = await world.say(ALICE, "hello")
+    scope = world.contact(said.contact_id)
+    async with world.door.enter(scope) as rows:
+        lease = await run.acquire(rows, said.session_id)
+        assert isinstance(lease, run.Lease)
+        await rows.execute(
+            "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, 'four')",
+            {"turn": lease.turn_id},
+        )
+    assert (await get_status(world.door, world.owner_id)).long_turns == ()
+    admin.execute("UPDATE discreet.turns SET started_at = now() - interval '3 minutes'")
+    status = await get_status(world.door, world.owner_id)
+    [turn] = status.long_turns
+    assert (turn.turn_id, turn.whose, turn.characters) == (lease.turn_id, ALICE, 4)
+    assert status.needs_attention
