@@ -302,11 +302,14 @@ class App:
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
+        from discreet.oversight.agents import list_agents
         from discreet.queue.worker import Work, work
-        from discreet.turn.minds import mind_for, summariser_for
+        from discreet.turn.minds import import_minds, mind_for, summariser_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn
 
+        agents = await list_agents(self.door, self.owner_id)
+        await import_minds(self.settings, [agent.model for agent in agents if agent.model])
         turns = Turns(
             door=self.door,
             embedder=self.embedder(),

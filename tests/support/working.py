@@ -30,11 +30,13 @@ DEADLINE = 15.0
 """Seconds after which something that a test waits for will not come."""
 
 
-async def until(condition: Callable[[], Awaitable[Any]], what: str = "it") -> Any:
+async def until(
+    condition: Callable[[], Awaitable[Any]], what: str = "it", seconds: float = DEADLINE
+) -> Any:
     """The first value of ``condition`` that is true."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not (value := await condition()):
-        assert time.monotonic() < deadline, f"{what} did not come in {DEADLINE:g} s"
+        assert time.monotonic() < deadline, f"{what} did not come in {seconds:g} s"
         await asyncio.sleep(0.01)
     return value
 

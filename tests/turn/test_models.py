@@ -94,3 +94,18 @@ def test_nothing_imports_the_model_library_until_a_model_is_used() -> None:
         " for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("models", "imported"), [([], False), (["openai:gpt-5.2"], True)])
+def test_the_model_library_is_imported_before_the_first_turn_where_a_model_is_configured(
+    models: list[str], imported: bool
+) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from discreet.settings import Settings\n"
+        "from discreet.turn.minds import import_minds\n"
+        f"asyncio.run(import_minds(Settings(), {models}))\n"
+        "print('pydantic_ai.messages' in sys.modules, 'openai' in sys.modules)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ended.stdout.split() == [str(imported)] * 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from discreet.settings import Settings
 from discreet.turn.compact import Passage, Summarise
-from discreet.turn.models import open_model
+from discreet.turn.models import import_models, open_model
 from discreet.turn.offline import respond
 from discreet.turn.plan import Prompt
 from discreet.turn.run import Mind
@@ -45,16 +46,22 @@ def summariser_for(settings: Settings) -> Summarise:
     return summarise
 
 
+async def import_minds(settings: Settings, models: Iterable[str]) -> None:
+    """Import what the installation's model needs, and those of agents; nothing if there is none."""
+    names = dict.fromkeys([*([settings.model] if settings.model else []), *models])
+    await import_models(names, base_url=settings.model_base_url, key=_key(settings))
+
+
 async def _model_of(settings: Settings, agent: AgentCard) -> Model | None:
     name = agent.model or settings.model
     if name is None:
         return None
+    return await open_model(name, base_url=settings.model_base_url, key=_key(settings))
+
+
+def _key(settings: Settings) -> str | None:
     key = settings.model_api_key
-    return await open_model(
-        name,
-        base_url=settings.model_base_url,
-        key=None if key is None else key.get_secret_value(),
-    )
+    return None if key is None else key.get_secret_value()
 
 
 def _limits(settings: Settings) -> Limits:

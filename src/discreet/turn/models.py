@@ -7,6 +7,9 @@ import asyncio
 import re
 import shlex
 import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from discreet.domain.errors import BadInput
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 # Providers that a base URL stands in for; every other known one keeps its own address.
 REPLACED_BY_BASE_URL = frozenset({"openai", "openai-chat"})
+
+_IMPORTING = threading.Lock()
 
 
 async def open_model(name: str, *, base_url: str | None = None, key: str | None = None) -> Model:
@@ -30,7 +35,31 @@ async def open_model(name: str, *, base_url: str | None = None, key: str | None 
         ThinkingFailed: kind ``setup``: nobody knows the name, or a package or a key is missing.
     """
     # In a thread, so that a serving process doesn't stand still during the first import.
-    return await asyncio.to_thread(_open, name, base_url, key)
+    return await asyncio.to_thread(_open_alone, name, base_url, key)
+
+
+async def import_models(
+    names: Iterable[str], *, base_url: str | None = None, key: str | None = None
+) -> None:
+    """Import what these models need, before the first turn waits for it.
+
+    What is missing is not told here but by the turn that needs it.
+    """
+    for name in names:
+        with suppress(ThinkingFailed):
+            await open_model(name, base_url=base_url, key=key)
+
+
+def _open_alone(name: str, base_url: str | None, key: str | None) -> Model:
+    # Threads that import the same packages for the first time see them half imported.
+    with _IMPORTING:
+        # What a turn imports after it, in the event loop.
+        import pydantic_ai
+        import pydantic_ai.exceptions
+        import pydantic_ai.messages
+        import pydantic_ai.settings  # noqa: F401
+
+        return _open(name, base_url, key)
 
 
 def _open(name: str, base_url: str | None, key: str | None) -> Model:
