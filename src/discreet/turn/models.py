@@ -46,7 +46,7 @@ async def import_models(
     What is missing is not told here but by the turn that needs it.
     """
     for name in names:
-        with suppress(ThinkingFailed):
+        with suppress(Exception):
             await open_model(name, base_url=base_url, key=key)
 
 
