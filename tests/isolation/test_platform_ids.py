@@ -173,8 +173,8 @@ async def test_a_contact_that_calls_its_answer_as_anothers_gets_none_of_their_re
     world: World, admin: Admin
 ) -> None:
     line = await number(world)
-    victim = await answered(line, "wamid.1")
     spy = await answered(line, "wamid.1", "whatsapp:US.2")
+    victim = await answered(line, "wamid.1")
     early = await answered(line, "wamid.2", "whatsapp:US.3", state="sending")
 
     async def note(chat: str, name: str, stage: Stage) -> bool:
