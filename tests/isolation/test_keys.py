@@ -80,7 +80,7 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         " SELECT message_id, owner_id, agent_id, contact_id, session_id, route_id"
         "  FROM discreet.outbox",
     ),
-    "drafts_turn_id_party_fkey": (
+    "drafts_turn_id_owner_id_agent_id_party_fkey": (
         ForeignKeyViolation,
         "INSERT INTO discreet.drafts (turn_id, owner_id, agent_id, contact_id, text)"
         " VALUES (%(bobs_turn)s, %(olga)s, %(ada)s, %(alice)s, 'x')",

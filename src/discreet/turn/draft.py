@@ -15,7 +15,7 @@ DRAFT_CHARACTERS = 10_000
 
 STORE = """
 INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)
-    ON CONFLICT (turn_id, party) DO UPDATE SET text = excluded.text
+    ON CONFLICT (turn_id, owner_id, agent_id, party) DO UPDATE SET text = excluded.text
 """
 
 

@@ -129,7 +129,7 @@ CREATE TABLE discreet.turns (
   started_at   timestamptz NOT NULL DEFAULT now(),
   finished_at  timestamptz,
   UNIQUE (id, session_id),
-  UNIQUE (id, party),
+  UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE,
@@ -204,7 +204,7 @@ CREATE TABLE discreet.outbox (
   platform_messages text[] NOT NULL DEFAULT '{}',
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   sent_at     timestamptz,
-  PRIMARY KEY (message_id, party),
+  PRIMARY KEY (message_id, owner_id, agent_id, party),
   -- First the scope, then the message: checked in this order, so that another scope's ids fail as
   -- ids that do not exist.
   FOREIGN KEY (session_id, owner_id, agent_id, party)
@@ -228,8 +228,9 @@ CREATE TABLE discreet.drafts (
   party       uuid NOT NULL GENERATED ALWAYS AS (
     coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
   text        text NOT NULL,
-  PRIMARY KEY (turn_id, party),
-  FOREIGN KEY (turn_id, party) REFERENCES discreet.turns (id, party) ON DELETE CASCADE
+  PRIMARY KEY (turn_id, owner_id, agent_id, party),
+  FOREIGN KEY (turn_id, owner_id, agent_id, party)
+    REFERENCES discreet.turns (id, owner_id, agent_id, party) ON DELETE CASCADE
 );
 
 CREATE TABLE discreet.memories (

@@ -1,0 +1,107 @@
+"""What a login role may name in a database: tables with their columns, operators, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+__all__ = ["Catalogue", "Column", "Function", "Table", "read_catalogue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``name`` and ``type`` as they are written in SQL."""
+
+    name: str
+    type: str
+    nullable: bool
+    readable: bool
+    writable: bool
+    insertable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``name`` with its schema. ``columns``: those that the role has any right on."""
+
+    name: str
+    columns: tuple[Column, ...]
+    deletable: bool
+
+    def readable(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.readable)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``name`` with its schema; ``arguments``: the types of those that have to be given."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """``operators``: names of the operators that compare two values of a type, by type."""
+
+    tables: tuple[Table, ...]
+    functions: tuple[Function, ...]
+    operators: Mapping[str, tuple[str, ...]]
+
+
+COLUMNS = """
+SELECT n.nspname || '.' || quote_ident(c.relname), quote_ident(a.attname),
+       format_type(a.atttypid, NULL), NOT a.attnotnull,
+       has_column_privilege(c.oid, a.attnum, 'SELECT'),
+       has_column_privilege(c.oid, a.attnum, 'UPDATE') AND a.attgenerated = '',
+       has_column_privilege(c.oid, a.attnum, 'INSERT') AND a.attgenerated = '',
+       has_table_privilege(c.oid, 'DELETE')
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum <> 0 AND NOT a.attisdropped
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND has_schema_privilege(n.oid, 'USAGE')
+   AND has_column_privilege(c.oid, a.attnum, 'SELECT, INSERT, UPDATE')
+ ORDER BY 1, a.attnum
+"""
+
+# Whatever an index serves, and whatever is leakproof: operators that may run before a policy.
+OPERATORS = """
+SELECT format_type(o.oprleft, NULL), array_agg(DISTINCT o.oprname::text ORDER BY o.oprname::text)
+  FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+ WHERE o.oprleft = o.oprright AND o.oprresult = 'bool'::regtype
+   AND (p.proleakproof OR EXISTS (
+         SELECT FROM pg_amop m JOIN pg_am a ON a.oid = m.amopmethod
+          WHERE m.amopopr = o.oid AND m.amoppurpose = 's' AND a.amname IN ('btree', 'hash', 'gin')))
+ GROUP BY 1
+"""
+
+FUNCTIONS = """
+SELECT n.nspname || '.' || quote_ident(p.proname),
+       ARRAY(SELECT format_type(t, NULL)
+               FROM unnest(p.proargtypes) WITH ORDINALITY AS given (t, place)
+              WHERE place <= p.pronargs - p.pronargdefaults ORDER BY place)
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+   AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+   AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+ ORDER BY 1, 2
+"""
+
+
+def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
+    """What the role of this connection may name. Reads nobody's rows."""
+    tables: dict[str, list[Column]] = {}
+    deletable: dict[str, bool] = {}
+    for table, *column, may_delete in conn.execute(COLUMNS).fetchall():
+        tables.setdefault(table, []).append(Column(*column))
+        deletable[table] = may_delete
+    return Catalogue(
+        tuple(Table(name, tuple(columns), deletable[name]) for name, columns in tables.items()),
+        tuple(Function(name, tuple(types)) for name, types in conn.execute(FUNCTIONS).fetchall()),
+        {kind: tuple(names) for kind, names in conn.execute(OPERATORS).fetchall()},
+    )

@@ -1,0 +1,213 @@
+"""Statements that ask about values which other people's rows may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+
+from discreet.audit.catalogue import Catalogue, Column, Table
+
+__all__ = ["SWITCHES", "Probe", "Values", "calls", "pairs", "singles", "writes"]
+
+Values = Mapping[tuple[str, str], Sequence[str]]
+"""For a table and a column: values, as text, that rows of other people hold."""
+
+FAILS = "(SELECT 1 / (now() IS NULL)::int > 0)"
+"""True or false to the planner; fails when it is evaluated, and that is when a row needs it."""
+WATCHED = "(SELECT now() IS NOT NULL)"
+"""Never fails; EXPLAIN ANALYZE tells whether it was evaluated."""
+EXPLAIN = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF) "
+
+SWITCHES: tuple[tuple[str, ...], ...] = (
+    (),
+    ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"),
+    ("enable_seqscan",),
+    ("enable_seqscan", "enable_bitmapscan"),
+    ("enable_seqscan", "enable_indexscan", "enable_indexonlyscan"),
+    ("enable_seqscan", "enable_indexscan"),
+)
+"""Settings of the planner that are turned off; each makes it read the same rows another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A statement; ``by_plan``: its answer is a plan, or depends on which condition the plan puts
+    first, and so on how many rows and entries there are in all."""
+
+    statement: str
+    off: tuple[str, ...] = ()
+    by_plan: bool = False
+
+
+def singles(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
+    """Every condition of every readable column by itself, in each form that can be noticed, with
+    each of ``SWITCHES`` in turn."""
+    turn = 0
+    for table in catalogue.tables:
+        for column in table.readable():
+            for condition in _conditions(catalogue, table, column, values):
+                for statement in _shapes(table, column, condition):
+                    turn += 1
+                    off = SWITCHES[turn % len(SWITCHES)]
+                    late = _late(column, FAILS)
+                    yield Probe(statement, off, statement.startswith(EXPLAIN) or late in statement)
+
+
+def pairs(catalogue: Catalogue, values: Values, chance: Random) -> Iterator[Probe]:
+    """Without end, two conditions of a table together, with switches, by chance."""
+    tables = [table for table in catalogue.tables if table.readable()]
+    known = {
+        table.name: [
+            (column, condition)
+            for column in table.readable()
+            for condition in _conditions(catalogue, table, column, values)
+        ]
+        for table in tables
+    }
+    while True:
+        table = chance.choice(tables)
+        (column, one), (other_column, other) = chance.choices(known[table.name], k=2)
+        late = chance.choice((FAILS, WATCHED))
+        both = chance.choice(
+            (
+                f"{one} AND {other}",
+                f"{one} OR {other}",
+                f"CASE WHEN {one} THEN {other} ELSE {late} END",
+                f"CASE WHEN {one} AND {other} THEN {late} ELSE true END",
+                f"({one} OR {late}) AND {other}",
+                f"coalesce({one} AND {other}, {late})",
+                f"{one} AND {_late(column, late)} AND {other}",
+                f"{one} AND {_late(other_column, late)}",
+                f"NOT ({one}) OR ({other} AND {late})",
+            )
+        )
+        shape = chance.choice(
+            (
+                "SELECT count(*) FROM {t} WHERE {c}",
+                "SELECT {x}::text FROM {t} WHERE {c} ORDER BY {x} LIMIT 3",
+                "SELECT min({x}::text) FROM {t} WHERE {c}",
+                "SELECT count(*) FROM {t} a JOIN {t} b USING ({x}) WHERE {c}",
+                "SELECT count(*) FROM {t} TABLESAMPLE SYSTEM (100) WHERE {c}",
+                "SELECT EXISTS (SELECT FROM {t} WHERE {c})",
+            )
+        ).format(t=table.name, c="{c}", x=column.name)
+        if " a JOIN " in shape:
+            both = f"EXISTS (SELECT FROM {table.name} WHERE {both})"
+        explains = chance.random() < 0.3
+        statement = shape.format(c=both)
+        several = late == FAILS and not both.startswith(("CASE", "coalesce", "NOT"))
+        yield Probe(
+            EXPLAIN + statement if explains else statement,
+            chance.choice(SWITCHES),
+            explains or several,
+        )
+
+
+def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
+    """Changes that name other people's values, or meet them in a key."""
+    for table in catalogue.tables:
+        insertable = [column for column in table.columns if column.insertable]
+        if insertable:
+            names = ", ".join(column.name for column in insertable)
+            for at in range(3):
+                row = ", ".join(_some(table, column, values, at) for column in insertable)
+                for tail in ("", " ON CONFLICT DO NOTHING"):
+                    insert = f"INSERT INTO {table.name} ({names}) VALUES ({row}){tail}"
+                    yield Probe(insert)
+                    yield Probe(f"SET CONSTRAINTS ALL DEFERRED; {insert}")
+        writable = [column for column in table.columns if column.writable]
+        for column in table.readable():
+            for condition in _conditions(catalogue, table, column, values):
+                for changed in writable[:1]:
+                    yield Probe(
+                        f"UPDATE {table.name} SET {changed.name} = {changed.name}"
+                        f" WHERE CASE WHEN {condition} THEN {FAILS} ELSE true END"
+                    )
+                if table.deletable:
+                    yield Probe(
+                        f"DELETE FROM {table.name} WHERE {condition} RETURNING {column.name}"
+                    )
+        for changed in writable:
+            for value in values.get((table.name, changed.name), ())[:2]:
+                literal = _literal(changed, value)
+                yield Probe(f"UPDATE {table.name} SET {changed.name} = {literal}")
+                yield Probe(
+                    f"MERGE INTO {table.name} t USING (SELECT 1) s ON {table.readable()[0].name}"
+                    f" IS NOT NULL WHEN MATCHED THEN UPDATE SET {changed.name} = {literal}"
+                )
+
+
+def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
+    """Every function that may be called, with ids and texts of other people and with nulls. Whether
+    it fails, and how, is compared; what it makes may be random."""
+    by_type: dict[str, list[str]] = {}
+    types = {
+        (table.name, column.name): column.type
+        for table in catalogue.tables
+        for column in table.columns
+    }
+    for (table, column), known in values.items():
+        by_type.setdefault(types.get((table, column), "uuid"), []).extend(known[:2])
+    for function in catalogue.functions:
+        for at in range(6):
+            given = [
+                "NULL::" + kind
+                if at == 0 or not by_type.get(kind)
+                else _quoted(by_type[kind][(at * 7 + place) % len(by_type[kind])]) + "::" + kind
+                for place, kind in enumerate(function.arguments)
+            ]
+            yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
+
+
+def _shapes(table: Table, column: Column, condition: str) -> Iterator[str]:
+    name = table.name
+    yield f"SELECT {column.name}::text FROM {name} WHERE {condition}"
+    yield f"SELECT count(*) FROM {name} WHERE CASE WHEN {condition} THEN {FAILS} ELSE true END"
+    yield f"SELECT count(*) FROM {name} WHERE {condition} AND {_late(column, FAILS)}"
+    yield f"{EXPLAIN}SELECT FROM {name} WHERE {condition}"
+    watched = f"CASE WHEN {condition} THEN {WATCHED} ELSE true END"
+    yield f"{EXPLAIN}SELECT FROM {name} WHERE {watched}"
+
+
+def _conditions(
+    catalogue: Catalogue, table: Table, column: Column, values: Values
+) -> Iterator[str]:
+    name = column.name
+    yield f"{name} IS NULL"
+    yield f"{name} IS NOT NULL"
+    if column.type == "boolean":
+        yield from (name, f"NOT {name}", f"{name} IS NOT TRUE", f"{name} IS UNKNOWN")
+    known = values.get((table.name, column.name), ())[:1]
+    for value, operator in product(known, catalogue.operators.get(column.type, ())):
+        literal = _literal(column, value)
+        yield f"{name} OPERATOR(pg_catalog.{operator}) {literal}"
+        if not column.type.endswith("[]"):
+            yield f"{name} OPERATOR(pg_catalog.{operator}) ANY (ARRAY[{literal}])"
+    for value in known[:1]:
+        literal = _literal(column, value)
+        yield f"{name} IS NOT DISTINCT FROM {literal}"
+        if not column.type.endswith(("[]", "json", "jsonb", "vector")):
+            yield f"({name}, {name}) >= ({literal}, {literal})"
+
+
+def _late(column: Column, late: str) -> str:
+    """A condition of the column that an index may serve, whose value is evaluated when needed."""
+    if column.type == "boolean":
+        return f"{column.name} = {late}"
+    return f"{column.name}::text >= {late}::text"
+
+
+def _some(table: Table, column: Column, values: Values, at: int) -> str:
+    known = values.get((table.name, column.name), ())
+    return _literal(column, known[at % len(known)]) if known else "DEFAULT"
+
+
+def _literal(column: Column, value: str) -> str:
+    return f"{_quoted(value)}::{column.type}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f" E'{escaped}'".replace("\\", "\\\\") if "\\" in value else f"'{escaped}'"

@@ -1,0 +1,129 @@
+"""No statement's answer depends on what other people's rows hold: each condition of each column
+that a role may name, with any ticket, asked of databases that differ in those rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from discreet.audit.probes import Probe, calls, singles, writes
+from discreet.audit.twins import compare
+from discreet.postgres.server import Database
+from tests.conftest import Server
+from tests.support.twins import TICKETS, Copies, Ticket, Town, build_town, copies_for
+
+ROLES = ("contact", "shared", "owner")
+
+
+@pytest.fixture
+async def town(server: Server, database: Database) -> Town:
+    admin = make_conninfo(server.admin_conninfo, dbname=database.credentials.dbname)
+    return await build_town(database, admin)
+
+
+@pytest.fixture
+def copies(town: Town, request: pytest.FixtureRequest) -> Iterator[Copies]:
+    with copies_for(town, request.param) as copies:
+        yield copies
+
+
+def _told(
+    copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3
+) -> tuple[list[str], int]:
+    with copies.twins(ticket) as twins:
+        found, tried = compare(twins, probes, enough=enough)
+    return [str(difference) for difference in found], tried
+
+
+@pytest.mark.parametrize("copies", ROLES, indirect=True)
+def test_no_single_condition_tells_what_others_rows_hold(copies: Copies) -> None:
+    told, tried = _told(copies, "valid", singles(copies.catalogue, copies.values))
+    assert tried > 1000
+    assert told == []
+
+
+@pytest.mark.parametrize("copies", ROLES, indirect=True)
+def test_without_a_ticket_that_holds_no_condition_tells_anything(copies: Copies) -> None:
+    for ticket in TICKETS[1:]:
+        # Each ticket has its part of them: 11 has no divisor in common with shapes and switches.
+        probes = islice(singles(copies.catalogue, copies.values), TICKETS.index(ticket), None, 11)
+        told, tried = _told(copies, ticket, probes)
+        assert tried > 100, ticket
+        assert told == [], ticket
+
+
+@pytest.mark.parametrize("copies", ROLES, indirect=True)
+def test_no_write_and_no_call_tells_what_others_rows_hold(copies: Copies) -> None:
+    told, tried = _told(
+        copies,
+        "valid",
+        chain(
+            islice(writes(copies.catalogue, copies.values), 0, None, 5),
+            calls(copies.catalogue, copies.values),
+        ),
+    )
+    assert tried > 100
+    assert told == []
+
+
+ONLY_COMPARED = """
+ALTER POLICY contact ON discreet.memories USING (
+  (owner_id, agent_id, contact_id)
+    = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s))
+"""
+RAISES = """
+CREATE FUNCTION gate.raises() RETURNS gate.scope LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF (gate.scope()).known IS NULL THEN RAISE EXCEPTION 'this ticket is not valid'; END IF;
+  RETURN gate.scope();
+END $$;
+GRANT EXECUTE ON FUNCTION gate.raises() TO discreet_contact;
+ALTER POLICY contact ON discreet.memories USING (
+  (owner_id, agent_id, contact_id)
+    = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.raises() s))
+"""
+NOT_FIRST = """
+ALTER POLICY contact ON discreet.memories USING (
+  (SELECT (gate.scope()).known) AND
+  (owner_id, agent_id, contact_id)
+    = (SELECT s.owner_id, s.agent_id, s.contact_id FROM gate.scope() s))
+"""
+OPENED: dict[str, tuple[Ticket, str]] = {
+    "a policy that only compares": ("valid", ONLY_COMPARED),
+    "a policy that raises for a bad ticket": ("forged", RAISES),
+    "a policy that first asks whether there is a scope": ("valid", NOT_FIRST),
+    "an index without the scope": (
+        "valid",
+        "CREATE INDEX opened ON discreet.memories (content)",
+    ),
+    "an index that anybody can use": (
+        "valid",
+        "CREATE INDEX opened ON discreet.memories (expires_at)",
+    ),
+}
+CLOSED = """
+DROP POLICY contact ON discreet.memories;
+CALL discreet.let_see(
+  'memories', 'contact', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+DROP INDEX IF EXISTS discreet.opened
+"""
+
+
+@pytest.mark.parametrize("copies", ["contact"], indirect=True)
+def test_what_was_closed_is_found_again_where_it_is_opened(copies: Copies) -> None:
+    of_memories = [
+        probe
+        for probe in singles(copies.catalogue, copies.values)
+        if " discreet.memories " in probe.statement
+    ]
+    for name, (ticket, statement) in OPENED.items():
+        copies.everywhere(statement)
+        told, _ = _told(copies, ticket, iter(of_memories), enough=1)
+        assert told != [], name
+        copies.everywhere(CLOSED)
+    told, tried = _told(copies, "valid", iter(of_memories[::7]))
+    assert tried > 100
+    assert told == []

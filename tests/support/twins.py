@@ -1,0 +1,276 @@
+"""Twin databases: copies of one that differ only in the rows that a scope may not see."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from discreet.audit.catalogue import Catalogue, read_catalogue
+from discreet.audit.probes import Values
+from discreet.audit.twins import Twin
+from discreet.postgres.bootstrap import let_roles_connect
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
+from discreet.scope.scopes import role_of
+from tests.support.tickets import show_ticket, ticket_on
+from tests.support.world import World, make_world, open_door, other_owner
+
+Conn = psycopg.Connection[Any]
+Ticket = Literal["valid", "none", "forged", "expired", "another's"]
+TICKETS: tuple[Ticket, ...] = ("valid", "none", "forged", "expired", "another's")
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A database in which each kind of scope has rows of its own and neighbours with other rows."""
+
+    database: Database
+    admin_conninfo: str
+    scopes: Mapping[str, Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Copies of a town for one scope, by what became of its neighbours' rows."""
+
+    town: Town
+    scope: Scope
+    databases: Mapping[str, Database]
+    catalogue: Catalogue
+    values: Values
+
+    @contextmanager
+    def twins(self, ticket: Ticket) -> Iterator[list[Twin]]:
+        """A connection to each copy, which enters the scope with a ticket of this kind."""
+        with ExitStack() as stack:
+            yield [
+                Twin(
+                    name,
+                    stack.enter_context(psycopg.connect(copy.conninfo(role_of(self.scope)))),
+                    lambda conn: _enter(conn, self.scope, self.town.database.ticket_key, ticket),
+                    as_many=name != "gone",
+                )
+                for name, copy in self.databases.items()
+            ]
+
+    def everywhere(self, statement: str) -> None:
+        """Runs a statement as the admin of each copy."""
+        for copy in self.databases.values():
+            with _admin(self.town, copy) as admin:
+                admin.execute(statement.encode())
+
+
+def _enter(conn: Conn, scope: Scope, key: bytes, ticket: Ticket) -> None:
+    match ticket:
+        case "valid":
+            show_ticket(conn, scope, key)
+            return
+        case "none":
+            return
+        case "forged":
+            said = "x#y"
+        case "expired":
+            said = ticket_on(conn, scope, key, late=60)
+        case "another's":
+            other = replace(scope, owner_id=uuid4())  # type: ignore[type-var]
+            good = ticket_on(conn, scope, key)
+            said = f"{ticket_on(conn, other, key).split('#')[0]}#{good.split('#')[1]}"
+    conn.execute("SELECT set_config('discreet.ticket', %s, true)", (said,))
+
+
+async def build_town(database: Database, admin_conninfo: str) -> Town:
+    """Alice and Bob with several agents, of which two are shared; another owner's people."""
+    with psycopg.connect(admin_conninfo, autocommit=True) as admin:
+        async with open_door(database) as door:
+            ada = await make_world(door)
+            eve = await make_world(door, agent="Eve")
+            sam = await make_world(door, agent="Sam", memory_model="shared")
+            tom = await make_world(door, agent="Tom", memory_model="shared")
+            otto = await other_owner(ada, admin)
+            for world in (ada, eve, sam, tom, otto):
+                await _people(world)
+            alice = ada.said["telegram:1001"].contact_id
+        admin.execute("VACUUM")
+    assert alice is not None
+    return Town(
+        database,
+        admin_conninfo,
+        {
+            "contact": ContactScope(ada.owner_id, ada.agent_id, alice),
+            "shared": SharedScope(sam.owner_id, sam.agent_id),
+            "owner": OwnerScope(ada.owner_id, ada.agent_id),
+        },
+    )
+
+
+async def _people(world: World) -> None:
+    async with world.door.enter(world.owner) as rows:
+        await rows.execute(
+            "INSERT INTO discreet.passages (agent_id, title, position, content)"
+            " VALUES (%s, %s, 1, %s)",
+            (world.agent_id, f"title {world.agent_id}", f"passage {world.agent_id}"),
+        )
+        name = await rows.value("SELECT name FROM discreet.agents WHERE id = %s", (world.agent_id,))
+    for place, sender in enumerate(("telegram:1001", "telegram:1002", None), 100):
+        said = await world.say(sender, f"{sender} says hello to {name}", name=f"{sender}")
+        if sender:
+            world.said[sender] = said
+        scope: Any = world.owner
+        if said.contact_id is not None:
+            scope = world.contact(said.contact_id)
+        elif name in ("Sam", "Tom"):
+            scope = SharedScope(world.owner_id, world.agent_id)
+        async with world.door.enter(scope) as rows:
+            for number in range(3):
+                await rows.execute(
+                    "INSERT INTO discreet.memories (content, topic_key, salience, expires_at,"
+                    "  embedder, embedding)"
+                    " VALUES (%(text)s, %(topic)s, 'high', now() + interval '1 hour' * %(n)s,"
+                    "  'wordllama-l2-supercat-256', array_fill(%(n)s::real, ARRAY[256])::vector)",
+                    {
+                        "text": f"{sender} told {name} secret {number}",
+                        "topic": f"{sender} {number}" if number else None,
+                        "n": number + 1,
+                    },
+                )
+            await rows.execute("UPDATE discreet.memories SET summary = content || ' in short'")
+            [at] = await rows.fetch(
+                "SELECT session_id, route_id FROM discreet.messages WHERE id = %s",
+                (said.message_id,),
+            )
+            turn = await rows.value(
+                "INSERT INTO discreet.turns (session_id, route_id, model)"
+                " VALUES (%(session_id)s, %(route_id)s, 'model') RETURNING id",
+                at,
+            )
+            out = await rows.value(
+                "INSERT INTO discreet.messages (session_id, route_id, position, direction, state,"
+                "  text, turn_id) VALUES (%(session_id)s, %(route_id)s, %(place)s, 'out',"
+                "  'sent', %(text)s, %(turn)s) RETURNING id",
+                {**at, "turn": turn, "place": place, "text": f"{name} answers {sender}"},
+            )
+            await rows.execute(
+                "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
+                " VALUES (%(out)s, %(session_id)s, %(route_id)s)",
+                {**at, "out": out},
+            )
+            await rows.execute(
+                "INSERT INTO discreet.drafts (turn_id, text) VALUES (%s, %s)",
+                (turn, f"{name} begins to answer {sender}"),
+            )
+
+
+@contextmanager
+def copies_for(town: Town, role: str) -> Iterator[Copies]:
+    """The town as it is; with other values in the neighbours' rows; and without those rows."""
+    scope = town.scopes[role]
+    with psycopg.connect(town.database.conninfo(role_of(scope))) as conn:
+        catalogue = read_catalogue(conn)
+        show_ticket(conn, scope, town.database.ticket_key)
+        [(keys,)] = conn.execute("SELECT gate.keys()").fetchall()
+    own = list(keys)
+    databases: dict[str, Database] = {}
+    try:
+        for name in ("there", "other", "gone"):
+            databases[name] = _copied(town)
+            with _admin(town, databases[name]) as admin:
+                for table in catalogue.tables:
+                    _change(admin, table.name, role, own, name)
+                admin.execute("VACUUM FULL")
+        with _admin(town, databases["there"]) as admin:
+            values = _values(admin, catalogue, role, own)
+        yield Copies(town, scope, databases, catalogue, values)
+    finally:
+        with psycopg.connect(town.admin_conninfo, autocommit=True) as admin:
+            for copy in databases.values():
+                name = sql.Identifier(copy.credentials.dbname)
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def _copied(town: Town) -> Database:
+    name = f"{town.database.credentials.dbname}_{secrets.token_hex(3)}"
+    with psycopg.connect(
+        make_conninfo(town.admin_conninfo, dbname="postgres"), autocommit=True
+    ) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(town.database.credentials.dbname)
+            )
+        )
+        let_roles_connect(admin, name)
+    return Database(replace(town.database.credentials, dbname=name))
+
+
+@contextmanager
+def _admin(town: Town, copy: Database) -> Iterator[Conn]:
+    conninfo = make_conninfo(town.admin_conninfo, dbname=copy.credentials.dbname)
+    with psycopg.connect(conninfo, autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        yield admin
+
+
+def _key(role: str) -> str:
+    return "owner_key" if role == "owner" else "scope_key"
+
+
+def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> None:
+    others = f"{_key(role)} <> ALL (%s)"
+    if become == "gone":
+        admin.execute(f"DELETE FROM {table} WHERE {others}".encode(), (own,))
+        return
+    found = admin.execute(
+        "SELECT quote_ident(attname), format_type(atttypid, NULL) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+        (table,),
+    ).fetchall()
+    checks = admin.execute(
+        "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'",
+        (table,),
+    ).fetchall()
+    for (check,) in checks:
+        admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {check}".encode())
+    # Nulls stay, and every value keeps its length: how large a table or a partial index is, is a
+    # total, by which the planner chooses.
+    changes = []
+    for name, kind in found:
+        other = {
+            "text": f"translate({name}, 'abcdefghijklmnopqrstuvwxyz0123456789',"
+            f" 'bcdefghijklmnopqrstuvwxyza1234567890')",
+            "timestamp with time zone": f"{name} + interval '1 day'",
+            "integer": f"{name} + 1000",
+            "bigint": f"{name} + 1000",
+        }.get(kind)
+        if other:
+            changes.append(f"{name} = {name if become == 'there' else other}")
+    if changes:
+        update = f"UPDATE {table} SET {', '.join(changes)} WHERE {others}"
+        admin.execute(update.encode(), (own,))
+
+
+def _values(admin: Conn, catalogue: Catalogue, role: str, own: list[str]) -> Values:
+    """What only neighbours' rows hold."""
+    values: dict[tuple[str, str], list[str]] = {}
+    for table in catalogue.tables:
+        for column in table.columns:
+            if column.name in ("xmin", "xmax", "cmin", "cmax", "tableoid"):
+                continue
+            found = admin.execute(
+                f"SELECT DISTINCT {column.name}::text FROM {table.name}"
+                f" WHERE {_key(role)} <> ALL (%(own)s) AND {column.name} IS NOT NULL"
+                f"   AND {column.name}::text NOT IN ("
+                f"   SELECT {column.name}::text FROM {table.name}"
+                f"    WHERE {_key(role)} = ANY (%(own)s) AND {column.name} IS NOT NULL)"
+                f" ORDER BY 1 LIMIT 2".encode(),
+                {"own": own},
+            ).fetchall()
+            if found:
+                values[table.name, column.name] = [value for (value,) in found]
+    return values
