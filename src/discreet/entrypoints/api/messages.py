@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID, uuid5
@@ -19,8 +18,8 @@ from starlette.types import Scope as AsgiScope
 from discreet.app import Answer, OnText, Stopped
 from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
-from discreet.domain.concurrency import end, happens, relying_on, start
-from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unavailable
+from discreet.domain.concurrency import end, happens, running, start
+from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unauthorized, Unavailable
 from discreet.domain.ids import AgentId, ContactId, MessageId
 from discreet.entrypoints.api.callers import AnyCaller, Caller, ReadScope
 from discreet.entrypoints.api.pages import IdempotencyKey
@@ -195,21 +194,31 @@ async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text:
         Unauthorized, Forbidden: they may not any more.
         Stopped, Unavailable: see ``App.answer_to``.
     """
-    async with relying_on(_watch(who, accepted), "access"):
-        return await who.api.app.answer_to(accepted, scope, on_text, _ignore)
-    raise AssertionError("a wait ends with an answer")
+    refused: list[DiscreetError] = []
+    with anyio.CancelScope() as waiting:
+        async with running(_watch(who, accepted, refused, waiting), "access"):
+            return await who.api.app.answer_to(accepted, scope, on_text, _ignore)
+    raise refused[0]
 
 
-async def _watch(who: Caller, accepted: Accepted) -> None:
-    """Ends with an error once the answer is nobody's business any more."""
+async def _watch(
+    who: Caller, accepted: Accepted, refused: list[DiscreetError], waiting: anyio.CancelScope
+) -> None:
+    """Ends the wait, and says why, once the answer is nobody's business any more."""
     wait = FIRST_CHECK_SECONDS
     async with who.api.app.wakes.of_access() as woken:
         while True:
             await happens(woken, wait)
             woken.clear()
             wait = CHECK_SECONDS
-            with suppress(Unavailable):
+            try:
                 await check_access(who.door, who.token, accepted.message_id, accepted.contact_id)
+            except (Unauthorized, Forbidden) as error:
+                refused.append(error)
+                waiting.cancel()
+                return
+            except Unavailable:
+                continue
 
 
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
