@@ -18,7 +18,7 @@ from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
-from discreet.queue.worker import Work, work
+from discreet.queue.worker import Slots, Work, work
 from discreet.turn.plan import Budget, Prompt
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
@@ -60,7 +60,7 @@ async def main() -> None:
 
         worker = database.conninfo("discreet_worker")
         sessions = []
-        async with work(worker, door, Work(one_turn, one_route, nothing, ("terminal",)), 8):
+        async with work(worker, door, Work(one_turn, one_route, nothing, ("terminal",)), Slots()):
             for number in range(MESSAGES):
                 delivered.clear()
                 accepted = await world.say(f"telegram:{1000 + number}", "Hello, how are you?")

@@ -51,7 +51,7 @@ def test_a_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     [
         ("DISCREET_TURN_SILENCE_SECONDS", "soon"),
         ("DISCREET_TURN_SILENCE_SECONDS", "0"),
-        ("DISCREET_WORKER_CONCURRENCY", "-1"),
+        ("DISCREET_MAX_TURNS", "-1"),
         ("DISCREET_LOG_LEVEL", "loud"),
     ],
 )

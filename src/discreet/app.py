@@ -303,7 +303,7 @@ class App:
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
         from discreet.oversight.agents import list_agents
-        from discreet.queue.worker import Work, work
+        from discreet.queue.worker import Slots, Work, work
         from discreet.turn.minds import import_minds, mind_for, summariser_for
         from discreet.turn.plan import Budget
         from discreet.turn.run import Turns, run_turn
@@ -342,7 +342,7 @@ class App:
                 gateway.platforms,
                 turn_seconds=turns.total_seconds + HUNG_SECONDS,
             ),
-            self.settings.worker_concurrency,
+            Slots(self.settings.max_turns, self.settings.max_turns_per_agent),
         ):
             yield
 

@@ -35,8 +35,8 @@ from discreet.intake.hearing import ChannelHearing
 from discreet.intake.receipts import note_receipt
 from discreet.oversight.channel_secrets import load_secret
 from discreet.platforms import Platforms
-from discreet.queue.alone import alone
 from discreet.queue.due import DueRoute
+from discreet.queue.leases import alone
 from discreet.scope import Door, OwnerScope, WorkScope
 from discreet.settings import Settings
 from discreet.webhooks import WebhookServer

@@ -138,8 +138,14 @@ class Settings(Policy):
         description="Web origins whose pages may call the doors for machines, as a JSON list."
         " Others may not (CORS).",
     )
-    worker_concurrency: int = Field(
-        default=8, ge=1, description="Jobs that one process works on at the same time."
+    max_turns: int = Field(
+        default=200,
+        ge=1,
+        description="Turns that one server runs at the same time. While they wait for a model they"
+        " cost little.",
+    )
+    max_turns_per_agent: int = Field(
+        default=64, ge=1, description="Turns of one agent that one server runs at the same time."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."

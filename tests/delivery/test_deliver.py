@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.support.working import (
 )
 from tests.support.world import World
 
+deliver_module = sys.modules["discreet.delivery.deliver"]
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
 
@@ -53,6 +55,26 @@ async def outbox(world: World) -> list[tuple[str, int, str | None]]:
 async def send_all(world: World, channel: Channel) -> None:
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
         await deliver(world.door, by_platform({channel.platform: channel}), RouteId(row["id"]))
+
+
+async def test_who_was_frozen_before_sending_looks_again_and_does_not_send_what_another_sent(
+    world: World, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await answer(world, ALICE)
+    take = deliver_module._take
+
+    async def take_and_freeze(*given: Any) -> Any:
+        taken = await take(*given)
+        # Meanwhile another server takes it too, and sends it.
+        admin.execute("UPDATE discreet.outbox SET state = 'sent', attempts = attempts + 1")
+        return taken
+
+    monkeypatch.setattr(deliver_module, "_take", take_and_freeze)
+    monkeypatch.setattr(deliver_module, "FRESH_SECONDS", 0.0)
+    channel = Recording()
+    await send_all(world, channel)
+    assert channel.sent == []
+    assert [state for state, *_ in await outbox(world)] == ["sent"]
 
 
 def make_due(admin: Admin) -> None:

@@ -15,7 +15,7 @@ import pytest
 from discreet.domain.addresses import Address
 from discreet.domain.errors import Conflict, Forbidden, NotFound, ScopeError
 from discreet.domain.ids import AgentId, ContactId
-from discreet.oversight import connections, idempotency
+from discreet.oversight import connections
 from discreet.oversight.acting import (
     require_contact,
     resolve_contact,
@@ -27,7 +27,6 @@ from discreet.oversight.idempotency import once
 from discreet.oversight.tokens import Bearer, authenticate, create_token, revoke_token
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
-from tests.support.working import until
 from tests.support.world import World, make_world, open_door, other_owner
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -370,37 +369,6 @@ async def test_who_took_a_key_and_died_leaves_it_to_the_next(world: World, admin
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert await once(world.door, bearer, "key", b"asked", make) == made
-
-
-async def test_a_slow_call_keeps_its_key_as_long_as_it_lives(
-    world: World, admin: Admin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(idempotency, "RENEW_SECONDS", 0.05)
-    bearer = await _bearer(world)
-    begun, end = asyncio.Event(), asyncio.Event()
-
-    async def slow() -> UUID:
-        begun.set()
-        await end.wait()
-        return uuid4()
-
-    first = asyncio.create_task(once(world.door, bearer, "key", b"asked", slow))
-    await begun.wait()
-    left = "SELECT leased_until - clock_timestamp() FROM discreet.idempotency_keys"
-    assert admin.execute(left).fetchone()[0] <= timedelta(seconds=5)  # type: ignore[index]
-    for _ in range(3):
-        admin.execute("UPDATE discreet.idempotency_keys SET leased_until = now() + interval '1 s'")
-
-        async def renewed() -> bool:
-            row = admin.execute(left).fetchone()
-            return row is not None and row[0] > timedelta(seconds=2)
-
-        await until(renewed, "a renewed lease")
-        with pytest.raises(Conflict):
-            await once(world.door, bearer, "key", b"asked", slow)
-    end.set()
-    made = await first
-    assert await once(world.door, bearer, "key", b"asked", slow) == made
 
 
 async def test_connections_that_nobody_uses_are_forgotten_and_others_stay(

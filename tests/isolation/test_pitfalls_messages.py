@@ -21,7 +21,7 @@ from discreet.domain.inbound import AddressSender, Inbound
 from discreet.intake import Accepted, accept
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
-from discreet.queue.worker import work
+from discreet.queue.worker import Slots, work
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.scope.scopes import role_of
 from discreet.turn.draft import Draft
@@ -192,7 +192,7 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
         doing = work_of(door, turns_of(door, Mind(watch)), {"terminal": TerminalChannel()})
         for _ in range(2):
             conninfo = database.conninfo("discreet_worker")
-            await stack.enter_async_context(work(conninfo, door, doing, 2))
+            await stack.enter_async_context(work(conninfo, door, doing, Slots(turns=2)))
         await world.say(ALICE, "alice 1")
         await asyncio.wait_for(first_began.wait(), 20)
         await world.say(ALICE, "alice 2")

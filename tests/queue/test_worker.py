@@ -14,8 +14,9 @@ import pytest
 from discreet.domain.ids import RouteId, SessionId
 from discreet.postgres.server import Database
 from discreet.queue import worker
-from discreet.queue.worker import Work, work
+from discreet.queue.worker import Slots, Work, work
 from discreet.scope import WorkScope
+from discreet.turn.run import run_turn
 from tests.support.working import (
     Held,
     Recording,
@@ -26,7 +27,7 @@ from tests.support.working import (
     work_of,
     working,
 )
-from tests.support.world import World, open_door
+from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
@@ -175,7 +176,7 @@ async def test_an_answer_without_a_delivery_is_found(
 
 @asynccontextmanager
 async def running(database: Database, world: World, what: Work) -> AsyncIterator[None]:
-    async with work(database.conninfo("discreet_worker"), world.door, what, 4):
+    async with work(database.conninfo("discreet_worker"), world.door, what, Slots(4)):
         yield
 
 
@@ -289,7 +290,7 @@ async def test_a_worker_that_stops_finishes_what_it_began_and_leaves_the_rest(
     database: Database, world: World, queue: Admin
 ) -> None:
     held = Held()
-    work = working(database, world.door, turns_of(world.door, held), concurrency=1)
+    work = working(database, world.door, turns_of(world.door, held), slots=Slots(turns=1))
     await work.__aenter__()
     first = await world.say(ALICE, "hello")
     await until(held.has_begun)
@@ -315,13 +316,56 @@ async def test_one_senders_backlog_holds_up_nobody(database: Database, world: Wo
             situation, prompt, tools, tell
         )
 
-    async with working(database, world.door, turns_of(world.door, slow_for_alice), concurrency=2):
+    what = turns_of(world.door, slow_for_alice)
+    async with working(database, world.door, what, slots=Slots(turns=2)):
         await until(held.has_begun)
         for number in range(50):
             await world.say(ALICE, f"more {number}")
         said = await world.say(BOB, "hello")
         await until(lambda: answered(world, said.session_id))
         assert await answers_of(world, flood.session_id) == []
+        held.free.set()
+
+
+async def test_an_agent_whose_model_is_slow_takes_no_slot_of_another_agent(
+    database: Database, world: World
+) -> None:
+    held = Held()
+    eve = await make_world(world.door, agent="Eve")
+
+    async def slow_for_ada(situation: Any, prompt: Any, tools: Any, tell: Any) -> Any:
+        mind = held if situation.agent.name == "Ada" else held.then
+        return await mind(situation, prompt, tools, tell)
+
+    slots = Slots(turns=3, turns_of_agent=2)
+    async with working(database, world.door, turns_of(world.door, slow_for_ada), slots=slots):
+        slow = [await world.say(f"telegram:{number}", "hello") for number in range(6)]
+        await until(held.has_begun)
+        for number in range(5):
+            quick = await eve.say(f"telegram:{number}", "hello")
+            await until(lambda said=quick: answered(world, said.session_id))  # type: ignore[misc]
+        assert held.begun == slots.turns_of_agent
+        held.free.set()
+        for said in slow:
+            await until(lambda said=said: answered(world, said.session_id))  # type: ignore[misc]
+
+
+async def test_a_finished_answer_is_delivered_while_every_turn_thinks(
+    database: Database, world: World
+) -> None:
+    held = Held()
+    async with working(database, world.door, turns_of(world.door, held), slots=Slots(turns=1)):
+        await world.say(ALICE, "hello")
+        await until(held.has_begun)
+        said = await world.say(BOB, "hello")
+        await run_turn(turns_of(world.door), said.session_id)
+
+        async def sent() -> bool:
+            found = await rows_of(world, "SELECT state FROM discreet.outbox")
+            return found == [{"state": "sent"}]
+
+        await until(sent, "a delivery")
+        assert held.begun == 1
         held.free.set()
 
 
@@ -344,5 +388,7 @@ async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -
     for _ in range(20):
         async with asyncio.timeout(10), open_door(database) as door:
             conninfo = database.conninfo("discreet_worker")
-            async with work(conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), 1):
+            async with work(
+                conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)
+            ):
                 await asyncio.sleep(0)

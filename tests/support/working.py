@@ -16,7 +16,7 @@ from discreet.domain.ids import SessionId
 from discreet.domain.outbound import Channel, Outbound, SendResult, Sent
 from discreet.intake.retry import release_due
 from discreet.postgres.server import Database
-from discreet.queue.worker import Work, work, work_off
+from discreet.queue.worker import Slots, Work, work, work_off
 from discreet.scope import Door, OwnerScope
 from discreet.turn.plan import Prompt
 from discreet.turn.run import Mind, Turns, run_turn
@@ -162,12 +162,10 @@ def working(
     what: Turns,
     channel: Channel | None = None,
     *,
-    concurrency: int = 8,
+    slots: Slots = Slots(),  # noqa: B008 - it is frozen
 ) -> AbstractAsyncContextManager[None]:
     """A worker as a serving process has it."""
-    return work(
-        database.conninfo("discreet_worker"), door, work_of(door, what, channel), concurrency
-    )
+    return work(database.conninfo("discreet_worker"), door, work_of(door, what, channel), slots)
 
 
 async def rows_of(world: World, sql: Any, *params: object) -> list[dict[str, Any]]:

@@ -165,7 +165,7 @@ async def test_a_mind_that_hangs_frees_its_place_and_its_messages_are_answered(
 async def test_a_turn_that_hangs_anywhere_else_is_given_up_and_its_messages_are_answered(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from discreet.queue.worker import work
+    from discreet.queue.worker import Slots, work
 
     monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
     deaf = Deaf("", times=1)
@@ -180,7 +180,7 @@ async def test_a_turn_that_hangs_anywhere_else_is_given_up_and_its_messages_are_
 
     what = replace(normal, run_turn=hangs_once, turn_seconds=0.5)
     said = await world.say(ALICE, "hello")
-    async with work(database.conninfo("discreet_worker"), world.door, what, 1):
+    async with work(database.conninfo("discreet_worker"), world.door, what, Slots(1)):
 
         async def answered() -> list[str]:
             return await answers_of(world, said.session_id)

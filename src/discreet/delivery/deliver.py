@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
 SEND_SECONDS = 120.0
 """How long a channel may take for one message; then it hangs. Ours give up sooner."""
+FRESH_SECONDS = 1.0
+"""An answer that was taken longer ago than this is looked at again before it is sent."""
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
 SECRET_WAIT = timedelta(seconds=5)
@@ -91,7 +94,11 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
     except SecretMissing as missing:
         await _leave(door, scope, route_id, missing.message)
         return
+    began = time.monotonic()
     while (sending := await _take(door, scope, route_id, route.account)) is not None:
+        # Whoever was frozen meanwhile was taken for dead, and another process has sent it.
+        if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(door, scope, sending):
+            return
         try:
             result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
         except Exception as error:
@@ -104,6 +111,7 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
             await _record_part(door, scope, route_id, sending.outbound, result)
         elif not await _record(door, scope, route_id, sending, result):
             return
+        began = time.monotonic()
 
 
 async def _leave(door: Door, scope: SessionScope, route_id: RouteId, why: str) -> None:
@@ -237,6 +245,11 @@ async def _try_later(
     if row is not None:
         await _wake(rows, route_id, row["next_try_at"])
     return False
+
+
+async def _is_ours(door: Door, scope: SessionScope, sending: _Sending) -> bool:
+    async with door.enter(scope) as rows:
+        return await _is_still_sending(rows, sending)
 
 
 async def _is_still_sending(rows: Rows, sending: _Sending) -> bool:

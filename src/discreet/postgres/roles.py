@@ -36,12 +36,13 @@ GATE_ROLE = "discreet_gate"
 NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
 
 ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    # A process that hangs (stopped, swapped out) in the middle of a transaction keeps its locks for
+    # no longer than this; another server takes over within fifteen seconds.
     **{
-        role: {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
+        role: {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10s"}
         for role in LOGIN_ROLES
     },
-    # The queue's schema is procrastinate's, which names none; and a process that hangs (stopped,
-    # swapped out) keeps no lock on the queue for long.
+    # The queue's schema is procrastinate's, which names none.
     "discreet_worker": {
         "statement_timeout": "60s",
         "idle_in_transaction_session_timeout": "10s",

@@ -9,7 +9,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Iterable,
     Iterator,
     Sequence,
 )
@@ -23,11 +22,11 @@ import procrastinate
 import procrastinate.worker
 import structlog
 from procrastinate.app import WorkerOptions
-from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
+from discreet.queue.fair import TURNS, FairJobs
 from discreet.scope import Door, WorkScope
 
 log = structlog.get_logger(__name__)
@@ -43,6 +42,8 @@ GRACE_SECONDS = 20.0
 """How long a worker that stops waits for the turns that it began."""
 MARGIN_SECONDS = 5.0
 """How much longer its own end may take, before it is broken off."""
+CONNECTIONS = 6
+"""To the queue, at most: each worker listens on one; jobs that run hold none."""
 RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
 EXPIRED_KEPT = timedelta(days=30)
@@ -71,30 +72,48 @@ class Work:
     turn_seconds: float = 1_200.0
 
 
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many jobs of a kind one process runs at once. A turn that waits for its model keeps its
+    slot and nothing else, so there can be many. Deliveries have slots of their own: a finished
+    answer waits for no turn."""
+
+    turns: int = 200
+    turns_of_agent: int = 64
+    deliveries: int = 32
+    deliveries_of_platform: int = 16
+
+
 @asynccontextmanager
-async def work(conninfo: str, door: Door, work: Work, concurrency: int) -> AsyncIterator[None]:
+async def work(conninfo: str, door: Door, work: Work, slots: Slots) -> AsyncIterator[None]:
     """Works on due jobs as long as it is open; at its end, jobs that were begun are finished.
 
     ``conninfo``: the worker's login.
     """
-    app = _procrastinate_app(conninfo, work, concurrency)
-    worker = _Worker(app, _options(work, concurrency))
+    app = _procrastinate_app(conninfo, work, slots)
+    turns = _Worker(app, _options([TURNS], slots.turns))
+    deliveries = _Worker(app, _options(_deliveries(work), slots.deliveries))
+    grace = GRACE_SECONDS + MARGIN_SECONDS
     async with (
         app.open_async(),
-        running(worker.run(), "worker", grace=GRACE_SECONDS + MARGIN_SECONDS),
+        running(deliveries.run(), "deliveries", grace=grace),
+        running(turns.run(), "turns", grace=grace),
         running(_sweep_for_ever(app, door, work), "sweeper"),
     ):
         try:
             yield
         finally:
-            worker.stop()
+            turns.stop()
+            deliveries.stop()
 
 
 async def work_off(conninfo: str, work: Work) -> None:
     """Does what is due now, one job after the other, and ends when nothing is."""
-    app = _procrastinate_app(conninfo, work, 1)
+    app = _procrastinate_app(conninfo, work, Slots())
     async with app.open_async():
-        options: WorkerOptions = {**_options(work, 1), "wait": False, "listen_notify": False}
+        options: WorkerOptions = {
+            **_options([TURNS, *_deliveries(work)], 1), "wait": False, "listen_notify": False
+        }  # fmt: skip
         await app.run_worker_async(**options)
 
 
@@ -160,9 +179,13 @@ async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> Non
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _options(work: Work, concurrency: int) -> WorkerOptions:
+def _deliveries(work: Work) -> list[str]:
+    return [f"deliveries-{platform}" for platform in work.platforms]
+
+
+def _options(queues: list[str], concurrency: int) -> WorkerOptions:
     return {
-        "queues": ["turns", *(f"deliveries-{platform}" for platform in work.platforms)],
+        "queues": queues,
         "concurrency": concurrency,
         "fetch_job_polling_interval": POLL_SECONDS,
         "shutdown_graceful_timeout": GRACE_SECONDS,
@@ -174,15 +197,16 @@ def _options(work: Work, concurrency: int) -> WorkerOptions:
     }
 
 
-def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrastinate.App:
+def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate.App:
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
             conninfo=make_conninfo(conninfo, application_name="discreet-queue"),
             min_size=1,
-            max_size=max(4, concurrency // 2),
+            max_size=CONNECTIONS,
         )
     )
-    app.job_manager = _WokenByAnything(app.connector)
+    most = {TURNS: slots.turns_of_agent, "deliveries": slots.deliveries_of_platform}
+    app.job_manager = FairJobs(app.connector, most)
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
@@ -196,23 +220,6 @@ def _procrastinate_app(conninfo: str, work: Work, concurrency: int) -> procrasti
             await work.deliver(RouteId(UUID(route_id)))
 
     return app
-
-
-class _WokenByAnything(JobManager):
-    """Whatever a notification says, it only means: look. Everybody who has a connection can send
-    one, and procrastinate's own would also cancel the job that it names."""
-
-    async def listen_for_jobs(
-        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
-    ) -> None:
-        async def look(*, channel: str, payload: str) -> None:  # noqa: ARG001 - not believed
-            await on_notification(
-                channel=channel, notification={"type": "job_inserted", "job_id": 0}
-            )
-
-        await self.connector.listen_notify(
-            on_notification=look, channels=get_channel_for_queues(queues=queues)
-        )
 
 
 @contextmanager

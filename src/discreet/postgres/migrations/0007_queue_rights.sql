@@ -32,8 +32,13 @@ END $$;
 
 CREATE FUNCTION gate.defer_turn(session uuid, at timestamptz, urgent boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
 BEGIN
-  PERFORM gate.defer('turns', 'run_turn', 'turn:' || session,
+  -- Each agent has a queue of its own. Everybody can listen to a queue whose name they know, so the name
+  -- is a digest that only the gate can make.
+  PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
+                     'run_turn', 'turn:' || session,
                      jsonb_build_object('session_id', session), at, urgent);
 END $$;
 

@@ -1,0 +1,88 @@
+"""Which job comes next: one of whoever has the fewest running, so that nobody waits for others.
+
+A queue is an agent's, or a platform's. One whose limit is reached is passed over, and its jobs hold
+no slot while they wait.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from procrastinate.connector import BaseConnector
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
+
+TURNS = "turns"
+"""Stands for the queues of all agents. Theirs are ``turns-`` and a digest."""
+
+# Of the queues that have something to do now, those with the fewest running here; of their jobs,
+# the most urgent and then the oldest. A session whose turn runs has nothing to do now.
+_FETCH = """
+WITH waiting AS (
+  SELECT DISTINCT job.queue_name, coalesce(running.jobs, 0) AS jobs
+    FROM procrastinate_jobs job
+    LEFT JOIN unnest(%(names)s::text[], %(jobs)s::int[]) AS running (queue_name, jobs)
+      USING (queue_name)
+   WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+     AND (job.queue_name = ANY (%(queues)s::text[])
+          OR (%(turns)s AND starts_with(job.queue_name, 'turns-')))
+     AND job.queue_name <> ALL (%(full)s::text[])
+     AND NOT EXISTS (SELECT FROM procrastinate_jobs other
+                      WHERE other.lock = job.lock AND other.status = 'doing')
+)
+SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name,
+       attempts, worker_id
+  FROM procrastinate_fetch_job_v2(
+    coalesce((SELECT array_agg(queue_name) FROM waiting
+               WHERE jobs = (SELECT min(jobs) FROM waiting)), '{}')::varchar[], %(worker_id)s)
+"""
+
+
+class FairJobs(JobManager):
+    """``most``: how many jobs of one queue run at once, by the first word of its name.
+
+    Whatever a notification says, it only means: look. Everybody who has a connection can send one,
+    and procrastinate's own would also cancel the job that it names.
+    """
+
+    def __init__(self, connector: BaseConnector, most: Mapping[str, int]) -> None:
+        super().__init__(connector)
+        self._most = most
+        self._running: dict[int, str] = {}
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        wanted, running = list(queues or ()), Counter(self._running.values())
+        row = await self.connector.execute_query_one_async(
+            query=_FETCH,
+            names=list(running),
+            jobs=list(running.values()),
+            full=[name for name in running if running[name] >= self._most[name.split("-")[0]]],
+            queues=wanted,
+            turns=TURNS in wanted,
+            worker_id=worker_id,
+        )
+        if row["id"] is None:
+            return None
+        job = Job.from_row(row)
+        self._running[row["id"]] = job.queue
+        return job
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        if job.id is not None:
+            self._running.pop(job.id, None)
+        await super().finish_job(job, status, delete_job)
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        async def look(*, channel: str, payload: str) -> None:  # noqa: ARG001 - not believed
+            await on_notification(
+                channel=channel, notification={"type": "job_inserted", "job_id": 0}
+            )
+
+        # An agent that is made meanwhile has a new queue.
+        wanted = None if TURNS in frozenset(queues or ()) else queues
+        await self.connector.listen_notify(
+            on_notification=look, channels=get_channel_for_queues(queues=wanted)
+        )
