@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import shutil
 import signal
@@ -22,6 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict, Unavailable
+from discreet.domain.ids import OwnerId
 from discreet.postgres.backup import backup
 from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
 from discreet.postgres.external import initialise_external
@@ -29,8 +29,10 @@ from discreet.postgres.restore import restore
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.sealing import seal, unseal
 from discreet.postgres.server import Database, opened_database
+from discreet.scope import OwnerScope
 from discreet.settings import Settings
 from tests.postgres.test_bootstrap import admin_url
+from tests.support.tickets import show_ticket
 
 OWNERS = "SELECT name FROM discreet.owners ORDER BY name"
 
@@ -106,11 +108,8 @@ def catalogue(database: Database) -> list[tuple[Any, ...]]:
 
 def seen_by_owner(database: Database, owner: UUID) -> list[str]:
     """What discreet_owner sees with a ticket for this owner."""
-    ids = f"{owner}//"
-    text = f"discreet_owner|{ids}".encode()
-    code = hmac.new(database.ticket_key, text, hashlib.sha256).hexdigest()
     with psycopg.connect(database.conninfo("discreet_owner")) as conn:
-        conn.execute("SELECT set_config('discreet.ticket', %s, true)", [f"{ids}#{code}"])
+        show_ticket(conn, OwnerScope(OwnerId(owner)), database.ticket_key)
         return [name for (name,) in conn.execute(OWNERS)]
 
 
