@@ -239,11 +239,14 @@ def test_an_old_backup_without_secrets_takes_none_away_from_the_channels_that_it
         opened_database(full_home) as database,
         psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
     ):
-        kept = conn.execute("SELECT * FROM discreet.channel_secrets").fetchall()
+        columns = "owner_id, platform, account, sealed, changed_at"
+        kept = conn.execute(f"SELECT {columns} FROM discreet.channel_secrets").fetchall()
         conn.execute("DELETE FROM discreet.channel_secrets")
         backup(settings(full_home), tmp_path / "old.tar")
         for row in kept:
-            conn.execute("INSERT INTO discreet.channel_secrets VALUES (%s, %s, %s, %s, %s)", row)
+            conn.execute(
+                f"INSERT INTO discreet.channel_secrets ({columns}) VALUES (%s, %s, %s, %s, %s)", row
+            )
     keep_secret(full_home, "8", "later")
     restore(settings(full_home), tmp_path / "old.tar", overwrite=True)
     assert secrets_in(full_home) == {"7": "sesame"}
