@@ -237,11 +237,18 @@ class Gone:
         raise asyncio.CancelledError
 
 
-async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(world: World) -> None:
+def let_doubt_end(admin: Admin) -> None:
+    admin.execute("UPDATE discreet.outbox SET doubted_at = now() - interval '1 minute'")
+
+
+async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(
+    world: World, admin: Admin
+) -> None:
     await answer(world, ALICE)
     with pytest.raises(asyncio.CancelledError):
         await send_all(world, Gone())
     assert await outbox(world) == [("sending", 1, None)]
+    let_doubt_end(admin)
     channel = Recording()
     await send_all(world, channel)
     assert [one.text for one in channel.sent] == ["re: hello"]
@@ -249,6 +256,7 @@ async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(world: W
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(asyncio.CancelledError):
             await send_all(world, Gone())
+        let_doubt_end(admin)
     await send_all(world, channel)
     assert len(channel.sent) == 1
     [held] = (await get_status(world.door, world.owner_id)).undelivered
@@ -273,7 +281,7 @@ class Slow(Recording):
 
 @pytest.mark.parametrize("result", [Later(timedelta(0), "busy"), Rejected("no")])
 async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
-    world: World, result: SendResult
+    world: World, admin: Admin, result: SendResult
 ) -> None:
     await answer(world, ALICE)
     slow = Slow([result])
@@ -281,11 +289,56 @@ async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
     first = asyncio.create_task(send_all(world, slow))
     await slow.begun.wait()
     quick = Recording()
+    let_doubt_end(admin)
     await send_all(world, quick)
     assert len(quick.sent) == 1
     slow.free.set()
     await first
     assert await outbox(world) == [("sent", 2, None)]
+
+
+async def test_an_answer_is_left_to_a_sender_who_lives_and_is_sent_once(
+    world: World, admin: Admin
+) -> None:
+    """After an outage all workers look dead to each other; this one only can't write it down yet,
+    and then the commit that does breaks off, too."""
+    await answer(world, ALICE)
+    slow = Slow()
+    slow.begun, slow.free = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(send_all(world, slow))
+    await slow.begun.wait()
+    other = Recording()
+    let_doubt_end(admin)
+
+    async def renewed() -> bool:
+        return (
+            admin.execute("SELECT 1 FROM discreet.outbox WHERE doubted_at IS NULL").fetchall() != []
+        )
+
+    await until(renewed)
+    await send_all(world, other)
+    assert other.tried == []
+    admin.execute(BREAK_OFF_ONCE)
+    slow.free.set()
+    await first
+    await send_all(world, other)
+    assert (len(slow.tried), other.tried) == (1, [])
+    assert await outbox(world) == [("sent", 1, None)]
+    kept = admin.execute("SELECT platform_messages, parts_sent FROM discreet.outbox").fetchall()
+    assert kept == [(["slow"], 1)]
+
+
+# Ends the connection in the middle of the first transaction that records a send.
+BREAK_OFF_ONCE = """
+CREATE SEQUENCE public.tries;
+CREATE FUNCTION public.break_off() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  IF nextval('public.tries') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER break_off BEFORE UPDATE ON discreet.outbox FOR EACH ROW
+  WHEN (NEW.state = 'sent') EXECUTE FUNCTION public.break_off();
+"""
 
 
 async def test_the_worker_tries_again_by_itself_when_the_time_has_come(

@@ -269,7 +269,10 @@ async def test_p28_an_answer_whose_delivery_broke_off_is_delivered(
     accepted = await world.say(ALICE, "hi")
     await run_turn(turns_of(world.door, Mind(echo)), accepted.session_id)
     drop_jobs(admin)
-    admin.execute("UPDATE discreet.outbox SET state = 'sending', attempts = 1")
+    admin.execute(
+        "UPDATE discreet.outbox SET state = 'sending', attempts = 1,"
+        " doubted_at = now() - interval '1 minute'"
+    )
     async with world.door.enter(WorkScope()) as rows:
         assert await rows.value("SELECT gate.wake_stranded()") == 1
     (job,) = admin.execute("SELECT task_name, args FROM queue.procrastinate_jobs").fetchall()

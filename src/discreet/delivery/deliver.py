@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, assert_never
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar, assert_never
 
+import anyio
 import structlog
 
-from discreet.domain.concurrency import within
-from discreet.domain.errors import BadInput, SecretMissing
-from discreet.domain.ids import RouteId
+from discreet.domain.concurrency import running, within
+from discreet.domain.errors import BadInput, SecretMissing, Unavailable
+from discreet.domain.ids import MessageId, RouteId
 from discreet.domain.outbound import (
     Channel,
     Draft,
@@ -39,6 +43,13 @@ LONGEST_WAIT = timedelta(minutes=10)
 SECRET_WAIT = timedelta(seconds=5)
 """How soon a server looks again, or another one does, where this one lacks the secret."""
 
+MAX_DOUBT = timedelta(seconds=4)
+"""How long an answer is left to a sender who looks dead, before it is sent again."""
+RENEW_SECONDS = 1.5
+RECORD_SECONDS, RECORD_TRY_SECONDS, RECORD_RETRY_SECONDS = 300.0, 5.0, 0.2
+"""How long the database is waited for, to record a send; for each attempt; between two."""
+
+Result = TypeVar("Result")
 Channels = Callable[[DueRoute], Awaitable[Channel]]
 """What the answers of a route are sent with. Raises SecretMissing where this server can't."""
 
@@ -54,7 +65,7 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
        -- What grew there was the agent's; an edit that comes late would be overlooked.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
-       o.next_try_at > clock_timestamp() AS early, o.next_try_at,
+       o.next_try_at > clock_timestamp() AS early, o.next_try_at, o.state = 'sending' AS unknown,
        (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
         AND r.session_id = o.session_id AND m.route_id = r.id
         AND NOT EXISTS (
@@ -100,7 +111,8 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
         if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(door, scope, sending):
             return
         try:
-            result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
+            async with running(_renew(door, scope, sending), "renew a delivery"):
+                result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__
@@ -108,10 +120,56 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
         if isinstance(result, Sent) and sending.outbound.part + 1 < channel.parts(
             sending.outbound.text
         ):
-            await _record_part(door, scope, route_id, sending.outbound, result)
-        elif not await _record(door, scope, route_id, sending, result):
+            await _surely(partial(_record_part, door, scope, route_id, sending.outbound, result))
+        elif not await _surely(partial(_record, door, scope, route_id, sending, result)):
             return
         began = time.monotonic()
+
+
+async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:
+    """Record what became of a send, once the database is back where it was lost: nobody else knows.
+
+    Raises:
+        Unavailable: it didn't come back in time.
+    """
+    give_up_at = time.monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            with anyio.fail_after(RECORD_TRY_SECONDS):
+                return await record()
+        except (Unavailable, TimeoutError):
+            if time.monotonic() > give_up_at:
+                raise Unavailable("The database was lost.", hint="Try again.") from None
+        await asyncio.sleep(RECORD_RETRY_SECONDS)
+
+
+async def _renew(door: Door, scope: SessionScope, sending: _Sending) -> None:
+    """Shows, while a platform takes long, that whoever sends this lives."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        with suppress(Unavailable):
+            async with door.enter(scope) as rows:
+                await rows.execute(
+                    "UPDATE discreet.outbox SET doubted_at = NULL"
+                    " WHERE message_id = %(message)s AND state = 'sending'"
+                    " AND attempts = %(attempt)s AND doubted_at IS NOT NULL",
+                    {"message": sending.outbound.message_id, "attempt": sending.attempt},
+                )
+
+
+async def _doubt(rows: Rows, message_id: MessageId) -> datetime | None:
+    """How long it is left to whoever is sending it; None: they have said nothing all that time.
+
+    After an outage every worker looks dead to the others. The first one back would send again what
+    another one has sent and just can't write down.
+    """
+    row = await rows.fetch_one(
+        "UPDATE discreet.outbox SET doubted_at = coalesce(doubted_at, clock_timestamp())"
+        " WHERE message_id = %(message)s RETURNING doubted_at + %(most)s AS ends_at,"
+        " doubted_at + %(most)s > clock_timestamp() AS goes_on",
+        {"message": message_id, "most": MAX_DOUBT},
+    )
+    return row["ends_at"] if row is not None and row["goes_on"] else None
 
 
 async def _leave(door: Door, scope: SessionScope, route_id: RouteId, why: str) -> None:
@@ -144,11 +202,15 @@ async def _take(
             elif row["early"]:
                 await _wake(rows, route_id, row["next_try_at"])
                 return None
+            elif row["unknown"] and (ends_at := await _doubt(rows, message_id)) is not None:
+                await _wake(rows, route_id, ends_at)
+                return None
             elif row["attempts"] >= MAX_ATTEMPTS:
                 await _finish(rows, message_id, "given up: nobody knows whether it arrived")
             else:
                 await rows.execute(
-                    "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1"
+                    "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
+                    " doubted_at = NULL"
                     " WHERE message_id = %(message)s",
                     {"message": message_id},
                 )
@@ -179,7 +241,8 @@ async def _record_part(
         await rows.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
             " parts_sent = %(parts)s, platform_messages = platform_messages || %(id)s::text"
-            " WHERE message_id = %(message)s",
+            # It may be recorded already: by a commit whose answer was lost.
+            " WHERE message_id = %(message)s AND parts_sent < %(parts)s",
             {
                 "parts": outbound.part + 1,
                 "id": result.platform_message_id,
@@ -205,7 +268,7 @@ async def _record(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
                     " error = NULL, parts_sent = parts_sent + 1,"
                     " platform_messages = platform_messages || %(id)s::text"
-                    " WHERE message_id = %(message)s",
+                    " WHERE message_id = %(message)s AND state <> 'sent'",
                     {"id": platform_message_id, "message": outbound.message_id},
                 )
                 return True

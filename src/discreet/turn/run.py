@@ -204,8 +204,9 @@ async def _save_failed(
         "a turn failed", turn_id=str(lease.turn_id), attempt=lease.attempt, kind=failure.kind
     )
     async with turns.door.enter(scope) as rows:
-        if failure.kind == "setup":
-            # Another server may have what this one lacks, or a person gives it: it doesn't count.
+        if failure.kind in ("setup", "outage"):
+            # Another server may have what this one lacks, or a person gives it; and a database that
+            # was lost is nobody's message's fault. So it doesn't count.
             await save_for_later(rows, lease, prompt, failure, SETUP_WAIT, LONGEST_SETUP_WAIT)
         elif lease.attempt >= turns.max_attempts:
             await save_giving_up(rows, lease, prompt, failure)
@@ -220,7 +221,7 @@ def _as_failure(error: Exception) -> ThinkingFailed:
     if isinstance(error, ThinkingFailed):
         return error
     if isinstance(error, Unavailable):
-        return ThinkingFailed("internal", error.message)
+        return ThinkingFailed("outage", error.message)
     return ThinkingFailed(
         "internal", f"Something that should not fail did ({type(error).__name__})."
     )

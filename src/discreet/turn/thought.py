@@ -11,7 +11,7 @@ from discreet.domain.errors import Unavailable
 from discreet.turn.fences import storable
 
 FailureKind = Literal[
-    "setup", "timeout", "provider", "limits", "empty", "refused", "confused", "internal"
+    "setup", "outage", "timeout", "provider", "limits", "empty", "refused", "confused", "internal"
 ]
 
 
@@ -57,10 +57,11 @@ class ThinkingFailed(Unavailable):
     """There is no answer this time. The message holds no text of a user's, so it may be logged.
 
     ``kind``: ``setup`` (a key, a package or the model's name is missing or wrong on this server:
-    another one, or a person, has to help), ``timeout``, ``provider`` (it failed or can't be
-    reached), ``limits`` (requests or tokens of this turn used up), ``empty`` (no text), ``refused``
-    (content filter), ``confused`` (what came back can't be used) or ``internal`` (a fault of ours).
-    ``steps`` are the tool calls made until then by ``model``, ``usage`` what they cost.
+    another one, or a person, has to help), ``outage`` (the database was lost), ``timeout``,
+    ``provider`` (it failed or can't be reached), ``limits`` (requests or tokens of this turn used
+    up), ``empty`` (no text), ``refused`` (content filter), ``confused`` (what came back can't be
+    used) or ``internal`` (a fault of ours). ``steps`` are the tool calls made until then by
+    ``model``, ``usage`` what they cost.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str = "") -> None:

@@ -204,6 +204,8 @@ CREATE TABLE discreet.outbox (
   platform_messages text[] NOT NULL DEFAULT '{}',
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   sent_at     timestamptz,
+  -- Since when nobody knows whether who is sending it lives.
+  doubted_at  timestamptz,
   PRIMARY KEY (message_id, owner_id, agent_id, party),
   -- First the scope, then the message: checked in this order, so that another scope's ids fail as
   -- ids that do not exist.

@@ -1,7 +1,7 @@
 -- A long answer takes several messages on its platform; those that were taken are not sent again.
 SET ROLE discreet_schema;
 ALTER TABLE discreet.outbox ADD COLUMN parts_sent integer NOT NULL DEFAULT 0;
-GRANT UPDATE (parts_sent) ON discreet.outbox TO discreet_contact, discreet_shared, discreet_owner;
+GRANT UPDATE (parts_sent, doubted_at) ON discreet.outbox TO discreet_contact, discreet_shared, discreet_owner;
 
 -- An answer that grows on its platform before it is finished: the message there in which it does.
 ALTER TABLE discreet.routes ADD COLUMN draft_message text;
