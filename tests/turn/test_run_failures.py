@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
@@ -90,6 +91,13 @@ async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_at
     assert "has no key" in turn.error
     await one_turn(world, said.session_id, mind, max_attempts=2)
     assert await answers_of(world, said.session_id) == ["re: hello"]
+
+
+async def test_a_database_that_was_lost_is_no_attempt_at_the_message(world: World) -> None:
+    said = await world.say(ALICE, "hello")
+    mind = Failing([Unavailable("The database was lost.")])
+    await one_turn(world, said.session_id, mind, max_attempts=1)
+    assert await waiting_in(world, said.session_id) == [("hello", "waiting", 0)]
 
 
 @pytest.mark.parametrize(
