@@ -18,6 +18,7 @@ from functools import partial
 from itertools import count
 
 import psycopg
+from tests.support.turns import by_platform
 from tests.support.world import World, make_world
 
 from benchmarks.scratch import p50_p95, scratch_door
@@ -84,8 +85,10 @@ async def main() -> None:
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
 
+        channels = by_platform({"terminal": TerminalChannel()})
+
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, {"terminal": TerminalChannel()}, route_id)
+            await deliver(door, channels, route_id)
 
         async def nothing() -> None: ...
 

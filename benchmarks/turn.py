@@ -10,6 +10,7 @@ import asyncio
 import time
 
 import psycopg
+from tests.support.turns import by_platform
 from tests.support.world import make_world
 
 from benchmarks.scratch import p50_p95, scratch_door
@@ -52,8 +53,10 @@ async def main() -> None:
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
 
+        channels = by_platform({"terminal": TerminalChannel()})
+
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, {"terminal": TerminalChannel()}, route_id)
+            await deliver(door, channels, route_id)
             delivered.set()
 
         async def nothing() -> None: ...
