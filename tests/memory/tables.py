@@ -1,0 +1,95 @@
+"""Questions and what answers them, read from the tables in ``asked``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+ASKED = Path(__file__).parent / "asked"
+LANGUAGES = ("de", "es", "fr", "pt", "ru", "tr", "ar", "hi", "zh", "ja", "ko")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text that is kept or said, and what is asked for it. ``mark``: "=" where the question
+    shares a word with its answer, "~" where it doesn't, else "?"."""
+
+    text: str
+    questions: list[tuple[str, str]] = field(default_factory=list)
+    speaker: str = ""
+    said_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A newer fact that took an older one's place."""
+
+    language: str
+    kind: str
+    older: str
+    newer: str
+    question: str
+
+
+def distractors() -> list[str]:
+    """One line each, in eight languages; English first."""
+    return list(_lines("distractors.txt"))
+
+
+def newer_facts() -> list[Pair]:
+    blocks: list[list[str]] = []
+    for line in _lines("newer_facts.txt"):
+        if line.startswith(("- ", "+ ", "? ")):
+            blocks[-1].append(line[2:])
+        else:
+            blocks.append(line.split(" ", 1))
+    return [Pair(*block) for block in blocks]
+
+
+def language(code: str) -> list[Line]:
+    """What is kept in one language, with the questions for it; the last ones have none."""
+    return _asked_for(_lines(f"languages/{code}.txt"))
+
+
+def small_scopes() -> list[list[Line]]:
+    """Scopes of 5 to 50 memories."""
+    more = distractors()
+    scopes: list[tuple[int, list[str]]] = []
+    for line in _lines("small_scopes.txt"):
+        if line.startswith("## "):
+            scopes.append((int(line[3:]), []))
+        else:
+            scopes[-1][1].append(line)
+    filled = []
+    for size, lines in scopes:
+        scope = _asked_for(iter(lines))
+        filled.append([*scope, *map(Line, more[: max(size - len(scope), 0)])])
+    return filled
+
+
+def sample(name: str) -> list[Line]:
+    """chat, long_answers or notes."""
+    return _asked_for(_lines(f"samples/{name}.txt"), spoken=name != "notes")
+
+
+def _asked_for(lines: Iterator[str], *, spoken: bool = False) -> list[Line]:
+    found: list[Line] = []
+    said_at = None
+    for line in lines:
+        mark, _, rest = line.partition(" ")
+        if mark == "@":
+            said_at = datetime.fromisoformat(rest).replace(tzinfo=UTC)
+        elif mark in ("?", "=", "~"):
+            found[-1].questions.append((mark, rest))
+        elif mark != ".":
+            speaker, text = line.split(": ", 1) if spoken else ("", line)
+            found.append(Line(text, [], speaker, said_at))
+    return found
+
+
+def _lines(name: str) -> Iterator[str]:
+    for line in (ASKED / name).read_text(encoding="utf-8").splitlines():
+        if line and not (line.startswith("# ")):
+            yield line
