@@ -20,6 +20,7 @@ import psycopg
 
 from discreet.memory.embedding import Vectors, bundled_embedder
 from discreet.memory.terms import terms_of
+from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 
@@ -75,8 +76,8 @@ def load(database: Database, owner: UUID, agent: UUID, contacts: int) -> list[UU
         chance = np.random.default_rng(8)
         now = datetime.now(UTC).timestamp() - _EPOCH
         with admin.cursor().copy(
-            "COPY discreet.memories (owner_id, agent_id, contact_id, content, terms, embedder,"
-            " embedding, created_at) FROM STDIN (FORMAT BINARY)"
+            "COPY discreet.memories (owner_id, agent_id, contact_id, content, terms, tokens,"
+            " embedder, embedding, created_at) FROM STDIN (FORMAT BINARY)"
         ) as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
             head = _field(owner.bytes) + _field(agent.bytes)
@@ -88,10 +89,13 @@ def load(database: Database, owner: UUID, agent: UUID, contacts: int) -> list[UU
                     vectors = embedder.embed([text for _, text in waiting])
                     ages = chance.random(len(waiting)) * TWO_YEARS
                     copy.write(b"".join(
-                        b"\0\x08" + head + _field(whose.bytes) + _field(text.encode())
-                        + _field(_array(terms_of(text))) + name + _field(_vector(vector))
+                        b"\0\x09" + head + _field(whose.bytes) + _field(text.encode())
+                        + _field(_array(terms_of(text))) + _field(bytes.fromhex(tokens[2:]))
+                        + name + _field(_vector(vector))
                         + _field(struct.pack(">q", int((now - age) * 1e6)))
-                        for (whose, text), vector, age in zip(waiting, vectors, ages, strict=True)
+                        for (whose, text), tokens, vector, age in zip(
+                            waiting, pack([text for _, text in waiting]), vectors, ages, strict=True
+                        )
                     ))  # fmt: skip
                     waiting = []
             copy.write(b"\xff\xff")

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import random
 import time
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from benchmarks.recall_speed import BareRows
 from benchmarks.scratch import p50_p95, scratch_door
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
-from discreet.memory.indexing import vector_literal
+from discreet.memory.indexing import index, vector_literal
 from discreet.memory.query import Query
 from discreet.memory.ranking import Candidates, rank
 from discreet.memory.recall import prepare, recall
@@ -51,9 +52,7 @@ async def main(memories: int) -> None:
         await count_words(door)
         with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
             ids, every = await asyncio.to_thread(_everything, admin)
-        questions = [
-            prepare(text, bundled_embedder()) for text in _questions(every.terms, QUESTIONS)
-        ]
+        questions = [prepare(text, bundled_embedder()) for text in _questions(every, QUESTIONS)]
         bare = await psycopg.AsyncConnection.connect(database.conninfo(ADMIN_ROLE), autocommit=True)
         async with bare:
             await _owner(door, OwnerScope(world.owner_id), questions, bare)
@@ -114,12 +113,8 @@ async def _against_exact(
     shares = []
     for query in questions:
         assert query.vector is not None
-        exact = rank(
-            query.asked,
-            Candidates(every.terms, every.lengths, (vectors @ query.vector).astype(np.float64),
-                       every.conversations, every.seconds),
-            now=query.asked_at.timestamp(),
-        )  # fmt: skip
+        cosines = (vectors @ query.vector).astype(np.float64)
+        exact = rank(query.asked, replace(every, cosines=cosines), now=query.asked_at.timestamp())
         async with door.enter(scope) as rows:
             found = {hit.id for hit in await recall(rows, query)}
         shares.append(len(found & {ids[at] for at in exact.order[:10]}) / 10)
@@ -159,25 +154,23 @@ def _everything(admin: psycopg.Connection[Any]) -> tuple[list[UUID], Candidates]
             ids.append(memory_id)
             texts.append(text)
             seconds.append(second)
-    bags = [terms_of(text) for text in texts]
     embedder = bundled_embedder()
     vectors = [embedder.embed(texts[at : at + 5_000]) for at in range(0, len(texts), 5_000)]
-    return ids, Candidates(
-        [f" {'  '.join(bag)} " for bag in bags],
-        np.array([len(bag) for bag in bags], dtype=np.float64),
-        np.concatenate(vectors),  # type: ignore[arg-type]
-        np.full(len(bags), -1),
-        np.array(seconds),
+    return ids, Candidates.of(
+        index(texts, None),
+        cosines=np.concatenate(vectors),
+        conversations=np.full(len(texts), -1),
+        seconds=np.array(seconds),
     )
 
 
-def _questions(bags: Any, count: int) -> list[str]:
+def _questions(every: Candidates, count: int) -> list[str]:
     """Each asks for one to four words of some memory."""
     chance = random.Random(5)
     known = {word for word in vocabulary() if terms_of(word)[1] == word}
     questions: list[str] = []
     while len(questions) < count:
-        words = [word for word in bags[chance.randrange(len(bags))].split() if word in known]
+        words = [word for word in every.terms(chance.randrange(len(every))) if word in known]
         if words:
             picked = chance.sample(words, min(chance.choice([1, 2, 3, 4]), len(words)))
             questions.append(f"What about {' '.join(picked)}?")

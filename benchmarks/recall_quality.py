@@ -1,248 +1,180 @@
-"""How well recall finds what answers a question, on long conversations.
+"""How well recall finds what answers a question, on long conversations of several kinds.
 
-    python benchmarks/recall_quality.py FILE [--fit] [--captions] [--embedder NAME]
+    python benchmarks/recall_quality.py FILE... [--fit] [--embedder NAME] [--through-database]
 
-FILE is a JSON list of conversations: ``sessions`` with ``date_time`` and ``turns`` (id, speaker,
-text), and ``qa`` with ``question`` and ``evidence`` (ids of turns). One conversation is one
-contact, each turn one message; a question's recall at k is the share of its evidence among the
-first k.
+Files are described in recall_sets.py. One conversation is one contact (or group), each turn one
+message; a question's recall at k is the share of its evidence among the first k.
 
-The first rows are what ranking is made of, then the weights fitted to all conversations but the
-one that is measured, then the weights that are shipped, then the same through the database: stored
-by intake, indexed, and searched for in the contact's scope. ``--fit`` prints new weights.
+Each line gives recall at 5, 10, 25 and 50 in percent, for one file after the other: what ranking is
+made of; the weights that are shipped; weights fitted to all files together, each weighing the same,
+on what they were fitted to, with each conversation left out of the fit in turn, and with each file
+left out. Then, for each file, a line that begins with ``shipped``, how often the evidence is among
+what fits into 1,000, 2,000 and 4,000 tokens, and how many tokens the first ten are.
+
+``--fit`` prints new weights. ``--through-database`` stores the conversations by intake and searches
+them in the contact's scope. What was worked out is kept in a temporary folder for the next time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.support.world import World, make_world
-
-from benchmarks.scratch import scratch_door
-from discreet.domain.addresses import Address
-from discreet.domain.inbound import AddressSender, Group, Inbound
-from discreet.intake import accept
+from benchmarks.recall_fit import BY_HAND, fit
+from benchmarks.recall_sets import Conversation, candidates_of, read_set
+from benchmarks.recall_stored import through_the_database
 from discreet.memory.embedders import open_embedder
-from discreet.memory.embedding import Embedder
-from discreet.memory.indexing import catch_up
-from discreet.memory.query import prepare
-from discreet.memory.ranking import FEATURES, WEIGHTS, Candidates, features
-from discreet.memory.recall import search_messages
-from discreet.memory.terms import terms_of
+from discreet.memory.newer import newer_first
+from discreet.memory.query import ask
+from discreet.memory.ranking import FEATURES, WEIGHTS
 from discreet.settings import Settings
 
 DEPTHS = (5, 10, 25, 50)
-TARGETS = (64, 73, 82, 88)
-BY_HAND = ("salience", "age")
-"""Weights that these conversations say nothing about."""
+BUDGETS = (1_000, 2_000, 4_000)
+HITS = 10
+"""What one search gives to the model."""
 Floats = npt.NDArray[np.float64]
+Score = Callable[[Conversation], Floats]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    id: str
-    speaker: str
-    text: str
-    said_at: datetime
+def best_first(scores: Floats) -> npt.NDArray[np.int64]:
+    return np.argsort(-scores, axis=1, kind="stable")
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """``table``: shape (questions, turns, len(FEATURES)); ``evidence``: (questions, turns)."""
-
-    turns: list[Turn]
-    questions: list[str]
-    table: npt.NDArray[np.float32]
-    evidence: npt.NDArray[np.bool_]
-
-
-def read(conversation: dict[str, Any], embedder: Embedder, *, captions: bool) -> Conversation:
-    turns = [
-        Turn(
-            turn["id"],
-            turn["speaker"],
-            f"{turn['text']} {turn.get('caption', '')}".strip() if captions else turn["text"],
-            datetime.strptime(session["date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
-            + timedelta(seconds=10 * at),
-        )
-        for session in conversation["sessions"]
-        for at, turn in enumerate(session["turns"])
-    ]
-    known = {turn.id: at for at, turn in enumerate(turns)}
-    asked = [
-        (one["question"], found)
-        for one in conversation["qa"]
-        if (found := [known[id_] for id_ in one["evidence"] if id_ in known])
-    ]
-    vectors = embedder.embed([turn.text for turn in turns])
-    bags = [terms_of(turn.text) for turn in turns]
-    candidates = Candidates(
-        terms=[f" {'  '.join(bag)} " for bag in bags],
-        lengths=np.array([len(bag) for bag in bags], dtype=np.float64),
-        cosines=np.zeros(len(turns)),
-        conversations=np.zeros(len(turns), dtype=np.int64),
-        seconds=np.array([turn.said_at.timestamp() for turn in turns]),
-        speakers=[turn.speaker for turn in turns],
-    )
-    now = turns[-1].said_at + timedelta(days=1)
-    table = np.zeros((len(asked), len(turns), len(FEATURES)), dtype=np.float32)
-    evidence = np.zeros(table.shape[:2], dtype=bool)
-    for at, (question, found) in enumerate(asked):
-        query = prepare(question, embedder, now=now)
-        cosines = (vectors @ query.vector).astype(np.float64)
-        table[at], _ = features(
-            query.asked, replace(candidates, cosines=cosines), now=now.timestamp()
-        )
-        evidence[at, found] = True
-    return Conversation(turns, [question for question, _ in asked], table, evidence)
-
-
-def recall_at(scores: Floats, evidence: npt.NDArray[np.bool_]) -> Floats:
+def recall_at(order: npt.NDArray[np.int64], evidence: npt.NDArray[np.bool_]) -> Floats:
     """Shape (questions, depths)."""
-    order = np.argsort(-scores, axis=1, kind="stable")[:, : max(DEPTHS)]
-    hits = np.take_along_axis(evidence, order, axis=1)
-    return np.stack([hits[:, :k].sum(axis=1) for k in DEPTHS], axis=1) / evidence.sum(
-        axis=1, keepdims=True
+    hits = np.take_along_axis(evidence, order[:, : max(DEPTHS)], axis=1)
+    found = np.stack([hits[:, :k].sum(axis=1) for k in DEPTHS], axis=1)
+    return np.asarray(found / evidence.sum(axis=1, keepdims=True))
+
+
+def in_prompt(order: npt.NDArray[np.int64], one: Conversation) -> Floats:
+    """The share of the evidence among what fits into each budget, shape (questions, budgets)."""
+    held = np.cumsum(one.sizes[order], axis=1)
+    hits = np.take_along_axis(one.evidence, order, axis=1)
+    found = np.stack([(hits & (held <= budget)).sum(axis=1) for budget in BUDGETS], axis=1)
+    return np.asarray(found / one.evidence.sum(axis=1, keepdims=True))
+
+
+def part(name: str) -> Score:
+    at = FEATURES.index(name)
+    return lambda one: one.table[:, :, at].astype(np.float64)
+
+
+def weighted(weights: Floats) -> Score:
+    return lambda one: one.table.astype(np.float64) @ weights
+
+
+def shipped(one: Conversation) -> Floats:
+    """As ``rank`` scores them, but for what these conversations say nothing about."""
+    weights = np.array([0.0 if name in BY_HAND else WEIGHTS[name] for name in FEATURES])
+    candidates, rows = candidates_of(one.turns), np.arange(len(one.turns))
+    scores = weighted(weights)(one)
+    lifted = [
+        newer_first(ask(question, one.turns[-1].said_at), candidates, rows, row)
+        for question, row in zip(one.questions, scores, strict=True)
+    ]
+    return scores + np.array(lifted)
+
+
+def show(name: str, sets: Sequence[Sequence[Conversation]], score: Score) -> None:
+    cells = [
+        np.concatenate(
+            [recall_at(best_first(score(one)), one.evidence) for one in of_set if one.questions]
+        ).mean(axis=0)
+        for of_set in sets
+    ]
+    print(f"{name:30}" + " |".join("".join(f"{100 * x:6.1f}" for x in cell) for cell in cells))
+    sys.stdout.flush()
+
+
+def show_fits(sets: Sequence[Sequence[Conversation]]) -> Floats:
+    """Fits to all, to all but one conversation, and to all but one set; gives the first."""
+    jointly = fit(sets)
+    show("fitted to all of them", sets, weighted(jointly))
+    without = {
+        one.name: fit([[each for each in of if each is not one] for of in sets], jointly)
+        for of_set in sets
+        for one in of_set
+        if len(of_set) > 1 or len(sets) > 1
+    }
+    show("  each conversation left out", sets, lambda one: weighted(without[one.name])(one))
+    if len(sets) > 1:
+        for of_set in sets:
+            weights = fit([other for other in sets if other is not of_set])
+            without |= dict.fromkeys((one.name for one in of_set), weights)
+        show("  each file left out", sets, lambda one: weighted(without[one.name])(one))
+    return jointly
+
+
+def show_shipped(path: Path, of_set: Sequence[Conversation]) -> None:
+    orders = [(best_first(shipped(one)), one) for one in of_set if one.questions]
+    found = np.concatenate([recall_at(order, one.evidence) for order, one in orders])
+    held = np.concatenate([in_prompt(order, one) for order, one in orders])
+    tokens = np.concatenate([one.sizes[order[:, :HITS]].sum(axis=1) for order, one in orders])
+    print(f"shipped {path.stem:22}" + "".join(f"{100 * x:6.1f}" for x in found.mean(axis=0)))
+    budgets = ", ".join(
+        f"{100 * share:.1f} in {budget:,}"
+        for share, budget in zip(held.mean(axis=0), BUDGETS, strict=True)
     )
-
-
-def weighted(chosen: dict[str, float]) -> Callable[[Conversation], Floats]:
-    weights = np.array([chosen.get(name, 0.0) for name in FEATURES])
-    return lambda one: one.table @ weights
-
-
-def fit(
-    conversations: list[Conversation], *, steps: int = 250, l2: float = 3e-4
-) -> dict[str, float]:
-    """Weights that make the evidence likely, as a softmax over a conversation's turns (Adam)."""
-    free = [at for at, name in enumerate(FEATURES) if name not in BY_HAND]
-    tables = [one.table[:, :, free] for one in conversations]
-    weights, mean, spread = np.zeros((3, len(free)))
-    questions = sum(len(one.questions) for one in conversations)
-    for step in range(1, steps + 1):
-        slope = np.zeros(len(free))
-        for one, table in zip(conversations, tables, strict=True):
-            scores = table @ weights.astype(np.float32)
-            likely = np.exp(scores - scores.max(axis=1, keepdims=True))
-            likely /= likely.sum(axis=1, keepdims=True)
-            wanted = one.evidence / one.evidence.sum(axis=1, keepdims=True)
-            slope += (likely - wanted).astype(np.float32).ravel() @ table.reshape(-1, len(free))
-        slope = slope / questions + l2 * weights
-        mean = 0.9 * mean + 0.1 * slope
-        spread = 0.99 * spread + 0.01 * slope**2
-        weights -= 0.15 * (mean / (1 - 0.9**step)) / (np.sqrt(spread / (1 - 0.99**step)) + 1e-9)
-    return {FEATURES[at]: float(weight) for at, weight in zip(free, weights, strict=True)}
-
-
-async def through_the_database(
-    conversations: list[Conversation], embedder: Embedder
-) -> tuple[list[Floats], Floats]:
-    """The ranks that a contact's search gives, and the milliseconds of each."""
-    results, spent = [], []
-    async with scratch_door() as (_, door):
-        world = await make_world(door)
-        for number, one in enumerate(conversations):
-            scope, turns = await _store(world, number, one, embedder)
-            ranks = np.full((len(one.questions), len(one.turns)), -np.inf)
-            for at, question in enumerate(one.questions):
-                now = one.turns[-1].said_at + timedelta(days=1)
-                start = time.perf_counter()
-                query = prepare(question, embedder, now=now)
-                async with door.enter(scope) as rows:
-                    found = await search_messages(rows, query, limit=max(DEPTHS))
-                spent.append((time.perf_counter() - start) * 1000)
-                for rank, hit in enumerate(found):
-                    ranks[at, turns[hit.id]] = -rank
-            results.append(recall_at(ranks, one.evidence))
-    return results, np.array(spent)
-
-
-async def _store(
-    world: World, number: int, one: Conversation, embedder: Embedder
-) -> tuple[Any, dict[Any, int]]:
-    """Both people talk in a group, which is one contact; gives its scope and the stored turns."""
-    group = Address.parse(f"telegram:-{number + 1}")
-    turns, contact = {}, None
-    for at, turn in enumerate(one.turns):
-        sender = Address.parse(f"telegram:{sum(turn.speaker.encode())}")
-        accepted = await accept(
-            world.door,
-            world.owner_id,
-            Inbound(
-                channel_id=world.channel_id,
-                chat_id=str(group),
-                message_id=f"{number}-{at}",
-                sender=AddressSender(sender, turn.speaker),
-                text=turn.text,
-                sent_at=turn.said_at,
-                group=Group(group),
-            ),
-        )
-        turns[accepted.message_id], contact = at, accepted.contact_id
-    scope = world.contact(contact)
-    while await catch_up(world.door, scope, "message", embedder):
-        pass
-    return scope, turns
-
-
-def show(name: str, results: list[Floats]) -> None:
-    means = 100 * np.concatenate(results).mean(axis=0)
-    print(f"{name:32}" + "".join(f"{mean:8.1f}" for mean in means), flush=True)
+    print(
+        f"  evidence in tokens of prompt: {budgets}; the first {HITS} are"
+        f" {tokens.mean():,.0f} tokens (median {np.median(tokens):,.0f})"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Recall on long conversations.")
-    parser.add_argument("file", type=Path)
+    parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--fit", action="store_true", help="print weights fitted to all of them")
-    parser.add_argument("--captions", action="store_true", help="texts with captions of pictures")
     parser.add_argument("--embedder", default="bundled", help="as DISCREET_EMBEDDER names it")
+    parser.add_argument("--through-database", action="store_true")
     given = parser.parse_args()
     embedder = open_embedder(Settings(embedder=given.embedder))
-    everything = json.loads(given.file.read_text(encoding="utf-8"))
-    all_read = [read(one, embedder, captions=given.captions) for one in everything]
-    asked = sum(len(one.questions) for one in all_read)
-    print(
-        f"{len(all_read)} conversations, {sum(len(one.turns) for one in all_read)} turns,"
-        f" {asked} questions; recall in percent"
-    )
-    print(f"{'':32}" + "".join(f"{f'@{k}':>8}" for k in DEPTHS))
-
-    def measured(score: Callable[[Conversation], Floats]) -> list[Floats]:
-        return [recall_at(score(one), one.evidence) for one in all_read]
-
-    show("words alone", measured(weighted({"text": 1})))
-    show("vectors alone", measured(weighted({"meaning": 1})))
-    show("0.8 words + 0.2 vectors", measured(weighted({"text": 0.8, "meaning": 0.2})))
-    if len(all_read) > 1:
-        left_out = [
-            recall_at(weighted(fit([o for o in all_read if o is not one]))(one), one.evidence)
-            for one in all_read
-        ]
-        show("fitted to the others", left_out)
-        for at, result in enumerate(left_out):
-            show(f"  of which {everything[at].get('id', at + 1)}", [result])
-    shipped = {name: weight for name, weight in WEIGHTS.items() if name not in BY_HAND}
-    show("shipped weights", measured(weighted(shipped)))
-    results, spent = asyncio.run(through_the_database(all_read, embedder))
-    show("shipped, in a contact's scope", results)
-    print(f"{'target':32}" + "".join(f"{target:8.1f}" for target in TARGETS))
-    print(f"milliseconds a search: p50 {np.median(spent):.1f}, p95 {np.percentile(spent, 95):.1f}")
+    start = time.perf_counter()
+    sets = [read_set(path, embedder) for path in given.files]
+    for path, of_set in zip(given.files, sets, strict=True):
+        print(
+            f"{path.stem}: {len(of_set)} conversations, {sum(len(one.turns) for one in of_set):,}"
+            f" turns, {sum(len(one.questions) for one in of_set):,} questions"
+        )
+    print(f"{'':30}" + " |".join("".join(f"{f'@{k}':>6}" for k in DEPTHS) for _ in sets))
+    show("words alone (BM25)", sets, lambda one: one.words.astype(np.float64))
+    show("vectors alone", sets, lambda one: one.vectors.astype(np.float64))
+    for name in ("text", "meaning", "meaning part", "topic", "nearest words"):
+        show(f"  {name}, among its kind", sets, part(name))
+    show("all of it, as shipped", sets, shipped)
+    weights = show_fits(sets)
+    for path, of_set in zip(given.files, sets, strict=True):
+        show_shipped(path, of_set)
+    if given.through_database:
+        for path, of_set in zip(given.files, sets, strict=True):
+            ranks, spent = asyncio.run(through_the_database(of_set, embedder))
+            found = np.concatenate(
+                [
+                    recall_at(order, one.evidence)
+                    for order, one in zip(ranks, of_set, strict=True)
+                    if one.questions
+                ]
+            )
+            print(
+                f"stored, searched {path.stem:13}"
+                + "".join(f"{100 * x:6.1f}" for x in found.mean(axis=0))
+                + f"   p50 {np.median(spent):.1f} ms, p95 {np.percentile(spent, 95):.1f} ms"
+            )
     if given.fit:
-        print({name: round(weight, 2) for name, weight in fit(all_read).items()})
+        fitted = zip(FEATURES, weights, strict=True)
+        print({name: round(float(one), 2) for name, one in fitted if name not in BY_HAND})
+    print(f"{time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,11 @@ from benchmarks.scratch import p50_p95, scratch_door
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.memory.candidates import candidates_of
 from discreet.memory.embedding import bundled_embedder
+from discreet.memory.filters import ANY
 from discreet.memory.query import Query
-from discreet.memory.recall import ANY, prepare, recall
+from discreet.memory.recall import prepare, recall
 from discreet.memory.terms import terms_of
+from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door
@@ -182,6 +184,7 @@ def _load(database: Database, owner: UUID, agent: UUID, contacts: list[ContactId
     ]
     texts = [" ".join(chance.choices(WORDS, k=8)) + "." for _ in range(500)]
     terms = ["{" + ",".join(f'"{t}"' for t in terms_of(text)) + "}" for text in texts]
+    tokens = ["\\" + packed for packed in pack(texts)]
     with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
         # Indexes that only the owner uses; benchmarks/owner_recall.py has them.
@@ -191,8 +194,8 @@ def _load(database: Database, owner: UUID, agent: UUID, contacts: list[ContactId
             for contact in contacts:
                 copy.write_row((contact, owner))
         with admin.cursor().copy(
-            "COPY discreet.memories (owner_id, agent_id, contact_id, content, terms, embedder,"
-            " embedding) FROM STDIN"
+            "COPY discreet.memories (owner_id, agent_id, contact_id, content, terms, tokens,"
+            " embedder, embedding) FROM STDIN"
         ) as copy:
             for at, contact in enumerate(contacts):
                 head = f"{owner}\t{agent}\t{contact}\t"
@@ -201,7 +204,8 @@ def _load(database: Database, owner: UUID, agent: UUID, contacts: list[ContactId
                     text = (at * 31 + number) % len(texts)
                     vector = vectors[(at * 17 + number) % len(vectors)]
                     lines.append(
-                        f"{head}{texts[text]} {number}\t{terms[text]}\t{embedder.name}\t{vector}\n"
+                        f"{head}{texts[text]} {number}\t{terms[text]}\t{tokens[text]}"
+                        f"\t{embedder.name}\t{vector}\n"
                     )
                 copy.write("".join(lines))
         admin.execute("VACUUM ANALYZE discreet.memories")

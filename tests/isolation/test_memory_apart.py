@@ -12,7 +12,7 @@ import pytest
 from discreet.domain.errors import NotFound, ScopeError
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
-from discreet.memory.indexing import index, vector_literal
+from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories, mark_used
 from discreet.memory.memories import (
     Memory,
@@ -215,7 +215,6 @@ CANDIDATES = (
     " %(words)s, %(holding)s, 100, 3, %(many)s) c"
 )
 COUNTS = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, 10) c"
-LEAST = "SELECT gate.least_cosine(%(embedder)s, 256, %(vector)s::public.vector)"
 
 
 async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_else(
@@ -253,12 +252,9 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
             assert counts[""] <= 3
             assert counts["heron"] == 3
             assert counts["zeppelin"] == 0
-            # Farthest of all would be the other owner's.
-            least = await rows.value(LEAST, {**params, "vector": _opposite("zeppelins")})
-            assert least > -0.9
             assert await rows.value("SELECT count(*) FROM discreet.owner_words") > 0
         for scope in (alice, SharedScope(world.owner_id, world.agent_id)):
-            for sql in (CANDIDATES, COUNTS, LEAST, "SELECT word FROM discreet.owner_words"):
+            for sql in (CANDIDATES, COUNTS, "SELECT word FROM discreet.owner_words"):
                 with pytest.raises(ScopeError):
                     async with world.door.enter(scope) as rows:
                         await rows.fetch(sql, params)
@@ -291,14 +287,48 @@ async def _ask(world: World, question: str, filters: Filters = ANY) -> list[Hit]
         return await recall(rows, query, filters=filters)
 
 
-def _opposite(text: str) -> str:
-    vector = bundled_embedder().embed([text])[0]
-    return vector_literal(-vector)
-
-
 def _everything(admin: psycopg.Connection[Any]) -> list[Any]:
     tables = ["memories", "memory_history", "messages", "turns", "sessions", "outbox", "drafts"]
     return [
         admin.execute(f"SELECT t::text FROM discreet.{table} t ORDER BY 1").fetchall()
         for table in tables
     ]
+
+
+async def test_of_two_people_none_is_outdated_by_what_the_other_said_later(world: World) -> None:
+    alice, bob = await _two(world)
+    newer = "Since Monday Tomas is my boss."
+    await _keep(world, alice, "My boss is called Ines.")
+    await _keep(world, bob, newer)
+    found = await _ask(world, "Who is my boss?")
+    assert [hit.contact_id for hit in found] == [alice.contact_id, bob.contact_id]
+    await _keep(world, alice, newer)
+    found = await _ask(world, "Who is my boss?")
+    own = [hit.content for hit in found if hit.contact_id == alice.contact_id]
+    assert own == [newer, "My boss is called Ines."]
+
+
+async def test_a_large_scope_is_searched_in_its_own_rows_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discreet.memory.candidates.MANY", 20)
+    alice, bob = await _two(world)
+    for number in range(30):
+        await _keep(world, alice, f"heron number {number} eats fish")
+    await _keep(world, alice, "the dog is called Rex")
+
+    async def asked(question: str) -> list[Any]:
+        now = datetime(2030, 1, 1, tzinfo=UTC)
+        query = prepare(question, bundled_embedder(), now=now)
+        async with world.door.enter(alice) as rows:
+            return await recall(rows, query, limit=25)
+
+    questions = ["What is my dog called?", "heron 7", "zzz", "fish"]
+    before = [await asked(question) for question in questions]
+    assert before[0][0].content == "the dog is called Rex"
+    assert before[1][0].content == "heron number 7 eats fish"
+    assert [len(found) for found in before] == [25, 25, 0, 25]
+    for number in range(30):
+        await _keep(world, bob, f"the dog {number} is called Bello and eats a heron")
+    await _keep(world, world.owner, "the dog is called Rex")
+    assert [await asked(question) for question in questions] == before

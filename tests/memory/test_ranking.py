@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discreet.memory.embedding import bundled_embedder
+from discreet.memory.indexing import index
 from discreet.memory.query import prepare
 from discreet.memory.ranking import FEATURES, Candidates, Mode, Ranking, rank
-from discreet.memory.terms import terms_of
 
 NOW = datetime(2024, 3, 13, tzinfo=UTC)
 DAY = 86_400.0
@@ -28,11 +28,9 @@ def _candidates(
     days_ago: Sequence[float] = (),
     saliences: Sequence[float] = (),
 ) -> Candidates:
-    bags = [terms_of(text) for text in texts]
     count = len(texts)
-    return Candidates(
-        terms=[f" {'  '.join(bag)} " for bag in bags],
-        lengths=np.array([len(bag) for bag in bags], dtype=np.float64),
+    return Candidates.of(
+        index(texts, None),
         cosines=np.full(count, np.nan),
         conversations=np.full(count, 1 if conversation else -1),
         seconds=NOW.timestamp() - DAY * np.array(days_ago or [0.0] * count),
@@ -143,7 +141,8 @@ def test_a_lone_row_is_not_behind_only_because_it_has_no_neighbours() -> None:
 
 def test_scores_are_the_sum_of_their_parts() -> None:
     ranking = _ranked("the dog", PANTRY, conversation=True)
-    assert np.allclose(ranking.scores, (ranking.features * ranking.weights).sum(axis=1))
+    parts = (ranking.features * ranking.weights).sum(axis=1) + ranking.lifted
+    assert np.allclose(ranking.scores, parts)
     assert ranking.features.shape == (4, len(FEATURES))
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -54,6 +54,7 @@ class World:
         new: bool = False,
         channel_id: ChannelId | None = None,
         chat: str | None = None,
+        sent_at: datetime | None = None,
     ) -> Accepted:
         """Stores a message from an address (None: the owner), in a group or directly; on the
         agent's terminal and in the sender's own chat, unless others are named."""
@@ -69,12 +70,27 @@ class World:
                 message_id=message_id or str(uuid4()),
                 sender=who,
                 text=text,
-                sent_at=datetime.now(UTC),
+                sent_at=sent_at or datetime.now(UTC),
                 group=None if group is None else Group(Address.parse(group)),
                 thread_key=thread_key,
                 new_session=new,
             ),
         )
+
+    async def answer(self, to: Accepted, text: str) -> UUID:
+        """Stores an answer of the agent, as if a turn had ended; the id of the message."""
+        scope = self.contact(to.contact_id) if to.contact_id else self.owner
+        async with self.door.enter(scope) as rows:
+            made: UUID = await rows.value(
+                "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
+                "   WHERE id = %(session)s RETURNING last_position)"
+                " INSERT INTO discreet.messages"
+                "   (session_id, route_id, position, direction, state, text)"
+                " SELECT %(session)s, m.route_id, here.last_position, 'out', 'sent', %(text)s"
+                "   FROM here, discreet.messages m WHERE m.id = %(message)s RETURNING id",
+                {"session": to.session_id, "message": to.message_id, "text": text},
+            )
+        return made
 
     async def add_channel(
         self, platform: str, account: str = "", admission: str = "open"

@@ -4,56 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
-from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
+from discreet.memory.bags import Population
 from discreet.memory.everybody import CANDIDATE, everybody
-from discreet.memory.indexing import mentioning, vector_literal
+from discreet.memory.features import Candidates
+from discreet.memory.filters import PASSING, Filters, Kind
+from discreet.memory.indexing import index, mentioning, vector_literal
+from discreet.memory.large import CHOSEN, MANY, SAMPLE, choose, few_enough, is_large
 from discreet.memory.query import Query
-from discreet.memory.ranking import Candidates, Kind
-from discreet.memory.terms import terms_of
 from discreet.scope import Rows
 
-__all__ = ["Filters", "Found", "candidates_of"]
-
-MOST_CANDIDATES = 20_000
-"""Rows of a kind that are ranked at once. A scope with more is cut to those that share a word with
-the question and those nearest by vector."""
+__all__ = ["Found", "candidates_of"]
 
 MAX_UNINDEXED = 5_000
 """Texts without terms that one search takes apart; memories newest first. It takes 0.2 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What may be found at all. They narrow a scope and can't widen it. None: no such filter.
-
-    ``salience``, ``topics_any``, ``topics_all``, ``source``, ``topic_key`` are said of memories, so
-    with one of them there are no passages. ``since`` is included, ``until`` is not.
-    """
-
-    kinds: frozenset[Kind] = frozenset(["memory", "passage"])
-    salience: tuple[str, ...] | None = None
-    topics_any: tuple[str, ...] | None = None
-    topics_all: tuple[str, ...] | None = None
-    source: str | None = None
-    topic_key: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    include_expired: bool = False
-    agent_id: AgentId | None = None
-    contact_id: ContactId | None = None
-    session_id: SessionId | None = None
-    before_turn: TurnId | None = None
-    """Messages of this turn are left out: what was just asked is no answer to it."""
-
-
-ANY = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,199 +34,192 @@ class Found:
     candidates: Candidates
 
 
-# Columns of every candidate, in this order: kind, id, bag, terms in it, cosine, conversation,
-# position in it, seconds since 1970, speaker, salience, text where there is no bag yet.
-# A cosine is taken only of vectors of the same embedder: others have other dimensions. The order
-# within a kind decides only what is left out of a scope with more than ``MOST_CANDIDATES``.
+# Columns of every candidate, in this order: kind, id, bag, terms in it, tokens, cosine,
+# conversation, position in it, seconds since 1970, speaker, whether the agent said it, whose,
+# salience, text where there is no bag yet. A cosine is taken only of vectors of the same embedder:
+# others have other dimensions.
 _MEMORIES: LiteralString = """
-    SELECT 'memory', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
+    SELECT 'm', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
                 THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
-           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '',
+           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', false,
+           contact_id,
            array_position(ARRAY['low', 'medium', 'high', 'critical'], salience) - 2,
            CASE WHEN terms = '{}' AND content ~* %(mentioning)s THEN content END
-      FROM discreet.memories
-     WHERE (%(include_expired)s OR expires_at IS NULL OR expires_at > now())
-       AND (%(salience)s::text[] IS NULL OR salience = ANY(%(salience)s::text[]))
-       AND (%(topics_any)s::text[] IS NULL OR topics && %(topics_any)s::text[])
-       AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
-       AND (%(source)s::text IS NULL OR source = %(source)s)
-       AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
-       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
-       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)"""
-_BEST: LiteralString = """
-     ORDER BY terms && %(terms)s::text[] OR (terms = '{}' AND content ~* %(mentioning)s) DESC,
-              cosine DESC NULLS LAST, id
-     LIMIT %(most)s"""
+      FROM discreet.memories WHERE """
 _PASSAGES: LiteralString = """
-    SELECT 'passage', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
+    SELECT 'p', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
                 THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
-           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', 0,
-           CASE WHEN terms = '{}' THEN content END
-      FROM discreet.passages
-     WHERE (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
-     ORDER BY terms && %(terms)s::text[] DESC, cosine DESC NULLS LAST, id
-     LIMIT %(most)s"""
+           NULL::uuid, 0::bigint, extract(epoch FROM created_at)::float8, '', false,
+           NULL::uuid, 0, CASE WHEN terms = '{}' THEN content END
+      FROM discreet.passages WHERE """
 _MESSAGES: LiteralString = """
-    SELECT 'message', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms),
+    SELECT 's', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
                 THEN 1 - (embedding OPERATOR(public.<=>) %(vector)s::public.vector) END AS cosine,
            session_id, position,
-           extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name, 0,
+           extract(epoch FROM coalesce(sent_at, created_at))::float8, sender_name,
+           direction = 'out', contact_id, 0,
            CASE WHEN terms IS NULL THEN text END
-      FROM discreet.messages
-     WHERE command IS NULL
-       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
-       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
-       AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
-       AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)
-     ORDER BY terms && %(terms)s::text[] DESC NULLS FIRST, cosine DESC NULLS LAST, id
-     LIMIT %(most)s"""
-_OF_KIND: Mapping[Kind, LiteralString] = {
-    "memory": _MEMORIES + _BEST,
+      FROM discreet.messages WHERE """
+_SELECT: Mapping[Kind, LiteralString] = {
+    "memory": _MEMORIES,
     "passage": _PASSAGES,
     "message": _MESSAGES,
 }
+# All rows in one, each column as bytes: reading thousands of rows one by one takes far longer.
 # Neighbours side by side; of equals the newest comes first.
-_ORDER: LiteralString = "ORDER BY conversation NULLS FIRST, position, seconds DESC, id"
-_COLUMNS: LiteralString = (
-    "kind, id, bag, length, cosine, conversation, position, seconds, speaker, salience, text"
-)
+_ALL_IN_ONE: LiteralString = """
+    SELECT string_agg(kind, ''), string_agg(uuid_send(id), ''), string_agg(coalesce(bag, ''), ''),
+           string_agg(int4send(coalesce(length(bag), 0)), ''),
+           string_agg(int4send(coalesce(terms, 0)), ''), string_agg(coalesce(tokens, ''), ''),
+           string_agg(int4send(coalesce(octet_length(tokens), 0)), ''),
+           string_agg(float8send(coalesce(cosine, 'NaN')), ''),
+           string_agg(uuid_send(coalesce(conversation, '00000000-0000-0000-0000-000000000000')),
+                      ''),
+           string_agg(int8send(position), ''), string_agg(float8send(seconds), ''),
+           CASE WHEN bool_or(speaker <> '') THEN array_agg(speaker) END,
+           string_agg(CASE WHEN agent THEN '1' ELSE '0' END, ''),
+           string_agg(uuid_send(coalesce(contact, '00000000-0000-0000-0000-000000000000')), ''),
+           string_agg(int4send(salience), ''),
+           CASE WHEN bool_or(text IS NOT NULL) THEN array_agg(text) END,
+           ARRAY[{large}]
+      FROM (SELECT * FROM ({kinds}) AS every (kind, id, bag, terms, tokens, cosine, conversation,
+                                              position, seconds, speaker, agent, contact, salience,
+                                              text)
+             ORDER BY conversation NULLS FIRST, position, seconds DESC, id) AS candidate"""
 
 
 async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
-    """Every row that the filters let through; expired ones only where they say so."""
-    params = {
+    """Every row that the filters let through, or where they are many those that may be among the
+    best; expired ones only where they say so."""
+    params = filters.params() | {
         "embedder": query.embedder,
         "vector": None if query.vector is None else vector_literal(query.vector),
         "terms": list(query.asked.terms),
         "mentioning": mentioning(query.asked.terms),
-        "most": MOST_CANDIDATES,
-        "include_expired": filters.include_expired,
-        "salience": _listed(filters.salience),
-        "topics_any": _listed(filters.topics_any),
-        "topics_all": _listed(filters.topics_all),
-        "source": filters.source,
-        "topic_key": filters.topic_key,
-        "agent": filters.agent_id,
-        "contact": filters.contact_id,
-        "session": filters.session_id,
-        "before_turn": filters.before_turn,
-        "since": filters.since,
-        "until": filters.until,
+        "many": MANY,
     }
-    kinds = _kinds(filters)
+    kinds = filters.wanted()
     if not kinds:
         return Found([], [], Candidates.none())
-    of_kind_sql = dict(_OF_KIND)
+    where: dict[Kind, LiteralString] = {kind: few_enough(kind) for kind in kinds}
     population = None
-    if "memory" in kinds and _is_wide(filters):
+    if "memory" in kinds and filters.are_wide():
         all_of_them = await everybody(rows, query)
         if all_of_them is not None:
             population = all_of_them.population
             params |= all_of_them.params
-            of_kind_sql["memory"] = _MEMORIES + CANDIDATE
-    parts: LiteralString = " UNION ALL ".join([f"({of_kind_sql[kind]})" for kind in kinds])
-    fetched = await rows.fetch_tuples(
-        f"SELECT * FROM ({parts}) AS candidate ({_COLUMNS}) {_ORDER}", params, binary=True
-    )
-    if not fetched:
+            where["memory"] = PASSING["memory"] + CANDIDATE
+    found = await _fetch(rows, where, params)
+    large = [kind for kind, many in zip(where, found[-1], strict=True) if many]
+    for kind in large:
+        if kind == "memory" and population is not None:
+            continue
+        chosen = await choose(rows, kind, params)
+        population = population or chosen.population
+        params[f"{kind}_ids"] = chosen.ids
+        where[kind] = CHOSEN[kind]
+    if any(where[kind] is CHOSEN[kind] for kind in large):
+        found = await _fetch(rows, where, params)
+    return _found(found, population)
+
+
+async def _fetch(
+    rows: Rows, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    every: LiteralString = " UNION ALL ".join([f"({_SELECT[kind]}{where[kind]})" for kind in where])
+    many: LiteralString = ", ".join([is_large(kind) for kind in where])
+    sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{large}", many)
+    (row,) = await rows.fetch_tuples(sql, params, binary=True)
+    return row
+
+
+def _found(row: tuple[Any, ...], population: Population | None) -> Found:
+    if row[0] is None:
         return Found([], [], Candidates.none())
-    columns = list(zip(*fetched, strict=True))
-    of_kind, ids, stored, counted, cosines, places, positions, seconds = columns[:8]
-    speakers, saliences, texts = columns[8:]
-    bags, lengths = _indexed_now(stored, counted, texts)
+    kinds, ids, bags, sizes, terms, tokens, token_sizes, cosines, places = row[:9]
+    positions, seconds, speakers, agents, contacts, saliences, texts = row[9:16]
+    bag_sizes, lengths = _numbers(sizes, ">i4"), _numbers(terms, ">i4").astype(np.float64)
+    of_tokens = _numbers(token_sizes, ">i4")
+    if texts is not None:
+        bags, bag_sizes, lengths, tokens, of_tokens = _indexed_now(
+            texts, bags, bag_sizes, lengths, tokens, of_tokens
+        )
+    count = len(kinds)
     return Found(
-        ids,
-        of_kind,
+        [UUID(bytes=ids[at : at + 16]) for at in range(0, 16 * count, 16)],
+        [_KIND_OF[kind] for kind in kinds],
         Candidates(
-            terms=bags,
-            lengths=np.array(lengths, dtype=np.float64),
-            cosines=np.array(cosines, dtype=np.float64),
-            conversations=_neighbourhoods(places, positions),
-            seconds=np.array(seconds, dtype=np.float64),
-            speakers=speakers,
-            saliences=np.array(saliences, dtype=np.float64),
+            bags=bags,
+            bag_sizes=bag_sizes,
+            lengths=lengths,
+            tokens=tokens,
+            token_sizes=of_tokens,
+            cosines=_numbers(cosines, ">f8").astype(np.float64),
+            conversations=_neighbourhoods(places, _numbers(positions, ">i8")),
+            seconds=_numbers(seconds, ">f8").astype(np.float64),
+            speakers=speakers or (),
+            agents=np.frombuffer(agents.encode(), dtype=np.uint8) == ord("1"),
+            contacts=np.frombuffer(contacts, dtype="V16"),
+            saliences=_numbers(saliences, ">i4").astype(np.float64),
             population=population,
+            sampled=None if population is None else _lowest(ids, count),
         ),
     )
 
 
+_KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
+
+
+def _numbers(sent: bytes, kind: str) -> npt.NDArray[Any]:
+    """Numbers as PostgreSQL sends them."""
+    return np.frombuffer(sent, dtype=kind)
+
+
+def _lowest(ids: bytes, count: int) -> npt.NDArray[np.bool_]:
+    """Ids are random, so the lowest are a sample; whatever was chosen, they are among it."""
+    sampled = np.zeros(count, dtype=bool)
+    sampled[np.argsort(np.frombuffer(ids, dtype="S16"), kind="stable")[:SAMPLE]] = True
+    return sampled
+
+
 def _indexed_now(
-    bags: Sequence[str], lengths: Sequence[float], texts: Sequence[str | None]
-) -> tuple[Sequence[str], Sequence[float]]:
+    texts: Sequence[str | None],
+    bags: str,
+    bag_sizes: npt.NDArray[Any],
+    lengths: npt.NDArray[np.float64],
+    tokens: bytes,
+    token_sizes: npt.NDArray[Any],
+) -> tuple[str, npt.NDArray[Any], npt.NDArray[np.float64], bytes, npt.NDArray[Any]]:
     """A row that isn't indexed yet takes part by its words all the same."""
-    if not any(texts):
-        return bags, lengths
-    left = iter(range(MAX_UNINDEXED))
-    made = [[] if text is None or next(left, None) is None else terms_of(text) for text in texts]
+    ends, token_ends = np.cumsum(bag_sizes), np.cumsum(token_sizes)
+    of_rows = [
+        bags[end - size : end] for end, size in zip(ends.tolist(), bag_sizes.tolist(), strict=True)
+    ]
+    packed = [
+        tokens[end - size : end]
+        for end, size in zip(token_ends.tolist(), token_sizes.tolist(), strict=True)
+    ]
+    lengths = lengths.copy()
+    waiting = [at for at, text in enumerate(texts) if text][:MAX_UNINDEXED]
+    for at, one in zip(waiting, index([texts[at] or "" for at in waiting], None), strict=True):
+        of_rows[at], lengths[at] = f" {'  '.join(one.terms)} ", len(one.terms)
+        packed[at] = bytes.fromhex(one.tokens[2:])
     return (
-        [f" {'  '.join(new)} " if new else bag for bag, new in zip(bags, made, strict=True)],
-        [len(new) if new else old for old, new in zip(lengths, made, strict=True)],
+        "".join(of_rows),
+        np.array([*map(len, of_rows)]),
+        lengths,
+        b"".join(packed),
+        np.array([*map(len, packed)]),
     )
 
 
-def _kinds(filters: Filters) -> list[Kind]:
-    """In an order of their own, so that equal scores always come out in the same order."""
-    of_memories = (
-        filters.salience,
-        filters.topics_any,
-        filters.topics_all,
-        filters.source,
-        filters.topic_key,
-        filters.contact_id,
-    )
-    wanted: list[Kind] = []
-    if "memory" in filters.kinds:
-        wanted.append("memory")
-    if "passage" in filters.kinds and all(one is None for one in of_memories):
-        wanted.append("passage")
-    if "message" in filters.kinds and all(one is None for one in of_memories[:-1]):
-        wanted.append("message")
-    return wanted
-
-
-def _is_wide(filters: Filters) -> bool:
-    """Whether nearly every memory passes: only then can candidates be taken before it is filtered,
-    and none be missing for it."""
-    narrow = (
-        filters.salience,
-        filters.topics_any,
-        filters.topics_all,
-        filters.source,
-        filters.topic_key,
-        filters.agent_id,
-        filters.contact_id,
-        filters.since,
-        filters.until,
-    )
-    return all(one is None for one in narrow)
-
-
-def _listed(values: tuple[str, ...] | None) -> list[str] | None:
-    return None if values is None else list(values)
-
-
-def _neighbourhoods(
-    places: Sequence[UUID | None], positions: Sequence[int]
-) -> npt.NDArray[np.int64]:
+def _neighbourhoods(places: bytes, positions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Numbers that are equal for rows that follow each other without a gap; -1 for lone rows."""
-    numbers: list[int] = []
-    number = 0
-    before: tuple[UUID | None, int] = (None, 0)
-    for place, position in zip(places, positions, strict=True):
-        if place is None:
-            numbers.append(-1)
-            continue
-        if before != (place, position - 1):
-            number += 1
-        numbers.append(number)
-        before = (place, position)
-    return np.array(numbers, dtype=np.int64)
+    of_place = np.frombuffer(places, dtype=">u8").reshape(-1, 2)
+    lone = ~of_place.any(axis=1)
+    goes_on = np.zeros(len(of_place), dtype=bool)
+    goes_on[1:] = (of_place[1:] == of_place[:-1]).all(axis=1) & (np.diff(positions) == 1)
+    return np.where(lone, -1, np.cumsum(~goes_on))

@@ -47,12 +47,20 @@ class Embedder(Protocol):
 
 
 class StaticEmbedder:
-    """A table of token vectors whose mean stands for a text: no network, some 30 us a text."""
+    """A table of token vectors whose mean stands for a text: no network, some 30 us a text.
+
+    Attributes:
+        table: The vector of each token, shape (tokens, dimensions).
+        begins_word: Whether a token begins a word, shape (tokens,).
+    """
 
     def __init__(self, name: str, table: npt.NDArray[np.float16], tokenizer: Tokenizer) -> None:
         self._name = name
-        self._table = table
+        self.table = table
         self._tokenizer = tokenizer
+        self.begins_word = np.array(
+            [_begins_word(tokenizer.id_to_token(token) or "") for token in range(len(table))]
+        )
 
     @property
     def name(self) -> str:
@@ -60,20 +68,31 @@ class StaticEmbedder:
 
     @property
     def dimensions(self) -> int:
-        return int(self._table.shape[1])
+        return int(self.table.shape[1])
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text that the table has a vector for."""
         encoded = self._tokenizer.encode_batch(
             [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
         )
-        for at, encoding in enumerate(encoded):
-            ids = [token for token in encoding.ids if token < len(self._table)]
+        return [[token for token in one.ids if token < len(self.table)] for one in encoded]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for at, ids in enumerate(self.tokens(texts)):
             if ids:
-                vectors[at] = self._table[ids].mean(axis=0, dtype=np.float32)
+                vectors[at] = self.table[ids].mean(axis=0, dtype=np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors
+
+
+def _begins_word(piece: str) -> bool:
+    """Scripts without spaces: each character is a word, and so is the first byte of one that the
+    tokenizer spells in bytes."""
+    if piece.startswith("<0x"):
+        return int(piece[3:5], 16) >= 0xC0
+    return piece.startswith("▁") or "\u3040" <= piece[:1] <= "\u9fff"
 
 
 @cache

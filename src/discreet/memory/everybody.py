@@ -12,9 +12,10 @@ from typing import Any, LiteralString
 
 from rapidfuzz import fuzz, process
 
+from discreet.memory.bags import TYPO_LENGTH, TYPO_SIMILARITY, Population
 from discreet.memory.indexing import vector_literal
+from discreet.memory.large import SAMPLE
 from discreet.memory.query import Query
-from discreet.memory.ranking import TYPO_LENGTH, TYPO_SIMILARITY, Population
 from discreet.scope import OwnerScope, Rows
 
 __all__ = ["CANDIDATE", "Everybody", "everybody"]
@@ -26,15 +27,13 @@ FEW = 300
 
 CANDIDATE: LiteralString = """
        AND id IN (SELECT c.id FROM gate.owner_candidates(
-         %(embedder)s, %(dimensions)s, %(vector)s::public.vector, %(words)s, %(holding)s,
-         %(memories)s, %(mean_length)s, %(held_by)s) c)"""
+                    %(embedder)s, %(dimensions)s, %(vector)s::public.vector, %(words)s, %(holding)s,
+                    %(memories)s, %(mean_length)s, %(held_by)s) c
+                   UNION ALL
+                  (SELECT s.id FROM discreet.memories s ORDER BY s.id LIMIT %(sample)s))"""
 """Narrows a query of memories to candidates; its parameters are those of ``Everybody``."""
 
-_COUNTS: LiteralString = """
-    SELECT c.word, c.holding, NULL::float8 FROM gate.owner_counts(%(words)s, %(few)s) c
-     UNION ALL
-    SELECT NULL, NULL, gate.least_cosine(%(embedder)s, %(dimensions)s, %(vector)s::public.vector)
-     WHERE %(vector)s::text IS NOT NULL"""
+_COUNTS: LiteralString = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, %(few)s) c"
 _EVERY_WORD: LiteralString = "SELECT word, holding FROM discreet.owner_words"
 
 
@@ -59,10 +58,10 @@ async def everybody(rows: Rows, query: Query) -> Everybody | None:
         "words": list(query.asked.terms),
         "held_by": HELD_BY,
         "few": FEW,
+        "sample": SAMPLE,
     }
     found = await rows.fetch_tuples(_COUNTS, params)
-    holding = {word: float(count) for word, count, _ in found if word is not None}
-    least = next((cosine for word, _, cosine in found if word is None), None)
+    holding = {word: float(count) for word, count in found}
     memories, words = holding.pop("", 1.0), holding.pop("#", 1.0)
     unknown = [word for word in query.asked.terms if not holding.get(word)]
     mean_length = words / max(memories, 1.0)
@@ -74,7 +73,7 @@ async def everybody(rows: Rows, query: Query) -> Everybody | None:
         "memories": memories,
         "mean_length": mean_length,
     }
-    return Everybody(Population(memories, holding, mean_length, least), params)
+    return Everybody(Population(memories, holding, mean_length), params)
 
 
 async def _similar(rows: Rows, unknown: Sequence[str]) -> dict[str, float]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 from uuid import UUID
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder, Vectors
-from discreet.memory.ranking import Kind
+from discreet.memory.filters import Kind
 from discreet.memory.terms import VERSION, terms_of
+from discreet.memory.tokens import pack
 from discreet.scope import Door, OwnerScope, Rows, WorkScope
 from discreet.scope.scopes import SessionScope
 
@@ -32,16 +33,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """``terms``: a bag. ``embedder`` and ``vector`` are None where embedding has to wait; the text
-    is then found by its words."""
+    """``terms``: a bag. ``tokens``: as ``tokens.pack`` makes them. ``embedder`` and ``vector`` are
+    None where embedding has to wait; the text is then found by its words and tokens."""
 
     terms: tuple[str, ...]
+    tokens: str = "\\x"
     embedder: str | None = None
     vector: str | None = None
 
     def as_params(self) -> dict[str, Any]:
-        """For the columns terms, embedder, embedding."""
-        return {"terms": list(self.terms), "embedder": self.embedder, "embedding": self.vector}
+        """For the columns terms, tokens, embedder, embedding."""
+        return {
+            "terms": list(self.terms),
+            "tokens": self.tokens,
+            "embedder": self.embedder,
+            "embedding": self.vector,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +64,24 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
 
     An embedder that can't be reached costs the vectors, never the texts.
     """
-    bags = [tuple(terms_of(text)) for text in texts]
+    made = [
+        Indexed(tuple(terms_of(text)), tokens)
+        for text, tokens in zip(texts, pack(texts), strict=True)
+    ]
     if embedder is None or not texts:
-        return [Indexed(bag) for bag in bags]
+        return made
     try:
         vectors = embedder.embed(texts)
     except Unavailable:
-        return [Indexed(bag) for bag in bags]
+        return made
     # A text without any token has no direction; it keeps the embedder's name, for it is done.
     return [
-        Indexed(bag, embedder.name, vector_literal(vector) if vector.any() else None)
-        for bag, vector in zip(bags, vectors, strict=True)
+        replace(
+            one,
+            embedder=embedder.name,
+            vector=vector_literal(vector) if vector.any() else None,
+        )
+        for one, vector in zip(made, vectors, strict=True)
     ]
 
 
@@ -116,16 +130,16 @@ _UNINDEXED_OF_SESSION: LiteralString = """
 _SAVE: Mapping[Kind, LiteralString] = {
     # The text is compared again: it may have changed while it was being embedded.
     "memory": """
-        UPDATE discreet.memories SET terms = %(terms)s, embedder = %(embedder)s,
-               embedding = %(embedding)s::public.vector
+        UPDATE discreet.memories SET terms = %(terms)s, tokens = %(tokens)s,
+               embedder = %(embedder)s, embedding = %(embedding)s::public.vector
          WHERE id = %(id)s AND content = %(text)s""",
     "passage": """
-        UPDATE discreet.passages SET terms = %(terms)s, embedder = %(embedder)s,
-               embedding = %(embedding)s::public.vector
+        UPDATE discreet.passages SET terms = %(terms)s, tokens = %(tokens)s,
+               embedder = %(embedder)s, embedding = %(embedding)s::public.vector
          WHERE id = %(id)s AND content = %(text)s""",
     "message": """
-        UPDATE discreet.messages SET terms = %(terms)s, embedder = %(embedder)s,
-               embedding = %(embedding)s::public.vector
+        UPDATE discreet.messages SET terms = %(terms)s, tokens = %(tokens)s,
+               embedder = %(embedder)s, embedding = %(embedding)s::public.vector
          WHERE id = %(id)s AND text = %(text)s""",
 }
 

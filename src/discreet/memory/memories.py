@@ -51,10 +51,10 @@ _KNOWN: LiteralString = f"""
 _INSERT: LiteralString = f"""
     INSERT INTO discreet.memories (
         content, summary, topic_key, topics, salience, source, metadata, expires_at,
-        terms, embedder, embedding, turn_id)
+        terms, tokens, embedder, embedding, turn_id)
     VALUES (%(content)s, %(summary)s, %(topic_key)s, %(topics)s, %(salience)s, %(source)s,
-            %(metadata)s, %(expires_at)s, %(terms)s, %(embedder)s, %(embedding)s::public.vector,
-            %(turn_id)s)
+            %(metadata)s, %(expires_at)s, %(terms)s, %(tokens)s, %(embedder)s,
+            %(embedding)s::public.vector, %(turn_id)s)
     ON CONFLICT DO NOTHING
     RETURNING {COLUMNS}"""
 _SUPERSEDE: LiteralString = f"""
@@ -62,7 +62,8 @@ _SUPERSEDE: LiteralString = f"""
         content = %(content)s, summary = %(summary)s, topics = %(topics)s,
         salience = %(salience)s, source = %(source)s, metadata = %(metadata)s,
         expires_at = %(expires_at)s, turn_id = %(turn_id)s,
-        terms = %(terms)s, embedder = %(embedder)s, embedding = %(embedding)s::public.vector
+        terms = %(terms)s, tokens = %(tokens)s, embedder = %(embedder)s,
+        embedding = %(embedding)s::public.vector
      WHERE id = %(id)s
     RETURNING {COLUMNS}"""
 _MERGE: LiteralString = f"""
@@ -74,6 +75,7 @@ _UPDATE: LiteralString = f"""
     UPDATE discreet.memories SET
         content = coalesce(%(content)s, content),
         terms = coalesce(%(terms)s::text[], terms),
+        tokens = coalesce(%(tokens)s::bytea, tokens),
         embedder = CASE WHEN %(content)s::text IS NULL THEN embedder ELSE %(embedder)s END,
         embedding = CASE WHEN %(content)s::text IS NULL THEN embedding
                          ELSE %(embedding)s::public.vector END,
@@ -175,6 +177,7 @@ async def update_memory(
         "clear_expires_at": "expires_at" in change.clear,
         **indexed.as_params(),
         "terms": None if change.indexed is None else list(indexed.terms),
+        "tokens": None if change.indexed is None else indexed.tokens,
     }
     await _refuse_doubles(rows, params)
     row = await rows.fetch_one(_UPDATE, params)

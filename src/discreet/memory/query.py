@@ -1,19 +1,38 @@
-"""A question made ready for recall: its words, what it asks for, its vector."""
+"""A question made ready for recall: its words, what it asks for, its vectors."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from discreet.memory.dates import days_asked_for
-from discreet.memory.embedding import Embedder, Vectors
-from discreet.memory.ranking import Asked
-from discreet.memory.terms import content_terms, words_of
+from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
+from discreet.memory.features import Asked
+from discreet.memory.terms import content_words, words_of
+from discreet.memory.tokens import is_word, word_vectors
 
 __all__ = ["Query", "ask", "prepare"]
 
 _TIME_QUESTIONS = frozenset(["when", "date", "month", "year", "day", "long"])
 _AMOUNTS = frozenset(["many", "much", "long", "often", "old"])
+_OVERVIEWS = frozenset(
+    (
+        *("summary", "summarize", "summarise", "recap", "overview", "zusammenfassung"),
+        *("zusammenfassen", "resumen", "resume", "resumir", "resumer", "resumo", "riassunto"),
+        *("samenvatting", "ozet", "сводка", "подытожь", "ملخص", "सारांश", "总结", "要約", "요약"),
+    )
+)
+# The agent's words are asked for in the past: "can you suggest" wants something new.
+_OF_AGENT = re.compile(
+    r"\b(?:did|have|had|were|was) you\b"
+    r"|\byou(?:'ve|'d)?(?: \w+ly)? (?:said|told|gave|recommended|suggested|advised|proposed"
+    r"|mentioned|explained|listed|described|outlined|provided|offered|helped|showed|wrote)\b"
+    r"|\byour (?:advice|suggest\w+|recommend\w+|answers?|explanations?|tips)\b"
+    r"|\b(?:hast|hattest) du\b|\b(?:haben|hatten) sie\b|\b(?:as|avais)-tu\b|\bavez-vous\b"
+    r"|\btu m'as\b|\bme (?:dijiste|recomendaste|sugeriste|disseste|recomendaste)\b"
+    r"|\bты (?:мне )?(?:говорил|сказал|советовал|предлагал)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +66,16 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
 def ask(text: str, now: datetime) -> Asked:
     """Takes a question apart; ``now`` is what "last week" is counted from."""
     words = frozenset(words_of(text))
+    content = content_words(text)
     return Asked(
         words=words,
-        terms=tuple(content_terms(text)),
+        terms=tuple(content),
+        vectors=word_vectors(list(content.values())),
+        whole=bundled_embedder().embed([text.casefold()])[0],
         wants_time=not _TIME_QUESTIONS.isdisjoint(words),
         wants_number="how" in words and not _AMOUNTS.isdisjoint(words),
+        of_agent=bool(_OF_AGENT.search(text.casefold())),
+        means_something=any(map(is_word, content.values())),
+        in_short=not _OVERVIEWS.isdisjoint(words),
         days=days_asked_for(text, now),
     )

@@ -15,7 +15,8 @@ import numpy as np
 
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
-from discreet.memory.candidates import Filters, candidates_of
+from discreet.memory.candidates import candidates_of
+from discreet.memory.filters import ANY, Filters
 from discreet.memory.query import Query, prepare
 from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
 from discreet.scope import Rows
@@ -23,7 +24,6 @@ from discreet.scope import Rows
 __all__ = ["ANY", "Filters", "Hit", "Parts", "Query", "prepare", "recall", "search_messages"]
 
 MOST_HITS = 100
-ANY = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Parts:
     """Why a row was found. ``matched``: share of the question's information in its own words, 0 to
     1. ``cosine``: to the question, -1 to 1, None without a vector. The others are parts of the
     score and add up to it: own words; own vector; its neighbours' and its sitting's; who spoke; the
-    days asked for; the kind of sentence; salience; age."""
+    days asked for; the kind of line; salience; age, and being newer than what it contradicts."""
 
     matched: float
     cosine: float | None
@@ -155,15 +155,21 @@ _WHOLE: dict[Kind, LiteralString] = {
 _PART_OF = {
     "text": "text",
     "meaning": "meaning",
+    "meaning part": "meaning",
+    "topic": "meaning",
+    "nearest words": "meaning",
     "speaker": "speaker",
     "date": "date",
     "salience": "salience",
     "age": "age",
-    "asks": "form",
     "asked before": "form",
     "opening": "form",
     "time word": "form",
     "number": "form",
+    "agent": "form",
+    "agent asked for": "form",
+    "agent in short": "form",
+    "fresh": "form",
 }
 
 
@@ -175,6 +181,7 @@ def _parts(ranking: Ranking, candidates: Candidates, at: int) -> Parts:
         FEATURES, (ranking.features[at] * ranking.weights).tolist(), strict=True
     ):
         sums[_PART_OF.get(name, "nearby")] += value
+    sums["age"] += float(ranking.lifted[at])
     cosine = float(candidates.cosines[at])
     return Parts(
         matched=float(ranking.matched[at]), cosine=None if np.isnan(cosine) else cosine, **sums

@@ -14,8 +14,8 @@ from uuid import UUID
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.memory.embedding import Embedder
+from discreet.memory.filters import Kind
 from discreet.memory.indexing import Unindexed, index, save_indexed
-from discreet.memory.ranking import Kind
 from discreet.memory.terms import VERSION
 from discreet.scope import Door, OwnerScope, WorkScope
 

@@ -1,24 +1,40 @@
 """Texts as bags of terms: what is counted when texts are matched by their words.
 
 A bag keeps order and repeats. Beside words it holds markers, which no word can be: first the
-version of this module, last ``<asks>``, ``<time>``, ``<number>`` for what kind of thing it says.
+version of this module, ``<part>`` between the parts of a long text, and last ``<asks>``,
+``<time>``, ``<number>`` for what kind of thing it says.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import snowballstemmer
 
-__all__ = ["ASKS", "NUMBER", "TIME", "VERSION", "content_terms", "terms_of", "words_of"]
+from discreet.memory.languages import ASKING_WORDS, CHANGE_WORDS, STOP_WORDS, language_of
 
-VERSION = "<v1>"
+__all__ = [
+    "ASKS",
+    "CHANGE_TERMS",
+    "FUNCTION_TERMS",
+    "NUMBER",
+    "PART",
+    "TIME",
+    "VERSION",
+    "content_terms",
+    "content_words",
+    "parts_of",
+    "terms_of",
+    "words_of",
+]
+
+VERSION = "<v2>"
 """Changes when the same text gives other terms; stored bags that begin otherwise are made anew."""
 
-ASKS, TIME, NUMBER = "<asks>", "<time>", "<number>"
+ASKS, TIME, NUMBER, PART = "<asks>", "<time>", "<number>", "<part>"
 
 MAX_CHARACTERS = 100_000
 """What lies behind is not indexed, so that a text of megabytes costs no seconds."""
@@ -26,25 +42,24 @@ MAX_CHARACTERS = 100_000
 MAX_WORD = 64
 """Characters of one term; a longer run (a key, a URL's tail) is cut."""
 
+PART_WORDS = 60
+"""Words of one part of a text, about; a part ends with a sentence or a line."""
+
 _TOKEN = re.compile(
-    r"(?P<cjk>[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+)"
-    r"|(?P<word>[^\W_](?:[^\W_]|['’\u0300-\u036f\u0900-\u0dff\u064b-\u0652])*)"
+    r"(?P<run>[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+)"
+    r"|(?P<hangul>[\uac00-\ud7a3]+)"
+    r"|(?P<word>[^\W_](?:[^\W_\uac00-\ud7a3]|['’\u0300-\u036f\u0900-\u0dff\u064b-\u0652])*)"
     r"|(?P<emoji>[\u2600-\u27bf\U0001f1e6-\U0001faff])"
 )
 _CLITIC = re.compile(r"n't$|'(?:s|d|ll|re|ve|m|t)$")
+_ELISION = re.compile(r"^(?:[cdjlmnst]|qu)'(?=\w{2})")
+_PART_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 def _listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_STOP_WORDS = _listed(
-    "a an the and or but if then so of in on at to for from with by about as into is are was were "
-    "be been being am do does did doing done have has had having i me my mine we our us you your "
-    "yours he him his she her hers it its they them their what which who whom whose when where why "
-    "how that this these those there here will would can could should shall may might must not no "
-    "nor than too very just ca wo"
-)
 _TIME_WORDS = _listed(
     "yesterday today tomorrow tonight ago last next week weeks weekend month months year years day "
     "days monday tuesday wednesday thursday friday saturday sunday recently soon since morning "
@@ -56,10 +71,7 @@ _NUMBER_WORDS = _listed(
     "thousand"
 )
 # A script that is written in one language mostly, so its stemmer can be chosen without guessing.
-# Latin script gets the English one: it leaves other languages' words nearly as they are, and does
-# the same to query and text.
 _STEMMER_OF_SCRIPT = {
-    "LATIN": "english",
     "CYRILLIC": "russian",
     "GREEK": "greek",
     "ARABIC": "arabic",
@@ -67,12 +79,47 @@ _STEMMER_OF_SCRIPT = {
     "TAMIL": "tamil",
     "ARMENIAN": "armenian",
 }
+_LATIN = frozenset(
+    ["english", "german", "spanish", "french", "portuguese", "italian", "dutch", "turkish"]
+)
+_OF_SCRIPTS = frozenset().union(
+    *(words for language, words in STOP_WORDS.items() if language not in _LATIN)
+)
+
+
+def parts_of(text: str) -> list[str]:
+    """A text in parts of about ``PART_WORDS`` words, cut where a sentence or a line ends; a short
+    text is one part. Nothing but white space is lost."""
+    text = text[:MAX_CHARACTERS]
+    if len(text) <= PART_WORDS * 4:
+        return [text]
+    parts: list[str] = []
+    current: list[str] = []
+    words = 0
+    for sentence in _PART_ENDS.split(text):
+        # Scripts without spaces: three characters are about a word.
+        many = max(len(sentence.split()), len(sentence) // 12)
+        if not sentence.strip():
+            continue
+        if words and words + many > PART_WORDS:
+            parts.append(" ".join(current))
+            current, words = [], 0
+        current.append(sentence)
+        words += many
+    if current:
+        parts.append(" ".join(current))
+    return parts or [text]
 
 
 def terms_of(text: str) -> list[str]:
     """The bag of a text that is stored: the version, stems in order with repeats, markers."""
-    words = words_of(text)
-    terms = [VERSION, *map(_stem, words)]
+    parts = [_tokens(part) for part in parts_of(text)]
+    words = [_folded(token) for part in parts for token in part]
+    language = language_of(words)
+    terms = [VERSION]
+    for at, part in enumerate(parts):
+        terms += [PART] * bool(at)
+        terms += [_stem(token, language) for token in part]
     if any(mark in text for mark in "?？؟"):
         terms.append(ASKS)
     if not _TIME_WORDS.isdisjoint(words):
@@ -88,48 +135,70 @@ def content_terms(text: str, without: Iterable[str] = ()) -> list[str]:
     Function words and ``without`` (words, not stems) are left out; if nothing else is there,
     function words count after all.
     """
-    words = words_of(text)
-    left_out = _STOP_WORDS.union(without)
-    kept = [word for word in words if word not in left_out] or words
-    return list(dict.fromkeys(_stem(word) for word in kept))
+    return list(content_words(text, without))
+
+
+def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
+    """The same, each with the word that it stands for."""
+    tokens = _tokens(text[:MAX_CHARACTERS])
+    words = [_folded(token) for token in tokens]
+    language = language_of(words)
+    function_words = (STOP_WORDS[language] | _OF_SCRIPTS).union(without)
+    asking = ASKING_WORDS if language == "english" else frozenset[str]()
+    for left_out in (function_words | asking, function_words, frozenset[str]()):
+        kept: dict[str, str] = {}
+        for token, word in zip(tokens, words, strict=True):
+            if word not in left_out:
+                kept.setdefault(_stem(token, language), token)
+        if kept:
+            return kept
+    return {}
 
 
 def words_of(text: str) -> list[str]:
     """Words, numbers and emoji of a text in order, in one spelling: compatible forms, case and the
     accents of Latin letters are folded. Scripts that put no space between words give single
-    characters and pairs."""
-    folded = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    words: list[str] = []
-    for match in _TOKEN.finditer(folded):
+    characters and pairs, Hangul pairs."""
+    return [_folded(token) for token in _tokens(text[:MAX_CHARACTERS])]
+
+
+def _tokens(text: str) -> list[str]:
+    """Words in order, with their accents."""
+    tokens: list[str] = []
+    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
         token = match.group()
-        if match.lastgroup == "cjk":
-            words.extend(_characters_and_pairs(token))
+        if match.lastgroup == "run":
+            tokens += [*token, *_pairs(token)]
+        elif match.lastgroup == "hangul":
+            tokens += _pairs(token) or [token]
         elif match.lastgroup == "word":
             word = _spelling(token)
             if word:
-                words.append(word)
+                tokens.append(word)
         else:
-            words.append(token)
-    return words
+            tokens.append(token)
+    return tokens
 
 
-def _characters_and_pairs(run: str) -> list[str]:
-    return [*run, *(run[at : at + 2] for at in range(len(run) - 1))]
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(len(run) - 1)]
 
 
 def _spelling(token: str) -> str:
     if token.isascii() and token.isalnum():
         return token[:MAX_WORD]
-    word = _CLITIC.sub("", token.replace("’", "'")).replace("'", "")
-    if not word.isascii():
-        word = _without_latin_accents(word)
+    word = _ELISION.sub("", _CLITIC.sub("", token.replace("’", "'"))).replace("'", "")
     return word[:MAX_WORD]
 
 
-def _without_latin_accents(word: str) -> str:
+@lru_cache(maxsize=65_536)
+def _folded(token: str) -> str:
+    """Without the accents of Latin letters."""
+    if token.isascii():
+        return token
     kept: list[str] = []
     latin = False
-    for character in unicodedata.normalize("NFD", word):
+    for character in unicodedata.normalize("NFD", token):
         if unicodedata.combining(character):
             if latin:
                 continue
@@ -144,13 +213,30 @@ def _script(character: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _stem(word: str) -> str:
-    language = "english" if word.isascii() else _STEMMER_OF_SCRIPT.get(_script(word[0]))
-    if language is None or word.isdecimal():
-        return word
-    return _stemmer(language).stemWord(word) or word
+def _stem(token: str, language: str) -> str:
+    """``language`` is that of words in Latin letters; another script says its own."""
+    script = "LATIN" if token.isascii() else _script(token[0])
+    of_word = language if script == "LATIN" else _STEMMER_OF_SCRIPT.get(script)
+    if of_word is None or token.isdecimal():
+        return token
+    return _folded(_stemmer(of_word).stemWord(token) or token) or token
 
 
-@lru_cache(maxsize=len(_STEMMER_OF_SCRIPT))
+@lru_cache(maxsize=32)
 def _stemmer(language: str) -> snowballstemmer.stemmer:
     return snowballstemmer.stemmer(language)
+
+
+def _in_bags(words_of_languages: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    return frozenset(
+        term
+        for language, words in words_of_languages.items()
+        for word in words
+        for term in (word, _stem(word, language))
+    )
+
+
+FUNCTION_TERMS = _in_bags(STOP_WORDS)
+"""Function words of every language known here, as bags hold them."""
+CHANGE_TERMS = _in_bags(CHANGE_WORDS)
+"""What says that something is no longer as it was, as bags hold it."""

@@ -17,6 +17,7 @@ from discreet.oversight.contacts import find_contact
 from discreet.oversight.export_page import page_of
 from discreet.scope import Door, OwnerScope, Rows
 
+_INDEX: LiteralString = "ARRAY['terms', 'tokens', 'embedder', 'embedding']"
 # What only serves to find a row again is left out; so is a file's content, which is a file.
 _RECORDS: Mapping[str, LiteralString] = {
     "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r"
@@ -28,11 +29,11 @@ _RECORDS: Mapping[str, LiteralString] = {
     "routes": "SELECT to_jsonb(r) || jsonb_build_object('platform', c.platform) AS record"
     " FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.id",
-    "messages": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding']"
+    "messages": f"SELECT to_jsonb(r) - {_INDEX}"
     "   || jsonb_build_object('agent', a.name) AS record"
     " FROM discreet.messages r JOIN discreet.agents a ON a.id = r.agent_id"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.session_id, r.position",
-    "said_to_others": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
+    "said_to_others": f"SELECT to_jsonb(r) - {_INDEX} AS record"
     " FROM discreet.messages r WHERE r.sender_contact_id = ANY (%(contacts)s)"
     "   AND NOT coalesce(r.contact_id = ANY (%(contacts)s), false) ORDER BY r.created_at, r.id",
     "outbox": "SELECT to_jsonb(r) AS record FROM discreet.outbox r"
@@ -42,9 +43,9 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.started_at, r.id",
     "drafts": "SELECT to_jsonb(r) AS record FROM discreet.drafts r"
     " WHERE r.contact_id = ANY (%(contacts)s)",
-    "memories": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding', 'digest'] AS record"
+    "memories": f"SELECT to_jsonb(r) - {_INDEX} - 'digest' AS record"
     " FROM discreet.memories r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at, r.id",
-    "memory_history": "SELECT to_jsonb(r) - ARRAY['terms', 'embedder', 'embedding'] AS record"
+    "memory_history": f"SELECT to_jsonb(r) - {_INDEX} AS record"
     " FROM discreet.memory_history r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.memory_id, r.version",
     "attachments": "SELECT to_jsonb(r) AS record FROM (SELECT f.id, f.owner_id, f.agent_id,"

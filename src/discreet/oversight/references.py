@@ -47,12 +47,12 @@ async def publish(
         )
         await rows.execute(
             """INSERT INTO discreet.passages
-                 (agent_id, title, position, content, terms, embedder, embedding)
-               SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.embedder,
-                      p.embedding::public.vector
+                 (agent_id, title, position, content, terms, tokens, embedder, embedding)
+               SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.tokens::bytea,
+                      p.embedder, p.embedding::public.vector
                  FROM jsonb_to_recordset(%(passages)s) AS p
-                      (title text, position int, content text, terms text[], embedder text,
-                       embedding text)""",
+                      (title text, position int, content text, terms text[], tokens text,
+                       embedder text, embedding text)""",
             {"agent": agent_id, "passages": Jsonb(passages)},
         )
     return Published(texts=len(texts), passages=len(passages))

@@ -129,8 +129,8 @@ GRANT INSERT (session_id, route_id, attempt, model),
       UPDATE (state, model, prompt, steps, usage, error, finished_at)
   ON discreet.turns TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (session_id, route_id, position, direction, state, text, reply_to, turn_id,
-              terms, embedder, embedding),
-      UPDATE (state, turn_id, attempts, not_before, terms, embedder, embedding)
+              terms, tokens, embedder, embedding),
+      UPDATE (state, turn_id, attempts, not_before, terms, tokens, embedder, embedding)
   ON discreet.messages TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (message_id, session_id, route_id),
       UPDATE (state, attempts, next_try_at, error, platform_messages, sent_at)
@@ -138,9 +138,9 @@ GRANT INSERT (message_id, session_id, route_id),
 GRANT INSERT (turn_id, text), UPDATE (text), DELETE ON discreet.drafts
   TO discreet_contact, discreet_shared, discreet_owner;
 GRANT INSERT (content, summary, topic_key, topics, salience, source, metadata, expires_at,
-              terms, embedder, embedding, turn_id),
+              terms, tokens, embedder, embedding, turn_id),
       UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,
-              terms, embedder, embedding, turn_id, version, updated_at),
+              terms, tokens, embedder, embedding, turn_id, version, updated_at),
       DELETE
   ON discreet.memories TO discreet_contact, discreet_shared;
 
@@ -152,13 +152,13 @@ GRANT SELECT, UPDATE (name, aliases, note) ON discreet.contacts TO discreet_owne
 GRANT SELECT ON discreet.addresses TO discreet_owner;
 GRANT SELECT, INSERT (agent_id, platform, account) ON discreet.channels TO discreet_owner;
 GRANT INSERT (agent_id, content, summary, topic_key, topics, salience, source, metadata,
-              expires_at, terms, embedder, embedding, turn_id),
+              expires_at, terms, tokens, embedder, embedding, turn_id),
       UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,
-              terms, embedder, embedding, turn_id, version, updated_at),
+              terms, tokens, embedder, embedding, turn_id, version, updated_at),
       DELETE
   ON discreet.memories TO discreet_owner;
-GRANT INSERT (agent_id, title, position, content, terms, embedder, embedding),
-      UPDATE (terms, embedder, embedding), DELETE
+GRANT INSERT (agent_id, title, position, content, terms, tokens, embedder, embedding),
+      UPDATE (terms, tokens, embedder, embedding), DELETE
   ON discreet.passages TO discreet_owner;
 GRANT SELECT ON discreet.quarantine TO discreet_owner;
 

@@ -18,12 +18,12 @@ BEGIN
   END IF;
   INSERT INTO discreet.memory_history (
     memory_id, version, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics,
-    salience, source, metadata, expires_at, terms, embedder, embedding, turn_id, created_at,
+    salience, source, metadata, expires_at, terms, tokens, embedder, embedding, turn_id, created_at,
     updated_at, change)
   VALUES (
     OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
     OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
-    OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
+    OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
     -- The worker forgets nothing but what has expired.
     CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
          ELSE lower(TG_OP) END);
@@ -57,18 +57,18 @@ BEGIN
     content = old.content, summary = old.summary, topic_key = old.topic_key, topics = old.topics,
     salience = old.salience, metadata = old.metadata, expires_at = old.expires_at,
     source = old.source, turn_id = old.turn_id,
-    terms = old.terms, embedder = old.embedder, embedding = old.embedding,
+    terms = old.terms, tokens = old.tokens, embedder = old.embedder, embedding = old.embedding,
     version = version + 1
    WHERE id = memory;
   IF NOT FOUND THEN
     INSERT INTO discreet.memories (
       id, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
-      metadata, expires_at, version, terms, embedder, embedding, turn_id, created_at)
+      metadata, expires_at, version, terms, tokens, embedder, embedding, turn_id, created_at)
     VALUES (
       old.memory_id, old.owner_id, old.agent_id, old.contact_id, old.shared, old.content, old.summary,
       old.topic_key, old.topics, old.salience, old.source, old.metadata, old.expires_at,
       (SELECT max(h.version) + 1 FROM discreet.memory_history h WHERE h.memory_id = memory),
-      old.terms, old.embedder, old.embedding, old.turn_id, old.created_at);
+      old.terms, old.tokens, old.embedder, old.embedding, old.turn_id, old.created_at);
   END IF;
   RETURN memory;
 END $$;

@@ -70,7 +70,7 @@ BEGIN
     message_id := album.id;
     wanted := wanted OR album.state = 'waiting';
     UPDATE discreet.messages m
-       SET text = m.text || E'\n' || said.body, terms = NULL,
+       SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
   ELSE

@@ -164,30 +164,10 @@ BEGIN
   END LOOP;
 END $$;
 
--- The cosine to the memory that is farthest from a question.
-CREATE FUNCTION gate.least_cosine(of_embedder text, dimensions integer, near public.vector)
-RETURNS float8
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-  owner  uuid := gate.require_owner();
-  result float8;
-BEGIN
-  PERFORM set_config('hnsw.ef_search', '10', true);
-  EXECUTE format(
-    'SELECT 1 - (m.embedding <=> $3) FROM discreet.memories m WHERE m.embedder = %L '
-    'AND (m.owner_id = $1) IS TRUE ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 1',
-    of_embedder, dimensions, dimensions)
-    INTO result
-    USING owner, near * array_fill(-1::real, ARRAY[dimensions])::vector, near;
-  RETURN result;
-END $$;
-
 REVOKE ALL ON FUNCTION gate.count_words(bigint), gate.owner_counts(text[], integer),
-  gate.least_cosine(text, integer, public.vector),
   gate.owner_candidates(text, integer, public.vector, text[], float8[], float8, float8, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.count_words(bigint) TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.owner_counts(text[], integer),
-  gate.least_cosine(text, integer, public.vector),
   gate.owner_candidates(text, integer, public.vector, text[], float8[], float8, float8, integer) TO discreet_owner;
 RESET ROLE;
 

@@ -1,0 +1,137 @@
+"""Terms counted in many bags at once, and BM25 over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz, process
+
+from discreet.memory.terms import PART
+
+__all__ = ["TYPO_LENGTH", "TYPO_SIMILARITY", "Bags", "Population", "bm25", "rarity_of"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+K1, B = 1.2, 0.4
+TYPO_SIMILARITY = 80.0
+"""Percent; from here on a word of the scope stands for one that nobody there has used."""
+TYPO_WEIGHT = 0.8
+TYPO_LENGTH = 4
+"""Characters of the shortest word that may be a typo."""
+SAME_BEGINNING = 0.7
+"""Of two words' longer one: with that much in common they are forms of one word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What is known of all rows of a scope where only some of them are candidates. ``holding``: how
+    many rows hold a term; a term that isn't there is held by candidates only."""
+
+    rows: float
+    holding: Mapping[str, float]
+    mean_length: float
+
+
+class Bags:
+    """All bags as one string: searching it once for a term is far faster than searching each.
+
+    Attributes:
+        first_parts: The place of each bag's first part among all parts.
+        part_sizes: Characters of each part.
+    """
+
+    def __init__(self, joined: str, sizes: npt.NDArray[Any]) -> None:
+        """``joined``: bags with a space around every term, ``" dog  call  rex "``; ``sizes``: the
+        characters of each."""
+        self.joined = joined
+        starts = np.cumsum(sizes) - sizes
+        cuts = np.array(self._places(f" {PART} "), dtype=np.int64)
+        self._part_starts = np.sort(np.concatenate([starts, cuts])) if len(cuts) else starts
+        self.first_parts = np.searchsorted(self._part_starts, starts)
+        self.part_sizes = np.diff(self._part_starts, append=len(joined)).astype(np.float64)
+
+    def in_parts(self, term: str) -> Floats:
+        """How often each part of each bag holds the term, shape (parts,)."""
+        parts = np.searchsorted(self._part_starts, self._places(f" {term} "), side="right") - 1
+        return np.bincount(parts, minlength=len(self._part_starts)).astype(np.float64)
+
+    def count(self, term: str) -> Floats:
+        """How often each bag holds the term, shape (bags,)."""
+        counted: Floats = np.add.reduceat(self.in_parts(term), self.first_parts)
+        return counted
+
+    def frequencies(self, terms: Sequence[str]) -> Floats:
+        """How often each term is in each part, shape (terms, parts). A term that is in no bag is
+        looked for as a typo or another form of one that is."""
+        counts = np.stack([self.in_parts(term) for term in terms])
+        missing = [
+            at for at, term in enumerate(terms) if len(term) >= TYPO_LENGTH and not counts[at].any()
+        ]
+        if missing:
+            vocabulary = list(dict.fromkeys(self.joined.split()))
+            for at in missing:
+                for similar, weight in _similar(terms[at], vocabulary):
+                    counts[at] += TYPO_WEIGHT * weight * self.in_parts(similar)
+        return counts
+
+    def _places(self, text: str) -> list[int]:
+        places: list[int] = []
+        at = self.joined.find(text)
+        while at >= 0:
+            places.append(at)
+            at = self.joined.find(text, at + 1)
+        return places
+
+
+def _similar(term: str, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
+    """Words that may be meant by one that isn't there, and how sure that is, 0 to 1."""
+    found = {
+        similar: score / 100
+        for similar, score, _ in process.extract(
+            term, vocabulary, scorer=fuzz.ratio, score_cutoff=TYPO_SIMILARITY, limit=3
+        )
+    }
+    for other in vocabulary:
+        if other[:3] == term[:3]:
+            common = _common_beginning(term, other)
+            if common >= 4 and common >= SAME_BEGINNING * max(len(term), len(other)):
+                found.setdefault(other, common / max(len(term), len(other)))
+    return list(found.items())
+
+
+def _common_beginning(one: str, other: str) -> int:
+    at = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        at += 1
+    return at
+
+
+def rarity_of(
+    frequencies: Floats, terms: Sequence[str] = (), population: Population | None = None
+) -> Floats:
+    """How much each term tells, by how few of all rows hold it; shape (terms,)."""
+    rows: float = frequencies.shape[1]
+    holding = (frequencies > 0).sum(axis=1).astype(np.float64)
+    if population is not None:
+        rows = max(rows, population.rows)
+        known = np.array([population.holding.get(term, 0.0) for term in terms])
+        holding = np.minimum(np.maximum(holding, known), rows)
+    rarity: Floats = np.log1p((rows - holding + 0.5) / (holding + 0.5))
+    return rarity
+
+
+def bm25(
+    frequencies: Floats, lengths: Floats, rarity: Floats, mean_length: float | None = None
+) -> Floats:
+    """BM25 (Robertson & Zaragoza 2009), as a share of what no text can reach; shape (rows,)."""
+    mean = max(float(lengths.mean()) if mean_length is None else mean_length, 1.0)
+    norm = K1 * (1 - B + B * lengths / mean)
+    scores: Floats = rarity @ (frequencies / (frequencies + norm))
+    return scores / max(float(rarity.sum()), 1e-9)

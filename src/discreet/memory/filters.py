@@ -1,0 +1,124 @@
+"""What a search may find at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+
+from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
+
+__all__ = ["ANY", "PASSING", "Filters", "Kind"]
+
+Kind = Literal["memory", "passage", "message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may be found at all. They narrow a scope and can't widen it. None: no such filter.
+
+    ``salience``, ``topics_any``, ``topics_all``, ``source``, ``topic_key`` are said of memories, so
+    with one of them there are no passages. ``since`` is included, ``until`` is not.
+    """
+
+    kinds: frozenset[Kind] = frozenset(["memory", "passage"])
+    salience: tuple[str, ...] | None = None
+    topics_any: tuple[str, ...] | None = None
+    topics_all: tuple[str, ...] | None = None
+    source: str | None = None
+    topic_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    include_expired: bool = False
+    agent_id: AgentId | None = None
+    contact_id: ContactId | None = None
+    session_id: SessionId | None = None
+    before_turn: TurnId | None = None
+    """Messages of this turn are left out: what was just asked is no answer to it."""
+
+    def params(self) -> dict[str, Any]:
+        """Parameters of ``PASSING``."""
+        return {
+            "include_expired": self.include_expired,
+            "salience": _listed(self.salience),
+            "topics_any": _listed(self.topics_any),
+            "topics_all": _listed(self.topics_all),
+            "source": self.source,
+            "topic_key": self.topic_key,
+            "agent": self.agent_id,
+            "contact": self.contact_id,
+            "session": self.session_id,
+            "before_turn": self.before_turn,
+            "since": self.since,
+            "until": self.until,
+        }
+
+    def wanted(self) -> list[Kind]:
+        """The kinds that can pass, always in the same order, and so equal scores too."""
+        of_memories = (
+            self.salience,
+            self.topics_any,
+            self.topics_all,
+            self.source,
+            self.topic_key,
+            self.contact_id,
+        )
+        wanted: list[Kind] = []
+        if "memory" in self.kinds:
+            wanted.append("memory")
+        if "passage" in self.kinds and all(one is None for one in of_memories):
+            wanted.append("passage")
+        if "message" in self.kinds and all(one is None for one in of_memories[:-1]):
+            wanted.append("message")
+        return wanted
+
+    def are_wide(self) -> bool:
+        """Whether nearly every memory passes: only then can candidates be taken before it is
+        filtered, and none be missing for it."""
+        narrow = (
+            self.salience,
+            self.topics_any,
+            self.topics_all,
+            self.source,
+            self.topic_key,
+            self.agent_id,
+            self.contact_id,
+            self.since,
+            self.until,
+        )
+        return all(one is None for one in narrow)
+
+
+ANY = Filters()
+
+PASSING: Mapping[Kind, LiteralString] = {
+    "memory": """
+           (%(include_expired)s OR expires_at IS NULL OR expires_at > now())
+       AND (%(salience)s::text[] IS NULL OR salience = ANY(%(salience)s::text[]))
+       AND (%(topics_any)s::text[] IS NULL OR topics && %(topics_any)s::text[])
+       AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
+       AND (%(source)s::text IS NULL OR source = %(source)s)
+       AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
+       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)""",
+    "passage": """
+           (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)""",
+    "message": """
+           command IS NULL
+       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
+       AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
+       AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
+       AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)""",
+}
+"""Conditions on the rows of a kind."""
+
+
+def _listed(values: tuple[str, ...] | None) -> list[str] | None:
+    return None if values is None else list(values)

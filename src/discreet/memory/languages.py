@@ -1,0 +1,140 @@
+"""What languages are told apart by, and the words of a question that say nothing of its subject."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+__all__ = ["ASKING_WORDS", "CHANGE_WORDS", "STOP_WORDS", "language_of"]
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Spelled without the accents of Latin letters. Cyrillic, Arabic, Devanagari and Hangul need no
+# telling apart here: each is taken for the one language that most people write in it.
+STOP_WORDS: dict[str, frozenset[str]] = {
+    "english": _listed(
+        "a an the and or but if then so of in on at to for from with by about as into is are was "
+        "were be been being am do does did doing done have has had having i me my mine we our us "
+        "you your yours he him his she her hers it its they them their what which who whom whose "
+        "when where why how that this these those there here will would can could should shall may "
+        "might must not no nor than too very just ca wo"
+    ),
+    "german": _listed(
+        "der die das den dem des ein eine einen einem einer eines und oder aber wenn von in im an "
+        "am auf zu zum zur fur mit bei uber als ist sind war waren sei bin bist hat habe haben "
+        "hatte wird werden wurde ich mich mir mein meine meinen meinem meiner wir uns unser unsere "
+        "unserem unseren du dich dir dein deine sie er es ihr ihm ihn ihre was welche welcher "
+        "welches welchem welchen wer wen wem wann wo warum wie dass dies diese dieser hier da kann "
+        "konnen soll sollte muss darf nicht kein keine noch schon sehr auch nur man sich wohin "
+        "wogegen"
+    ),
+    "spanish": _listed(
+        "el la los las un una unos unas y o pero si de del en a al para por con sobre como es son "
+        "era eran ser soy esta estan estoy fue ha he han hay yo me mi mis mio nosotros nos nuestro "
+        "nuestra tu te tus su sus se le les lo ella ellos que cual cuales quien quienes cuando "
+        "donde porque cuanto cuantos cuantas esto este esta estos aqui no ni mas muy ya"
+    ),
+    "french": _listed(
+        "le la les l un une des du de d et ou mais si en a au aux pour par avec sur comme est sont "
+        "etait etre suis ai as avons avez ont c ce cet cette ces je j me m moi mon ma mes nous "
+        "notre nos tu te t toi ton ta tes vous votre vos il elle ils elles lui leur se s que qu "
+        "quoi quel quelle quels quelles qui quand ou pourquoi comment combien dont ne n pas plus "
+        "tres y va lieu"
+    ),
+    "portuguese": _listed(
+        "o a os as um uma uns umas e ou mas se de do da dos das em no na nos nas para por com "
+        "sobre como eu me mim meu minha meus minhas nos nosso nossa tu te teu tua voce seu sua ele "
+        "ela eles que qual quais quem quando onde porque quanto quantos quantas quanta isto este "
+        "esta nao nem mais muito ja e foi ser sou esta sao era tenho tem ha ao aos"
+    ),
+    "italian": _listed(
+        "il lo la i gli le un uno una e o ma se di del della dei in nel nella a al alla per con su "
+        "come sono e era essere ho ha hanno io mi mio mia miei noi ci nostro tu ti tuo tua lui lei "
+        "loro che quale quali chi quando dove perche quanto quanti non ne piu molto gia"
+    ),
+    "dutch": _listed(
+        "de het een en of maar als van in op aan te tot voor met door over is zijn was waren ben "
+        "heeft heb hebben ik mij mijn wij ons onze jij je jouw hij hem zij haar hun wat welke wie "
+        "wanneer waar waarom hoe dat dit deze die hier er niet geen nog ook heel"
+    ),
+    "turkish": _listed(
+        "bir ve veya ama eger bu su o ile icin gibi de da mi mu ne nedir kim kime kiminle hangi "
+        "nerede nereye neden nicin nasil kac zaman ben beni bana benim biz bizi bizim sen seni "
+        "sana senin siz onun onlar var yok degil cok daha her"
+    ),
+    "russian": _listed(
+        "и или но если в во на с со к ко у о об от до из за по для при под над как что кто кого "
+        "кому кем чем чего какой какая какое какие какую каком каких какому где куда откуда когда "
+        "почему зачем сколько ли это этот эта эти тот я меня мне мной мой моя моё мое мои мою "
+        "моего моей моих мы нас нам наш наша наши ты тебя тебе твой твоя он его ему она её ее ей "
+        "они их им не ни был была было были есть быть же бы уже ещё еще"
+    ),
+    "arabic": _listed(
+        "في من إلى الى على عن مع و أو او ثم أن ان إن هل ما ماذا من متى أين اين كيف لماذا كم أي اي "
+        "هذا هذه ذلك التي الذي هو هي هم أنا انا نحن أنت انت لي لك له لها لدي عندي ليس لا لم لن قد "
+        "كان كانت يكون التى حين"
+    ),
+    "hindi": _listed(
+        "मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम आप आपका वह वे यह ये का की के को से "
+        "में पर ने और या है हैं हूँ था थी थे हो हुआ हुई हुए गया गई क्या कौन किस किसे किन किससे कब कहाँ क्यों "
+        "कैसे कितने कितना कुछ नहीं न तो भी ही"
+    ),
+    "han": _listed(
+        "的 了 吗 呢 吧 是 我 你 他 她 它 们 我们 你们 他们 这 那 哪 里 哪里 哪儿 儿 什 么 什么 "
+        "谁 几 怎 怎么 为 为何 和 与 在 有 没 没有 不 也 都 就 很 还 被 把 我的 你的 的是 是什 "
+        "是哪 是谁 么名 ですか です ます した する は が を に で と も の か ね よ な だ た て "
+        "い る し す こ れ ど "
+        "何 私 私の どこ いつ だれ どの なぜ のは"
+    ),
+    "korean": _listed(
+        "은 는 이 가 을 를 에 에서 의 와 과 도 로 으로 제 저 저는 나 내 우리 뭐 무엇 누구 언제 "
+        "어디 어디서 어느 어떤 무슨 왜 어떻게 몇 있 있어 어요 예요 이에 에요 나요 가요 인가 죠 "
+        "지 것 것은"
+    ),
+}
+
+_LATIN = ("english", "german", "spanish", "french", "portuguese", "italian", "dutch", "turkish")
+
+ASKING_WORDS = _listed(
+    "summary summarize summarise recap overview conversation conversations discuss discussed "
+    "discussing discussion discussions mention mentioned mentioning session sessions chat chats "
+    "tell told remind recall remember said say talk talked talking ask asked asking"
+)
+"""Words that ask for what was said, and are no part of it."""
+
+
+CHANGE_WORDS: dict[str, frozenset[str]] = {
+    "english": _listed(
+        "now currently anymore longer since changed change moved relocated instead new newly quit "
+        "left stopped became switched replaced renamed rebooked updated"
+    ),
+    "german": _listed("jetzt nun mehr seit neu neue neuer geandert umgezogen stattdessen erst"),
+    "spanish": _listed("ahora ya desde nuevo nueva cambiado cambie mudado mude final"),
+    "french": _listed("maintenant desormais depuis plus nouveau nouvelle change demenage reporte"),
+    "portuguese": _listed("agora ja desde novo nova mudei mudou mudamos mudei-me deixei"),
+    "italian": _listed("ora adesso ormai piu nuovo nuova cambiato trasferito"),
+    "dutch": _listed("nu meer sinds nieuw nieuwe veranderd verhuisd"),
+    "turkish": _listed("artik simdi yeni degisti tasindim beri"),
+    "russian": _listed("теперь сейчас больше уже новый новая переехал переехала сменил перешёл"),
+    "arabic": _listed("الآن الان صار صارت أصبح أعد انتقلت تركت غيرت غيرنا جديد"),
+    "hindi": _listed("अब बदल नया नई"),
+    "han": _listed("现在 不再 改 换 搬 新 从 今 もう 新しい 変"),
+    "korean": _listed("이제 지금 더는 새로"),
+}
+"""Words by which a text says that something is no longer as it was."""
+
+
+def language_of(words: Collection[str]) -> str:
+    """The language that most of the function words belong to, by Snowball's name; English where
+    nothing says otherwise.
+
+    ``words``: of a text in Latin letters, without their accents.
+    """
+    best, most = "english", 0
+    for language in _LATIN:
+        there = sum(word in STOP_WORDS[language] for word in words)
+        if there > most:
+            best, most = language, there
+    return best

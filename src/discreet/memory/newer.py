@@ -1,0 +1,98 @@
+"""A newer fact before the one whose place it took.
+
+Being newer counts among rows that speak of the same thing only. Everywhere else the better match
+wins, however old it is.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from discreet.memory.features import Asked, Candidates
+from discreet.memory.terms import CHANGE_TERMS, FUNCTION_TERMS
+
+__all__ = ["newer_first", "overlap", "subject_of"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LOOKED_AT = 20
+"""So many of the best rows are compared with each other."""
+MAX_TERMS = 40
+"""A longer text says more than one thing."""
+SAME_ANSWER = 0.7
+"""So far below an older row, one that matches the same words of the question answers it as well."""
+CHANGED = 1.6
+"""The same where it says that something changed, or names some of what the older speaks of."""
+SAME_SUBJECT = 5.0
+"""The same for one that speaks of what the older speaks of, in other words than the question's."""
+MOSTLY, SOME = 0.5, 0.3
+"""Share of the older row's subject that the newer names, beside the words of the question for some
+of it."""
+AHEAD = 1e-3
+
+
+def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats) -> Floats:
+    """What each row is lifted by, so that it comes before an older one whose place it took."""
+    lifted = np.zeros(len(candidates))
+    if asked.days:
+        return lifted
+    saliences = candidates.saliences if len(candidates.saliences) else lifted
+    best = rows[np.argsort(-scores[rows], kind="stable")][:LOOKED_AT]
+    best = best[candidates.lengths[best] <= MAX_TERMS]
+    best = best[np.argsort(candidates.seconds[best], kind="stable")]
+    if all(candidates.seconds[one] == candidates.seconds[next_] for one, next_ in pairwise(best)):
+        return lifted
+    bags = {row: candidates.terms(row) for row in best.tolist()}
+    subjects = {row: subject_of(bag) for row, bag in bags.items()}
+    changed = {row for row, bag in bags.items() if not CHANGE_TERMS.isdisjoint(bag)}
+    question = frozenset(asked.terms)
+    numbers = frozenset(term for term in question if any(map(str.isdecimal, term)))
+    reached = {row: float(scores[row]) for row in subjects}
+    for at, newer in enumerate(best.tolist()):
+        # What people chat about comes up again and again: there a change has to be said.
+        if newer not in changed and candidates.conversations[newer] >= 0:
+            continue
+        for older in best[:at].tolist():
+            if (
+                candidates.party(older) != candidates.party(newer)
+                or candidates.seconds[older] == candidates.seconds[newer]
+                or saliences[older] > saliences[newer]
+                or not numbers.intersection(bags[older]) <= numbers.intersection(bags[newer])
+            ):
+                continue
+            reach = _reach(question, subjects[older], subjects[newer], newer in changed)
+            if 0 <= reached[older] - reached[newer] <= reach:
+                reached[newer] = reached[older] + AHEAD
+        lifted[newer] = reached[newer] - scores[newer]
+    return lifted
+
+
+def _reach(
+    question: frozenset[str], older: frozenset[str], newer: frozenset[str], changed: bool
+) -> float:
+    """How far a newer row may be behind an older one to take its place."""
+    if overlap(older, newer) >= MOSTLY:
+        return SAME_SUBJECT
+    asked_for = question & older
+    if not asked_for or not asked_for <= newer:
+        return -1.0
+    related = changed or overlap(older - question, newer) >= SOME
+    return CHANGED if related else SAME_ANSWER
+
+
+def subject_of(terms: list[str]) -> frozenset[str]:
+    """What a bag speaks of: no function words, markers or numbers, for those are what changes."""
+    return frozenset(
+        term
+        for term in terms
+        if term not in FUNCTION_TERMS and term[0] != "<" and not any(map(str.isdecimal, term))
+    )
+
+
+def overlap(older: frozenset[str], newer: frozenset[str]) -> float:
+    """Share of what the older speaks of that the newer names, 0 to 1."""
+    return len(older & newer) / len(older) if older else 0.0
