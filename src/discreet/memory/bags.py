@@ -12,7 +12,15 @@ from rapidfuzz import fuzz, process
 
 from discreet.memory.terms import PART
 
-__all__ = ["TYPO_LENGTH", "TYPO_SIMILARITY", "Bags", "Population", "bm25", "rarity_of"]
+__all__ = [
+    "TYPO_LENGTH",
+    "TYPO_SIMILARITY",
+    "UNRELATED_ROWS",
+    "Bags",
+    "Population",
+    "bm25",
+    "rarity_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,6 +31,10 @@ TYPO_SIMILARITY = 80.0
 TYPO_WEIGHT = 0.8
 TYPO_LENGTH = 4
 """Characters of the shortest word that may be a typo."""
+UNRELATED_ROWS = 10.0
+"""So many rows that have nothing to do with a question are thought of beside those that there are:
+among three memories, a word that two of them hold would else tell nothing, and a good match seem a
+bad one beside a better."""
 SAME_BEGINNING = 0.7
 """Of two words' longer one: with that much in common they are forms of one word."""
 
@@ -117,7 +129,7 @@ def rarity_of(
     frequencies: Floats, terms: Sequence[str] = (), population: Population | None = None
 ) -> Floats:
     """How much each term tells, by how few of all rows hold it; shape (terms,)."""
-    rows: float = frequencies.shape[1]
+    rows: float = frequencies.shape[1] + UNRELATED_ROWS
     holding = (frequencies > 0).sum(axis=1).astype(np.float64)
     if population is not None:
         rows = max(rows, population.rows)

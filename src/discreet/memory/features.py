@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from discreet.memory.bags import Bags, Population, bm25, rarity_of
+from discreet.memory.bags import UNRELATED_ROWS, Bags, Population, bm25, rarity_of
 from discreet.memory.dates import WhenAsked, closeness
 from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import Indexed
@@ -34,6 +34,8 @@ HALF_AGE = 90 * 86_400.0
 """Seconds after which being recent counts half."""
 FLOOR = 0.1
 """The best row is at least that far from the mean before it counts as a good one."""
+UNRELATED = {"meaning": 0.1, "meaning part": 0.1, "topic": 0.1, "nearest words": 0.2}
+"""How near a row is, by each measure, that has nothing to do with a question; 0 by the others."""
 SHRINKAGE = 5.0
 """So many rows of a kind weigh as much in its mean as all rows do."""
 LENGTH_SHRINKAGE = 10.0
@@ -177,7 +179,7 @@ def _matches(
         nothing = np.zeros(len(candidates))
         names = ("text", "topic", "nearest words", "meaning part", "sitting")
         columns = dict.fromkeys([*names, "window", "fresh"], nothing)
-        return columns | {"meaning": lines.relative(candidates.cosines)}, nothing
+        return columns | {"meaning": lines.relative("meaning", candidates.cosines)}, nothing
     in_parts = bags.frequencies(terms)
     frequencies: Floats = np.add.reduceat(in_parts, bags.first_parts, axis=1)
     population, lengths = candidates.population, candidates.lengths
@@ -187,11 +189,11 @@ def _matches(
         candidates.tokens, candidates.token_sizes, asked.whole, asked.vectors[kept], rarity
     )
     columns = {
-        "text": lines.relative(text),
-        "meaning": lines.relative(candidates.cosines),
-        "meaning part": lines.relative(near.part),
-        "topic": lines.relative(near.topic),
-        "nearest words": lines.relative(near.words),
+        "text": lines.relative("text", text),
+        "meaning": lines.relative("meaning", candidates.cosines),
+        "meaning part": lines.relative("meaning part", near.part),
+        "topic": lines.relative("topic", near.topic),
+        "nearest words": lines.relative("nearest words", near.words),
         "fresh": near.fresh,
         "sitting": lines.by_sitting(frequencies, lengths),
         "window": lines.by_window(frequencies, lengths, rarity),
@@ -235,7 +237,7 @@ class _Lines:
         self._sitting_of = np.cumsum(~self._same | silence) - 1
         self.opening = (self._same & silence).astype(np.float64)
 
-    def relative(self, values: Floats) -> Floats:
+    def relative(self, name: str, values: Floats) -> Floats:
         """How far each row is above what is usual for its kind and length, the farthest being 1; 0
         where nothing is known. A long text matches anything a little, and an agent's answers are
         long: what counts is who stands out among their like."""
@@ -243,7 +245,9 @@ class _Lines:
         if not known.any():
             return np.zeros(len(values))
         usual = known if self._usual is None else known & self._usual
-        mean = values[usual].mean() if usual.any() else values[known].mean()
+        counted = values[usual] if usual.any() else values[known]
+        unrelated = UNRELATED_ROWS * UNRELATED.get(name, 0.0)
+        mean = (counted.sum() + unrelated) / (len(counted) + UNRELATED_ROWS)
         rest = np.where(known, values - mean, 0.0)
         for kind in self._kinds:
             there = kind & usual
@@ -305,7 +309,7 @@ class _Lines:
         summed = np.cumsum(np.vstack([frequencies, lengths]), axis=1)
         summed = np.hstack([np.zeros((len(summed), 1)), summed])
         around = summed[:, last] - summed[:, first]
-        return self.relative(bm25(around[:-1], around[-1], rarity))
+        return self.relative("window", bm25(around[:-1], around[-1], rarity))
 
 
 def _speaker_mentioned(asked: Asked, speakers: Sequence[str]) -> tuple[Floats, frozenset[str]]:
