@@ -30,7 +30,7 @@ from tests.memory.tables import (
 )
 from tests.support.world import World
 
-DEPTHS = (1, 3, 5, 10, 25, 50)
+DEPTHS = (5, 10, 25, 50)
 
 
 async def test_a_newer_fact_comes_before_the_one_whose_place_it_took(people: People) -> None:

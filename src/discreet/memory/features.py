@@ -254,7 +254,8 @@ class _Lines:
             count = there.sum()
             if not count:
                 continue
-            rest[kind] -= rest[there].sum() / (count + SHRINKAGE * (len(self._kinds) > 1))
+            if len(self._kinds) > 1:
+                rest[kind] -= rest[there].sum() / (count + SHRINKAGE)
             if not self.lone[kind][0]:
                 middle = self.log_lengths[there].mean()
                 lengths = self.log_lengths[there] - middle

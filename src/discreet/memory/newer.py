@@ -25,7 +25,7 @@ MAX_TERMS = 40
 """A longer text says more than one thing."""
 SAME_ANSWER = 0.7
 """So far below an older row, one that matches the same words of the question answers it as well."""
-CHANGED = 1.6
+CHANGED = 2.0
 """The same where it says that something changed, or names some of what the older speaks of."""
 SAME_SUBJECT = 5.0
 """The same for one that speaks of what the older speaks of, in other words than the question's."""
