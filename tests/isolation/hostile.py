@@ -36,7 +36,7 @@ HOSTILE: dict[str, list[str]] = {
         "SELECT gate.decide_pairing(gen_random_uuid(), true)",
         "SELECT gate.admit(gen_random_uuid(), 'telegram', '1001', 'external')",
         "SELECT gate.say(gen_random_uuid(), gen_random_uuid(), NULL, '', "
-        "gen_random_uuid(), '1', '', 'planted', NULL)",
+        "gen_random_uuid(), '1', '', 'planted', NULL, NULL)",
         "INSERT INTO discreet.admissions (channel_id) VALUES (gen_random_uuid())",
         "UPDATE discreet.addresses SET of_owner = true, contact_id = NULL",
         "SELECT gate.known_contact(gen_random_uuid(), 'telegram', '1002')",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
-from uuid import uuid4
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from discreet.audit.catalogue import Catalogue, read_catalogue
 from discreet.audit.probes import Values
 from discreet.audit.twins import Twin
+from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.postgres.bootstrap import let_roles_connect
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
@@ -24,8 +25,8 @@ from tests.support.tickets import show_ticket, ticket_on
 from tests.support.world import World, make_world, open_door, other_owner
 
 Conn = psycopg.Connection[Any]
-Ticket = Literal["valid", "none", "forged", "expired", "another's"]
-TICKETS: tuple[Ticket, ...] = ("valid", "none", "forged", "expired", "another's")
+Ticket = Literal["valid", "none", "forged", "expired", "a neighbour's"]
+TICKETS: tuple[Ticket, ...] = ("valid", "none", "forged", "expired", "a neighbour's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +56,42 @@ class Copies:
                 Twin(
                     name,
                     stack.enter_context(psycopg.connect(copy.conninfo(role_of(self.scope)))),
-                    lambda conn: _enter(conn, self.scope, self.town.database.ticket_key, ticket),
+                    lambda conn: self._enter(conn, ticket),
                     as_many=name != "gone",
                 )
                 for name, copy in self.databases.items()
             ]
+
+    def _enter(self, conn: Conn, ticket: Ticket) -> None:
+        key = self.town.database.ticket_key
+        if ticket == "none":
+            return
+        said = ticket_on(conn, self.scope, key, late=60 if ticket == "expired" else 0)
+        if ticket == "forged":
+            said = "x#y"
+        elif ticket == "a neighbour's":
+            # It names the neighbour, and its code is one for this scope.
+            theirs = ticket_on(conn, self._neighbour(), key).split("#")[0]
+            said = f"{theirs}#{said.split('#')[1]}"
+        conn.execute("SELECT set_config('discreet.ticket', %s, true)", (said,))
+
+    def _neighbour(self) -> Scope:
+        match self.scope:
+            case ContactScope(owner, agent, _):
+                column = self.values["discreet.sessions", "contact_id"]
+                return ContactScope(owner, agent, ContactId(UUID(column[0])))
+            case SharedScope(owner, _):
+                column = self.values["discreet.sessions", "agent_id"]
+                return SharedScope(owner, AgentId(UUID(column[0])))
+            case _:
+                column = self.values["discreet.sessions", "owner_id"]
+                return OwnerScope(OwnerId(UUID(column[0])))
 
     def everywhere(self, statement: str) -> None:
         """Runs a statement as the admin of each copy."""
         for copy in self.databases.values():
             with _admin(self.town, copy) as admin:
                 admin.execute(statement.encode())
-
-
-def _enter(conn: Conn, scope: Scope, key: bytes, ticket: Ticket) -> None:
-    match ticket:
-        case "valid":
-            show_ticket(conn, scope, key)
-            return
-        case "none":
-            return
-        case "forged":
-            said = "x#y"
-        case "expired":
-            said = ticket_on(conn, scope, key, late=60)
-        case "another's":
-            other = replace(scope, owner_id=uuid4())  # type: ignore[type-var]
-            good = ticket_on(conn, scope, key)
-            said = f"{ticket_on(conn, other, key).split('#')[0]}#{good.split('#')[1]}"
-    conn.execute("SELECT set_config('discreet.ticket', %s, true)", (said,))
 
 
 async def build_town(database: Database, admin_conninfo: str) -> Town:

@@ -135,13 +135,13 @@ END $$;
 -- Sets the ticket for this transaction, and refuses one that doesn't hold. The database's clock comes
 -- back, in seconds since 1970, for the next ticket.
 CREATE FUNCTION gate.open_scope(ticket text) RETURNS float8
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-  PERFORM set_config('discreet.ticket', ticket, true);
+  PERFORM pg_catalog.set_config('discreet.ticket', ticket, true);
   IF (gate.scope()).known IS NOT TRUE THEN
     RAISE EXCEPTION 'invalid_ticket' USING ERRCODE = 'insufficient_privilege';
   END IF;
-  RETURN extract(epoch FROM clock_timestamp());
+  RETURN extract(epoch FROM pg_catalog.clock_timestamp());
 END $$;
 
 -- For functions that act as discreet_gate: the owner of this transaction, or an error.
