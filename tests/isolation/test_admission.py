@@ -448,7 +448,6 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
     "statement",
     [
         "SELECT * FROM gate.open_channels()",
-        "CALL discreet.keep_no_statistics()",
         "SELECT gate.command_of('/approve', true)",
         "SELECT gate.links_owner(gen_random_uuid(), NULL, NULL)",
         "SELECT gate.turned_away(gen_random_uuid(), NULL, false, NULL)",

@@ -76,7 +76,7 @@ class House:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         credentials = self.credentials
-        if mutant is not None and (mutant.sql or mutant.changes_schema):
+        if mutant is not None and (mutant.statements or mutant.changes_schema):
             credentials = replace(credentials, dbname=f"mutant{number}")
             self.clear(number)
             if mutant.changes_schema:
@@ -89,8 +89,9 @@ class House:
                             sql.Identifier(self.credentials.dbname),
                         )
                     )
+            if mutant.statements:
                 with self.admin(credentials.dbname) as conn:
-                    conn.execute(mutant.sql.encode())
+                    conn.execute(mutant.statements.encode())
         save_credentials(folder, credentials)
         return folder
 

@@ -2,10 +2,11 @@
 
     = name of the mutant
     ! a test that is known to notice it (one or more; none: all of the suite)
-    @ path of a file
+    @ path of a file, ``function`` and a name, or ``sql``
     -lines that are there exactly once, in full or in part
     +what stands there instead (nothing: they are gone)
 
+Below ``@ sql`` there are only lines with ``+``: statements for a migrated database.
 A mutant may edit several places, each below an ``@`` of its own.
 """
 
@@ -45,5 +46,8 @@ def _mutant(block: str) -> Mutant:
             places[-1][1 if mark == "-" else 2].append(said)
         elif line:
             raise ValueError(f"{name}: {line!r}")
-    edits = tuple(Edit(path, "\n".join(old), "\n".join(new)) for path, old, new in places)
-    return Mutant(name, tuple(tests) or (SUITE,), edits)
+    edits = tuple(
+        Edit(path, "\n".join(old), "\n".join(new)) for path, old, new in places if path != "sql"
+    )
+    sql = "\n".join(line for path, _, new in places if path == "sql" for line in new)
+    return Mutant(name, tuple(tests) or (SUITE,), edits, sql)

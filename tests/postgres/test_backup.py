@@ -69,7 +69,7 @@ SELECT 'schema', nspname, nspowner::regrole::text,
        coalesce(nspacl, acldefault('n', nspowner))::text, ''
   FROM pg_namespace WHERE nspname IN ('discreet', 'gate', 'queue', 'public')
 UNION ALL
-SELECT 'migration', name, checksum, includes, '' FROM public.schema_migrations
+SELECT 'migration', name, checksum, '', '' FROM public.schema_migrations
 UNION ALL
 SELECT 'database', datname, datdba::regrole::text, datacl::text, datlocale
   FROM pg_database WHERE datname = current_database()
@@ -406,9 +406,21 @@ def test_a_file_that_is_no_whole_backup_is_refused_and_nothing_is_made(
 
 
 def test_a_backup_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
-    newer = _rewritten(saved, tmp_path / "newer.tar", migrations=["9999_later"])
+    newer = _rewritten(saved, tmp_path / "newer.tar", migrations=["0001_baseline", "9999_later"])
     with pytest.raises(BadInput, match="newer version"):
         restore(settings(tmp_path / "fresh"), newer)
+
+
+def test_a_backup_older_than_the_baseline_is_refused_in_one_line(
+    saved: Path, tmp_path: Path
+) -> None:
+    older = _rewritten(
+        saved, tmp_path / "older.tar", migrations=["0001_schemas", "0002_queue", "0090_columns"]
+    )
+    with pytest.raises(BadInput, match="made before 0001_baseline") as raised:
+        restore(settings(tmp_path / "fresh"), older)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "fresh").exists()
 
 
 def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:

@@ -168,6 +168,17 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
         pass
 
 
+def test_a_database_of_another_major_version_is_refused_in_one_line(home: Path) -> None:
+    (Layout(home).data / "PG_VERSION").write_text("17\n")
+    with (
+        pytest.raises(Unavailable, match=r"made by PostgreSQL 17, and this is 18\.") as raised,
+        embedded_server(home, "unused", durable=False, grace_seconds=0),
+    ):
+        pass
+    assert "sb backup" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_home_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

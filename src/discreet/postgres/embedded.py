@@ -21,7 +21,7 @@ from pathlib import Path
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres import keeper
-from discreet.postgres.binaries import ENVIRONMENT
+from discreet.postgres.binaries import ENVIRONMENT, MAJOR_VERSION
 from discreet.postgres.cluster import create_cluster, server_command
 from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, socket_folder
 from discreet.postgres.unprivileged import find_runner, give_to
@@ -89,7 +89,20 @@ def _prepare(layout: Layout, admin_password: str, *, durable: bool, progress: Pr
         if not layout.data.exists():
             progress("Making the database; this is done once.")
             create_cluster(layout, find_runner(), admin_password, durable=durable)
+        _check_major_version(layout)
         return sockets
+
+
+def _check_major_version(layout: Layout) -> None:
+    """A server starts on files of its own major version only."""
+    made_by = (layout.data / "PG_VERSION").read_text(encoding="ascii").strip()
+    if made_by != str(MAJOR_VERSION):
+        raise Unavailable(
+            f"The database in {layout.home} was made by PostgreSQL {made_by}, "
+            f"and this is {MAJOR_VERSION}.",
+            hint="Back it up with the version of discreet that made it (sb backup FILE), and "
+            "restore that into an empty home. See: docs/upgrading-postgresql.md",
+        )
 
 
 def _start(

@@ -1,73 +1,104 @@
-"""Runs the numbered SQL files of a folder, each once, in order, each in its own transaction."""
+"""Brings a database up to date from the SQL files of a folder.
+
+``migrations/NNNN_name.sql`` change tables and data. Each runs once, in order, in a transaction of
+its own, and never changes once it is frozen. ``functions/**/*.sql`` are repeatable: each runs again
+whenever its text has changed, after all migrations.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from discreet.domain.errors import Unavailable
 
-__all__ = ["MIGRATIONS", "Migration", "is_current", "migrate", "read_migrations"]
+__all__ = ["SQL", "Migration", "is_current", "migrate", "read_migrations"]
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-INCLUDE_PROCRASTINATE = "-- include: procrastinate\n"
-"""Stands for the schema of the installed procrastinate, which is not ours to copy."""
+SQL = Path(__file__).parent / "sql"
 
 # In `public`: it is needed before the first file makes our schemas. It holds nobody's data.
 LEDGER = """
 CREATE TABLE IF NOT EXISTS public.schema_migrations (
   name       text PRIMARY KEY,
   checksum   text NOT NULL,
-  includes   text NOT NULL DEFAULT '',
   applied_at timestamptz NOT NULL DEFAULT now()
 );
 REVOKE ALL ON public.schema_migrations FROM PUBLIC;
 GRANT SELECT ON public.schema_migrations TO discreet_worker;
 """
 APPLIED = "SELECT name, checksum FROM public.schema_migrations ORDER BY name"
-RECORD = "INSERT INTO public.schema_migrations (name, checksum, includes) VALUES (%s, %s, %s)"
+RECORD = """
+INSERT INTO public.schema_migrations (name, checksum) VALUES (%s, %s)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()
+"""
+FORGET = "DELETE FROM public.schema_migrations WHERE name LIKE '%%/%%' AND name <> ALL(%s)"
 LOCK = "SELECT pg_advisory_lock(hashtextextended('discreet: migrations', 0))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('discreet: migrations', 0))"
+
+# CREATE OR REPLACE keeps the rights of a function that exists. They are taken away before, so that
+# a file says all of them.
+RIGHTS = """
+SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure::text,
+       array_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'public'
+                                         ELSE a.grantee::regrole::text END)
+  FROM pg_proc p
+  JOIN pg_namespace n ON n.oid = p.pronamespace,
+       aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+ WHERE n.nspname || '.' || p.proname = ANY(%s) AND a.grantee <> p.proowner
+ GROUP BY 1, 2
+"""
+_DEFINED = re.compile(r"^CREATE OR REPLACE (?:FUNCTION|PROCEDURE) (\w+\.\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file. ``checksum`` is the SHA-256 of its text as hex."""
+    """One file. ``checksum``: the SHA-256 of its text as hex. A ``repeatable`` one has a path for a
+    name, and its number doesn't count."""
 
     name: str
     text: str
     checksum: str
+    repeatable: bool = False
 
 
-def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
-    """The files ``NNNN_name.sql`` of a folder, in order.
+def read_migrations(folder: Path = SQL) -> list[Migration]:
+    """Read the migrations of a folder in order, then its functions.
 
     Raises:
-        ValueError: two files have the same number.
+        ValueError: two migrations have the same number.
     """
-    found = []
-    for path in sorted(folder.glob("*.sql")):
-        if not re.fullmatch(r"\d{4}_\w+\.sql", path.name):
-            continue
-        text = path.read_text(encoding="utf-8")
-        found.append(Migration(path.stem, text, hashlib.sha256(text.encode()).hexdigest()))
+    found = [
+        _read(path, path.stem)
+        for path in sorted(folder.glob("migrations/*.sql"))
+        if re.fullmatch(r"\d{4}_\w+\.sql", path.name)
+    ]
     numbers = [migration.name[:4] for migration in found]
     if len(set(numbers)) != len(numbers):
         raise ValueError(f"two migrations in {folder} have the same number")
-    return found
+    functions = sorted(folder.glob("functions/**/*.sql"))
+    return found + [
+        _read(path, path.relative_to(folder).as_posix(), repeatable=True) for path in functions
+    ]
 
 
-def is_current(conn: psycopg.Connection[Any], migrations: list[Migration]) -> bool:
+def _read(path: Path, name: str, *, repeatable: bool = False) -> Migration:
+    text = path.read_text(encoding="utf-8")
+    return Migration(name, text, hashlib.sha256(text.encode()).hexdigest(), repeatable)
+
+
+def is_current(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> bool:
     """Whether exactly these were applied; one small query, which discreet_worker may ask too.
 
     Raises:
-        Unavailable: the database is newer than this program, or an applied file was changed.
+        Unavailable: the database is newer than this program, or older than its first migration, or
+            an applied file was changed.
     """
     try:
         applied = dict(conn.execute(APPLIED).fetchall())
@@ -76,54 +107,76 @@ def is_current(conn: psycopg.Connection[Any], migrations: list[Migration]) -> bo
     return not _missing(applied, migrations)
 
 
-def migrate(conn: psycopg.Connection[Any], migrations: list[Migration]) -> list[str]:
-    """Applies what is missing; returns the names. Whoever comes second waits and finds it done.
+def migrate(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is missing and return the names. Whoever comes second waits and finds it done.
 
     ``conn`` is an admin's, in autocommit mode.
 
     Raises:
         Unavailable: as for ``is_current``.
-        psycopg.Error: a file failed; it left nothing, those before it stay applied.
+        psycopg.Error: a file failed. It left nothing; the migrations before it stay applied. The
+            functions are applied together or not at all.
     """
     conn.execute(LOCK)
     try:
         conn.execute(LEDGER)
         missing = _missing(dict(conn.execute(APPLIED).fetchall()), migrations)
         for migration in missing:
-            text, includes = _with_includes(migration.text)
-            with conn.transaction():
-                conn.execute(text, prepare=False)
-                conn.execute("RESET ROLE")
-                conn.execute(RECORD, [migration.name, migration.checksum, includes])
+            if not migration.repeatable:
+                with conn.transaction():
+                    _apply(conn, migration)
+        functions = [migration for migration in missing if migration.repeatable]
+        with conn.transaction():
+            for function in functions:
+                _take_rights(conn, function)
+                _apply(conn, function)
+            conn.execute(FORGET, [[m.name for m in migrations if m.repeatable]])
         return [migration.name for migration in missing]
     finally:
         if not conn.broken:
             conn.execute(UNLOCK)
 
 
-def _missing(applied: dict[str, str], migrations: list[Migration]) -> list[Migration]:
-    unknown = set(applied) - {migration.name for migration in migrations}
+def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
+    # A function may call one that comes later.
+    conn.execute("SET LOCAL check_function_bodies = off")
+    conn.execute(migration.text.encode(), prepare=False)
+    conn.execute("RESET ROLE")
+    conn.execute(RECORD, [migration.name, migration.checksum])
+
+
+def _take_rights(conn: psycopg.Connection[Any], function: Migration) -> None:
+    for kind, signature, roles in conn.execute(RIGHTS, [_DEFINED.findall(function.text)]):
+        conn.execute(
+            sql.SQL("REVOKE ALL ON {} {} FROM {}").format(
+                sql.SQL(kind), sql.SQL(signature), sql.SQL(", ").join(map(sql.SQL, roles))
+            )
+        )
+
+
+def _missing(applied: dict[str, str], migrations: Sequence[Migration]) -> list[Migration]:
+    numbered = [migration for migration in migrations if not migration.repeatable]
+    known = {migration.name: migration.checksum for migration in numbered}
+    before = {name: checksum for name, checksum in applied.items() if "/" not in name}
+    first = numbered[0].name if numbered else ""
+    if before and applied.get(first, "") != known.get(first, ""):
+        raise Unavailable(
+            f"The database was made before {first} and can't be brought up to date.",
+            hint="Keep it for the version that made it, and begin with a new one: an empty"
+            " DISCREET_HOME, or another database.",
+        )
+    unknown = set(before) - set(known)
     if unknown:
         raise Unavailable(
             f"The database was made by a newer version ({max(unknown)}).",
             hint="Update Discreet, or restore a backup made by this version.",
         )
-    for migration in migrations:
-        if applied.get(migration.name, migration.checksum) != migration.checksum:
+    for name, checksum in before.items():
+        if known[name] != checksum:
             raise Unavailable(
-                f"The migration {migration.name} was changed after it was applied.",
+                f"The migration {name} was changed after it was applied.",
                 hint="Put the file back as it was; changes go into a new one.",
             )
-    return [migration for migration in migrations if migration.name not in applied]
-
-
-def _with_includes(text: str) -> tuple[str, str]:
-    """The text with procrastinate's schema in its place, and the version that was included."""
-    if INCLUDE_PROCRASTINATE not in text:
-        return text, ""
-    from importlib.metadata import version
-
-    from procrastinate.schema import SchemaManager
-
-    schema = SchemaManager.get_schema()
-    return text.replace(INCLUDE_PROCRASTINATE, schema), f"procrastinate {version('procrastinate')}"
+    return [
+        migration for migration in migrations if applied.get(migration.name) != migration.checksum
+    ]

@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict
-from discreet.postgres.archive import extract_dump, read_archive
+from discreet.postgres.archive import Manifest, extract_dump, read_archive
 from discreet.postgres.binaries import run_client
 from discreet.postgres.bootstrap import prepare_database, prepare_roles
 from discreet.postgres.credentials import (
@@ -75,10 +75,7 @@ def restore(
         Unavailable: the server can't be reached or refuses.
     """
     manifest, saved = read_archive(file)
-    if set(manifest.migrations) - {migration.name for migration in read_migrations()}:
-        raise BadInput(
-            f"{file} was made by a newer version ({manifest.discreet}).", hint="Update Discreet."
-        )
+    _check_migrations(file, manifest)
     home = settings.home
     layout = make_layout(home)
     for left in layout.run.glob(f"{SCRATCH}*"):  # of a restore that was killed
@@ -107,6 +104,23 @@ def restore(
         _take_secrets(conn, admin, beside, saved, credentials)
         _swap(conn, beside.dbname, credentials.dbname)
         set_restored(home)
+
+
+def _check_migrations(file: Path, manifest: Manifest) -> None:
+    """Raises:
+    BadInput: this program can't bring what is in the file up to date.
+    """
+    known = [migration.name for migration in read_migrations() if not migration.repeatable]
+    saved = {name for name in manifest.migrations if "/" not in name}
+    if saved and known[0] not in saved:
+        raise BadInput(
+            f"{file} was made before {known[0]} and can't be brought up to date.",
+            hint=f"Restore it with the version that made it ({manifest.discreet}).",
+        )
+    if saved - set(known):
+        raise BadInput(
+            f"{file} was made by a newer version ({manifest.discreet}).", hint="Update Discreet."
+        )
 
 
 def _fill(admin: str, beside: Credentials, dump: Path) -> None:

@@ -1,9 +1,0 @@
--- What only one process does at a time, and which processes serve: names of ours and ids of channels.
-SET ROLE discreet_schema;
-CREATE TABLE queue.leases (
-  what         text PRIMARY KEY,
-  holder       uuid NOT NULL,
-  leased_until timestamptz NOT NULL
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON queue.leases TO discreet_worker;
-RESET ROLE;

@@ -1,0 +1,67 @@
+SET ROLE discreet_gate;
+
+-- state: 'new' (do it, then settle it), 'done' (`made` came of it), 'busy' (somebody is at it), 'other'
+-- (the key was used for something else). Whoever is at it holds a lease, for so long, and renews it; with
+-- its lease it settles the key. One that isn't renewed belongs to somebody who has died.
+CREATE OR REPLACE FUNCTION gate.claim_idempotency_key(
+  token uuid, shown bytea, wanted bytea, so_long interval,
+  OUT state text, OUT made uuid, OUT lease uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before discreet.idempotency_keys;
+BEGIN
+  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < clock_timestamp() - interval '1 day';
+  lease := gen_random_uuid();
+  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
+    SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
+      FROM discreet.tokens t WHERE t.id = token
+    ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    state := 'new';
+    RETURN;
+  END IF;
+  SELECT k.* INTO before FROM discreet.idempotency_keys k
+   WHERE k.token_id = token AND k.digest = shown FOR UPDATE;
+  IF before.asked <> wanted THEN
+    state := 'other';
+  ELSIF before.made IS NOT NULL THEN
+    state := 'done';
+    made := before.made;
+  ELSIF before.leased_until < clock_timestamp() THEN
+    UPDATE discreet.idempotency_keys k
+       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + so_long
+     WHERE k.token_id = token AND k.digest = shown;
+    state := 'new';
+  ELSE
+    state := 'busy';
+  END IF;
+END $$;
+
+-- Whether the lease still holds; then it does so much longer.
+CREATE OR REPLACE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + so_long
+   WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  RETURN FOUND;
+END $$;
+
+-- `result` null: nothing came of it, and the key is free again. Who has lost the lease changes nothing.
+CREATE OR REPLACE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF result IS NULL THEN
+    DELETE FROM discreet.idempotency_keys k
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  ELSE
+    UPDATE discreet.idempotency_keys k SET made = result
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held;
+  END IF;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.claim_idempotency_key, gate.renew_idempotency_key,
+  gate.settle_idempotency_key FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.claim_idempotency_key, gate.renew_idempotency_key,
+  gate.settle_idempotency_key TO discreet_worker;

@@ -1,0 +1,147 @@
+-- Everything about one contact is removed, for good, and a receipt says how much that was.
+SET ROLE discreet_gate;
+
+-- Erases a contact, and those that were joined into it: rows, files, history, work that waits. Returns
+-- the receipt. Who writes from one of its addresses afterwards is somebody new.
+-- Errors: DS001 no such contact; DS003 it was joined with another one.
+CREATE OR REPLACE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner     uuid := gate.require_owner();
+  into_whom uuid;
+  gone      uuid[] := ARRAY[contact];
+  addresses text[];
+  sessions  uuid[];
+  erased    record;
+  of_table  text;
+  many      bigint;
+  counts    jsonb := '{}';
+  result    uuid;
+BEGIN
+  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+   WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+  ELSIF into_whom IS NOT NULL THEN
+    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
+  END IF;
+  WITH RECURSIVE of_it AS (
+    SELECT contact AS id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+  SELECT array_agg(o.id) INTO gone FROM of_it o;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
+  -- Whoever stores a message holds the row of its session; turns and deliveries do too.
+  SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
+    SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
+  SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
+    FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
+
+  counts := counts || gate.erase_elsewhere(owner, gone, addresses)
+                   || jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
+    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
+  counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
+
+  counts := counts || gate.erase_unsorted(owner, gone, addresses);
+
+  -- In the order in which they refer to each other; what is left refers to contacts alone.
+  FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+                                  'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
+                                  'limits', 'limit_hits', 'addresses'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
+  DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
+  INSERT INTO discreet.erased_addresses (owner_id, digest)
+  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
+  counts := counts || jsonb_build_object('contacts', cardinality(gone));
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+-- What is nobody's row yet but says who sent it: messages in quarantine and kept aside, receipts that
+-- came early, keys of requests.
+CREATE OR REPLACE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  many   bigint;
+  counts jsonb := '{}';
+BEGIN
+  DELETE FROM discreet.quarantine q USING discreet.channels c
+   WHERE c.id = q.channel_id AND c.owner_id = owner AND (
+     q.inbound #>> '{sender,contact_id}' = ANY (gone::text[])
+     OR (q.inbound #>> '{sender,address,platform}') || ':'
+        || (q.inbound #>> '{sender,address,platform_id}') = ANY (addresses)
+     OR (q.inbound #>> '{group,address,platform}') || ':'
+        || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('quarantine', many);
+  DELETE FROM discreet.kept_aside k
+   WHERE k.owner_id = owner AND (
+     (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
+     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('kept_aside', many);
+  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
+  DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
+   WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+  DELETE FROM discreet.idempotency_keys k
+   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
+  RETURN counts;
+END $$;
+
+-- Work that waits for these sessions; what is under way finds nothing any more, and ends.
+CREATE OR REPLACE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
+DECLARE
+  dropped bigint;
+BEGIN
+  DELETE FROM procrastinate_jobs j
+   WHERE j.status = 'todo' AND (
+     (j.task_name = 'run_turn' AND (j.args->>'session_id')::uuid = ANY (sessions))
+     OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
+           SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
+  GET DIAGNOSTICS dropped = ROW_COUNT;
+  RETURN dropped;
+END $$;
+
+-- Memories, whosever they are, with what they were before; the trigger's last copies too.
+CREATE OR REPLACE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
+BEGIN
+  -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
+  DELETE FROM discreet.owner_words w USING discreet.memories m
+   WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
+  DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
+  GET DIAGNOSTICS memories = ROW_COUNT;
+  DELETE FROM discreet.memory_history h WHERE h.memory_id = ANY (ids);
+  versions := before;
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.digest_of(address text) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
+$$;
+
+-- Whether this was said by somebody, or in a group, before they were erased.
+CREATE OR REPLACE FUNCTION gate.was_erased(owner uuid, written_at timestamptz, sender text, of_group text)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- Where nobody was, which is nearly always, nothing is hashed.
+  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
+    AND EXISTS (SELECT FROM discreet.erased_addresses e
+                 WHERE e.owner_id = owner AND written_at <= e.erased_at
+                   AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
+END $$;
+
+REVOKE ALL ON FUNCTION gate.erase_contact, gate.erase_unsorted, gate.drop_jobs,
+  gate.erase_memories, gate.digest_of, gate.was_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.erase_contact TO discreet_owner;

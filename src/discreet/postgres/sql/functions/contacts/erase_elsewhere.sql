@@ -1,0 +1,116 @@
+SET ROLE discreet_gate;
+
+-- What these people said where others speak too, or in a conversation that was joined with theirs for
+-- a while; what it was answered with, and what was remembered of it there; and what the owner was
+-- answered by turns that were shown something of theirs. Turns that run there have lost their session:
+-- what they were given may hold it.
+CREATE OR REPLACE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  said     uuid[];
+  sessions uuid[];
+  turns    uuid[];
+  shown    uuid[];
+  memories uuid[];
+  erased   record;
+  messages bigint;
+  prompts  bigint;
+BEGIN
+  -- With all sessions of these parties: what was said in one is found from the others.
+  sessions := ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
+       SELECT m.agent_id, m.party FROM discreet.messages m
+        WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
+          AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
+  shown := gate.turns_shown(owner, gone, addresses);
+  sessions := sessions || ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
+       AND (s.current_turn IS NOT NULL OR s.id IN (
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))));
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
+  SELECT coalesce(array_agg(m.id), '{}'),
+         coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
+    INTO said, turns
+    FROM discreet.messages m
+   WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
+     AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
+
+  -- An answer that others asked for as well is theirs.
+  said := said || ARRAY(
+    SELECT o.id FROM discreet.messages o
+     WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
+       o.turn_id = ANY (turns) AND NOT EXISTS (
+         SELECT FROM discreet.messages i
+          WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (said)))));
+  memories := ARRAY(
+    SELECT m.id FROM discreet.memories m
+     WHERE m.owner_id = owner AND m.turn_id = ANY (turns)
+     UNION SELECT h.memory_id FROM discreet.memory_history h
+     WHERE h.owner_id = owner AND h.turn_id = ANY (turns)
+     UNION SELECT s.summary_id FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+       AND EXISTS (SELECT FROM discreet.messages m
+                    WHERE m.session_id = s.id AND m.id = ANY (said)));
+  UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
+   WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
+  SELECT * INTO erased FROM gate.erase_memories(memories);
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
+  DELETE FROM discreet.messages m WHERE m.id = ANY (said);
+  GET DIAGNOSTICS messages = ROW_COUNT;
+  -- A chat in which nothing was said is nobody's way to be answered any more.
+  DELETE FROM discreet.routes r
+   WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
+     SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
+
+  prompts := gate.empty_turns(sessions);
+  RETURN jsonb_build_object(
+    'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
+END $$;
+
+-- The owner's turns that were shown something of these people. Whatever an owner's turn is shown of
+-- somebody stands beside their address, or their id.
+CREATE OR REPLACE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  called text := (
+    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
+             || ')($|[^[:alnum:]])'
+      FROM unnest(addresses || gone::text[]) w);
+BEGIN
+  RETURN ARRAY(
+    SELECT t.id FROM discreet.turns t
+     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+       AND concat(t.prompt, t.steps) ~ called);
+END $$;
+
+-- Takes from these sessions what their turns were given, and the turns that run there; what those had
+-- taken waits again. Returns how many turns had kept what they were given.
+CREATE OR REPLACE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  prompts bigint;
+  waiting uuid;
+BEGIN
+  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
+  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
+   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
+  GET DIAGNOSTICS prompts = ROW_COUNT;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  UPDATE discreet.turns t
+     SET state = 'lost', finished_at = clock_timestamp(), error = 'erased_meanwhile'
+   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+  RETURN prompts;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.turns_shown, gate.empty_turns FROM PUBLIC;

@@ -1,0 +1,73 @@
+-- A group whose new chat was heard of before the platform said that it is the same group.
+SET ROLE discreet_gate;
+
+-- The platform says that a group's chat has another id now: it stays the same contact, also where the
+-- new id was heard of before that. False: the group isn't known, or there was nothing left to do.
+CREATE OR REPLACE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+  stays uuid;
+BEGIN
+  SELECT a.contact_id INTO stays
+    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = old_id
+     AND c.type = 'group'
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE discreet.channels c SET only_chat = new_id
+   WHERE c.owner_id = owner AND c.platform = of_platform AND c.only_chat = old_id
+     AND c.closed_at IS NULL AND NOT EXISTS (
+       SELECT FROM discreet.channels o
+        WHERE o.parent_id = c.parent_id AND o.only_chat = new_id AND o.closed_at IS NULL);
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, new_id, stays)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+  RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
+END $$;
+
+-- From now on the new id leads to the contact that stays. What was said under the other one stays
+-- with that, and what the owner has decided about it holds; a stranger's pairing asks anew. False:
+-- the id is a person's, or leads there already.
+CREATE OR REPLACE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid)
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  other uuid;
+  asked discreet.pairings;
+  said  jsonb;
+  all_said jsonb;
+BEGIN
+  SELECT a.contact_id INTO other
+    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id
+     AND c.type = 'group' AND c.id <> stays
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE discreet.addresses a SET contact_id = stays
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id;
+  UPDATE discreet.contacts c
+     SET blocked_at = coalesce(c.blocked_at, o.blocked_at),
+         taken_over_at = coalesce(c.taken_over_at, o.taken_over_at)
+    FROM discreet.contacts o WHERE c.id = stays AND o.id = other;
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = other
+  ON CONFLICT DO NOTHING;
+  FOR asked IN SELECT p.* FROM discreet.pairings p
+                WHERE p.contact_id = other AND p.state = 'pending' LOOP
+    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
+      FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
+    DELETE FROM discreet.pairings p WHERE p.id = asked.id;
+    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
+      PERFORM gate.accept_again(owner, asked.channel_id, said);
+    END LOOP;
+  END LOOP;
+  RETURN true;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.move_group, gate.join_group FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.move_group TO discreet_intake;

@@ -1,0 +1,90 @@
+SET ROLE discreet_gate;
+
+-- The person of this scope; null in a group, in a scope that is nobody's own, and for who was joined.
+CREATE OR REPLACE FUNCTION gate.person_here() RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
+             AND c.joined_into IS NULL);
+END $$;
+
+-- A code to be written on the person's other account; the one before it is void. Null: nobody's own.
+CREATE OR REPLACE FUNCTION gate.ask_to_link() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  person uuid := gate.person_here();
+  code   text := gate.new_code();
+BEGIN
+  IF person IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
+  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second')
+  ON CONFLICT (contact_id) DO UPDATE SET
+    digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
+  RETURN left(code, 4) || '-' || right(code, 4);
+END $$;
+
+-- A code that was typed. outcome: 'answered' (it was another contact's: `code` has to be written there,
+-- and `other` says who that is), 'linked' (it was the one that came back), 'own' (it belongs on the other
+-- account), 'wrong', 'locked' (too many wrong ones), 'nobody' (here is nobody's own), or the code of why not.
+CREATE OR REPLACE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  person  uuid := gate.person_here();
+  wanted  text := gate.as_code(typed);
+  request discreet.link_requests;
+BEGIN
+  IF person IS NULL THEN
+    outcome := 'nobody';
+    RETURN;
+  END IF;
+  -- Those who try at once are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
+    outcome := 'locked';
+    RETURN;
+  END IF;
+  SELECT r.* INTO request FROM discreet.link_requests r
+   WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
+  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+    outcome := 'own';
+  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+    BEGIN
+      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      outcome := 'linked';
+    EXCEPTION WHEN SQLSTATE 'DS003' THEN
+      -- Nothing was changed, and the code is good until it expires.
+      outcome := SQLERRM;
+    END;
+  ELSE
+    UPDATE discreet.link_requests r
+       SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
+           expires_at = clock_timestamp()
+             + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
+      FROM (SELECT gate.new_code() AS new) c
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+       AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
+    RETURNING left(c.new, 4) || '-' || right(c.new, 4),
+      (SELECT concat_ws(' ', nullif(k.name, ''), (
+          SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+           WHERE a.contact_id = k.id ORDER BY a.created_at LIMIT 1))
+         FROM discreet.contacts k WHERE k.id = r.contact_id)
+      INTO code, other;
+    outcome := CASE WHEN FOUND THEN 'answered' ELSE 'wrong' END;
+  END IF;
+  IF outcome = 'wrong' THEN
+    INSERT INTO discreet.wrong_codes (owner_id, contact_id) VALUES (owner, person);
+  END IF;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.person_here, gate.ask_to_link, gate.enter_link_code FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.ask_to_link, gate.enter_link_code TO discreet_contact;

@@ -1,0 +1,97 @@
+-- Who may come in, channel by channel: 'open' (whoever writes), 'pairing' (a stranger gets a code,
+-- and waits until the owner approves it), 'allowlist' (nobody whom the owner didn't name). The
+-- terminal belongs to whoever runs the installation, and is never asked.
+SET ROLE discreet_gate;
+
+-- Why a message that has arrived is not taken: 'blocked'; 'linked' (it was the owner's code); 'aside'
+-- (a stranger's, kept until they are let in); 'stranger' (not kept); or null.
+CREATE OR REPLACE FUNCTION gate.not_admitted(
+  owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sender  uuid := gate.known_contact(owner, said.sender_platform, said.sender_id);
+  a_group uuid := gate.known_contact(owner, said.group_platform, said.group_id);
+  party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
+BEGIN
+  IF EXISTS (SELECT 1 FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.blocked_at IS NOT NULL
+                AND c.id IN (said.sender_contact, sender, a_group)) THEN
+    RETURN 'blocked';
+  END IF;
+  IF via.platform = 'terminal' OR said.sender_kind <> 'address' THEN
+    RETURN NULL;
+  END IF;
+  IF gate.links_owner(owner, via, said) THEN
+    RETURN 'linked';
+  END IF;
+  IF via.admission = 'open'
+     OR EXISTS (SELECT 1 FROM discreet.admissions a
+                 WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
+     OR (said.group_id IS NULL
+         AND EXISTS (SELECT 1 FROM discreet.addresses a
+                      WHERE a.owner_id = owner AND a.platform = said.sender_platform
+                        AND a.platform_id = said.sender_id AND a.of_owner)) THEN
+    RETURN NULL;
+  END IF;
+  IF via.admission = 'pairing' AND said.addressed THEN
+    RETURN gate.ask_to_pair(owner, via, said, party);
+  END IF;
+  RETURN 'stranger';
+END $$;
+
+-- Somebody is let in before they have written. The contact; made if new.
+CREATE OR REPLACE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  via    discreet.channels;
+  result uuid;
+  asked  uuid;
+BEGIN
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  result := gate.find_or_create_contact(owner, of_platform, of_id, kind, '');
+  IF result IS NOT NULL THEN
+    INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+    VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
+    SELECT p.id INTO asked FROM discreet.pairings p
+     WHERE p.channel_id = channel AND p.contact_id = result;
+    IF FOUND THEN
+      PERFORM gate.decide_pairing(asked, true);
+    END IF;
+  END IF;
+  RETURN result;
+END $$;
+
+-- An agent whose memory everybody shares is not for everybody.
+CREATE OR REPLACE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  agent uuid := CASE TG_TABLE_NAME WHEN 'agents' THEN to_jsonb(NEW)->>'id'
+                                   ELSE to_jsonb(NEW)->>'agent_id' END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: admission ' || agent, 0));
+  IF EXISTS (SELECT 1 FROM discreet.agents a JOIN discreet.channels c ON c.agent_id = a.id
+              WHERE a.id = agent AND a.memory_model = 'shared'
+                AND c.admission = 'open' AND c.platform <> 'terminal' AND c.closed_at IS NULL) THEN
+    RAISE EXCEPTION 'shared_and_open' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Why a message is not taken, or null: first whether its sender may come in, then how much they may
+-- use.
+CREATE OR REPLACE FUNCTION gate.turned_away(
+  owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN coalesce(gate.not_admitted(owner, via, shared, said),
+                  gate.over_limit(owner, via, shared, said));
+END $$;
+
+REVOKE ALL ON FUNCTION gate.not_admitted, gate.admit, gate.refuse_shared_and_open,
+  gate.turned_away FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.admit TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.refuse_shared_and_open TO discreet_schema;

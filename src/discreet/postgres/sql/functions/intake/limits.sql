@@ -1,0 +1,124 @@
+-- What one contact may use of one agent: messages in a minute, messages that wait, tokens in a day
+-- (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
+SET ROLE discreet_gate;
+
+-- What counts for a contact (null: for everybody who has nothing of their own).
+CREATE OR REPLACE FUNCTION gate.limits_of(
+  of_owner uuid, contact uuid,
+  OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
+         coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day)
+    FROM gate.policy
+    LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
+    LEFT JOIN discreet.limits everybody
+           ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
+$$;
+
+-- The same for the owner to look at.
+CREATE OR REPLACE FUNCTION gate.show_limits(
+  contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
+$$;
+
+-- The limit that one more message of a contact would go beyond, or null.
+CREATE OR REPLACE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  most    record;
+  -- Where everybody shares one session, what counts is who spoke there.
+  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
+BEGIN
+  SELECT * INTO most FROM gate.limits_of(of_owner, contact);
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.messages m
+         WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
+           AND m.created_at > clock_timestamp() - interval '1 minute'
+           AND m.direction = 'in' AND m.state <> 'context'
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
+    RETURN 'messages_a_minute';
+  END IF;
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
+         WHERE s.owner_id = of_owner AND s.agent_id = agent
+           AND s.party = of_party
+           AND m.state IN ('waiting', 'taken')
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.waiting) found) >= most.waiting THEN
+    RETURN 'waiting';
+  END IF;
+  -- Those of a turn that answers several in a shared session are each one's.
+  IF (
+       SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                           + (t.usage->>'output_tokens')::bigint), 0)
+         FROM discreet.turns t
+        WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+          AND (NOT limit_reached.shared OR EXISTS (
+                 SELECT FROM discreet.messages m
+                  WHERE m.turn_id = t.id AND m.direction = 'in'
+                    AND m.sender_contact_id = contact))) >= most.tokens_a_day THEN
+    RETURN 'tokens_a_day';
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- 'limited' where a contact has gone beyond: told in one line, then silence until the window ends.
+CREATE OR REPLACE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  contact uuid;
+  now_is  timestamptz := clock_timestamp();
+  beyond  text;
+  is_new  boolean;
+BEGIN
+  IF (via.platform = 'terminal' AND NOT said.limited)
+     OR NOT said.addressed THEN
+    RETURN NULL;
+  END IF;
+  contact := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact,
+                  gate.known_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+  IF contact IS NULL THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.limit_hits h SET refused = h.refused + 1
+   WHERE h.agent_id = via.agent_id AND h.contact_id = contact AND h.until > now_is
+     AND h.kind <> 'waiting';
+  IF FOUND THEN
+    RETURN 'limited';
+  END IF;
+  beyond := gate.limit_reached(owner, via.agent_id, contact, shared);
+  IF beyond IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
+  VALUES (via.agent_id, contact, beyond, owner, now_is,
+          CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
+                      WHEN 'waiting' THEN
+                        now_is + (SELECT p.waiting_silence_seconds FROM gate.policy p)
+                                 * interval '1 second'
+                      ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
+  ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
+    refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
+    since = CASE WHEN h.until > now_is THEN h.since ELSE excluded.since END,
+    until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
+  RETURNING h.since = now_is INTO is_new;
+  IF is_new THEN
+    -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
+    PERFORM gate.say(
+      owner, via.agent_id, contact, 'notices', via.id, said.chat,
+      said.platform_thread,
+      'limit_' || beyond, NULL,
+      said.platform_message);
+  END IF;
+  RETURN 'limited';
+END $$;
+
+REVOKE ALL ON FUNCTION gate.limits_of, gate.show_limits, gate.limit_reached, gate.over_limit
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.show_limits TO discreet_owner;

@@ -1,0 +1,107 @@
+-- What platforms tell about an answer after they took it: that it arrived, was read, or could not be
+-- delivered after all.
+SET ROLE discreet_gate;
+
+-- Whether a chat is one of these, as platforms name them: by its id, or by another id of the same person.
+CREATE OR REPLACE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT chat = ANY (chats) OR EXISTS (
+    SELECT FROM discreet.addresses here
+      JOIN discreet.addresses named
+        ON (named.owner_id, named.platform) = (here.owner_id, here.platform)
+       AND (named.contact_id = here.contact_id OR (named.of_owner AND here.of_owner))
+     WHERE here.owner_id = owner AND here.platform = of_platform AND here.platform_id = chat
+       AND named.platform_id = ANY (chats))
+$$;
+
+-- The answer of this owner on this channel, or one of its branches, that the platform took as this in
+-- this chat. A scope writes itself what its answers are called on the platform, and nothing of the chat
+-- that they go to: so what is told about one chat never counts for an answer in another.
+CREATE OR REPLACE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
+RETURNS discreet.outbox
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT o FROM discreet.outbox o
+    JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
+     AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
+     AND gate.is_chat(owner, c.platform, r.chat_id, chats)
+$$;
+
+-- The first time of each stage is kept, and what has arrived does not fail any more. An answer in
+-- several messages has arrived with the last of them; it fails with any.
+CREATE OR REPLACE FUNCTION gate.apply_receipt(
+  answer discreet.outbox, platform_message text, stage text, at timestamptz, why text)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF stage = 'failed' THEN
+    UPDATE discreet.outbox o SET state = 'failed', error = why
+     WHERE o.message_id = answer.message_id AND o.delivered_at IS NULL;
+  ELSIF answer.platform_messages[cardinality(answer.platform_messages)] = platform_message THEN
+    UPDATE discreet.outbox o
+       SET delivered_at = coalesce(o.delivered_at, at),
+           read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END
+     WHERE o.message_id = answer.message_id;
+  END IF;
+END $$;
+
+-- Receipts come early, late, twice and in any order. False: no answer of ours on this channel, or none
+-- that is noted as sent yet; then it waits for that.
+CREATE OR REPLACE FUNCTION gate.note_receipt(
+  ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamptz, why text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  answer discreet.outbox := gate.answer_taken_as(owner, channel, chats, platform_message);
+BEGIN
+  IF answer.message_id IS NOT NULL THEN
+    PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
+    RETURN true;
+  END IF;
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
+  INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
+  SELECT owner, c.id, chats, platform_message, stage, at, why
+    FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  RETURN false;
+END $$;
+
+-- An answer is noted as sent: what was told about it before that counts now.
+CREATE OR REPLACE FUNCTION gate.apply_early_receipts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  told discreet.early_receipts;
+BEGIN
+  FOR told IN
+    WITH early AS (
+      DELETE FROM discreet.early_receipts e
+       USING discreet.routes r, discreet.channels c
+       WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
+         AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
+         AND gate.is_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
+      RETURNING e.*)
+    SELECT * FROM early ORDER BY at
+  LOOP
+    PERFORM gate.apply_receipt(NEW, told.platform_message, told.stage, told.at, told.why);
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+-- An answer replies to what was said in its own session and chat, or to nothing: what the platform calls
+-- a message is for nobody to name at will.
+CREATE OR REPLACE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.messages m ON m.channel_id = r.channel_id AND m.chat_id = r.chat_id
+     WHERE r.id = NEW.route_id AND m.session_id = NEW.session_id AND m.direction = 'in'
+       AND m.platform_message_id = NEW.reply_to) THEN
+    NEW.reply_to := NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.is_chat, gate.answer_taken_as, gate.apply_receipt, gate.note_receipt,
+  gate.apply_early_receipts, gate.reply_to_what_was_said FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.note_receipt TO discreet_intake;
+GRANT EXECUTE ON FUNCTION gate.apply_early_receipts, gate.reply_to_what_was_said TO discreet_schema;

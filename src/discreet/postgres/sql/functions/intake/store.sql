@@ -1,0 +1,125 @@
+SET ROLE discreet_gate;
+
+-- The functions below are called by functions of the gate alone, with their rights and their search
+-- path.
+-- A channel and its branches for the chat of a message, closed ones too.
+CREATE OR REPLACE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF via.platform = 'terminal' THEN
+    RETURN ARRAY[via.id];
+  END IF;
+  RETURN via.id || ARRAY(
+    SELECT c.id FROM discreet.channels c
+     WHERE c.parent_id = via.id
+       AND c.only_chat IN (said.chat, coalesce(said.group_id, said.sender_id)));
+END $$;
+
+-- The contact who speaks, made if new; null: the owner. 'contact' and 'owner' are for whoever runs
+-- the installation, at a terminal; on any other channel they are refused.
+-- Errors: DS001 no such contact; DS002 the sender can't be resolved.
+CREATE OR REPLACE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound)
+RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF said.sender_kind = 'address' THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
+  ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
+    SELECT c.id INTO result FROM discreet.contacts c
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
+  ELSIF said.sender_kind = 'owner' AND via.platform = 'terminal' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
+END $$;
+
+-- Stores a message in its session: as a row of its own, or as a further part of an album that still
+-- waits, which its sender sees as one message. `wanted`: whether the agent has to look at it.
+CREATE OR REPLACE FUNCTION gate.store_message(
+  via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text,
+  said gate.inbound, OUT message_id uuid, OUT wanted boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+  album discreet.messages;
+BEGIN
+  wanted := said.addressed;
+  IF said.album_id <> '' THEN
+    SELECT m.* INTO album FROM discreet.messages m
+     WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
+       AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
+     ORDER BY m.position DESC LIMIT 1;
+  END IF;
+  IF album.id IS NOT NULL THEN
+    message_id := album.id;
+    wanted := wanted OR album.state = 'waiting';
+    UPDATE discreet.messages m
+       SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
+           state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
+     WHERE m.id = album.id;
+  ELSE
+    INSERT INTO discreet.messages (
+      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
+      sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
+      reply_to, sent_at, album, state, not_before, command)
+    VALUES (
+      here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
+      here.last_position, 'in', said.body, speaker,
+      CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id
+           ELSE '' END,
+      said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
+      said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
+      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
+    RETURNING id INTO message_id;
+  END IF;
+  IF said.files <> '[]' THEN
+    INSERT INTO discreet.attachments (
+      owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
+      platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
+    SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
+           store_message.message_id,
+           (SELECT count(*) FROM discreet.attachments f
+             WHERE f.message_id = store_message.message_id) + file.nr,
+           file.value->>'kind', file.value->>'platform_file', file.value->>'name',
+           file.value->>'media_type', (file.value->>'size')::bigint, via.id, said.chat,
+           said.platform_message
+      FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr);
+  END IF;
+END $$;
+
+-- Has a session looked at. What the same people write within a short time is taken together;
+-- commands don't wait.
+CREATE OR REPLACE FUNCTION gate.wake_for_message(
+  via discreet.channels, session uuid, command text, said gate.inbound)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  wake_at timestamptz;
+BEGIN
+  IF command IS NULL AND via.platform <> 'terminal' THEN
+    wake_at := clock_timestamp() + via.gather;
+  END IF;
+  IF said.album_id <> '' THEN
+    wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
+  END IF;
+  PERFORM gate.defer_turn(session, wake_at, via.platform = 'terminal' OR command IS NOT NULL);
+END $$;
+
+-- Of the lines that a session only overheard, the newest stay.
+CREATE OR REPLACE FUNCTION gate.trim_context(session uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM discreet.messages m
+   WHERE m.session_id = session AND m.state = 'context'
+     AND m.position <= (SELECT c.position FROM discreet.messages c
+                         WHERE c.session_id = session AND c.state = 'context'
+                         ORDER BY c.position DESC 
+                        OFFSET (SELECT p.context_lines FROM gate.policy p) LIMIT 1);
+END $$;
+
+REVOKE ALL ON FUNCTION gate.channels_for, gate.speaker_of, gate.store_message,
+  gate.wake_for_message, gate.trim_context FROM PUBLIC;

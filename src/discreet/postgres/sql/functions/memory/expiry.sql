@@ -1,0 +1,17 @@
+SET ROLE discreet_gate;
+
+-- Those that expired more than so long ago go to the history, a part at a time; how many.
+CREATE OR REPLACE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  purged integer;
+BEGIN
+  DELETE FROM discreet.memories WHERE id IN (
+    SELECT m.id FROM discreet.memories m WHERE m.expires_at < clock_timestamp() - kept
+     ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.purge_expired FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.purge_expired TO discreet_worker;

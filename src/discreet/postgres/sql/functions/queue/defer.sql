@@ -1,0 +1,46 @@
+SET ROLE discreet_gate;
+
+-- One waiting job for each key, whose run takes all that waits there. Whoever calls this holds the
+-- row lock of the session, and so does the job while it looks for work: what is stored while a job
+-- starts is either seen by it, or finds it started and defers another. What is urgent doesn't wait
+-- for the time that something else was put off to.
+CREATE OR REPLACE FUNCTION gate.defer(
+  queue text, task text, key text, args jsonb, at timestamptz, urgent boolean)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
+BEGIN
+  PERFORM 1 FROM procrastinate_jobs WHERE queueing_lock = key AND status = 'todo';
+  IF NOT FOUND THEN
+    PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
+      queue, task, CASE WHEN urgent THEN 10 ELSE 0 END, key, key, args, at
+    )::procrastinate_job_to_defer_v1]);
+  ELSIF urgent THEN
+    UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
+     WHERE queueing_lock = key AND status = 'todo'
+       AND scheduled_at > coalesce(at, clock_timestamp());
+  END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.defer_turn(session uuid, at timestamptz, urgent boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
+BEGIN
+  -- Each agent has a queue of its own. Everybody can listen to a queue whose name they know, so the name
+  -- is a digest that only the gate can make.
+  PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
+                     'run_turn', 'turn:' || session,
+                     jsonb_build_object('session_id', session), at, urgent);
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.defer_delivery(route uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  platform text;
+BEGIN
+  SELECT c.platform INTO STRICT platform
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = route;
+  PERFORM gate.defer('deliveries-' || platform, 'deliver', 'deliver:' || route,
+                     jsonb_build_object('route_id', route), at, platform = 'terminal');
+END $$;
+
+REVOKE ALL ON FUNCTION gate.defer, gate.defer_turn, gate.defer_delivery FROM PUBLIC;

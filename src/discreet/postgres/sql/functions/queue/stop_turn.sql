@@ -1,0 +1,16 @@
+SET ROLE discreet_gate;
+
+-- Ends the turn of a session and drops what waits there: it was said, and isn't answered any more.
+CREATE OR REPLACE FUNCTION gate.stop_turn(session uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
+   WHERE t.session_id = session AND t.state = 'running';
+  DELETE FROM discreet.drafts d USING discreet.sessions s
+   WHERE s.id = session AND d.turn_id = s.current_turn;
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  UPDATE discreet.messages m SET state = 'context'
+   WHERE m.session_id = session AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
+END $$;
+
+REVOKE ALL ON FUNCTION gate.stop_turn FROM PUBLIC;

@@ -1,0 +1,73 @@
+SET ROLE discreet_gate;
+
+-- In its own scope a session can be woken: what waits there will be looked at, at that time.
+CREATE OR REPLACE FUNCTION gate.wake_session(session uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  PERFORM gate.defer_turn(session, at, false);
+END $$;
+
+CREATE OR REPLACE FUNCTION gate.wake_route(route uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
+  PERFORM gate.defer_delivery(route, at);
+END $$;
+
+-- The row lock of a session of this scope; another's session is no session.
+CREATE OR REPLACE FUNCTION gate.lock_session(session uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  PERFORM 1 FROM discreet.sessions s
+    WHERE s.id = session AND s.owner_id = here.owner_id
+      AND (session_user = 'discreet_owner'
+           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
+               AND s.shared = (session_user = 'discreet_shared')))
+    FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
+  END IF;
+END $$;
+
+-- What waits although nobody was told to look at it (a worker died, a job failed): looked at again.
+-- A session that is withheld is left in peace; whoever ends that wakes it.
+CREATE OR REPLACE FUNCTION gate.wake_stranded() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  stranded record;
+  woken    integer := 0;
+BEGIN
+  FOR stranded IN
+    SELECT w.session_id
+      FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
+             WHERE m.state IN ('waiting', 'taken')) w
+     WHERE gate.why_withheld(w.session_id) IS NULL
+       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
+  LOOP
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
+    PERFORM gate.defer_turn(stranded.session_id, NULL, false);
+    woken := woken + 1;
+  END LOOP;
+  FOR stranded IN
+    SELECT DISTINCT o.route_id, o.session_id FROM discreet.outbox o
+     WHERE o.state IN ('pending', 'sending')
+       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
+  LOOP
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
+    PERFORM gate.defer_delivery(stranded.route_id, NULL);
+    woken := woken + 1;
+  END LOOP;
+  RETURN woken;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.wake_session, gate.wake_route, gate.lock_session, gate.wake_stranded
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.wake_session, gate.wake_route
+  TO discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.wake_stranded TO discreet_worker;

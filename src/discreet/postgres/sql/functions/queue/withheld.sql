@@ -1,0 +1,26 @@
+-- Who is not answered by the agent: contacts that the owner has blocked or talks to in person, and
+-- everybody while an agent pauses.
+SET ROLE discreet_gate;
+
+-- Why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null.
+CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+              WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+              WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
+    FROM discreet.sessions s
+    JOIN discreet.agents a ON a.id = s.agent_id
+    LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+   WHERE s.id = session
+$$;
+
+-- Whether this scope's session has to wait; the scope isn't told why. Another's session is no session.
+CREATE OR REPLACE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  RETURN gate.why_withheld(session) IS NOT NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.why_withheld, gate.is_withheld FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.is_withheld TO discreet_contact, discreet_shared, discreet_owner;

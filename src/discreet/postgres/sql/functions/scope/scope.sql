@@ -1,0 +1,117 @@
+SET ROLE discreet_gate;
+
+-- The scope of this transaction. A ticket that is missing, forged, cut, extended, made for another role
+-- or connection, or older than the transaction by more than 30 seconds: all null, which matches no row.
+-- It never raises: a policy that can fail would tell, by failing or not, what it was evaluated for.
+-- plpgsql, because its plan is kept; an SQL function is planned anew at every call.
+CREATE OR REPLACE FUNCTION gate.scope() RETURNS gate.scope
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
+DECLARE
+  ticket text := pg_catalog.current_setting('discreet.ticket', true);
+  said   text;
+  keys   gate.secrets;
+  result gate.scope;
+BEGIN
+  IF ticket IS NULL OR ticket OPERATOR(pg_catalog.=) '' THEN
+    RETURN result;
+  END IF;
+  said := pg_catalog.split_part(ticket, '#', 1);
+  SELECT * INTO STRICT keys FROM gate.secrets;
+  IF ticket OPERATOR(pg_catalog.<>) (said OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
+       pg_catalog.encode(
+         pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
+           keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
+             session_user::text OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+         'hex')) THEN
+    RETURN result;
+  END IF;
+  IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
+    RETURN result;
+  END IF;
+  -- The transaction's moment, not now: a long export keeps its scope.
+  IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
+       pg_catalog.to_timestamp(
+         pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
+     NOT BETWEEN '-30 seconds'::interval AND '30 seconds'::interval THEN
+    RETURN result;
+  END IF;
+  result.known      := true;
+  result.owner_id   := nullif(pg_catalog.split_part(said, '/', 1), '')::uuid;
+  result.agent_id   := nullif(pg_catalog.split_part(said, '/', 2), '')::uuid;
+  result.contact_id := nullif(pg_catalog.split_part(said, '/', 3), '')::uuid;
+  result.party      := coalesce(
+    result.contact_id,
+    CASE WHEN session_user OPERATOR(pg_catalog.=) 'discreet_shared' THEN result.agent_id
+         ELSE result.owner_id END);
+  RETURN result;
+END $$;
+
+-- One short text for one or several ids: whose a row is, in a single column (owner_key, scope_key).
+CREATE OR REPLACE FUNCTION gate.key_of(ids bytea) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
+$$;
+
+-- The keys of all rows that this transaction may see, as the keys of an object; null where it may see
+-- none. `owner_key` of its owner, `scope_key` of its party, its agent, and its contact.
+CREATE OR REPLACE FUNCTION gate.keys() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
+DECLARE
+  here  gate.scope := gate.scope();
+  owner bytea := pg_catalog.uuid_send(here.owner_id);
+  agent bytea := pg_catalog.uuid_send(here.agent_id);
+  party bytea := pg_catalog.uuid_send(here.party);
+BEGIN
+  IF owner IS NULL THEN
+    RETURN NULL;
+  ELSIF session_user OPERATOR(pg_catalog.=) 'discreet_owner' THEN
+    RETURN pg_catalog.jsonb_build_object(gate.key_of(owner), 1);
+  ELSIF agent IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN pg_catalog.jsonb_build_object(
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent OPERATOR(pg_catalog.||) party), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) party), 1);
+END $$;
+
+-- Sets the ticket for this transaction, and refuses one that doesn't hold. The database's clock comes
+-- back, in seconds since 1970, for the next ticket.
+CREATE OR REPLACE FUNCTION gate.open_scope(ticket text) RETURNS float8
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  PERFORM pg_catalog.set_config('discreet.ticket', ticket, true);
+  IF (gate.scope()).known IS NOT TRUE THEN
+    RAISE EXCEPTION 'invalid_ticket' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN extract(epoch FROM pg_catalog.clock_timestamp());
+END $$;
+
+-- For functions that act as discreet_gate: the owner of this transaction, or an error.
+CREATE OR REPLACE FUNCTION gate.require_owner() RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+DECLARE
+  owner uuid := (gate.scope()).owner_id;
+BEGIN
+  IF owner IS NULL THEN
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN owner;
+END $$;
+
+-- Takes the ticket along with the call, so that storing a message is one statement and one round trip.
+CREATE OR REPLACE FUNCTION gate.enter(ticket text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM set_config('discreet.ticket', ticket, true);
+  RETURN gate.require_owner();
+END $$;
+
+REVOKE ALL ON FUNCTION gate.scope, gate.key_of, gate.keys, gate.open_scope, gate.require_owner,
+  gate.enter FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.scope
+  TO discreet_schema, discreet_contact, discreet_shared, discreet_owner, discreet_intake, discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.key_of, gate.keys
+  TO discreet_schema, discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.open_scope
+  TO discreet_contact, discreet_shared, discreet_owner, discreet_worker;

@@ -1,0 +1,7592 @@
+-- SCHEMA discreet
+CREATE SCHEMA discreet;
+
+
+ALTER SCHEMA discreet OWNER TO discreet_schema;
+
+-- SCHEMA gate
+CREATE SCHEMA gate;
+
+
+ALTER SCHEMA gate OWNER TO discreet_gate;
+
+-- SCHEMA queue
+CREATE SCHEMA queue;
+
+
+ALTER SCHEMA queue OWNER TO discreet_schema;
+
+-- TYPE inbound
+CREATE TYPE gate.inbound AS (
+	channel uuid,
+	chat text,
+	platform_thread text,
+	platform_message text,
+	written_at timestamp with time zone,
+	sender_kind text,
+	sender_platform text,
+	sender_id text,
+	sender_contact uuid,
+	sender_display text,
+	group_platform text,
+	group_id text,
+	group_name text,
+	thread text,
+	force_new boolean,
+	body text,
+	in_reply_to text,
+	addressed boolean,
+	album_id text,
+	files jsonb,
+	limited boolean
+);
+
+
+ALTER TYPE gate.inbound OWNER TO discreet_gate;
+
+-- TYPE scope
+CREATE TYPE gate.scope AS (
+	owner_id uuid,
+	agent_id uuid,
+	contact_id uuid,
+	party uuid,
+	known boolean
+);
+
+
+ALTER TYPE gate.scope OWNER TO discreet_gate;
+
+-- TYPE procrastinate_job_event_type
+CREATE TYPE queue.procrastinate_job_event_type AS ENUM (
+    'deferred',
+    'started',
+    'deferred_for_retry',
+    'failed',
+    'succeeded',
+    'cancelled',
+    'abort_requested',
+    'aborted',
+    'scheduled',
+    'retried'
+);
+
+
+ALTER TYPE queue.procrastinate_job_event_type OWNER TO discreet_schema;
+
+-- TYPE procrastinate_job_status
+CREATE TYPE queue.procrastinate_job_status AS ENUM (
+    'todo',
+    'doing',
+    'succeeded',
+    'failed',
+    'cancelled',
+    'aborting',
+    'aborted'
+);
+
+
+ALTER TYPE queue.procrastinate_job_status OWNER TO discreet_schema;
+
+-- TYPE procrastinate_job_to_defer_v1
+CREATE TYPE queue.procrastinate_job_to_defer_v1 AS (
+	queue_name character varying,
+	task_name character varying,
+	priority integer,
+	lock text,
+	queueing_lock text,
+	args jsonb,
+	scheduled_at timestamp with time zone
+);
+
+
+ALTER TYPE queue.procrastinate_job_to_defer_v1 OWNER TO discreet_schema;
+
+-- FUNCTION index_vectors(text, integer)
+CREATE FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+  -- An index holds half-precision vectors of at most this length; longer ones are found by words.
+  IF dimensions BETWEEN 1 AND 4000 THEN
+    EXECUTE format(
+      'CREATE INDEX IF NOT EXISTS %I ON discreet.memories USING hnsw '
+      '((embedding::halfvec(%s)) halfvec_cosine_ops) WHERE embedder = %L AND owner_key IS NOT NULL',
+      'memories_near_' || left(md5(of_embedder), 12), dimensions, of_embedder);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) OWNER TO discreet_schema;
+
+-- FUNCTION accept_again(uuid, uuid, jsonb)
+CREATE FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said gate.inbound := jsonb_populate_record(NULL::gate.inbound, kept);
+BEGIN
+  said.channel := channel;
+  PERFORM gate.accept_message(owner, said);
+END $$;
+
+
+ALTER FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) OWNER TO discreet_gate;
+
+-- FUNCTION accept_message(uuid, gate.inbound)
+CREATE FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  via    discreet.channels;
+  one_of uuid[];
+  shared boolean;
+BEGIN
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  one_of := gate.channels_for(via, said);
+  IF cardinality(one_of) > 1 THEN
+    -- Of two branches that fit, the one for the chat itself.
+    SELECT c.* INTO via FROM discreet.channels c
+     WHERE c.id = ANY (one_of) AND (c.id = said.channel OR c.closed_at IS NULL)
+     ORDER BY c.parent_id IS NULL, c.only_chat <> said.chat LIMIT 1;
+  END IF;
+  SELECT 'duplicate', m.id, m.session_id, m.contact_id
+    INTO outcome, message_id, session_id, contact_id
+    FROM discreet.messages m
+   WHERE m.channel_id = ANY (one_of) AND m.chat_id = said.chat
+     AND m.platform_message_id = said.platform_message AND m.direction = 'in';
+  IF NOT FOUND AND said.files <> '[]' THEN
+    SELECT 'duplicate', f.message_id, f.session_id, f.contact_id
+      INTO outcome, message_id, session_id, contact_id
+      FROM discreet.attachments f
+     WHERE f.channel_id = ANY (one_of) AND f.chat_id = said.chat
+       AND f.platform_message_id = said.platform_message
+     LIMIT 1;
+  END IF;
+  IF message_id IS NOT NULL THEN
+    RETURN;
+  END IF;
+  IF gate.was_erased(owner, said.written_at, said.sender_platform || ':' || said.sender_id,
+                     said.group_platform || ':' || said.group_id) THEN
+    outcome := 'erased';
+    RETURN;
+  END IF;
+  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
+   WHERE a.id = via.agent_id;
+  outcome := gate.turned_away(owner, via, shared, said);
+  IF outcome IS NULL THEN
+    outcome := 'accepted';
+    SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
+      FROM gate.take_message(owner, via, shared, said) t;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
+
+-- FUNCTION accept_messages(text, gate.inbound[])
+CREATE FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) RETURNS TABLE(outcome text, message_id uuid, session_id uuid, contact_id uuid, code text, about text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+  said  gate.inbound;
+BEGIN
+  FOREACH said IN ARRAY messages LOOP
+    code := NULL;
+    about := NULL;
+    BEGIN
+      SELECT a.* INTO outcome, message_id, session_id, contact_id
+        FROM gate.accept_message(owner, said) a;
+    EXCEPTION WHEN OTHERS THEN
+      outcome := 'failed';
+      message_id := NULL;
+      session_id := NULL;
+      contact_id := NULL;
+      code := SQLSTATE;
+      -- Of an error of the database itself the text may quote a row.
+      about := CASE WHEN starts_with(SQLSTATE, 'DS') THEN SQLERRM END;
+    END;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) OWNER TO discreet_gate;
+
+-- FUNCTION admit(uuid, text, text, text)
+CREATE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  via    discreet.channels;
+  result uuid;
+  asked  uuid;
+BEGIN
+  SELECT c.* INTO via FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  result := gate.find_or_create_contact(owner, of_platform, of_id, kind, '');
+  IF result IS NOT NULL THEN
+    INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+    VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
+    SELECT p.id INTO asked FROM discreet.pairings p
+     WHERE p.channel_id = channel AND p.contact_id = result;
+    IF FOUND THEN
+      PERFORM gate.decide_pairing(asked, true);
+    END IF;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) OWNER TO discreet_gate;
+
+-- FUNCTION key_of(bytea)
+CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
+$$;
+
+
+ALTER FUNCTION gate.key_of(ids bytea) OWNER TO discreet_gate;
+
+-- FUNCTION scope()
+CREATE FUNCTION gate.scope() RETURNS gate.scope
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    AS $$
+DECLARE
+  ticket text := pg_catalog.current_setting('discreet.ticket', true);
+  said   text;
+  keys   gate.secrets;
+  result gate.scope;
+BEGIN
+  IF ticket IS NULL OR ticket OPERATOR(pg_catalog.=) '' THEN
+    RETURN result;
+  END IF;
+  said := pg_catalog.split_part(ticket, '#', 1);
+  SELECT * INTO STRICT keys FROM gate.secrets;
+  IF ticket OPERATOR(pg_catalog.<>) (said OPERATOR(pg_catalog.||) '#' OPERATOR(pg_catalog.||)
+       pg_catalog.encode(
+         pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
+           keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
+             session_user::text OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+         'hex')) THEN
+    RETURN result;
+  END IF;
+  IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
+    RETURN result;
+  END IF;
+  -- The transaction's moment, not now: a long export keeps its scope.
+  IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
+       pg_catalog.to_timestamp(
+         pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
+     NOT BETWEEN '-30 seconds'::interval AND '30 seconds'::interval THEN
+    RETURN result;
+  END IF;
+  result.known      := true;
+  result.owner_id   := nullif(pg_catalog.split_part(said, '/', 1), '')::uuid;
+  result.agent_id   := nullif(pg_catalog.split_part(said, '/', 2), '')::uuid;
+  result.contact_id := nullif(pg_catalog.split_part(said, '/', 3), '')::uuid;
+  result.party      := coalesce(
+    result.contact_id,
+    CASE WHEN session_user OPERATOR(pg_catalog.=) 'discreet_shared' THEN result.agent_id
+         ELSE result.owner_id END);
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.scope() OWNER TO discreet_gate;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+-- TABLE outbox
+CREATE TABLE discreet.outbox (
+    message_id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    error text,
+    platform_messages text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone,
+    doubted_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    parts_sent integer DEFAULT 0 NOT NULL,
+    delivered_at timestamp with time zone,
+    read_at timestamp with time zone,
+    CONSTRAINT outbox_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN platform_messages SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.outbox ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.outbox FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.outbox OWNER TO discreet_schema;
+
+-- COMMENT COLUMN outbox.platform_messages
+COMMENT ON COLUMN discreet.outbox.platform_messages IS 'what the platform calls the messages that it took, a long answer takes several; in their order';
+
+-- FUNCTION answer_taken_as(uuid, uuid, text[], text)
+CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) RETURNS discreet.outbox
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT o FROM discreet.outbox o
+    JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
+     AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
+     AND gate.is_chat(owner, c.platform, r.chat_id, chats)
+$$;
+
+
+ALTER FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) OWNER TO discreet_gate;
+
+-- FUNCTION apply_early_receipts()
+CREATE FUNCTION gate.apply_early_receipts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  told discreet.early_receipts;
+BEGIN
+  FOR told IN
+    WITH early AS (
+      DELETE FROM discreet.early_receipts e
+       USING discreet.routes r, discreet.channels c
+       WHERE r.id = NEW.route_id AND c.id = r.channel_id AND e.channel_id IN (c.id, c.parent_id)
+         AND e.owner_id = NEW.owner_id AND e.platform_message = ANY (NEW.platform_messages)
+         AND gate.is_chat(NEW.owner_id, c.platform, r.chat_id, e.chats)
+      RETURNING e.*)
+    SELECT * FROM early ORDER BY at
+  LOOP
+    PERFORM gate.apply_receipt(NEW, told.platform_message, told.stage, told.at, told.why);
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.apply_early_receipts() OWNER TO discreet_gate;
+
+-- FUNCTION apply_receipt(discreet.outbox, text, text, timestamp with time zone, text)
+CREATE FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF stage = 'failed' THEN
+    UPDATE discreet.outbox o SET state = 'failed', error = why
+     WHERE o.message_id = answer.message_id AND o.delivered_at IS NULL;
+  ELSIF answer.platform_messages[cardinality(answer.platform_messages)] = platform_message THEN
+    UPDATE discreet.outbox o
+       SET delivered_at = coalesce(o.delivered_at, at),
+           read_at = CASE WHEN stage = 'read' THEN coalesce(o.read_at, at) ELSE o.read_at END
+     WHERE o.message_id = answer.message_id;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+
+-- FUNCTION archive_memory()
+CREATE FUNCTION gate.archive_memory() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+  -- Two contacts turned out to be one person; nobody but the gate may write that column.
+  IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
+    RETURN NEW;
+  END IF;
+  -- Another vector or other terms for the same text are no new version.
+  IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
+     AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
+          NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
+         (OLD.content, OLD.summary, OLD.topic_key, OLD.topics, OLD.salience, OLD.metadata,
+          OLD.expires_at, OLD.source) THEN
+    RETURN NEW;
+  END IF;
+  INSERT INTO discreet.memory_history (
+    memory_id, version, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics,
+    salience, source, metadata, expires_at, terms, tokens, embedder, embedding, turn_id, created_at,
+    updated_at, change)
+  VALUES (
+    OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
+    OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
+    OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
+    -- The worker forgets nothing but what has expired.
+    CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
+         ELSE lower(TG_OP) END);
+  IF TG_OP = 'DELETE' THEN
+    RETURN OLD;
+  END IF;
+  NEW.version := OLD.version + 1;
+  NEW.updated_at := clock_timestamp();
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION gate.archive_memory() OWNER TO discreet_gate;
+
+-- FUNCTION as_code(text)
+CREATE FUNCTION gate.as_code(typed text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT substring(upper(regexp_replace(left(typed, 40), '[[:space:]-]', '', 'g'))
+                   FROM '^[A-HJKMNP-Z2-9]{8}$')
+$_$;
+
+
+ALTER FUNCTION gate.as_code(typed text) OWNER TO discreet_gate;
+
+-- FUNCTION ask_to_link()
+CREATE FUNCTION gate.ask_to_link() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  person uuid := gate.person_here();
+  code   text := gate.new_code();
+BEGIN
+  IF person IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.link_requests AS r (owner_id, contact_id, digest, expires_at)
+  VALUES (owner, person, sha256(convert_to(owner || code, 'UTF8')), clock_timestamp() + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second')
+  ON CONFLICT (contact_id) DO UPDATE SET
+    digest = excluded.digest, other_id = NULL, back_digest = NULL, expires_at = excluded.expires_at;
+  RETURN left(code, 4) || '-' || right(code, 4);
+END $$;
+
+
+ALTER FUNCTION gate.ask_to_link() OWNER TO discreet_gate;
+
+-- TABLE channels
+CREATE TABLE discreet.channels (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid NOT NULL,
+    platform text NOT NULL,
+    account text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    name text DEFAULT ''::text NOT NULL,
+    closed_at timestamp with time zone,
+    parent_id uuid,
+    only_chat text,
+    admission text DEFAULT 'pairing'::text NOT NULL,
+    gather interval DEFAULT '00:00:01.5'::interval NOT NULL,
+    heard_until timestamp with time zone DEFAULT now() NOT NULL,
+    trouble text DEFAULT ''::text NOT NULL,
+    CONSTRAINT channels_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'pairing'::text, 'allowlist'::text]))),
+    CONSTRAINT channels_check CHECK (((parent_id IS NULL) = (only_chat IS NULL))),
+    CONSTRAINT channels_gather_check CHECK (((gather >= '00:00:00'::interval) AND (gather <= '00:01:00'::interval))),
+    CONSTRAINT channels_only_chat_check CHECK ((only_chat <> ''::text))
+);
+ALTER TABLE ONLY discreet.channels ALTER COLUMN account SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN only_chat SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN trouble SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.channels OWNER TO discreet_schema;
+
+-- COMMENT COLUMN channels.only_chat
+COMMENT ON COLUMN discreet.channels.only_chat IS 'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
+
+-- COMMENT COLUMN channels.gather
+COMMENT ON COLUMN discreet.channels.gather IS 'how long a first message waits for those that follow it; a terminal never waits';
+
+-- FUNCTION ask_to_pair(uuid, discreet.channels, gate.inbound, uuid)
+CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  asked  discreet.pairings;
+  policy gate.policy;
+BEGIN
+  SELECT p.* INTO STRICT policy FROM gate.policy p;
+  -- Strangers of one channel come in one after the other, or they would be counted too few.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
+  SELECT p.* INTO asked FROM discreet.pairings p
+   WHERE p.channel_id = via.id AND p.contact_id = stranger;
+  IF asked.state = 'denied' THEN
+    RETURN 'stranger';
+  END IF;
+  IF asked.id IS NULL OR asked.state <> 'pending' OR asked.expires_at <= clock_timestamp() THEN
+    IF (SELECT count(*) FROM discreet.pairings p
+         WHERE p.channel_id = via.id AND p.state = 'pending' AND p.expires_at > clock_timestamp())
+         >= policy.pairings_pending
+       OR (SELECT count(*) FROM discreet.pairings p
+            WHERE p.channel_id = via.id AND p.issued_at > clock_timestamp() - interval '1 hour')
+         >= policy.pairing_codes_an_hour THEN
+      RETURN 'stranger';
+    END IF;
+    IF stranger IS NULL THEN
+      IF said.group_id IS NOT NULL THEN
+        stranger := gate.find_or_create_contact(
+          owner, said.group_platform, said.group_id, 'group', said.group_name);
+      ELSE
+        stranger := gate.find_or_create_contact(
+          owner, said.sender_platform, said.sender_id, 'external',
+          said.sender_display);
+      END IF;
+    END IF;
+    INSERT INTO discreet.pairings (owner_id, agent_id, channel_id, contact_id, code, expires_at)
+    VALUES (owner, via.agent_id, via.id, stranger, gate.new_code(),
+            clock_timestamp() + policy.pairing_code_seconds * interval '1 second')
+    ON CONFLICT (channel_id, contact_id) DO UPDATE SET
+      code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
+      expires_at = excluded.expires_at
+    RETURNING * INTO asked;
+    -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
+    -- conversation that may follow doesn't begin with it.
+    PERFORM gate.say(
+      owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
+      said.platform_thread,
+      'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
+      said.platform_message);
+  END IF;
+  IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
+       >= policy.messages_kept_aside THEN
+    RETURN 'stranger';
+  END IF;
+  INSERT INTO discreet.kept_aside
+    (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
+  VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
+  ON CONFLICT DO NOTHING;
+  RETURN 'aside';
+END $$;
+
+
+ALTER FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) OWNER TO discreet_gate;
+
+-- FUNCTION begin_mcp_session(bytea, uuid)
+CREATE FUNCTION gate.begin_mcp_session(shown bytea, token uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.mcp_sessions (digest, token_id, owner_id)
+    SELECT shown, t.id, t.owner_id FROM discreet.tokens t WHERE t.id = token;
+END $$;
+
+
+ALTER FUNCTION gate.begin_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
+
+-- FUNCTION bind_mcp_session(bytea, uuid, uuid)
+CREATE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.mcp_sessions m SET
+      agent_id = s.agent_id, contact_id = s.contact_id, shared = s.shared, session_id = s.id
+    FROM discreet.sessions s, discreet.tokens t
+   WHERE m.digest = shown AND m.token_id = token AND t.id = token AND s.id = session
+     AND s.owner_id = t.owner_id
+     AND (t.agent_id IS NULL OR s.agent_id = t.agent_id)
+     AND (t.contact_id IS NULL OR s.contact_id = t.contact_id OR s.shared)
+     AND (m.session_id IS NULL OR (m.agent_id = s.agent_id AND m.party = s.party));
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION channels_for(discreet.channels, gate.inbound)
+CREATE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  IF via.platform = 'terminal' THEN
+    RETURN ARRAY[via.id];
+  END IF;
+  RETURN via.id || ARRAY(
+    SELECT c.id FROM discreet.channels c
+     WHERE c.parent_id = via.id
+       AND c.only_chat IN (said.chat, coalesce(said.group_id, said.sender_id)));
+END $$;
+
+
+ALTER FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION claim_idempotency_key(uuid, bytea, bytea, interval)
+CREATE FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before discreet.idempotency_keys;
+BEGIN
+  DELETE FROM discreet.idempotency_keys k WHERE k.created_at < clock_timestamp() - interval '1 day';
+  lease := gen_random_uuid();
+  INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, lease, leased_until)
+    SELECT t.id, shown, t.owner_id, wanted, lease, clock_timestamp() + so_long
+      FROM discreet.tokens t WHERE t.id = token
+    ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    state := 'new';
+    RETURN;
+  END IF;
+  SELECT k.* INTO before FROM discreet.idempotency_keys k
+   WHERE k.token_id = token AND k.digest = shown FOR UPDATE;
+  IF before.asked <> wanted THEN
+    state := 'other';
+  ELSIF before.made IS NOT NULL THEN
+    state := 'done';
+    made := before.made;
+  ELSIF before.leased_until < clock_timestamp() THEN
+    UPDATE discreet.idempotency_keys k
+       SET lease = claim_idempotency_key.lease, leased_until = clock_timestamp() + so_long
+     WHERE k.token_id = token AND k.digest = shown;
+    state := 'new';
+  ELSE
+    state := 'busy';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) OWNER TO discreet_gate;
+
+-- FUNCTION command_of(text, boolean)
+CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
+   WHERE c.word = ANY (CASE WHEN of_owner
+     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link'] END)
+$_$;
+
+
+ALTER FUNCTION gate.command_of(body text, of_owner boolean) OWNER TO discreet_gate;
+
+-- FUNCTION configure(jsonb, jsonb)
+CREATE FUNCTION gate.configure(numbers jsonb, texts jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before gate.policy;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: configure', 0));
+  DELETE FROM gate.policy p RETURNING p.* INTO before;
+  before.one := true;
+  INSERT INTO gate.policy SELECT (jsonb_populate_record(before, numbers)).*;
+  INSERT INTO gate.notices (code, text) SELECT t.key, t.value FROM jsonb_each_text(texts) t
+  ON CONFLICT (code) DO UPDATE SET text = excluded.text WHERE notices.text <> excluded.text;
+END $$;
+
+
+ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
+
+-- FUNCTION count_words(bigint)
+CREATE FUNCTION gate.count_words(many bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  in_table real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'discreet.memories'::regclass);
+  percent  real := least(100, 100.0 * 30000 / greatest(in_table, 1));
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
+    RETURN;  -- another process counts
+  END IF;
+  DELETE FROM discreet.owner_words;
+  IF in_table < many THEN
+    RETURN;
+  END IF;
+  INSERT INTO discreet.owner_words (owner_id, word, holding)
+  WITH sampled AS MATERIALIZED (
+    SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
+  ), owners AS (
+    SELECT s.owner_id, count(*) AS memories, sum(cardinality(s.terms)) AS words FROM sampled s
+     GROUP BY s.owner_id HAVING count(*) * 100 / percent >= many
+  )
+  SELECT o.owner_id, '', round(o.memories * 100 / percent) FROM owners o
+   UNION ALL
+  SELECT o.owner_id, '#', round(o.words * 100 / percent) FROM owners o
+   UNION ALL
+  SELECT w.owner_id, w.word, round(count(*) * 100 / percent)
+    FROM (SELECT DISTINCT s.owner_id, s.ctid_, t.word
+            FROM (SELECT row_number() OVER () AS ctid_, s.* FROM sampled s) s
+            JOIN owners o USING (owner_id), unnest(s.terms) AS t (word)) w
+   GROUP BY w.owner_id, w.word HAVING count(*) > 1;
+END $$;
+
+
+ALTER FUNCTION gate.count_words(many bigint) OWNER TO discreet_gate;
+
+-- FUNCTION decide_pairing(uuid, boolean)
+CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  asked discreet.pairings;
+  kept  record;
+  said  jsonb;
+  all_said jsonb := '[]';
+BEGIN
+  UPDATE discreet.pairings p SET state = CASE WHEN let_in THEN 'approved' ELSE 'denied' END
+   WHERE p.id = pairing AND p.owner_id = owner
+   RETURNING p.* INTO asked;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_pairing' USING ERRCODE = 'DS001';
+  END IF;
+  IF let_in THEN
+    INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+    VALUES (asked.channel_id, asked.contact_id, owner, asked.agent_id)
+    ON CONFLICT DO NOTHING;
+  ELSE
+    DELETE FROM discreet.admissions a
+     WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
+  END IF;
+  FOR kept IN
+    DELETE FROM discreet.kept_aside k WHERE k.pairing_id = pairing
+    RETURNING k.arrived, k.created_at
+  LOOP
+    all_said := all_said || jsonb_build_array(
+      kept.arrived || jsonb_build_object('kept_at', kept.created_at));
+  END LOOP;
+  IF let_in THEN
+    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j
+                 ORDER BY (j.value->>'kept_at')::timestamptz LOOP
+      PERFORM gate.accept_again(owner, asked.channel_id, said);
+    END LOOP;
+  END IF;
+  RETURN jsonb_array_length(all_said);
+END $$;
+
+
+ALTER FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) OWNER TO discreet_gate;
+
+-- FUNCTION defer(text, text, text, jsonb, timestamp with time zone, boolean)
+CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM 1 FROM procrastinate_jobs WHERE queueing_lock = key AND status = 'todo';
+  IF NOT FOUND THEN
+    PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
+      queue, task, CASE WHEN urgent THEN 10 ELSE 0 END, key, key, args, at
+    )::procrastinate_job_to_defer_v1]);
+  ELSIF urgent THEN
+    UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
+     WHERE queueing_lock = key AND status = 'todo'
+       AND scheduled_at > coalesce(at, clock_timestamp());
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
+
+-- FUNCTION defer_delivery(uuid, timestamp with time zone)
+CREATE FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  platform text;
+BEGIN
+  SELECT c.platform INTO STRICT platform
+    FROM discreet.routes r JOIN discreet.channels c ON c.id = r.channel_id WHERE r.id = route;
+  PERFORM gate.defer('deliveries-' || platform, 'deliver', 'deliver:' || route,
+                     jsonb_build_object('route_id', route), at, platform = 'terminal');
+END $$;
+
+
+ALTER FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION defer_turn(uuid, timestamp with time zone, boolean)
+CREATE FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
+BEGIN
+  -- Each agent has a queue of its own. Everybody can listen to a queue whose name they know, so the name
+  -- is a digest that only the gate can make.
+  PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
+                     'run_turn', 'turn:' || session,
+                     jsonb_build_object('session_id', session), at, urgent);
+END $$;
+
+
+ALTER FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
+
+-- FUNCTION deliver_outbox()
+CREATE FUNCTION gate.deliver_outbox() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.defer_delivery(NEW.route_id, NULL);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.deliver_outbox() OWNER TO discreet_gate;
+
+-- FUNCTION digest_of(text)
+CREATE FUNCTION gate.digest_of(address text) RETURNS bytea
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
+$$;
+
+
+ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
+
+-- FUNCTION drop_jobs(uuid[])
+CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+DECLARE
+  dropped bigint;
+BEGIN
+  DELETE FROM procrastinate_jobs j
+   WHERE j.status = 'todo' AND (
+     (j.task_name = 'run_turn' AND (j.args->>'session_id')::uuid = ANY (sessions))
+     OR (j.task_name = 'deliver' AND (j.args->>'route_id')::uuid IN (
+           SELECT r.id FROM discreet.routes r WHERE r.session_id = ANY (sessions))));
+  GET DIAGNOSTICS dropped = ROW_COUNT;
+  RETURN dropped;
+END $$;
+
+
+ALTER FUNCTION gate.drop_jobs(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION due_quarantined()
+CREATE FUNCTION gate.due_quarantined() RETURNS TABLE(id uuid, owner_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT q.id, q.owner_id FROM discreet.quarantine q
+   WHERE q.released_at IS NULL AND q.next_try_at <= clock_timestamp()
+   ORDER BY q.next_try_at LIMIT 100
+$$;
+
+
+ALTER FUNCTION gate.due_quarantined() OWNER TO discreet_gate;
+
+-- FUNCTION empty_turns(uuid[])
+CREATE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  prompts bigint;
+  waiting uuid;
+BEGIN
+  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
+  UPDATE discreet.turns t SET prompt = NULL, steps = NULL
+   WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
+  GET DIAGNOSTICS prompts = ROW_COUNT;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  UPDATE discreet.turns t
+     SET state = 'lost', finished_at = clock_timestamp(), error = 'erased_meanwhile'
+   WHERE t.session_id = ANY (sessions) AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.session_id = ANY (sessions) AND m.state = 'taken';
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = ANY (sessions);
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state = 'waiting' LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+  RETURN prompts;
+END $$;
+
+
+ALTER FUNCTION gate.empty_turns(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION end_mcp_session(bytea, uuid)
+CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM discreet.mcp_sessions m WHERE m.digest = shown AND m.token_id = token
+$$;
+
+
+ALTER FUNCTION gate.end_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
+
+-- FUNCTION enter(text)
+CREATE FUNCTION gate.enter(ticket text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM set_config('discreet.ticket', ticket, true);
+  RETURN gate.require_owner();
+END $$;
+
+
+ALTER FUNCTION gate.enter(ticket text) OWNER TO discreet_gate;
+
+-- FUNCTION enter_link_code(text)
+CREATE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner   uuid := gate.require_owner();
+  person  uuid := gate.person_here();
+  wanted  text := gate.as_code(typed);
+  request discreet.link_requests;
+BEGIN
+  IF person IS NULL THEN
+    outcome := 'nobody';
+    RETURN;
+  END IF;
+  -- Those who try at once are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
+    outcome := 'locked';
+    RETURN;
+  END IF;
+  SELECT r.* INTO request FROM discreet.link_requests r
+   WHERE r.contact_id = person AND r.expires_at > clock_timestamp() FOR UPDATE;
+  IF request.digest = sha256(convert_to(owner || wanted, 'UTF8')) AND request.other_id IS NULL THEN
+    outcome := 'own';
+  ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
+    BEGIN
+      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      outcome := 'linked';
+    EXCEPTION WHEN SQLSTATE 'DS003' THEN
+      -- Nothing was changed, and the code is good until it expires.
+      outcome := SQLERRM;
+    END;
+  ELSE
+    UPDATE discreet.link_requests r
+       SET other_id = person, back_digest = sha256(convert_to(r.id || c.new, 'UTF8')),
+           expires_at = clock_timestamp()
+             + (SELECT p.link_code_seconds FROM gate.policy p) * interval '1 second'
+      FROM (SELECT gate.new_code() AS new) c
+     WHERE r.owner_id = owner AND r.digest = sha256(convert_to(owner || wanted, 'UTF8'))
+       AND r.contact_id <> person AND r.other_id IS NULL AND r.expires_at > clock_timestamp()
+    RETURNING left(c.new, 4) || '-' || right(c.new, 4),
+      (SELECT concat_ws(' ', nullif(k.name, ''), (
+          SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+           WHERE a.contact_id = k.id ORDER BY a.created_at LIMIT 1))
+         FROM discreet.contacts k WHERE k.id = r.contact_id)
+      INTO code, other;
+    outcome := CASE WHEN FOUND THEN 'answered' ELSE 'wrong' END;
+  END IF;
+  IF outcome = 'wrong' THEN
+    INSERT INTO discreet.wrong_codes (owner_id, contact_id) VALUES (owner, person);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) OWNER TO discreet_gate;
+
+-- FUNCTION erase_contact(uuid)
+CREATE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  owner     uuid := gate.require_owner();
+  into_whom uuid;
+  gone      uuid[] := ARRAY[contact];
+  addresses text[];
+  sessions  uuid[];
+  erased    record;
+  of_table  text;
+  many      bigint;
+  counts    jsonb := '{}';
+  result    uuid;
+BEGIN
+  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+   WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+  ELSIF into_whom IS NOT NULL THEN
+    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
+  END IF;
+  WITH RECURSIVE of_it AS (
+    SELECT contact AS id
+    UNION ALL
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+  SELECT array_agg(o.id) INTO gone FROM of_it o;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
+  -- Whoever stores a message holds the row of its session; turns and deliveries do too.
+  SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
+    SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
+  SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
+    FROM discreet.addresses a WHERE a.contact_id = ANY (gone);
+
+  counts := counts || gate.erase_elsewhere(owner, gone, addresses)
+                   || jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m WHERE m.contact_id = ANY (gone)
+    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.contact_id = ANY (gone)));
+  counts := counts || jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
+
+  counts := counts || gate.erase_unsorted(owner, gone, addresses);
+
+  -- In the order in which they refer to each other; what is left refers to contacts alone.
+  FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
+                                  'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
+                                  'limits', 'limit_hits', 'addresses'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.contacts c WHERE c.id = ANY (gone);
+  DELETE FROM discreet.erased_addresses e WHERE e.erased_at < clock_timestamp() - interval '7 days';
+  INSERT INTO discreet.erased_addresses (owner_id, digest)
+  SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
+  ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
+  counts := counts || jsonb_build_object('contacts', cardinality(gone));
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  RETURN result;
+END $_$;
+
+
+ALTER FUNCTION gate.erase_contact(contact uuid) OWNER TO discreet_gate;
+
+-- FUNCTION erase_elsewhere(uuid, uuid[], text[])
+CREATE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said     uuid[];
+  sessions uuid[];
+  turns    uuid[];
+  shown    uuid[];
+  memories uuid[];
+  erased   record;
+  messages bigint;
+  prompts  bigint;
+BEGIN
+  -- With all sessions of these parties: what was said in one is found from the others.
+  sessions := ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
+       SELECT m.agent_id, m.party FROM discreet.messages m
+        WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
+          AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
+  shown := gate.turns_shown(owner, gone, addresses);
+  sessions := sessions || ARRAY(
+    SELECT s.id FROM discreet.sessions s
+     WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
+       AND (s.current_turn IS NOT NULL OR s.id IN (
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))));
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
+  SELECT coalesce(array_agg(m.id), '{}'),
+         coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
+    INTO said, turns
+    FROM discreet.messages m
+   WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
+     AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
+
+  -- An answer that others asked for as well is theirs.
+  said := said || ARRAY(
+    SELECT o.id FROM discreet.messages o
+     WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
+       o.turn_id = ANY (turns) AND NOT EXISTS (
+         SELECT FROM discreet.messages i
+          WHERE i.turn_id = o.turn_id AND i.direction = 'in' AND i.id <> ALL (said)))));
+  memories := ARRAY(
+    SELECT m.id FROM discreet.memories m
+     WHERE m.owner_id = owner AND m.turn_id = ANY (turns)
+     UNION SELECT h.memory_id FROM discreet.memory_history h
+     WHERE h.owner_id = owner AND h.turn_id = ANY (turns)
+     UNION SELECT s.summary_id FROM discreet.sessions s
+     WHERE s.id = ANY (sessions) AND s.summary_id IS NOT NULL
+       AND EXISTS (SELECT FROM discreet.messages m
+                    WHERE m.session_id = s.id AND m.id = ANY (said)));
+  UPDATE discreet.sessions s SET summary_id = NULL, compacted_to = 0
+   WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
+  SELECT * INTO erased FROM gate.erase_memories(memories);
+  DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
+  DELETE FROM discreet.messages m WHERE m.id = ANY (said);
+  GET DIAGNOSTICS messages = ROW_COUNT;
+  -- A chat in which nothing was said is nobody's way to be answered any more.
+  DELETE FROM discreet.routes r
+   WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
+     SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
+
+  prompts := gate.empty_turns(sessions);
+  RETURN jsonb_build_object(
+    'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
+END $$;
+
+
+ALTER FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
+-- FUNCTION erase_memories(uuid[])
+CREATE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
+BEGIN
+  -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
+  DELETE FROM discreet.owner_words w USING discreet.memories m
+   WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
+  DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
+  GET DIAGNOSTICS memories = ROW_COUNT;
+  DELETE FROM discreet.memory_history h WHERE h.memory_id = ANY (ids);
+  versions := before;
+END $$;
+
+
+ALTER FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) OWNER TO discreet_gate;
+
+-- FUNCTION erase_unsorted(uuid, uuid[], text[])
+CREATE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  many   bigint;
+  counts jsonb := '{}';
+BEGIN
+  DELETE FROM discreet.quarantine q USING discreet.channels c
+   WHERE c.id = q.channel_id AND c.owner_id = owner AND (
+     q.inbound #>> '{sender,contact_id}' = ANY (gone::text[])
+     OR (q.inbound #>> '{sender,address,platform}') || ':'
+        || (q.inbound #>> '{sender,address,platform_id}') = ANY (addresses)
+     OR (q.inbound #>> '{group,address,platform}') || ':'
+        || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('quarantine', many);
+  DELETE FROM discreet.kept_aside k
+   WHERE k.owner_id = owner AND (
+     (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
+     OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
+  GET DIAGNOSTICS many = ROW_COUNT;
+  counts := counts || jsonb_build_object('kept_aside', many);
+  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
+  DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
+   WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
+  DELETE FROM discreet.idempotency_keys k
+   USING discreet.messages m WHERE k.made = m.id AND m.contact_id = ANY (gone);
+  RETURN counts;
+END $$;
+
+
+ALTER FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
+-- FUNCTION find_or_create_contact(uuid, text, text, text, text)
+CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_address discreet.addresses;
+  made          uuid;
+BEGIN
+  LOOP
+    SELECT a.* INTO found_address FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id;
+    IF FOUND THEN
+      IF (kind = 'group') <> coalesce((SELECT c.type = 'group' FROM discreet.contacts c
+                                        WHERE c.id = found_address.contact_id), false) THEN
+        RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
+      END IF;
+      RETURN found_address.contact_id;
+    END IF;
+    INSERT INTO discreet.contacts (owner_id, type, name)
+      VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
+    INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+      VALUES (owner, of_platform, of_id, made)
+      ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+    IF FOUND THEN
+      RETURN made;
+    END IF;
+    DELETE FROM discreet.contacts WHERE contacts.id = made;
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) OWNER TO discreet_gate;
+
+-- FUNCTION find_or_create_first_owner(text)
+CREATE FUNCTION gate.find_or_create_first_owner(owner_name text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: first owner', 0));
+  SELECT o.id INTO result FROM discreet.owners o ORDER BY o.created_at, o.id LIMIT 1;
+  IF NOT FOUND THEN
+    INSERT INTO discreet.owners (name) VALUES (owner_name) RETURNING id INTO result;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.find_or_create_first_owner(owner_name text) OWNER TO discreet_gate;
+
+-- TABLE sessions
+CREATE TABLE discreet.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    thread_key text DEFAULT ''::text NOT NULL,
+    last_position bigint DEFAULT 0 NOT NULL,
+    last_message_at timestamp with time zone,
+    current_turn uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    compacted_to bigint DEFAULT 0 NOT NULL,
+    summary_id uuid
+);
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.sessions OWNER TO discreet_schema;
+
+-- COMMENT COLUMN sessions.current_turn
+COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
+
+-- COMMENT COLUMN sessions.compacted_to
+COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
+
+-- COMMENT COLUMN sessions.summary_id
+COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+
+-- FUNCTION find_or_create_route(discreet.sessions, uuid, text, text)
+CREATE FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  SELECT r.id INTO result FROM discreet.routes r
+   WHERE r.session_id = here.id AND r.channel_id = channel AND r.chat_id = chat
+     AND r.thread_id = platform_thread;
+  IF NOT FOUND THEN
+    INSERT INTO discreet.routes
+      (owner_id, agent_id, contact_id, shared, session_id, channel_id, chat_id, thread_id)
+      VALUES (here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, channel, chat,
+              platform_thread)
+      RETURNING id INTO result;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) OWNER TO discreet_gate;
+
+-- FUNCTION find_or_create_session(uuid, uuid, uuid, boolean, text, boolean)
+CREATE FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) RETURNS discreet.sessions
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  whose  uuid := coalesce(contact, CASE WHEN of_all THEN agent ELSE owner END);
+  result discreet.sessions;
+BEGIN
+  IF force_new THEN
+    UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+     WHERE s.owner_id = owner AND s.agent_id = agent AND s.party = whose
+       AND s.thread_key = thread AND s.ended_at IS NULL;
+  END IF;
+  LOOP
+    UPDATE discreet.sessions s
+       SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+     WHERE s.owner_id = owner AND s.agent_id = agent AND s.party = whose
+       AND s.thread_key = thread AND s.ended_at IS NULL
+     RETURNING s.* INTO result;
+    IF FOUND THEN
+      RETURN result;
+    END IF;
+    INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, shared, thread_key)
+      VALUES (owner, agent, contact, of_all, thread)
+      ON CONFLICT (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL DO NOTHING;
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) OWNER TO discreet_gate;
+
+-- FUNCTION give_rows(uuid, uuid, uuid)
+CREATE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  sessions uuid[] := gate.rows_of_link(link, 'session');
+  memories uuid[] := gate.rows_of_link(link, 'memory');
+  waiting  uuid;
+BEGIN
+  PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.outbox o
+              WHERE o.session_id = ANY (sessions) AND o.state = 'sending') THEN
+    RAISE EXCEPTION 'answer_being_sent' USING ERRCODE = 'DS003';
+  END IF;
+  DELETE FROM discreet.drafts d USING discreet.turns t
+   WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
+  -- Connections that were bound to it begin anew; they must not follow to somebody else.
+  DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
+  -- In one statement, at whose end the keys between these tables hold again: a key that could be
+  -- deferred would let anybody try which ids exist.
+  WITH s AS (
+    UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
+  ), r AS (
+    UPDATE discreet.routes r SET contact_id = taker WHERE r.session_id = ANY (sessions)
+  ), t AS (
+    UPDATE discreet.turns t SET contact_id = taker WHERE t.session_id = ANY (sessions)
+  ), m AS (
+    UPDATE discreet.messages m
+       SET contact_id = taker,
+           sender_contact_id = CASE WHEN m.sender_contact_id = giver THEN taker
+                                    ELSE m.sender_contact_id END
+     WHERE m.session_id = ANY (sessions)
+  ), o AS (
+    UPDATE discreet.outbox o SET contact_id = taker WHERE o.session_id = ANY (sessions)
+  )
+  UPDATE discreet.attachments a SET contact_id = taker WHERE a.session_id = ANY (sessions);
+  UPDATE discreet.memories m
+     SET contact_id = taker,
+         topic_key = CASE WHEN NOT EXISTS (
+             SELECT FROM discreet.memories t
+              WHERE t.contact_id = taker AND t.owner_id = m.owner_id
+                AND (t.agent_id, t.topic_key) = (m.agent_id, coalesce(m.topic_key, l.was)))
+           THEN coalesce(m.topic_key, l.was) END
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'memory' AND m.id = l.key::uuid AND m.contact_id = giver;
+  UPDATE discreet.memory_history h SET contact_id = taker
+   WHERE h.memory_id = ANY (memories) AND h.contact_id = giver;
+  FOR waiting IN SELECT DISTINCT m.session_id FROM discreet.messages m
+                  WHERE m.session_id = ANY (sessions) AND m.state IN ('waiting', 'taken') LOOP
+    PERFORM gate.defer_turn(waiting, NULL, false);
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
+
+-- FUNCTION hearing(text, uuid)
+CREATE FUNCTION gate.hearing(ticket text, channel uuid) RETURNS TABLE(heard_until timestamp with time zone, chats jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  RETURN QUERY
+  SELECT c.heard_until,
+         (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
+            FROM discreet.routes r
+           WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
+    FROM discreet.channels c
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+END $$;
+
+
+ALTER FUNCTION gate.hearing(ticket text, channel uuid) OWNER TO discreet_gate;
+
+-- FUNCTION is_chat(uuid, text, text, text[])
+CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT chat = ANY (chats) OR EXISTS (
+    SELECT FROM discreet.addresses here
+      JOIN discreet.addresses named
+        ON (named.owner_id, named.platform) = (here.owner_id, here.platform)
+       AND (named.contact_id = here.contact_id OR (named.of_owner AND here.of_owner))
+     WHERE here.owner_id = owner AND here.platform = of_platform AND here.platform_id = chat
+       AND named.platform_id = ANY (chats))
+$$;
+
+
+ALTER FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) OWNER TO discreet_gate;
+
+-- FUNCTION is_withheld(uuid)
+CREATE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  RETURN gate.why_withheld(session) IS NOT NULL;
+END $$;
+
+
+ALTER FUNCTION gate.is_withheld(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION join_contacts(uuid, uuid, uuid, text)
+CREATE FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  why  text := gate.why_not_joined(owner, kept, joined);
+  link uuid;
+BEGIN
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
+  END IF;
+  INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
+  VALUES (owner, kept, joined, how) RETURNING id INTO link;
+  UPDATE discreet.contacts c SET joined_into = kept WHERE c.id = joined;
+  DELETE FROM discreet.link_requests r
+   WHERE r.contact_id IN (kept, joined) OR r.other_id IN (kept, joined);
+
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
+  SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
+    FROM discreet.addresses a WHERE a.contact_id = joined
+  UNION ALL
+  SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
+    FROM discreet.sessions s WHERE s.contact_id = joined
+  UNION ALL
+  SELECT link, owner, 'memory', m.id::text, m.topic_key
+    FROM discreet.memories m
+   WHERE m.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.memories k
+      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, kept, m.digest))
+  UNION ALL
+  SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
+    FROM discreet.memory_history h
+   WHERE h.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
+  UNION ALL
+  SELECT link, owner, 'admission', a.channel_id::text, NULL
+    FROM discreet.admissions a
+   WHERE a.contact_id = joined AND NOT EXISTS (
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = kept);
+
+  UPDATE discreet.addresses a SET contact_id = kept WHERE a.contact_id = joined;
+  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+   WHERE s.contact_id = joined AND s.ended_at IS NULL;
+  PERFORM gate.give_rows(link, joined, kept);
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, kept, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = joined ON CONFLICT DO NOTHING;
+  RETURN link;
+END $$;
+
+
+ALTER FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) OWNER TO discreet_gate;
+
+-- FUNCTION join_group(uuid, text, text, uuid)
+CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  other uuid;
+  asked discreet.pairings;
+  said  jsonb;
+  all_said jsonb;
+BEGIN
+  SELECT a.contact_id INTO other
+    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id
+     AND c.type = 'group' AND c.id <> stays
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE discreet.addresses a SET contact_id = stays
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = new_id;
+  UPDATE discreet.contacts c
+     SET blocked_at = coalesce(c.blocked_at, o.blocked_at),
+         taken_over_at = coalesce(c.taken_over_at, o.taken_over_at)
+    FROM discreet.contacts o WHERE c.id = stays AND o.id = other;
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = other
+  ON CONFLICT DO NOTHING;
+  FOR asked IN SELECT p.* FROM discreet.pairings p
+                WHERE p.contact_id = other AND p.state = 'pending' LOOP
+    SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
+      FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
+    DELETE FROM discreet.pairings p WHERE p.id = asked.id;
+    FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
+      PERFORM gate.accept_again(owner, asked.channel_id, said);
+    END LOOP;
+  END LOOP;
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) OWNER TO discreet_gate;
+
+-- FUNCTION keys()
+CREATE FUNCTION gate.keys() RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    AS $$
+DECLARE
+  here  gate.scope := gate.scope();
+  owner bytea := pg_catalog.uuid_send(here.owner_id);
+  agent bytea := pg_catalog.uuid_send(here.agent_id);
+  party bytea := pg_catalog.uuid_send(here.party);
+BEGIN
+  IF owner IS NULL THEN
+    RETURN NULL;
+  ELSIF session_user OPERATOR(pg_catalog.=) 'discreet_owner' THEN
+    RETURN pg_catalog.jsonb_build_object(gate.key_of(owner), 1);
+  ELSIF agent IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN pg_catalog.jsonb_build_object(
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent OPERATOR(pg_catalog.||) party), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) agent), 1,
+    gate.key_of(owner OPERATOR(pg_catalog.||) party), 1);
+END $$;
+
+
+ALTER FUNCTION gate.keys() OWNER TO discreet_gate;
+
+-- FUNCTION known_contact(uuid, text, text)
+CREATE FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN (SELECT a.contact_id FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);
+END $$;
+
+
+ALTER FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
+
+-- FUNCTION limit_reached(uuid, uuid, uuid, boolean)
+CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  most    record;
+  -- Where everybody shares one session, what counts is who spoke there.
+  of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
+BEGIN
+  SELECT * INTO most FROM gate.limits_of(of_owner, contact);
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.messages m
+         WHERE m.owner_id = of_owner AND m.agent_id = agent AND m.party = of_party
+           AND m.created_at > clock_timestamp() - interval '1 minute'
+           AND m.direction = 'in' AND m.state <> 'context'
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.messages_a_minute) found) >= most.messages_a_minute THEN
+    RETURN 'messages_a_minute';
+  END IF;
+  IF (SELECT count(*) FROM (
+        SELECT 1 FROM discreet.sessions s JOIN discreet.messages m ON m.session_id = s.id
+         WHERE s.owner_id = of_owner AND s.agent_id = agent
+           AND s.party = of_party
+           AND m.state IN ('waiting', 'taken')
+           AND (NOT limit_reached.shared OR m.sender_contact_id = contact)
+         LIMIT most.waiting) found) >= most.waiting THEN
+    RETURN 'waiting';
+  END IF;
+  -- Those of a turn that answers several in a shared session are each one's.
+  IF (
+       SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                           + (t.usage->>'output_tokens')::bigint), 0)
+         FROM discreet.turns t
+        WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+          AND (NOT limit_reached.shared OR EXISTS (
+                 SELECT FROM discreet.messages m
+                  WHERE m.turn_id = t.id AND m.direction = 'in'
+                    AND m.sender_contact_id = contact))) >= most.tokens_a_day THEN
+    RETURN 'tokens_a_day';
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) OWNER TO discreet_gate;
+
+-- FUNCTION limits_of(uuid, uuid)
+CREATE FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
+         coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day)
+    FROM gate.policy
+    LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
+    LEFT JOIN discreet.limits everybody
+           ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
+$$;
+
+
+ALTER FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) OWNER TO discreet_gate;
+
+-- FUNCTION link_contacts(uuid, uuid)
+CREATE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN gate.join_contacts(gate.require_owner(), kept, joined, 'owner');
+END $$;
+
+
+ALTER FUNCTION gate.link_contacts(kept uuid, joined uuid) OWNER TO discreet_gate;
+
+-- FUNCTION links_owner(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  wanted text := gate.as_code(said.body);
+  who    bytea;
+  link   discreet.owner_links;
+  before uuid;
+  here   discreet.sessions;
+BEGIN
+  IF wanted IS NULL OR said.group_id IS NOT NULL
+     OR said.sender_platform IS DISTINCT FROM via.platform THEN
+    RETURN false;
+  END IF;
+  SELECT l.* INTO link FROM discreet.owner_links l
+   WHERE l.owner_id = owner AND l.platform = via.platform AND l.used_at IS NULL
+     AND l.expires_at > clock_timestamp()
+   FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  who := gate.digest_of(via.platform || ':' || said.sender_id);
+  IF (SELECT count(*) FROM discreet.wrong_codes w
+       WHERE w.owner_id = owner AND w.sender = who AND w.tried_at > link.created_at)
+     >= (SELECT p.wrong_codes_an_hour FROM gate.policy p) THEN
+    RETURN false;
+  END IF;
+  IF link.digest <> sha256(convert_to(link.id || wanted, 'UTF8')) THEN
+    INSERT INTO discreet.wrong_codes (owner_id, sender) VALUES (owner, who);
+    RETURN false;
+  END IF;
+  UPDATE discreet.owner_links l
+     SET used_at = clock_timestamp(), used_by = via.platform || ':' || said.sender_id
+   WHERE l.id = link.id;
+  before := gate.known_contact(owner, via.platform, said.sender_id);
+  DELETE FROM discreet.pairings p WHERE p.contact_id = before AND p.state = 'pending';
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
+  VALUES (owner, via.platform, said.sender_id, NULL, true)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
+  -- Kept as a line that is answered, so that a repeated delivery finds it.
+  here := gate.find_or_create_session(
+    owner, via.agent_id, NULL,
+    (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
+    said.thread, false);
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, sender_address,
+    sender_name, channel_id, chat_id, platform_message_id, sent_at)
+  VALUES (
+    owner, via.agent_id, here.shared, here.id,
+    gate.find_or_create_route(here, via.id, said.chat, said.platform_thread),
+    here.last_position, 'in', 'answered',
+    (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
+    via.platform || ':' || said.sender_id, said.sender_display, via.id,
+    said.chat, said.platform_message, said.written_at);
+  PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+                   said.platform_thread,
+                   'owner_linked', NULL,
+                   said.platform_message);
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION lock_session(uuid)
+CREATE FUNCTION gate.lock_session(session uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  PERFORM 1 FROM discreet.sessions s
+    WHERE s.id = session AND s.owner_id = here.owner_id
+      AND (session_user = 'discreet_owner'
+           OR (s.agent_id = here.agent_id AND s.contact_id IS NOT DISTINCT FROM here.contact_id
+               AND s.shared = (session_user = 'discreet_shared')))
+    FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_session' USING ERRCODE = 'DS001';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.lock_session(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION make_owner_link(text)
+CREATE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  code  text := gate.new_code();
+  made  uuid := gen_random_uuid();
+BEGIN
+  DELETE FROM discreet.owner_links l
+   WHERE l.owner_id = owner AND l.platform = of_platform AND l.used_at IS NULL;
+  DELETE FROM discreet.wrong_codes w
+   WHERE w.owner_id = owner AND w.sender IS NOT NULL
+     AND w.tried_at < clock_timestamp()
+                      - (SELECT p.owner_code_seconds FROM gate.policy p) * interval '1 second';
+  INSERT INTO discreet.owner_links (id, owner_id, platform, digest, expires_at)
+  VALUES (made, owner, of_platform, sha256(convert_to(made || code, 'UTF8')),
+          clock_timestamp() + (SELECT p.owner_code_seconds FROM gate.policy p) * interval '1 second');
+  RETURN code;
+END $$;
+
+
+ALTER FUNCTION gate.make_owner_link(of_platform text) OWNER TO discreet_gate;
+
+-- FUNCTION mcp_session(bytea, uuid)
+CREATE FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.mcp_sessions m SET used_at = clock_timestamp()
+   WHERE m.digest = shown AND m.token_id = token
+     AND m.used_at < clock_timestamp() - interval '1 day';
+  RETURN QUERY SELECT m.agent_id, m.contact_id, m.shared, m.session_id FROM discreet.mcp_sessions m
+   WHERE m.digest = shown AND m.token_id = token;
+END $$;
+
+
+ALTER FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+
+-- FUNCTION move_group(text, text, text, text)
+CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+  stays uuid;
+BEGIN
+  SELECT a.contact_id INTO stays
+    FROM discreet.addresses a JOIN discreet.contacts c ON c.id = a.contact_id
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = old_id
+     AND c.type = 'group'
+   FOR UPDATE OF a;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE discreet.channels c SET only_chat = new_id
+   WHERE c.owner_id = owner AND c.platform = of_platform AND c.only_chat = old_id
+     AND c.closed_at IS NULL AND NOT EXISTS (
+       SELECT FROM discreet.channels o
+        WHERE o.parent_id = c.parent_id AND o.only_chat = new_id AND o.closed_at IS NULL);
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, new_id, stays)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+  RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
+END $$;
+
+
+ALTER FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) OWNER TO discreet_gate;
+
+-- FUNCTION new_code()
+CREATE FUNCTION gate.new_code() RETURNS text
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT string_agg(substr('ABCDEFGHJKMNPQRSTUVWXYZ23456789', 1 + get_byte(r.bytes, i) % 31, 1), '')
+    -- The bytes of a random UUID that hold no version and no variant.
+    FROM (SELECT uuid_send(gen_random_uuid()) AS bytes) r, unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) i
+$$;
+
+
+ALTER FUNCTION gate.new_code() OWNER TO discreet_gate;
+
+-- FUNCTION not_admitted(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  sender  uuid := gate.known_contact(owner, said.sender_platform, said.sender_id);
+  a_group uuid := gate.known_contact(owner, said.group_platform, said.group_id);
+  party   uuid := CASE WHEN said.group_id IS NULL THEN sender ELSE a_group END;
+BEGIN
+  IF EXISTS (SELECT 1 FROM discreet.contacts c
+              WHERE c.owner_id = owner AND c.blocked_at IS NOT NULL
+                AND c.id IN (said.sender_contact, sender, a_group)) THEN
+    RETURN 'blocked';
+  END IF;
+  IF via.platform = 'terminal' OR said.sender_kind <> 'address' THEN
+    RETURN NULL;
+  END IF;
+  IF gate.links_owner(owner, via, said) THEN
+    RETURN 'linked';
+  END IF;
+  IF via.admission = 'open'
+     OR EXISTS (SELECT 1 FROM discreet.admissions a
+                 WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
+     OR (said.group_id IS NULL
+         AND EXISTS (SELECT 1 FROM discreet.addresses a
+                      WHERE a.owner_id = owner AND a.platform = said.sender_platform
+                        AND a.platform_id = said.sender_id AND a.of_owner)) THEN
+    RETURN NULL;
+  END IF;
+  IF via.admission = 'pairing' AND said.addressed THEN
+    RETURN gate.ask_to_pair(owner, via, said, party);
+  END IF;
+  RETURN 'stranger';
+END $$;
+
+
+ALTER FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION note_heard(text, uuid, timestamp with time zone)
+CREATE FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET heard_until = greatest(c.heard_until, until)
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION note_receipt(text, uuid, text[], text, text, timestamp with time zone, text)
+CREATE FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  answer discreet.outbox := gate.answer_taken_as(owner, channel, chats, platform_message);
+BEGIN
+  IF answer.message_id IS NOT NULL THEN
+    PERFORM gate.apply_receipt(answer, platform_message, stage, at, why);
+    RETURN true;
+  END IF;
+  DELETE FROM discreet.early_receipts e WHERE e.created_at < clock_timestamp() - interval '1 hour';
+  INSERT INTO discreet.early_receipts (owner_id, channel_id, chats, platform_message, stage, at, why)
+  SELECT owner, c.id, chats, platform_message, stage, at, why
+    FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  RETURN false;
+END $$;
+
+
+ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+
+-- FUNCTION note_trouble(text, uuid, text)
+CREATE FUNCTION gate.note_trouble(ticket text, channel uuid, why text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET trouble = why
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.trouble <> why;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.note_trouble(ticket text, channel uuid, why text) OWNER TO discreet_gate;
+
+-- FUNCTION open_channels()
+CREATE FUNCTION gate.open_channels() RETURNS TABLE(id uuid, owner_id uuid, platform text, account text, secret_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.id, c.owner_id, c.platform, c.account, s.changed_at
+    FROM discreet.channels c
+    LEFT JOIN discreet.channel_secrets s USING (owner_id, platform, account)
+   WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL
+   ORDER BY c.created_at, c.id
+$$;
+
+
+ALTER FUNCTION gate.open_channels() OWNER TO discreet_gate;
+
+-- FUNCTION open_scope(text)
+CREATE FUNCTION gate.open_scope(ticket text) RETURNS double precision
+    LANGUAGE plpgsql SECURITY DEFINER
+    AS $$
+BEGIN
+  PERFORM pg_catalog.set_config('discreet.ticket', ticket, true);
+  IF (gate.scope()).known IS NOT TRUE THEN
+    RAISE EXCEPTION 'invalid_ticket' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN extract(epoch FROM pg_catalog.clock_timestamp());
+END $$;
+
+
+ALTER FUNCTION gate.open_scope(ticket text) OWNER TO discreet_gate;
+
+-- FUNCTION open_session(text, boolean)
+CREATE FUNCTION gate.open_session(thread text, force_new boolean) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  scope gate.scope := gate.scope();
+BEGIN
+  IF scope.agent_id IS NULL THEN
+    RAISE EXCEPTION 'no_agent' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN (gate.find_or_create_session(
+    owner, scope.agent_id, scope.contact_id, session_user = 'discreet_shared', thread, force_new)).id;
+END $$;
+
+
+ALTER FUNCTION gate.open_session(thread text, force_new boolean) OWNER TO discreet_gate;
+
+-- FUNCTION over_limit(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  contact uuid;
+  now_is  timestamptz := clock_timestamp();
+  beyond  text;
+  is_new  boolean;
+BEGIN
+  IF (via.platform = 'terminal' AND NOT said.limited)
+     OR NOT said.addressed THEN
+    RETURN NULL;
+  END IF;
+  contact := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact,
+                  gate.known_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+  IF contact IS NULL THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.limit_hits h SET refused = h.refused + 1
+   WHERE h.agent_id = via.agent_id AND h.contact_id = contact AND h.until > now_is
+     AND h.kind <> 'waiting';
+  IF FOUND THEN
+    RETURN 'limited';
+  END IF;
+  beyond := gate.limit_reached(owner, via.agent_id, contact, shared);
+  IF beyond IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.limit_hits AS h (agent_id, contact_id, kind, owner_id, since, until)
+  VALUES (via.agent_id, contact, beyond, owner, now_is,
+          CASE beyond WHEN 'messages_a_minute' THEN now_is + interval '1 minute'
+                      WHEN 'waiting' THEN
+                        now_is + (SELECT p.waiting_silence_seconds FROM gate.policy p)
+                                 * interval '1 second'
+                      ELSE date_trunc('day', now_is, 'UTC') + interval '1 day' END)
+  ON CONFLICT (agent_id, contact_id, kind) DO UPDATE SET
+    refused = CASE WHEN h.until > now_is THEN h.refused + 1 ELSE 1 END,
+    since = CASE WHEN h.until > now_is THEN h.since ELSE excluded.since END,
+    until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
+  RETURNING h.since = now_is INTO is_new;
+  IF is_new THEN
+    -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
+    PERFORM gate.say(
+      owner, via.agent_id, contact, 'notices', via.id, said.chat,
+      said.platform_thread,
+      'limit_' || beyond, NULL,
+      said.platform_message);
+  END IF;
+  RETURN 'limited';
+END $$;
+
+
+ALTER FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION owner_candidates(text, integer, public.vector, text[], double precision[], double precision, double precision, integer)
+CREATE FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) RETURNS TABLE(id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+  owner   uuid := gate.require_owner();
+  rare    text[];
+  common  text[];
+  worth   text;
+  wanted  text[] := '{}';
+BEGIN
+  -- The filters are written so that no other index can serve them, and the nearest are looked for until
+  -- there are enough of this owner's.
+  PERFORM set_config('hnsw.ef_search', '150', true);
+  PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
+  SELECT coalesce(array_agg(k.word ORDER BY k.held) FILTER (WHERE k.upto <= many), '{}'),
+         coalesce(array_agg(k.word ORDER BY k.held) FILTER (WHERE k.upto > many), '{}'),
+         string_agg(format('coalesce(%s / (1 + m.norm / nullif(cardinality(array_positions(m.terms, '
+                           '%L)), 0)), 0)',
+                           ln(1 + greatest(memories - k.held + 0.5, 1) / (k.held + 0.5)), k.word),
+                    ' + ')
+    INTO rare, common, worth
+    FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
+            FROM unnest(words, holding) AS w (word, held)) k;
+  IF cardinality(rare) > 0 THEN
+    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.terms && %L::text[] '
+                               'AND (m.owner_id = %L) IS TRUE', rare, owner);
+  END IF;
+  FOR a IN 1 .. least(cardinality(common), 3) LOOP
+    FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
+      wanted := wanted || format(
+        '(SELECT * FROM discreet.memories m WHERE m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
+        ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
+    END LOOP;
+  END LOOP;
+  IF cardinality(wanted) > 0 THEN
+    RETURN QUERY EXECUTE format(
+      'SELECT best.id FROM (SELECT m.id, %s AS worth, '
+      'coalesce(1 - (CASE WHEN m.embedder = %L THEN m.embedding END <=> $1), 0) AS cosine '
+      'FROM (SELECT found.*, 0.72 + 0.48 * cardinality(found.terms) / %s AS norm FROM (%s) found) m'
+      ') best ORDER BY 3 * best.worth / max(best.worth) OVER () + 2.5 * best.cosine DESC LIMIT 300',
+      worth, of_embedder, greatest(mean_length, 1), array_to_string(wanted, ' UNION ALL '))
+      USING near;
+  END IF;
+  IF near IS NOT NULL AND cardinality(rare) = 0 AND cardinality(common) > 0 THEN
+    PERFORM set_config('hnsw.max_scan_tuples', '4000', true);
+    RETURN QUERY EXECUTE format(
+      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'AND (m.terms @> %L::text[]) IS TRUE '
+      'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
+      of_embedder, common[1:1], dimensions, dimensions)
+      USING owner, near;
+  END IF;
+  IF near IS NOT NULL THEN
+    PERFORM set_config('hnsw.max_scan_tuples', '20000', true);
+    RETURN QUERY EXECUTE format(
+      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
+      of_embedder, dimensions, dimensions)
+      USING owner, near;
+  END IF;
+END $_$;
+
+
+ALTER FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) OWNER TO discreet_gate;
+
+-- FUNCTION owner_counts(text[], integer)
+CREATE FUNCTION gate.owner_counts(words text[], few integer) RETURNS TABLE(word text, holding bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+  owner uuid := gate.require_owner();
+  rare  text;
+BEGIN
+  IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = '') THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT o.word, o.holding FROM discreet.owner_words o
+    WHERE o.owner_id = owner AND o.word = ANY (words || ARRAY['', '#']);
+  FOREACH rare IN ARRAY words LOOP
+    IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
+      RETURN QUERY EXECUTE
+        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.terms @> ARRAY[$2] '
+        'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
+        USING owner, rare, few;
+    END IF;
+  END LOOP;
+END $_$;
+
+
+ALTER FUNCTION gate.owner_counts(words text[], few integer) OWNER TO discreet_gate;
+
+-- FUNCTION owners()
+CREATE FUNCTION gate.owners() RETURNS TABLE(owner_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT o.id FROM discreet.owners o ORDER BY o.created_at, o.id
+$$;
+
+
+ALTER FUNCTION gate.owners() OWNER TO discreet_gate;
+
+-- FUNCTION pairing_of_code(text)
+CREATE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  -- Those who try at once are counted one after the other.
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
+  locked := (SELECT count(*) FROM discreet.wrong_codes w
+              WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
+            >= (SELECT p.wrong_codes_an_hour FROM gate.policy p);
+  IF locked THEN
+    RETURN;
+  END IF;
+  SELECT p.id INTO pairing FROM discreet.pairings p
+   WHERE p.owner_id = owner AND p.code = gate.as_code(typed) AND p.state = 'pending'
+     AND p.expires_at > clock_timestamp();
+  IF NOT FOUND THEN
+    INSERT INTO discreet.wrong_codes (owner_id) VALUES (owner);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) OWNER TO discreet_gate;
+
+-- FUNCTION person_here()
+CREATE FUNCTION gate.person_here() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  RETURN (SELECT c.id FROM discreet.contacts c
+           WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
+             AND c.joined_into IS NULL);
+END $$;
+
+
+ALTER FUNCTION gate.person_here() OWNER TO discreet_gate;
+
+-- FUNCTION plain_text(text)
+CREATE FUNCTION gate.plain_text(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(nullif(rtrim(string_agg(
+           CASE WHEN word !~ '[[:digit:]]' AND (word = upper(word)
+                     OR substr(word, 2) = lower(substr(word, 2)))
+                THEN lower(word) ELSE word END, ' ' ORDER BY place), ' .!'), ''), said)
+    FROM (SELECT part COLLATE pg_c_utf8 AS word, place
+            FROM regexp_split_to_table(
+              translate(normalize(said, NFKC), '‘’“”', '''''""') COLLATE pg_c_utf8, '\s+')
+              WITH ORDINALITY AS split (part, place)
+           WHERE part <> '') words
+$$;
+
+
+ALTER FUNCTION gate.plain_text(said text) OWNER TO discreet_gate;
+
+-- FUNCTION purge_expired(interval, integer)
+CREATE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  purged integer;
+BEGIN
+  DELETE FROM discreet.memories WHERE id IN (
+    SELECT m.id FROM discreet.memories m WHERE m.expires_at < clock_timestamp() - kept
+     ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END $$;
+
+
+ALTER FUNCTION gate.purge_expired(kept interval, most integer) OWNER TO discreet_gate;
+
+-- FUNCTION purge_mcp_sessions(interval)
+CREATE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM discreet.mcp_sessions m WHERE m.used_at < clock_timestamp() - unused
+$$;
+
+
+ALTER FUNCTION gate.purge_mcp_sessions(unused interval) OWNER TO discreet_gate;
+
+-- FUNCTION quarantine_message(text, uuid, text, jsonb, text)
+CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  policy gate.policy;
+  result uuid;
+BEGIN
+  SELECT p.* INTO STRICT policy FROM gate.policy p;
+  PERFORM 1 FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_channel' USING ERRCODE = 'DS001';
+  END IF;
+  INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason, next_try_at)
+    VALUES (owner, channel, dedupe, message, why, 
+            clock_timestamp() + policy.quarantine_retry_seconds * interval '1 second')
+    ON CONFLICT (channel_id, dedupe_key, owner_id) DO UPDATE SET
+      attempts = quarantine.attempts + 1, reason = excluded.reason,
+      next_try_at = clock_timestamp()
+        + least(policy.quarantine_retry_max_seconds,
+                policy.quarantine_retry_seconds * 2 ^ least(quarantine.attempts, 20)) * interval '1 second'
+    RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) OWNER TO discreet_gate;
+
+-- FUNCTION refuse_joined()
+CREATE FUNCTION gate.refuse_joined() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  into_whom uuid;
+BEGIN
+  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+   WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
+  IF into_whom IS NOT NULL THEN
+    RAISE EXCEPTION 'joined' USING ERRCODE = 'serialization_failure';
+  END IF;
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION gate.refuse_joined() OWNER TO discreet_gate;
+
+-- FUNCTION refuse_shared_and_open()
+CREATE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  agent uuid := CASE TG_TABLE_NAME WHEN 'agents' THEN to_jsonb(NEW)->>'id'
+                                   ELSE to_jsonb(NEW)->>'agent_id' END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: admission ' || agent, 0));
+  IF EXISTS (SELECT 1 FROM discreet.agents a JOIN discreet.channels c ON c.agent_id = a.id
+              WHERE a.id = agent AND a.memory_model = 'shared'
+                AND c.admission = 'open' AND c.platform <> 'terminal' AND c.closed_at IS NULL) THEN
+    RAISE EXCEPTION 'shared_and_open' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.refuse_shared_and_open() OWNER TO discreet_gate;
+
+-- FUNCTION refuse_too_many_memories()
+CREATE FUNCTION gate.refuse_too_many_memories() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  most integer := (SELECT p.memories_per_contact FROM gate.policy p);
+  it   record;
+BEGIN
+  FOR it IN SELECT DISTINCT a.owner_id, a.agent_id, a.party FROM added a
+             WHERE (a.contact_id IS NOT NULL OR a.shared) AND a.source <> 'compaction' LOOP
+    IF (SELECT count(*) FROM (
+          SELECT FROM discreet.memories m
+           WHERE m.owner_id = it.owner_id AND m.agent_id = it.agent_id AND m.party = it.party
+           LIMIT most + 1) found) > most THEN
+      RAISE EXCEPTION '%', most USING ERRCODE = 'DS004';
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.refuse_too_many_memories() OWNER TO discreet_gate;
+
+-- FUNCTION release_quarantined(text, uuid)
+CREATE FUNCTION gate.release_quarantined(ticket text, quarantined uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.quarantine q SET released_at = clock_timestamp()
+   WHERE q.id = quarantined AND q.owner_id = owner AND q.released_at IS NULL;
+END $$;
+
+
+ALTER FUNCTION gate.release_quarantined(ticket text, quarantined uuid) OWNER TO discreet_gate;
+
+-- FUNCTION renew_idempotency_key(uuid, bytea, uuid, interval)
+CREATE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.idempotency_keys k SET leased_until = clock_timestamp() + so_long
+   WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) OWNER TO discreet_gate;
+
+-- FUNCTION reply_to_what_was_said()
+CREATE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.messages m ON m.channel_id = r.channel_id AND m.chat_id = r.chat_id
+     WHERE r.id = NEW.route_id AND m.session_id = NEW.session_id AND m.direction = 'in'
+       AND m.platform_message_id = NEW.reply_to) THEN
+    NEW.reply_to := NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION gate.reply_to_what_was_said() OWNER TO discreet_gate;
+
+-- FUNCTION require_owner()
+CREATE FUNCTION gate.require_owner() RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    AS $$
+DECLARE
+  owner uuid := (gate.scope()).owner_id;
+BEGIN
+  IF owner IS NULL THEN
+    RAISE EXCEPTION 'no_scope' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN owner;
+END $$;
+
+
+ALTER FUNCTION gate.require_owner() OWNER TO discreet_gate;
+
+-- FUNCTION resolve_contact(text, text, text, text, boolean)
+CREATE FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  IF auto_create THEN
+    RETURN gate.find_or_create_contact(owner, platform, platform_id, kind, display_name);
+  END IF;
+  RETURN (SELECT a.contact_id FROM discreet.addresses a
+           WHERE a.owner_id = owner AND a.platform = resolve_contact.platform
+             AND a.platform_id = resolve_contact.platform_id);
+END $$;
+
+
+ALTER FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) OWNER TO discreet_gate;
+
+-- FUNCTION restore_memory(uuid, integer)
+CREATE FUNCTION gate.restore_memory(memory uuid, wanted integer) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+  old  discreet.memory_history;
+BEGIN
+  PERFORM gate.require_owner();
+  SELECT h.* INTO old FROM discreet.memory_history h
+   WHERE h.memory_id = memory AND h.version = wanted
+     AND h.owner_id = here.owner_id
+     AND (session_user = 'discreet_owner'
+          OR (h.agent_id = here.agent_id AND h.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND h.shared = (session_user = 'discreet_shared')));
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.memories SET
+    content = old.content, summary = old.summary, topic_key = old.topic_key, topics = old.topics,
+    salience = old.salience, metadata = old.metadata, expires_at = old.expires_at,
+    source = old.source, turn_id = old.turn_id,
+    terms = old.terms, tokens = old.tokens, embedder = old.embedder, embedding = old.embedding,
+    version = version + 1
+   WHERE id = memory;
+  IF NOT FOUND THEN
+    INSERT INTO discreet.memories (
+      id, owner_id, agent_id, contact_id, shared, content, summary, topic_key, topics, salience, source,
+      metadata, expires_at, version, terms, tokens, embedder, embedding, turn_id, created_at)
+    VALUES (
+      old.memory_id, old.owner_id, old.agent_id, old.contact_id, old.shared, old.content, old.summary,
+      old.topic_key, old.topics, old.salience, old.source, old.metadata, old.expires_at,
+      (SELECT max(h.version) + 1 FROM discreet.memory_history h WHERE h.memory_id = memory),
+      old.terms, old.tokens, old.embedder, old.embedding, old.turn_id, old.created_at);
+  END IF;
+  RETURN memory;
+END $$;
+
+
+ALTER FUNCTION gate.restore_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
+
+-- FUNCTION route_scope(uuid)
+CREATE FUNCTION gate.route_scope(route uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean, platform text, account text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT r.owner_id, r.agent_id, r.contact_id, r.shared, c.platform, c.account
+    FROM discreet.routes r
+    JOIN discreet.channels c ON c.id = r.channel_id
+   WHERE r.id = route
+$$;
+
+
+ALTER FUNCTION gate.route_scope(route uuid) OWNER TO discreet_gate;
+
+-- FUNCTION rows_of_link(uuid, text)
+CREATE FUNCTION gate.rows_of_link(link uuid, of_kind text) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(array_agg(l.key::uuid), '{}') FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = of_kind
+$$;
+
+
+ALTER FUNCTION gate.rows_of_link(link uuid, of_kind text) OWNER TO discreet_gate;
+
+-- FUNCTION same_person(text, text, text, text)
+CREATE FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  known  discreet.addresses;
+  person uuid;
+BEGIN
+  SELECT a.* INTO known FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
+  IF NOT FOUND OR known.contact_id IS NULL THEN
+    RETURN false;
+  END IF;
+  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
+  SELECT c.id INTO person FROM discreet.contacts c
+   WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
+  IF NOT FOUND OR (
+    SELECT count(*) FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
+  THEN
+    RETURN false;
+  END IF;
+  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
+  IF known.platform_id = other AND EXISTS (
+    SELECT FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
+       AND a.platform_id <> other)
+  THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) OWNER TO discreet_gate;
+
+-- FUNCTION say(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
+CREATE FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here   discreet.sessions := gate.find_or_create_session(
+    owner, agent, party,
+    party IS NULL AND (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = agent),
+    thread, false);
+  route  uuid := gate.find_or_create_route(here, channel, chat, platform_thread);
+  result uuid;
+BEGIN
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
+    reply_to)
+  VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent',
+          (SELECT replace(n.text, '{code}', coalesce(say.code, '')) FROM gate.notices n
+            WHERE n.code = notice),
+          'notice', in_reply_to)
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (
+    message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+  VALUES (result, owner, agent, party, here.shared, here.id, route);
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
+
+-- FUNCTION session_scope(uuid)
+CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT s.owner_id, s.agent_id, s.contact_id, s.shared FROM discreet.sessions s
+   WHERE s.id = session
+$$;
+
+
+ALTER FUNCTION gate.session_scope(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION settle_idempotency_key(uuid, bytea, uuid, uuid)
+CREATE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF result IS NULL THEN
+    DELETE FROM discreet.idempotency_keys k
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held AND k.made IS NULL;
+  ELSE
+    UPDATE discreet.idempotency_keys k SET made = result
+     WHERE k.token_id = token AND k.digest = shown AND k.lease = held;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) OWNER TO discreet_gate;
+
+-- FUNCTION show_limits(uuid)
+CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
+$$;
+
+
+ALTER FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) OWNER TO discreet_gate;
+
+-- FUNCTION speak_in_person(uuid, text)
+CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  last   discreet.messages;
+  here   discreet.sessions;
+  spoken uuid;
+  result uuid;
+BEGIN
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id = contact AND c.owner_id = owner AND c.taken_over_at IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  SELECT m.* INTO last FROM discreet.messages m
+   WHERE m.owner_id = owner AND m.contact_id = contact AND m.direction = 'in'
+   ORDER BY m.created_at DESC, m.position DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp(), current_turn = NULL
+   WHERE s.id = last.session_id RETURNING s.* INTO here;
+  UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
+   WHERE t.session_id = here.id AND t.state = 'running';
+  INSERT INTO discreet.turns (
+    owner_id, agent_id, contact_id, session_id, route_id, state, model, finished_at)
+  VALUES (owner, here.agent_id, contact, here.id, last.route_id, 'answered', 'in person',
+          clock_timestamp())
+  RETURNING id INTO spoken;
+  UPDATE discreet.messages m SET state = 'answered', turn_id = spoken
+   WHERE m.session_id = here.id AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, session_id, route_id, position, direction, state, text, turn_id,
+    in_person)
+  VALUES (owner, here.agent_id, contact, here.id, last.route_id, here.last_position, 'out', 'sent',
+          body, spoken, true)
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
+  VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.speak_in_person(contact uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION speaker_of(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF said.sender_kind = 'address' THEN
+    RETURN gate.find_or_create_contact(
+      owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
+  ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
+    SELECT c.id INTO result FROM discreet.contacts c
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
+  ELSIF said.sender_kind = 'owner' AND via.platform = 'terminal' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
+END $$;
+
+
+ALTER FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION stop_turn(uuid)
+CREATE FUNCTION gate.stop_turn(session uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE discreet.turns t SET state = 'stopped', finished_at = clock_timestamp()
+   WHERE t.session_id = session AND t.state = 'running';
+  DELETE FROM discreet.drafts d USING discreet.sessions s
+   WHERE s.id = session AND d.turn_id = s.current_turn;
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  UPDATE discreet.messages m SET state = 'context'
+   WHERE m.session_id = session AND m.direction = 'in' AND m.state IN ('waiting', 'taken');
+END $$;
+
+
+ALTER FUNCTION gate.stop_turn(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION store_message(discreet.channels, discreet.sessions, uuid, uuid, text, gate.inbound)
+CREATE FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  album discreet.messages;
+BEGIN
+  wanted := said.addressed;
+  IF said.album_id <> '' THEN
+    SELECT m.* INTO album FROM discreet.messages m
+     WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
+       AND m.sender_contact_id IS NOT DISTINCT FROM speaker AND m.state IN ('waiting', 'context')
+     ORDER BY m.position DESC LIMIT 1;
+  END IF;
+  IF album.id IS NOT NULL THEN
+    message_id := album.id;
+    wanted := wanted OR album.state = 'waiting';
+    UPDATE discreet.messages m
+       SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
+           state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
+     WHERE m.id = album.id;
+  ELSE
+    INSERT INTO discreet.messages (
+      owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
+      sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
+      reply_to, sent_at, album, state, not_before, command)
+    VALUES (
+      here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
+      here.last_position, 'in', said.body, speaker,
+      CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id
+           ELSE '' END,
+      said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
+      said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
+      CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
+    RETURNING id INTO message_id;
+  END IF;
+  IF said.files <> '[]' THEN
+    INSERT INTO discreet.attachments (
+      owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
+      platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
+    SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
+           store_message.message_id,
+           (SELECT count(*) FROM discreet.attachments f
+             WHERE f.message_id = store_message.message_id) + file.nr,
+           file.value->>'kind', file.value->>'platform_file', file.value->>'name',
+           file.value->>'media_type', (file.value->>'size')::bigint, via.id, said.chat,
+           said.platform_message
+      FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
+
+-- FUNCTION take_message(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  speaker uuid := gate.speaker_of(owner, via, said);
+  here    discreet.sessions;
+  route   uuid;
+  command text;
+  wanted  boolean;
+BEGIN
+  contact_id := speaker;
+  IF said.group_id IS NOT NULL THEN
+    contact_id := gate.find_or_create_contact(
+      owner, said.group_platform, said.group_id, 'group', said.group_name);
+  END IF;
+  IF of_all THEN
+    contact_id := NULL;
+  END IF;
+  IF speaker IS DISTINCT FROM contact_id AND speaker IS NOT NULL THEN
+    -- No key leads from a line to who spoke among others; one who is erased just now must not come back.
+    PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';
+    END IF;
+  END IF;
+
+  IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
+    command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
+  END IF;
+  here := gate.find_or_create_session(
+    owner, via.agent_id, contact_id, of_all, said.thread,
+    said.force_new OR command IS NOT DISTINCT FROM 'new');
+  session_id := here.id;
+  IF command = 'stop' THEN
+    PERFORM gate.stop_turn(here.id);
+  END IF;
+  route := gate.find_or_create_route(here, via.id, said.chat, said.platform_thread);
+  SELECT s.message_id, s.wanted INTO message_id, wanted
+    FROM gate.store_message(via, here, route, speaker, command, said) s;
+  IF wanted THEN
+    PERFORM gate.wake_for_message(via, here.id, command, said);
+  ELSE
+    PERFORM gate.trim_context(here.id);
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
+
+-- FUNCTION tell_of_access()
+CREATE FUNCTION gate.tell_of_access() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM pg_notify('discreet_answers', 'access');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_access() OWNER TO discreet_gate;
+
+-- FUNCTION tell_of_delivery()
+CREATE FUNCTION gate.tell_of_delivery() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.tell_of_turn(
+    (SELECT m.turn_id FROM discreet.messages m WHERE m.id = NEW.message_id));
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_delivery() OWNER TO discreet_gate;
+
+-- FUNCTION tell_of_draft()
+CREATE FUNCTION gate.tell_of_draft() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.tell_of_turn(NEW.turn_id);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_draft() OWNER TO discreet_gate;
+
+-- FUNCTION tell_of_state()
+CREATE FUNCTION gate.tell_of_state() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM discreet.channels c
+              WHERE c.id = NEW.channel_id AND c.platform = 'terminal') THEN
+    PERFORM gate.tell_waiting(NEW.id);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_state() OWNER TO discreet_gate;
+
+-- FUNCTION tell_of_turn(uuid)
+CREATE FUNCTION gate.tell_of_turn(turn uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT gate.tell_waiting(m.id) FROM discreet.messages m
+    JOIN discreet.channels c ON c.id = m.channel_id AND c.platform = 'terminal'
+   WHERE m.turn_id = turn AND m.direction = 'in'
+$$;
+
+
+ALTER FUNCTION gate.tell_of_turn(turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION tell_waiting(uuid)
+CREATE FUNCTION gate.tell_waiting(message uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT pg_notify('discreet_answers',
+                   left(encode(sha256(convert_to(message::text, 'UTF8')), 'hex'), 16))
+$$;
+
+
+ALTER FUNCTION gate.tell_waiting(message uuid) OWNER TO discreet_gate;
+
+-- FUNCTION token_scope(bytea)
+CREATE FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  found discreet.tokens;
+BEGIN
+  SELECT t.* INTO found FROM discreet.tokens t
+   WHERE t.digest = shown AND t.revoked_at IS NULL
+     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+     AND NOT EXISTS (SELECT FROM discreet.contacts c
+                      WHERE c.id = t.contact_id
+                        AND (c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL));
+  IF found.id IS NULL THEN
+    RETURN;
+  END IF;
+  IF found.last_used_at IS NULL OR found.last_used_at < clock_timestamp() - interval '1 minute' THEN
+    UPDATE discreet.tokens t SET last_used_at = clock_timestamp()
+     WHERE t.id = (SELECT o.id FROM discreet.tokens o WHERE o.id = found.id FOR UPDATE SKIP LOCKED);
+  END IF;
+  RETURN QUERY SELECT found.id, found.owner_id, found.agent_id, found.contact_id,
+    coalesce((SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = found.agent_id),
+             false);
+END $$;
+
+
+ALTER FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) OWNER TO discreet_gate;
+
+-- FUNCTION trim_context(uuid)
+CREATE FUNCTION gate.trim_context(session uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  DELETE FROM discreet.messages m
+   WHERE m.session_id = session AND m.state = 'context'
+     AND m.position <= (SELECT c.position FROM discreet.messages c
+                         WHERE c.session_id = session AND c.state = 'context'
+                         ORDER BY c.position DESC 
+                        OFFSET (SELECT p.context_lines FROM gate.policy p) LIMIT 1);
+END $$;
+
+
+ALTER FUNCTION gate.trim_context(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION turned_away(uuid, discreet.channels, boolean, gate.inbound)
+CREATE FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN coalesce(gate.not_admitted(owner, via, shared, said),
+                  gate.over_limit(owner, via, shared, said));
+END $$;
+
+
+ALTER FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION turns_shown(uuid, uuid[], text[])
+CREATE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  called text := (
+    SELECT '(^|[^[:alnum:]])(' || string_agg(regexp_replace(w, '([^[:alnum:]])', '\\\1', 'g'), '|')
+             || ')($|[^[:alnum:]])'
+      FROM unnest(addresses || gone::text[]) w);
+BEGIN
+  RETURN ARRAY(
+    SELECT t.id FROM discreet.turns t
+     WHERE t.owner_id = owner AND t.contact_id IS NULL AND NOT t.shared
+       AND concat(t.prompt, t.steps) ~ called);
+END $_$;
+
+
+ALTER FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
+-- FUNCTION undo_link(uuid)
+CREATE FUNCTION gate.undo_link(link uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  made  discreet.links;
+BEGIN
+  SELECT l.* INTO made FROM discreet.links l
+   WHERE l.id = link AND l.owner_id = owner AND l.undone_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
+  END IF;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
+  IF EXISTS (SELECT FROM discreet.contacts c
+              WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
+    RAISE EXCEPTION 'kept_joined'
+      USING ERRCODE = 'DS003';
+  END IF;
+  UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
+  -- Changed since, to what the joined contact has kept all along: once is enough.
+  DELETE FROM discreet.memories m USING discreet.memories b
+   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.kept_id AND b.contact_id = made.joined_id
+     AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
+  PERFORM gate.give_rows(link, made.kept_id, made.joined_id);
+  UPDATE discreet.sessions s SET ended_at = NULL
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
+  UPDATE discreet.addresses a SET contact_id = made.joined_id
+    FROM discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
+     AND a.contact_id = made.kept_id AND l.key = a.platform || ':' || a.platform_id;
+  DELETE FROM discreet.admissions a USING discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.kept_id
+     AND l.key = a.channel_id::text;
+  DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
+  UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
+END $$;
+
+
+ALTER FUNCTION gate.undo_link(link uuid) OWNER TO discreet_gate;
+
+-- FUNCTION wake_for_message(discreet.channels, uuid, text, gate.inbound)
+CREATE FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  wake_at timestamptz;
+BEGIN
+  IF command IS NULL AND via.platform <> 'terminal' THEN
+    wake_at := clock_timestamp() + via.gather;
+  END IF;
+  IF said.album_id <> '' THEN
+    wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
+  END IF;
+  PERFORM gate.defer_turn(session, wake_at, via.platform = 'terminal' OR command IS NOT NULL);
+END $$;
+
+
+ALTER FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION wake_route(uuid, timestamp with time zone)
+CREATE FUNCTION gate.wake_route(route uuid, at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session((SELECT r.session_id FROM discreet.routes r WHERE r.id = route));
+  PERFORM gate.defer_delivery(route, at);
+END $$;
+
+
+ALTER FUNCTION gate.wake_route(route uuid, at timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION wake_session(uuid, timestamp with time zone)
+CREATE FUNCTION gate.wake_session(session uuid, at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  PERFORM gate.defer_turn(session, at, false);
+END $$;
+
+
+ALTER FUNCTION gate.wake_session(session uuid, at timestamp with time zone) OWNER TO discreet_gate;
+
+-- FUNCTION wake_stranded()
+CREATE FUNCTION gate.wake_stranded() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  stranded record;
+  woken    integer := 0;
+BEGIN
+  FOR stranded IN
+    SELECT w.session_id
+      FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
+             WHERE m.state IN ('waiting', 'taken')) w
+     WHERE gate.why_withheld(w.session_id) IS NULL
+       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
+  LOOP
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
+    PERFORM gate.defer_turn(stranded.session_id, NULL, false);
+    woken := woken + 1;
+  END LOOP;
+  FOR stranded IN
+    SELECT DISTINCT o.route_id, o.session_id FROM discreet.outbox o
+     WHERE o.state IN ('pending', 'sending')
+       AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
+                        WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
+  LOOP
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
+    PERFORM gate.defer_delivery(stranded.route_id, NULL);
+    woken := woken + 1;
+  END LOOP;
+  RETURN woken;
+END $$;
+
+
+ALTER FUNCTION gate.wake_stranded() OWNER TO discreet_gate;
+
+-- FUNCTION was_erased(uuid, timestamp with time zone, text, text)
+CREATE FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  -- Where nobody was, which is nearly always, nothing is hashed.
+  RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
+    AND EXISTS (SELECT FROM discreet.erased_addresses e
+                 WHERE e.owner_id = owner AND written_at <= e.erased_at
+                   AND e.digest IN (gate.digest_of(sender), gate.digest_of(of_group)));
+END $$;
+
+
+ALTER FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) OWNER TO discreet_gate;
+
+-- FUNCTION why_not_joined(uuid, uuid, uuid)
+CREATE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM 1 FROM discreet.contacts c
+    WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF kept = joined THEN
+    RETURN 'same_contact';
+  END IF;
+  RETURN (
+    SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
+                WHEN bool_or(c.joined_into IS NOT NULL)
+                THEN 'joined_already'
+                WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
+                WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
+                WHEN bool_or(c.taken_over_at IS NOT NULL)
+                THEN 'contact_taken_over'
+                WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
+                                      WHERE p.contact_id = c.id AND p.state = 'pending'))
+                THEN 'contact_not_admitted' END
+      FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
+END $$;
+
+
+ALTER FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) OWNER TO discreet_gate;
+
+-- FUNCTION why_withheld(uuid)
+CREATE FUNCTION gate.why_withheld(session uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+              WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+              WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
+    FROM discreet.sessions s
+    JOIN discreet.agents a ON a.id = s.agent_id
+    LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+   WHERE s.id = session
+$$;
+
+
+ALTER FUNCTION gate.why_withheld(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION procrastinate_cancel_job_v1(bigint, boolean, boolean)
+CREATE FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    _job_id bigint;
+BEGIN
+    IF delete_job THEN
+        DELETE FROM procrastinate_jobs
+        WHERE id = job_id AND status = 'todo'
+        RETURNING id INTO _job_id;
+    END IF;
+    IF _job_id IS NULL THEN
+        IF abort THEN
+            UPDATE procrastinate_jobs
+            SET abort_requested = true,
+                status = CASE status
+                    WHEN 'todo' THEN 'cancelled'::procrastinate_job_status ELSE status
+                END
+            WHERE id = job_id AND status IN ('todo', 'doing')
+            RETURNING id INTO _job_id;
+        ELSE
+            UPDATE procrastinate_jobs
+            SET status = 'cancelled'::procrastinate_job_status
+            WHERE id = job_id AND status = 'todo'
+            RETURNING id INTO _job_id;
+        END IF;
+    END IF;
+    RETURN _job_id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_defer_jobs_v1(queue.procrastinate_job_to_defer_v1[])
+CREATE FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    job_ids bigint[];
+BEGIN
+    WITH inserted_jobs AS (
+        INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
+        SELECT (job).queue_name,
+               (job).task_name,
+               (job).priority,
+               (job).lock,
+               (job).queueing_lock,
+               (job).args,
+               (job).scheduled_at
+        FROM unnest(jobs) AS job
+        RETURNING id
+    )
+    SELECT array_agg(id) FROM inserted_jobs INTO job_ids;
+
+    RETURN job_ids;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[]) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_defer_periodic_job_v2(character varying, character varying, character varying, character varying, integer, character varying, bigint, jsonb)
+CREATE FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+	_job_id bigint;
+	_defer_id bigint;
+BEGIN
+    INSERT
+        INTO procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp)
+        VALUES (_task_name, _periodic_id, _defer_timestamp)
+        ON CONFLICT DO NOTHING
+        RETURNING id into _defer_id;
+
+    IF _defer_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE procrastinate_periodic_defers
+        SET job_id = (
+            SELECT COALESCE((
+                SELECT unnest(procrastinate_defer_jobs_v1(
+                    ARRAY[
+                        ROW(
+                            _queue_name,
+                            _task_name,
+                            _priority,
+                            _lock,
+                            _queueing_lock,
+                            _args,
+                            NULL::timestamptz
+                        )
+                    ]::procrastinate_job_to_defer_v1[]
+                ))
+            ), NULL)
+        )
+        WHERE id = _defer_id
+        RETURNING job_id INTO _job_id;
+
+    DELETE
+        FROM procrastinate_periodic_defers
+        USING (
+            SELECT id
+            FROM procrastinate_periodic_defers
+            WHERE procrastinate_periodic_defers.task_name = _task_name
+            AND procrastinate_periodic_defers.periodic_id = _periodic_id
+            AND procrastinate_periodic_defers.defer_timestamp < _defer_timestamp
+            ORDER BY id
+            FOR UPDATE
+        ) to_delete
+        WHERE procrastinate_periodic_defers.id = to_delete.id;
+
+    RETURN _job_id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) OWNER TO discreet_schema;
+
+-- TABLE procrastinate_jobs
+CREATE TABLE queue.procrastinate_jobs (
+    id bigint NOT NULL,
+    queue_name character varying(128) NOT NULL,
+    task_name character varying(128) NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    lock text,
+    queueing_lock text,
+    args jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status queue.procrastinate_job_status DEFAULT 'todo'::queue.procrastinate_job_status NOT NULL,
+    scheduled_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    abort_requested boolean DEFAULT false NOT NULL,
+    worker_id bigint,
+    CONSTRAINT check_not_todo_abort_requested CHECK ((NOT ((status = 'todo'::queue.procrastinate_job_status) AND (abort_requested = true))))
+);
+
+
+ALTER TABLE queue.procrastinate_jobs OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_fetch_job_v2(character varying[], bigint)
+CREATE FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) RETURNS queue.procrastinate_jobs
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+	found_jobs procrastinate_jobs;
+BEGIN
+    WITH candidate AS (
+        SELECT jobs.*
+            FROM procrastinate_jobs AS jobs
+            WHERE
+                -- reject the job if its lock has earlier or higher priority jobs
+                NOT EXISTS (
+                    SELECT 1
+                        FROM procrastinate_jobs AS other_jobs
+                        WHERE
+                            jobs.lock IS NOT NULL
+                            AND other_jobs.lock = jobs.lock
+                            AND (
+                                -- job with same lock is already running
+                                other_jobs.status = 'doing'
+                                OR
+                                -- job with same lock is waiting and has higher priority (or same priority but was queued first)
+                                (
+                                    other_jobs.status = 'todo'
+                                    AND (
+                                        other_jobs.priority > jobs.priority
+                                        OR (
+                                        other_jobs.priority = jobs.priority
+                                        AND other_jobs.id < jobs.id
+                                        )
+                                    )
+                                )
+                            )
+                )
+                AND jobs.status = 'todo'
+                AND (target_queue_names IS NULL OR jobs.queue_name = ANY( target_queue_names ))
+                AND (jobs.scheduled_at IS NULL OR jobs.scheduled_at <= now())
+            ORDER BY jobs.priority DESC, jobs.id ASC LIMIT 1
+            FOR UPDATE OF jobs SKIP LOCKED
+    )
+    UPDATE procrastinate_jobs
+        SET status = 'doing', worker_id = p_worker_id
+        FROM candidate
+        WHERE procrastinate_jobs.id = candidate.id
+        RETURNING procrastinate_jobs.* INTO found_jobs;
+
+ RETURN found_jobs;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_finish_job_v1(bigint, queue.procrastinate_job_status, boolean)
+CREATE FUNCTION queue.procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    _job_id bigint;
+BEGIN
+    IF end_status NOT IN ('succeeded', 'failed', 'aborted') THEN
+        RAISE 'End status should be either "succeeded", "failed" or "aborted" (job id: %)', job_id;
+    END IF;
+    IF delete_job THEN
+        DELETE FROM procrastinate_jobs
+        WHERE id = job_id AND status IN ('todo', 'doing')
+        RETURNING id INTO _job_id;
+    ELSE
+        UPDATE procrastinate_jobs
+        SET status = end_status,
+            abort_requested = false,
+            attempts = CASE status
+                WHEN 'doing' THEN attempts + 1 ELSE attempts
+            END
+        WHERE id = job_id AND status IN ('todo', 'doing')
+        RETURNING id INTO _job_id;
+    END IF;
+    IF _job_id IS NULL THEN
+        RAISE 'Job was not found or not in "doing" or "todo" status (job id: %)', job_id;
+    END IF;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_notify_queue_abort_job_v1()
+CREATE FUNCTION queue.procrastinate_notify_queue_abort_job_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    payload TEXT;
+BEGIN
+    SELECT json_build_object('type', 'abort_job_requested', 'job_id', NEW.id)::text INTO payload;
+	PERFORM pg_notify('procrastinate_queue_v1#' || NEW.queue_name, payload);
+	PERFORM pg_notify('procrastinate_any_queue_v1', payload);
+	RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_notify_queue_abort_job_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_notify_queue_job_inserted_v1()
+CREATE FUNCTION queue.procrastinate_notify_queue_job_inserted_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    payload TEXT;
+BEGIN
+    SELECT json_build_object('type', 'job_inserted', 'job_id', NEW.id)::text INTO payload;
+	PERFORM pg_notify('procrastinate_queue_v1#' || NEW.queue_name, payload);
+	PERFORM pg_notify('procrastinate_any_queue_v1', payload);
+	RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_notify_queue_job_inserted_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_prune_stalled_workers_v1(double precision)
+CREATE FUNCTION queue.procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision) RETURNS TABLE(worker_id bigint)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN QUERY
+    DELETE FROM procrastinate_workers
+    WHERE last_heartbeat < NOW() - (seconds_since_heartbeat || 'SECOND')::INTERVAL
+    RETURNING procrastinate_workers.id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_register_worker_v1()
+CREATE FUNCTION queue.procrastinate_register_worker_v1() RETURNS TABLE(worker_id bigint)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN QUERY
+    INSERT INTO procrastinate_workers DEFAULT VALUES
+    RETURNING procrastinate_workers.id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_register_worker_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_retry_job_v1(bigint, timestamp with time zone, integer, character varying, character varying)
+CREATE FUNCTION queue.procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    _job_id bigint;
+    _abort_requested boolean;
+BEGIN
+    SELECT abort_requested FROM procrastinate_jobs
+    WHERE id = job_id AND status = 'doing'
+    FOR UPDATE
+    INTO _abort_requested;
+    IF _abort_requested THEN
+        UPDATE procrastinate_jobs
+        SET status = 'failed'::procrastinate_job_status
+        WHERE id = job_id AND status = 'doing'
+        RETURNING id INTO _job_id;
+    ELSE
+        UPDATE procrastinate_jobs
+        SET status = 'todo'::procrastinate_job_status,
+            attempts = attempts + 1,
+            scheduled_at = retry_at,
+            priority = COALESCE(new_priority, priority),
+            queue_name = COALESCE(new_queue_name, queue_name),
+            lock = COALESCE(new_lock, lock)
+        WHERE id = job_id AND status = 'doing'
+        RETURNING id INTO _job_id;
+    END IF;
+
+    IF _job_id IS NULL THEN
+        RAISE 'Job was not found or not in "doing" status (job id: %)', job_id;
+    END IF;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_retry_job_v2(bigint, timestamp with time zone, integer, character varying, character varying)
+CREATE FUNCTION queue.procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    _job_id bigint;
+    _abort_requested boolean;
+    _current_status procrastinate_job_status;
+BEGIN
+    SELECT status, abort_requested FROM procrastinate_jobs
+    WHERE id = job_id AND status IN ('doing', 'failed')
+    FOR UPDATE
+    INTO _current_status, _abort_requested;
+    IF _current_status = 'doing' AND _abort_requested THEN
+        UPDATE procrastinate_jobs
+        SET status = 'failed'::procrastinate_job_status
+        WHERE id = job_id AND status = 'doing'
+        RETURNING id INTO _job_id;
+    ELSE
+        UPDATE procrastinate_jobs
+        SET status = 'todo'::procrastinate_job_status,
+            attempts = attempts + 1,
+            scheduled_at = retry_at,
+            priority = COALESCE(new_priority, priority),
+            queue_name = COALESCE(new_queue_name, queue_name),
+            lock = COALESCE(new_lock, lock)
+        WHERE id = job_id AND status IN ('doing', 'failed')
+        RETURNING id INTO _job_id;
+    END IF;
+
+    IF _job_id IS NULL THEN
+        RAISE 'Job was not found or has an invalid status to retry (job id: %)', job_id;
+    END IF;
+
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_trigger_abort_requested_events_procedure_v1()
+CREATE FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO procrastinate_events(job_id, type)
+        VALUES (NEW.id, 'abort_requested'::procrastinate_job_event_type);
+    RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_trigger_function_scheduled_events_v1()
+CREATE FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO procrastinate_events(job_id, type, at)
+        VALUES (NEW.id, 'scheduled'::procrastinate_job_event_type, NEW.scheduled_at);
+
+	RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_trigger_function_status_events_insert_v1()
+CREATE FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO procrastinate_events(job_id, type)
+        VALUES (NEW.id, 'deferred'::procrastinate_job_event_type);
+	RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_trigger_function_status_events_update_v1()
+CREATE FUNCTION queue.procrastinate_trigger_function_status_events_update_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH t AS (
+        SELECT CASE
+            WHEN OLD.status = 'todo'::procrastinate_job_status
+                AND NEW.status = 'doing'::procrastinate_job_status
+                THEN 'started'::procrastinate_job_event_type
+            WHEN OLD.status = 'doing'::procrastinate_job_status
+                AND NEW.status = 'todo'::procrastinate_job_status
+                THEN 'deferred_for_retry'::procrastinate_job_event_type
+            WHEN OLD.status = 'doing'::procrastinate_job_status
+                AND NEW.status = 'failed'::procrastinate_job_status
+                THEN 'failed'::procrastinate_job_event_type
+            WHEN OLD.status = 'doing'::procrastinate_job_status
+                AND NEW.status = 'succeeded'::procrastinate_job_status
+                THEN 'succeeded'::procrastinate_job_event_type
+            WHEN OLD.status = 'todo'::procrastinate_job_status
+                AND (
+                    NEW.status = 'cancelled'::procrastinate_job_status
+                    OR NEW.status = 'failed'::procrastinate_job_status
+                    OR NEW.status = 'succeeded'::procrastinate_job_status
+                )
+                THEN 'cancelled'::procrastinate_job_event_type
+            WHEN OLD.status = 'doing'::procrastinate_job_status
+                AND NEW.status = 'aborted'::procrastinate_job_status
+                THEN 'aborted'::procrastinate_job_event_type
+            WHEN OLD.status = 'failed'::procrastinate_job_status
+                AND NEW.status = 'todo'::procrastinate_job_status
+                THEN 'retried'::procrastinate_job_event_type
+            ELSE NULL
+        END as event_type
+    )
+    INSERT INTO procrastinate_events(job_id, type)
+        SELECT NEW.id, t.event_type
+        FROM t
+        WHERE t.event_type IS NOT NULL;
+	RETURN NEW;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_trigger_function_status_events_update_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_unlink_periodic_defers_v1()
+CREATE FUNCTION queue.procrastinate_unlink_periodic_defers_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE procrastinate_periodic_defers
+    SET job_id = NULL
+    WHERE job_id = OLD.id;
+    RETURN OLD;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_unlink_periodic_defers_v1() OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_unregister_worker_v1(bigint)
+CREATE FUNCTION queue.procrastinate_unregister_worker_v1(worker_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM procrastinate_workers
+    WHERE id = worker_id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_unregister_worker_v1(worker_id bigint) OWNER TO discreet_schema;
+
+-- FUNCTION procrastinate_update_heartbeat_v1(bigint)
+CREATE FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE procrastinate_workers
+    SET last_heartbeat = NOW()
+    WHERE id = worker_id;
+END;
+$$;
+
+
+ALTER FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) OWNER TO discreet_schema;
+
+-- TABLE addresses
+CREATE TABLE discreet.addresses (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    platform text NOT NULL,
+    platform_id text NOT NULL,
+    contact_id uuid,
+    of_owner boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(contact_id)))) STORED,
+    CONSTRAINT addresses_check CHECK ((of_owner = (contact_id IS NULL))),
+    CONSTRAINT addresses_platform_id_check CHECK ((platform_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN platform_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN scope_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.addresses OWNER TO discreet_schema;
+
+-- TABLE admissions
+CREATE TABLE discreet.admissions (
+    channel_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.admissions ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.admissions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.admissions OWNER TO discreet_schema;
+
+-- TABLE agents
+CREATE TABLE discreet.agents (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    name text NOT NULL,
+    role text DEFAULT ''::text NOT NULL,
+    instructions text DEFAULT ''::text NOT NULL,
+    model text,
+    memory_model text DEFAULT 'per_contact'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(id)))) STORED,
+    paused_at timestamp with time zone,
+    CONSTRAINT agents_memory_model_check CHECK ((memory_model = ANY (ARRAY['per_contact'::text, 'shared'::text]))),
+    CONSTRAINT agents_name_check CHECK ((name <> ''::text))
+);
+ALTER TABLE ONLY discreet.agents ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN role SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN instructions SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN model SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN scope_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.agents FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.agents OWNER TO discreet_schema;
+
+-- COMMENT COLUMN agents.paused_at
+COMMENT ON COLUMN discreet.agents.paused_at IS 'since then what is said to it is kept, and waits';
+
+-- TABLE attachments
+CREATE TABLE discreet.attachments (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    platform_file text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    media_type text DEFAULT ''::text NOT NULL,
+    size bigint,
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    platform_message_id text NOT NULL,
+    state text DEFAULT 'remote'::text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL,
+    content bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT attachments_check CHECK (((state = 'kept'::text) = (content IS NOT NULL))),
+    CONSTRAINT attachments_kind_check CHECK ((kind = ANY (ARRAY['photo'::text, 'voice'::text, 'audio'::text, 'video'::text, 'document'::text]))),
+    CONSTRAINT attachments_platform_file_check CHECK ((platform_file <> ''::text)),
+    CONSTRAINT attachments_state_check CHECK ((state = ANY (ARRAY['remote'::text, 'kept'::text, 'refused'::text])))
+);
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN platform_file SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN media_type SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN platform_message_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN refusal SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN content SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.attachments ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.attachments FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.attachments OWNER TO discreet_schema;
+
+-- COMMENT COLUMN attachments.state
+COMMENT ON COLUMN discreet.attachments.state IS 'remote: not fetched yet; kept: here; refused: too large, gone, or of a kind that is not taken';
+
+-- TABLE channel_secrets
+CREATE TABLE discreet.channel_secrets (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    platform text NOT NULL,
+    account text NOT NULL,
+    sealed bytea NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.channel_secrets ALTER COLUMN account SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channel_secrets ALTER COLUMN sealed SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channel_secrets ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.channel_secrets FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.channel_secrets OWNER TO discreet_schema;
+
+-- TABLE contacts
+CREATE TABLE discreet.contacts (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    type text DEFAULT 'external'::text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    aliases text[] DEFAULT '{}'::text[] NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(id)))) STORED,
+    blocked_at timestamp with time zone,
+    taken_over_at timestamp with time zone,
+    joined_into uuid,
+    CONSTRAINT contacts_check CHECK ((joined_into <> id)),
+    CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
+);
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN aliases SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN note SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN scope_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.contacts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.contacts OWNER TO discreet_schema;
+
+-- COMMENT COLUMN contacts.blocked_at
+COMMENT ON COLUMN discreet.contacts.blocked_at IS 'since then nothing it says is taken';
+
+-- COMMENT COLUMN contacts.taken_over_at
+COMMENT ON COLUMN discreet.contacts.taken_over_at IS 'since then the owner answers it in person, and the agent is silent';
+
+-- COMMENT COLUMN contacts.joined_into
+COMMENT ON COLUMN discreet.contacts.joined_into IS 'the contact that has its addresses and rows now, because they are one person';
+
+-- TABLE drafts
+CREATE TABLE discreet.drafts (
+    turn_id uuid NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    text text NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.drafts ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.drafts ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.drafts ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.drafts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.drafts OWNER TO discreet_schema;
+
+-- TABLE early_receipts
+CREATE TABLE discreet.early_receipts (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    chats text[] NOT NULL,
+    platform_message text NOT NULL,
+    stage text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    why text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT early_receipts_stage_check CHECK ((stage = ANY (ARRAY['delivered'::text, 'read'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY discreet.early_receipts ALTER COLUMN chats SET STATISTICS 0;
+ALTER TABLE ONLY discreet.early_receipts ALTER COLUMN platform_message SET STATISTICS 0;
+ALTER TABLE ONLY discreet.early_receipts ALTER COLUMN stage SET STATISTICS 0;
+ALTER TABLE ONLY discreet.early_receipts ALTER COLUMN why SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.early_receipts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.early_receipts OWNER TO discreet_schema;
+
+-- TABLE erased_addresses
+CREATE TABLE discreet.erased_addresses (
+    owner_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ONLY discreet.erased_addresses ALTER COLUMN digest SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.erased_addresses FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.erased_addresses OWNER TO discreet_schema;
+
+-- TABLE erasures
+CREATE TABLE discreet.erasures (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    counts jsonb NOT NULL,
+    erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.erasures ALTER COLUMN counts SET STATISTICS 0;
+ALTER TABLE ONLY discreet.erasures ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.erasures FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.erasures OWNER TO discreet_schema;
+
+-- TABLE idempotency_keys
+CREATE TABLE discreet.idempotency_keys (
+    token_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    owner_id uuid NOT NULL,
+    asked bytea NOT NULL,
+    made uuid,
+    lease uuid DEFAULT gen_random_uuid() NOT NULL,
+    leased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ONLY discreet.idempotency_keys ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.idempotency_keys ALTER COLUMN asked SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.idempotency_keys OWNER TO discreet_schema;
+
+-- TABLE kept_aside
+CREATE TABLE discreet.kept_aside (
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    platform_message text NOT NULL,
+    owner_id uuid NOT NULL,
+    pairing_id uuid NOT NULL,
+    arrived jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN platform_message SET STATISTICS 0;
+ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN arrived SET STATISTICS 0;
+ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.kept_aside FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.kept_aside OWNER TO discreet_schema;
+
+-- TABLE limit_hits
+CREATE TABLE discreet.limit_hits (
+    agent_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    kind text NOT NULL,
+    owner_id uuid NOT NULL,
+    refused integer DEFAULT 1 NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT limit_hits_kind_check CHECK ((kind = ANY (ARRAY['messages_a_minute'::text, 'waiting'::text, 'tokens_a_day'::text])))
+);
+ALTER TABLE ONLY discreet.limit_hits ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.limit_hits FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.limit_hits OWNER TO discreet_schema;
+
+-- TABLE limits
+CREATE TABLE discreet.limits (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    contact_id uuid,
+    messages_a_minute integer,
+    waiting integer,
+    tokens_a_day bigint,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT limits_messages_a_minute_check CHECK ((messages_a_minute > 0)),
+    CONSTRAINT limits_tokens_a_day_check CHECK ((tokens_a_day > 0)),
+    CONSTRAINT limits_waiting_check CHECK ((waiting > 0))
+);
+ALTER TABLE ONLY discreet.limits ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.limits FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.limits OWNER TO discreet_schema;
+
+-- TABLE link_requests
+CREATE TABLE discreet.link_requests (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    other_id uuid,
+    back_digest bytea,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT link_requests_check CHECK (((other_id IS NULL) = (back_digest IS NULL))),
+    CONSTRAINT link_requests_check1 CHECK ((other_id <> contact_id))
+);
+ALTER TABLE ONLY discreet.link_requests ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.link_requests ALTER COLUMN back_digest SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.link_requests FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.link_requests OWNER TO discreet_schema;
+
+-- TABLE linked_rows
+CREATE TABLE discreet.linked_rows (
+    link_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    was text,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text])))
+);
+ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN was SET STATISTICS 0;
+ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.linked_rows FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.linked_rows OWNER TO discreet_schema;
+
+-- TABLE links
+CREATE TABLE discreet.links (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    kept_id uuid NOT NULL,
+    joined_id uuid NOT NULL,
+    proof text NOT NULL,
+    linked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    undone_at timestamp with time zone,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT links_proof_check CHECK ((proof = ANY (ARRAY['owner'::text, 'codes'::text])))
+);
+ALTER TABLE ONLY discreet.links ALTER COLUMN proof SET STATISTICS 0;
+ALTER TABLE ONLY discreet.links ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.links FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.links OWNER TO discreet_schema;
+
+-- TABLE mcp_sessions
+CREATE TABLE discreet.mcp_sessions (
+    digest bytea NOT NULL,
+    token_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid,
+    contact_id uuid,
+    shared boolean DEFAULT false NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT mcp_sessions_check CHECK (((session_id IS NULL) OR (agent_id IS NOT NULL)))
+);
+ALTER TABLE ONLY discreet.mcp_sessions ALTER COLUMN digest SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.mcp_sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.mcp_sessions OWNER TO discreet_schema;
+
+-- TABLE memories
+CREATE TABLE discreet.memories (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    content text NOT NULL,
+    digest text GENERATED ALWAYS AS (md5(gate.plain_text(content))) STORED NOT NULL,
+    summary text DEFAULT ''::text NOT NULL,
+    topic_key text,
+    topics text[] DEFAULT '{}'::text[] NOT NULL,
+    salience text DEFAULT 'medium'::text NOT NULL,
+    source text DEFAULT 'agent'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    terms text[] DEFAULT '{}'::text[] NOT NULL,
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    turn_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    used_at timestamp with time zone,
+    CONSTRAINT memories_content_check CHECK ((content <> ''::text)),
+    CONSTRAINT memories_salience_check CHECK ((salience = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
+    CONSTRAINT memories_topic_key CHECK (((topic_key <> ''::text) AND (length(topic_key) <= 200)))
+);
+ALTER TABLE ONLY discreet.memories ALTER COLUMN content SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN summary SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN topic_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN topics SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN source SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN metadata SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memories ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.memories FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.memories OWNER TO discreet_schema;
+
+-- COMMENT COLUMN memories.turn_id
+COMMENT ON COLUMN discreet.memories.turn_id IS 'the turn that wrote it; no foreign key, for that would tell which ids exist';
+
+-- COMMENT COLUMN memories.used_at
+COMMENT ON COLUMN discreet.memories.used_at IS 'about when a turn of its own scope last found it; to the day';
+
+-- TABLE memory_history
+CREATE TABLE discreet.memory_history (
+    memory_id uuid NOT NULL,
+    version integer NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    content text NOT NULL,
+    summary text NOT NULL,
+    topic_key text,
+    topics text[] NOT NULL,
+    salience text NOT NULL,
+    source text NOT NULL,
+    metadata jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    terms text[] NOT NULL,
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    turn_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    change text NOT NULL,
+    archived_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT memory_history_change_check CHECK ((change = ANY (ARRAY['update'::text, 'delete'::text, 'expire'::text])))
+);
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN content SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN summary SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN topic_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN topics SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN source SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN metadata SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.memory_history ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.memory_history FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.memory_history OWNER TO discreet_schema;
+
+-- TABLE messages
+CREATE TABLE discreet.messages (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    direction text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    text text NOT NULL,
+    sender_contact_id uuid,
+    sender_address text DEFAULT ''::text NOT NULL,
+    sender_name text DEFAULT ''::text NOT NULL,
+    channel_id uuid,
+    chat_id text,
+    platform_message_id text,
+    reply_to text,
+    turn_id uuid,
+    attempts integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone,
+    terms text[],
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    album text DEFAULT ''::text NOT NULL,
+    command text,
+    in_person boolean DEFAULT false NOT NULL,
+    CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
+    CONSTRAINT messages_text_check CHECK ((text <> ''::text))
+);
+ALTER TABLE ONLY discreet.messages ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_address SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN sender_name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN platform_message_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN reply_to SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.messages OWNER TO discreet_schema;
+
+-- COMMENT COLUMN messages.state
+COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery is in outbox';
+
+-- COMMENT COLUMN messages.command
+COMMENT ON COLUMN discreet.messages.command IS 'what the machine was asked for, or (outbound) what it answers; no part of the conversation';
+
+-- COMMENT COLUMN messages.in_person
+COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in the place of the agent';
+
+-- TABLE owner_links
+CREATE TABLE discreet.owner_links (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    platform text NOT NULL,
+    digest bytea NOT NULL,
+    used_by text,
+    used_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.owner_links ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_links ALTER COLUMN used_by SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_links ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.owner_links FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.owner_links OWNER TO discreet_schema;
+
+-- TABLE owner_words
+CREATE TABLE discreet.owner_words (
+    owner_id uuid NOT NULL,
+    word text NOT NULL,
+    holding bigint NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.owner_words ALTER COLUMN word SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_words ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.owner_words FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.owner_words OWNER TO discreet_schema;
+
+-- TABLE owners
+CREATE TABLE discreet.owners (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(id))) STORED
+);
+ALTER TABLE ONLY discreet.owners ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owners ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.owners FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.owners OWNER TO discreet_schema;
+
+-- TABLE pairings
+CREATE TABLE discreet.pairings (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    code text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    issued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT pairings_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text])))
+);
+ALTER TABLE ONLY discreet.pairings ALTER COLUMN code SET STATISTICS 0;
+ALTER TABLE ONLY discreet.pairings ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.pairings FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.pairings OWNER TO discreet_schema;
+
+-- TABLE passages
+CREATE TABLE discreet.passages (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    title text NOT NULL,
+    "position" integer NOT NULL,
+    content text NOT NULL,
+    terms text[] DEFAULT '{}'::text[] NOT NULL,
+    tokens bytea,
+    embedder text,
+    embedding public.vector,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(agent_id)))) STORED,
+    CONSTRAINT passages_content_check CHECK ((content <> ''::text))
+);
+ALTER TABLE ONLY discreet.passages ALTER COLUMN title SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN content SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN terms SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN tokens SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN embedder SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN embedding SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.passages ALTER COLUMN scope_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.passages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.passages OWNER TO discreet_schema;
+
+-- TABLE quarantine
+CREATE TABLE discreet.quarantine (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    channel_id uuid NOT NULL,
+    dedupe_key text NOT NULL,
+    inbound jsonb NOT NULL,
+    reason text NOT NULL,
+    attempts integer DEFAULT 1 NOT NULL,
+    next_try_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    released_at timestamp with time zone,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.quarantine ALTER COLUMN dedupe_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.quarantine ALTER COLUMN inbound SET STATISTICS 0;
+ALTER TABLE ONLY discreet.quarantine ALTER COLUMN reason SET STATISTICS 0;
+ALTER TABLE ONLY discreet.quarantine ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.quarantine FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.quarantine OWNER TO discreet_schema;
+
+-- TABLE routes
+CREATE TABLE discreet.routes (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    contact_id uuid,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    thread_id text DEFAULT ''::text NOT NULL,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    draft_message text,
+    draft_at timestamp with time zone,
+    CONSTRAINT routes_chat_id_check CHECK ((chat_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.routes ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN thread_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.routes ALTER COLUMN draft_message SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.routes OWNER TO discreet_schema;
+
+-- COMMENT COLUMN routes.draft_message
+COMMENT ON COLUMN discreet.routes.draft_message IS 'what the platform calls the message in which an answer grows; the next answer takes its place';
+
+-- COMMENT COLUMN routes.draft_at
+COMMENT ON COLUMN discreet.routes.draft_at IS 'when it was last written; null: nobody knows how it stands there, so it is replaced, not edited';
+
+-- TABLE tokens
+CREATE TABLE discreet.tokens (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid,
+    contact_id uuid,
+    name text DEFAULT ''::text NOT NULL,
+    prefix text NOT NULL,
+    digest bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT tokens_check CHECK (((contact_id IS NULL) OR (agent_id IS NOT NULL))),
+    CONSTRAINT tokens_digest_check CHECK ((octet_length(digest) = 32))
+);
+ALTER TABLE ONLY discreet.tokens ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tokens ALTER COLUMN prefix SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tokens ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE ONLY discreet.tokens ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.tokens FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.tokens OWNER TO discreet_schema;
+
+-- TABLE turns
+CREATE TABLE discreet.turns (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    session_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    attempt integer DEFAULT 1 NOT NULL,
+    model text,
+    prompt jsonb,
+    steps jsonb,
+    usage jsonb,
+    error text,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'answered'::text, 'failed'::text, 'given_up'::text, 'lost'::text, 'stopped'::text])))
+);
+ALTER TABLE ONLY discreet.turns ALTER COLUMN model SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN prompt SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN steps SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN usage SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.turns FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.turns OWNER TO discreet_schema;
+
+-- TABLE wrong_codes
+CREATE TABLE discreet.wrong_codes (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    sender bytea,
+    tried_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    contact_id uuid
+);
+ALTER TABLE ONLY discreet.wrong_codes ALTER COLUMN sender SET STATISTICS 0;
+ALTER TABLE ONLY discreet.wrong_codes ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.wrong_codes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.wrong_codes OWNER TO discreet_schema;
+
+-- TABLE notices
+CREATE TABLE gate.notices (
+    code text NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT notices_code_check CHECK ((code <> ''::text)),
+    CONSTRAINT notices_text_check CHECK ((text <> ''::text))
+);
+
+
+ALTER TABLE gate.notices OWNER TO discreet_gate;
+
+-- TABLE policy
+CREATE TABLE gate.policy (
+    one boolean DEFAULT true NOT NULL,
+    messages_a_minute integer NOT NULL,
+    messages_waiting integer NOT NULL,
+    tokens_a_day bigint NOT NULL,
+    waiting_silence_seconds integer NOT NULL,
+    pairings_pending integer NOT NULL,
+    pairing_codes_an_hour integer NOT NULL,
+    pairing_code_seconds integer NOT NULL,
+    messages_kept_aside integer NOT NULL,
+    wrong_codes_an_hour integer NOT NULL,
+    owner_code_seconds integer NOT NULL,
+    link_code_seconds integer NOT NULL,
+    memories_per_contact integer NOT NULL,
+    context_lines integer NOT NULL,
+    album_seconds integer NOT NULL,
+    quarantine_retry_seconds integer NOT NULL,
+    quarantine_retry_max_seconds integer NOT NULL,
+    CONSTRAINT policy_album_seconds_check CHECK ((album_seconds >= 0)),
+    CONSTRAINT policy_context_lines_check CHECK ((context_lines > 0)),
+    CONSTRAINT policy_link_code_seconds_check CHECK ((link_code_seconds > 0)),
+    CONSTRAINT policy_memories_per_contact_check CHECK ((memories_per_contact > 0)),
+    CONSTRAINT policy_messages_a_minute_check CHECK ((messages_a_minute > 0)),
+    CONSTRAINT policy_messages_kept_aside_check CHECK ((messages_kept_aside > 0)),
+    CONSTRAINT policy_messages_waiting_check CHECK ((messages_waiting > 0)),
+    CONSTRAINT policy_one_check CHECK (one),
+    CONSTRAINT policy_owner_code_seconds_check CHECK ((owner_code_seconds > 0)),
+    CONSTRAINT policy_pairing_code_seconds_check CHECK ((pairing_code_seconds > 0)),
+    CONSTRAINT policy_pairing_codes_an_hour_check CHECK ((pairing_codes_an_hour > 0)),
+    CONSTRAINT policy_pairings_pending_check CHECK ((pairings_pending > 0)),
+    CONSTRAINT policy_quarantine_retry_max_seconds_check CHECK ((quarantine_retry_max_seconds > 0)),
+    CONSTRAINT policy_quarantine_retry_seconds_check CHECK ((quarantine_retry_seconds > 0)),
+    CONSTRAINT policy_tokens_a_day_check CHECK ((tokens_a_day > 0)),
+    CONSTRAINT policy_waiting_silence_seconds_check CHECK ((waiting_silence_seconds > 0)),
+    CONSTRAINT policy_wrong_codes_an_hour_check CHECK ((wrong_codes_an_hour > 0))
+);
+
+
+ALTER TABLE gate.policy OWNER TO discreet_gate;
+
+-- TABLE secrets
+CREATE TABLE gate.secrets (
+    one boolean DEFAULT true NOT NULL,
+    inner_pad bytea NOT NULL,
+    outer_pad bytea NOT NULL,
+    CONSTRAINT secrets_inner_pad_check CHECK ((octet_length(inner_pad) = 64)),
+    CONSTRAINT secrets_one_check CHECK (one),
+    CONSTRAINT secrets_outer_pad_check CHECK ((octet_length(outer_pad) = 64))
+);
+
+
+ALTER TABLE gate.secrets OWNER TO discreet_gate;
+
+-- TABLE leases
+CREATE TABLE queue.leases (
+    what text NOT NULL,
+    holder uuid NOT NULL,
+    leased_until timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE queue.leases OWNER TO discreet_schema;
+
+-- TABLE procrastinate_events
+CREATE TABLE queue.procrastinate_events (
+    id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    type queue.procrastinate_job_event_type,
+    at timestamp with time zone DEFAULT now()
+);
+
+
+ALTER TABLE queue.procrastinate_events OWNER TO discreet_schema;
+
+-- SEQUENCE procrastinate_events_id_seq
+CREATE SEQUENCE queue.procrastinate_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER SEQUENCE queue.procrastinate_events_id_seq OWNER TO discreet_schema;
+
+-- SEQUENCE OWNED BY procrastinate_events_id_seq
+ALTER SEQUENCE queue.procrastinate_events_id_seq OWNED BY queue.procrastinate_events.id;
+
+-- SEQUENCE procrastinate_jobs_id_seq
+CREATE SEQUENCE queue.procrastinate_jobs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER SEQUENCE queue.procrastinate_jobs_id_seq OWNER TO discreet_schema;
+
+-- SEQUENCE OWNED BY procrastinate_jobs_id_seq
+ALTER SEQUENCE queue.procrastinate_jobs_id_seq OWNED BY queue.procrastinate_jobs.id;
+
+-- TABLE procrastinate_periodic_defers
+CREATE TABLE queue.procrastinate_periodic_defers (
+    id bigint NOT NULL,
+    task_name character varying(128) NOT NULL,
+    defer_timestamp bigint,
+    job_id bigint,
+    periodic_id character varying(128) DEFAULT ''::character varying NOT NULL
+);
+
+
+ALTER TABLE queue.procrastinate_periodic_defers OWNER TO discreet_schema;
+
+-- SEQUENCE procrastinate_periodic_defers_id_seq
+CREATE SEQUENCE queue.procrastinate_periodic_defers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER SEQUENCE queue.procrastinate_periodic_defers_id_seq OWNER TO discreet_schema;
+
+-- SEQUENCE OWNED BY procrastinate_periodic_defers_id_seq
+ALTER SEQUENCE queue.procrastinate_periodic_defers_id_seq OWNED BY queue.procrastinate_periodic_defers.id;
+
+-- TABLE procrastinate_workers
+CREATE TABLE queue.procrastinate_workers (
+    id bigint NOT NULL,
+    last_heartbeat timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE queue.procrastinate_workers OWNER TO discreet_schema;
+
+-- SEQUENCE procrastinate_workers_id_seq
+ALTER TABLE queue.procrastinate_workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME queue.procrastinate_workers_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- DEFAULT procrastinate_events id
+ALTER TABLE ONLY queue.procrastinate_events ALTER COLUMN id SET DEFAULT nextval('queue.procrastinate_events_id_seq'::regclass);
+
+-- DEFAULT procrastinate_jobs id
+ALTER TABLE ONLY queue.procrastinate_jobs ALTER COLUMN id SET DEFAULT nextval('queue.procrastinate_jobs_id_seq'::regclass);
+
+-- DEFAULT procrastinate_periodic_defers id
+ALTER TABLE ONLY queue.procrastinate_periodic_defers ALTER COLUMN id SET DEFAULT nextval('queue.procrastinate_periodic_defers_id_seq'::regclass);
+
+-- CONSTRAINT admissions admissions_pkey
+ALTER TABLE ONLY discreet.admissions
+    ADD CONSTRAINT admissions_pkey PRIMARY KEY (channel_id, contact_id);
+
+-- CONSTRAINT agents agents_id_owner_id_key
+ALTER TABLE ONLY discreet.agents
+    ADD CONSTRAINT agents_id_owner_id_key UNIQUE (id, owner_id);
+
+-- CONSTRAINT agents agents_pkey
+ALTER TABLE ONLY discreet.agents
+    ADD CONSTRAINT agents_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT attachments attachments_message_id_position_key
+ALTER TABLE ONLY discreet.attachments
+    ADD CONSTRAINT attachments_message_id_position_key UNIQUE (message_id, "position");
+
+-- CONSTRAINT attachments attachments_pkey
+ALTER TABLE ONLY discreet.attachments
+    ADD CONSTRAINT attachments_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT channel_secrets channel_secrets_pkey
+ALTER TABLE ONLY discreet.channel_secrets
+    ADD CONSTRAINT channel_secrets_pkey PRIMARY KEY (owner_id, platform, account);
+
+-- CONSTRAINT channels channels_id_owner_id_agent_id_key
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_id_owner_id_agent_id_key UNIQUE (id, owner_id, agent_id);
+
+-- CONSTRAINT channels channels_id_owner_id_platform_account_key
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_id_owner_id_platform_account_key UNIQUE (id, owner_id, platform, account);
+
+-- CONSTRAINT channels channels_pkey
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT contacts contacts_id_owner_id_key
+ALTER TABLE ONLY discreet.contacts
+    ADD CONSTRAINT contacts_id_owner_id_key UNIQUE (id, owner_id);
+
+-- CONSTRAINT contacts contacts_pkey
+ALTER TABLE ONLY discreet.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT drafts drafts_pkey
+ALTER TABLE ONLY discreet.drafts
+    ADD CONSTRAINT drafts_pkey PRIMARY KEY (turn_id, owner_id, agent_id, party);
+
+-- CONSTRAINT early_receipts early_receipts_pkey
+ALTER TABLE ONLY discreet.early_receipts
+    ADD CONSTRAINT early_receipts_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT erased_addresses erased_addresses_pkey
+ALTER TABLE ONLY discreet.erased_addresses
+    ADD CONSTRAINT erased_addresses_pkey PRIMARY KEY (owner_id, digest);
+
+-- CONSTRAINT erasures erasures_pkey
+ALTER TABLE ONLY discreet.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT idempotency_keys idempotency_keys_pkey
+ALTER TABLE ONLY discreet.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (token_id, digest);
+
+-- CONSTRAINT kept_aside kept_aside_pkey
+ALTER TABLE ONLY discreet.kept_aside
+    ADD CONSTRAINT kept_aside_pkey PRIMARY KEY (channel_id, chat_id, platform_message, owner_id);
+
+-- CONSTRAINT limit_hits limit_hits_pkey
+ALTER TABLE ONLY discreet.limit_hits
+    ADD CONSTRAINT limit_hits_pkey PRIMARY KEY (agent_id, contact_id, kind);
+
+-- CONSTRAINT limits limits_owner_id_contact_id_key
+ALTER TABLE ONLY discreet.limits
+    ADD CONSTRAINT limits_owner_id_contact_id_key UNIQUE NULLS NOT DISTINCT (owner_id, contact_id);
+
+-- CONSTRAINT limits limits_pkey
+ALTER TABLE ONLY discreet.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT link_requests link_requests_contact_id_key
+ALTER TABLE ONLY discreet.link_requests
+    ADD CONSTRAINT link_requests_contact_id_key UNIQUE (contact_id);
+
+-- CONSTRAINT link_requests link_requests_pkey
+ALTER TABLE ONLY discreet.link_requests
+    ADD CONSTRAINT link_requests_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT linked_rows linked_rows_pkey
+ALTER TABLE ONLY discreet.linked_rows
+    ADD CONSTRAINT linked_rows_pkey PRIMARY KEY (link_id, kind, key, owner_id);
+
+-- CONSTRAINT links links_id_owner_id_key
+ALTER TABLE ONLY discreet.links
+    ADD CONSTRAINT links_id_owner_id_key UNIQUE (id, owner_id);
+
+-- CONSTRAINT links links_pkey
+ALTER TABLE ONLY discreet.links
+    ADD CONSTRAINT links_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT mcp_sessions mcp_sessions_pkey
+ALTER TABLE ONLY discreet.mcp_sessions
+    ADD CONSTRAINT mcp_sessions_pkey PRIMARY KEY (digest);
+
+-- CONSTRAINT memories memories_pkey
+ALTER TABLE ONLY discreet.memories
+    ADD CONSTRAINT memories_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT memory_history memory_history_pkey
+ALTER TABLE ONLY discreet.memory_history
+    ADD CONSTRAINT memory_history_pkey PRIMARY KEY (memory_id, version);
+
+-- CONSTRAINT messages messages_id_session_id_route_id_key
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_id_session_id_route_id_key UNIQUE (id, session_id, route_id);
+
+-- CONSTRAINT messages messages_pkey
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT messages messages_session_id_position_owner_id_agent_id_party_key
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_session_id_position_owner_id_agent_id_party_key UNIQUE (session_id, "position", owner_id, agent_id, party);
+
+-- CONSTRAINT outbox outbox_pkey
+ALTER TABLE ONLY discreet.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (message_id, owner_id, agent_id, party);
+
+-- CONSTRAINT owner_links owner_links_pkey
+ALTER TABLE ONLY discreet.owner_links
+    ADD CONSTRAINT owner_links_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT owner_words owner_words_pkey
+ALTER TABLE ONLY discreet.owner_words
+    ADD CONSTRAINT owner_words_pkey PRIMARY KEY (owner_id, word);
+
+-- CONSTRAINT owners owners_pkey
+ALTER TABLE ONLY discreet.owners
+    ADD CONSTRAINT owners_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT pairings pairings_channel_id_contact_id_key
+ALTER TABLE ONLY discreet.pairings
+    ADD CONSTRAINT pairings_channel_id_contact_id_key UNIQUE (channel_id, contact_id);
+
+-- CONSTRAINT pairings pairings_id_owner_id_key
+ALTER TABLE ONLY discreet.pairings
+    ADD CONSTRAINT pairings_id_owner_id_key UNIQUE (id, owner_id);
+
+-- CONSTRAINT pairings pairings_pkey
+ALTER TABLE ONLY discreet.pairings
+    ADD CONSTRAINT pairings_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT passages passages_agent_id_title_position_owner_id_key
+ALTER TABLE ONLY discreet.passages
+    ADD CONSTRAINT passages_agent_id_title_position_owner_id_key UNIQUE (agent_id, title, "position", owner_id);
+
+-- CONSTRAINT passages passages_pkey
+ALTER TABLE ONLY discreet.passages
+    ADD CONSTRAINT passages_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT quarantine quarantine_channel_id_dedupe_key_owner_id_key
+ALTER TABLE ONLY discreet.quarantine
+    ADD CONSTRAINT quarantine_channel_id_dedupe_key_owner_id_key UNIQUE (channel_id, dedupe_key, owner_id);
+
+-- CONSTRAINT quarantine quarantine_pkey
+ALTER TABLE ONLY discreet.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT routes routes_id_session_id_key
+ALTER TABLE ONLY discreet.routes
+    ADD CONSTRAINT routes_id_session_id_key UNIQUE (id, session_id);
+
+-- CONSTRAINT routes routes_pkey
+ALTER TABLE ONLY discreet.routes
+    ADD CONSTRAINT routes_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT routes routes_session_id_channel_id_chat_id_thread_id_owner_id_age_key
+ALTER TABLE ONLY discreet.routes
+    ADD CONSTRAINT routes_session_id_channel_id_chat_id_thread_id_owner_id_age_key UNIQUE (session_id, channel_id, chat_id, thread_id, owner_id, agent_id, party);
+
+-- CONSTRAINT sessions sessions_id_owner_id_agent_id_party_key
+ALTER TABLE ONLY discreet.sessions
+    ADD CONSTRAINT sessions_id_owner_id_agent_id_party_key UNIQUE (id, owner_id, agent_id, party);
+
+-- CONSTRAINT sessions sessions_pkey
+ALTER TABLE ONLY discreet.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT tokens tokens_digest_key
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_digest_key UNIQUE (digest);
+
+-- CONSTRAINT tokens tokens_pkey
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT turns turns_id_owner_id_agent_id_party_key
+ALTER TABLE ONLY discreet.turns
+    ADD CONSTRAINT turns_id_owner_id_agent_id_party_key UNIQUE (id, owner_id, agent_id, party);
+
+-- CONSTRAINT turns turns_id_session_id_key
+ALTER TABLE ONLY discreet.turns
+    ADD CONSTRAINT turns_id_session_id_key UNIQUE (id, session_id);
+
+-- CONSTRAINT turns turns_pkey
+ALTER TABLE ONLY discreet.turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT wrong_codes wrong_codes_pkey
+ALTER TABLE ONLY discreet.wrong_codes
+    ADD CONSTRAINT wrong_codes_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT notices notices_pkey
+ALTER TABLE ONLY gate.notices
+    ADD CONSTRAINT notices_pkey PRIMARY KEY (code);
+
+-- CONSTRAINT policy policy_pkey
+ALTER TABLE ONLY gate.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (one);
+
+-- CONSTRAINT secrets secrets_pkey
+ALTER TABLE ONLY gate.secrets
+    ADD CONSTRAINT secrets_pkey PRIMARY KEY (one);
+
+-- CONSTRAINT leases leases_pkey
+ALTER TABLE ONLY queue.leases
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (what);
+
+-- CONSTRAINT procrastinate_events procrastinate_events_pkey
+ALTER TABLE ONLY queue.procrastinate_events
+    ADD CONSTRAINT procrastinate_events_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT procrastinate_jobs procrastinate_jobs_pkey
+ALTER TABLE ONLY queue.procrastinate_jobs
+    ADD CONSTRAINT procrastinate_jobs_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT procrastinate_periodic_defers procrastinate_periodic_defers_pkey
+ALTER TABLE ONLY queue.procrastinate_periodic_defers
+    ADD CONSTRAINT procrastinate_periodic_defers_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT procrastinate_periodic_defers procrastinate_periodic_defers_unique
+ALTER TABLE ONLY queue.procrastinate_periodic_defers
+    ADD CONSTRAINT procrastinate_periodic_defers_unique UNIQUE (task_name, periodic_id, defer_timestamp);
+
+-- CONSTRAINT procrastinate_workers procrastinate_workers_pkey
+ALTER TABLE ONLY queue.procrastinate_workers
+    ADD CONSTRAINT procrastinate_workers_pkey PRIMARY KEY (id);
+
+-- INDEX addresses_contact
+CREATE INDEX addresses_contact ON discreet.addresses USING btree (contact_id, owner_id);
+
+-- INDEX addresses_once
+CREATE UNIQUE INDEX addresses_once ON discreet.addresses USING btree (owner_id, platform, platform_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX admissions_contact
+CREATE INDEX admissions_contact ON discreet.admissions USING btree (contact_id);
+
+-- INDEX agents_name
+CREATE UNIQUE INDEX agents_name ON discreet.agents USING btree (owner_id, name) WHERE (owner_key IS NOT NULL);
+
+-- INDEX attachments_part
+CREATE INDEX attachments_part ON discreet.attachments USING btree (channel_id, chat_id, platform_message_id, owner_id) WHERE (owner_key IS NOT NULL);
+
+-- INDEX attachments_session
+CREATE INDEX attachments_session ON discreet.attachments USING btree (session_id);
+
+-- INDEX channels_branches
+CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only_chat, owner_id) WHERE (parent_id IS NOT NULL);
+
+-- INDEX channels_open
+CREATE UNIQUE INDEX channels_open ON discreet.channels USING btree (owner_id, platform, account, only_chat) NULLS NOT DISTINCT WHERE (closed_at IS NULL);
+
+-- INDEX contacts_joined
+CREATE INDEX contacts_joined ON discreet.contacts USING btree (joined_into) WHERE ((joined_into IS NOT NULL) AND (owner_key IS NOT NULL));
+
+-- INDEX contacts_owner
+CREATE INDEX contacts_owner ON discreet.contacts USING btree (owner_id, created_at) WHERE (owner_key IS NOT NULL);
+
+-- INDEX early_receipts_age
+CREATE INDEX early_receipts_age ON discreet.early_receipts USING btree (created_at);
+
+-- INDEX early_receipts_message
+CREATE INDEX early_receipts_message ON discreet.early_receipts USING btree (channel_id, platform_message);
+
+-- INDEX erasures_owner
+CREATE INDEX erasures_owner ON discreet.erasures USING btree (owner_id, erased_at);
+
+-- INDEX idempotency_keys_age
+CREATE INDEX idempotency_keys_age ON discreet.idempotency_keys USING btree (created_at);
+
+-- INDEX kept_aside_pairing
+CREATE INDEX kept_aside_pairing ON discreet.kept_aside USING btree (pairing_id, created_at, owner_id);
+
+-- INDEX limit_hits_owner
+CREATE INDEX limit_hits_owner ON discreet.limit_hits USING btree (owner_id, since);
+
+-- INDEX link_requests_digest
+CREATE INDEX link_requests_digest ON discreet.link_requests USING btree (owner_id, digest);
+
+-- INDEX link_requests_other
+CREATE INDEX link_requests_other ON discreet.link_requests USING btree (other_id);
+
+-- INDEX links_joined
+CREATE UNIQUE INDEX links_joined ON discreet.links USING btree (joined_id) WHERE (undone_at IS NULL);
+
+-- INDEX links_kept
+CREATE INDEX links_kept ON discreet.links USING btree (kept_id);
+
+-- INDEX memories_expiry
+CREATE INDEX memories_expiry ON discreet.memories USING btree (expires_at, owner_id) WHERE ((expires_at IS NOT NULL) AND (owner_key IS NOT NULL));
+
+-- INDEX memories_knowledge
+CREATE INDEX memories_knowledge ON discreet.memories USING btree (owner_id, agent_id, party) WHERE (salience = ANY (ARRAY['critical'::text, 'high'::text]));
+
+-- INDEX memories_near_1666d36c1f5b
+CREATE INDEX memories_near_1666d36c1f5b ON discreet.memories USING hnsw (((embedding)::public.halfvec(256)) public.halfvec_cosine_ops) WHERE ((embedder = 'wordllama-l2-supercat-256'::text) AND (owner_key IS NOT NULL));
+
+-- INDEX memories_once
+CREATE UNIQUE INDEX memories_once ON discreet.memories USING btree (owner_id, agent_id, party, digest);
+
+-- INDEX memories_scope
+CREATE INDEX memories_scope ON discreet.memories USING btree (owner_id, agent_id, contact_id, created_at);
+
+-- INDEX memories_terms
+CREATE INDEX memories_terms ON discreet.memories USING gin (terms) WHERE (owner_key IS NOT NULL);
+
+-- INDEX memories_topic
+CREATE UNIQUE INDEX memories_topic ON discreet.memories USING btree (owner_id, agent_id, party, topic_key) WHERE (topic_key IS NOT NULL);
+
+-- INDEX memories_unindexed
+CREATE INDEX memories_unindexed ON discreet.memories USING btree (owner_id, created_at, id) WHERE ((embedder IS NULL) AND (owner_key IS NOT NULL));
+
+-- INDEX memory_history_scope
+CREATE INDEX memory_history_scope ON discreet.memory_history USING btree (owner_id, agent_id, contact_id, archived_at);
+
+-- INDEX messages_album
+CREATE INDEX messages_album ON discreet.messages USING btree (session_id, album, owner_id) WHERE ((album <> ''::text) AND (state = ANY (ARRAY['waiting'::text, 'context'::text])) AND (owner_key IS NOT NULL));
+
+-- INDEX messages_among_others
+CREATE INDEX messages_among_others ON discreet.messages USING btree (agent_id, sender_contact_id) WHERE ((contact_id IS NULL) OR (sender_contact_id <> contact_id));
+
+-- INDEX messages_context
+CREATE INDEX messages_context ON discreet.messages USING btree (session_id, "position", owner_id, agent_id, party) WHERE (state = 'context'::text);
+
+-- INDEX messages_once
+CREATE UNIQUE INDEX messages_once ON discreet.messages USING btree (channel_id, chat_id, platform_message_id, owner_id) WHERE ((direction = 'in'::text) AND (owner_key IS NOT NULL));
+
+-- INDEX messages_scope
+CREATE INDEX messages_scope ON discreet.messages USING btree (owner_id, agent_id, contact_id, created_at);
+
+-- INDEX messages_turn
+CREATE INDEX messages_turn ON discreet.messages USING btree (turn_id, owner_id, agent_id, party) WHERE (turn_id IS NOT NULL);
+
+-- INDEX messages_waiting
+CREATE INDEX messages_waiting ON discreet.messages USING btree (session_id, "position", owner_id, agent_id, party) WHERE (state = ANY (ARRAY['waiting'::text, 'taken'::text]));
+
+-- INDEX outbox_due
+CREATE INDEX outbox_due ON discreet.outbox USING btree (route_id, created_at, owner_id, agent_id, party) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
+
+-- INDEX outbox_platform_messages
+CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages) WHERE (owner_key IS NOT NULL);
+
+-- INDEX outbox_session
+CREATE INDEX outbox_session ON discreet.outbox USING btree (session_id);
+
+-- INDEX outbox_undelivered
+CREATE INDEX outbox_undelivered ON discreet.outbox USING btree (owner_id, created_at) WHERE ((state <> 'sent'::text) AND (owner_key IS NOT NULL));
+
+-- INDEX owner_links_pending
+CREATE INDEX owner_links_pending ON discreet.owner_links USING btree (owner_id, platform) WHERE (used_at IS NULL);
+
+-- INDEX pairings_code
+CREATE UNIQUE INDEX pairings_code ON discreet.pairings USING btree (owner_id, code) WHERE (state = 'pending'::text);
+
+-- INDEX pairings_contact
+CREATE INDEX pairings_contact ON discreet.pairings USING btree (contact_id);
+
+-- INDEX quarantine_waiting
+CREATE INDEX quarantine_waiting ON discreet.quarantine USING btree (next_try_at, owner_id) WHERE (released_at IS NULL);
+
+-- INDEX routes_channel
+CREATE INDEX routes_channel ON discreet.routes USING btree (channel_id, owner_id, agent_id, party);
+
+-- INDEX sessions_open
+CREATE UNIQUE INDEX sessions_open ON discreet.sessions USING btree (owner_id, agent_id, party, thread_key) WHERE (ended_at IS NULL);
+
+-- INDEX sessions_party
+CREATE INDEX sessions_party ON discreet.sessions USING btree (owner_id, agent_id, party);
+
+-- INDEX tokens_contact
+CREATE INDEX tokens_contact ON discreet.tokens USING btree (contact_id);
+
+-- INDEX tokens_owner
+CREATE INDEX tokens_owner ON discreet.tokens USING btree (owner_id, created_at);
+
+-- INDEX turns_failed
+CREATE INDEX turns_failed ON discreet.turns USING btree (owner_id, started_at) WHERE ((state = ANY (ARRAY['failed'::text, 'given_up'::text, 'running'::text, 'lost'::text])) AND (owner_key IS NOT NULL));
+
+-- INDEX turns_party
+CREATE INDEX turns_party ON discreet.turns USING btree (owner_id, agent_id, party, started_at);
+
+-- INDEX turns_session
+CREATE INDEX turns_session ON discreet.turns USING btree (session_id, started_at, owner_id, agent_id, party);
+
+-- INDEX wrong_codes_contact
+CREATE INDEX wrong_codes_contact ON discreet.wrong_codes USING btree (contact_id, tried_at, owner_id);
+
+-- INDEX wrong_codes_owner
+CREATE INDEX wrong_codes_owner ON discreet.wrong_codes USING btree (owner_id, tried_at);
+
+-- INDEX wrong_codes_sender
+CREATE INDEX wrong_codes_sender ON discreet.wrong_codes USING btree (sender, owner_id) WHERE (sender IS NOT NULL);
+
+-- INDEX idx_procrastinate_jobs_worker_not_null
+CREATE INDEX idx_procrastinate_jobs_worker_not_null ON queue.procrastinate_jobs USING btree (worker_id) WHERE ((worker_id IS NOT NULL) AND (status = 'doing'::queue.procrastinate_job_status));
+
+-- INDEX idx_procrastinate_workers_last_heartbeat
+CREATE INDEX idx_procrastinate_workers_last_heartbeat ON queue.procrastinate_workers USING btree (last_heartbeat);
+
+-- INDEX procrastinate_events_job_id_fkey_v1
+CREATE INDEX procrastinate_events_job_id_fkey_v1 ON queue.procrastinate_events USING btree (job_id);
+
+-- INDEX procrastinate_jobs_id_lock_idx_v1
+CREATE INDEX procrastinate_jobs_id_lock_idx_v1 ON queue.procrastinate_jobs USING btree (id, lock) WHERE (status = ANY (ARRAY['todo'::queue.procrastinate_job_status, 'doing'::queue.procrastinate_job_status]));
+
+-- INDEX procrastinate_jobs_lock_idx_v1
+CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON queue.procrastinate_jobs USING btree (lock) WHERE (status = 'doing'::queue.procrastinate_job_status);
+
+-- INDEX procrastinate_jobs_priority_idx_v1
+CREATE INDEX procrastinate_jobs_priority_idx_v1 ON queue.procrastinate_jobs USING btree (priority DESC, id) WHERE (status = 'todo'::queue.procrastinate_job_status);
+
+-- INDEX procrastinate_jobs_queue_name_idx_v1
+CREATE INDEX procrastinate_jobs_queue_name_idx_v1 ON queue.procrastinate_jobs USING btree (queue_name);
+
+-- INDEX procrastinate_jobs_queueing_lock_idx_v1
+CREATE UNIQUE INDEX procrastinate_jobs_queueing_lock_idx_v1 ON queue.procrastinate_jobs USING btree (queueing_lock) WHERE (status = 'todo'::queue.procrastinate_job_status);
+
+-- INDEX procrastinate_periodic_defers_job_id_fkey_v1
+CREATE INDEX procrastinate_periodic_defers_job_id_fkey_v1 ON queue.procrastinate_periodic_defers USING btree (job_id);
+
+-- TRIGGER memories archive
+CREATE TRIGGER archive BEFORE DELETE OR UPDATE ON discreet.memories FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
+
+-- TRIGGER outbox deliver
+CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNCTION gate.deliver_outbox();
+
+-- TRIGGER outbox early_receipts
+CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
+
+-- TRIGGER memories refuse_joined
+CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_joined();
+
+-- TRIGGER sessions refuse_joined
+CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_joined();
+
+-- TRIGGER messages reply_to_what_was_said
+CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'out'::text) AND (new.reply_to IS NOT NULL) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name])))) EXECUTE FUNCTION gate.reply_to_what_was_said();
+
+-- TRIGGER agents shared_and_open
+CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+
+-- TRIGGER channels shared_and_open
+CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+
+-- TRIGGER contacts tell_of_access
+CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, joined_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.joined_into IS DISTINCT FROM old.joined_into))) EXECUTE FUNCTION gate.tell_of_access();
+
+-- TRIGGER tokens tell_of_access
+CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
+
+-- TRIGGER contacts tell_of_erasure
+CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
+
+-- TRIGGER drafts tell_waiting
+CREATE TRIGGER tell_waiting AFTER INSERT OR UPDATE ON discreet.drafts FOR EACH ROW EXECUTE FUNCTION gate.tell_of_draft();
+
+-- TRIGGER messages tell_waiting
+CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'in'::text) AND (old.state = ANY (ARRAY['waiting'::text, 'taken'::text])) AND (new.state <> 'taken'::text) AND (new.state <> old.state))) EXECUTE FUNCTION gate.tell_of_state();
+
+-- TRIGGER outbox tell_waiting
+CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN ((new.state = 'sent'::text)) EXECUTE FUNCTION gate.tell_of_delivery();
+
+-- TRIGGER memories too_many
+CREATE TRIGGER too_many AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN ((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name]))) EXECUTE FUNCTION gate.refuse_too_many_memories();
+
+-- TRIGGER procrastinate_jobs procrastinate_jobs_notify_queue_job_aborted_v1
+CREATE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 AFTER UPDATE OF abort_requested ON queue.procrastinate_jobs FOR EACH ROW WHEN (((old.abort_requested = false) AND (new.abort_requested = true) AND (new.status = 'doing'::queue.procrastinate_job_status))) EXECUTE FUNCTION queue.procrastinate_notify_queue_abort_job_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_jobs_notify_queue_job_inserted_v1
+CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 AFTER INSERT ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.status = 'todo'::queue.procrastinate_job_status)) EXECUTE FUNCTION queue.procrastinate_notify_queue_job_inserted_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_trigger_abort_requested_events_v1
+CREATE TRIGGER procrastinate_trigger_abort_requested_events_v1 AFTER UPDATE OF abort_requested ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.abort_requested = true)) EXECUTE FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_trigger_delete_jobs_v1
+CREATE TRIGGER procrastinate_trigger_delete_jobs_v1 BEFORE DELETE ON queue.procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION queue.procrastinate_unlink_periodic_defers_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_trigger_scheduled_events_v1
+CREATE TRIGGER procrastinate_trigger_scheduled_events_v1 AFTER INSERT OR UPDATE ON queue.procrastinate_jobs FOR EACH ROW WHEN (((new.scheduled_at IS NOT NULL) AND (new.status = 'todo'::queue.procrastinate_job_status))) EXECUTE FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_trigger_status_events_insert_v1
+CREATE TRIGGER procrastinate_trigger_status_events_insert_v1 AFTER INSERT ON queue.procrastinate_jobs FOR EACH ROW WHEN ((new.status = 'todo'::queue.procrastinate_job_status)) EXECUTE FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1();
+
+-- TRIGGER procrastinate_jobs procrastinate_trigger_status_events_update_v1
+CREATE TRIGGER procrastinate_trigger_status_events_update_v1 AFTER UPDATE OF status ON queue.procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION queue.procrastinate_trigger_function_status_events_update_v1();
+
+-- FK CONSTRAINT addresses addresses_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.addresses
+    ADD CONSTRAINT addresses_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT addresses addresses_owner_id_fkey
+ALTER TABLE ONLY discreet.addresses
+    ADD CONSTRAINT addresses_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT admissions admissions_channel_id_owner_id_agent_id_fkey
+ALTER TABLE ONLY discreet.admissions
+    ADD CONSTRAINT admissions_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT admissions admissions_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.admissions
+    ADD CONSTRAINT admissions_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT agents agents_owner_id_fkey
+ALTER TABLE ONLY discreet.agents
+    ADD CONSTRAINT agents_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT attachments attachments_message_id_session_id_route_id_fkey
+ALTER TABLE ONLY discreet.attachments
+    ADD CONSTRAINT attachments_message_id_session_id_route_id_fkey FOREIGN KEY (message_id, session_id, route_id) REFERENCES discreet.messages(id, session_id, route_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT attachments attachments_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.attachments
+    ADD CONSTRAINT attachments_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT channel_secrets channel_secrets_owner_id_fkey
+ALTER TABLE ONLY discreet.channel_secrets
+    ADD CONSTRAINT channel_secrets_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT channels channels_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT channels channels_owner_id_fkey
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT channels channels_parent_id_owner_id_platform_account_fkey
+ALTER TABLE ONLY discreet.channels
+    ADD CONSTRAINT channels_parent_id_owner_id_platform_account_fkey FOREIGN KEY (parent_id, owner_id, platform, account) REFERENCES discreet.channels(id, owner_id, platform, account);
+
+-- FK CONSTRAINT contacts contacts_joined_into_owner_id_fkey
+ALTER TABLE ONLY discreet.contacts
+    ADD CONSTRAINT contacts_joined_into_owner_id_fkey FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT contacts contacts_owner_id_fkey
+ALTER TABLE ONLY discreet.contacts
+    ADD CONSTRAINT contacts_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT drafts drafts_turn_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.drafts
+    ADD CONSTRAINT drafts_turn_id_owner_id_agent_id_party_fkey FOREIGN KEY (turn_id, owner_id, agent_id, party) REFERENCES discreet.turns(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT early_receipts early_receipts_channel_id_fkey
+ALTER TABLE ONLY discreet.early_receipts
+    ADD CONSTRAINT early_receipts_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES discreet.channels(id);
+
+-- FK CONSTRAINT erased_addresses erased_addresses_owner_id_fkey
+ALTER TABLE ONLY discreet.erased_addresses
+    ADD CONSTRAINT erased_addresses_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT erasures erasures_owner_id_fkey
+ALTER TABLE ONLY discreet.erasures
+    ADD CONSTRAINT erasures_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT idempotency_keys idempotency_keys_token_id_fkey
+ALTER TABLE ONLY discreet.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_token_id_fkey FOREIGN KEY (token_id) REFERENCES discreet.tokens(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT kept_aside kept_aside_pairing_id_owner_id_fkey
+ALTER TABLE ONLY discreet.kept_aside
+    ADD CONSTRAINT kept_aside_pairing_id_owner_id_fkey FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT limit_hits limit_hits_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.limit_hits
+    ADD CONSTRAINT limit_hits_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT limit_hits limit_hits_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.limit_hits
+    ADD CONSTRAINT limit_hits_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT limits limits_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.limits
+    ADD CONSTRAINT limits_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT limits limits_owner_id_fkey
+ALTER TABLE ONLY discreet.limits
+    ADD CONSTRAINT limits_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT link_requests link_requests_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.link_requests
+    ADD CONSTRAINT link_requests_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT link_requests link_requests_other_id_owner_id_fkey
+ALTER TABLE ONLY discreet.link_requests
+    ADD CONSTRAINT link_requests_other_id_owner_id_fkey FOREIGN KEY (other_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT linked_rows linked_rows_link_id_owner_id_fkey
+ALTER TABLE ONLY discreet.linked_rows
+    ADD CONSTRAINT linked_rows_link_id_owner_id_fkey FOREIGN KEY (link_id, owner_id) REFERENCES discreet.links(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT links links_joined_id_owner_id_fkey
+ALTER TABLE ONLY discreet.links
+    ADD CONSTRAINT links_joined_id_owner_id_fkey FOREIGN KEY (joined_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT links links_kept_id_owner_id_fkey
+ALTER TABLE ONLY discreet.links
+    ADD CONSTRAINT links_kept_id_owner_id_fkey FOREIGN KEY (kept_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT mcp_sessions mcp_sessions_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.mcp_sessions
+    ADD CONSTRAINT mcp_sessions_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT mcp_sessions mcp_sessions_token_id_fkey
+ALTER TABLE ONLY discreet.mcp_sessions
+    ADD CONSTRAINT mcp_sessions_token_id_fkey FOREIGN KEY (token_id) REFERENCES discreet.tokens(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT memories memories_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.memories
+    ADD CONSTRAINT memories_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT memories memories_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.memories
+    ADD CONSTRAINT memories_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT memory_history memory_history_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.memory_history
+    ADD CONSTRAINT memory_history_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT memory_history memory_history_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.memory_history
+    ADD CONSTRAINT memory_history_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT messages messages_route_id_session_id_fkey
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_route_id_session_id_fkey FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes(id, session_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT messages messages_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT messages messages_turn_id_session_id_fkey
+ALTER TABLE ONLY discreet.messages
+    ADD CONSTRAINT messages_turn_id_session_id_fkey FOREIGN KEY (turn_id, session_id) REFERENCES discreet.turns(id, session_id) ON DELETE SET NULL (turn_id);
+
+-- FK CONSTRAINT outbox outbox_message_id_session_id_route_id_fkey
+ALTER TABLE ONLY discreet.outbox
+    ADD CONSTRAINT outbox_message_id_session_id_route_id_fkey FOREIGN KEY (message_id, session_id, route_id) REFERENCES discreet.messages(id, session_id, route_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT outbox outbox_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.outbox
+    ADD CONSTRAINT outbox_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT owner_links owner_links_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_links
+    ADD CONSTRAINT owner_links_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT owner_words owner_words_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_words
+    ADD CONSTRAINT owner_words_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT pairings pairings_channel_id_owner_id_agent_id_fkey
+ALTER TABLE ONLY discreet.pairings
+    ADD CONSTRAINT pairings_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT pairings pairings_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.pairings
+    ADD CONSTRAINT pairings_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT passages passages_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.passages
+    ADD CONSTRAINT passages_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT passages passages_owner_id_fkey
+ALTER TABLE ONLY discreet.passages
+    ADD CONSTRAINT passages_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT quarantine quarantine_channel_id_fkey
+ALTER TABLE ONLY discreet.quarantine
+    ADD CONSTRAINT quarantine_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES discreet.channels(id);
+
+-- FK CONSTRAINT quarantine quarantine_owner_id_fkey
+ALTER TABLE ONLY discreet.quarantine
+    ADD CONSTRAINT quarantine_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT routes routes_channel_id_owner_id_agent_id_fkey
+ALTER TABLE ONLY discreet.routes
+    ADD CONSTRAINT routes_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id);
+
+-- FK CONSTRAINT routes routes_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.routes
+    ADD CONSTRAINT routes_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT sessions sessions_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.sessions
+    ADD CONSTRAINT sessions_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT sessions sessions_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.sessions
+    ADD CONSTRAINT sessions_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT tokens tokens_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id);
+
+-- FK CONSTRAINT tokens tokens_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT tokens tokens_owner_id_fkey
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT turns turns_route_id_session_id_fkey
+ALTER TABLE ONLY discreet.turns
+    ADD CONSTRAINT turns_route_id_session_id_fkey FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes(id, session_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT turns turns_session_id_owner_id_agent_id_party_fkey
+ALTER TABLE ONLY discreet.turns
+    ADD CONSTRAINT turns_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT wrong_codes wrong_codes_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.wrong_codes
+    ADD CONSTRAINT wrong_codes_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT wrong_codes wrong_codes_owner_id_fkey
+ALTER TABLE ONLY discreet.wrong_codes
+    ADD CONSTRAINT wrong_codes_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT procrastinate_events procrastinate_events_job_id_fkey
+ALTER TABLE ONLY queue.procrastinate_events
+    ADD CONSTRAINT procrastinate_events_job_id_fkey FOREIGN KEY (job_id) REFERENCES queue.procrastinate_jobs(id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT procrastinate_jobs procrastinate_jobs_worker_id_fkey
+ALTER TABLE ONLY queue.procrastinate_jobs
+    ADD CONSTRAINT procrastinate_jobs_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES queue.procrastinate_workers(id) ON DELETE SET NULL;
+
+-- FK CONSTRAINT procrastinate_periodic_defers procrastinate_periodic_defers_job_id_fkey
+ALTER TABLE ONLY queue.procrastinate_periodic_defers
+    ADD CONSTRAINT procrastinate_periodic_defers_job_id_fkey FOREIGN KEY (job_id) REFERENCES queue.procrastinate_jobs(id);
+
+-- ROW SECURITY addresses
+ALTER TABLE discreet.addresses ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY admissions
+ALTER TABLE discreet.admissions ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY agents
+ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY attachments
+ALTER TABLE discreet.attachments ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY channel_secrets
+ALTER TABLE discreet.channel_secrets ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY channels
+ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
+
+-- POLICY addresses contact
+CREATE POLICY contact ON discreet.addresses TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, contact_id) = ( SELECT s.owner_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, contact_id) = ( SELECT s.owner_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY agents contact
+CREATE POLICY contact ON discreet.agents TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY attachments contact
+CREATE POLICY contact ON discreet.attachments TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY contacts contact
+CREATE POLICY contact ON discreet.contacts TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, id) = ( SELECT s.owner_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, id) = ( SELECT s.owner_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY drafts contact
+CREATE POLICY contact ON discreet.drafts TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY memories contact
+CREATE POLICY contact ON discreet.memories TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY memory_history contact
+CREATE POLICY contact ON discreet.memory_history TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY messages contact
+CREATE POLICY contact ON discreet.messages TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY outbox contact
+CREATE POLICY contact ON discreet.outbox TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY passages contact
+CREATE POLICY contact ON discreet.passages TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY routes contact
+CREATE POLICY contact ON discreet.routes TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY sessions contact
+CREATE POLICY contact ON discreet.sessions TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY turns contact
+CREATE POLICY contact ON discreet.turns TO discreet_contact USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id, party, contact_id) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party,
+    s.contact_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- ROW SECURITY contacts
+ALTER TABLE discreet.contacts ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY drafts
+ALTER TABLE discreet.drafts ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY early_receipts
+ALTER TABLE discreet.early_receipts ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY erased_addresses
+ALTER TABLE discreet.erased_addresses ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY erasures
+ALTER TABLE discreet.erasures ENABLE ROW LEVEL SECURITY;
+
+-- POLICY addresses gate
+CREATE POLICY gate ON discreet.addresses TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY admissions gate
+CREATE POLICY gate ON discreet.admissions TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY agents gate
+CREATE POLICY gate ON discreet.agents TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY attachments gate
+CREATE POLICY gate ON discreet.attachments TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY channel_secrets gate
+CREATE POLICY gate ON discreet.channel_secrets FOR SELECT TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY channels gate
+CREATE POLICY gate ON discreet.channels TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY contacts gate
+CREATE POLICY gate ON discreet.contacts TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY drafts gate
+CREATE POLICY gate ON discreet.drafts TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY early_receipts gate
+CREATE POLICY gate ON discreet.early_receipts TO discreet_gate USING (true);
+
+-- POLICY erased_addresses gate
+CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
+
+-- POLICY erasures gate
+CREATE POLICY gate ON discreet.erasures TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY idempotency_keys gate
+CREATE POLICY gate ON discreet.idempotency_keys TO discreet_gate USING (true);
+
+-- POLICY kept_aside gate
+CREATE POLICY gate ON discreet.kept_aside TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY limit_hits gate
+CREATE POLICY gate ON discreet.limit_hits TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY limits gate
+CREATE POLICY gate ON discreet.limits TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY link_requests gate
+CREATE POLICY gate ON discreet.link_requests TO discreet_gate USING (true);
+
+-- POLICY linked_rows gate
+CREATE POLICY gate ON discreet.linked_rows TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY links gate
+CREATE POLICY gate ON discreet.links TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY mcp_sessions gate
+CREATE POLICY gate ON discreet.mcp_sessions TO discreet_gate USING (true);
+
+-- POLICY memories gate
+CREATE POLICY gate ON discreet.memories TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY memory_history gate
+CREATE POLICY gate ON discreet.memory_history TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY messages gate
+CREATE POLICY gate ON discreet.messages TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY outbox gate
+CREATE POLICY gate ON discreet.outbox TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY owner_links gate
+CREATE POLICY gate ON discreet.owner_links TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY owner_words gate
+CREATE POLICY gate ON discreet.owner_words TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY owners gate
+CREATE POLICY gate ON discreet.owners TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY pairings gate
+CREATE POLICY gate ON discreet.pairings TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY quarantine gate
+CREATE POLICY gate ON discreet.quarantine TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY routes gate
+CREATE POLICY gate ON discreet.routes TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY sessions gate
+CREATE POLICY gate ON discreet.sessions TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY tokens gate
+CREATE POLICY gate ON discreet.tokens TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY turns gate
+CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY wrong_codes gate
+CREATE POLICY gate ON discreet.wrong_codes TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- ROW SECURITY idempotency_keys
+ALTER TABLE discreet.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY kept_aside
+ALTER TABLE discreet.kept_aside ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY limit_hits
+ALTER TABLE discreet.limit_hits ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY limits
+ALTER TABLE discreet.limits ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY link_requests
+ALTER TABLE discreet.link_requests ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY linked_rows
+ALTER TABLE discreet.linked_rows ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY links
+ALTER TABLE discreet.links ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY mcp_sessions
+ALTER TABLE discreet.mcp_sessions ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY memories
+ALTER TABLE discreet.memories ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY memory_history
+ALTER TABLE discreet.memory_history ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY messages
+ALTER TABLE discreet.messages ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY outbox
+ALTER TABLE discreet.outbox ENABLE ROW LEVEL SECURITY;
+
+-- POLICY addresses owner
+CREATE POLICY owner ON discreet.addresses TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY admissions owner
+CREATE POLICY owner ON discreet.admissions TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY agents owner
+CREATE POLICY owner ON discreet.agents TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY attachments owner
+CREATE POLICY owner ON discreet.attachments TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY channel_secrets owner
+CREATE POLICY owner ON discreet.channel_secrets TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY channels owner
+CREATE POLICY owner ON discreet.channels TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY contacts owner
+CREATE POLICY owner ON discreet.contacts TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY drafts owner
+CREATE POLICY owner ON discreet.drafts TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY erasures owner
+CREATE POLICY owner ON discreet.erasures TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY kept_aside owner
+CREATE POLICY owner ON discreet.kept_aside TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY limit_hits owner
+CREATE POLICY owner ON discreet.limit_hits TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY limits owner
+CREATE POLICY owner ON discreet.limits TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY linked_rows owner
+CREATE POLICY owner ON discreet.linked_rows TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY links owner
+CREATE POLICY owner ON discreet.links TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY memories owner
+CREATE POLICY owner ON discreet.memories TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY memory_history owner
+CREATE POLICY owner ON discreet.memory_history TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY messages owner
+CREATE POLICY owner ON discreet.messages TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY outbox owner
+CREATE POLICY owner ON discreet.outbox TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY owner_links owner
+CREATE POLICY owner ON discreet.owner_links TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY owner_words owner
+CREATE POLICY owner ON discreet.owner_words TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY owners owner
+CREATE POLICY owner ON discreet.owners TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY pairings owner
+CREATE POLICY owner ON discreet.pairings TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY passages owner
+CREATE POLICY owner ON discreet.passages TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY quarantine owner
+CREATE POLICY owner ON discreet.quarantine TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY routes owner
+CREATE POLICY owner ON discreet.routes TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY sessions owner
+CREATE POLICY owner ON discreet.sessions TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY tokens owner
+CREATE POLICY owner ON discreet.tokens TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY turns owner
+CREATE POLICY owner ON discreet.turns TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY wrong_codes owner
+CREATE POLICY owner ON discreet.wrong_codes TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- ROW SECURITY owner_links
+ALTER TABLE discreet.owner_links ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY owner_words
+ALTER TABLE discreet.owner_words ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY owners
+ALTER TABLE discreet.owners ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY pairings
+ALTER TABLE discreet.pairings ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY passages
+ALTER TABLE discreet.passages ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY quarantine
+ALTER TABLE discreet.quarantine ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY routes
+ALTER TABLE discreet.routes ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY sessions
+ALTER TABLE discreet.sessions ENABLE ROW LEVEL SECURITY;
+
+-- POLICY agents shared
+CREATE POLICY shared ON discreet.agents TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY attachments shared
+CREATE POLICY shared ON discreet.attachments TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY drafts shared
+CREATE POLICY shared ON discreet.drafts TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY memories shared
+CREATE POLICY shared ON discreet.memories TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY memory_history shared
+CREATE POLICY shared ON discreet.memory_history TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY messages shared
+CREATE POLICY shared ON discreet.messages TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY outbox shared
+CREATE POLICY shared ON discreet.outbox TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY passages shared
+CREATE POLICY shared ON discreet.passages TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND ((owner_id, agent_id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_id, agent_id) = ( SELECT s.owner_id,
+    s.agent_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
+
+-- POLICY routes shared
+CREATE POLICY shared ON discreet.routes TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY sessions shared
+CREATE POLICY shared ON discreet.sessions TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY turns shared
+CREATE POLICY shared ON discreet.turns TO discreet_shared USING ((((( SELECT gate.keys() AS keys))[scope_key] IS NOT NULL) AND (contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((contact_id IS NULL) AND ((owner_id, agent_id, party) = ( SELECT s.owner_id,
+    s.agent_id,
+    s.party
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- ROW SECURITY tokens
+ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY turns
+ALTER TABLE discreet.turns ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY wrong_codes
+ALTER TABLE discreet.wrong_codes ENABLE ROW LEVEL SECURITY;
+
+-- ACL SCHEMA discreet
+GRANT USAGE ON SCHEMA discreet TO discreet_contact;
+GRANT USAGE ON SCHEMA discreet TO discreet_gate;
+GRANT USAGE ON SCHEMA discreet TO discreet_intake;
+GRANT USAGE ON SCHEMA discreet TO discreet_owner;
+GRANT USAGE ON SCHEMA discreet TO discreet_shared;
+GRANT USAGE ON SCHEMA discreet TO discreet_worker;
+
+-- ACL SCHEMA gate
+GRANT USAGE ON SCHEMA gate TO discreet_contact;
+GRANT USAGE ON SCHEMA gate TO discreet_intake;
+GRANT USAGE ON SCHEMA gate TO discreet_owner;
+GRANT USAGE ON SCHEMA gate TO discreet_schema;
+GRANT USAGE ON SCHEMA gate TO discreet_shared;
+GRANT USAGE ON SCHEMA gate TO discreet_worker;
+
+-- ACL SCHEMA queue
+GRANT USAGE ON SCHEMA queue TO discreet_gate;
+GRANT USAGE ON SCHEMA queue TO discreet_worker;
+
+-- ACL FUNCTION index_vectors(of_embedder text, dimensions integer)
+GRANT ALL ON FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) FROM PUBLIC;
+
+-- ACL FUNCTION accept_again(owner uuid, channel uuid, kept jsonb)
+REVOKE ALL ON FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) FROM PUBLIC;
+
+-- ACL FUNCTION accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
+REVOKE ALL ON FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION accept_messages(ticket text, messages gate.inbound[])
+GRANT ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) FROM PUBLIC;
+
+-- ACL FUNCTION admit(channel uuid, of_platform text, of_id text, kind text)
+GRANT ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) FROM PUBLIC;
+
+-- ACL FUNCTION key_of(ids bytea)
+GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_schema;
+GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.key_of(ids bytea) FROM PUBLIC;
+
+-- ACL FUNCTION scope()
+GRANT ALL ON FUNCTION gate.scope() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.scope() TO discreet_intake;
+GRANT ALL ON FUNCTION gate.scope() TO discreet_owner;
+GRANT ALL ON FUNCTION gate.scope() TO discreet_schema;
+GRANT ALL ON FUNCTION gate.scope() TO discreet_shared;
+GRANT ALL ON FUNCTION gate.scope() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.scope() FROM PUBLIC;
+
+-- ACL TABLE outbox
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.outbox TO discreet_gate;
+
+-- ACL FUNCTION answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
+REVOKE ALL ON FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) FROM PUBLIC;
+
+-- ACL FUNCTION apply_early_receipts()
+GRANT ALL ON FUNCTION gate.apply_early_receipts() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.apply_early_receipts() FROM PUBLIC;
+
+-- ACL FUNCTION apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text)
+REVOKE ALL ON FUNCTION gate.apply_receipt(answer discreet.outbox, platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
+
+-- ACL FUNCTION archive_memory()
+GRANT ALL ON FUNCTION gate.archive_memory() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
+
+-- ACL FUNCTION as_code(typed text)
+REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
+
+-- ACL FUNCTION ask_to_link()
+GRANT ALL ON FUNCTION gate.ask_to_link() TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.ask_to_link() FROM PUBLIC;
+
+-- ACL TABLE channels
+GRANT SELECT,INSERT ON TABLE discreet.channels TO discreet_gate;
+
+-- ACL FUNCTION ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
+REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
+
+-- ACL FUNCTION begin_mcp_session(shown bytea, token uuid)
+GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
+
+-- ACL FUNCTION bind_mcp_session(shown bytea, token uuid, session uuid)
+GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION channels_for(via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid)
+GRANT ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wanted bytea, so_long interval, OUT state text, OUT made uuid, OUT lease uuid) FROM PUBLIC;
+
+-- ACL FUNCTION command_of(body text, of_owner boolean)
+REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
+
+-- ACL FUNCTION configure(numbers jsonb, texts jsonb)
+GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
+
+-- ACL FUNCTION count_words(many bigint)
+GRANT ALL ON FUNCTION gate.count_words(many bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.count_words(many bigint) FROM PUBLIC;
+
+-- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
+GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
+
+-- ACL FUNCTION defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
+REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
+
+-- ACL FUNCTION defer_delivery(route uuid, at timestamp with time zone)
+REVOKE ALL ON FUNCTION gate.defer_delivery(route uuid, at timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION defer_turn(session uuid, at timestamp with time zone, urgent boolean)
+REVOKE ALL ON FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) FROM PUBLIC;
+
+-- ACL FUNCTION deliver_outbox()
+GRANT ALL ON FUNCTION gate.deliver_outbox() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.deliver_outbox() FROM PUBLIC;
+
+-- ACL FUNCTION digest_of(address text)
+REVOKE ALL ON FUNCTION gate.digest_of(address text) FROM PUBLIC;
+
+-- ACL FUNCTION drop_jobs(sessions uuid[])
+REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION due_quarantined()
+GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.due_quarantined() FROM PUBLIC;
+
+-- ACL FUNCTION empty_turns(sessions uuid[])
+REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
+GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC;
+
+-- ACL FUNCTION enter(ticket text)
+REVOKE ALL ON FUNCTION gate.enter(ticket text) FROM PUBLIC;
+
+-- ACL FUNCTION enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
+GRANT ALL ON FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text) FROM PUBLIC;
+
+-- ACL FUNCTION erase_contact(contact uuid)
+GRANT ALL ON FUNCTION gate.erase_contact(contact uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.erase_contact(contact uuid) FROM PUBLIC;
+
+-- ACL FUNCTION erase_elsewhere(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+
+-- ACL FUNCTION erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
+REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) FROM PUBLIC;
+
+-- ACL FUNCTION erase_unsorted(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+
+-- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
+REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;
+
+-- ACL FUNCTION find_or_create_first_owner(owner_name text)
+GRANT ALL ON FUNCTION gate.find_or_create_first_owner(owner_name text) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.find_or_create_first_owner(owner_name text) FROM PUBLIC;
+
+-- ACL TABLE sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
+
+-- ACL FUNCTION find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text)
+REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) FROM PUBLIC;
+
+-- ACL FUNCTION find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
+REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) FROM PUBLIC;
+
+-- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
+
+-- ACL FUNCTION hearing(ticket text, channel uuid)
+GRANT ALL ON FUNCTION gate.hearing(ticket text, channel uuid) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.hearing(ticket text, channel uuid) FROM PUBLIC;
+
+-- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
+REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
+
+-- ACL FUNCTION is_withheld(session uuid)
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.is_withheld(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION join_contacts(owner uuid, kept uuid, joined uuid, how text)
+REVOKE ALL ON FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) FROM PUBLIC;
+
+-- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
+REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
+
+-- ACL FUNCTION keys()
+GRANT ALL ON FUNCTION gate.keys() TO discreet_contact;
+GRANT ALL ON FUNCTION gate.keys() TO discreet_owner;
+GRANT ALL ON FUNCTION gate.keys() TO discreet_schema;
+GRANT ALL ON FUNCTION gate.keys() TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.keys() FROM PUBLIC;
+
+-- ACL FUNCTION known_contact(owner uuid, of_platform text, of_id text)
+REVOKE ALL ON FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
+
+-- ACL FUNCTION limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
+REVOKE ALL ON FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;
+
+-- ACL FUNCTION limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) FROM PUBLIC;
+
+-- ACL FUNCTION link_contacts(kept uuid, joined uuid)
+GRANT ALL ON FUNCTION gate.link_contacts(kept uuid, joined uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.link_contacts(kept uuid, joined uuid) FROM PUBLIC;
+
+-- ACL FUNCTION links_owner(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION lock_session(session uuid)
+REVOKE ALL ON FUNCTION gate.lock_session(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION make_owner_link(of_platform text)
+GRANT ALL ON FUNCTION gate.make_owner_link(of_platform text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
+
+-- ACL FUNCTION mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid)
+GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION move_group(ticket text, of_platform text, old_id text, new_id text)
+GRANT ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) FROM PUBLIC;
+
+-- ACL FUNCTION new_code()
+REVOKE ALL ON FUNCTION gate.new_code() FROM PUBLIC;
+
+-- ACL FUNCTION not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION note_heard(ticket text, channel uuid, until timestamp with time zone)
+GRANT ALL ON FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
+GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
+
+-- ACL FUNCTION note_trouble(ticket text, channel uuid, why text)
+GRANT ALL ON FUNCTION gate.note_trouble(ticket text, channel uuid, why text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.note_trouble(ticket text, channel uuid, why text) FROM PUBLIC;
+
+-- ACL FUNCTION open_channels()
+GRANT ALL ON FUNCTION gate.open_channels() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.open_channels() FROM PUBLIC;
+
+-- ACL FUNCTION open_scope(ticket text)
+GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_shared;
+GRANT ALL ON FUNCTION gate.open_scope(ticket text) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.open_scope(ticket text) FROM PUBLIC;
+
+-- ACL FUNCTION open_session(thread text, force_new boolean)
+GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.open_session(thread text, force_new boolean) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.open_session(thread text, force_new boolean) FROM PUBLIC;
+
+-- ACL FUNCTION over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer)
+GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) FROM PUBLIC;
+
+-- ACL FUNCTION owner_counts(words text[], few integer)
+GRANT ALL ON FUNCTION gate.owner_counts(words text[], few integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.owner_counts(words text[], few integer) FROM PUBLIC;
+
+-- ACL FUNCTION owners()
+GRANT ALL ON FUNCTION gate.owners() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.owners() FROM PUBLIC;
+
+-- ACL FUNCTION pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean)
+GRANT ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) FROM PUBLIC;
+
+-- ACL FUNCTION person_here()
+REVOKE ALL ON FUNCTION gate.person_here() FROM PUBLIC;
+
+-- ACL FUNCTION plain_text(said text)
+GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_schema;
+GRANT ALL ON FUNCTION gate.plain_text(said text) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.plain_text(said text) FROM PUBLIC;
+
+-- ACL FUNCTION purge_expired(kept interval, most integer)
+GRANT ALL ON FUNCTION gate.purge_expired(kept interval, most integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_expired(kept interval, most integer) FROM PUBLIC;
+
+-- ACL FUNCTION purge_mcp_sessions(unused interval)
+GRANT ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) FROM PUBLIC;
+
+-- ACL FUNCTION quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text)
+GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) FROM PUBLIC;
+
+-- ACL FUNCTION refuse_joined()
+GRANT ALL ON FUNCTION gate.refuse_joined() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_joined() FROM PUBLIC;
+
+-- ACL FUNCTION refuse_shared_and_open()
+GRANT ALL ON FUNCTION gate.refuse_shared_and_open() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_shared_and_open() FROM PUBLIC;
+
+-- ACL FUNCTION refuse_too_many_memories()
+GRANT ALL ON FUNCTION gate.refuse_too_many_memories() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_too_many_memories() FROM PUBLIC;
+
+-- ACL FUNCTION release_quarantined(ticket text, quarantined uuid)
+GRANT ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) FROM PUBLIC;
+
+-- ACL FUNCTION renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
+GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) FROM PUBLIC;
+
+-- ACL FUNCTION reply_to_what_was_said()
+GRANT ALL ON FUNCTION gate.reply_to_what_was_said() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.reply_to_what_was_said() FROM PUBLIC;
+
+-- ACL FUNCTION require_owner()
+REVOKE ALL ON FUNCTION gate.require_owner() FROM PUBLIC;
+
+-- ACL FUNCTION resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean)
+GRANT ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) FROM PUBLIC;
+
+-- ACL FUNCTION restore_memory(memory uuid, wanted integer)
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) FROM PUBLIC;
+
+-- ACL FUNCTION route_scope(route uuid)
+GRANT ALL ON FUNCTION gate.route_scope(route uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
+
+-- ACL FUNCTION rows_of_link(link uuid, of_kind text)
+REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
+
+-- ACL FUNCTION same_person(ticket text, of_platform text, main text, other text)
+GRANT ALL ON FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) FROM PUBLIC;
+
+-- ACL FUNCTION say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
+REVOKE ALL ON FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
+
+-- ACL FUNCTION session_scope(session uuid)
+GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.session_scope(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
+GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) FROM PUBLIC;
+
+-- ACL FUNCTION show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) FROM PUBLIC;
+
+-- ACL FUNCTION speak_in_person(contact uuid, body text)
+GRANT ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) FROM PUBLIC;
+
+-- ACL FUNCTION speaker_of(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION stop_turn(session uuid)
+REVOKE ALL ON FUNCTION gate.stop_turn(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
+REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
+
+-- ACL FUNCTION take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
+REVOKE ALL ON FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_access()
+GRANT ALL ON FUNCTION gate.tell_of_access() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.tell_of_access() FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_delivery()
+GRANT ALL ON FUNCTION gate.tell_of_delivery() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.tell_of_delivery() FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_draft()
+GRANT ALL ON FUNCTION gate.tell_of_draft() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.tell_of_draft() FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_state()
+GRANT ALL ON FUNCTION gate.tell_of_state() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.tell_of_state() FROM PUBLIC;
+
+-- ACL FUNCTION tell_of_turn(turn uuid)
+REVOKE ALL ON FUNCTION gate.tell_of_turn(turn uuid) FROM PUBLIC;
+
+-- ACL FUNCTION tell_waiting(message uuid)
+REVOKE ALL ON FUNCTION gate.tell_waiting(message uuid) FROM PUBLIC;
+
+-- ACL FUNCTION token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
+GRANT ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) FROM PUBLIC;
+
+-- ACL FUNCTION trim_context(session uuid)
+REVOKE ALL ON FUNCTION gate.trim_context(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.turned_away(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION turns_shown(owner uuid, gone uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+
+-- ACL FUNCTION undo_link(link uuid)
+GRANT ALL ON FUNCTION gate.undo_link(link uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.undo_link(link uuid) FROM PUBLIC;
+
+-- ACL FUNCTION wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION wake_route(route uuid, at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.wake_route(route uuid, at timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION wake_session(session uuid, at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zone) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zone) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zone) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.wake_session(session uuid, at timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION wake_stranded()
+GRANT ALL ON FUNCTION gate.wake_stranded() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.wake_stranded() FROM PUBLIC;
+
+-- ACL FUNCTION was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text)
+REVOKE ALL ON FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) FROM PUBLIC;
+
+-- ACL FUNCTION why_not_joined(owner uuid, kept uuid, joined uuid)
+REVOKE ALL ON FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) FROM PUBLIC;
+
+-- ACL FUNCTION why_withheld(session uuid)
+REVOKE ALL ON FUNCTION gate.why_withheld(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION currtid2(text, tid)
+REVOKE ALL ON FUNCTION pg_catalog.currtid2(text, tid) FROM PUBLIC;
+
+-- ACL FUNCTION lo_close(integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_close(integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_creat(integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_creat(integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_create(oid)
+REVOKE ALL ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC;
+
+-- ACL FUNCTION lo_from_bytea(oid, bytea)
+REVOKE ALL ON FUNCTION pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
+
+-- ACL FUNCTION lo_get(oid)
+REVOKE ALL ON FUNCTION pg_catalog.lo_get(oid) FROM PUBLIC;
+
+-- ACL FUNCTION lo_get(oid, bigint, integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_get(oid, bigint, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_lseek(integer, integer, integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_lseek(integer, integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_lseek64(integer, bigint, integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_lseek64(integer, bigint, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_open(oid, integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_open(oid, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_put(oid, bigint, bytea)
+REVOKE ALL ON FUNCTION pg_catalog.lo_put(oid, bigint, bytea) FROM PUBLIC;
+
+-- ACL FUNCTION lo_tell(integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_tell(integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_tell64(integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_tell64(integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_truncate(integer, integer)
+REVOKE ALL ON FUNCTION pg_catalog.lo_truncate(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lo_truncate64(integer, bigint)
+REVOKE ALL ON FUNCTION pg_catalog.lo_truncate64(integer, bigint) FROM PUBLIC;
+
+-- ACL FUNCTION lo_unlink(oid)
+REVOKE ALL ON FUNCTION pg_catalog.lo_unlink(oid) FROM PUBLIC;
+
+-- ACL FUNCTION loread(integer, integer)
+REVOKE ALL ON FUNCTION pg_catalog.loread(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION lowrite(integer, bytea)
+REVOKE ALL ON FUNCTION pg_catalog.lowrite(integer, bytea) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_lock(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_lock(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_lock(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_lock(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_lock_shared(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_lock_shared(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_lock_shared(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_xact_lock(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_xact_lock(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_xact_lock_shared(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_advisory_xact_lock_shared(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_advisory_xact_lock_shared(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_cancel_backend(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_cancel_backend(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_database_size(name)
+REVOKE ALL ON FUNCTION pg_catalog.pg_database_size(name) FROM PUBLIC;
+
+-- ACL FUNCTION pg_database_size(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_database_size(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_export_snapshot()
+REVOKE ALL ON FUNCTION pg_catalog.pg_export_snapshot() FROM PUBLIC;
+
+-- ACL FUNCTION pg_indexes_size(regclass)
+REVOKE ALL ON FUNCTION pg_catalog.pg_indexes_size(regclass) FROM PUBLIC;
+
+-- ACL FUNCTION pg_lock_status(OUT locktype text, OUT database oid, OUT relation oid, OUT page integer, OUT tuple smallint, OUT virtualxid text, OUT transactionid xid, OUT classid oid, OUT objid oid, OUT objsubid smallint, OUT virtualtransaction text, OUT pid integer, OUT mode text, OUT granted boolean, OUT fastpath boolean, OUT waitstart timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_lock_status(OUT locktype text, OUT database oid, OUT relation oid, OUT page integer, OUT tuple smallint, OUT virtualxid text, OUT transactionid xid, OUT classid oid, OUT objid oid, OUT objsubid smallint, OUT virtualtransaction text, OUT pid integer, OUT mode text, OUT granted boolean, OUT fastpath boolean, OUT waitstart timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_logical_emit_message(transactional boolean, prefix text, message bytea, flush boolean)
+REVOKE ALL ON FUNCTION pg_catalog.pg_logical_emit_message(transactional boolean, prefix text, message bytea, flush boolean) FROM PUBLIC;
+
+-- ACL FUNCTION pg_logical_emit_message(transactional boolean, prefix text, message text, flush boolean)
+REVOKE ALL ON FUNCTION pg_catalog.pg_logical_emit_message(transactional boolean, prefix text, message text, flush boolean) FROM PUBLIC;
+
+-- ACL FUNCTION pg_relation_size(regclass)
+REVOKE ALL ON FUNCTION pg_catalog.pg_relation_size(regclass) FROM PUBLIC;
+
+-- ACL FUNCTION pg_relation_size(regclass, text)
+REVOKE ALL ON FUNCTION pg_catalog.pg_relation_size(regclass, text) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_activity(pid integer, OUT datid oid, OUT pid integer, OUT usesysid oid, OUT application_name text, OUT state text, OUT query text, OUT wait_event_type text, OUT wait_event text, OUT xact_start timestamp with time zone, OUT query_start timestamp with time zone, OUT backend_start timestamp with time zone, OUT state_change timestamp with time zone, OUT client_addr inet, OUT client_hostname text, OUT client_port integer, OUT backend_xid xid, OUT backend_xmin xid, OUT backend_type text, OUT ssl boolean, OUT sslversion text, OUT sslcipher text, OUT sslbits integer, OUT ssl_client_dn text, OUT ssl_client_serial numeric, OUT ssl_issuer_dn text, OUT gss_auth boolean, OUT gss_princ text, OUT gss_enc boolean, OUT gss_delegation boolean, OUT leader_pid integer, OUT query_id bigint)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_activity(pid integer, OUT datid oid, OUT pid integer, OUT usesysid oid, OUT application_name text, OUT state text, OUT query text, OUT wait_event_type text, OUT wait_event text, OUT xact_start timestamp with time zone, OUT query_start timestamp with time zone, OUT backend_start timestamp with time zone, OUT state_change timestamp with time zone, OUT client_addr inet, OUT client_hostname text, OUT client_port integer, OUT backend_xid xid, OUT backend_xmin xid, OUT backend_type text, OUT ssl boolean, OUT sslversion text, OUT sslcipher text, OUT sslbits integer, OUT ssl_client_dn text, OUT ssl_client_serial numeric, OUT ssl_issuer_dn text, OUT gss_auth boolean, OUT gss_princ text, OUT gss_enc boolean, OUT gss_delegation boolean, OUT leader_pid integer, OUT query_id bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_analyze_count(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_analyze_count(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_archiver(OUT archived_count bigint, OUT last_archived_wal text, OUT last_archived_time timestamp with time zone, OUT failed_count bigint, OUT last_failed_wal text, OUT last_failed_time timestamp with time zone, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_archiver(OUT archived_count bigint, OUT last_archived_wal text, OUT last_archived_time timestamp with time zone, OUT failed_count bigint, OUT last_failed_wal text, OUT last_failed_time timestamp with time zone, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_autoanalyze_count(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_autoanalyze_count(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_autovacuum_count(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_autovacuum_count(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_activity(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_activity(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_activity_start(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_activity_start(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_client_addr(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_client_addr(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_client_port(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_client_port(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_dbid(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_dbid(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_idset()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_idset() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_io(backend_pid integer, OUT backend_type text, OUT object text, OUT context text, OUT reads bigint, OUT read_bytes numeric, OUT read_time double precision, OUT writes bigint, OUT write_bytes numeric, OUT write_time double precision, OUT writebacks bigint, OUT writeback_time double precision, OUT extends bigint, OUT extend_bytes numeric, OUT extend_time double precision, OUT hits bigint, OUT evictions bigint, OUT reuses bigint, OUT fsyncs bigint, OUT fsync_time double precision, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_io(backend_pid integer, OUT backend_type text, OUT object text, OUT context text, OUT reads bigint, OUT read_bytes numeric, OUT read_time double precision, OUT writes bigint, OUT write_bytes numeric, OUT write_time double precision, OUT writebacks bigint, OUT writeback_time double precision, OUT extends bigint, OUT extend_bytes numeric, OUT extend_time double precision, OUT hits bigint, OUT evictions bigint, OUT reuses bigint, OUT fsyncs bigint, OUT fsync_time double precision, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_pid(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_pid(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_start(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_start(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_subxact(bid integer, OUT subxact_count integer, OUT subxact_overflowed boolean)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_subxact(bid integer, OUT subxact_count integer, OUT subxact_overflowed boolean) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_userid(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_userid(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_wait_event(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_wait_event(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_wait_event_type(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_wait_event_type(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_wal(backend_pid integer, OUT wal_records bigint, OUT wal_fpi bigint, OUT wal_bytes numeric, OUT wal_buffers_full bigint, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_wal(backend_pid integer, OUT wal_records bigint, OUT wal_fpi bigint, OUT wal_bytes numeric, OUT wal_buffers_full bigint, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_backend_xact_start(integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_backend_xact_start(integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_bgwriter_buf_written_clean()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_bgwriter_buf_written_clean() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_bgwriter_maxwritten_clean()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_bgwriter_maxwritten_clean() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_bgwriter_stat_reset_time()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_bgwriter_stat_reset_time() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_blocks_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_blocks_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_blocks_hit(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_blocks_hit(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_buf_alloc()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_buf_alloc() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_buffers_written()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_buffers_written() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_num_performed()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_num_performed() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_num_requested()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_num_requested() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_num_timed()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_num_timed() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_restartpoints_performed()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_restartpoints_performed() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_restartpoints_requested()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_restartpoints_requested() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_restartpoints_timed()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_restartpoints_timed() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_slru_written()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_slru_written() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_stat_reset_time()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_stat_reset_time() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_sync_time()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_sync_time() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_checkpointer_write_time()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_checkpointer_write_time() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_active_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_active_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_blk_read_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_blk_read_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_blk_write_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_blk_write_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_blocks_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_blocks_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_blocks_hit(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_blocks_hit(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_checksum_failures(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_checksum_failures(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_checksum_last_failure(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_checksum_last_failure(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_all(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_all(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_bufferpin(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_bufferpin(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_lock(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_lock(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_logicalslot(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_logicalslot(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_snapshot(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_snapshot(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_startup_deadlock(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_startup_deadlock(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_conflict_tablespace(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_conflict_tablespace(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_deadlocks(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_deadlocks(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_idle_in_transaction_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_idle_in_transaction_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_numbackends(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_numbackends(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_parallel_workers_launched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_parallel_workers_launched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_parallel_workers_to_launch(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_parallel_workers_to_launch(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_session_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_session_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_sessions(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_sessions(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_sessions_abandoned(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_sessions_abandoned(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_sessions_fatal(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_sessions_fatal(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_sessions_killed(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_sessions_killed(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_stat_reset_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_stat_reset_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_temp_bytes(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_temp_bytes(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_temp_files(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_temp_files(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_tuples_deleted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_tuples_deleted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_tuples_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_tuples_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_tuples_inserted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_tuples_inserted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_tuples_returned(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_tuples_returned(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_tuples_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_tuples_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_xact_commit(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_xact_commit(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_db_xact_rollback(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_db_xact_rollback(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_dead_tuples(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_dead_tuples(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_function_calls(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_function_calls(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_function_self_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_function_self_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_function_total_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_function_total_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_ins_since_vacuum(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_ins_since_vacuum(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_io(OUT backend_type text, OUT object text, OUT context text, OUT reads bigint, OUT read_bytes numeric, OUT read_time double precision, OUT writes bigint, OUT write_bytes numeric, OUT write_time double precision, OUT writebacks bigint, OUT writeback_time double precision, OUT extends bigint, OUT extend_bytes numeric, OUT extend_time double precision, OUT hits bigint, OUT evictions bigint, OUT reuses bigint, OUT fsyncs bigint, OUT fsync_time double precision, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_io(OUT backend_type text, OUT object text, OUT context text, OUT reads bigint, OUT read_bytes numeric, OUT read_time double precision, OUT writes bigint, OUT write_bytes numeric, OUT write_time double precision, OUT writebacks bigint, OUT writeback_time double precision, OUT extends bigint, OUT extend_bytes numeric, OUT extend_time double precision, OUT hits bigint, OUT evictions bigint, OUT reuses bigint, OUT fsyncs bigint, OUT fsync_time double precision, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_last_analyze_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_last_analyze_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_last_autoanalyze_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_last_autoanalyze_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_last_autovacuum_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_last_autovacuum_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_last_vacuum_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_last_vacuum_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_lastscan(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_lastscan(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_live_tuples(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_live_tuples(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_mod_since_analyze(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_mod_since_analyze(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_numscans(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_numscans(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_progress_info(cmdtype text, OUT pid integer, OUT datid oid, OUT relid oid, OUT param1 bigint, OUT param2 bigint, OUT param3 bigint, OUT param4 bigint, OUT param5 bigint, OUT param6 bigint, OUT param7 bigint, OUT param8 bigint, OUT param9 bigint, OUT param10 bigint, OUT param11 bigint, OUT param12 bigint, OUT param13 bigint, OUT param14 bigint, OUT param15 bigint, OUT param16 bigint, OUT param17 bigint, OUT param18 bigint, OUT param19 bigint, OUT param20 bigint)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_progress_info(cmdtype text, OUT pid integer, OUT datid oid, OUT relid oid, OUT param1 bigint, OUT param2 bigint, OUT param3 bigint, OUT param4 bigint, OUT param5 bigint, OUT param6 bigint, OUT param7 bigint, OUT param8 bigint, OUT param9 bigint, OUT param10 bigint, OUT param11 bigint, OUT param12 bigint, OUT param13 bigint, OUT param14 bigint, OUT param15 bigint, OUT param16 bigint, OUT param17 bigint, OUT param18 bigint, OUT param19 bigint, OUT param20 bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_recovery_prefetch(OUT stats_reset timestamp with time zone, OUT prefetch bigint, OUT hit bigint, OUT skip_init bigint, OUT skip_new bigint, OUT skip_fpw bigint, OUT skip_rep bigint, OUT wal_distance integer, OUT block_distance integer, OUT io_depth integer)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_recovery_prefetch(OUT stats_reset timestamp with time zone, OUT prefetch bigint, OUT hit bigint, OUT skip_init bigint, OUT skip_new bigint, OUT skip_fpw bigint, OUT skip_rep bigint, OUT wal_distance integer, OUT block_distance integer, OUT io_depth integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_replication_slot(slot_name text, OUT slot_name text, OUT spill_txns bigint, OUT spill_count bigint, OUT spill_bytes bigint, OUT stream_txns bigint, OUT stream_count bigint, OUT stream_bytes bigint, OUT total_txns bigint, OUT total_bytes bigint, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_replication_slot(slot_name text, OUT slot_name text, OUT spill_txns bigint, OUT spill_count bigint, OUT spill_bytes bigint, OUT stream_txns bigint, OUT stream_count bigint, OUT stream_bytes bigint, OUT total_txns bigint, OUT total_bytes bigint, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_slru(OUT name text, OUT blks_zeroed bigint, OUT blks_hit bigint, OUT blks_read bigint, OUT blks_written bigint, OUT blks_exists bigint, OUT flushes bigint, OUT truncates bigint, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_slru(OUT name text, OUT blks_zeroed bigint, OUT blks_hit bigint, OUT blks_read bigint, OUT blks_written bigint, OUT blks_exists bigint, OUT flushes bigint, OUT truncates bigint, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_snapshot_timestamp()
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_snapshot_timestamp() FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_subscription(subid oid, OUT subid oid, OUT relid oid, OUT pid integer, OUT leader_pid integer, OUT received_lsn pg_lsn, OUT last_msg_send_time timestamp with time zone, OUT last_msg_receipt_time timestamp with time zone, OUT latest_end_lsn pg_lsn, OUT latest_end_time timestamp with time zone, OUT worker_type text)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_subscription(subid oid, OUT subid oid, OUT relid oid, OUT pid integer, OUT leader_pid integer, OUT received_lsn pg_lsn, OUT last_msg_send_time timestamp with time zone, OUT last_msg_receipt_time timestamp with time zone, OUT latest_end_lsn pg_lsn, OUT latest_end_time timestamp with time zone, OUT worker_type text) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_subscription_stats(subid oid, OUT subid oid, OUT apply_error_count bigint, OUT sync_error_count bigint, OUT confl_insert_exists bigint, OUT confl_update_origin_differs bigint, OUT confl_update_exists bigint, OUT confl_update_missing bigint, OUT confl_delete_origin_differs bigint, OUT confl_delete_missing bigint, OUT confl_multiple_unique_conflicts bigint, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_subscription_stats(subid oid, OUT subid oid, OUT apply_error_count bigint, OUT sync_error_count bigint, OUT confl_insert_exists bigint, OUT confl_update_origin_differs bigint, OUT confl_update_exists bigint, OUT confl_update_missing bigint, OUT confl_delete_origin_differs bigint, OUT confl_delete_missing bigint, OUT confl_multiple_unique_conflicts bigint, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_total_analyze_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_total_analyze_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_total_autoanalyze_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_total_autoanalyze_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_total_autovacuum_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_total_autovacuum_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_total_vacuum_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_total_vacuum_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_deleted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_deleted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_hot_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_hot_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_inserted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_inserted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_newpage_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_newpage_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_returned(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_returned(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_tuples_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_tuples_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_vacuum_count(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_vacuum_count(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_wal(OUT wal_records bigint, OUT wal_fpi bigint, OUT wal_bytes numeric, OUT wal_buffers_full bigint, OUT stats_reset timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_wal(OUT wal_records bigint, OUT wal_fpi bigint, OUT wal_bytes numeric, OUT wal_buffers_full bigint, OUT stats_reset timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_wal_receiver(OUT pid integer, OUT status text, OUT receive_start_lsn pg_lsn, OUT receive_start_tli integer, OUT written_lsn pg_lsn, OUT flushed_lsn pg_lsn, OUT received_tli integer, OUT last_msg_send_time timestamp with time zone, OUT last_msg_receipt_time timestamp with time zone, OUT latest_end_lsn pg_lsn, OUT latest_end_time timestamp with time zone, OUT slot_name text, OUT sender_host text, OUT sender_port integer, OUT conninfo text)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_wal_receiver(OUT pid integer, OUT status text, OUT receive_start_lsn pg_lsn, OUT receive_start_tli integer, OUT written_lsn pg_lsn, OUT flushed_lsn pg_lsn, OUT received_tli integer, OUT last_msg_send_time timestamp with time zone, OUT last_msg_receipt_time timestamp with time zone, OUT latest_end_lsn pg_lsn, OUT latest_end_time timestamp with time zone, OUT slot_name text, OUT sender_host text, OUT sender_port integer, OUT conninfo text) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_wal_senders(OUT pid integer, OUT state text, OUT sent_lsn pg_lsn, OUT write_lsn pg_lsn, OUT flush_lsn pg_lsn, OUT replay_lsn pg_lsn, OUT write_lag interval, OUT flush_lag interval, OUT replay_lag interval, OUT sync_priority integer, OUT sync_state text, OUT reply_time timestamp with time zone)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_wal_senders(OUT pid integer, OUT state text, OUT sent_lsn pg_lsn, OUT write_lsn pg_lsn, OUT flush_lsn pg_lsn, OUT replay_lsn pg_lsn, OUT write_lag interval, OUT flush_lag interval, OUT replay_lag interval, OUT sync_priority integer, OUT sync_state text, OUT reply_time timestamp with time zone) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_blocks_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_blocks_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_blocks_hit(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_blocks_hit(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_function_calls(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_function_calls(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_function_self_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_function_self_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_function_total_time(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_function_total_time(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_numscans(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_numscans(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_deleted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_deleted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_fetched(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_fetched(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_hot_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_hot_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_inserted(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_inserted(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_newpage_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_newpage_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_returned(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_returned(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_stat_get_xact_tuples_updated(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_stat_get_xact_tuples_updated(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_table_size(regclass)
+REVOKE ALL ON FUNCTION pg_catalog.pg_table_size(regclass) FROM PUBLIC;
+
+-- ACL FUNCTION pg_tablespace_size(name)
+REVOKE ALL ON FUNCTION pg_catalog.pg_tablespace_size(name) FROM PUBLIC;
+
+-- ACL FUNCTION pg_tablespace_size(oid)
+REVOKE ALL ON FUNCTION pg_catalog.pg_tablespace_size(oid) FROM PUBLIC;
+
+-- ACL FUNCTION pg_terminate_backend(pid integer, timeout bigint)
+REVOKE ALL ON FUNCTION pg_catalog.pg_terminate_backend(pid integer, timeout bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_total_relation_size(regclass)
+REVOKE ALL ON FUNCTION pg_catalog.pg_total_relation_size(regclass) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_lock(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_lock(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_lock(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_lock_shared(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_lock_shared(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_lock_shared(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_xact_lock(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_xact_lock(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_xact_lock_shared(bigint)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(bigint) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(bigint) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(bigint) FROM PUBLIC;
+
+-- ACL FUNCTION pg_try_advisory_xact_lock_shared(integer, integer)
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer, integer) TO discreet_gate;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer, integer) TO discreet_owner;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer, integer) TO discreet_schema;
+GRANT ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer, integer) TO discreet_worker;
+REVOKE ALL ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer, integer) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean)
+GRANT ALL ON FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[])
+GRANT ALL ON FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[]) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinate_job_to_defer_v1[]) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb)
+GRANT ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) FROM PUBLIC;
+
+-- ACL TABLE procrastinate_jobs
+GRANT SELECT,INSERT,DELETE ON TABLE queue.procrastinate_jobs TO discreet_gate;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_jobs TO discreet_worker;
+
+-- ACL FUNCTION procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint)
+GRANT ALL ON FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean)
+GRANT ALL ON FUNCTION queue.procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_finish_job_v1(job_id bigint, end_status queue.procrastinate_job_status, delete_job boolean) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_notify_queue_abort_job_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_notify_queue_abort_job_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_notify_queue_abort_job_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_notify_queue_abort_job_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_notify_queue_job_inserted_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_notify_queue_job_inserted_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_notify_queue_job_inserted_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_notify_queue_job_inserted_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision)
+GRANT ALL ON FUNCTION queue.procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_prune_stalled_workers_v1(seconds_since_heartbeat double precision) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_register_worker_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_register_worker_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_register_worker_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_register_worker_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying)
+GRANT ALL ON FUNCTION queue.procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_retry_job_v1(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying)
+GRANT ALL ON FUNCTION queue.procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_retry_job_v2(job_id bigint, retry_at timestamp with time zone, new_priority integer, new_queue_name character varying, new_lock character varying) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_trigger_abort_requested_events_procedure_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_trigger_abort_requested_events_procedure_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_trigger_function_scheduled_events_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_trigger_function_scheduled_events_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_trigger_function_status_events_insert_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_insert_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_trigger_function_status_events_update_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_update_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_update_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_trigger_function_status_events_update_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_unlink_periodic_defers_v1()
+GRANT ALL ON FUNCTION queue.procrastinate_unlink_periodic_defers_v1() TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_unlink_periodic_defers_v1() TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_unlink_periodic_defers_v1() FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_unregister_worker_v1(worker_id bigint)
+GRANT ALL ON FUNCTION queue.procrastinate_unregister_worker_v1(worker_id bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_unregister_worker_v1(worker_id bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_unregister_worker_v1(worker_id bigint) FROM PUBLIC;
+
+-- ACL FUNCTION procrastinate_update_heartbeat_v1(worker_id bigint)
+GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) TO discreet_gate;
+GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) FROM PUBLIC;
+
+-- ACL TABLE addresses
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
+
+-- ACL TABLE admissions
+GRANT DELETE ON TABLE discreet.admissions TO discreet_owner;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.admissions TO discreet_gate;
+
+-- ACL TABLE agents
+GRANT SELECT ON TABLE discreet.agents TO discreet_gate;
+
+-- ACL TABLE attachments
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.attachments TO discreet_gate;
+
+-- ACL TABLE channel_secrets
+GRANT DELETE ON TABLE discreet.channel_secrets TO discreet_owner;
+
+-- ACL TABLE contacts
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.contacts TO discreet_gate;
+
+-- ACL TABLE drafts
+GRANT DELETE ON TABLE discreet.drafts TO discreet_contact;
+GRANT DELETE ON TABLE discreet.drafts TO discreet_owner;
+GRANT DELETE ON TABLE discreet.drafts TO discreet_shared;
+GRANT SELECT,DELETE ON TABLE discreet.drafts TO discreet_gate;
+
+-- ACL TABLE early_receipts
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.early_receipts TO discreet_gate;
+
+-- ACL TABLE erased_addresses
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.erased_addresses TO discreet_gate;
+
+-- ACL TABLE erasures
+GRANT SELECT,INSERT ON TABLE discreet.erasures TO discreet_gate;
+
+-- ACL TABLE idempotency_keys
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.idempotency_keys TO discreet_gate;
+
+-- ACL TABLE kept_aside
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.kept_aside TO discreet_gate;
+
+-- ACL TABLE limit_hits
+GRANT DELETE ON TABLE discreet.limit_hits TO discreet_owner;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.limit_hits TO discreet_gate;
+
+-- ACL TABLE limits
+GRANT DELETE ON TABLE discreet.limits TO discreet_owner;
+GRANT SELECT,DELETE ON TABLE discreet.limits TO discreet_gate;
+
+-- ACL TABLE link_requests
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.link_requests TO discreet_gate;
+
+-- ACL TABLE linked_rows
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.linked_rows TO discreet_gate;
+
+-- ACL TABLE links
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.links TO discreet_gate;
+
+-- ACL TABLE mcp_sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.mcp_sessions TO discreet_gate;
+
+-- ACL TABLE memories
+GRANT DELETE ON TABLE discreet.memories TO discreet_contact;
+GRANT DELETE ON TABLE discreet.memories TO discreet_owner;
+GRANT DELETE ON TABLE discreet.memories TO discreet_shared;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.memories TO discreet_gate;
+
+-- ACL TABLE memory_history
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.memory_history TO discreet_gate;
+
+-- ACL TABLE messages
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
+
+-- ACL TABLE owner_links
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_links TO discreet_gate;
+
+-- ACL TABLE owner_words
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.owner_words TO discreet_gate;
+
+-- ACL TABLE owners
+GRANT SELECT,INSERT ON TABLE discreet.owners TO discreet_gate;
+
+-- ACL TABLE pairings
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.pairings TO discreet_gate;
+
+-- ACL TABLE passages
+GRANT DELETE ON TABLE discreet.passages TO discreet_owner;
+
+-- ACL TABLE quarantine
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.quarantine TO discreet_gate;
+
+-- ACL TABLE routes
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
+
+-- ACL TABLE tokens
+GRANT SELECT,DELETE ON TABLE discreet.tokens TO discreet_gate;
+
+-- ACL TABLE turns
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.turns TO discreet_gate;
+
+-- ACL TABLE wrong_codes
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.wrong_codes TO discreet_gate;
+
+-- ACL TABLE pg_locks
+REVOKE SELECT ON TABLE pg_catalog.pg_locks FROM PUBLIC;
+
+-- ACL TABLE pg_stat_activity
+REVOKE SELECT ON TABLE pg_catalog.pg_stat_activity FROM PUBLIC;
+
+-- ACL TABLE leases
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.leases TO discreet_worker;
+
+-- ACL TABLE procrastinate_events
+GRANT SELECT,INSERT ON TABLE queue.procrastinate_events TO discreet_gate;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_events TO discreet_worker;
+
+-- ACL SEQUENCE procrastinate_events_id_seq
+GRANT USAGE ON SEQUENCE queue.procrastinate_events_id_seq TO discreet_gate;
+GRANT USAGE ON SEQUENCE queue.procrastinate_events_id_seq TO discreet_worker;
+
+-- ACL SEQUENCE procrastinate_jobs_id_seq
+GRANT USAGE ON SEQUENCE queue.procrastinate_jobs_id_seq TO discreet_gate;
+GRANT USAGE ON SEQUENCE queue.procrastinate_jobs_id_seq TO discreet_worker;
+
+-- ACL TABLE procrastinate_periodic_defers
+GRANT SELECT ON TABLE queue.procrastinate_periodic_defers TO discreet_gate;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_periodic_defers TO discreet_worker;
+
+-- ACL SEQUENCE procrastinate_periodic_defers_id_seq
+GRANT USAGE ON SEQUENCE queue.procrastinate_periodic_defers_id_seq TO discreet_gate;
+GRANT USAGE ON SEQUENCE queue.procrastinate_periodic_defers_id_seq TO discreet_worker;
+
+-- ACL TABLE procrastinate_workers
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_workers TO discreet_worker;
+
+-- ACL SEQUENCE procrastinate_workers_id_seq
+GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_gate;
+GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_worker;
+
+-- ACL COLUMNS OF discreet.addresses
+GRANT SELECT (contact_id, created_at, of_owner, owner_id, platform, platform_id) ON
+    discreet.addresses TO discreet_contact;
+GRANT SELECT (contact_id, created_at, of_owner, owner_id, owner_key, platform, platform_id,
+    scope_key) ON discreet.addresses TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.admissions
+GRANT SELECT (agent_id, channel_id, contact_id, created_at, owner_id, owner_key) ON
+    discreet.admissions TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.agents
+GRANT SELECT (id, instructions, memory_model, model, name, role) ON discreet.agents TO
+    discreet_contact;
+GRANT INSERT (instructions, memory_model, model, name, role) ON discreet.agents TO discreet_owner;
+GRANT SELECT (created_at, id, instructions, memory_model, model, name, owner_id, owner_key,
+    paused_at, role, scope_key, updated_at, xmin) ON discreet.agents TO discreet_owner;
+GRANT UPDATE (instructions, memory_model, model, name, paused_at, role, updated_at) ON
+    discreet.agents TO discreet_owner;
+GRANT SELECT (id, instructions, memory_model, model, name, role) ON discreet.agents TO
+    discreet_shared;
+
+-- ACL COLUMNS OF discreet.attachments
+GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
+    media_type, message_id, name, owner_id, party, platform_file, platform_message_id, refusal,
+    route_id, session_id, shared, size, state) ON discreet.attachments TO discreet_contact;
+GRANT UPDATE (content, media_type, refusal, size, state) ON discreet.attachments TO
+    discreet_contact;
+GRANT UPDATE (contact_id) ON discreet.attachments TO discreet_gate;
+GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
+    media_type, message_id, name, owner_id, owner_key, party, platform_file, platform_message_id,
+    refusal, route_id, scope_key, session_id, shared, size, state) ON discreet.attachments TO
+    discreet_owner;
+GRANT UPDATE (content, media_type, refusal, size, state) ON discreet.attachments TO discreet_owner;
+GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
+    media_type, message_id, name, owner_id, party, platform_file, platform_message_id, refusal,
+    route_id, session_id, shared, size, state) ON discreet.attachments TO discreet_shared;
+GRANT UPDATE (content, media_type, refusal, size, state) ON discreet.attachments TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.channel_secrets
+GRANT SELECT (account, changed_at, owner_id, platform) ON discreet.channel_secrets TO discreet_gate;
+GRANT INSERT (account, platform, sealed) ON discreet.channel_secrets TO discreet_owner;
+GRANT SELECT (account, changed_at, owner_id, owner_key, platform, sealed) ON
+    discreet.channel_secrets TO discreet_owner;
+GRANT UPDATE (changed_at, sealed) ON discreet.channel_secrets TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.channels
+GRANT UPDATE (heard_until, only_chat, trouble) ON discreet.channels TO discreet_gate;
+GRANT INSERT (account, admission, agent_id, name, only_chat, parent_id, platform) ON
+    discreet.channels TO discreet_owner;
+GRANT SELECT (account, admission, agent_id, closed_at, created_at, gather, heard_until, id, name,
+    only_chat, owner_id, owner_key, parent_id, platform, trouble) ON discreet.channels TO
+    discreet_owner;
+GRANT UPDATE (admission, closed_at, gather, name) ON discreet.channels TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.contacts
+GRANT SELECT (created_at, id, name, owner_id, type) ON discreet.contacts TO discreet_contact;
+GRANT SELECT (aliases, blocked_at, created_at, id, joined_into, name, note, owner_id, owner_key,
+    scope_key, taken_over_at, type, xmin) ON discreet.contacts TO discreet_owner;
+GRANT UPDATE (aliases, blocked_at, name, note, taken_over_at) ON discreet.contacts TO
+    discreet_owner;
+
+-- ACL COLUMNS OF discreet.drafts
+GRANT INSERT (text, turn_id) ON discreet.drafts TO discreet_contact;
+GRANT SELECT (agent_id, contact_id, owner_id, party, shared, text, turn_id) ON discreet.drafts TO
+    discreet_contact;
+GRANT UPDATE (text) ON discreet.drafts TO discreet_contact;
+GRANT INSERT (text, turn_id) ON discreet.drafts TO discreet_owner;
+GRANT SELECT (agent_id, contact_id, owner_id, owner_key, party, scope_key, shared, text, turn_id) ON
+    discreet.drafts TO discreet_owner;
+GRANT UPDATE (text) ON discreet.drafts TO discreet_owner;
+GRANT INSERT (text, turn_id) ON discreet.drafts TO discreet_shared;
+GRANT SELECT (agent_id, contact_id, owner_id, party, shared, text, turn_id) ON discreet.drafts TO
+    discreet_shared;
+GRANT UPDATE (text) ON discreet.drafts TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.erasures
+GRANT SELECT (counts, erased_at, id, owner_id, owner_key) ON discreet.erasures TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.kept_aside
+GRANT SELECT (arrived, channel_id, chat_id, created_at, owner_id, owner_key, pairing_id,
+    platform_message) ON discreet.kept_aside TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.limit_hits
+GRANT SELECT (agent_id, contact_id, kind, owner_id, owner_key, refused, since, until) ON
+    discreet.limit_hits TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.limits
+GRANT INSERT (contact_id, messages_a_minute, tokens_a_day, waiting) ON discreet.limits TO
+    discreet_owner;
+GRANT SELECT (contact_id, id, messages_a_minute, owner_id, owner_key, tokens_a_day, waiting) ON
+    discreet.limits TO discreet_owner;
+GRANT UPDATE (messages_a_minute, tokens_a_day, waiting) ON discreet.limits TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.linked_rows
+GRANT SELECT (key, kind, link_id, owner_id, owner_key, was) ON discreet.linked_rows TO
+    discreet_owner;
+
+-- ACL COLUMNS OF discreet.links
+GRANT SELECT (id, joined_id, kept_id, linked_at, owner_id, owner_key, proof, undone_at) ON
+    discreet.links TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.memories
+GRANT INSERT (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
+    tokens, topic_key, topics, turn_id) ON discreet.memories TO discreet_contact;
+GRANT SELECT (agent_id, contact_id, content, created_at, digest, embedder, embedding, expires_at,
+    id, metadata, owner_id, party, salience, shared, source, summary, terms, tokens, topic_key,
+    topics, turn_id, updated_at, used_at, version) ON discreet.memories TO discreet_contact;
+GRANT UPDATE (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
+    discreet_contact;
+GRANT INSERT (agent_id, content, embedder, embedding, expires_at, metadata, salience, source,
+    summary, terms, tokens, topic_key, topics, turn_id) ON discreet.memories TO discreet_owner;
+GRANT SELECT (agent_id, contact_id, content, created_at, digest, embedder, embedding, expires_at,
+    id, metadata, owner_id, owner_key, party, salience, scope_key, shared, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
+    discreet_owner;
+GRANT UPDATE (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
+    discreet_owner;
+GRANT INSERT (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
+    tokens, topic_key, topics, turn_id) ON discreet.memories TO discreet_shared;
+GRANT SELECT (agent_id, contact_id, content, created_at, digest, embedder, embedding, expires_at,
+    id, metadata, owner_id, party, salience, shared, source, summary, terms, tokens, topic_key,
+    topics, turn_id, updated_at, used_at, version) ON discreet.memories TO discreet_shared;
+GRANT UPDATE (content, embedder, embedding, expires_at, metadata, salience, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, used_at, version) ON discreet.memories TO
+    discreet_shared;
+
+-- ACL COLUMNS OF discreet.memory_history
+GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, embedder, embedding,
+    expires_at, memory_id, metadata, owner_id, party, salience, shared, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, version) ON discreet.memory_history TO
+    discreet_contact;
+GRANT UPDATE (contact_id) ON discreet.memory_history TO discreet_gate;
+GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, embedder, embedding,
+    expires_at, memory_id, metadata, owner_id, owner_key, party, salience, scope_key, shared,
+    source, summary, terms, tokens, topic_key, topics, turn_id, updated_at, version) ON
+    discreet.memory_history TO discreet_owner;
+GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, embedder, embedding,
+    expires_at, memory_id, metadata, owner_id, party, salience, shared, source, summary, terms,
+    tokens, topic_key, topics, turn_id, updated_at, version) ON discreet.memory_history TO
+    discreet_shared;
+
+-- ACL COLUMNS OF discreet.messages
+GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
+    state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_contact;
+GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
+    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, party,
+    platform_message_id, reply_to, route_id, sender_address, sender_contact_id, sender_name,
+    sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON discreet.messages TO
+    discreet_contact;
+GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
+    discreet.messages TO discreet_contact;
+GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
+    state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_owner;
+GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
+    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, owner_key,
+    party, platform_message_id, reply_to, route_id, scope_key, sender_address, sender_contact_id,
+    sender_name, sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON
+    discreet.messages TO discreet_owner;
+GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
+    discreet.messages TO discreet_owner;
+GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
+    state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_shared;
+GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
+    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, party,
+    platform_message_id, reply_to, route_id, sender_address, sender_contact_id, sender_name,
+    sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON discreet.messages TO
+    discreet_shared;
+GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
+    discreet.messages TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.outbox
+GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_contact;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
+    message_id, next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id,
+    sent_at, session_id, shared, state) ON discreet.outbox TO discreet_contact;
+GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
+    state) ON discreet.outbox TO discreet_contact;
+GRANT UPDATE (contact_id, delivered_at, error, read_at, state) ON discreet.outbox TO discreet_gate;
+GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_owner;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
+    message_id, next_try_at, owner_id, owner_key, parts_sent, party, platform_messages, read_at,
+    route_id, scope_key, sent_at, session_id, shared, state) ON discreet.outbox TO discreet_owner;
+GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
+    state) ON discreet.outbox TO discreet_owner;
+GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_shared;
+GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
+    message_id, next_try_at, owner_id, parts_sent, party, platform_messages, read_at, route_id,
+    sent_at, session_id, shared, state) ON discreet.outbox TO discreet_shared;
+GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
+    state) ON discreet.outbox TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.owner_links
+GRANT SELECT (created_at, expires_at, id, owner_id, platform, used_at, used_by) ON
+    discreet.owner_links TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.owner_words
+GRANT SELECT (holding, owner_id, owner_key, word) ON discreet.owner_words TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.owners
+GRANT SELECT (created_at, id, name, owner_key) ON discreet.owners TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.pairings
+GRANT SELECT (agent_id, channel_id, contact_id, created_at, expires_at, id, issued_at, owner_id,
+    state) ON discreet.pairings TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.passages
+GRANT SELECT ("position", agent_id, content, created_at, embedder, embedding, id, owner_id, terms,
+    title, tokens) ON discreet.passages TO discreet_contact;
+GRANT INSERT ("position", agent_id, content, embedder, embedding, terms, title, tokens) ON
+    discreet.passages TO discreet_owner;
+GRANT SELECT ("position", agent_id, content, created_at, embedder, embedding, id, owner_id,
+    owner_key, scope_key, terms, title, tokens) ON discreet.passages TO discreet_owner;
+GRANT UPDATE (embedder, embedding, terms, tokens) ON discreet.passages TO discreet_owner;
+GRANT SELECT ("position", agent_id, content, created_at, embedder, embedding, id, owner_id, terms,
+    title, tokens) ON discreet.passages TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.quarantine
+GRANT SELECT (attempts, channel_id, created_at, dedupe_key, id, inbound, next_try_at, owner_id,
+    owner_key, reason, released_at) ON discreet.quarantine TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.routes
+GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,
+    party, session_id, shared, thread_id) ON discreet.routes TO discreet_contact;
+GRANT UPDATE (draft_at, draft_message) ON discreet.routes TO discreet_contact;
+GRANT UPDATE (contact_id) ON discreet.routes TO discreet_gate;
+GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,
+    owner_key, party, scope_key, session_id, shared, thread_id) ON discreet.routes TO
+    discreet_owner;
+GRANT UPDATE (draft_at, draft_message) ON discreet.routes TO discreet_owner;
+GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,
+    party, session_id, shared, thread_id) ON discreet.routes TO discreet_shared;
+GRANT UPDATE (draft_at, draft_message) ON discreet.routes TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.sessions
+GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
+    last_message_at, last_position, owner_id, party, shared, summary_id, thread_key) ON
+    discreet.sessions TO discreet_contact;
+GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
+    discreet.sessions TO discreet_contact;
+GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
+    last_message_at, last_position, owner_id, owner_key, party, scope_key, shared, summary_id,
+    thread_key) ON discreet.sessions TO discreet_owner;
+GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
+    discreet.sessions TO discreet_owner;
+GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
+    last_message_at, last_position, owner_id, party, shared, summary_id, thread_key) ON
+    discreet.sessions TO discreet_shared;
+GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
+    discreet.sessions TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.tokens
+GRANT UPDATE (last_used_at) ON discreet.tokens TO discreet_gate;
+GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix) ON discreet.tokens TO
+    discreet_owner;
+GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, name, owner_id,
+    prefix, revoked_at) ON discreet.tokens TO discreet_owner;
+GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.turns
+GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_contact;
+GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
+    route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_contact;
+GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+    discreet_contact;
+GRANT UPDATE (contact_id, error, finished_at, prompt, state, steps) ON discreet.turns TO
+    discreet_gate;
+GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_owner;
+GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, owner_key,
+    party, prompt, route_id, scope_key, session_id, shared, started_at, state, steps, usage) ON
+    discreet.turns TO discreet_owner;
+GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+    discreet_owner;
+GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_shared;
+GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
+    route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_shared;
+GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+    discreet_shared;
+
+-- ACL COLUMNS OF discreet.wrong_codes
+GRANT SELECT (contact_id, id, owner_id, owner_key, sender, tried_at) ON discreet.wrong_codes TO
+    discreet_owner;
+
+-- ACL COLUMNS OF queue.procrastinate_jobs
+GRANT UPDATE (priority, scheduled_at) ON queue.procrastinate_jobs TO discreet_gate;
+
+-- ACL COLUMNS OF queue.procrastinate_periodic_defers
+GRANT UPDATE (job_id) ON queue.procrastinate_periodic_defers TO discreet_gate;

@@ -1,0 +1,67 @@
+-- A persistent identity with a name, a role, instructions, a model and a memory model.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.agents (
+  id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id     uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  name         text NOT NULL CHECK (name <> ''),
+  role         text NOT NULL DEFAULT '',
+  instructions text NOT NULL DEFAULT '',
+  model        text,
+  memory_model text NOT NULL DEFAULT 'per_contact'
+               CHECK (memory_model IN ('per_contact', 'shared')),
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  updated_at   timestamptz NOT NULL DEFAULT now(),
+  owner_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  scope_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id) || uuid_send(id))) STORED,
+  paused_at    timestamptz,
+  UNIQUE (id, owner_id)
+);
+COMMENT ON COLUMN discreet.agents.paused_at IS
+  'since then what is said to it is kept, and waits';
+-- Indexes that no sender's statement uses.
+CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
+ALTER TABLE discreet.agents
+  ALTER COLUMN name SET STATISTICS 0,
+  ALTER COLUMN role SET STATISTICS 0,
+  ALTER COLUMN instructions SET STATISTICS 0,
+  ALTER COLUMN model SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0,
+  ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.agents FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY contact ON discreet.agents TO discreet_contact
+  USING (
+    (SELECT gate.keys())[scope_key] IS NOT NULL
+    AND (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s))
+  WITH CHECK (
+    (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
+CREATE POLICY shared ON discreet.agents TO discreet_shared
+  USING (
+    (SELECT gate.keys())[scope_key] IS NOT NULL
+    AND (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s))
+  WITH CHECK (
+    (owner_id, id) = (SELECT s.owner_id, s.agent_id FROM gate.scope() s));
+CREATE POLICY owner ON discreet.agents TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.agents TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents
+  FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+GRANT SELECT (id, name, role, instructions, model, memory_model)
+  ON discreet.agents
+  TO discreet_contact, discreet_shared;
+GRANT SELECT (xmin, id, owner_id, name, role, instructions, model, memory_model, created_at,
+              updated_at, owner_key, scope_key, paused_at),
+      INSERT (name, role, instructions, model, memory_model),
+      UPDATE (name, role, instructions, model, memory_model, updated_at, paused_at)
+  ON discreet.agents
+  TO discreet_owner;
+GRANT SELECT ON discreet.agents TO discreet_gate;

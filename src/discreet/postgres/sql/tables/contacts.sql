@@ -1,0 +1,66 @@
+-- A person or a group that writes to an agent, or that the owner has entered.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.contacts (
+  id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id      uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  type          text NOT NULL DEFAULT 'external' CHECK (type IN ('external', 'group', 'personal')),
+  name          text NOT NULL DEFAULT '',
+  aliases       text[] NOT NULL DEFAULT '{}',
+  note          text NOT NULL DEFAULT '',
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  owner_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  scope_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id) || uuid_send(id))) STORED,
+  blocked_at    timestamptz,
+  taken_over_at timestamptz,
+  joined_into   uuid,
+  UNIQUE (id, owner_id),
+  CHECK (joined_into <> id),
+  FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
+);
+COMMENT ON COLUMN discreet.contacts.blocked_at IS
+  'since then nothing it says is taken';
+COMMENT ON COLUMN discreet.contacts.taken_over_at IS
+  'since then the owner answers it in person, and the agent is silent';
+COMMENT ON COLUMN discreet.contacts.joined_into IS
+  'the contact that has its addresses and rows now, because they are one person';
+CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
+CREATE INDEX contacts_joined
+  ON discreet.contacts (joined_into) WHERE joined_into IS NOT NULL AND owner_key IS NOT NULL;
+ALTER TABLE discreet.contacts
+  ALTER COLUMN name SET STATISTICS 0,
+  ALTER COLUMN aliases SET STATISTICS 0,
+  ALTER COLUMN note SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0,
+  ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE discreet.contacts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.contacts FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY contact ON discreet.contacts TO discreet_contact
+  USING (
+    (SELECT gate.keys())[scope_key] IS NOT NULL
+    AND (owner_id, id) = (SELECT s.owner_id, s.party FROM gate.scope() s))
+  WITH CHECK (
+    (owner_id, id) = (SELECT s.owner_id, s.party FROM gate.scope() s));
+CREATE POLICY owner ON discreet.contacts TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, joined_into ON discreet.contacts
+  FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.joined_into IS DISTINCT FROM OLD.joined_into))
+  EXECUTE FUNCTION gate.tell_of_access();
+CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
+  EXECUTE FUNCTION gate.tell_of_access();
+GRANT SELECT (id, owner_id, type, name, created_at) ON discreet.contacts TO discreet_contact;
+GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
+              blocked_at, taken_over_at, joined_into),
+      UPDATE (name, aliases, note, blocked_at, taken_over_at)
+  ON discreet.contacts
+  TO discreet_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.contacts TO discreet_gate;

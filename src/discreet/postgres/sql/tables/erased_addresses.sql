@@ -1,0 +1,19 @@
+-- Platforms tell late what was said, and twice: nothing that was said before its sender was erased is
+-- taken afterwards. A keyed hash of an address for a week, which is as far back as platforms go.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.erased_addresses (
+  owner_id  uuid NOT NULL REFERENCES discreet.owners,
+  digest    bytea NOT NULL,
+  erased_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (owner_id, digest)
+);
+ALTER TABLE discreet.erased_addresses
+  ALTER COLUMN digest SET STATISTICS 0;
+ALTER TABLE discreet.erased_addresses ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.erased_addresses FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.erased_addresses TO discreet_gate;

@@ -1,0 +1,26 @@
+-- What a machine asked for once under a key of its own (Idempotency-Key), so that asking again doesn't
+-- do it twice. Digests and the id of what came of it: no text and nobody's name. Kept for a day.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.idempotency_keys (
+  token_id     uuid NOT NULL REFERENCES discreet.tokens ON DELETE CASCADE,
+  digest       bytea NOT NULL,
+  owner_id     uuid NOT NULL,
+  asked        bytea NOT NULL,
+  made         uuid,
+  lease        uuid NOT NULL DEFAULT gen_random_uuid(),
+  leased_until timestamptz NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (token_id, digest)
+);
+CREATE INDEX idempotency_keys_age ON discreet.idempotency_keys (created_at);
+ALTER TABLE discreet.idempotency_keys
+  ALTER COLUMN digest SET STATISTICS 0,
+  ALTER COLUMN asked SET STATISTICS 0;
+ALTER TABLE discreet.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY gate ON discreet.idempotency_keys TO discreet_gate USING (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.idempotency_keys TO discreet_gate;

@@ -1,0 +1,35 @@
+-- What a link moved. key: an address as it is written, a session, a memory; or a channel on which the
+-- kept contact was let in by it. was: an open session's 'open'; the topic key that a memory gave up.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.linked_rows (
+  link_id   uuid NOT NULL,
+  owner_id  uuid NOT NULL,
+  kind      text NOT NULL CHECK (kind IN ('address', 'session', 'memory', 'admission')),
+  key       text NOT NULL,
+  was       text,
+  owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  PRIMARY KEY (link_id, kind, key, owner_id),
+  FOREIGN KEY (link_id, owner_id) REFERENCES discreet.links (id, owner_id) ON DELETE CASCADE
+);
+ALTER TABLE discreet.linked_rows
+  ALTER COLUMN key SET STATISTICS 0,
+  ALTER COLUMN was SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE discreet.linked_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.linked_rows FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY owner ON discreet.linked_rows TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.linked_rows TO discreet_gate USING (owner_key IS NOT NULL);
+GRANT SELECT (link_id, owner_id, kind, key, was, owner_key)
+  ON discreet.linked_rows
+  TO discreet_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.linked_rows TO discreet_gate;

@@ -1,0 +1,8 @@
+-- What the gate itself says to senders, by its code. Written by the program, which has the texts.
+SET ROLE discreet_gate;
+
+CREATE TABLE gate.notices (
+  code text PRIMARY KEY CHECK (code <> ''),
+  text text NOT NULL CHECK (text <> '')
+);
+REVOKE ALL ON gate.notices FROM PUBLIC;

@@ -1,0 +1,92 @@
+-- One conversation of a party with an agent, on a thread.
+--
+-- Null contact_id means the owner; or, in a row that is `shared`, everybody who talks to an agent that
+-- shares its memory. What a row is was decided when it was made, whatever becomes of the agent. Because a
+-- composite foreign key with a null column checks nothing, scoped tables carry `party`: the contact, else the
+-- agent of a shared row, else the owner. It is never null, and foreign keys between scoped tables go through
+-- it, so no row can refer to another scope's row. A scoped row leads to its owner through its session, agent
+-- or contact: a foreign key of its own would have every message of everybody lock the same row.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.sessions (
+  id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id        uuid NOT NULL DEFAULT (gate.scope()).owner_id,
+  agent_id        uuid NOT NULL DEFAULT (gate.scope()).agent_id,
+  contact_id      uuid DEFAULT (gate.scope()).contact_id,
+  shared          boolean NOT NULL DEFAULT (session_user = 'discreet_shared'),
+  party           uuid NOT NULL GENERATED ALWAYS AS (
+    coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)) STORED,
+  thread_key      text NOT NULL DEFAULT '',
+  last_position   bigint NOT NULL DEFAULT 0,
+  last_message_at timestamptz,
+  current_turn    uuid,
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  ended_at        timestamptz,
+  scope_key       text GENERATED ALWAYS AS (
+    gate.key_of(uuid_send(owner_id) || uuid_send(agent_id)
+    || uuid_send(coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)))) STORED,
+  owner_key       text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  compacted_to    bigint NOT NULL DEFAULT 0,
+  summary_id      uuid,
+  UNIQUE (id, owner_id, agent_id, party),
+  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id)
+);
+COMMENT ON COLUMN discreet.sessions.current_turn IS
+  'the turn that holds this session; a turn that is no longer named here may not save';
+COMMENT ON COLUMN discreet.sessions.compacted_to IS
+  'the last message that the summary stands for; the messages themselves stay';
+COMMENT ON COLUMN discreet.sessions.summary_id IS
+  'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+CREATE UNIQUE INDEX sessions_open
+  ON discreet.sessions (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL;
+-- Whom an agent knows: who has a session with it, and who spoke to it among others.
+CREATE INDEX sessions_party ON discreet.sessions (owner_id, agent_id, party);
+ALTER TABLE discreet.sessions
+  ALTER COLUMN thread_key SET STATISTICS 0,
+  ALTER COLUMN scope_key SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE discreet.sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.sessions FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY contact ON discreet.sessions TO discreet_contact
+  USING (
+    (SELECT gate.keys())[scope_key] IS NOT NULL
+    AND (owner_id, agent_id, party, contact_id)
+      = (SELECT s.owner_id, s.agent_id, s.party, s.contact_id FROM gate.scope() s))
+  WITH CHECK (
+    (owner_id, agent_id, party, contact_id)
+      = (SELECT s.owner_id, s.agent_id, s.party, s.contact_id FROM gate.scope() s));
+CREATE POLICY shared ON discreet.sessions TO discreet_shared
+  USING (
+    (SELECT gate.keys())[scope_key] IS NOT NULL
+    AND contact_id IS NULL AND (owner_id, agent_id, party)
+      = (SELECT s.owner_id, s.agent_id, s.party FROM gate.scope() s))
+  WITH CHECK (
+    contact_id IS NULL AND (owner_id, agent_id, party)
+      = (SELECT s.owner_id, s.agent_id, s.party FROM gate.scope() s));
+CREATE POLICY owner ON discreet.sessions TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.sessions TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
+              last_message_at, current_turn, created_at, ended_at, compacted_to,
+              summary_id),
+      UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id)
+  ON discreet.sessions
+  TO discreet_contact, discreet_shared;
+GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
+              last_message_at, current_turn, created_at, ended_at, scope_key, owner_key,
+              compacted_to, summary_id),
+      UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id)
+  ON discreet.sessions
+  TO discreet_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.sessions TO discreet_gate;

@@ -1,0 +1,50 @@
+-- What a machine shows to come in. A token carries its scope: the owner's (no agent), an agent's, or one
+-- contact's with one agent. Only its SHA-256 is kept: 256 random bits need no slow hash.
+SET ROLE discreet_schema;
+
+CREATE TABLE discreet.tokens (
+  id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id     uuid NOT NULL DEFAULT (gate.scope()).owner_id REFERENCES discreet.owners,
+  agent_id     uuid,
+  contact_id   uuid,
+  name         text NOT NULL DEFAULT '',
+  prefix       text NOT NULL,
+  digest       bytea NOT NULL CHECK (octet_length(digest) = 32) UNIQUE,
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at   timestamptz,
+  revoked_at   timestamptz,
+  last_used_at timestamptz,
+  owner_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  CHECK (contact_id IS NULL OR agent_id IS NOT NULL),
+  FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+);
+CREATE INDEX tokens_owner ON discreet.tokens (owner_id, created_at);
+CREATE INDEX tokens_contact ON discreet.tokens (contact_id);
+ALTER TABLE discreet.tokens
+  ALTER COLUMN name SET STATISTICS 0,
+  ALTER COLUMN prefix SET STATISTICS 0,
+  ALTER COLUMN digest SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE discreet.tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.tokens FORCE ROW LEVEL SECURITY;
+
+-- after functions
+SET ROLE discreet_schema;
+CREATE POLICY owner ON discreet.tokens TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
+  EXECUTE FUNCTION gate.tell_of_access();
+GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at,
+              revoked_at, last_used_at),
+      INSERT (agent_id, contact_id, name, prefix, digest, expires_at),
+      UPDATE (revoked_at)
+  ON discreet.tokens
+  TO discreet_owner;
+GRANT SELECT, UPDATE (last_used_at), DELETE ON discreet.tokens TO discreet_gate;

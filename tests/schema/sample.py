@@ -1,0 +1,162 @@
+"""A small life in a database, made by the program itself; and what its people see of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from discreet.domain.ids import AgentId, ContactId, OwnerId
+from discreet.domain.inbound import Attachment, UnknownSender
+from discreet.intake.accept import accept_or_quarantine
+from discreet.memory.history import get_memory_history
+from discreet.memory.memories import list_memories
+from discreet.oversight import erasing, linking, references, tokens
+from discreet.oversight.limits import Limits, set_limits
+from discreet.postgres.server import Database
+from discreet.scope import ContactScope, Door, OwnerScope
+from discreet.sessions.transcript import said_in_scope
+from discreet.turn.run import run_turn
+from tests.support.platform import make_platform
+from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
+
+Seen = dict[str, Any]
+
+ANN, ALSO_ANN, BOB = "telegram:1001", "telegram:2001", "telegram:1002"
+EVE, GROUP = "telegram:1003", "telegram:-100500"
+
+
+async def fill(database: Database, door: Door, admin: psycopg.Connection[Any], home: Any) -> None:
+    """Fill an empty database: people, a group, memories with their history, a link, a file, work
+    that waits, somebody who asks to come in, somebody erased."""
+    platform = await make_platform(door, admission="open")
+    world = platform.world
+    turns = turns_of(door, Mind(do_as_told))
+    for sender, name, text, more in (
+        (ANN, "Ann", "Hello, I am Ann.", {}),
+        (ANN, "Ann", calling("remember", content="Ann likes tea", topic_key="drink"), {}),
+        (ANN, "Ann", calling("remember", content="Ann likes mate", topic_key="drink"), {}),
+        (ANN, "Ann", "When does my train leave?", {"thread_key": "trip:lisbon"}),
+        (BOB, "Bob", calling("remember", content="Bob's code word is heron"), {}),
+        (BOB, "Bob", "Grüße aus Köln 🚲", {"group": GROUP}),
+        (ALSO_ANN, "Ann", calling("remember", content="Ann has a dog called Rex"), {}),
+        (EVE, "Eve", calling("remember", content="Eve was here"), {}),
+    ):
+        said = await platform.accepted(sender, text, name=name, **more)
+        await run_turn(turns, said.session_id)
+    photo = Attachment(kind="photo", platform_file="file-1", name="cat.jpg", size=3)
+    await run_turn(turns, (await platform.accepted(ANN, "look", attachments=(photo,))).session_id)
+    admin.execute("UPDATE discreet.attachments SET state = 'kept', content = 'cat'")
+    await linking.link_contacts(door, world.owner_id, ANN, ALSO_ANN)
+    await erasing.erase_contact(door, world.owner_id, EVE, home)
+    await references.publish(
+        door,
+        world.owner_id,
+        world.agent_id,
+        [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
+    )
+    await tokens.create_token(door, world.owner_id, contact=BOB, name="Bob's app")
+    await set_limits(door, world.owner_id, BOB, Limits(waiting=7))
+    asked = await world.say(None, "who wrote?")
+    await run_turn(turns_of(door, Mind()), asked.session_id)
+    wires = {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
+    await do_all_work(database, door, Mind(), wires)
+    # What still waits: a message, one that nobody can be given, a stranger's.
+    await platform.accepted(ANN, "Are you there?")
+    nobody = replace(platform.inbound(BOB, "from nobody"), sender=UnknownSender("no sender"))
+    await accept_or_quarantine(door, world.owner_id, nobody)
+    admin.execute("UPDATE discreet.channels SET admission = 'pairing' WHERE platform = 'telegram'")
+    assert await platform.reason("telegram:1004", "May I come in?") == "aside"
+
+
+async def seen(door: Door, admin: psycopg.Connection[Any]) -> Seen:
+    """Return what each contact and the owner see, as JSON; and what waits in the queue."""
+    row = admin.execute("SELECT id FROM discreet.owners ORDER BY created_at").fetchone()
+    assert row is not None
+    owner_id = OwnerId(row[0])
+    parties = admin.execute(
+        "SELECT DISTINCT s.agent_id, c.id, a.platform || ':' || a.platform_id"
+        "  FROM discreet.sessions s JOIN discreet.contacts c ON c.id = s.contact_id"
+        "  JOIN discreet.addresses a ON a.contact_id = c.id ORDER BY 3"
+    ).fetchall()
+    contacts = {
+        label: await _contact(door, owner_id, AgentId(agent), ContactId(contact))
+        for agent, contact, label in parties
+    }
+    jobs = admin.execute(
+        "SELECT task_name, queue_name, args, status::text FROM queue.procrastinate_jobs"
+        " WHERE status IN ('todo', 'doing') ORDER BY id"
+    ).fetchall()
+    return {
+        "contacts": contacts,
+        "owner": await _owner(door, owner_id),
+        "jobs": [list(job) for job in jobs],
+    }
+
+
+async def _contact(door: Door, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId) -> Seen:
+    async with door.enter(ContactScope(owner_id, agent_id, contact_id)) as rows:
+        memories = await list_memories(rows, 1000, include_expired=True)
+        return {
+            "memories": [
+                [m.content, m.topic_key, m.salience, m.version, _time(m.created_at)]
+                for m in sorted(memories, key=lambda m: m.content)
+            ],
+            "history": [
+                [v.version, v.content]
+                for m in sorted(memories, key=lambda m: m.content)
+                for v in await get_memory_history(rows, m.id)
+            ],
+            "said": [
+                [m.direction, m.text, m.sender_name, _time(m.created_at)]
+                for m in await said_in_scope(rows, 1000)
+            ],
+            "files": [
+                [row["kind"], row["name"], row["state"], bytes(row["content"] or b"").decode()]
+                for row in await rows.fetch(
+                    "SELECT kind, name, state, content FROM discreet.attachments ORDER BY name"
+                )
+            ],
+        }
+
+
+_OWNERS = {
+    "contacts": "SELECT type, name, note, aliases, joined_into IS NOT NULL FROM discreet.contacts"
+    " ORDER BY created_at, id",
+    "addresses": "SELECT platform, platform_id, of_owner FROM discreet.addresses ORDER BY 1, 2",
+    "agents": "SELECT name, instructions, memory_model FROM discreet.agents ORDER BY name",
+    "channels": "SELECT platform, account, admission FROM discreet.channels ORDER BY 1, 2",
+    "sessions": "SELECT thread_key, last_position, contact_id, ended_at IS NULL"
+    " FROM discreet.sessions ORDER BY created_at, id",
+    "messages": "SELECT direction, state, text, sender_name FROM discreet.messages"
+    " ORDER BY created_at, id",
+    "turns": "SELECT state, model, error FROM discreet.turns ORDER BY started_at, id",
+    "answers": "SELECT state, platform_messages FROM discreet.outbox ORDER BY created_at",
+    "memories": "SELECT content, version, contact_id FROM discreet.memories ORDER BY content",
+    "history": "SELECT content, version, change FROM discreet.memory_history ORDER BY 1, 2",
+    "references": "SELECT title, content FROM discreet.passages ORDER BY title, position",
+    "links": "SELECT proof, undone_at IS NULL FROM discreet.links",
+    "limits": "SELECT contact_id, waiting FROM discreet.limits",
+    "tokens": "SELECT name, contact_id, revoked_at IS NULL FROM discreet.tokens",
+    "pairings": "SELECT state, contact_id FROM discreet.pairings",
+    "kept_aside": "SELECT arrived ->> 'body' FROM discreet.kept_aside",
+    "quarantine": "SELECT inbound ->> 'text', reason FROM discreet.quarantine",
+    "erasures": "SELECT counts FROM discreet.erasures",
+}
+
+
+async def _owner(door: Door, owner_id: OwnerId) -> Seen:
+    async with door.enter(OwnerScope(owner_id)) as rows:
+        return {
+            name: [
+                [str(value) if isinstance(value, UUID) else value for value in row]
+                for row in await rows.fetch_tuples(query)  # type: ignore[arg-type]
+            ]
+            for name, query in _OWNERS.items()
+        }
+
+
+def _time(moment: Any) -> str:
+    return str(moment.isoformat())
