@@ -35,7 +35,8 @@ SETTLE_SECONDS = 120.0
 # Whoever wrote, in the database itself: every line with the answers that it got.
 ANSWERS = """
 SELECT count(*) FILTER (WHERE answers = 0), count(*) FILTER (WHERE answers > 1), count(*),
-       count(*) FILTER (WHERE state <> 'answered')
+       count(*) FILTER (WHERE state <> 'answered'),
+       (SELECT count(*) FROM discreet.outbox WHERE state <> 'sent')
   FROM (SELECT m.id, m.state, count(a.id) AS answers FROM discreet.messages m
           LEFT JOIN discreet.messages a ON a.turn_id = m.turn_id AND a.direction = 'out'
          WHERE m.direction = 'in' GROUP BY m.id) said
@@ -213,7 +214,7 @@ async def report(tried: Trial) -> int:
         ) as conn:
             return conn.execute(ANSWERS).fetchone() or ()
 
-    missing, doubled, stored, unsettled = await asyncio.to_thread(ask)
+    missing, doubled, stored, unsettled, unsent = await asyncio.to_thread(ask)
     print(f"messages: {len(book.said)} said, {stored} stored; refused and called again: "
           f"{dict(book.refused)}")  # fmt: skip
     if gaps:
@@ -223,8 +224,8 @@ async def report(tried: Trial) -> int:
     print(f"answered twice: {len(book.twice)} {book.twice[:10] or ''}".strip())
     print(f"restarted by hand: {tried.restarted}")
     print(f"in the database: {missing} without an answer, {doubled} with several, "
-          f"{unsettled} not settled")  # fmt: skip
-    failed = book.lost or book.twice or tried.restarted or missing or doubled or unsettled
+          f"{unsettled} not settled, {unsent} answers not sent")  # fmt: skip
+    failed = book.lost or book.twice or tried.restarted or missing or doubled or unsettled or unsent
     return 1 if failed else 0
 
 

@@ -205,6 +205,57 @@ async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
     assert "secret" not in written
 
 
+LOSE_AN_END = """
+CREATE SEQUENCE public.ends;
+CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  IF nextval('public.ends') = 1 THEN RAISE 'lost'; END IF;
+  RETURN OLD;
+END $$;
+CREATE TRIGGER lose BEFORE DELETE ON procrastinate_jobs
+  FOR EACH ROW EXECUTE FUNCTION public.lose();
+"""
+
+
+async def test_a_job_whose_end_was_lost_holds_up_nothing_although_its_worker_lives(
+    database: Database, world: World, queue: Admin
+) -> None:
+    queue.execute(LOSE_AN_END)
+    async with working(database, world.door, turns_of(world.door)):
+        said = await world.say(ALICE, "hello")
+        await until(lambda: answered(world, said.session_id))
+        await world.say(ALICE, "and now?")
+
+        async def both() -> bool:
+            return await answered(world, said.session_id) == ["re: hello", "re: and now?"]
+
+        await until(both)
+
+
+async def test_a_job_that_a_worker_took_without_learning_of_it_is_done(
+    database: Database, world: World, queue: Admin
+) -> None:
+    """The commit that gave it to the worker was made; its answer was lost with the connection."""
+    async with working(database, world.door, turns_of(world.door)):
+        first = await world.say(ALICE, "hello")
+        await until(lambda: answered(world, first.session_id))
+        (worker_id,) = queue.execute("SELECT min(id) FROM procrastinate_workers").fetchone() or (
+            None,
+        )
+        queue.execute("CREATE SEQUENCE public.takes")
+        queue.execute(
+            "CREATE FUNCTION public.take() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$"
+            " BEGIN IF nextval('public.takes') = 1 THEN NEW.status = 'doing'; NEW.worker_id ="
+            f" {worker_id}; END IF; RETURN NEW; END $$"
+        )
+        queue.execute(
+            "CREATE TRIGGER take BEFORE INSERT ON procrastinate_jobs FOR EACH ROW"
+            " EXECUTE FUNCTION public.take()"
+        )
+        second = await world.say(BOB, "hello")
+        await until(lambda: answered(world, second.session_id))
+
+
 async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
     database: Database, world: World, queue: Admin
 ) -> None:

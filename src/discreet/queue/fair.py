@@ -39,6 +39,12 @@ SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at,
 """
 
 
+_FORGOTTEN = """
+SELECT id FROM procrastinate_jobs
+ WHERE status = 'doing' AND worker_id = ANY (%(workers)s) AND id <> ALL (%(running)s)
+"""
+
+
 class FairJobs(JobManager):
     """``most``: how many jobs of one queue run at once, by the first word of its name.
 
@@ -50,8 +56,11 @@ class FairJobs(JobManager):
         super().__init__(connector)
         self._most = most
         self._running: dict[int, str] = {}
+        self._workers: set[int] = set()
+        self._suspects: frozenset[int] = frozenset()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        self._workers.add(worker_id)
         wanted, running = list(queues or ()), Counter(self._running.values())
         row = await self.connector.execute_query_one_async(
             query=_FETCH,
@@ -72,6 +81,16 @@ class FairJobs(JobManager):
         if job.id is not None:
             self._running.pop(job.id, None)
         await super().finish_job(job, status, delete_job)
+
+    async def forgotten(self) -> frozenset[int]:
+        """The jobs that are this process's and run nowhere, now and at the last call: it took one,
+        or ended one, just when the database was lost, and never learned of it. Its workers live, so
+        nobody else takes these for stalled, and they hold up whatever waits behind them."""
+        rows = await self.connector.execute_query_all_async(
+            query=_FORGOTTEN, workers=list(self._workers), running=list(self._running)
+        )
+        before, self._suspects = self._suspects, frozenset(row["id"] for row in rows)
+        return self._suspects & before
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None

@@ -118,15 +118,20 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 
 async def sweep(app: procrastinate.App, door: Door) -> int:
-    """Drops the jobs of dead workers, defers anew what waits without a job (how many, it gives),
-    and removes memories that expired long ago and connections that nobody uses any more."""
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        if job.id is not None:
-            # It may be gone meanwhile: finished after all, or dropped by another process.
-            with suppress(procrastinate.exceptions.ConnectorException):
-                await app.job_manager.finish_job_by_id_async(
-                    job.id, procrastinate.jobs.Status.FAILED, delete_job=True
-                )
+    """Drops the jobs of dead workers and those that this process forgot, defers anew what waits
+    without a job (how many, it gives), and removes memories that expired long ago and connections
+    that nobody uses any more."""
+    manager = app.job_manager
+    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+    left = {job.id for job in stalled if job.id is not None}
+    if isinstance(manager, FairJobs):
+        left |= await manager.forgotten()
+    for job_id in left:
+        # It may be gone meanwhile: finished after all, or dropped by another process.
+        with suppress(procrastinate.exceptions.ConnectorException):
+            await manager.finish_job_by_id_async(
+                job_id, procrastinate.jobs.Status.FAILED, delete_job=True
+            )
     async with door.enter(WorkScope()) as rows:
         await rows.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MOST_PURGED))
         await rows.execute("SELECT gate.purge_mcp_sessions(%s)", (CONNECTIONS_KEPT,))
