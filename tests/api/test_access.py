@@ -25,7 +25,7 @@ from discreet.oversight.tokens import list_tokens, revoke_token
 from discreet.postgres.server import Database
 from discreet.settings import Settings
 from tests.api.conftest import ALICE, BOB, House
-from tests.support.working import until
+from tests.support.waiting import patience, until
 from tests.support.world import World, open_door
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
@@ -119,7 +119,7 @@ async def test_the_stream_of_who_may_not_have_the_answer_any_more_ends_at_once(
         await _listens(admin)
         began = time.monotonic()
         await CHANGES[change](elsewhere)
-        async with asyncio.timeout(10):
+        async with patience():
             left = [line async for line in lines]
         print(f"{change}, {whose}: ended after {time.monotonic() - began:.2f} s")
         assert left[0] == "event: problem"
@@ -139,7 +139,7 @@ async def test_a_call_that_waits_ends_at_once_too(
     waiting = asyncio.create_task(alice.post("/api/messages", json={"text": "hello"}))
     await _listens(admin)
     await CHANGES[change](elsewhere)
-    async with asyncio.timeout(10):
+    async with patience():
         assert (await waiting).status_code in (401, 403, 404)
 
 
@@ -153,7 +153,7 @@ async def test_a_change_of_which_nothing_was_heard_is_found_all_the_same(
         admin.execute(f"ALTER TABLE discreet.{table} DISABLE TRIGGER USER")
     async with streamed(alice) as lines:
         await _block(elsewhere)
-        async with asyncio.timeout(10):
+        async with patience():
             assert (await anext(lines)) == "event: problem"
 
 

@@ -17,7 +17,8 @@ from discreet.sessions.replies import Reply, reply_to
 from discreet.turn.plan import Budget
 from discreet.turn.run import Mind, Turns, run_turn
 from tests.api.conftest import ALICE, House
-from tests.support.working import Held, echo, until
+from tests.support.minds import Held, echo
+from tests.support.waiting import patience, until
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
 
@@ -58,7 +59,7 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
     await until(mind.has_begun, "a thinking mind")
     mind.free.set()
     await turning
-    async with asyncio.timeout(10):
+    async with patience():
         assert (await answering).text == "re: hello"
     assert not looks[-1].sent
     # At first, once it listens, and when the answer was saved; drafts were none.
@@ -81,7 +82,7 @@ async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_a
     )
     for one in said:
         await run_turn(_turns(idle), one.session_id)
-    async with asyncio.timeout(20):
+    async with patience():
         assert {(await one).text for one in answering} == {"re: hello"}
     assert admin.execute(LISTENING).fetchone() in ((0,), (1,))
 
@@ -99,7 +100,7 @@ async def test_a_notification_that_is_not_true_only_costs_a_look(
     await until(looked_again, "another look")
     assert not answering.done()
     await run_turn(_turns(idle), said.session_id)
-    async with asyncio.timeout(10):
+    async with patience():
         assert (await answering).text == "re: hello"
 
 
@@ -111,5 +112,5 @@ async def test_an_answer_is_found_although_no_notification_is_ever_heard(
     said = await idle.world.say(ALICE, "hello")
     answering = _wait_for(idle.app, said, idle)
     await run_turn(_turns(idle), said.session_id)
-    async with asyncio.timeout(10):
+    async with patience():
         assert (await answering).text == "re: hello"

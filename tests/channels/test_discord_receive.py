@@ -24,6 +24,7 @@ from discreet.channels.discord.receive import MARGIN, listen
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Inbound
 from discreet.domain.platform import ChannelSecret, Event, Line, StillAlone, Take
+from tests.support.waiting import until
 
 
 @dataclass
@@ -57,9 +58,11 @@ class Ear:
     notes: Notes
 
     async def hears(self, how_many: int) -> list[Inbound]:
-        async with asyncio.timeout(10):
-            while len(self.taken) < how_many:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(
+            lambda: len(self.taken) >= how_many,
+            f"{how_many} messages",
+            outstanding=lambda: f"{len(self.taken)} were taken",
+        )
         return self.taken
 
 
@@ -155,6 +158,11 @@ async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None
         assert private.group.address != open_.group.address
 
 
+def is_through(client: GatewayClient) -> bool:
+    """Whether all news were dealt with, and more is waited for."""
+    return client.news.empty() and bool(client.news._getters)  # type: ignore[attr-defined]
+
+
 async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
     client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
     notes = Notes()
@@ -165,10 +173,7 @@ async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
     async def hear(*what: News) -> None:
         for news in what:
             client.news.put_nowait(news)
-            async with asyncio.timeout(10):
-                while not client.news.empty():  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            await asyncio.sleep(0.01)
+            await until(lambda: is_through(client), "the end of the news")
 
     task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
     await hear(NewSession(), Cut(), Complete(), Cut())
@@ -194,9 +199,7 @@ async def test_a_chat_that_can_not_be_asked_holds_back_what_counts_as_heard() ->
     task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
     for news in (NewSession(), Complete(), Resumed(), Resumed()):
         client.news.put_nowait(news)
-    async with asyncio.timeout(10):
-        while not client.news.empty():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: is_through(client), "the end of the news")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert notes.noted == []

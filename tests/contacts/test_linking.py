@@ -22,8 +22,10 @@ from discreet.scope import Door
 from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
+from tests.support.minds import Mind
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Mind, Wire, by_platform, do_all_work, turns_of
+from tests.support.turns import Recording, by_platform, do_all, turns_of
+from tests.support.waiting import until
 from tests.support.world import make_world, open_door
 
 Admin = psycopg.Connection[Any]
@@ -390,11 +392,11 @@ async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
     first = await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
     await link(platform, ANN, ANN_TOO)
-    wire = Wire("telegram")
+    wire = Recording("telegram")
     door, mind = platform.world.door, Mind()
     for said in (first, other):
         await run_turn(turns_of(door, mind), said.session_id)
-    await do_all_work(database, door, mind, {"telegram": wire, "terminal": Wire("terminal")})
+    await do_all(database, door, mind, {"telegram": wire, "terminal": Recording("terminal")})
     assert sorted((sent.chat_id, sent.text) for sent in wire.sent) == [
         ("1001", "hm"),
         ("2001", "hm"),
@@ -438,7 +440,7 @@ async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform
     await run_turn(turns_of(platform.world.door, Mind()), other.session_id)
     refused: list[str] = []
 
-    class Joining(Wire):
+    class Joining(Recording):
         async def send(self, outbound: Any) -> Any:
             with pytest.raises(Conflict) as error:
                 await link(platform, ANN, ANN_TOO)
@@ -492,8 +494,7 @@ async def until_blocked(admin: Admin) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock'"
     )
-    while admin.execute(waiting).fetchone() == (0,):  # noqa: ASYNC110 - another process's doing
-        await asyncio.sleep(0.01)
+    await until(lambda: admin.execute(waiting).fetchone() != (0,), "somebody who is blocked")
 
 
 @pytest.mark.parametrize("thread", ["", "of its own"])

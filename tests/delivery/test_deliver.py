@@ -18,17 +18,17 @@ from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendRes
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.queue.due import DueRoute
-from tests.support.turns import by_platform
-from tests.support.working import (
+from tests.support.turns import (
     Recording,
+    by_platform,
     count,
     do_all,
     one_turn,
     rows_of,
     turns_of,
-    until,
     working,
 )
+from tests.support.waiting import patience, until
 from tests.support.world import World
 
 deliver_module = sys.modules["discreet.delivery.deliver"]
@@ -90,7 +90,7 @@ async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_se
     await send_all(world, channel)
     assert len(channel.tried) == 1
     [row] = await rows_of(world, "SELECT * FROM discreet.outbox")
-    assert (row["state"], row["platform_messages"]) == ("sent", ["sent 1"])
+    assert (row["state"], row["platform_messages"]) == ("sent", ["sent-1"])
     assert row["sent_at"] <= datetime.now(UTC)
 
 
@@ -122,7 +122,7 @@ async def test_an_answer_goes_through_the_channel_and_account_that_its_message_c
     for number, channel_id in enumerate((telegram, second, world.channel_id)):
         said = await world.say(ALICE, f"{number}", channel_id=channel_id, chat="1001")
         await one_turn(world, said.session_id)
-    channels = {"telegram": Recording(platform="telegram"), "terminal": Recording()}
+    channels = {"telegram": Recording("telegram"), "terminal": Recording()}
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
         await deliver(world.door, by_platform(channels), RouteId(row["id"]))
     assert {(one.account, one.text) for one in channels["telegram"].sent} == {
@@ -137,7 +137,7 @@ async def test_a_worker_without_a_channel_leaves_its_deliveries_to_one_that_has_
 ) -> None:
     telegram = await world.add_channel("telegram", "bot")
     await world.say(ALICE, "hello", channel_id=telegram)
-    await do_all(database, world)
+    await do_all(database, world.door)
     assert await outbox(world) == [("pending", 0, None)]
 
 
@@ -148,7 +148,7 @@ async def test_later_waits_as_long_as_the_platform_says_and_keeps_the_order(
         await answer(world, ALICE, text)
     admin.execute("SET search_path TO queue")
     admin.execute("DELETE FROM procrastinate_jobs")
-    channel = Recording([Later(timedelta(minutes=5), "too many requests")])
+    channel = Recording(results=[Later(timedelta(minutes=5), "too many requests")])
     await send_all(world, channel)
     await send_all(world, channel)
     assert [one.text for one in channel.tried] == ["re: one"]
@@ -167,7 +167,7 @@ async def test_later_waits_as_long_as_the_platform_says_and_keeps_the_order(
 async def test_one_chat_that_has_to_wait_holds_up_no_other(world: World) -> None:
     await answer(world, ALICE)
     await answer(world, BOB)
-    channel = Recording([Later(timedelta(minutes=5), "busy")])
+    channel = Recording(results=[Later(timedelta(minutes=5), "busy")])
     await send_all(world, channel)
     assert sorted(state for state, _, _ in await outbox(world)) == ["pending", "sent"]
 
@@ -177,7 +177,7 @@ async def test_the_wait_grows_and_after_the_last_attempt_the_owner_is_told(
 ) -> None:
     await answer(world, ALICE, "one")
     await answer(world, ALICE, "two")
-    channel = Recording([Later(timedelta(0), "busy")] * MAX_ATTEMPTS)
+    channel = Recording(results=[Later(timedelta(0), "busy")] * MAX_ATTEMPTS)
     waits = []
     for _ in range(MAX_ATTEMPTS):
         await send_all(world, channel)
@@ -202,7 +202,7 @@ async def test_the_wait_grows_and_after_the_last_attempt_the_owner_is_told(
 async def test_a_rejected_answer_is_told_to_the_owner_and_the_next_goes_on(world: World) -> None:
     await answer(world, ALICE, "one")
     await answer(world, ALICE, "two")
-    channel = Recording([Rejected("the bot was blocked")])
+    channel = Recording(results=[Rejected("the bot was blocked")])
     await send_all(world, channel)
     assert await outbox(world) == [("failed", 1, "the bot was blocked"), ("sent", 1, None)]
     [held] = (await get_status(world.door, world.owner_id)).undelivered
@@ -213,7 +213,7 @@ async def test_a_channel_that_breaks_is_tried_later_and_its_words_are_kept_nowhe
     world: World, admin: Admin
 ) -> None:
     await answer(world, ALICE)
-    channel = Recording([RuntimeError("re: hello"), RuntimeError("re: hello")])
+    channel = Recording(results=[RuntimeError("re: hello"), RuntimeError("re: hello")])
     await send_all(world, channel)
     await send_all(world, channel)
     assert len(channel.tried) == 1
@@ -284,10 +284,11 @@ async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
     world: World, admin: Admin, result: SendResult
 ) -> None:
     await answer(world, ALICE)
-    slow = Slow([result])
+    slow = Slow(results=[result])
     slow.begun, slow.free = asyncio.Event(), asyncio.Event()
     first = asyncio.create_task(send_all(world, slow))
-    await slow.begun.wait()
+    async with patience():
+        await slow.begun.wait()
     quick = Recording()
     let_doubt_end(admin)
     await send_all(world, quick)
@@ -344,7 +345,7 @@ CREATE TRIGGER break_off BEFORE UPDATE ON discreet.outbox FOR EACH ROW
 async def test_the_worker_tries_again_by_itself_when_the_time_has_come(
     database: Database, world: World, admin: Admin
 ) -> None:
-    channel = Recording([Later(timedelta(0), "busy")])
+    channel = Recording(results=[Later(timedelta(0), "busy")])
     async with working(database, world.door, turns_of(world.door), channel):
         await world.say(ALICE, "hello")
 

@@ -15,7 +15,8 @@ from discreet.intake.receipts import note_receipt
 from discreet.oversight.status import get_status
 from discreet.oversight.turns import get_turn, list_turns
 from discreet.turn.run import run_turn
-from tests.support.turns import Mind, Wire, by_platform, turns_of
+from tests.support.minds import Mind
+from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]
@@ -24,7 +25,7 @@ ALICE = "whatsapp:US.1"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-class InParts(Wire):
+class InParts(Recording):
     """Answers take as many messages as they have words; ids are those words."""
 
     def parts(self, text: str) -> int:

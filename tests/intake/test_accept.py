@@ -23,7 +23,8 @@ from discreet.domain.inbound import (
 from discreet.domain.text import MAX_NAME, MAX_TEXT
 from discreet.intake import accept
 from discreet.postgres.server import Database
-from tests.support.working import answers_of, count, do_all, one_turn, rows_of, until
+from tests.support.turns import answers_of, count, do_all, one_turn, rows_of
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 ALICE = AddressSender(Address("telegram", "1001"), "Alice")
@@ -90,10 +91,10 @@ async def test_a_repeated_message_changes_nothing_and_is_answered_once(
     again = await accept(world.door, world.owner_id, message(world))
     assert (first.new, again.new) == (True, False)
     assert replace(again, new=True) == first
-    await do_all(database, world)
+    await do_all(database, world.door)
     late = await accept(world.door, world.owner_id, message(world, text="other words"))
     assert not late.new
-    await do_all(database, world)
+    await do_all(database, world.door)
     assert await answers_of(world, first.session_id) == ["re: hello"]
 
 
@@ -121,7 +122,7 @@ async def test_the_same_message_delivered_at_once_over_many_connections_is_store
     assert sorted(one.new for one in accepted) == [False] * 11 + [True]
     assert len({one.message_id for one in accepted}) == 1
     assert await count(world, "messages") == 1
-    await do_all(database, world)
+    await do_all(database, world.door)
     assert await answers_of(world, accepted[0].session_id) == ["re: hello"]
 
 

@@ -14,7 +14,7 @@ from discreet.intake.accept import ACCEPT
 from discreet.postgres.server import Database
 from discreet.scope import IntakeScope
 from discreet.scope.tickets import ticket_for
-from tests.support.working import count, rows_of
+from tests.support.turns import count, rows_of
 from tests.support.world import World
 
 

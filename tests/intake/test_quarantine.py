@@ -19,7 +19,8 @@ from discreet.intake.stored_form import from_json, to_json
 from discreet.oversight.quarantine import list_quarantine
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
-from tests.support.working import answers_of, count, do_all, turns_of, until, working
+from tests.support.turns import answers_of, count, do_all, turns_of, working
+from tests.support.waiting import until
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]
@@ -143,7 +144,7 @@ async def test_what_many_workers_release_at_once_is_answered_once(
     await asyncio.gather(*(release_due(world.door) for _ in range(4)))
     assert await count(world, "messages") == 3
     assert await count(world, "contacts") == 1
-    await do_all(database, world)
+    await do_all(database, world.door)
     [session] = admin.execute("SELECT id FROM discreet.sessions").fetchall()
     assert len(await answers_of(world, session[0])) == 1
 

@@ -32,8 +32,9 @@ from discreet.turn.plan import Prompt
 from discreet.turn.run import run_turn
 from discreet.turn.save import save_answer
 from discreet.turn.thought import Thought, Usage
+from tests.support.minds import Mind
 from tests.support.platform import Platform
-from tests.support.turns import Mind, turns_of
+from tests.support.turns import turns_of
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]

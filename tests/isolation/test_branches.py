@@ -15,8 +15,9 @@ from discreet.oversight.branches import add_branch, list_branches, remove_branch
 from discreet.scope import ContactScope
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE
+from tests.support.minds import Mind, calling, do_as_told
 from tests.support.platform import Platform
-from tests.support.turns import Mind, calling, do_as_told, turns_of
+from tests.support.turns import turns_of
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]

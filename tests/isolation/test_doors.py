@@ -228,7 +228,7 @@ async def test_an_agents_token_knows_nobody_who_wrote_to_another_agent_only(
         return (await resolve_contact(world.door, bearer, address, **more)).contact
 
     for nobody in (ALICE, other, "telegram:9009"):
-        with pytest.raises(NotFound, match=f"Nobody has the address {nobody}."):
+        with pytest.raises(NotFound, match=f"No contact has the address {nobody}."):
             await resolved(nobody)
     for unknown in (alice, ContactId(uuid4())):
         for check in (

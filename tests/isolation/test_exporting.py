@@ -13,7 +13,8 @@ from discreet.domain.errors import NotFound
 from discreet.oversight.exporting import export_contact
 from discreet.postgres.server import Database
 from tests.isolation.conftest import ALICE, BOB, BOBS_SECRET, OWNERS_SECRET, Neighbours
-from tests.support.turns import Mind, calling, do_all_work, do_as_told
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import do_all
 from tests.support.world import other_owner
 
 GROUP = "telegram:-100500"
@@ -28,7 +29,7 @@ async def test_an_archive_holds_nothing_of_the_neighbours(
         await world.say(who, calling("recall", query="tea"))
     for who in (ALICE, BOB):
         await world.say(who, f"{who} says hello", group=GROUP)
-    await do_all_work(database, world.door, Mind(do_as_told))
+    await do_all(database, world.door, Mind(do_as_told))
     written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "a.zip")
     with zipfile.ZipFile(written.file) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist()).decode()

@@ -13,7 +13,7 @@ from discreet.domain.outbound import Place, Sent
 from discreet.turn.lease import Lease, LeaseLost
 from discreet.turn.streaming import streaming
 from tests.support.platform import Platform
-from tests.support.working import until
+from tests.support.waiting import until
 from tests.support.world import World
 
 ALICE = "telegram:1001"

@@ -27,7 +27,8 @@ from discreet.turn.lease import acquire
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
-from tests.support.turns import Mind, Wire, by_platform, calling, do_all_work, do_as_told, turns_of
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -316,13 +317,13 @@ async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_oth
         await change_agent(world.door, world.owner_id, "Ada", AgentChange(memory_model=model))
 
     mine = await world.say(None, calling("remember", content="private", salience="critical"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     await becomes("shared")
     all_of_us = [await world.say(who, calling("recall")) for who in (ALICE, BOB, None)]
     assert len({one.session_id for one in (mine, *all_of_us)}) == 2
     await world.say(ALICE, calling("remember", content="of all", salience="critical"))
     mind.situations.clear()
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert {one.party.kind for one in mind.situations} == {"shared"}
     assert "private" not in repr(mind.situations)
     # What all of them said stays theirs, and isn't what the owner's own turn starts with.
@@ -333,7 +334,7 @@ async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_oth
         known = await get_knowledge_memories(rows, 1000)
         assert [memory.content for memory in known] == ["private"]
     mind.situations.clear()
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     (situation,) = mind.situations
     recalled = {found.text: found.whose for found in situation.recalled}
     assert recalled == {"of all": EVERYBODY, "private": None} or "of all" not in recalled
@@ -409,7 +410,7 @@ async def test_an_answer_whose_way_was_bent_is_held_back(
              "other_session": other.session_id, "other_channel": eve.channel_id,
              "asked": asked.message_id},
         )  # fmt: skip
-    wire = Wire("terminal")
+    wire = Recording("terminal")
     await deliver(world.door, by_platform({"terminal": wire}), ids[0])
     states = admin.execute("SELECT state FROM discreet.outbox").fetchall()
     assert ([one.text for one in wire.sent], states) == (

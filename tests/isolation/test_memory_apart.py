@@ -32,7 +32,8 @@ from discreet.scope.scopes import SessionScope
 from discreet.turn.plan import Budget
 from discreet.turn.rehearsal import rehearse
 from discreet.turn.run import run_turn
-from tests.support.turns import Mind, calling, do_all_work, do_as_told, turns_of
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import do_all, turns_of
 from tests.support.world import World, other_owner
 
 
@@ -119,7 +120,7 @@ async def test_what_the_owner_finds_of_a_contact_leaves_no_trace_in_what_the_con
     async with world.door.enter(alice) as rows:
         before = [memory.content for memory in await get_knowledge_memories(rows, 500)]
     await world.say(None, "What does the heron eat?")
-    await do_all_work(database, world.door, Mind())
+    await do_all(database, world.door, Mind())
     async with world.door.enter(world.owner) as rows:
         await mark_used(rows, [first.id])
     async with world.door.enter(alice) as rows:
@@ -133,7 +134,7 @@ async def test_what_a_turn_was_given_is_for_the_owner_to_read_and_nobody_else(
     world: World, database: Database
 ) -> None:
     said = await world.say("telegram:1001", "hello")
-    await do_all_work(database, world.door, Mind())
+    await do_all(database, world.door, Mind())
     shared = SharedScope(world.owner_id, world.agent_id)
     for scope in (world.contact(said.contact_id), shared):
         for column in ("prompt", "steps", "usage"):
@@ -150,7 +151,7 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
     alice, bob = await _two(world)
     hers = await _keep(world, alice, "the heron is called Gustav")
     await _keep(world, bob, "the heron is called Otto")
-    await do_all_work(database, world.door, Mind())
+    await do_all(database, world.door, Mind())
     for call in (
         calling("recall", query="heron"),
         calling("forget", memory_id=str(hers.id)),
@@ -158,7 +159,7 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
         calling("update_memory", memory_id=str(hers.id), content="anything"),
     ):
         await world.say("telegram:1001", call)
-    await do_all_work(database, world.door, Mind())
+    await do_all(database, world.door, Mind())
     turn = (await list_turns(world.door, world.owner_id, contact_id=alice.contact_id))[0]
     before = _everything(admin)
     thought = await rehearse(
@@ -175,7 +176,7 @@ async def test_a_turn_of_another_owner_is_no_turn(
 ) -> None:
     other = await other_owner(world, admin)
     await other.say("telegram:1001", "hello")
-    await do_all_work(database, world.door, Mind())
+    await do_all(database, world.door, Mind())
     (turn,) = await list_turns(world.door, other.owner_id)
     for call in (
         get_turn(world.door, world.owner_id, turn.id),

@@ -43,7 +43,7 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
-from tests.support.turns import Wire, by_platform
+from tests.support.turns import Recording, by_platform
 from tests.support.world import World, open_door
 
 MOST_WAITING = 3
@@ -112,7 +112,7 @@ class House:
     telegram: ChannelId
     database: Database
     admin: psycopg.Connection[Any]
-    wire: Wire = field(default_factory=lambda: Wire("telegram"))
+    wire: Recording = field(default_factory=lambda: Recording("telegram"))
     seen: dict[str, list[str]] = field(default_factory=lambda: {actor: [] for actor in ACTORS})
     at: dict[str, Accepted] = field(default_factory=dict)
     actor_of: dict[SessionId, str] = field(default_factory=dict)

@@ -22,7 +22,8 @@ from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.turns import Mind, Wire, by_platform, turns_of
+from tests.support.minds import Mind
+from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]
@@ -117,7 +118,7 @@ async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
     assert states == [("re: elsewhere", "pending", 0), ("re: mine", "sent", 2)]
 
 
-class InParts(Wire):
+class InParts(Recording):
     """Every answer takes two messages there."""
 
     def parts(self, text: str) -> int:

@@ -30,7 +30,9 @@ from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.turns import Mind, Wire, by_platform, do_all_work, turns_of, work_of
+from tests.support.minds import Mind
+from tests.support.turns import Recording, by_platform, do_all, turns_of, work_of
+from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door
 
 Admin = psycopg.Connection[Any]
@@ -68,9 +70,9 @@ async def test_p23_a_repeated_delivery_is_stored_and_answered_once(
     first = await world.say(ALICE, "hi", message_id="77")
     again = await asyncio.gather(*(world.say(ALICE, "hi", message_id="77") for _ in range(4)))
     mind = Mind(echo)
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     late = await world.say(ALICE, "hi", message_id="77")
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert {one.message_id for one in (*again, late)} == {first.message_id}
     assert [one.new for one in (first, *again, late)] == [True] + [False] * 5
     assert answers(admin) == ["re: hi"]
@@ -107,7 +109,7 @@ async def test_p23_a_message_that_could_not_be_stored_is_new_when_it_is_delivere
     assert nothing == (0, 0)
     admin.execute("DROP TRIGGER fail ON queue.procrastinate_jobs")
     assert (await world.say(ALICE, "hi", message_id="77")).new
-    await do_all_work(database, world.door, Mind(echo))
+    await do_all(database, world.door, Mind(echo))
     assert answers(admin) == ["re: hi"]
 
 
@@ -194,10 +196,12 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
             conninfo = database.conninfo("discreet_worker")
             await stack.enter_async_context(work(conninfo, door, doing, Slots(turns=2)))
         await world.say(ALICE, "alice 1")
-        await asyncio.wait_for(first_began.wait(), 20)
+        async with patience():
+            await first_began.wait()
         await world.say(ALICE, "alice 2")
         await world.say(BOB, "bob")
-        await asyncio.wait_for(done.wait(), 20)
+        async with patience():
+            await done.wait()
     assert overlapped == []
     assert sorted(answers(admin)) == ["re: alice 1", "re: alice 2", "re: bob"]
 
@@ -209,7 +213,7 @@ async def test_p25_each_answer_is_to_the_message_before_it_and_never_one_behind(
     for text in ("one", "two", "three"):
         await world.say(ALICE, text)
         await world.say(BOB, f"bob {text}")
-        await do_all_work(database, world.door, mind)
+        await do_all(database, world.door, mind)
     order = admin.execute(
         "SELECT session_id, array_agg(text ORDER BY position) FROM discreet.messages"
         " GROUP BY session_id ORDER BY 2"
@@ -225,10 +229,10 @@ async def test_p26_an_old_message_that_comes_again_with_another_text_changes_and
 ) -> None:
     mind = Mind(echo)
     first = await world.say(ALICE, "hi", message_id="77", chat="a")
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     edited = await world.say(ALICE, "hi!", message_id="77", chat="a")
     other = await world.say(BOB, "mine", message_id="77", chat="a")
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert (edited.message_id, edited.new, other.new) == (first.message_id, False, False)
     assert answers(admin) == ["re: hi"]
 
@@ -256,10 +260,10 @@ async def test_p28_a_turn_that_breaks_off_leaves_its_session_usable(
     async with world.door.enter(WorkScope()) as rows:
         assert await rows.value("SELECT gate.wake_stranded()") == 1
     await world.say(BOB, "bob")
-    await do_all_work(database, world.door, Mind(echo))
+    await do_all(database, world.door, Mind(echo))
     assert sorted(answers(admin)) == ["re: bob", "re: hi"]
     await world.say(ALICE, "and now?")
-    await do_all_work(database, world.door, Mind(echo))
+    await do_all(database, world.door, Mind(echo))
     assert answers(admin)[-1] == "re: and now?"
 
 
@@ -279,7 +283,7 @@ async def test_p28_an_answer_whose_delivery_broke_off_is_delivered(
     route = admin.execute("SELECT route_id FROM discreet.outbox").fetchone()
     assert route is not None
     assert job == ("deliver", {"route_id": str(route[0])})
-    wire = Wire("terminal")
+    wire = Recording("terminal")
     await deliver(world.door, by_platform({"terminal": wire}), route[0])
     assert [one.text for one in wire.sent] == ["re: hi"]
 
@@ -311,7 +315,7 @@ async def test_p29_each_answer_goes_to_the_channel_chat_and_thread_of_its_messag
     }
     async with world.door.enter(world.owner) as rows:
         await rows.execute("INSERT INTO discreet.limits (messages_a_minute) VALUES (1000)")
-    wires = {"telegram": Wire("telegram"), "discord": Wire("discord")}
+    wires = {"telegram": Recording("telegram"), "discord": Recording("discord")}
     mind = Mind(echo)
     stored: list[Accepted] = []
     for round in range(2):
@@ -319,7 +323,7 @@ async def test_p29_each_answer_goes_to_the_channel_chat_and_thread_of_its_messag
             text = f"{round} " + "/".join(way)
             given = message(channels[way[:2]], way[2], way[3], text)
             stored.append(await accept(world.door, world.owner_id, given))
-        await do_all_work(database, world.door, mind, wires)
+        await do_all(database, world.door, mind, wires)
     # One session, many routes.
     assert len({one.session_id for one in stored}) == 1
     assert all(len(situation.waiting) == 1 for situation in mind.situations)
@@ -335,12 +339,12 @@ async def test_p29_nothing_of_one_sender_leaves_on_anothers_way(
     world: World, database: Database
 ) -> None:
     telegram = await world.add_channel("telegram", "bot")
-    wire = Wire("telegram")
+    wire = Recording("telegram")
     mind = Mind(echo)
     for text in ("one", "two"):
         for sender in (ALICE, BOB):
             await world.say(sender, f"{sender} {text}", channel_id=telegram)
-    await do_all_work(database, world.door, mind, {"telegram": wire})
+    await do_all(database, world.door, mind, {"telegram": wire})
     assert sorted((one.chat_id, one.text) for one in wire.sent) == [
         (sender, f"re: {sender} one + re: {sender} two") for sender in (ALICE, BOB)
     ]
@@ -353,7 +357,7 @@ async def test_p30_a_senders_backlog_is_one_turn_and_keeps_nobody_waiting(
     for number in range(30):
         await world.say(ALICE, f"alice {number}")
     await world.say(BOB, "bob")
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert [len(situation.waiting) for situation in mind.situations] == [30, 1]
 
 

@@ -44,7 +44,8 @@ from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from discreet.turn.toolbox import Toolbox
 from tests.isolation.conftest import ALICE, BOB, OWNERS_SECRET, Neighbours
-from tests.support.turns import Mind, calling, do_all_work, do_as_told, turns_of
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import do_all, turns_of
 from tests.support.world import World, make_world, open_door, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -87,7 +88,7 @@ async def test_p01_a_message_that_waited_in_the_queue_is_still_its_senders(
     }
     # Another process finds them waiting, after a restart.
     async with open_door(database) as door:
-        await do_all_work(database, door, Mind(do_as_told))
+        await do_all(database, door, Mind(do_as_told))
         for text, one in accepted.items():
             scope = world.contact(one.contact_id) if one.contact_id else world.owner
             spoken = await said(door, scope, one.session_id)
@@ -110,7 +111,7 @@ async def test_p01_a_turn_that_failed_and_is_tried_again_is_still_its_senders(
         return await do_as_told(situation, tools)
 
     alice = await world.say(ALICE, calling("remember", content="alice"))
-    await do_all_work(database, world.door, Mind(at_the_second_try))
+    await do_all(database, world.door, Mind(at_the_second_try))
     for table in ("turns", "messages", "outbox", "memories"):
         assert whose(admin, table, world) == {alice.contact_id}, table
     states = admin.execute("SELECT state FROM discreet.turns ORDER BY started_at").fetchall()
@@ -123,10 +124,10 @@ async def test_p02_taking_somebodys_display_name_takes_nothing_of_theirs(
     alice = await world.say(ALICE, calling("remember", content="rex"), name="Alice")
     owner = await world.say(None, calling("remember", content="safe"))
     mind = Mind(do_as_told)
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     for place, name in enumerate(["Alice", "alice", "Olga", "Ada", "owner", ALICE, "", "  "]):
         mallory = await world.say(f"telegram:66{place}", calling("recall"), name=name)
-        await do_all_work(database, world.door, mind)
+        await do_all(database, world.door, mind)
         assert mallory.contact_id not in (None, alice.contact_id)
         assert mallory.session_id not in (alice.session_id, owner.session_id)
         answer = (await said(world.door, world.contact(mallory.contact_id), mallory.session_id))[1]
@@ -193,7 +194,7 @@ async def test_p02_what_one_owner_has_in_quarantine_no_other_can_see_count_or_re
         "SELECT gate.release_quarantined(%(ticket)s, %(id)s)",
         {"id": kept.id},
     )
-    with pytest.raises(psycopg.DatabaseError, match="no such channel"):
+    with pytest.raises(psycopg.DatabaseError, match="no_such_channel"):
         await other.door.call(
             IntakeScope(other.owner_id),
             "SELECT gate.quarantine_message(%(ticket)s, %(channel)s, 'key', '{}', 'why')",
@@ -329,7 +330,7 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
                 sender, calling("remember", content=f"{sender} {turn}"), chat="one chat for all"
             )
             assert first.setdefault(sender, accepted).session_id == accepted.session_id
-            await do_all_work(database, world.door, mind)
+            await do_all(database, world.door, mind)
     assert len({one.session_id for one in first.values()}) == 3
     for sender in (ALICE, BOB):
         kept = await contents(world.door, world.contact(first[sender].contact_id))
@@ -348,14 +349,14 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
 ) -> None:
     mind = Mind(do_as_told)
     alone = await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     spoken = [
         await world.say(ALICE, "I eat fish", group=GROUP, name="Alice"),
         await world.say(BOB, "I don't", group=GROUP, name="Alice"),
         await world.say(ALICE, calling("recall"), group=GROUP, name="Alice"),
     ]
     mind.situations.clear()
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     (situation,) = mind.situations
     assert [(line.speaker.address, line.text) for line in situation.waiting if line.speaker] == [
         (ALICE, "I eat fish"),
@@ -381,7 +382,7 @@ async def test_p07_direct_messages_of_several_people_that_wait_together_are_seve
     for text in ("one", "two"):
         for sender in (ALICE, BOB, None):
             await world.say(sender, text)
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert sorted(
         [(line.speaker.address, line.text) for line in one.waiting if line.speaker]
         for one in mind.situations
@@ -393,12 +394,12 @@ async def test_p08_what_a_turn_leaves_behind_has_the_contact_of_its_session(
 ) -> None:
     mind = Mind(do_as_told)
     await world.say(ALICE, calling("remember", content="tea", salience="high"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     (memory_id,) = _memory_ids(admin)
     await world.say(ALICE, calling("update_memory", memory_id=memory_id, content="coffee"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     alice = await world.say(ALICE, calling("forget", memory_id=memory_id))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     for table in SCOPED:
         expected = set() if table == "memories" else {alice.contact_id}
         assert whose(admin, table, world) == expected, table

@@ -40,7 +40,8 @@ from discreet.turn.lease import Lease, acquire
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.turns import Mind, calling, do_all_work, do_as_told
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import do_all
 from tests.support.world import World, make_world, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -233,7 +234,7 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
     for text in (calling("recall"), calling("recall", query="tea", limit=30),
                  calling("search_conversation", query="tea", limit=30)):  # fmt: skip
         await world.say(ALICE, text)
-    await do_all_work(database, people.door, mind)
+    await do_all(database, people.door, mind)
     hers = [
         (prompt, situation)
         for prompt, situation in zip(mind.prompts, mind.situations, strict=True)
@@ -568,14 +569,14 @@ async def test_p22_an_agent_that_is_shared_shows_its_own_rows_and_nothing_else_o
     mind = Mind(do_as_told)
     await world.say(None, calling("remember", content="owner, in private", salience="critical"))
     await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     mind.situations.clear()
     for sender in (ALICE, BOB, None):
         accepted = await family.say(sender, calling("remember", content=f"told by {sender}"))
         assert accepted.contact_id is None
-        await do_all_work(database, world.door, mind)
+        await do_all(database, world.door, mind)
     asked = await family.say(BOB, calling("recall"))
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     async with world.door.enter(world.owner) as rows:
         answer = await rows.value(
             "SELECT text FROM discreet.messages WHERE session_id = %s AND direction = 'out'"
@@ -595,7 +596,7 @@ async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     await world.say(ALICE, "about lisbon", thread_key="trip:lisbon")
     await world.say(ALICE, "about work")
     await people.worlds["eve"].say(ALICE, "about eve", thread_key="trip:lisbon")
-    await do_all_work(database, world.door, mind)
+    await do_all(database, world.door, mind)
     later = await world.say(ALICE, "more", thread_key="trip:lisbon")
     scope = people.scopes["alice"]
     async with world.door.enter(scope) as rows:

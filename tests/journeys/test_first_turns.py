@@ -7,7 +7,8 @@ import asyncio
 from discreet.oversight.agents import AgentChange, change_agent
 from tests.journeys.conftest import Installation, answer_of
 from tests.support.openai_server import Say, openai_server
-from tests.support.working import rows_of, until
+from tests.support.turns import rows_of
+from tests.support.waiting import until
 from tests.support.world import World
 
 SENDERS = 8
@@ -34,7 +35,7 @@ async def test_the_first_turns_of_a_server_are_all_answered_at_once(
             ended = await states(world)
             return ended if len(ended) >= SENDERS else []
 
-        assert await until(all_ended, seconds=60) == ["answered"] * SENDERS
+        assert await until(all_ended) == ["answered"] * SENDERS
 
 
 async def test_the_first_turns_of_an_agent_that_got_its_model_while_it_served_are_answered_at_once(
@@ -52,7 +53,7 @@ async def test_the_first_turns_of_an_agent_that_got_its_model_while_it_served_ar
             ended = await states(world)
             return ended if len(ended) >= SENDERS else []
 
-        assert await until(all_ended, seconds=60) == ["answered"] * SENDERS
+        assert await until(all_ended) == ["answered"] * SENDERS
         assert len(script.requests) == SENDERS
 
 

@@ -24,7 +24,7 @@ from tests.journeys.conftest import Installation, frozen_at, wait_until_frozen
 from tests.journeys.house import House
 from tests.support.discord_api import ADA, discord_api
 from tests.support.openai_server import Hang, Say, openai_server
-from tests.support.working import until
+from tests.support.waiting import until
 
 TAKEOVER_SECONDS = 15.0
 HOLDER = (

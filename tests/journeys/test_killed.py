@@ -18,7 +18,8 @@ from tests.journeys.conftest import (
     wait_until_frozen,
 )
 from tests.support.openai_server import Hang, Say, openai_server
-from tests.support.working import rows_of, until
+from tests.support.turns import rows_of
+from tests.support.waiting import until
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]

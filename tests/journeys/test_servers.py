@@ -7,15 +7,16 @@ from pathlib import Path
 
 from tests.journeys.conftest import Installation, answer_of, kill
 from tests.support.bot_api import TOKEN, BotApi, bot_api
+from tests.support.waiting import until
 from tests.support.world import World
-
-PATIENCE_SECONDS = 60.0
 
 
 async def answered(api: BotApi, chat: int, times: int) -> list[str]:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(api.texts(chat)) < times:  # noqa: ASYNC110 - what is awaited is another process
-            await asyncio.sleep(0.05)
+    await until(
+        lambda: len(api.texts(chat)) >= times,
+        f"{times} answers",
+        outstanding=lambda: f"so far: {api.texts(chat)}",
+    )
     return api.texts(chat)
 
 

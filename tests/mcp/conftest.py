@@ -15,6 +15,7 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.oversight.pace import Pace
 from discreet.postgres.server import Database
 from discreet.scope import Door
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 
@@ -41,8 +42,7 @@ async def _serve(door: Door, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[N
         )
     )
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await until(lambda: server.started, "a server")
     port = server.servers[0].sockets[0].getsockname()[1]
     return server, task, f"http://127.0.0.1:{port}/mcp/"
 

@@ -16,7 +16,7 @@ from discreet.memory.memories import MemoryChange, NewMemory, remember, update_m
 from discreet.memory.recall import prepare, search_messages
 from discreet.queue.backlog import indexing
 from tests.memory.conftest import People, texts
-from tests.support.working import until
+from tests.support.waiting import until
 
 BACKLOG = "SELECT count(*) FROM discreet.memories WHERE embedder IS NULL"
 

@@ -21,8 +21,9 @@ from discreet.oversight.channels import list_channels, remove_channel, set_gathe
 from discreet.postgres.server import Database
 from discreet.scope import Door, WorkScope
 from discreet.turn.run import run_turn
+from tests.support.minds import Mind
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Mind, Wire, do_all_work, turns_of
+from tests.support.turns import Recording, do_all, turns_of
 from tests.support.world import World, make_world, open_door
 
 Admin = psycopg.Connection[Any]
@@ -73,8 +74,8 @@ async def test_a_chat_leads_to_its_own_agent_and_the_others_where_the_channel_do
     assert [
         await agent_of(admin, said.session_id) for said in (before, there, elsewhere, alone)
     ] == ["Ada", "Eve", "Ada", "Ada"]
-    wire, mind = Wire("telegram"), Mind()
-    await do_all_work(database, eve.door, mind, {"telegram": wire, "terminal": Wire("terminal")})
+    wire, mind = Recording("telegram"), Mind()
+    await do_all(database, eve.door, mind, {"telegram": wire, "terminal": Recording("terminal")})
     # What waited is answered by the agent that it was said to, and goes where it came from.
     assert sorted((sent.account, sent.chat_id) for sent in wire.sent) == [
         ("bot", "-100500"), ("bot", "-100500"), ("bot", "-7"), ("bot", "1001"),
@@ -210,8 +211,8 @@ async def test_what_the_platform_tells_about_an_answer_finds_it_on_the_branch(
 ) -> None:
     await branch(platform, GROUP)
     await platform.accepted(ANN, "hello", group=GROUP)
-    wires = {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
-    await do_all_work(database, eve.door, Mind(), wires)
+    wires = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}
+    await do_all(database, eve.door, Mind(), wires)
     at = admin.execute("SELECT now()").fetchone()
     assert at is not None
     chat = Address.parse(GROUP).platform_id
@@ -229,7 +230,7 @@ async def test_what_can_not_be_a_branch_is_refused(platform: Platform, eve: Worl
             await branch(platform, chat)
     with pytest.raises(NotFound):
         await branch(platform, GROUP, "Nobody")
-    with pytest.raises(Conflict, match="anyway"):
+    with pytest.raises(Conflict, match="already goes"):
         await branch(platform, GROUP, "Ada")
     with pytest.raises(NotFound):
         await remove_branch(eve.door, eve.owner_id, "telegram", GROUP)

@@ -27,8 +27,9 @@ from discreet.settings import line_history
 from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
+from tests.support.minds import Mind, calling, do_as_told
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Mind, Wire, by_platform, calling, do_all_work, do_as_told, turns_of
+from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.world import open_door, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -141,8 +142,11 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         asked = await world.say(None, text)
         mind = tell if text.startswith("[") else Mind()
         await run_turn(turns_of(world.door, mind), asked.session_id)
-    await do_all_work(
-        database, world.door, Mind(), {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
+    await do_all(
+        database,
+        world.door,
+        Mind(),
+        {"telegram": Recording("telegram"), "terminal": Recording("terminal")},
     )
     await tokens.create_token(world.door, world.owner_id, contact=ANN, name=f"app of {MARK}")
     # A program of the owner's asked for one of her messages to be stored, once.
@@ -329,7 +333,7 @@ async def test_an_answer_on_its_way_writes_nobody_back(
     ).fetchone()
     assert route is not None
 
-    class Erasing(Wire):
+    class Erasing(Recording):
         async def send(self, outbound: Any) -> Any:
             await erase(platform, ANN, tmp_path)
             return await super().send(outbound)

@@ -16,7 +16,8 @@ from discreet.oversight.contacts import note_contact
 from discreet.oversight.exporting import export_contact
 from discreet.oversight.linking import link_contacts
 from discreet.postgres.server import Database
-from tests.support.turns import Mind, calling, do_all_work, do_as_told
+from tests.support.minds import Mind, calling, do_as_told
+from tests.support.turns import do_all
 from tests.support.world import World
 
 ALICE = "telegram:1001"
@@ -39,7 +40,7 @@ async def test_an_export_holds_everything_of_its_contact_and_nothing_of_another(
     await world.say(BOB, calling("remember", content="bob likes plums"), name="Bob")
     await world.say(ALICE, "hello all, says alice", group=GROUP)
     await world.say(BOB, "hello all, says bob", group=GROUP)
-    await do_all_work(database, world.door, Mind(do_as_told))
+    await do_all(database, world.door, Mind(do_as_told))
     await note_contact(world.door, world.owner_id, ALICE, "owes me a book")
 
     written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "alice.zip")

@@ -14,7 +14,7 @@ from discreet.domain.errors import Conflict
 from discreet.oversight import idempotency
 from discreet.oversight.idempotency import once
 from discreet.oversight.tokens import authenticate, create_token
-from tests.support.working import until
+from tests.support.waiting import until
 from tests.support.world import World
 
 Admin = psycopg.Connection[Any]

@@ -7,7 +7,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +24,9 @@ from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.server import opened_database
 from discreet.scope import OwnerScope, WorkScope
 from tests.postgres.test_bootstrap import admin_url
-from tests.support.turns import Mind, do_all_work
+from tests.support.minds import Mind
+from tests.support.turns import do_all
+from tests.support.waiting import until_sync
 from tests.support.world import make_world, open_door
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -118,19 +119,25 @@ def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        until_sync(
+            lambda: process.poll() is not None or answers(port),
+            "pgbouncer",
+            outstanding=(folder / "log").read_text,
+        )
+        assert process.poll() is None, (folder / "log").read_text()
         yield port
     finally:
         process.terminate()
         process.wait(20)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")
@@ -153,7 +160,7 @@ async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settin
                     assert await rows.value("SHOW statement_timeout") == "1min"
                     assert await rows.value("SELECT count(*) FROM discreet.messages") == 1
                 assert said.new
-                await do_all_work(database, door, Mind())
+                await do_all(database, door, Mind())
                 async with door.enter(WorkScope()) as rows:
                     assert await rows.fetch("SELECT id FROM queue.procrastinate_jobs") == []
 

@@ -10,7 +10,7 @@ from discreet.postgres.server import Database
 from discreet.queue import serving as serving_module
 from discreet.queue.serving import is_served, serving
 from discreet.scope import Door
-from tests.support.working import until
+from tests.support.waiting import until
 from tests.support.world import open_door
 
 

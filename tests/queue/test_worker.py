@@ -17,16 +17,9 @@ from discreet.queue import worker
 from discreet.queue.worker import Slots, Work, work
 from discreet.scope import WorkScope
 from discreet.turn.run import run_turn
-from tests.support.working import (
-    Held,
-    Recording,
-    answers_of,
-    rows_of,
-    turns_of,
-    until,
-    work_of,
-    working,
-)
+from tests.support.minds import Held
+from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
+from tests.support.waiting import patience, until
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -292,7 +285,7 @@ async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellati
     what = replace(
         work_of(world.door, turns_of(world.door)), release_quarantined=breaks_when_cancelled
     )
-    async with asyncio.timeout(10), running(database, world, what):
+    async with patience(), running(database, world, what):
         await sweeping.wait()
 
 
@@ -310,7 +303,7 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
     what = replace(
         work_of(world.door, turns_of(world.door)), release_quarantined=loses_a_cancellation
     )
-    async with asyncio.timeout(10), running(database, world, what):
+    async with patience(), running(database, world, what):
         await sweeping.wait()
 
 
@@ -318,13 +311,12 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
 async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just_gone(
     database: Database, world: World, queue: Admin, when: int
 ) -> None:
-    async with asyncio.timeout(10):
-        async with working(database, world.door, turns_of(world.door)):
-            for _ in range(when):
-                said = await world.say(ALICE, f"{when}")
-            if when:
-                await until(lambda: answered(world, said.session_id))
-            drop_all(queue)
+    async with patience(), working(database, world.door, turns_of(world.door)):
+        for _ in range(when):
+            said = await world.say(ALICE, f"{when}")
+        if when:
+            await until(lambda: answered(world, said.session_id))
+        drop_all(queue)
 
 
 def drop_all(queue: Admin) -> int:
@@ -437,7 +429,7 @@ async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -
     async def nothing(*_: object) -> None: ...
 
     for _ in range(20):
-        async with asyncio.timeout(10), open_door(database) as door:
+        async with patience(), open_door(database) as door:
             conninfo = database.conninfo("discreet_worker")
             async with work(
                 conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)

@@ -1,9 +1,11 @@
-"""Turns of a test: real intake, lease, load, tools, save and delivery around a scripted mind."""
+"""Turns of tests: real intake, lease, load, tools, save and delivery around a scripted mind, and
+what the owner sees of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,113 +14,108 @@ from uuid import UUID
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
-from discreet.domain.outbound import Channel, Outbound, Sent
+from discreet.domain.outbound import Channel, Outbound, SendResult, Sent
+from discreet.intake.retry import release_due
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
 from discreet.queue.due import DueRoute
-from discreet.queue.worker import Work, work_off
-from discreet.scope import Door
-from discreet.turn.plan import Budget, Prompt
+from discreet.queue.worker import Slots, Work, work, work_off
+from discreet.scope import Door, OwnerScope
+from discreet.turn.plan import Budget
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import Situation
-from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
+from tests.support.minds import Think, echo
+from tests.support.world import World
 
-Reply = Callable[[Situation, Tools], Awaitable[str]]
-
-
-async def hm(_: Situation, __: Tools) -> str:
-    """A mind that has nothing to say."""
-    return "hm"
-
-
-async def do_as_told(situation: Situation, tools: Tools) -> str:
-    """A mind that makes every call that a waiting line asks for, ``["recall", {"query": "dog"}]``,
-    and answers with all that came back: a model that any sender has talked round."""
-    told = []
-    for line in situation.waiting:
-        if line.text.startswith("["):
-            name, arguments = json.loads(line.text)
-            told.append((await tools.call(name, arguments)).text)
-    return "\n".join(told) or "hm"
-
-
-def calling(tool: str, **arguments: Any) -> str:
-    """The message that has ``do_as_told`` make a call."""
-    return json.dumps([tool, arguments])
+Channels = Channel | Mapping[str, Channel] | None
+"""One, by its own platform; several, by platform; None: the terminal."""
 
 
 @dataclass
-class Mind:
-    """Thinks what ``reply`` says, and keeps everything that it was given."""
+class Recording:
+    """A channel that keeps what it sent; ``results`` come first, one a send, errors are raised."""
 
-    reply: Reply = hm
-    situations: list[Situation] = field(default_factory=list)
-    prompts: list[Prompt] = field(default_factory=list)
-    toolboxes: list[Tools] = field(default_factory=list)
-
-    async def __call__(
-        self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText
-    ) -> Thought:
-        self.situations.append(situation)
-        self.prompts.append(prompt)
-        self.toolboxes.append(tools)
-        return Thought(await self.reply(situation, tools), "scripted")
-
-
-@dataclass
-class Wire:
-    """A platform that takes everything and keeps it, in the order in which it came."""
-
-    platform: str
+    platform: str = "terminal"
+    results: list[SendResult | Exception] = field(default_factory=list)
+    tried: list[Outbound] = field(default_factory=list)
     sent: list[Outbound] = field(default_factory=list)
 
     def parts(self, text: str) -> int:
         return 1
 
-    async def send(self, outbound: Outbound) -> Sent:
-        self.sent.append(outbound)
-        return Sent(f"sent-{len(self.sent)}")
+    async def send(self, outbound: Outbound) -> SendResult:
+        self.tried.append(outbound)
+        result: SendResult | Exception = Sent(f"sent-{len(self.tried)}")
+        if self.results:
+            result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        if isinstance(result, Sent):
+            self.sent.append(outbound)
+        return result
 
 
-def by_platform(channels: Mapping[str, Channel]) -> Callable[[DueRoute], Awaitable[Channel]]:
+def turns_of(
+    door: Door, mind: Think = echo, max_attempts: int = 3, *, first_wait: timedelta = timedelta(0)
+) -> Turns:
+    """Turns that try again at once."""
+    return Turns(door, bundled_embedder(), mind, max_attempts, Budget(), first_wait=first_wait)
+
+
+async def one_turn(world: World, session_id: SessionId, mind: Think = echo, **options: Any) -> None:
+    await run_turn(turns_of(world.door, mind, **options), session_id)
+
+
+def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
     """These channels, whoever's the account is."""
+    named = _named(channels)
 
     async def channel_of(route: DueRoute) -> Channel:
-        return channels[route.platform]
+        return named[route.platform]
 
     return channel_of
 
 
-def turns_of(door: Door, mind: Callable[..., Awaitable[Thought]], max_attempts: int = 3) -> Turns:
-    """Turns that try again at once."""
-    return Turns(door, bundled_embedder(), mind, max_attempts, Budget(), first_wait=timedelta(0))
+def work_of(door: Door, turns: Turns, channels: Channels = None) -> Work:
+    """Everything that a serving process does, also for what is in quarantine."""
 
-
-def work_of(door: Door, turns: Turns, channels: Mapping[str, Channel]) -> Work:
-    """What a worker does for these turns and channels."""
-
-    async def one_turn(session_id: SessionId) -> None:
+    async def turn(session_id: SessionId) -> None:
         await run_turn(turns, session_id)
 
-    async def one_route(route_id: RouteId) -> None:
+    async def route(route_id: RouteId) -> None:
         await deliver(door, by_platform(channels), route_id)
 
-    async def nothing() -> None: ...
+    async def release() -> None:
+        await release_due(door)
 
-    return Work(one_turn, one_route, nothing, tuple(channels))
+    return Work(turn, route, release, tuple(_named(channels)))
 
 
-async def do_all_work(
+async def do_all(
+    database: Database, door: Door, mind: Think = echo, channels: Channels = None
+) -> None:
+    """Every turn and delivery that is due now, one after the other."""
+    what = work_of(door, turns_of(door, mind), channels)
+    await work_off(database.conninfo("discreet_worker"), what)
+
+
+def working(
     database: Database,
     door: Door,
-    mind: Callable[..., Awaitable[Thought]],
-    channels: Mapping[str, Channel] | None = None,
-) -> None:
-    """Every turn and delivery that is due, one after the other."""
-    channels = channels or {"terminal": TerminalChannel()}
-    work = work_of(door, turns_of(door, mind), channels)
-    await work_off(database.conninfo("discreet_worker"), work)
+    turns: Turns,
+    channels: Channels = None,
+    *,
+    slots: Slots = Slots(),  # noqa: B008 - it is frozen
+) -> AbstractAsyncContextManager[None]:
+    """A worker as a serving process has it."""
+    what = work_of(door, turns, channels)
+    return work(database.conninfo("discreet_worker"), door, what, slots)
+
+
+def _named(channels: Channels) -> Mapping[str, Channel]:
+    if isinstance(channels, Mapping):
+        return channels
+    channel = channels or TerminalChannel()
+    return {channel.platform: channel}
 
 
 def memory_ids(outcome: str) -> list[UUID]:
@@ -128,3 +125,25 @@ def memory_ids(outcome: str) -> list[UUID]:
         for line in outcome.splitlines()
         if line.startswith("{") and "id" in json.loads(line)
     ]
+
+
+async def rows_of(world: World, sql: Any, *params: object) -> list[dict[str, Any]]:
+    """What the owner sees."""
+    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
+        return await rows.fetch(sql, params)
+
+
+async def answers_of(world: World, session_id: SessionId) -> list[str]:
+    """The agent's messages of a session, in order."""
+    found = await rows_of(
+        world,
+        "SELECT text FROM discreet.messages WHERE session_id = %s AND direction = 'out'"
+        " ORDER BY position",
+        session_id,
+    )
+    return [row["text"] for row in found]
+
+
+async def count(world: World, table: str) -> int:
+    [row] = await rows_of(world, f"SELECT count(*) AS n FROM discreet.{table}")
+    return int(row["n"])

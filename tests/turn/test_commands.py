@@ -24,6 +24,7 @@ from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
 from tests.support.platform import Platform, make_platform
+from tests.support.waiting import patience
 from tests.support.world import open_door
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
@@ -207,7 +208,7 @@ async def test_stop_ends_the_turn_that_thinks_and_what_waits(platform: Platform)
     await began.wait()
     await platform.accepted(ALICE, "faster")
     stop = await platform.accepted(ALICE, "/stop")
-    async with asyncio.timeout(10):
+    async with patience():
         await thinking
     assert ended.is_set()
     await run(platform, stop.session_id)

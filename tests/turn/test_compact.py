@@ -20,7 +20,8 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.situation import AgentCard
 from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
 from discreet.turn.thought import ThinkingFailed, Usage
-from tests.support.turns import Mind, turns_of
+from tests.support.minds import Mind
+from tests.support.turns import turns_of
 from tests.support.world import World, make_world, open_door
 
 ALICE = "telegram:1001"

@@ -19,8 +19,10 @@ from discreet.turn import run
 from discreet.turn.minds import mind_for
 from discreet.turn.run import CUT_OFF, run_turn
 from discreet.turn.thought import Thought
+from tests.support.minds import echo
 from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
-from tests.support.working import answers_of, echo, rows_of, turns_of, until, work_of, working
+from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"

@@ -20,19 +20,9 @@ from discreet.turn.run import run_turn
 from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
-from tests.support.working import (
-    Held,
-    Recording,
-    Seen,
-    answers_of,
-    do_all,
-    echo,
-    one_turn,
-    rows_of,
-    turns_of,
-    until,
-    working,
-)
+from tests.support.minds import Held, Mind, echo, repeat
+from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -66,7 +56,7 @@ async def test_messages_that_wait_on_one_route_are_taken_together_in_order(
     database: Database, world: World
 ) -> None:
     said = [await world.say(ALICE, text) for text in ("one", "two", "three")]
-    await do_all(database, world)
+    await do_all(database, world.door)
     answer = "re: one | two | three"
     assert await answered_by(world, said[0].session_id) == [
         ("one", answer),
@@ -83,7 +73,7 @@ async def test_messages_of_another_route_are_answered_apart_and_to_their_own(
     await world.say(ALICE, "home 2", chat="home")
     await world.say(ALICE, "work 2", chat="work")
     channel = Recording()
-    await do_all(database, world, channel=channel)
+    await do_all(database, world.door, channels=channel)
     assert sorted((one.chat_id, one.text) for one in channel.sent) == [
         ("home", "re: home 1 | home 2"),
         ("work", "re: work 1 | work 2"),
@@ -102,7 +92,7 @@ async def test_an_answer_replies_to_the_last_message_that_it_answers(
     await world.say(ALICE, "one", message_id="41")
     await world.say(ALICE, "two", message_id="42")
     channel = Recording()
-    await do_all(database, world, channel=channel)
+    await do_all(database, world.door, channels=channel)
     [sent] = channel.sent
     assert sent.reply_to == "42"
 
@@ -242,7 +232,7 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
 async def test_a_session_in_which_nothing_waits_makes_no_turn(world: World) -> None:
     said = await world.say(ALICE, "hello")
     await one_turn(world, said.session_id)
-    mind = Seen()
+    mind = Mind(repeat)
     await one_turn(world, said.session_id, mind)
     assert mind.situations == []
     assert len(await rows_of(world, "SELECT * FROM discreet.turns")) == 1
@@ -253,8 +243,8 @@ async def test_a_message_that_waited_is_answered_in_its_contacts_scope_not_the_o
 ) -> None:
     await world.say(None, "the owner's secret")
     said = await world.say(ALICE, "hello")
-    mind = Seen()
-    await do_all(database, world, mind)
+    mind = Mind(repeat)
+    await do_all(database, world.door, mind)
     [hers] = [one for one in mind.situations if not one.of_owner]
     assert hers.party.kind == "contact"
     assert not any("secret" in one.text for one in (*hers.history, *hers.recalled))

@@ -21,20 +21,10 @@ from discreet.turn.save import COURTESY
 from discreet.turn.situation import Situation
 from discreet.turn.think import Limits, OnText, Tools, think
 from discreet.turn.thought import ThinkingFailed, Thought
+from tests.support.minds import Failing, Mind, echo, repeat
 from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
-from tests.support.working import (
-    Failing,
-    Recording,
-    Seen,
-    answers_of,
-    do_all,
-    echo,
-    one_turn,
-    rows_of,
-    turns_of,
-    until,
-    working,
-)
+from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -133,7 +123,7 @@ async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
         await one_turn(
             world, said.session_id, mind, max_attempts=9, first_wait=timedelta(minutes=1)
         )
-        idle = Seen()
+        idle = Mind(repeat)
         await one_turn(world, said.session_id, idle)
         assert idle.situations == []
         # Until then the message waits, and so does the job that will look at it.
@@ -212,7 +202,7 @@ async def test_an_unexpected_error_is_counted_and_given_up_like_any_other(
     poisoned = await world.say(ALICE, "poison")
     fine = await world.say(BOB, "hello")
     mind = Failing([ZeroDivisionError("poison")] * 99, only="poison")
-    await do_all(database, world, mind)
+    await do_all(database, world.door, mind)
     assert mind.asked == 3
     assert await answers_of(world, poisoned.session_id) == [COURTESY]
     assert await answers_of(world, fine.session_id) == ["re: hello"]
@@ -229,7 +219,7 @@ async def test_messages_behind_one_that_cannot_be_answered_go_on(
     await world.say(ALICE, "and my dog?")
     await world.say(ALICE, "hello?", chat="another chat")
     channel = Recording()
-    await do_all(database, world, mind, channel)
+    await do_all(database, world.door, mind, channel)
     assert mind.asked == 3
     assert await waiting_in(world, said.session_id) == [
         ("poison", "failed", 3),
@@ -273,7 +263,7 @@ async def test_a_message_that_kills_every_worker_is_given_up_without_another_tho
         async with world.door.enter(world.contact(said.contact_id)) as rows:
             assert isinstance(await acquire(rows, said.session_id), Lease)
         # ... and the worker is gone.
-    mind = Seen()
+    mind = Mind(repeat)
     await one_turn(world, said.session_id, mind)
     assert mind.situations == []
     assert await answers_of(world, said.session_id) == [COURTESY]
@@ -291,9 +281,9 @@ async def test_where_the_indexing_after_an_answer_fails_the_answer_stands(
         " FOR EACH ROW EXECUTE FUNCTION no_index()"
     )
     said = await world.say(ALICE, "hello")
-    mind = Seen()
-    await do_all(database, world, mind)
-    await do_all(database, world, mind)
+    mind = Mind(repeat)
+    await do_all(database, world.door, mind)
+    await do_all(database, world.door, mind)
     assert len(mind.situations) == 1
     assert await answers_of(world, said.session_id) == ["re: hello"]
     assert not (await get_status(world.door, world.owner_id)).turns

@@ -19,16 +19,9 @@ from discreet.turn.plan import Prompt
 from discreet.turn.situation import OWNER, Situation
 from discreet.turn.think import OnText, Tools
 from discreet.turn.thought import Thought
-from tests.support.working import (
-    Recording,
-    Seen,
-    do_all,
-    one_turn,
-    rows_of,
-    turns_of,
-    until,
-    working,
-)
+from tests.support.minds import Mind, repeat
+from tests.support.turns import Recording, do_all, one_turn, rows_of, turns_of, working
+from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -74,14 +67,14 @@ async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
     database: Database, shared: World
 ) -> None:
     first = await shared.say(ALICE, "alice's secret", name="Alice")
-    await do_all(database, shared, keep)
+    await do_all(database, shared.door, keep)
     second = await shared.say(BOB, "bob's secret", name="Bob")
     third = await shared.say(None, "olga's secret")
     assert first.session_id == second.session_id == third.session_id
     assert first.contact_id is second.contact_id is third.contact_id is None
     channel = Recording()
-    mind = Seen()
-    await do_all(database, shared, mind, channel)
+    mind = Mind(repeat)
+    await do_all(database, shared.door, mind, channel)
     # Each is answered apart, where the message came from, and each answer knows of all.
     assert [(one.chat_id, one.text) for one in channel.sent] == [
         (BOB, "re: bob's secret"),
@@ -97,8 +90,8 @@ async def test_in_a_shared_session_each_line_says_who_spoke(
 ) -> None:
     for sender, name in ((ALICE, "Alice"), (BOB, "Alice"), (None, "")):
         await shared.say(sender, "hello", name=name, chat="the kitchen")
-    mind = Seen()
-    await do_all(database, shared, mind)
+    mind = Mind(repeat)
+    await do_all(database, shared.door, mind)
     [situation] = mind.situations
     assert situation.party.kind == "shared"
     speakers = [line.speaker for line in situation.waiting]
@@ -113,7 +106,7 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
 ) -> None:
     hers = await world.say(ALICE, "alice's secret with Ada")
     await world.say(None, "olga's secret with Ada")
-    await do_all(database, world, keep)
+    await do_all(database, world.door, keep)
     await remember(world, world.owner, "olga's other secret")
     await remember(world, world.contact(hers.contact_id), "alice's other secret")
     await remember(
@@ -131,7 +124,7 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
         assert await scope_of_session(shared.door, said.session_id) == SharedScope(
             shared.owner_id, shared.agent_id
         )
-        await do_all(database, shared, look)
+        await do_all(database, shared.door, look)
     assert len(seen) == 3
     for text in seen:
         assert "with Ada" not in text
@@ -148,7 +141,7 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     await change_agent(world.door, world.owner_id, "Ada", change)
     assert await scope_of_session(world.door, said.session_id) == world.owner
     asked = await world.say(ALICE, "what is the secret?")
-    mind = Seen()
+    mind = Mind(repeat)
     await one_turn(world, asked.session_id, mind)
     assert mind.situations[0].party.kind == "shared"
     assert "olga's secret" not in everything(mind.situations[0])
@@ -159,8 +152,8 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     after = await alone.say(ALICE, "hello")
     assert after.session_id != before.session_id
     assert after.contact_id is None
-    mind = Seen()
-    await do_all(database, alone, mind)
+    mind = Mind(repeat)
+    await do_all(database, alone.door, mind)
     kinds = {one.waiting[0].text: one.party.kind for one in mind.situations}
     assert kinds["alice's secret"] == "contact"
     assert kinds["hello"] == "shared"
@@ -180,9 +173,9 @@ async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobod
     with pytest.raises(ScopeError):
         async with shared.door.enter(shared.owner) as rows:
             await acquire(rows, waits.session_id)
-    mind = Seen()
+    mind = Mind(repeat)
     channel = Recording()
-    await do_all(database, shared, mind, channel)
+    await do_all(database, shared.door, mind, channel)
     [situation] = mind.situations
     assert situation.party.kind == "shared"
     assert "olga's secret" not in everything(situation)
@@ -198,7 +191,7 @@ async def family(database: Database, world: World) -> tuple[Accepted, Accepted, 
     alice = await world.say(ALICE, "alice's secret", name="Alice")
     bob = await world.say(BOB, "bob's secret", name="Bob")
     group = await world.say(ALICE, "the family's secret", group=FAMILY, name="Alice")
-    await do_all(database, world, keep)
+    await do_all(database, world.door, keep)
     return alice, bob, group
 
 
@@ -231,7 +224,7 @@ async def test_no_members_private_words_come_into_the_group_nor_the_groups_into_
 
     for sender, group in ((ALICE, FAMILY), (BOB, FAMILY), (ALICE, None), (BOB, None)):
         await world.say(sender, "what did I tell?", group=group)
-        await do_all(database, world, look)
+        await do_all(database, world.door, look)
     secrets = ("alice's secret", "bob's secret", "the family's secret")
     told = {who: tuple(secret in text for secret in secrets) for who, text in seen.items()}
     assert told == {
@@ -247,8 +240,8 @@ async def test_two_members_whose_messages_are_taken_together_are_both_named(
 ) -> None:
     for sender, name, text in ((ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")):
         said = await world.say(sender, text, group=FAMILY, name=name)
-    mind = Seen()
-    await do_all(database, world, mind)
+    mind = Mind(repeat)
+    await do_all(database, world.door, mind)
     [situation] = mind.situations
     assert [
         (line.speaker.address, line.speaker.name, line.text)

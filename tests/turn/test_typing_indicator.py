@@ -10,8 +10,9 @@ from typing import Any
 from discreet.domain.outbound import Place
 from discreet.postgres.server import Database
 from discreet.turn.run import run_turn
-from tests.support.turns import Mind, turns_of
-from tests.support.working import answers_of
+from tests.support.minds import Mind
+from tests.support.turns import answers_of, turns_of
+from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door
 
 ALICE = "whatsapp:US.1"
@@ -41,7 +42,7 @@ async def _shows_what_is_answered(world: World) -> None:
     for name in ("wamid.1", "wamid.2"):
         said = await world.say(ALICE, "hello", channel_id=channel, message_id=name)
     turns = replace(turns_of(world.door, Mind(reply)), show_typing=show)
-    async with asyncio.timeout(10):
+    async with patience():
         await run_turn(turns, said.session_id)
     assert shown == [("whatsapp", Place("1", ALICE, "", "wamid.2"))]
 
@@ -61,7 +62,7 @@ async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    async with open_door(database) as door, asyncio.timeout(10):
+    async with open_door(database) as door, patience():
         world = await make_world(door)
         said = await world.say(ALICE, "hello")
         turns = replace(turns_of(door, Mind(reply)), show_typing=show)
