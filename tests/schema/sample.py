@@ -19,8 +19,9 @@ from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Door, OwnerScope
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn
+from tests.support.minds import Mind, calling, do_as_told
 from tests.support.platform import make_platform
-from tests.support.turns import Mind, Wire, calling, do_all_work, do_as_told, turns_of
+from tests.support.turns import Recording, do_all, turns_of
 
 Seen = dict[str, Any]
 
@@ -61,8 +62,8 @@ async def fill(database: Database, door: Door, admin: psycopg.Connection[Any], h
     await set_limits(door, world.owner_id, BOB, Limits(waiting=7))
     asked = await world.say(None, "who wrote?")
     await run_turn(turns_of(door, Mind()), asked.session_id)
-    wires = {"telegram": Wire("telegram"), "terminal": Wire("terminal")}
-    await do_all_work(database, door, Mind(), wires)
+    channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}
+    await do_all(database, door, Mind(), channels)
     # What still waits: a message, one that nobody can be given, a stranger's.
     await platform.accepted(ANN, "Are you there?")
     nobody = replace(platform.inbound(BOB, "from nobody"), sender=UnknownSender("no sender"))

@@ -30,7 +30,7 @@ from tests.schema.__main__ import VERSIONS
 from tests.schema.dump import schema_of
 from tests.schema.sample import BOB, Seen, seen
 from tests.schema.scratch import Server
-from tests.support.working import answers_of, do_all
+from tests.support.turns import answers_of, do_all
 from tests.support.world import World, open_door
 
 STORED = sorted(path.name.removesuffix(".sql.gz") for path in VERSIONS.glob("*.gz"))
@@ -84,7 +84,7 @@ async def test_an_upgraded_database_goes_on_where_it_stood(server: Shared, old: 
     async with open_door(old) as door:
         world = World(door, OwnerId(row[0]), AgentId(row[1]), ChannelId(row[2]))
         said = await world.say(BOB, "Still there?")
-        await do_all(old, world)
+        await do_all(old, door)
         assert (await answers_of(world, said.session_id))[-1] == "re: Still there?"
 
 
