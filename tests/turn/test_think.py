@@ -84,6 +84,28 @@ async def fails(*replies: Reply, limits: Limits = Limits()) -> ThinkingFailed:  
     return caught.value
 
 
+async def test_a_long_answer_is_not_handed_on_whole_with_each_word() -> None:
+    words = 8_000
+    text = " ".join(["word"] * words)
+    thought, texts, _ = await ask(Say(text))
+    assert (thought.text, texts[-1]) == (text, text)
+    assert sum(map(len, texts)) < len(text) * words / 20
+
+
+async def test_what_was_written_last_is_handed_on_also_where_the_model_falls_silent_then() -> None:
+    words = ["word"] * 2_000
+    texts: list[str] = []
+
+    async def on_text(text: str) -> None:
+        texts.append(text)
+
+    with openai_server(Say(" ".join(words), hangs_after=1_500)) as script:
+        model = await open_model("scripted", base_url=script.base_url)
+        with pytest.raises(ThinkingFailed):
+            await think(PROMPT, Echo(), model, Limits(silence=2.0), on_text)
+    assert texts[-1] == " ".join(words[:1_500])
+
+
 async def test_an_answer_streams_as_the_whole_text_so_far() -> None:
     thought, texts, _ = await ask(Say("Your dog is Rex."))
     assert thought.text == "Your dog is Rex."

@@ -106,21 +106,23 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
         await _leave(door, scope, route_id, missing.message)
         return
     began = time.monotonic()
+    counted: tuple[MessageId | None, int] = (None, 0)
     while (sending := await _take(door, scope, route_id, route.account)) is not None:
         # Whoever was frozen meanwhile was taken for dead, and another process has sent it.
         if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(door, scope, sending):
             return
+        outbound = sending.outbound
         try:
             async with running(_renew(door, scope, sending), "renew a delivery"):
-                result = await within(SEND_SECONDS, channel.send(sending.outbound), "a send")
+                result = await within(SEND_SECONDS, channel.send(outbound), "a send")
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__
             result = Later(timedelta(0), f"the channel failed ({why})")
-        if isinstance(result, Sent) and sending.outbound.part + 1 < channel.parts(
-            sending.outbound.text
-        ):
-            await _surely(partial(_record_part, door, scope, route_id, sending.outbound, result))
+        if counted[0] != outbound.message_id:
+            counted = (outbound.message_id, channel.parts(outbound.text))
+        if isinstance(result, Sent) and outbound.part + 1 < counted[1]:
+            await _surely(partial(_record_part, door, scope, route_id, outbound, result))
         elif not await _surely(partial(_record, door, scope, route_id, sending, result)):
             return
         began = time.monotonic()

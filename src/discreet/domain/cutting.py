@@ -4,7 +4,9 @@ code. Pure, and the same each time."""
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import itemgetter
 
 
 def cuts(
@@ -13,7 +15,7 @@ def cuts(
     """The parts of a text, as first and last place; each at most ``limit`` units long.
 
     ``units``: where each character begins, as the platform counts; one more than there are
-    characters. ``blocks``: of code, from where to where, in units.
+    characters. ``blocks``: of code, from where to where, in units; in their order, and apart.
     """
     parts, start = [], 0
     while units[-1] - units[start] > limit:
@@ -50,7 +52,8 @@ def _best_cut(
             if not _inside(blocks, units[cut]):
                 return cut
             cut = text.rfind(separator, half, cut)
-    for first, last in blocks:
+    at = _after(blocks, units[end])
+    for first, last in blocks[at - 1 : at]:
         # A block of code that would be cut begins the next part, if it fits there.
         if units[start] < first < units[end] < last and last - first <= limit:
             cut = max(index for index in range(start, end + 1) if units[index] <= first)
@@ -67,7 +70,13 @@ def _best_cut(
 
 
 def _inside(blocks: Sequence[tuple[int, int]], unit: int) -> bool:
-    return any(first < unit < last for first, last in blocks)
+    at = _after(blocks, unit)
+    return at > 0 and unit < blocks[at - 1][1]
+
+
+def _after(blocks: Sequence[tuple[int, int]], unit: int) -> int:
+    """The index of the first block that doesn't begin before a unit."""
+    return bisect_left(blocks, unit, key=itemgetter(0))
 
 
 def _begins_a_character(text: str, at: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 from discreet.domain.text import plain_name
@@ -14,6 +15,8 @@ BYTES_PER_TOKEN = 4
 # Joiners are part of spelling in Persian and in many emoji; the other format characters reorder,
 # hide or tag text.
 _JOINERS = "\u200c\u200d"
+# Categories Cc, without tabs and line ends, and Cs.
+_UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -31,12 +34,7 @@ def one_line(text: str) -> str:
 def storable(text: str) -> str:
     """A text of a model as it can be kept and sent: without control characters and halves of
     surrogate pairs."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isprintable():
-        return text
-    return "".join(
-        char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs")
-    )
+    return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def is_blank(text: str) -> bool:

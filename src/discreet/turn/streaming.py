@@ -29,6 +29,8 @@ FIRST_SECONDS = 2.0
 """An answer that is finished sooner after its first word comes in one piece."""
 LOOK_SECONDS = 0.25
 """How often it is looked whether there is a first word."""
+SHOWN_CHARACTERS = 16_000
+"""More than one message of any platform holds; what is written after it need not be looked at."""
 EDIT_SECONDS = 15.0
 """How long, at the end, an edit that is under way is waited for; channels give up on one sooner."""
 
@@ -142,7 +144,7 @@ class _Growth:
         wait, begun, shown = pace, 0.0, ""
         try:
             while not await happens(stop, wait):
-                wait, text = pace, self.written()
+                wait, text = pace, self.written()[:SHOWN_CHARACTERS]
                 begun = begun or (time.monotonic() if text else 0.0)
                 if text == shown or time.monotonic() - begun < FIRST_SECONDS:
                     continue

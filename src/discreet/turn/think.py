@@ -32,6 +32,10 @@ OnText = Callable[[str], Awaitable[None]]
 
 # A turn that failed is tried again as a whole; one more try at once bridges a short hiccup.
 PROVIDER_RETRIES = 1
+SHORT_CHARACTERS = 2_000
+"""A text is handed on with each word until it is longer than this."""
+TEXT_SECONDS, TEXT_CHARACTERS = 0.05, 10_000
+"""How often a text of so many characters is handed on."""
 # How often a model may call a tool that doesn't exist before it is taken for confused.
 TOOL_RETRIES = 3
 
@@ -123,10 +127,16 @@ async def _run(
 ) -> str:
     """The answer. ``hear`` is called with each thing that comes from the model; ``used`` grows with
     each request, also where there is no answer in the end."""
-    from pydantic_ai import UsageLimits
+    from pydantic_ai import UsageLimitExceeded, UsageLimits
     from pydantic_ai.settings import ModelSettings
 
+    def check_tokens() -> None:
+        # Not by the library: it makes the whole answer anew for it, with each word.
+        if used.total_tokens > limits.tokens:
+            raise UsageLimitExceeded("tokens")
+
     async def stream(_: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
+        check_tokens()
         await _pass_on_text(events, on_text, hear)
 
     async with agent:
@@ -134,12 +144,11 @@ async def _run(
             _asked(prompt),
             message_history=_history(prompt),
             model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.silence),
-            usage_limits=UsageLimits(
-                request_limit=limits.requests, total_tokens_limit=limits.tokens
-            ),
+            usage_limits=UsageLimits(request_limit=limits.requests),
             event_stream_handler=stream,
             usage=used,
         )
+    check_tokens()
     text = storable(result.output or "").strip()
     if is_blank(text):
         raise ThinkingFailed("empty", "The model answered nothing.")
@@ -196,19 +205,40 @@ async def _pass_on_text(
 ) -> None:
     from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
-    parts: dict[int, str] = {}
-    async for event in events:
-        hear()
-        match event:
-            case PartStartEvent(index=index, part=TextPart(content=content)):
-                parts[index] = content
-            case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=more)):
-                parts[index] = parts.get(index, "") + more
-            case _:
-                continue
-        text = storable("".join(parts[index] for index in sorted(parts)))
+    clock = asyncio.get_running_loop().time
+    parts: dict[int, list[str]] = {}
+    length, passed, due = 0, 0, 0.0
+
+    async def pass_on() -> None:
+        nonlocal passed
+        passed = length
+        text = storable("".join("".join(parts[index]) for index in sorted(parts)))
         if not is_blank(text):
             await on_text(text)
+
+    try:
+        async for event in events:
+            hear()
+            match event:
+                case PartStartEvent(index=index, part=TextPart(content=more)):
+                    parts[index] = [more]
+                case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=more)):
+                    parts.setdefault(index, []).append(more)
+                case _:
+                    continue
+            length += len(more)
+            if clock() >= due:
+                await pass_on()
+                due = clock() + _pause(length)
+    finally:
+        if passed < length:
+            await pass_on()
+
+
+def _pause(length: int) -> float:
+    """Seconds until a text is handed on again. It is joined whole each time, so a long one is
+    handed on more rarely, or its cost would grow with the square of its length."""
+    return TEXT_SECONDS * length / TEXT_CHARACTERS if length > SHORT_CHARACTERS else 0.0
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from discreet.domain.outbound import (
     Unknown,
     Unreachable,
 )
+from discreet.domain.parts import Parts
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,11 @@ class DiscordChannel(OpenChannel):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._open: httpx.AsyncClient | None = None
+        self._parts = Parts(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
-        return len(split(render(text)))
+        return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Sends one part. Sent again within some minutes, Discord gives the message it has."""
@@ -72,7 +74,7 @@ class DiscordChannel(OpenChannel):
         if connection is None:
             return Rejected("this channel was removed")
         where = outbound.platform_thread or outbound.chat_id
-        text = split(render(outbound.text))[outbound.part]
+        text = self._parts.part(outbound)
         draft = outbound.draft if outbound.part == 0 else None
         try:
             if draft is not None and draft.fits:
@@ -148,7 +150,7 @@ class DiscordChannel(OpenChannel):
         if connection is None:
             return Rejected("this channel was removed")
         where = place.platform_thread or place.chat_id
-        part = split(render(text))[0]
+        part = _cut(text)[0]
         try:
             if shown_as is None:
                 response = await self._put(connection, where, _body(part, reply_to), DRAFT_SECONDS)
@@ -221,6 +223,10 @@ class DiscordChannel(OpenChannel):
             headers=connection.headers,
             timeout=DRAFT_SECONDS,
         )
+
+
+def _cut(text: str) -> list[str]:
+    return split(render(text))
 
 
 def _body(text: str, reply_to: str | None) -> dict[str, Any]:

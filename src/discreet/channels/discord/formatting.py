@@ -15,11 +15,10 @@ _ROOM_FOR_FENCES = len("```\n") + _MOST_LANGUAGE + len("\n```")
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)(?:\n```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"(^```[^\n`]*\n.*?(?:\n```[ \t]*$|\Z)|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^[ \t]*\|.*\|[ \t]*$\n?){2,}", re.MULTILINE)
-_RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*$")
 _RULES = (
     (re.compile(r"(?<![\w_])__(?!_)(\S(?:[^_\n]*\S)?)__(?![\w_])"), r"**\1**"),
-    (re.compile(r"^#{4,6} +(.+?) *#*$", re.MULTILINE), r"**\1**"),
-    (re.compile(r"!\[([^\]\n]*)\]\((\S+?)\)"), r"\1 (\2)"),
+    (re.compile(r"^#{4,6} +(.+?)(?<![ #])[ #]*$", re.MULTILINE), r"**\1**"),
+    (re.compile(r"!\[([^\]\n]{0,500})\]\((\S{1,2000}?)\)"), r"\1 (\2)"),
 )
 
 
@@ -66,7 +65,7 @@ def _as_code(table: re.Match[str]) -> str:
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]
         for line in table[0].strip().splitlines()
-        if not _RULE.match(line)
+        if "-" not in line or line.strip(" \t:|-")
     ]
     widths = [
         max(len(row[column]) for row in rows if column < len(row))

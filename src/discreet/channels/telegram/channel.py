@@ -34,6 +34,7 @@ from discreet.domain.outbound import (
     Unknown,
     Unreachable,
 )
+from discreet.domain.parts import Parts
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -59,17 +60,18 @@ class TelegramChannel(OpenChannel):
 
     def __init__(self, bots: Bots) -> None:
         self._bots = bots
+        self._parts = Parts(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
-        return len(split(render(text)))
+        return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Sends one part. A part that Telegram refuses for its formatting goes as plain text."""
         bot = await self._bots.get(outbound.account)
         if bot is None:
             return Rejected("this channel was removed")
-        part = split(render(outbound.text))[outbound.part]
+        part = self._parts.part(outbound)
         try:
             return await _send(bot, outbound, outbound.chat_id, part)
         except ChatMigrated as moved:
@@ -93,7 +95,7 @@ class TelegramChannel(OpenChannel):
         bot = await self._bots.get(place.account)
         if bot is None:
             return Rejected("this channel was removed")
-        part = split(render(text))[0]
+        part = _cut(text)[0]
         try:
             if shown_as is None:
                 to = _number(reply_to or "")
@@ -165,6 +167,10 @@ class TelegramChannel(OpenChannel):
             return await _send(bot, outbound, chat_id, part)
         except TelegramError as error:
             return _result_of(error)
+
+
+def _cut(text: str) -> list[Formatted]:
+    return split(render(text))
 
 
 async def _send(bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted) -> SendResult:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import accumulate
 
-from discreet.channels.telegram.formatting import Formatted, clip
+from discreet.channels.telegram.formatting import Formatted, Span, clip
 from discreet.domain.cutting import cuts
 
 MAX_UNITS = 4096
@@ -18,7 +19,12 @@ def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
     blocks = [
         (span.start, span.start + span.length) for span in formatted.spans if span.style == "pre"
     ]
-    return [
-        clip(formatted, text[start:end], units[start])
-        for start, end in cuts(text, units, blocks, limit)
-    ]
+    parts, spans, taken = [], list[Span](), 0
+    for start, end in cuts(text, units, blocks, limit):
+        until = bisect_left(formatted.spans, units[end], lo=taken, key=lambda span: span.start)
+        # Those that go on from the part before, and those that begin in this one.
+        spans += formatted.spans[taken:until]
+        spans = [span for span in spans if span.start + span.length > units[start]]
+        taken = until
+        parts.append(clip(Formatted(text, tuple(spans)), text[start:end], units[start]))
+    return parts

@@ -24,6 +24,7 @@ from discreet.domain.outbound import (
     Sent,
     Unreachable,
 )
+from discreet.domain.parts import Parts
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -54,10 +55,11 @@ class WhatsAppChannel(OpenChannel):
         self._connections = connections
         self._open: dict[str, tuple[Connection, httpx.AsyncClient]] = {}
         self._typing: dict[str, float] = {}
+        self._parts = Parts(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
-        return len(split(render(text)))
+        return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Sends one part, within 24 hours after somebody wrote there."""
@@ -69,10 +71,9 @@ class WhatsAppChannel(OpenChannel):
         if opened is None:
             return Rejected("this channel was removed")
         connection, client = opened
+        body = _body(outbound, self._parts.part(outbound))
         try:
-            response = await client.post(
-                connection.url(f"{outbound.account}/messages"), json=_body(outbound)
-            )
+            response = await client.post(connection.url(f"{outbound.account}/messages"), json=body)
         except httpx.HTTPError as error:
             return Later(timedelta(0), f"WhatsApp can't be reached ({type(error).__name__})")
         return _result_of(response)
@@ -160,8 +161,11 @@ class WhatsAppChannel(OpenChannel):
         return opened
 
 
-def _body(outbound: Outbound) -> dict[str, Any]:
-    text = split(render(outbound.text))[outbound.part]
+def _cut(text: str) -> list[str]:
+    return split(render(text))
+
+
+def _body(outbound: Outbound, text: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "messaging_product": "whatsapp",
         "type": "text",

@@ -1,0 +1,33 @@
+"""The parts of the answers that are being sent: each answer is rendered once, not once a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from discreet.domain.ids import MessageId
+from discreet.domain.outbound import Outbound
+
+MAX_KEPT = 16
+"""Answers of one channel whose parts are kept at the same time."""
+
+Part = TypeVar("Part")
+
+
+class Parts(Generic[Part]):
+    """The parts of answers, by the id of each answer. ``cut``: the parts of a text."""
+
+    def __init__(self, cut: Callable[[str], Sequence[Part]]) -> None:
+        self._cut = cut
+        self._kept: dict[MessageId, tuple[str, Sequence[Part]]] = {}
+
+    def part(self, outbound: Outbound) -> Part:
+        """Give the part that is to be sent."""
+        text, parts = self._kept.pop(outbound.message_id, ("", ()))
+        if text != outbound.text or not parts:
+            text, parts = outbound.text, self._cut(outbound.text)
+        if outbound.part + 1 < len(parts):
+            while len(self._kept) >= MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[outbound.message_id] = (text, parts)
+        return parts[outbound.part]
