@@ -37,9 +37,11 @@ def faults(source: str) -> list[str]:
     """What is done by hand in a module; each with its line."""
     tree = ast.parse(source)
     modules, names = _asyncio_of(tree)
+    scopes = set(_scopes_of(tree))
     found = [
         f"{node.lineno}: {what}"
         for node in ast.walk(tree)
+        if not (isinstance(node, ast.Attribute) and _name(node.value) in scopes)
         for what in _fault_of(node, modules, names)
     ]
     return sorted(found, key=lambda line: int(line.split(":")[0]))
@@ -58,6 +60,17 @@ def _asyncio_of(tree: ast.AST) -> tuple[set[str], dict[str, str]]:
                 names[found.asname or found.name] = found.name
                 modules.add(found.asname or found.name)
     return modules, names
+
+
+def _scopes_of(tree: ast.AST) -> Iterator[str]:
+    """Names of anyio's scopes, which cancel until what is in them has ended."""
+    kinds = ("CancelScope", "move_on_after", "fail_after")
+    for node in ast.walk(tree):
+        match node:
+            case ast.withitem(ast.Call(func=func), ast.Name(id=name)) if _name(func) in kinds:
+                yield name
+            case ast.arg(arg=name, annotation=kind) if kind and _name(kind) == "CancelScope":
+                yield name
 
 
 def _fault_of(node: ast.AST, modules: set[str], names: dict[str, str]) -> Iterator[str]:
@@ -166,6 +179,8 @@ def test_the_pattern_is_found_however_it_is_written(code: str) -> None:
         "await asyncio.wait({task}, timeout=1)",
         "task: asyncio.Task[None] = start(work(), 'work')",
         "settings.timeout",
+        "with anyio.CancelScope() as scope: scope.cancel()",
+        "def give_up(scope: anyio.CancelScope) -> None: scope.cancel()",
         "httpx.Timeout(timeout=5)",
         "try: await work()\nexcept asyncio.CancelledError:\n    note()\n    raise",
         "try: await work()\nexcept Exception: log()",
