@@ -295,6 +295,30 @@ def test_no_text_is_compared_by_its_order_before_a_policy_where_the_admin_is_a_s
     assert compared == [("texteq",)]
 
 
+INDEXED = {
+    "memories_terms": "discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && '{a}'",
+    "memories_expiry": "discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < now()",
+    "outbox_platform_messages": "discreet.outbox o"
+    " WHERE o.owner_key IS NOT NULL AND o.platform_messages @> '{a}'",
+    "tokens_digest_key": "discreet.tokens t WHERE t.digest = '\\x00'",
+    "addresses_once": "discreet.addresses a"
+    " WHERE a.owner_id = gen_random_uuid() AND a.platform = 'x' AND a.platform_id = 'x'",
+    "messages_once": "discreet.messages m WHERE m.channel_id = gen_random_uuid()"
+    " AND m.chat_id = 'x' AND m.platform_message_id = 'x' AND m.direction = 'in'",
+}
+
+
+@pytest.mark.parametrize("index", INDEXED)
+def test_the_gate_finds_by_its_indexes_what_its_policy_lets_it_see(
+    admin: Admin, index: str
+) -> None:
+    with admin.transaction(force_rollback=True):
+        admin.execute("SET LOCAL ROLE discreet_gate")
+        admin.execute("SET LOCAL enable_seqscan = off")
+        plan = admin.execute(f"EXPLAIN SELECT FROM {INDEXED[index]}").fetchall()
+    assert index in str(plan)
+
+
 @pytest.mark.parametrize("view", ["pg_stat_activity", "pg_locks"])
 def test_no_role_may_look_at_what_others_do(admin: Admin, view: str) -> None:
     # The functions behind them are closed too; so each holds without the other.

@@ -365,7 +365,7 @@ CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], pla
   SELECT o FROM discreet.outbox o
     JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
     JOIN discreet.channels c ON c.id = r.channel_id
-   WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
+   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
      AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;
@@ -2096,13 +2096,13 @@ BEGIN
     FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
             FROM unnest(words, holding) AS w (word, held)) k;
   IF cardinality(rare) > 0 THEN
-    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.terms && %L::text[] '
+    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
   END IF;
   FOR a IN 1 .. least(cardinality(common), 3) LOOP
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
-        '(SELECT * FROM discreet.memories m WHERE m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
+        '(SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
         ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
     END LOOP;
   END LOOP;
@@ -2118,7 +2118,7 @@ BEGIN
   IF near IS NOT NULL AND cardinality(rare) = 0 AND cardinality(common) > 0 THEN
     PERFORM set_config('hnsw.max_scan_tuples', '4000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'AND (m.terms @> %L::text[]) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, common[1:1], dimensions, dimensions)
@@ -2127,7 +2127,7 @@ BEGIN
   IF near IS NOT NULL THEN
     PERFORM set_config('hnsw.max_scan_tuples', '20000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, dimensions, dimensions)
       USING owner, near;
@@ -2154,7 +2154,7 @@ BEGIN
   FOREACH rare IN ARRAY words LOOP
     IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
       RETURN QUERY EXECUTE
-        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.terms @> ARRAY[$2] '
+        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> ARRAY[$2] '
         'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
         USING owner, rare, few;
     END IF;
@@ -2247,7 +2247,7 @@ DECLARE
   purged integer;
 BEGIN
   DELETE FROM discreet.memories WHERE id IN (
-    SELECT m.id FROM discreet.memories m WHERE m.expires_at < clock_timestamp() - kept
+    SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < clock_timestamp() - kept
      ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
@@ -5686,7 +5686,7 @@ CREATE POLICY gate ON discreet.links TO discreet_gate USING ((owner_key IS NOT N
 CREATE POLICY gate ON discreet.mcp_sessions TO discreet_gate USING (true);
 
 -- POLICY memories gate
-CREATE POLICY gate ON discreet.memories TO discreet_gate USING ((owner_key IS NOT NULL));
+CREATE POLICY gate ON discreet.memories TO discreet_gate USING (true);
 
 -- POLICY memory_history gate
 CREATE POLICY gate ON discreet.memory_history TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -5695,7 +5695,7 @@ CREATE POLICY gate ON discreet.memory_history TO discreet_gate USING ((owner_key
 CREATE POLICY gate ON discreet.messages TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY outbox gate
-CREATE POLICY gate ON discreet.outbox TO discreet_gate USING ((owner_key IS NOT NULL));
+CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
 
 -- POLICY owner_links gate
 CREATE POLICY gate ON discreet.owner_links TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -5719,7 +5719,7 @@ CREATE POLICY gate ON discreet.routes TO discreet_gate USING ((owner_key IS NOT 
 CREATE POLICY gate ON discreet.sessions TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY tokens gate
-CREATE POLICY gate ON discreet.tokens TO discreet_gate USING ((owner_key IS NOT NULL));
+CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 
 -- POLICY turns gate
 CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT NULL));

@@ -80,7 +80,8 @@ CREATE POLICY owner ON discreet.outbox TO discreet_owner
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (owner_key IS NOT NULL);
+-- Any condition here would keep the gate from indexes whose operators aren't leakproof.
+CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
 CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox
   FOR EACH ROW EXECUTE FUNCTION gate.deliver_outbox();
 CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox

@@ -38,7 +38,8 @@ CREATE POLICY owner ON discreet.tokens TO discreet_owner
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (owner_key IS NOT NULL);
+-- Any condition here would keep the gate from indexes whose operators aren't leakproof.
+CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at,

@@ -7,7 +7,7 @@ DECLARE
   purged integer;
 BEGIN
   DELETE FROM discreet.memories WHERE id IN (
-    SELECT m.id FROM discreet.memories m WHERE m.expires_at < clock_timestamp() - kept
+    SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < clock_timestamp() - kept
      ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;

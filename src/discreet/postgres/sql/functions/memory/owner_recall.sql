@@ -33,13 +33,13 @@ BEGIN
     FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
             FROM unnest(words, holding) AS w (word, held)) k;
   IF cardinality(rare) > 0 THEN
-    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.terms && %L::text[] '
+    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
   END IF;
   FOR a IN 1 .. least(cardinality(common), 3) LOOP
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
-        '(SELECT * FROM discreet.memories m WHERE m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
+        '(SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
         ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
     END LOOP;
   END LOOP;
@@ -55,7 +55,7 @@ BEGIN
   IF near IS NOT NULL AND cardinality(rare) = 0 AND cardinality(common) > 0 THEN
     PERFORM set_config('hnsw.max_scan_tuples', '4000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'AND (m.terms @> %L::text[]) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, common[1:1], dimensions, dimensions)
@@ -64,7 +64,7 @@ BEGIN
   IF near IS NOT NULL THEN
     PERFORM set_config('hnsw.max_scan_tuples', '20000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, dimensions, dimensions)
       USING owner, near;

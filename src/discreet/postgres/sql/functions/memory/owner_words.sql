@@ -49,7 +49,7 @@ BEGIN
   FOREACH rare IN ARRAY words LOOP
     IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
       RETURN QUERY EXECUTE
-        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.terms @> ARRAY[$2] '
+        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> ARRAY[$2] '
         'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
         USING owner, rare, few;
     END IF;
