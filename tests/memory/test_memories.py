@@ -15,11 +15,14 @@ from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import (
     MemoryChange,
+    NewMemory,
     forget,
     get_memory,
     list_memories,
+    remember,
     update_memory,
 )
+from discreet.memory.outdated import may_be_outdated
 from discreet.scope import OwnerScope
 from tests.memory.conftest import People
 
@@ -227,3 +230,48 @@ async def test_an_owner_starts_with_what_is_no_contacts(people: People) -> None:
             "the owner's",
         }
     assert [memory.content for memory in known] == ["the owner's"]
+
+
+async def test_a_memory_takes_the_place_of_one_that_it_is_told_to_replace(people: People) -> None:
+    (older,) = await people.keep(people.alice, "I live in Graz.")
+    (newer,) = await people.keep(people.alice, "I moved from Graz to Oslo.")
+    new = NewMemory(newer.content, index([newer.content], people.embedder)[0])
+    async with people.door.enter(people.alice) as rows:
+        assert await may_be_outdated(rows, newer, new.indexed.terms) == [older]
+        kept = await remember(rows, new, replaces=older.id)
+        assert (kept.id, kept.content) == (older.id, newer.content)
+        assert [memory.id for memory in await list_memories(rows)] == [older.id]
+        history = await get_memory_history(rows, older.id)
+    assert [version.content for version in history] == ["I live in Graz."]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "offered"),
+    [
+        ("I take 5 mg of lisinopril.", "The doctor raised my lisinopril to 10 mg.", True),
+        ("My boss is called Ines.", "Since Monday Tomas is my boss.", True),
+        ("Ich wohne in Leipzig.", "Ich wohne jetzt nicht mehr in Leipzig.", True),
+        ("My boss is called Ines.", "My sister plays the cello.", False),
+        ("I like tea.", "I like coffee.", False),
+    ],
+)
+async def test_what_a_new_memory_may_contradict_is_offered_to_be_replaced(
+    people: People, older: str, newer: str, offered: bool
+) -> None:
+    await people.keep(people.alice, older, "The bike is in the cellar.")
+    await people.keep(people.bob, older, newer)
+    (kept,) = await people.keep(people.alice, newer)
+    async with people.door.enter(people.alice) as rows:
+        found = await may_be_outdated(rows, kept, index([newer], None)[0].terms)
+    assert [memory.content for memory in found] == [older] * offered
+    assert all(memory.contact_id == people.alice.contact_id for memory in found)
+
+
+async def test_nobody_replaces_what_somebody_else_keeps(people: People) -> None:
+    (of_bob,) = await people.keep(people.bob, "I live in Graz.")
+    text = "I moved from Graz to Oslo."
+    async with people.door.enter(people.alice) as rows:
+        with pytest.raises(NotFound):
+            await remember(rows, NewMemory(text, index([text], None)[0]), replaces=of_bob.id)
+    async with people.door.enter(people.bob) as rows:
+        assert [memory.content for memory in await list_memories(rows)] == ["I live in Graz."]

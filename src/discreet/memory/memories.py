@@ -57,6 +57,8 @@ _INSERT: LiteralString = f"""
             %(embedding)s::public.vector, %(turn_id)s)
     ON CONFLICT DO NOTHING
     RETURNING {COLUMNS}"""
+_IS_OWN: LiteralString = f"""
+    SELECT true FROM (SELECT 1 FROM discreet.memories WHERE {OWN} AND id = %(id)s FOR UPDATE) own"""
 _SUPERSEDE: LiteralString = f"""
     UPDATE discreet.memories SET
         content = %(content)s, summary = %(summary)s, topics = %(topics)s,
@@ -108,14 +110,17 @@ _LIST: LiteralString = f"""
      LIMIT %(limit)s OFFSET %(offset)s"""
 
 
-async def remember(rows: Rows, new: NewMemory) -> Memory:
+async def remember(rows: Rows, new: NewMemory, *, replaces: MemoryId | None = None) -> Memory:
     """Keeps something in this scope, and gives the memory that holds it now.
+
+    ``replaces``: a memory of this scope whose place it takes; what that said stays in its history.
 
     What is filed under its ``topic_key`` becomes its older version. What the scope knows already,
     in nearly the same words, stays the one memory that it is, with its id and its words; topics are
     added to it, and of the two saliences and expiries the higher and the later counts.
 
     Raises:
+        NotFound: the scope has no memory of its own to be replaced.
         BadInput: empty, too long, or an unknown salience.
         ScopeError: an owner's scope that names no agent, so that it isn't clear whose it would be.
         Conflict: others kept the same at the same moment, again and again.
@@ -124,6 +129,8 @@ async def remember(rows: Rows, new: NewMemory) -> Memory:
     topic_key = (new.topic_key or "").strip() or None
     check(new.content, new.salience, topic_key)
     values = _values(new, topic_key)
+    if replaces is not None:
+        return await _replace(rows, replaces, values)
     for _ in range(RACES):
         known = await rows.fetch(_KNOWN, values)
         same = next((memory_of(_bare(row)) for row in known if row["same"]), None)
@@ -242,6 +249,16 @@ async def list_memories(
         },
     )
     return [memory_of(row) for row in found]
+
+
+async def _replace(rows: Rows, replaced: MemoryId, values: dict[str, Any]) -> Memory:
+    """What says the same already, or is filed under the same key, makes room."""
+    if not await rows.value(_IS_OWN, {"id": replaced}):
+        raise _no_such_memory()
+    for row in await rows.fetch(_KNOWN, values):
+        if row["id"] != replaced:
+            await forget(rows, row["id"])
+    return await _change(rows, _SUPERSEDE, {**values, "id": replaced})
 
 
 async def _merge(rows: Rows, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:

@@ -54,6 +54,12 @@ class Remember(Arguments):
     topic_key: Text | None = _TOPIC_KEY
     topics: list[Text] | None = _TOPICS
     salience: Salience | None = _SALIENCE
+    replaces: Text | None = Field(
+        default=None,
+        max_length=100,
+        description="The `id` of a memory that is no longer true and that this takes the place of."
+        " What it said stays in its history.",
+    )
 
 
 class Recall(Arguments):

@@ -20,6 +20,7 @@ from discreet.domain.ids import MemoryId, SessionId, TurnId
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
 from discreet.memory.memories import MemoryChange, NewMemory, forget, remember, update_memory
+from discreet.memory.outdated import may_be_outdated
 from discreet.scope import Door, OwnerScope, Rows
 from discreet.scope.scopes import SessionScope
 from discreet.turn.arguments import (
@@ -132,14 +133,25 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
         salience=given.salience or "medium",
         turn_id=box.turn_id,
     )
+    replaces = None if given.replaces is None else _memory_id(given.replaces)
     async with box.enter() as rows:
-        memory = await remember(rows, new)
+        memory = await remember(rows, new, replaces=replaces)
+        if replaces is not None:
+            return Outcome(f"Remembered in its place. The memory's id is {memory.id}.")
+        outdated = await may_be_outdated(rows, memory, new.indexed.terms)
     if memory.content != given.content:
         return Outcome(
             f"That is known already. Memory {memory.id} says: {quote(memory.content)}."
             " Its words can be changed with update_memory."
         )
-    return Outcome(f"Remembered. The memory's id is {memory.id}.")
+    if not outdated:
+        return Outcome(f"Remembered. The memory's id is {memory.id}.")
+    older = "; ".join(f"{one.id} says {quote(one.content)}" for one in outdated)
+    return Outcome(
+        f"Remembered. The memory's id is {memory.id}. It may contradict or update what was kept"
+        f" before: {older}. If one of these is no longer true, call remember again with the same"
+        " content and its id as `replaces`."
+    )
 
 
 async def _recall(box: Toolbox, given: Recall) -> Outcome:

@@ -85,6 +85,13 @@ class MemoryVersions(BaseModel):
     items: list[MemoryVersion]
 
 
+class Remembered(Memory):
+    """A memory that was just created. `may_replace`: older memories that it may contradict or
+    update; to put it in the place of one of them, send the same again with `replaces`."""
+
+    may_replace: list[Memory] = Field(default_factory=list)
+
+
 class Remember(BaseModel):
     """A memory to create."""
 
@@ -104,6 +111,12 @@ class Remember(BaseModel):
     topics: Topics = Field(default_factory=list)
     salience: Salience = "medium"
     expires_at: Time | None = None
+    replaces: UUID | None = Field(
+        None,
+        description=(
+            "The id of a memory that this takes the place of. What it said goes to its history."
+        ),
+    )
 
 
 class MemoryPatch(BaseModel):

@@ -25,6 +25,7 @@ from discreet.entrypoints.api.problems import documented
 from discreet.memory import history, memories, recall
 from discreet.memory.indexing import Indexed, index
 from discreet.memory.kept import Memory, MemoryChange, NewMemory
+from discreet.memory.outdated import may_be_outdated
 from discreet.oversight.idempotency import once
 from discreet.wire import memories as wire
 
@@ -64,7 +65,7 @@ async def remember(
     request: Request,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> wire.Memory:
+) -> wire.Remembered:
     """Create a memory. Returns the existing one if the scope already has the same text."""
     new = NewMemory(
         given.content,
@@ -79,11 +80,20 @@ async def remember(
 
     async def make() -> UUID:
         async with who.door.enter(scope) as rows:
-            return (await memories.remember(rows, new)).id
+            replaces = None if given.replaces is None else MemoryId(given.replaces)
+            return (await memories.remember(rows, new, replaces=replaces)).id
 
     asked = f"{request.url.path}?{request.url.query}\n".encode() + await request.body()
     made = await once(who.door, who.bearer, idempotency_key, asked, make)
-    return await get(who, scope, made, response)
+    shown = await get(who, scope, made, response)
+    if given.replaces is not None:
+        return wire.Remembered(**shown.model_dump())
+    async with who.door.enter(scope) as rows:
+        memory = await memories.get_memory(rows, MemoryId(made))
+        older = await may_be_outdated(rows, memory, new.indexed.terms)
+    return wire.Remembered(
+        **shown.model_dump(), may_replace=[wire.Memory.model_validate(one) for one in older]
+    )
 
 
 @router.post("/recall", responses=documented(404), operation_id="recall")

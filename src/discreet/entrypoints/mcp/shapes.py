@@ -45,6 +45,7 @@ class Remember(Given):
     topic_key: str | None = Field(None, max_length=200)
     topics: list[str] = Field(default_factory=list, max_length=50)
     salience: Salience = "medium"
+    replaces: UUID | None = None
 
 
 class Recall(Given):
@@ -120,6 +121,13 @@ class MemoryShown(Shown):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class Remembered(MemoryShown):
+    """``may_replace``: what was kept before and this may contradict or update. To put it in the
+    place of one of them, remember the same again with ``replaces``."""
+
+    may_replace: list[MemoryShown] = Field(default_factory=list)
 
 
 class MemoriesShown(Shown):

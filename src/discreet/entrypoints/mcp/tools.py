@@ -16,6 +16,7 @@ from discreet.entrypoints.mcp import shapes
 from discreet.memory import history, knowledge, memories, recall
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
+from discreet.memory.outdated import may_be_outdated
 from discreet.oversight import acting, connections
 from discreet.oversight.connections import Connection
 from discreet.oversight.contacts import list_contacts
@@ -121,8 +122,13 @@ async def _remember(call: Call, given: shapes.Remember) -> BaseModel:
         salience=given.salience,
         source="mcp",
     )
+    replaces = None if given.replaces is None else MemoryId(given.replaces)
     async with call.door.enter(call.connection.scope) as rows:
-        return shapes.MemoryShown.model_validate(await memories.remember(rows, new))
+        memory = await memories.remember(rows, new, replaces=replaces)
+        outdated = [] if replaces else await may_be_outdated(rows, memory, new.indexed.terms)
+    shown = shapes.MemoryShown.model_validate(memory)
+    older = [shapes.MemoryShown.model_validate(one) for one in outdated]
+    return shapes.Remembered(**shown.model_dump(), may_replace=older)
 
 
 async def _recall(call: Call, given: shapes.Recall) -> BaseModel:
@@ -216,7 +222,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("list_sessions", "List sessions, newest first.",
          shapes.Listed, shapes.SessionsShown, _list_sessions),
     Tool("remember", "Remember something for later conversations.",
-         shapes.Remember, shapes.MemoryShown, _remember, "adds"),
+         shapes.Remember, shapes.Remembered, _remember, "adds"),
     Tool("recall", "Search memories and reference texts.",
          shapes.Recall, shapes.HitsShown, _recall),
     Tool("forget", "Forget a memory. Its history is kept.",

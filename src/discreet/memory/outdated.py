@@ -1,0 +1,46 @@
+"""What a new memory may contradict or update."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import LiteralString
+
+from discreet.memory.kept import ALIVE, COLUMNS, OWN, Memory, memory_of
+from discreet.memory.newer import MAX_TERMS, overlap, subject_of
+from discreet.memory.terms import CHANGE_TERMS
+from discreet.scope import Rows
+
+__all__ = ["may_be_outdated"]
+
+MOST = 3
+SAME_SUBJECT, SAME_SUBJECT_CHANGED = 0.6, 0.3
+"""Share of what the older speaks of that the newer names; the latter where it says that something
+is no longer as it was."""
+LOOKED_AT = 200
+
+_SHARING: LiteralString = f"""
+    SELECT {COLUMNS}, terms FROM discreet.memories
+     WHERE {OWN} AND {ALIVE} AND id <> %(id)s AND terms && %(subject)s
+     ORDER BY created_at DESC, id LIMIT %(most)s"""
+
+
+async def may_be_outdated(rows: Rows, newer: Memory, terms: Collection[str]) -> list[Memory]:
+    """Memories of the same scope that this one may have taken the place of, likeliest first.
+
+    ``terms``: the bag of the newer one.
+    """
+    subject = subject_of(list(terms))
+    if not subject or len(terms) > MAX_TERMS:
+        return []
+    enough = SAME_SUBJECT if CHANGE_TERMS.isdisjoint(terms) else SAME_SUBJECT_CHANGED
+    found = await rows.fetch(
+        _SHARING, {"id": newer.id, "subject": list(subject), "most": LOOKED_AT}
+    )
+    likely = []
+    for row in found:
+        bag = row.pop("terms")
+        share = overlap(subject_of(bag), subject)
+        if len(bag) <= MAX_TERMS and share >= enough:
+            likely.append((share, memory_of(row)))
+    likely.sort(key=lambda one: -one[0])
+    return [memory for _, memory in likely[:MOST]]
