@@ -134,6 +134,7 @@ async def _nearest(bare: psycopg.AsyncConnection[Any], query: Query) -> None:
     assert query.vector is not None
     cursor = await bare.execute(
         "SELECT id FROM discreet.memories WHERE embedder = 'wordllama-l2-supercat-256'"
+        " AND owner_key IS NOT NULL"
         " ORDER BY embedding::public.halfvec(256) OPERATOR(public.<=>)"
         " %s::public.halfvec(256) LIMIT 10",
         (vector_literal(query.vector),),
