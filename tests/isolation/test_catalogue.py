@@ -285,14 +285,13 @@ def test_no_text_is_compared_by_its_order_before_a_policy_where_the_admin_is_a_s
     [(superuser,)] = admin.execute(
         "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     ).fetchall()
-    if not superuser:
-        pytest.skip("on a hosted server the policies have to do without")
     compared = admin.execute(
         "SELECT DISTINCT p.proname FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode"
         " WHERE p.proleakproof AND o.oprleft IN ('text'::regtype, 'bytea'::regtype,"
         "   'name'::regtype, 'bpchar'::regtype, 'jsonb'::regtype, 'float8'::regtype)"
     ).fetchall()
-    assert compared == [("texteq",)]
+    # A hosted server's policies have to do without this second layer.
+    assert compared == [("texteq",)] or not superuser
 
 
 INDEXED = {

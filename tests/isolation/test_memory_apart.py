@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from discreet.domain.errors import NotFound, ScopeError
+from discreet.memory import candidates
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
@@ -309,10 +311,18 @@ async def test_of_two_people_none_is_outdated_by_what_the_other_said_later(world
     assert own == [newer, "My boss is called Ines."]
 
 
-async def test_a_large_scope_is_searched_in_its_own_rows_alone(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("discreet.memory.candidates.MANY", 20)
+@pytest.fixture
+def thirty_are_many() -> Iterator[None]:
+    """Search a scope of thirty memories as one of thousands, by its indexes."""
+    limits = vars(candidates)
+    many = limits["MANY"]
+    limits["MANY"] = 20
+    yield
+    limits["MANY"] = many
+
+
+@pytest.mark.usefixtures("thirty_are_many")
+async def test_a_large_scope_is_searched_in_its_own_rows_alone(world: World) -> None:
     alice, bob = await _two(world)
     for number in range(30):
         await _keep(world, alice, f"heron number {number} eats fish")
