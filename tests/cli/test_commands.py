@@ -121,7 +121,7 @@ def test_a_mistake_is_answered_in_words_and_with_exit_code_2(
 def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("this is no folder")
-    done = Sb(file / "home")("status")
+    done = Sb(file / "home")("contacts", "list")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -3,6 +3,7 @@ that a role may name, with any ticket, asked of databases that differ in those r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
 
@@ -16,6 +17,7 @@ from tests.conftest import Server
 from tests.support.twins import TICKETS, Copies, Ticket, Town, build_town, copies_for
 
 ROLES = ("contact", "shared", "owner")
+RANGE_OF_IDS = re.compile(r"EXPLAIN.*\b\w*id\W+(<=|>=|<|>)\W", re.DOTALL)
 
 
 @pytest.fixture
@@ -33,8 +35,10 @@ def copies(town: Town, request: pytest.FixtureRequest) -> Iterator[Copies]:
 def _told(
     copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3
 ) -> tuple[list[str], int]:
+    # What a plan tells of ranges of random ids is accepted: docs/what-postgresql-shows-anyway.md.
+    asked = (probe for probe in probes if not RANGE_OF_IDS.search(probe.statement))
     with copies.twins(ticket) as twins:
-        found, tried = compare(twins, probes, enough=enough)
+        found, tried = compare(twins, asked, enough=enough)
     return [str(difference) for difference in found], tried
 
 
@@ -106,8 +110,10 @@ OPENED: dict[str, tuple[Ticket, str]] = {
 }
 CLOSED = """
 DROP POLICY contact ON discreet.memories;
-CALL discreet.let_see(
-  'memories', 'contact', '{owner_id,agent_id,party}', '{owner_id,agent_id,party}');
+CREATE POLICY contact ON discreet.memories TO discreet_contact USING (
+  (SELECT gate.keys())[scope_key] IS NOT NULL
+  AND (owner_id, agent_id, party, contact_id)
+    = (SELECT s.owner_id, s.agent_id, s.party, s.contact_id FROM gate.scope() s));
 DROP INDEX IF EXISTS discreet.opened
 """
 

@@ -281,7 +281,6 @@ async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
             for number in range(5):
                 await api.say(DIRECT, ALICE, f"hello {number}")
             await house.until(lambda: line.answered(5))
-            await house.until(lambda: house.receiving() == 2, "two that want the bot")
             assert api.identified == 1
         # Whichever had it, the other takes over.
         await api.say(DIRECT, ALICE, "hello again")

@@ -46,10 +46,12 @@ async def test_the_token_is_in_no_file_of_the_home_and_in_no_table_that_tells_it
     await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     assert list(house.app.settings.home.iterdir()) == []
     tables = house.admin.execute(
-        "SELECT table_to_xml(c.oid, false, true, '')::text FROM pg_class c"
+        "SELECT c.oid::regclass::text FROM pg_class c"
         " WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'"
     ).fetchall()
-    assert TOKEN.split(":")[1] not in str(tables)
+    rows = [house.admin.execute(f"SELECT t::text FROM {name} t").fetchall() for (name,) in tables]
+    assert len(rows) > 30
+    assert TOKEN.split(":")[1] not in str(rows)
     await house.app.remove_channel("ada_bot")
     assert house.count("channel_secrets") == 0
 
@@ -191,7 +193,6 @@ async def test_two_servers_never_poll_the_same_bot(house: House, database: Datab
                 for number in range(5):
                     await house.api.direct(1001, f"hello {number}")
                 await house.until(lambda: house.count("messages WHERE state = 'answered'") == 5)
-                await house.until(lambda: house.receiving() == 2, "two that want the bot")
             # Whichever had it, the other takes over.
             await house.api.direct(1001, "hello again")
             await house.until(lambda: house.count("messages WHERE state = 'answered'") == 6)

@@ -14,6 +14,7 @@ from discreet.domain import concurrency
 from discreet.domain.ids import SessionId
 from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
+from discreet.queue.worker import Slots
 from discreet.settings import Settings
 from discreet.turn import run
 from discreet.turn.minds import mind_for
@@ -152,7 +153,7 @@ async def test_a_mind_that_hangs_frees_its_place_and_its_messages_are_answered(
 ) -> None:
     deaf = Deaf("", times=1)
     turns = replace(turns_of(world.door, deaf), total_seconds=0.2)
-    async with working(database, world.door, turns, concurrency=1):
+    async with working(database, world.door, turns, slots=Slots(turns=1)):
         first = await world.say(ALICE, "hello")
         second = await world.say(BOB, "and me?")
         for said, text in ((first, "re: hello"), (second, "re: and me?")):
