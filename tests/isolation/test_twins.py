@@ -3,7 +3,6 @@ that a role may name, with any ticket, asked of databases that differ in those r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import chain, islice
 
@@ -17,7 +16,6 @@ from tests.conftest import Server
 from tests.support.twins import TICKETS, Copies, Ticket, Town, build_town, copies_for
 
 ROLES = ("contact", "shared", "owner")
-RANGE_OF_IDS = re.compile(r"EXPLAIN.*\b\w*id\W+(<=|>=|<|>)\W", re.DOTALL)
 
 
 @pytest.fixture
@@ -33,10 +31,11 @@ def copies(town: Town, request: pytest.FixtureRequest) -> Iterator[Copies]:
 
 
 def _told(
-    copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3
+    copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3, plans: bool = False
 ) -> tuple[list[str], int]:
-    # What a plan tells of ranges of random ids is accepted: docs/what-postgresql-shows-anyway.md.
-    asked = (probe for probe in probes if not RANGE_OF_IDS.search(probe.statement))
+    # Which plan is chosen depends on totals that differ from run to run, so plans are compared by
+    # scripts/twins, and here where an index was opened.
+    asked = (probe for probe in probes if plans or "EXPLAIN" not in probe.statement)
     with copies.twins(ticket) as twins:
         found, tried = compare(twins, asked, enough=enough)
     return [str(difference) for difference in found], tried
@@ -127,7 +126,7 @@ def test_what_was_closed_is_found_again_where_it_is_opened(copies: Copies) -> No
     ]
     for name, (ticket, statement) in OPENED.items():
         copies.everywhere(statement)
-        told, _ = _told(copies, ticket, iter(of_memories), enough=1)
+        told, _ = _told(copies, ticket, iter(of_memories), enough=1, plans=True)
         assert told != [], name
         copies.everywhere(CLOSED)
     told, tried = _told(copies, "valid", iter(of_memories[::7]))
