@@ -20,16 +20,16 @@ from tests.support.world import World, make_world
 
 from benchmarks.scratch import p50_p95, scratch_door
 from discreet.app import App
+from discreet.asgi import machine_doors
+from discreet.auth.tokens import create_token
 from discreet.client import Client
 from discreet.domain.ids import ContactId
-from discreet.doors import machine_doors
 from discreet.http_server import serving_http
 from discreet.memory.indexing import index
 from discreet.memory.memories import NewMemory, remember
 from discreet.memory.recall import prepare, recall
-from discreet.oversight.tokens import create_token
+from discreet.schemas.memories import Recall
 from discreet.settings import Settings
-from discreet.wire.memories import Recall
 
 MEMORIES, QUESTIONS, WARM = 200, 300, 20
 CONTACTS = 100
@@ -37,9 +37,9 @@ LIMIT = 10
 
 
 async def main() -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
-        app = App(Settings(api_calls_a_minute=1_000_000), database, door, world.owner_id)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
+        app = App(Settings(api_calls_a_minute=1_000_000), database, db, world.owner_id)
         async with serving_http(
             machine_doors(app), "127.0.0.1:0", setting="DISCREET_LISTEN"
         ) as url:
@@ -54,9 +54,9 @@ async def _overhead(app: App, world: World, url: str) -> None:
     texts = [
         f"fact {number}: the {_thing(number)} is in room {number}" for number in range(MEMORIES)
     ]
-    async with app.door.enter(world.contact(contact_id)) as rows:
+    async with app.db.begin(world.contact(contact_id)) as tx:
         for text, indexed in zip(texts, index(texts, embedder), strict=True):
-            await remember(rows, NewMemory(text, indexed))
+            await remember(tx, NewMemory(text, indexed))
     token = await _token(world, contact_id)
     questions = [f"where is the {_thing(number)}?" for number in range(QUESTIONS)]
     took: dict[str, list[float]] = {"in process": [], "REST": [], "MCP": []}
@@ -64,28 +64,28 @@ async def _overhead(app: App, world: World, url: str) -> None:
         mcp = await _mcp(stack, url, token)
         for number, question in enumerate(questions):
             found: dict[str, list[str]] = {}
-            for door, seconds in took.items():
+            for db, seconds in took.items():
                 start = time.perf_counter()
-                if door == "in process":
+                if db == "in process":
                     query = await asyncio.to_thread(prepare, question, embedder)
-                    async with app.door.enter(world.contact(contact_id)) as rows:
-                        hits = await recall(rows, query, limit=LIMIT)
-                    found[door] = [str(hit.id) for hit in hits]
-                elif door == "REST":
+                    async with app.db.begin(world.contact(contact_id)) as tx:
+                        hits = await recall(tx, query, limit=LIMIT)
+                    found[db] = [str(hit.id) for hit in hits]
+                elif db == "REST":
                     shown = await rest.recall(Recall(query=question, limit=LIMIT))
-                    found[door] = [str(hit.id) for hit in shown]
+                    found[db] = [str(hit.id) for hit in shown]
                 else:
                     result = await mcp.call_tool("recall", {"query": question, "limit": LIMIT})
                     content = result.structured_content or {}
-                    found[door] = [hit["id"] for hit in content["found"]]
+                    found[db] = [hit["id"] for hit in content["found"]]
                 if number >= WARM:
                     seconds.append(time.perf_counter() - start)
             assert found["in process"] == found["REST"] == found["MCP"] != []
     base = p50_p95(took["in process"])[0]
-    for door, seconds in took.items():
+    for db, seconds in took.items():
         p50, p95 = p50_p95(seconds)
         print(
-            f"recall, {door}: p50 {1000 * p50:.1f} ms, p95 {1000 * p95:.1f};"
+            f"recall, {db}: p50 {1000 * p50:.1f} ms, p95 {1000 * p95:.1f};"
             f" adds {1000 * (p50 - base):.1f} ms, ratio {p50 / base:.2f}"
         )
 
@@ -138,7 +138,7 @@ async def _mcp(stack: AsyncExitStack, url: str, token: str) -> McpClient:
 
 
 async def _token(world: World, contact_id: ContactId) -> str:
-    return (await create_token(world.door, world.owner_id, contact=str(contact_id)))[1]
+    return (await create_token(world.db, world.owner_id, contact=str(contact_id)))[1]
 
 
 def _thing(number: int) -> str:

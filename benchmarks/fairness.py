@@ -29,11 +29,11 @@ from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.queue.worker import Slots, Work, work
-from discreet.turn.plan import Budget, Prompt
+from discreet.turn.context import TurnContext
+from discreet.turn.prompt import Budget, Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import OnText
-from discreet.turn.thought import Thought
 from discreet.turn.tools import Tools
 
 Worker = Callable[[], AbstractAsyncContextManager[None]]
@@ -78,9 +78,9 @@ SELECT extract(epoch FROM o.sent_at - o.created_at) FROM discreet.outbox o
 
 
 async def main() -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
-        turns = Turns(door, bundled_embedder(), _mind, 3, Budget())
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
+        turns = Turns(db, bundled_embedder(), _mind, 3, Budget())
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
@@ -88,12 +88,12 @@ async def main() -> None:
         channels = by_platform({"terminal": TerminalChannel()})
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, channels, route_id)
+            await deliver(db, channels, route_id)
 
         async def nothing() -> None: ...
 
         jobs = Work(one_turn, one_route, nothing, ("terminal",))
-        worker = partial(work, database.conninfo("discreet_worker"), door, jobs, Slots())
+        worker = partial(work, database.conninfo("discreet_worker"), db, jobs, Slots())
         admin = database.conninfo(ADMIN_ROLE)
         await _beside_a_backlog(world, worker, admin)
         await _beside_a_slow_agent(world, worker, admin)
@@ -120,7 +120,7 @@ async def _beside_a_backlog(world: World, worker: Worker, admin: str) -> None:
 
 
 async def _beside_a_slow_agent(world: World, worker: Worker, admin: str) -> None:
-    slow = await make_world(world.door, agent=SLOW_AGENT)
+    slow = await make_world(world.db, agent=SLOW_AGENT)
     async with worker():
         alone = await _quick(world, admin, "8")
         since = datetime.now(UTC)
@@ -169,10 +169,10 @@ def _outbox(admin: str, since: datetime) -> list[float]:
     return [float(seconds) for (seconds,) in found]
 
 
-async def _mind(situation: Situation, _: Prompt, __: Tools, ___: OnText) -> Thought:
+async def _mind(situation: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
     is_slow = situation.agent.name == SLOW_AGENT
     await asyncio.sleep(SLOW_SECONDS if is_slow else THINKING_SECONDS)
-    return Thought("Yes.", "none")
+    return TurnResult("Yes.", "none")
 
 
 async def _p95(world: World, admin: str, prefix: str) -> float:

@@ -26,8 +26,8 @@ TARGET = 0.4
 
 
 async def main() -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         for concurrency in (1, 8):
             connections = [
                 await psycopg.AsyncConnection.connect(
@@ -72,7 +72,7 @@ async def _accept(world: World, sender: int) -> int:
     address = Address("telegram", str(1000 + sender))
     while time.perf_counter() < end:
         await accept(
-            world.door,
+            world.db,
             world.owner_id,
             Inbound(
                 channel_id=world.channel_id,

@@ -14,7 +14,7 @@ from benchmarks.scratch import p50_p95, scratch_door
 from discreet.domain.ids import ContactId
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.postgres.roles import ADMIN_ROLE
-from discreet.scope import ContactScope, Door
+from discreet.scope import ContactScope, ScopedDatabase
 
 ROUNDS = 400
 BUDGET = 2_000
@@ -22,8 +22,8 @@ CHECK = "SELECT last_position FROM discreet.sessions WHERE thread_key = %s LIMIT
 
 
 async def main() -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         contacts = [
             ContactId((await world.say(f"telegram:{n}", "hi")).contact_id) for n in range(101)
         ]
@@ -33,7 +33,7 @@ async def main() -> None:
         for number in range(ROUNDS):
             scope = scopes[number % len(scopes)]
             for name, found in times.items():
-                found.append(await _one(door, scope, name))
+                found.append(await _one(db, scope, name))
     cuts = {name: p50_p95(found[50:])[0] * 1e3 for name, found in times.items()}
     print(
         f"knowledge: query p50 {cuts['query']:.2f} ms, check alone p50 {cuts['check']:.2f} ms,"
@@ -41,14 +41,14 @@ async def main() -> None:
     )
 
 
-async def _one(door: Door, scope: ContactScope, name: str) -> float:
+async def _one(db: ScopedDatabase, scope: ContactScope, name: str) -> float:
     start = time.perf_counter()
-    async with door.enter(scope) as rows:
+    async with db.begin(scope) as tx:
         if name == "query":
-            known = await get_knowledge_memories(rows, BUDGET)
+            known = await get_knowledge_memories(tx, BUDGET)
             assert len(known) > 50
         elif name == "check":
-            await rows.value(CHECK, ("",))
+            await tx.value(CHECK, ("",))
     return time.perf_counter() - start
 
 

@@ -26,15 +26,15 @@ from benchmarks.scratch import scratch_home
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index_backlog, vector_literal
 from discreet.memory.recall import Filters
-from discreet.memory.terms import terms_of
-from discreet.oversight import contacts, searches, sessions
+from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
 from discreet.queue.worker import count_words
 from discreet.scope import ContactScope
+from discreet.services import contacts, searches, sessions
 from discreet.settings import Settings
-from discreet.turn.minds import mind_for
-from discreet.turn.plan import Budget
+from discreet.turn.prompt import Budget
+from discreet.turn.responders import mind_for
 from discreet.turn.run import Turns, run_turn
 
 FIRST_TURN_TARGET, COMMAND_TARGET = 3.0, 1.0
@@ -44,13 +44,13 @@ BACKLOG_BATCHES = 20
 async def main(memories: int, many: int) -> None:
     with scratch_home() as home:
         settings = Settings(home=home)
-        async with open_database(settings, print) as database, open_door(database, 8) as door:
-            world = await make_world(door)
+        async with open_database(settings, print) as database, open_door(database, 8) as db:
+            world = await make_world(db)
             await _first_turn(world, database, settings, memories)
             began = time.perf_counter()
             owner, agent = world.owner_id, world.agent_id
             await asyncio.to_thread(_many_contacts, database, owner, agent, many)
-            await count_words(door)
+            await count_words(db)
             print(f"made {many:,} contacts in {time.perf_counter() - began:.0f} s", flush=True)
             await _calls(world, many)
             await asyncio.to_thread(_commands, home, many)
@@ -62,18 +62,18 @@ async def _first_turn(world: World, database: Database, settings: Settings, memo
     contents = [text for part in texts(max(1, memories // 100)) for text in part]
     await asyncio.to_thread(_unembedded, database, scope, contents)
     embedder = bundled_embedder()
-    turns = Turns(world.door, embedder, mind_for(settings), 3, Budget())
+    turns = Turns(world.db, embedder, mind_for(settings), 3, Budget())
     began = time.perf_counter()
     await run_turn(turns, said.session_id)
     took = time.perf_counter() - began
-    async with world.door.enter(scope) as rows:
-        state = await rows.value("SELECT state FROM discreet.turns")
+    async with world.db.begin(scope) as tx:
+        state = await tx.value("SELECT state FROM discreet.turns")
     print(
         f"first turn of a contact with {len(contents):,} memories, none embedded: {state} after"
         f" {took:.2f} s (at most {FIRST_TURN_TARGET:g})"
     )
     began = time.perf_counter()
-    done = sum([await index_backlog(world.door, embedder) for _ in range(BACKLOG_BATCHES)])
+    done = sum([await index_backlog(world.db, embedder) for _ in range(BACKLOG_BATCHES)])
     rate = done / (time.perf_counter() - began)
     print(f"embedding the backlog: {rate:.0f} memories a second", flush=True)
 
@@ -151,22 +151,22 @@ def _many_contacts(database: Database, owner: UUID, agent: UUID, many: int) -> N
 
 
 async def _calls(world: World, many: int) -> None:
-    door, owner = world.door, world.owner_id
-    (middle,) = await contacts.list_contacts(door, owner, limit=1, skip=many // 2)
+    db, owner = world.db, world.owner_id
+    (middle,) = await contacts.list_contacts(db, owner, limit=1, skip=many // 2)
     embedder = bundled_embedder()
     words = vocabulary()
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "the first page of contacts": lambda: contacts.list_contacts(door, owner, limit=100),
+        "the first page of contacts": lambda: contacts.list_contacts(db, owner, limit=100),
         "a page from the middle": lambda: contacts.list_contacts(
-            door, owner, limit=100, skip=many // 2
+            db, owner, limit=100, skip=many // 2
         ),
-        "the first page of sessions": lambda: sessions.list_sessions(door, owner, limit=100),
-        "a contact by its name": lambda: contacts.find_contact(door, owner, middle.contact.name),
+        "the first page of sessions": lambda: sessions.list_sessions(db, owner, limit=100),
+        "a contact by its name": lambda: contacts.find_contact(db, owner, middle.contact.name),
         "suggestions for a wrong name": lambda: contacts.resolve_contact_name(
-            door, owner, middle.contact.name.replace("a", "e")
+            db, owner, middle.contact.name.replace("a", "e")
         ),
         "the owner's search": lambda: searches.search(
-            door, owner, f"{words[10]} {words[300]}", embedder, filters=Filters()
+            db, owner, f"{words[10]} {words[300]}", embedder, filters=Filters()
         ),
     }
     for what, call in calls.items():

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import psycopg
 
 from discreet.memory.embedding import Vectors, bundled_embedder
-from discreet.memory.terms import terms_of
+from discreet.memory.tokenizer import terms_of
 from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database

@@ -31,10 +31,10 @@ from discreet.memory.indexing import index, vector_literal
 from discreet.memory.query import Query
 from discreet.memory.ranking import Candidates, rank
 from discreet.memory.recall import prepare, recall
-from discreet.memory.terms import terms_of
+from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.queue.worker import count_words
-from discreet.scope import ContactScope, Door, OwnerScope
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 
 QUESTIONS, REPEATS = 40, 5
@@ -42,36 +42,39 @@ OWNER_TARGET_MS, CONTACT_TARGET_MS, EXACT_TARGET = 25.0, 3.0, 0.95
 
 
 async def main(memories: int) -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         start = time.perf_counter()
         contacts = await asyncio.to_thread(
             load, database, world.owner_id, world.agent_id, memories // 100
         )
         print(f"loaded {memories:,} memories in {time.perf_counter() - start:.0f} s", flush=True)
-        await count_words(door)
+        await count_words(db)
         with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
             ids, every = await asyncio.to_thread(_everything, admin)
         questions = [prepare(text, bundled_embedder()) for text in _questions(every, QUESTIONS)]
         bare = await psycopg.AsyncConnection.connect(database.conninfo(ADMIN_ROLE), autocommit=True)
         async with bare:
-            await _owner(door, OwnerScope(world.owner_id), questions, bare)
+            await _owner(db, OwnerScope(world.owner_id), questions, bare)
             scopes = [
                 ContactScope(world.owner_id, world.agent_id, ContactId(one))
                 for one in random.Random(7).sample(contacts, QUESTIONS)
             ]
-            await _contact(door, scopes, bare)
-        await _against_exact(door, OwnerScope(world.owner_id), questions, ids, every)
+            await _contact(db, scopes, bare)
+        await _against_exact(db, OwnerScope(world.owner_id), questions, ids, every)
 
 
 async def _owner(
-    door: Door, scope: OwnerScope, questions: list[Query], bare: psycopg.AsyncConnection[Any]
+    db: ScopedDatabase,
+    scope: OwnerScope,
+    questions: list[Query],
+    bare: psycopg.AsyncConnection[Any],
 ) -> None:
     ours, floor = [], []
     for query in questions:
-        await _recall(door, scope, query)
+        await _recall(db, scope, query)
         for _ in range(REPEATS):
-            ours.append(await _recall(door, scope, query))
+            ours.append(await _recall(db, scope, query))
             start = time.perf_counter()
             await _nearest(bare, query)
             floor.append(time.perf_counter() - start)
@@ -85,15 +88,15 @@ async def _owner(
 
 
 async def _contact(
-    door: Door, scopes: list[ContactScope], bare: psycopg.AsyncConnection[Any]
+    db: ScopedDatabase, scopes: list[ContactScope], bare: psycopg.AsyncConnection[Any]
 ) -> None:
     """Each contact asks for two words of something that it said."""
     ours, floor = [], []
     for scope in scopes * REPEATS:
-        async with door.enter(scope) as rows:
-            content = await rows.value("SELECT content FROM discreet.memories LIMIT 1")
+        async with db.begin(scope) as tx:
+            content = await tx.value("SELECT content FROM discreet.memories LIMIT 1")
         query = prepare(" ".join(content.split()[:2]), bundled_embedder())
-        ours.append(await _recall(door, scope, query))
+        ours.append(await _recall(db, scope, query))
         start = time.perf_counter()
         async with bare.transaction():
             await recall(BareRows(bare, scope), query)  # type: ignore[arg-type]
@@ -107,7 +110,11 @@ async def _contact(
 
 
 async def _against_exact(
-    door: Door, scope: OwnerScope, questions: list[Query], ids: list[UUID], every: Candidates
+    db: ScopedDatabase,
+    scope: OwnerScope,
+    questions: list[Query],
+    ids: list[UUID],
+    every: Candidates,
 ) -> None:
     vectors = np.asarray(every.cosines)
     shares = []
@@ -115,16 +122,16 @@ async def _against_exact(
         assert query.vector is not None
         cosines = (vectors @ query.vector).astype(np.float64)
         exact = rank(query.asked, replace(every, cosines=cosines), now=query.asked_at.timestamp())
-        async with door.enter(scope) as rows:
-            found = {hit.id for hit in await recall(rows, query)}
+        async with db.begin(scope) as tx:
+            found = {hit.id for hit in await recall(tx, query)}
         shares.append(len(found & {ids[at] for at in exact.order[:10]}) / 10)
     print(f"owner, of the exact top ten: {mean(shares):.1%} (at least {EXACT_TARGET:.0%})")
 
 
-async def _recall(door: Door, scope: SessionScope, query: Query) -> float:
+async def _recall(db: ScopedDatabase, scope: SessionScope, query: Query) -> float:
     start = time.perf_counter()
-    async with door.enter(scope) as rows:
-        hits = await recall(rows, query)
+    async with db.begin(scope) as tx:
+        hits = await recall(tx, query)
     if len(hits) != 10:
         raise SystemExit(f"{len(hits)} of 10 rows: this measures nothing")
     return time.perf_counter() - start

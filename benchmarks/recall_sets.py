@@ -26,7 +26,7 @@ from discreet.memory.features import Candidates, features
 from discreet.memory.indexing import index
 from discreet.memory.query import prepare
 from discreet.memory.ranking import FEATURES
-from discreet.memory.terms import content_terms
+from discreet.memory.tokenizer import content_terms
 
 AGENT = "assistant"
 BYTES_PER_TOKEN = 4

@@ -38,8 +38,8 @@ TARGETS_MS = {10_000: 30.0, 50_000: 120.0}
 
 
 async def main(sizes: list[int], rounds: int) -> None:
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         for size in sizes:
             said = [text for few in islice(texts(size // EACH), size // EACH) for text in few]
             contact = uuid4()
@@ -49,8 +49,8 @@ async def main(sizes: list[int], rounds: int) -> None:
             for number in range(rounds + 10):
                 start = time.perf_counter()
                 query = prepare(_question(said, number), bundled_embedder())
-                async with door.enter(scope) as rows:
-                    hits = await recall(rows, query)
+                async with db.begin(scope) as tx:
+                    hits = await recall(tx, query)
                 spent.append((time.perf_counter() - start) * 1000)
                 if len(hits) != 10:
                     raise SystemExit(f"{len(hits)} of 10 rows: this measures nothing")

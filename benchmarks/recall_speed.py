@@ -32,11 +32,11 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.filters import ANY
 from discreet.memory.query import Query
 from discreet.memory.recall import prepare, recall
-from discreet.memory.terms import terms_of
+from discreet.memory.tokenizer import terms_of
 from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door
+from discreet.scope import ContactScope, ScopedDatabase
 
 EACH = 100
 ROUNDS = 400
@@ -65,7 +65,7 @@ QUESTION = "Who plays the piano in Lisbon in winter?"
 class Place:
     """A database with one owner, and some of its contacts."""
 
-    door: Door
+    db: ScopedDatabase
     database: Database
     owner_id: OwnerId
     agent_id: AgentId
@@ -125,7 +125,7 @@ async def door_against_bare(stack: AsyncExitStack, at: Place, query: Query) -> N
             async with bare.transaction():
                 await work(BareRows(bare, scope), query, ANY)  # type: ignore[arg-type]
             floor.append(time.perf_counter() - start)
-            subject.append(await _through_the_door(at.door, scope, query, work))
+            subject.append(await _through_the_door(at.db, scope, query, work))
         (bare_p50, _), (door_p50, door_p95) = p50_p95(floor[50:]), p50_p95(subject[50:])
         print(
             f"recall, {name}: door p50 {door_p50 * 1e3:.2f} ms (p95 {door_p95 * 1e3:.2f}),"
@@ -140,7 +140,7 @@ async def large_against_small(small: Place, large: Place, query: Query) -> None:
         for which, at in enumerate((small, large)):
             contact = at.contacts[number % len(at.contacts)]
             scope = ContactScope(at.owner_id, at.agent_id, contact)
-            times[which].append(await _through_the_door(at.door, scope, query, _recall))
+            times[which].append(await _through_the_door(at.db, scope, query, _recall))
     (few, _), (many, p95) = p50_p95(times[0][50:]), p50_p95(times[1][50:])
     print(
         f"recall, many against few: p50 {many * 1e3:.2f} ms (p95 {p95 * 1e3:.2f}) against"
@@ -154,24 +154,26 @@ async def _recall(rows: Any, query: Query, _: object) -> None:
         raise SystemExit(f"{len(hits)} of 10 rows: this measures nothing")
 
 
-async def _through_the_door(door: Door, scope: ContactScope, query: Query, work: Any) -> float:
+async def _through_the_door(
+    db: ScopedDatabase, scope: ContactScope, query: Query, work: Any
+) -> float:
     start = time.perf_counter()
-    async with door.enter(scope) as rows:
-        await work(rows, query, ANY)
+    async with db.begin(scope) as tx:
+        await work(tx, query, ANY)
     return time.perf_counter() - start
 
 
 @asynccontextmanager
 async def place(memories: int) -> AsyncIterator[Place]:
     """A fresh server with that many memories, 100 for each contact."""
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         start = time.perf_counter()
         contacts = [ContactId(uuid4()) for _ in range(memories // EACH)]
         await asyncio.to_thread(_load, database, world.owner_id, world.agent_id, contacts)
         print(f"loaded {memories:,} memories in {time.perf_counter() - start:.0f} s", flush=True)
         random.Random(7).shuffle(contacts)
-        yield Place(door, database, world.owner_id, world.agent_id, contacts[:100])
+        yield Place(db, database, world.owner_id, world.agent_id, contacts[:100])
 
 
 def _load(database: Database, owner: UUID, agent: UUID, contacts: list[ContactId]) -> None:

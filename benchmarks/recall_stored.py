@@ -29,8 +29,8 @@ async def through_the_database(
 ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.float64]]:
     """The turns that a contact's search gives, best first, and the milliseconds of each search."""
     orders, spent = [], []
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
         for number, one in enumerate(conversations):
             scope, turns = await _store(world, number, one, embedder)
             _date(database, {id_: one.turns[at].said_at for id_, at in turns.items()})
@@ -39,8 +39,8 @@ async def through_the_database(
                 now = one.turns[-1].said_at + timedelta(days=1)
                 start = time.perf_counter()
                 query = prepare(question, embedder, now=now)
-                async with door.enter(scope) as rows:
-                    found = await search_messages(rows, query, limit=MOST)
+                async with db.begin(scope) as tx:
+                    found = await search_messages(tx, query, limit=MOST)
                 spent.append((time.perf_counter() - start) * 1000)
                 order[at] = [turns[hit.id] for hit in found]
             orders.append(order)
@@ -78,6 +78,6 @@ async def _store(
         turns[said.message_id] = at
     assert said is not None
     scope = world.contact(said.contact_id)
-    while await catch_up(world.door, scope, "message", embedder):
+    while await catch_up(world.db, scope, "message", embedder):
         pass
     return scope, turns

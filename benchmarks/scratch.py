@@ -10,7 +10,7 @@ from statistics import quantiles
 from typing import get_args
 
 from discreet.postgres.server import Database, open_database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import Role
 from discreet.settings import Settings
 
@@ -23,15 +23,17 @@ def scratch_home() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def scratch_door(size: int = 8) -> AsyncIterator[tuple[Database, Door]]:
+async def scratch_door(size: int = 8) -> AsyncIterator[tuple[Database, ScopedDatabase]]:
     """A fresh database and the door to it, with ``size`` connections of each role."""
     with scratch_home() as home:
         async with open_database(Settings(home=home), print) as database:
-            door = Door(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
+            db = ScopedDatabase(
+                database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size)
+            )
             try:
-                yield database, door
+                yield database, db
             finally:
-                await door.close()
+                await db.close()
 
 
 def p50_p95(seconds: list[float]) -> tuple[float, float]:

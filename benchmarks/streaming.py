@@ -23,15 +23,15 @@ from tests.support.world import World, make_world
 from benchmarks.scratch import scratch_door
 from discreet.channels.telegram.api import Bots, Connection
 from discreet.channels.telegram.channel import TelegramChannel
+from discreet.cli.talk import AnswerDisplay
 from discreet.delivery import deliver
 from discreet.domain.ids import RouteId
-from discreet.entrypoints.cli.talk import Page
 from discreet.memory.embedding import bundled_embedder
-from discreet.scope import Door, OwnerScope
+from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
-from discreet.turn.minds import mind_for
-from discreet.turn.plan import Budget
+from discreet.turn.prompt import Budget
+from discreet.turn.responders import mind_for
 from discreet.turn.run import Turns, run_turn
 
 LENGTHS = (40_000, 126_000, 500_000)
@@ -46,10 +46,10 @@ LOOK_SECONDS = 1.0
 
 async def main() -> None:
     figures = []
-    async with scratch_door() as (_, door):
-        world = await make_world(door)
+    async with scratch_door() as (_, db):
+        world = await make_world(db)
         for length in LENGTHS:
-            figures.append(await _measure(door, world, length))
+            figures.append(await _measure(db, world, length))
             turn, sent, shown = figures[-1]
             print(
                 f"{length:,} characters: turn {turn:.1f} s, sent in {sent:.1f} s,"
@@ -62,7 +62,7 @@ async def main() -> None:
     print(f"four times as long: {worst:.1f} times the seconds (target: at most {TARGET:g})")
 
 
-async def _measure(door: Door, world: World, length: int) -> tuple[float, float, float]:
+async def _measure(db: ScopedDatabase, world: World, length: int) -> tuple[float, float, float]:
     text = (PARAGRAPH * (length // len(PARAGRAPH) + 1))[:length]
     said = await world.say("telegram:1001", "Tell me a story.")
     with tempfile.TemporaryDirectory() as home, openai_server(Say(text)) as script:
@@ -72,26 +72,26 @@ async def _measure(door: Door, world: World, length: int) -> tuple[float, float,
             model_base_url=script.base_url,
             turn_token_limit=10_000_000,
         )
-        turns = Turns(door, bundled_embedder(), mind_for(settings), 1, Budget())
+        turns = Turns(db, bundled_embedder(), mind_for(settings), 1, Budget())
         began = time.monotonic()
         shown = asyncio.create_task(_show(world, said))
         await run_turn(turns, said.session_id)
         turn = time.monotonic() - began
         spent = await shown
     began = time.monotonic()
-    await _send(door, said.session_id)
+    await _send(db, said.session_id)
     return turn, time.monotonic() - began, spent
 
 
 async def _show(world: World, said: Any) -> float:
     """Processor time of showing the answer at a terminal as it grows, until it is there."""
     with tempfile.TemporaryFile("w") as nowhere:
-        page, spent = Page(Console(file=nowhere)), 0.0
+        page, spent = AnswerDisplay(Console(file=nowhere)), 0.0
         before, sys.stdout = sys.stdout, nowhere
         try:
             while True:
-                async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-                    reply = await reply_to(rows, said.message_id)
+                async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+                    reply = await reply_to(tx, said.message_id)
                 began = time.process_time()
                 if reply.answer is not None:
                     return spent
@@ -103,7 +103,7 @@ async def _show(world: World, said: Any) -> float:
             sys.stdout = before
 
 
-async def _send(door: Door, session_id: Any) -> None:
+async def _send(db: ScopedDatabase, session_id: Any) -> None:
     async with bot_api() as api:
         bots = Bots({"7": Connection(TOKEN, api.base_url)}.get)
         channel = TelegramChannel(bots)
@@ -111,7 +111,7 @@ async def _send(door: Door, session_id: Any) -> None:
         async def by_telegram(_: Any) -> Any:
             return _Anywhere(channel)
 
-        await deliver(door, by_telegram, RouteId(await _route(door, session_id)))
+        await deliver(db, by_telegram, RouteId(await _route(db, session_id)))
         assert api.sent, "nothing was sent"
         await channel.close()
 
@@ -131,13 +131,13 @@ class _Anywhere:
         )
 
 
-async def _route(door: Door, session_id: Any) -> Any:
-    from discreet.queue.due import scope_of_session
+async def _route(db: ScopedDatabase, session_id: Any) -> Any:
+    from discreet.queue.job_scope import scope_of_session
 
-    scope = await scope_of_session(door, session_id)
+    scope = await scope_of_session(db, session_id)
     assert scope is not None
-    async with door.enter(scope) as rows:
-        return await rows.value(
+    async with db.begin(scope) as tx:
+        return await tx.value(
             "SELECT route_id FROM discreet.outbox WHERE session_id = %(id)s AND state = 'pending'",
             {"id": session_id},
         )

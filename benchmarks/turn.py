@@ -20,11 +20,11 @@ from discreet.domain.ids import RouteId, SessionId
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.queue.worker import Slots, Work, work
-from discreet.turn.plan import Budget, Prompt
+from discreet.turn.context import TurnContext
+from discreet.turn.prompt import Budget, Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import OnText
-from discreet.turn.thought import Thought
 from discreet.turn.tools import Tools
 
 MESSAGES = 200
@@ -41,13 +41,13 @@ async def main() -> None:
     thinking: dict[SessionId, float] = {}
     delivered = asyncio.Event()
 
-    async def mind(_: Situation, __: Prompt, tools: Tools, ___: OnText) -> Thought:
+    async def mind(_: TurnContext, __: Prompt, tools: Tools, ___: OnText) -> TurnResult:
         thinking[tools.session_id] = time.time()  # type: ignore[attr-defined]
-        return Thought("Yes.", "none")
+        return TurnResult("Yes.", "none")
 
-    async with scratch_door() as (database, door):
-        world = await make_world(door)
-        turns = Turns(door=door, embedder=bundled_embedder(), mind=mind, max_attempts=3,
+    async with scratch_door() as (database, db):
+        world = await make_world(db)
+        turns = Turns(db=db, embedder=bundled_embedder(), mind=mind, max_attempts=3,
                       budget=Budget())  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
@@ -56,14 +56,14 @@ async def main() -> None:
         channels = by_platform({"terminal": TerminalChannel()})
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(door, channels, route_id)
+            await deliver(db, channels, route_id)
             delivered.set()
 
         async def nothing() -> None: ...
 
         worker = database.conninfo("discreet_worker")
         sessions = []
-        async with work(worker, door, Work(one_turn, one_route, nothing, ("terminal",)), Slots()):
+        async with work(worker, db, Work(one_turn, one_route, nothing, ("terminal",)), Slots()):
             for number in range(MESSAGES):
                 delivered.clear()
                 accepted = await world.say(f"telegram:{1000 + number}", "Hello, how are you?")

@@ -20,9 +20,9 @@ from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.memory.embedders import EndpointEmbedder
 from discreet.proxies import check_proxies, proxy_for
 from discreet.turn.models import open_model
-from discreet.turn.plan import ChatMessage, Prompt
+from discreet.turn.prompt import ChatMessage, Prompt
+from discreet.turn.result import ModelError
 from discreet.turn.think import Limits, think
-from discreet.turn.thought import ThinkingFailed
 from tests.memory.test_reembedding import vectors_server
 from tests.support import bot_api, cloud_api, discord_api
 from tests.support.openai_server import Say, openai_server
@@ -147,7 +147,7 @@ async def test_a_proxy_that_cannot_be_used_is_one_line_that_names_the_variable(
         await use(str)
     assert "\n" not in str(refused.value)
     if use is model:
-        assert isinstance(refused.value, ThinkingFailed)
+        assert isinstance(refused.value, ModelError)
         assert refused.value.kind == "setup"
 
 

@@ -62,7 +62,7 @@ def test_faults_that_are_injected_have_a_bound() -> None:
     faults, chaos = Faults(), random.Random(1)
     hits = [faults.hit(chaos, "a chat") for _ in range(2000)]
     text = "".join("x" if hit else "." for hit in hits)
-    assert "x" * Faults.MOST_IN_A_ROW in text
-    assert "x" * (Faults.MOST_IN_A_ROW + 1) not in text
+    assert "x" * Faults.MAX_IN_A_ROW in text
+    assert "x" * (Faults.MAX_IN_A_ROW + 1) not in text
     assert retry_seconds(2) == 2 + 4
     assert retry_seconds(3, answers=2) == 2 * (2 + 4 + 8)

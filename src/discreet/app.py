@@ -9,6 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from discreet.auth.channel_secrets import load_secret
+from discreet.auth.channels_file import take_over_channels_file
+from discreet.channel_registry import Platforms
 from discreet.channels.terminal import TerminalMessage, to_inbound
 from discreet.domain.concurrency import happens, relying_on
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
@@ -17,28 +20,25 @@ from discreet.domain.inbound import Inbound
 from discreet.domain.platform import ChannelSecret
 from discreet.gateway import Gateway
 from discreet.intake import Accepted, accept
-from discreet.oversight.channel_secrets import load_secret
-from discreet.oversight.channels import (
+from discreet.postgres.server import Database, open_database
+from discreet.queue.wakes import Wakes
+from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
+from discreet.scope.scopes import Role, SessionScope
+from discreet.services.channels import (
     ConnectedChannel,
     add_channel,
     find_channel,
     remove_channel,
     terminal_of,
 )
-from discreet.oversight.channels_file import take_over_channels_file
-from discreet.oversight.first_steps import make_example_agent
-from discreet.oversight.waking import why_silent
-from discreet.platforms import Platforms
-from discreet.postgres.server import Database, open_database
-from discreet.queue.wakes import Wakes
-from discreet.scope import Door, OwnerScope, WorkScope
-from discreet.scope.scopes import Role, SessionScope
-from discreet.sessions.replies import Reply, reply_to
+from discreet.services.requeue import why_silent
+from discreet.services.seed import make_example_agent
+from discreet.sessions.replies import MessageReply, reply_to
 from discreet.settings import Settings
 
 if TYPE_CHECKING:
     from discreet.memory.embedding import Embedder
-    from discreet.turn.thought import Thought
+    from discreet.turn.result import TurnResult
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
 """Connections that one process holds at most, where it differs from the door's default."""
@@ -75,16 +75,18 @@ class Stopped(DiscreetError):
 class App:
     """A database that is up, the door to it, and what can be done with both."""
 
-    def __init__(self, settings: Settings, database: Database, door: Door, owner_id: OwnerId):
+    def __init__(
+        self, settings: Settings, database: Database, db: ScopedDatabase, owner_id: OwnerId
+    ):
         self.settings = settings
         self.database = database
-        self.door = door
+        self.db = db
         self.owner_id = owner_id
         self.wakes = Wakes(database.conninfo("discreet_worker"))
 
     async def accept(self, inbound: Inbound) -> Accepted:
         """Stores a message that a channel took in; see ``discreet.intake.accept``."""
-        return await accept(self.door, self.owner_id, inbound)
+        return await accept(self.db, self.owner_id, inbound)
 
     async def say(self, said: TerminalMessage) -> Accepted:
         """Stores what was typed at a terminal.
@@ -92,8 +94,8 @@ class App:
         Raises:
             BadInput, NotFound: what is wrong with it; nothing was stored.
         """
-        async with self.door.enter(self.scope) as rows:
-            channel_id = await terminal_of(rows, said.agent)
+        async with self.db.begin(self.scope) as tx:
+            channel_id = await terminal_of(tx, said.agent)
         return await self.accept(to_inbound(said, channel_id))
 
     async def accepted_before(self, message_id: MessageId) -> Accepted:
@@ -102,8 +104,8 @@ class App:
         Raises:
             NotFound: there is none.
         """
-        async with self.door.enter(self.scope) as rows:
-            row = await rows.fetch_one(
+        async with self.db.begin(self.scope) as tx:
+            row = await tx.fetch_one(
                 "SELECT session_id, contact_id FROM discreet.messages WHERE id = %(id)s",
                 {"id": message_id},
             )
@@ -129,7 +131,7 @@ class App:
             )
         me = await platforms[platform].identify(secret, account)
         key = self.database.sealing_key
-        return await add_channel(self.door, self.owner_id, agent, platform, me, secret, key)
+        return await add_channel(self.db, self.owner_id, agent, platform, me, secret, key)
 
     async def test_channel(self, what: str) -> ConnectedChannel:
         """Asks the platform whether a channel can be used; what the platform calls it now.
@@ -139,10 +141,10 @@ class App:
             SecretMissing: its token is missing, or can't be read on this server.
             BadInput, Unavailable: the platform's answer.
         """
-        channel = await find_channel(self.door, self.owner_id, what)
-        async with self.door.enter(self.scope) as rows:
+        channel = await find_channel(self.db, self.owner_id, what)
+        async with self.db.begin(self.scope) as tx:
             key = self.database.sealing_key
-            secret = await load_secret(rows, key, channel.platform, channel.account)
+            secret = await load_secret(tx, key, channel.platform, channel.account)
         if secret is None:
             raise NotFound(f"{channel.label} was removed.", hint="See: sb channels list")
         await Platforms(self.settings)[channel.platform].identify(secret, channel.account)
@@ -154,8 +156,8 @@ class App:
         Raises:
             NotFound: no such channel.
         """
-        channel = await find_channel(self.door, self.owner_id, what)
-        await remove_channel(self.door, self.owner_id, channel.id)
+        channel = await find_channel(self.db, self.owner_id, what)
+        await remove_channel(self.db, self.owner_id, channel.id)
         return channel
 
     async def answer_to(
@@ -192,7 +194,7 @@ class App:
                     await on_trouble(f"The agent tries again ({told})")
                 if is_owner and time.monotonic() - asked_at > SERVED_POLL_SECONDS:
                     asked_at, before = time.monotonic(), silence
-                    silence = await why_silent(self.door, self.owner_id, accepted.session_id)
+                    silence = await why_silent(self.db, self.owner_id, accepted.session_id)
                     if silence is not None and silence != before:
                         await on_trouble(silence)
                 if reply.draft is not None and reply.draft != shown:
@@ -202,14 +204,14 @@ class App:
 
     async def _replies(
         self, message_id: MessageId, scope: SessionScope, woken: asyncio.Event
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncIterator[MessageReply]:
         """What has become of a message: now, whenever there is news, and every few seconds."""
         seen_at = time.monotonic()
         while True:
             woken.clear()
             try:
-                async with self.door.enter(scope) as rows:
-                    reply = await reply_to(rows, message_id)
+                async with self.db.begin(scope) as tx:
+                    reply = await reply_to(tx, message_id)
             except Unavailable:
                 if time.monotonic() - seen_at > OUTAGE_SECONDS:
                     raise
@@ -247,24 +249,24 @@ class App:
 
         return open_embedder(self.settings)
 
-    async def rehearse(self, turn_id: TurnId) -> Thought:
-        """A turn once more, as a dry run; see ``discreet.turn.rehearsal``."""
-        from discreet.turn.minds import mind_for
-        from discreet.turn.rehearsal import rehearse
+    async def rehearse(self, turn_id: TurnId) -> TurnResult:
+        """A turn once more, as a dry run; see ``discreet.turn.dry_run``."""
+        from discreet.turn.dry_run import rehearse
+        from discreet.turn.responders import mind_for
 
         mind = mind_for(self.settings)
-        return await rehearse(self.door, self.owner_id, turn_id, self.embedder(), mind)
+        return await rehearse(self.db, self.owner_id, turn_id, self.embedder(), mind)
 
     async def serve(self, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
         """Works and delivers until ``stop`` is set; what was begun is finished first."""
-        from discreet.oversight.policy import write_policy
         from discreet.queue.backlog import indexing
-        from discreet.queue.serving import serving
+        from discreet.queue.server_lock import serving
+        from discreet.services.policy import write_policy
 
-        await write_policy(self.door, self.settings)
+        await write_policy(self.db, self.settings)
         async with (
             serving(self.database.conninfo("discreet_worker")),
-            indexing(self.door, self.embedder()),
+            indexing(self.db, self.embedder()),
             self._gateway() as gateway,
             self._worker(gateway),
             gateway.receiving(),
@@ -273,12 +275,12 @@ class App:
             await (stop or asyncio.Event()).wait()
 
     async def _work_unless_served(self, stop: asyncio.Event) -> None:
-        from discreet.queue.serving import is_served
+        from discreet.queue.server_lock import is_served
 
         while not stop.is_set():
             # While the database can't be reached, nobody can work on anything.
             with suppress(Unavailable):
-                if not await is_served(self.door):
+                if not await is_served(self.db):
                     async with self._gateway() as gateway, self._worker(gateway):
                         await stop.wait()
                     return
@@ -288,7 +290,7 @@ class App:
     async def _gateway(self) -> AsyncIterator[Gateway]:
         gateway = Gateway(
             self.settings,
-            self.door,
+            self.db,
             self.database.conninfo("discreet_worker"),
             self.database.sealing_key,
         )
@@ -302,16 +304,16 @@ class App:
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
         from discreet.intake.retry import release_due
-        from discreet.oversight.agents import list_agents
         from discreet.queue.worker import Slots, Work, work
-        from discreet.turn.minds import import_minds, mind_for, summariser_for
-        from discreet.turn.plan import Budget
+        from discreet.services.agents import list_agents
+        from discreet.turn.prompt import Budget
+        from discreet.turn.responders import import_minds, mind_for, summariser_for
         from discreet.turn.run import Turns, run_turn
 
-        agents = await list_agents(self.door, self.owner_id)
+        agents = await list_agents(self.db, self.owner_id)
         await import_minds(self.settings, [agent.model for agent in agents if agent.model])
         turns = Turns(
-            door=self.door,
+            db=self.db,
             embedder=self.embedder(),
             mind=mind_for(self.settings),
             max_attempts=self.settings.turn_max_attempts,
@@ -327,14 +329,14 @@ class App:
             await run_turn(turns, session_id)
 
         async def one_route(route_id: RouteId) -> None:
-            await deliver(self.door, gateway.channel_of, route_id)
+            await deliver(self.db, gateway.channel_of, route_id)
 
         async def release_quarantined() -> None:
-            await release_due(self.door)
+            await release_due(self.db)
 
         async with work(
             self.database.conninfo("discreet_worker"),
-            self.door,
+            self.db,
             Work(
                 one_turn,
                 one_route,
@@ -358,14 +360,14 @@ async def open_app(settings: Settings, progress: Progress = lambda _: None) -> A
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings, progress))
-        door = Door(database.conninfo, database.ticket_key, POOL_SIZES)
-        stack.push_async_callback(door.close)
-        async with door.enter(WorkScope()) as rows:
+        db = ScopedDatabase(database.conninfo, database.ticket_key, POOL_SIZES)
+        stack.push_async_callback(db.close)
+        async with db.begin(WorkScope()) as tx:
             owner_id = OwnerId(
-                await rows.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
+                await tx.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
             )
-        await make_example_agent(door, owner_id)
-        await take_over_channels_file(door, owner_id, database.sealing_key, settings.home)
-        app = App(settings, database, door, owner_id)
+        await make_example_agent(db, owner_id)
+        await take_over_channels_file(db, owner_id, database.sealing_key, settings.home)
+        app = App(settings, database, db, owner_id)
         stack.push_async_callback(app.wakes.close)
         yield app

@@ -25,9 +25,15 @@ from discreet.domain.errors import (
     Unavailable,
 )
 from discreet.proxies import check_proxies
-from discreet.wire.agents import Agent, AgentPage, AgentPatch, NewAgent
-from discreet.wire.contacts import Contact, ContactPage, ContactPatch, NameResolved, ResolvedContact
-from discreet.wire.memories import (
+from discreet.schemas.agents import Agent, AgentPage, AgentPatch, NewAgent
+from discreet.schemas.contacts import (
+    Contact,
+    ContactPage,
+    ContactPatch,
+    NameResolved,
+    ResolvedContact,
+)
+from discreet.schemas.memories import (
     Hit,
     Hits,
     Memory,
@@ -39,10 +45,10 @@ from discreet.wire.memories import (
     Remember,
     Restore,
 )
-from discreet.wire.messages import Reply, Say
-from discreet.wire.operations import Me, Status
-from discreet.wire.problems import Problem
-from discreet.wire.sessions import Message, Session, SessionPage, Transcript
+from discreet.schemas.messages import Reply, Say
+from discreet.schemas.operations import Me, Status
+from discreet.schemas.problems import Problem
+from discreet.schemas.sessions import Message, Session, SessionPage, Transcript
 
 __all__ = ["Client", "Scope", "Sent", "Versioned"]
 
@@ -52,7 +58,7 @@ Draft = Callable[[str], Awaitable[None]]
 TRIES = 4
 """Of a call that can be repeated, while the server can't be reached or is busy."""
 FIRST_PAUSE_SECONDS = 0.25
-MOST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 
 _ERRORS: dict[int, type[DiscreetError]] = {
     401: Unauthorized,
@@ -431,7 +437,7 @@ class Client:
                 if "Retry-After" not in response.headers or not left:
                     raise _error(_problem_of(response))
                 pause = max(pause, _seconds(response.headers.get("Retry-After")))
-            await asyncio.sleep(min(pause, MOST_PAUSE_SECONDS))
+            await asyncio.sleep(min(pause, MAX_PAUSE_SECONDS))
             pause *= 2
         raise AssertionError("the last try returns or raises")
 

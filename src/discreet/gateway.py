@@ -12,6 +12,8 @@ from typing import assert_never
 
 import structlog
 
+from discreet.auth.channel_secrets import load_secret
+from discreet.channel_registry import Platforms
 from discreet.channels.terminal import TerminalChannel
 from discreet.domain.concurrency import end, running, start
 from discreet.domain.errors import BadInput, DiscreetError, SecretMissing
@@ -22,22 +24,20 @@ from discreet.domain.platform import (
     Accounts,
     ChannelSecret,
     Event,
+    EventSink,
     GroupMoved,
-    Line,
     OpenChannel,
     Receipt,
-    Take,
+    ReceiveContext,
 )
 from discreet.http_server import serving_http
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
-from discreet.intake.hearing import ChannelHearing
 from discreet.intake.receipts import note_receipt
-from discreet.oversight.channel_secrets import load_secret
-from discreet.platforms import Platforms
-from discreet.queue.due import DueRoute
+from discreet.intake.receive_cursor import ChannelHearing
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.leases import alone
-from discreet.scope import Door, OwnerScope, WorkScope
+from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.settings import Settings
 from discreet.webhooks import WebhookServer
 
@@ -70,9 +70,9 @@ class Gateway:
     uses an account raises SecretMissing where this server has no secret for it.
     """
 
-    def __init__(self, settings: Settings, door: Door, conninfo: str, key: bytes) -> None:
+    def __init__(self, settings: Settings, db: ScopedDatabase, conninfo: str, key: bytes) -> None:
         self._settings = settings
-        self._door = door
+        self._db = db
         self._conninfo = conninfo
         self._key = key
         self._platforms = Platforms(settings)
@@ -162,8 +162,8 @@ class Gateway:
             await end(*receiving.values())
 
     async def _wanted(self) -> set[_Open]:
-        async with self._door.enter(WorkScope()) as rows:
-            found = await rows.fetch("SELECT * FROM gate.open_channels()")
+        async with self._db.begin(WorkScope()) as tx:
+            found = await tx.fetch("SELECT * FROM gate.open_channels()")
         wanted = set()
         for row in found:
             if row["platform"] not in self._platforms:
@@ -211,15 +211,15 @@ class Gateway:
                 )
             await asyncio.sleep(RESTART_SECONDS)
 
-    def _line(self, channel: _Open, webhooks: WebhookServer | None) -> Line:
-        return Line(
+    def _line(self, channel: _Open, webhooks: WebhookServer | None) -> ReceiveContext:
+        return ReceiveContext(
             channel.account,
             channel.secret,
             channel.channel_id,
             self._take(channel),
             lambda: alone(self._conninfo, f"receive {channel.channel_id}"),
             webhooks,
-            ChannelHearing(self._door, channel.owner_id, channel.channel_id),
+            ChannelHearing(self._db, channel.owner_id, channel.channel_id),
         )
 
     @asynccontextmanager
@@ -233,15 +233,15 @@ class Gateway:
         async with serving_http(webhooks, where, setting=setting, lifespan="off"):
             yield webhooks
 
-    def _take(self, channel: _Open) -> Take:
+    def _take(self, channel: _Open) -> EventSink:
         async def take(event: Event) -> None:
             match event:
                 case Inbound():
-                    await accept_or_quarantine(self._door, channel.owner_id, event)
+                    await accept_or_quarantine(self._db, channel.owner_id, event)
                 case GroupMoved(old, new):
-                    await move_group(self._door, channel.owner_id, old, new)
+                    await move_group(self._db, channel.owner_id, old, new)
                 case Receipt():
-                    await note_receipt(self._door, channel.owner_id, event)
+                    await note_receipt(self._db, channel.owner_id, event)
                 case _:
                     assert_never(event)
 
@@ -256,8 +256,8 @@ class Gateway:
 
     async def _load(self, account: _Account) -> ChannelSecret | None:
         owner_id, platform, name = account
-        async with self._door.enter(OwnerScope(owner_id)) as rows:
-            return await load_secret(rows, self._key, platform, name)
+        async with self._db.begin(OwnerScope(owner_id)) as tx:
+            return await load_secret(tx, self._key, platform, name)
 
     def _opened_for(self, owner_id: OwnerId, platform: str) -> Channel:
         if platform == "terminal":

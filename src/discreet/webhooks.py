@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from discreet.domain.platform import Call, Reply
+from discreet.domain.platform import WebhookRequest, WebhookResponse
 
 log = structlog.get_logger(__name__)
 
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 
 _Message = MutableMapping[str, Any]
-_Answer = Callable[[Call], Awaitable[Reply]]
+_Answer = Callable[[WebhookRequest], Awaitable[WebhookResponse]]
 
 
 class WebhookServer:
@@ -53,11 +53,13 @@ class WebhookServer:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, scope: _Message, receive: Callable[[], Awaitable[_Message]]) -> Reply:
+    async def _reply(
+        self, scope: _Message, receive: Callable[[], Awaitable[_Message]]
+    ) -> WebhookResponse:
         answers = self._answers.get(str(scope["path"]))
         if not answers:
-            return Reply(404)
-        call = Call(
+            return WebhookResponse(404)
+        call = WebhookRequest(
             str(scope["method"]),
             dict(parse_qsl(bytes(scope["query_string"]).decode("latin-1"))),
             {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
@@ -67,7 +69,7 @@ class WebhookServer:
             return await answers[-1](call)
         except Exception as error:
             log.warning("what came in could not be stored", error=type(error).__name__)
-            return Reply(503)
+            return WebhookResponse(503)
 
 
 async def _read(receive: Callable[[], Awaitable[_Message]]) -> bytes | None:
@@ -77,7 +79,7 @@ async def _read(receive: Callable[[], Awaitable[_Message]]) -> bytes | None:
         if message["type"] != "http.request":
             return None
         body += bytes(message.get("body", b""))
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             return None
         if not message.get("more_body", False):
             return bytes(body)

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from discreet.app import App
+from discreet.asgi import machine_doors
+from discreet.auth.tokens import create_token
 from discreet.domain.ids import ContactId
-from discreet.doors import machine_doors
 from discreet.http_server import serving_http
-from discreet.oversight.tokens import create_token
 from discreet.postgres.server import Database
 from discreet.settings import Settings
 from tests.support.world import World, make_world, open_door
@@ -33,7 +33,7 @@ class House:
     stack: AsyncExitStack
 
     async def token(self, **whose: Any) -> str:
-        return (await create_token(self.app.door, self.app.owner_id, **whose))[1]
+        return (await create_token(self.app.db, self.app.owner_id, **whose))[1]
 
     async def client(self, token: str) -> httpx.AsyncClient:
         return await self.stack.enter_async_context(
@@ -96,9 +96,9 @@ async def _in_one_task(context: AbstractAsyncContextManager[None]) -> AsyncItera
 
 async def _house(database: Database, settings: Settings, stack: AsyncExitStack) -> House:
     home = stack.enter_context(tempfile.TemporaryDirectory())
-    door = await stack.enter_async_context(open_door(database))
-    world = await make_world(door)
+    db = await stack.enter_async_context(open_door(database))
+    world = await make_world(db)
     told = settings.model_copy(update={"home": Path(home)})
-    app = App(told, database, door, world.owner_id)
+    app = App(told, database, db, world.owner_id)
     stack.push_async_callback(app.wakes.close)
     return House(app, world, "", stack)

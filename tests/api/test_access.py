@@ -15,14 +15,14 @@ import httpx
 import psycopg
 import pytest
 
-from discreet.doors import machine_doors
-from discreet.entrypoints.api import messages
+from discreet.api import messages
+from discreet.asgi import machine_doors
+from discreet.auth.tokens import list_tokens, revoke_token
 from discreet.http_server import serving_http
-from discreet.oversight.contacts import block_contact
-from discreet.oversight.erasing import erase_contact
-from discreet.oversight.linking import link_contacts
-from discreet.oversight.tokens import list_tokens, revoke_token
 from discreet.postgres.server import Database
+from discreet.services.contacts import block_contact
+from discreet.services.erasing import erase_contact
+from discreet.services.linking import link_contacts
 from discreet.settings import Settings
 from tests.api.conftest import ALICE, BOB, House
 from tests.support.waiting import patience, until
@@ -52,25 +52,25 @@ async def silent(idle: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture
 async def elsewhere(silent: House, database: Database) -> AsyncIterator[World]:
     """What another process has: connections of its own."""
-    async with open_door(database) as door:
-        yield replace(silent.world, door=door)
+    async with open_door(database) as db:
+        yield replace(silent.world, db=db)
 
 
 async def _revoke(world: World) -> None:
-    for token in await list_tokens(world.door, world.owner_id):
-        await revoke_token(world.door, world.owner_id, str(token.id))
+    for token in await list_tokens(world.db, world.owner_id):
+        await revoke_token(world.db, world.owner_id, str(token.id))
 
 
 async def _block(world: World) -> None:
-    await block_contact(world.door, world.owner_id, ALICE)
+    await block_contact(world.db, world.owner_id, ALICE)
 
 
 async def _erase(world: World) -> None:
-    await erase_contact(world.door, world.owner_id, ALICE, Path("/nowhere"))
+    await erase_contact(world.db, world.owner_id, ALICE, Path("/nowhere"))
 
 
 async def _merge(world: World) -> None:
-    await link_contacts(world.door, world.owner_id, BOB, ALICE)
+    await link_contacts(world.db, world.owner_id, BOB, ALICE)
 
 
 CHANGES: dict[str, Callable[[World], Awaitable[None]]] = {

@@ -9,9 +9,9 @@ import httpx
 import psycopg
 import pytest
 
+from discreet.auth.tokens import create_token, revoke_token
 from discreet.domain.policy import Policy
-from discreet.oversight.policy import write_policy
-from discreet.oversight.tokens import create_token, revoke_token
+from discreet.services.policy import write_policy
 from discreet.settings import Settings
 from tests.api.conftest import ALICE, BOB, House
 from tests.support.world import make_world
@@ -160,7 +160,7 @@ async def test_an_agents_token_works_for_the_contact_it_names_and_never_as_the_o
 
 
 async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(house: House) -> None:
-    eve = await make_world(house.app.door, agent="Eve")
+    eve = await make_world(house.app.db, agent="Eve")
     alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
     agent = await house.client(await house.token(agent="Ada"))
     told = []
@@ -195,10 +195,10 @@ async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(house: Hou
 
 
 async def test_a_token_that_is_revoked_or_missing_opens_nothing(house: House) -> None:
-    made, token = await create_token(house.app.door, house.app.owner_id)
+    made, token = await create_token(house.app.db, house.app.owner_id)
     client = await house.client(token)
     assert (await client.get("/api/sessions")).status_code == 200
-    await revoke_token(house.app.door, house.app.owner_id, str(made.id))
+    await revoke_token(house.app.db, house.app.owner_id, str(made.id))
     async with httpx.AsyncClient(base_url=house.url) as nobody:
         for refused in (await client.get("/api/sessions"), await nobody.get("/api/sessions")):
             assert refused.status_code == 401
@@ -364,7 +364,7 @@ class TestPace:
 async def test_a_contact_keeps_no_more_memories_than_may_be_by_the_api_or_by_asking(
     house: House,
 ) -> None:
-    await write_policy(house.app.door, Policy(memories_per_contact=1))
+    await write_policy(house.app.db, Policy(memories_per_contact=1))
     alice, _ = await house.of(ALICE)
     assert (await alice.post("/api/memories", json={"content": "tea"})).status_code == 201
     refused = await alice.post("/api/memories", json={"content": "the moon"})

@@ -18,14 +18,14 @@ from discreet.domain.errors import (
     Unauthorized,
     Unavailable,
 )
-from discreet.wire.agents import AgentPatch, NewAgent
-from discreet.wire.contacts import ContactPatch
-from discreet.wire.memories import MemoryPatch, Recall, Remember
-from discreet.wire.messages import Say
+from discreet.schemas.agents import AgentPatch, NewAgent
+from discreet.schemas.contacts import ContactPatch
+from discreet.schemas.memories import MemoryPatch, Recall, Remember
+from discreet.schemas.messages import Say
 from tests.api.conftest import ALICE, BOB, House
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "existing_bot.py"
-SB = [sys.executable, "-c", "from discreet.program import run; run()"]
+SB = [sys.executable, "-c", "from discreet.main import run; run()"]
 
 
 async def _run(command: list[str], said: str = "", **environment: str) -> tuple[int, str, str]:

@@ -5,7 +5,7 @@ from tests.support.world import make_world
 
 
 async def test_where_an_agent_shares_its_memory_nobody_has_one_of_their_own(house: House) -> None:
-    shared = await make_world(house.app.door, agent="Fam", memory_model="shared")
+    shared = await make_world(house.app.db, agent="Fam", memory_model="shared")
     owner = await house.owner()
     alice = (await house.world.say(ALICE, "hi")).contact_id
     await shared.say(ALICE, "hi")

@@ -12,10 +12,10 @@ from discreet import app as app_module
 from discreet.app import Answer, App
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
-from discreet.scope import Rows
-from discreet.sessions.replies import Reply, reply_to
-from discreet.turn.plan import Budget
-from discreet.turn.run import Mind, Turns, run_turn
+from discreet.scope import Transaction
+from discreet.sessions.replies import MessageReply, reply_to
+from discreet.turn.prompt import Budget
+from discreet.turn.run import Responder, Turns, run_turn
 from tests.api.conftest import ALICE, House
 from tests.support.minds import Held, echo
 from tests.support.waiting import patience, until
@@ -24,12 +24,12 @@ LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dis
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[Reply]:
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
     """Each look at what has become of a message; without news, the next is in an hour."""
-    seen: list[Reply] = []
+    seen: list[MessageReply] = []
 
-    async def look(rows: Rows, message_id: Any) -> Reply:
-        seen.append(await reply_to(rows, message_id))
+    async def look(tx: Transaction, message_id: Any) -> MessageReply:
+        seen.append(await reply_to(tx, message_id))
         return seen[-1]
 
     monkeypatch.setattr(app_module, "reply_to", look)
@@ -40,8 +40,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Reply]:
 async def _ignore(_: str) -> None: ...
 
 
-def _turns(house: House, mind: Mind = echo) -> Turns:
-    return Turns(house.app.door, bundled_embedder(), mind, 3, Budget())
+def _turns(house: House, mind: Responder = echo) -> Turns:
+    return Turns(house.app.db, bundled_embedder(), mind, 3, Budget())
 
 
 def _wait_for(app: App, accepted: Accepted, house: House) -> asyncio.Task[Answer]:
@@ -50,7 +50,7 @@ def _wait_for(app: App, accepted: Accepted, house: House) -> asyncio.Task[Answer
 
 
 async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered(
-    idle: House, looks: list[Reply]
+    idle: House, looks: list[MessageReply]
 ) -> None:
     said = await idle.world.say(ALICE, "hello")
     mind = Held()
@@ -67,7 +67,7 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
 
 
 async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_anew(
-    idle: House, looks: list[Reply], admin: psycopg.Connection[Any]
+    idle: House, looks: list[MessageReply], admin: psycopg.Connection[Any]
 ) -> None:
     said = [await idle.world.say(f"telegram:{n}", "hello") for n in range(20)]
     answering = [_wait_for(idle.app, one, idle) for one in said]
@@ -88,7 +88,7 @@ async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_a
 
 
 async def test_a_notification_that_is_not_true_only_costs_a_look(
-    idle: House, looks: list[Reply], admin: psycopg.Connection[Any]
+    idle: House, looks: list[MessageReply], admin: psycopg.Connection[Any]
 ) -> None:
     said = await idle.world.say(ALICE, "hello")
     answering = _wait_for(idle.app, said, idle)

@@ -23,7 +23,7 @@ from discreet.channels.discord.gateway import (
 from discreet.channels.discord.receive import MARGIN, listen
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Inbound
-from discreet.domain.platform import ChannelSecret, Event, Line, StillAlone, Take
+from discreet.domain.platform import ChannelSecret, Event, EventSink, ReceiveContext, StillAlone
 from tests.support.waiting import until
 
 
@@ -75,12 +75,12 @@ async def _still_alone() -> None:
     pass
 
 
-def line_of(account: str, take: Take, notes: Notes) -> Line:
+def line_of(account: str, take: EventSink, notes: Notes) -> ReceiveContext:
     def alone() -> AbstractAsyncContextManager[StillAlone]:
         return _alone()
 
     channel_id = ChannelId(UUID(int=1))
-    return Line(account, ChannelSecret("token"), channel_id, take, alone, None, notes)
+    return ReceiveContext(account, ChannelSecret("token"), channel_id, take, alone, None, notes)
 
 
 @asynccontextmanager

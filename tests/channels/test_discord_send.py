@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discreet.channels.discord.channel import DiscordChannel
-from discreet.channels.discord.formatting import MOST_UNITS, render, split
+from discreet.channels.discord.formatting import MAX_UNITS, render, split
 from discreet.channels.discord.platform import DiscordPlatform
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import MessageId
@@ -176,7 +176,7 @@ def test_a_block_of_code_that_is_cut_is_closed_and_opened_again() -> None:
     lines = "\n".join(f"print({number})" for number in range(400))
     parts = split(f"So:\n\n```python\n{lines}\n```\n\nThat is all.")
     assert len(parts) > 2
-    assert all(len(part) <= MOST_UNITS for part in parts)
+    assert all(len(part) <= MAX_UNITS for part in parts)
     assert all(part.count("```") % 2 == 0 for part in parts)
     assert all(part.startswith("```python\n") for part in parts[1:-1])
     kept = [line for part in parts for line in part.splitlines() if line.startswith("print(")]

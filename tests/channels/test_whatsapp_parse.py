@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from discreet.channels.whatsapp.formatting import MOST_CHARACTERS, render, split
+from discreet.channels.whatsapp.formatting import MAX_CHARACTERS, render, split
 from discreet.channels.whatsapp.parse import parse
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
@@ -188,7 +188,7 @@ def test_markdown_is_shown_as_whatsapp_shows_it(markdown: str, shown: str) -> No
 def test_long_texts_go_in_parts_and_no_word_and_no_emoji_is_cut() -> None:
     words = "word " * 3000
     parts = split(words)
-    assert all(len(part) <= MOST_CHARACTERS for part in parts)
+    assert all(len(part) <= MAX_CHARACTERS for part in parts)
     assert " ".join(parts) == words.strip()
     emojis = "👩‍👩‍👧" * 1500
     parts = split(emojis)

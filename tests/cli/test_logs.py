@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from discreet.entrypoints.cli.failures import write_down
-from discreet.entrypoints.cli.logs import log_file, log_to
+from discreet.cli.error_log import write_down
+from discreet.cli.logs import log_file, log_to
 
 SAID = "my dog\x1b[31m is called\nRex"
 

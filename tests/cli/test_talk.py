@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from discreet.app import Answer
-from discreet.entrypoints.cli.talk import Page
+from discreet.cli.talk import AnswerDisplay
 from tests.cli.conftest import SB, Sb
 from tests.support.openai_server import Hang, Say, openai_server
 
@@ -105,12 +105,12 @@ def test_who_stops_waiting_gets_the_answer_when_it_comes(sb: Sb) -> None:
 async def test_an_answer_grows_and_a_new_attempt_at_it_begins_anew(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    page = Page(Console(file=io.StringIO()))
+    page = AnswerDisplay(Console(file=io.StringIO()))
     for text in ("I thi", "I think", "No, we", "No, well\x1b[2J"):
         await page.show(text)
     page.finish(Answer("No, well: yes.", failed=False))
     assert capsys.readouterr().out == "I think\n\nNo, well[2J\n\nNo, well: yes.\n\n"
-    page = Page(Console(file=io.StringIO()))
+    page = AnswerDisplay(Console(file=io.StringIO()))
     await page.show("I thi")
     page.finish(Answer("I think so.", failed=False))
     assert capsys.readouterr().out == "I think so.\n\n"

@@ -11,18 +11,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from discreet.auth import mcp_sessions, tokens
 from discreet.delivery import deliver
 from discreet.domain.errors import BadInput, Conflict, NotFound, Unauthorized
 from discreet.domain.ids import ContactId, RouteId, SessionId
 from discreet.domain.inbound import ContactSender, Inbound
 from discreet.intake import Accepted, accept
-from discreet.oversight import connections, contacts, linking, tokens
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
+from discreet.services import contacts, linking
+from discreet.turn.context import TurnContext
 from discreet.turn.run import run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.platform import Platform, make_platform
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.waiting import until
@@ -37,19 +38,19 @@ OF_LINKS = {"links", "linked_rows", "link_requests"}
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def platform(door: Door) -> Platform:
-    return await make_platform(door, admission="open")
+async def platform(db: ScopedDatabase) -> Platform:
+    return await make_platform(db, admission="open")
 
 
-async def answered(platform: Platform, sender: str, text: str, mind: Mind, **more: Any) -> str:
+async def answered(platform: Platform, sender: str, text: str, mind: Responder, **more: Any) -> str:
     said = await platform.accepted(sender, text, **more)
-    await run_turn(turns_of(platform.world.door, mind), said.session_id)
+    await run_turn(turns_of(platform.world.db, mind), said.session_id)
     return (await platform.sent(more.get("group") or sender))[-1]
 
 
@@ -60,36 +61,36 @@ def code_in(answer: str) -> str:
 
 
 async def link_by_codes(platform: Platform, kept: str, joined: str) -> str:
-    there = code_in(await answered(platform, kept, "/link", Mind()))
-    back = code_in(await answered(platform, joined, f"/link {there}", Mind()))
-    return await answered(platform, kept, f"/link {back}", Mind())
+    there = code_in(await answered(platform, kept, "/link", Responder()))
+    back = code_in(await answered(platform, joined, f"/link {there}", Responder()))
+    return await answered(platform, kept, f"/link {back}", Responder())
 
 
 async def keep(platform: Platform, said: Accepted, content: str, topic: str | None = None) -> None:
-    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
-        await rows.execute(
+    async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
+        await tx.execute(
             "INSERT INTO discreet.memories (content, topic_key) VALUES (%s, %s)", (content, topic)
         )
 
 
 async def kept_by(platform: Platform, contact_id: ContactId | None) -> set[tuple[str, str | None]]:
-    async with platform.world.door.enter(platform.world.contact(contact_id)) as rows:
-        found = await rows.fetch_tuples("SELECT content, topic_key FROM discreet.memories")
+    async with platform.world.db.begin(platform.world.contact(contact_id)) as tx:
+        found = await tx.fetch_tuples("SELECT content, topic_key FROM discreet.memories")
     return {(row[0], row[1]) for row in found}
 
 
 async def link(platform: Platform, kept: str, joined: str) -> linking.Link:
-    return await linking.link_contacts(platform.world.door, platform.world.owner_id, kept, joined)
+    return await linking.link_contacts(platform.world.db, platform.world.owner_id, kept, joined)
 
 
 async def link_by_id(platform: Platform, kept: Accepted, joined: Accepted) -> None:
     """As the database takes it, whatever was looked up before."""
-    async with platform.world.door.enter(platform.world.owner) as rows:
-        await rows.value("SELECT gate.link_contacts(%s, %s)", (kept.contact_id, joined.contact_id))
+    async with platform.world.db.begin(platform.world.owner) as tx:
+        await tx.value("SELECT gate.link_contacts(%s, %s)", (kept.contact_id, joined.contact_id))
 
 
 async def undo(platform: Platform, made: linking.Link) -> None:
-    await linking.undo_link(platform.world.door, platform.world.owner_id, str(made.id))
+    await linking.undo_link(platform.world.db, platform.world.owner_id, str(made.id))
 
 
 def tables_with_a_contact(admin: Admin) -> dict[str, list[str]]:
@@ -147,7 +148,7 @@ def naming(admin: Admin, contact_id: ContactId | None) -> dict[str, int]:
 async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
     platform: Platform,
 ) -> None:
-    mind = Mind()
+    mind = Responder()
     first = await platform.accepted(ANN, "I am Ann", name="Ann")
     await answered(platform, ANN, "hello", mind)
     await keep(platform, first, "Ann has a dog called Rex")
@@ -160,7 +161,7 @@ async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
     said = await platform.accepted(ANN_TOO, "where do I live and who is Rex?")
     assert said.contact_id == first.contact_id
     assert said.session_id == first.session_id
-    await run_turn(turns_of(platform.world.door, mind), said.session_id)
+    await run_turn(turns_of(platform.world.db, mind), said.session_id)
     assert (await platform.sent(ANN_TOO))[-1] == "hm"
     assert {found.text for found in mind.situations[-1].recalled if found.kind == "memory"} == {
         "Ann has a dog called Rex",
@@ -172,8 +173,8 @@ async def test_the_other_side_is_told_whose_code_it_is_and_what_follows(
     platform: Platform,
 ) -> None:
     await platform.accepted(ANN, "hi", name="Ann")
-    there = code_in(await answered(platform, ANN, "/link", Mind()))
-    told = await answered(platform, ANN_TOO, f"/link {there}", Mind())
+    there = code_in(await answered(platform, ANN, "/link", Responder()))
+    told = await answered(platform, ANN_TOO, f"/link {there}", Responder())
     assert "Ann telegram:1001" in told
     assert "can be read there" in told
 
@@ -181,42 +182,42 @@ async def test_the_other_side_is_told_whose_code_it_is_and_what_follows(
 async def test_a_code_works_once_in_time_and_only_where_it_belongs(
     platform: Platform, admin: Admin
 ) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Mind()))
-    assert "other account" in await answered(platform, ANN, f"/link {there}", Mind())
-    back = code_in(await answered(platform, ANN_TOO, f"/link {there}", Mind()))
+    there = code_in(await answered(platform, ANN, "/link", Responder()))
+    assert "other account" in await answered(platform, ANN, f"/link {there}", Responder())
+    back = code_in(await answered(platform, ANN_TOO, f"/link {there}", Responder()))
     # Used already; and what came back is for Ann alone.
-    assert "invalid" in await answered(platform, BOB, f"/link {there}", Mind())
-    assert "invalid" in await answered(platform, BOB, f"/link {back}", Mind())
-    assert "invalid" in await answered(platform, ANN_TOO, f"/link {back}", Mind())
+    assert "invalid" in await answered(platform, BOB, f"/link {there}", Responder())
+    assert "invalid" in await answered(platform, BOB, f"/link {back}", Responder())
+    assert "invalid" in await answered(platform, ANN_TOO, f"/link {back}", Responder())
     admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
-    assert "expired" in await answered(platform, ANN, f"/link {back}", Mind())
+    assert "expired" in await answered(platform, ANN, f"/link {back}", Responder())
 
-    there = code_in(await answered(platform, ANN, "/link", Mind()))
+    there = code_in(await answered(platform, ANN, "/link", Responder()))
     admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
-    assert "expired" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
-    there, newer = [code_in(await answered(platform, ANN, "/link", Mind())) for _ in range(2)]
-    assert "invalid" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
-    assert await linking.list_links(platform.world.door, platform.world.owner_id) == []
+    assert "expired" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
+    there, newer = [code_in(await answered(platform, ANN, "/link", Responder())) for _ in range(2)]
+    assert "invalid" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
+    assert await linking.list_links(platform.world.db, platform.world.owner_id) == []
 
-    back = code_in(await answered(platform, ANN_TOO, f"/link {newer}", Mind()))
-    assert "accounts are linked" in await answered(platform, ANN, f"/link {back}", Mind())
-    assert "invalid" in await answered(platform, ANN, f"/link {back}", Mind())
-    [made] = await linking.list_links(platform.world.door, platform.world.owner_id)
+    back = code_in(await answered(platform, ANN_TOO, f"/link {newer}", Responder()))
+    assert "accounts are linked" in await answered(platform, ANN, f"/link {back}", Responder())
+    assert "invalid" in await answered(platform, ANN, f"/link {back}", Responder())
+    [made] = await linking.list_links(platform.world.db, platform.world.owner_id)
     assert (made.proof, made.addresses) == ("codes", (ANN_TOO,))
 
 
 async def test_who_guesses_at_codes_is_not_heard_for_an_hour(platform: Platform) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Mind()))
+    there = code_in(await answered(platform, ANN, "/link", Responder()))
     for _ in range(10):
-        assert "invalid" in await answered(platform, BOB, "/link ABCD-2345", Mind())
-    assert "Too many" in await answered(platform, BOB, f"/link {there}", Mind())
-    assert "code of" in await answered(platform, ANN_TOO, f"/link {there}", Mind())
+        assert "invalid" in await answered(platform, BOB, "/link ABCD-2345", Responder())
+    assert "Too many" in await answered(platform, BOB, f"/link {there}", Responder())
+    assert "code of" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
 
 
 async def test_a_group_is_no_person_and_is_never_joined(platform: Platform) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Mind()))
+    there = code_in(await answered(platform, ANN, "/link", Responder()))
     for text in ("/link", f"/link {there}"):
-        told = await answered(platform, BOB, text, Mind(), group=GROUP)
+        told = await answered(platform, BOB, text, Responder(), group=GROUP)
         assert "in a direct chat with me" in told
     group = await platform.accepted(BOB, "hello", group=GROUP)
     with pytest.raises(BadInput, match="group"):
@@ -226,10 +227,10 @@ async def test_a_group_is_no_person_and_is_never_joined(platform: Platform) -> N
         await link_by_id(platform, ann, group)
 
 
-async def test_everybody_shares_an_agent_so_nobody_is_joined_there(door: Door) -> None:
-    platform = await make_platform(door, admission="pairing", memory_model="shared")
+async def test_everybody_shares_an_agent_so_nobody_is_joined_there(db: ScopedDatabase) -> None:
+    platform = await make_platform(db, admission="pairing", memory_model="shared")
     said = await platform.world.say(ANN, "/link")
-    await run_turn(turns_of(door, Mind()), said.session_id)
+    await run_turn(turns_of(db, Responder()), said.session_id)
     assert "in a direct chat with me" in (await platform.sent("web:" + ANN))[-1]
 
 
@@ -243,7 +244,7 @@ async def test_a_preview_changes_nothing_and_says_what_would_move(
     await keep(platform, other, "born in June", "birthday")
     before = everything(admin)
     found = await linking.preview_link(
-        platform.world.door, platform.world.owner_id, ANN, str(other.contact_id)
+        platform.world.db, platform.world.owner_id, ANN, str(other.contact_id)
     )
     assert (found.sessions, found.messages, found.memories) == (1, 1, 1)
     assert (found.known_already, found.topics, found.tokens) == (1, ("birthday",), 0)
@@ -253,7 +254,7 @@ async def test_a_preview_changes_nothing_and_says_what_would_move(
 async def test_undoing_a_link_puts_every_row_back_where_it_was(
     platform: Platform, admin: Admin
 ) -> None:
-    world, mind = platform.world, Mind()
+    world, mind = platform.world, Responder()
     first = await platform.accepted(ANN, "a", name="Ann")
     await answered(platform, ANN, "b", mind)
     other = await platform.accepted(ANN_TOO, "c", name="Ann")
@@ -264,10 +265,10 @@ async def test_undoing_a_link_puts_every_row_back_where_it_was(
     for said in (first, other, bob):
         await keep(platform, said, "likes tea", "drink")
         await keep(platform, said, f"is {said.contact_id}", "self")
-    async with world.door.enter(world.contact(other.contact_id)) as rows:
-        await rows.execute("UPDATE discreet.memories SET content = 'likes mate' WHERE true"
+    async with world.db.begin(world.contact(other.contact_id)) as tx:
+        await tx.execute("UPDATE discreet.memories SET content = 'likes mate' WHERE true"
                            " AND topic_key = 'self'")  # fmt: skip
-        await rows.execute("DELETE FROM discreet.memories WHERE topic_key = 'drink'")
+        await tx.execute("DELETE FROM discreet.memories WHERE topic_key = 'drink'")
     before = everything(admin)
 
     made = await link(platform, str(first.contact_id), str(other.contact_id))
@@ -276,13 +277,13 @@ async def test_undoing_a_link_puts_every_row_back_where_it_was(
     assert {row for row in during["messages"] if str(bob.contact_id) in row} == {
         row for row in before["messages"] if str(bob.contact_id) in row
     }
-    found = await linking.preview_undo(world.door, world.owner_id, str(made.id))
+    found = await linking.preview_undo(world.db, world.owner_id, str(made.id))
     assert (found.memories, found.sessions) == (1, 3)
     await undo(platform, made)
 
     after = everything(admin)
-    assert {name: rows for name, rows in after.items() if name not in OF_LINKS} == {
-        name: rows for name, rows in before.items() if name not in OF_LINKS
+    assert {name: tx for name, tx in after.items() if name not in OF_LINKS} == {
+        name: tx for name, tx in before.items() if name not in OF_LINKS
     }
 
 
@@ -290,12 +291,12 @@ async def test_no_table_forgets_to_follow_a_link(platform: Platform, admin: Admi
     world = platform.world
     await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b", new_session=True)
-    await answered(platform, ANN_TOO, "c", Mind())
+    await answered(platform, ANN_TOO, "c", Responder())
     await keep(platform, other, "likes tea")
-    async with world.door.enter(world.contact(other.contact_id)) as rows:
-        await rows.execute("UPDATE discreet.memories SET content = 'likes mate'")
-        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('has a cat')")
-        await rows.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
+    async with world.db.begin(world.contact(other.contact_id)) as tx:
+        await tx.execute("UPDATE discreet.memories SET content = 'likes mate'")
+        await tx.execute("INSERT INTO discreet.memories (content) VALUES ('has a cat')")
+        await tx.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
     await link(platform, ANN, str(other.contact_id))
     left = set(naming(admin, other.contact_id))
     assert left <= STAYS_WITH_THE_JOINED, left
@@ -311,9 +312,9 @@ async def test_what_both_remember_is_kept_once_and_under_one_topic_the_kept_ones
     await keep(platform, other, "born in June", "birthday")
     await keep(platform, other, "eats no nuts", "diet")
     # What she keeps with another agent is in nobody's way here.
-    eve = await make_world(platform.world.door, agent="Eve")
-    async with eve.door.enter(eve.contact(first.contact_id)) as rows:
-        await rows.execute(
+    eve = await make_world(platform.world.db, agent="Eve")
+    async with eve.db.begin(eve.contact(first.contact_id)) as tx:
+        await tx.execute(
             "INSERT INTO discreet.memories (content, topic_key) VALUES ('eve has it', 'diet')"
         )
     made = await link(platform, ANN, ANN_TOO)
@@ -341,14 +342,14 @@ async def test_what_was_changed_since_goes_back_as_it_is_now(platform: Platform)
     await keep(platform, other, "has a cat")
     made = await link(platform, ANN, ANN_TOO)
     await keep(platform, first, "was said since")
-    async with platform.world.door.enter(platform.world.contact(first.contact_id)) as rows:
-        await rows.execute("UPDATE discreet.memories SET content = 'x' WHERE topic_key = 'drink'")
-        await rows.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
+    async with platform.world.db.begin(platform.world.contact(first.contact_id)) as tx:
+        await tx.execute("UPDATE discreet.memories SET content = 'x' WHERE topic_key = 'drink'")
+        await tx.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
     await undo(platform, made)
     assert await kept_by(platform, first.contact_id) == {("was said since", None)}
     assert await kept_by(platform, other.contact_id) == {("x", "drink")}
-    async with platform.world.door.enter(platform.world.contact(other.contact_id)) as rows:
-        past = await rows.fetch_tuples("SELECT content, change FROM discreet.memory_history")
+    async with platform.world.db.begin(platform.world.contact(other.contact_id)) as tx:
+        past = await tx.fetch_tuples("SELECT content, change FROM discreet.memory_history")
     assert set(past) == {("likes tea", "update"), ("has a cat", "delete")}
 
 
@@ -358,7 +359,7 @@ async def test_what_was_said_since_stays_with_who_was_kept_and_the_next_line_doe
     first, other = await platform.accepted(ANN, "a"), await platform.accepted(ANN_TOO, "b")
     made = await link(platform, ANN, ANN_TOO)
     since = await platform.accepted(ANN_TOO, "c")
-    found = await linking.preview_undo(platform.world.door, platform.world.owner_id, str(made.id))
+    found = await linking.preview_undo(platform.world.db, platform.world.owner_id, str(made.id))
     assert (found.sessions, found.messages, found.said_since) == (1, 1, 1)
     await undo(platform, made)
     assert since.session_id == first.session_id
@@ -367,8 +368,8 @@ async def test_what_was_said_since_stays_with_who_was_kept_and_the_next_line_doe
     with pytest.raises(NotFound, match="undone"):
         await undo(platform, made)
     with pytest.raises(NotFound, match="no such link"):
-        async with platform.world.door.enter(platform.world.owner) as rows:
-            await rows.value("SELECT gate.undo_link(%s)", (made.id,))
+        async with platform.world.db.begin(platform.world.owner) as tx:
+            await tx.value("SELECT gate.undo_link(%s)", (made.id,))
 
 
 async def test_an_address_that_was_given_to_somebody_else_since_stays_there(
@@ -393,10 +394,10 @@ async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
     other = await platform.accepted(ANN_TOO, "b")
     await link(platform, ANN, ANN_TOO)
     wire = Recording("telegram")
-    door, mind = platform.world.door, Mind()
+    db, mind = platform.world.db, Responder()
     for said in (first, other):
-        await run_turn(turns_of(door, mind), said.session_id)
-    await do_all(database, door, mind, {"telegram": wire, "terminal": Recording("terminal")})
+        await run_turn(turns_of(db, mind), said.session_id)
+    await do_all(database, db, mind, {"telegram": wire, "terminal": Recording("terminal")})
     assert sorted((sent.chat_id, sent.text) for sent in wire.sent) == [
         ("1001", "hm"),
         ("2001", "hm"),
@@ -410,14 +411,14 @@ async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_
     other = await platform.accepted(ANN_TOO, "b")
     thinking, joined = asyncio.Event(), asyncio.Event()
 
-    async def slowly(_: Situation, tools: Tools) -> str:
+    async def slowly(_: TurnContext, tools: Tools) -> str:
         thinking.set()
         await joined.wait()
         await tools.call("remember", {"content": "written too late"})
         return "too late"
 
     turn = asyncio.create_task(
-        run_turn(turns_of(platform.world.door, Mind(slowly)), other.session_id)
+        run_turn(turns_of(platform.world.db, Responder(slowly)), other.session_id)
     )
     await thinking.wait()
     admin.execute("TRUNCATE queue.procrastinate_jobs CASCADE")
@@ -428,7 +429,7 @@ async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_
     await turn
     assert await platform.sent(ANN_TOO) == []
     assert await kept_by(platform, first.contact_id) == set()
-    await run_turn(turns_of(platform.world.door, Mind()), other.session_id)
+    await run_turn(turns_of(platform.world.db, Responder()), other.session_id)
     assert await platform.sent(ANN_TOO) == ["hm"]
     await undo(platform, made)
     assert await kept_by(platform, other.contact_id) == set()
@@ -437,7 +438,7 @@ async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_
 async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform) -> None:
     first = await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
-    await run_turn(turns_of(platform.world.door, Mind()), other.session_id)
+    await run_turn(turns_of(platform.world.db, Responder()), other.session_id)
     refused: list[str] = []
 
     class Joining(Recording):
@@ -449,18 +450,18 @@ async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform
 
     wire = Joining("telegram")
     route = await _route_of(platform, other.session_id)
-    await deliver(platform.world.door, by_platform({"telegram": wire}), route)
+    await deliver(platform.world.db, by_platform({"telegram": wire}), route)
     assert refused == ["That can't be done: an answer is being sent; try again in a moment."]
     await link(platform, ANN, ANN_TOO)
-    await deliver(platform.world.door, by_platform({"telegram": wire}), route)
+    await deliver(platform.world.db, by_platform({"telegram": wire}), route)
     assert [sent.chat_id for sent in wire.sent] == ["2001"]
     assert first.contact_id != other.contact_id
 
 
 async def _route_of(platform: Platform, session_id: SessionId) -> RouteId:
-    async with platform.world.door.enter(platform.world.owner) as rows:
+    async with platform.world.db.begin(platform.world.owner) as tx:
         return RouteId(
-            await rows.value(
+            await tx.value(
                 "SELECT id FROM discreet.routes WHERE session_id = %(id)s", {"id": session_id}
             )
         )
@@ -503,8 +504,8 @@ async def test_who_looked_a_contact_up_before_it_was_joined_looks_again(
 ) -> None:
     first = await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
-    async with platform.world.door.enter(platform.world.owner) as rows:
-        await rows.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
+    async with platform.world.db.begin(platform.world.owner) as tx:
+        await tx.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
         saying = asyncio.create_task(platform.accepted(ANN_TOO, "c", thread_key=thread))
         await until_blocked(admin)
     assert (await saying).contact_id == first.contact_id
@@ -516,8 +517,8 @@ async def test_what_is_remembered_of_who_is_joined_just_now_is_refused(
 ) -> None:
     first = await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
-    async with platform.world.door.enter(platform.world.owner) as rows:
-        await rows.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
+    async with platform.world.db.begin(platform.world.owner) as tx:
+        await tx.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
         keeping = asyncio.create_task(keep(platform, other, "too late"))
         await until_blocked(admin)
     with pytest.raises(Conflict):
@@ -531,37 +532,37 @@ async def test_a_connection_that_was_bound_to_the_joined_one_is_nobodys_afterwar
     world = platform.world
     await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
-    _, token = await tokens.create_token(world.door, world.owner_id)
-    owner = await tokens.authenticate(world.door, token)
-    await connections.begin(world.door, owner, "key")
-    found = await connections.find(world.door, owner, "key")
+    _, token = await tokens.create_token(world.db, world.owner_id)
+    owner = await tokens.authenticate(world.db, token)
+    await mcp_sessions.begin(world.db, owner, "key")
+    found = await mcp_sessions.find(world.db, owner, "key")
     assert found is not None
     assert await found.binding.bind(world.contact(other.contact_id), other.session_id)
     made = await link(platform, ANN, ANN_TOO)
-    assert await connections.find(world.door, owner, "key") is None
+    assert await mcp_sessions.find(world.db, owner, "key") is None
     await undo(platform, made)
-    assert await connections.find(world.door, owner, "key") is None
+    assert await mcp_sessions.find(world.db, owner, "key") is None
 
 
 async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) -> None:
     world = platform.world
     await platform.accepted(ANN, "a")
     other = await platform.accepted(ANN_TOO, "b")
-    _, token = await tokens.create_token(world.door, world.owner_id, contact=str(other.contact_id))
-    assert (await tokens.authenticate(world.door, token)).contact_id == other.contact_id
+    _, token = await tokens.create_token(world.db, world.owner_id, contact=str(other.contact_id))
+    assert (await tokens.authenticate(world.db, token)).contact_id == other.contact_id
     made = await link(platform, ANN, ANN_TOO)
 
     with pytest.raises(Unauthorized):
-        await tokens.authenticate(world.door, token)
+        await tokens.authenticate(world.db, token)
     with pytest.raises(NotFound, match="joined with"):
-        await contacts.find_contact(world.door, world.owner_id, str(other.contact_id))
+        await contacts.find_contact(world.db, world.owner_id, str(other.contact_id))
     assert [found.contact.addresses for found in await contacts.list_contacts(
-        world.door, world.owner_id)] == [(ANN, ANN_TOO)]  # fmt: skip
+        world.db, world.owner_id)] == [(ANN, ANN_TOO)]  # fmt: skip
     assert other.contact_id is not None
     by_id = platform.inbound(ANN, "c")
     with pytest.raises(NotFound):
         await accept(
-            world.door,
+            world.db,
             world.owner_id,
             Inbound(
                 channel_id=world.channel_id,
@@ -572,12 +573,12 @@ async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) ->
                 sent_at=by_id.sent_at,
             ),
         )
-    async with world.door.enter(world.contact(other.contact_id)) as rows:
+    async with world.db.begin(world.contact(other.contact_id)) as tx:
         with pytest.raises(Conflict):
-            await rows.execute("INSERT INTO discreet.memories (content) VALUES ('x')")
+            await tx.execute("INSERT INTO discreet.memories (content) VALUES ('x')")
 
     await undo(platform, made)
-    assert (await tokens.authenticate(world.door, token)).contact_id == other.contact_id
+    assert (await tokens.authenticate(world.db, token)).contact_id == other.contact_id
     await keep(platform, other, "x")
 
 
@@ -623,19 +624,19 @@ async def test_who_is_blocked_or_taken_over_is_not_joined(
             await link(platform, kept, joined)
 
 
-async def test_being_let_in_follows_a_link_and_goes_back_with_it(door: Door) -> None:
-    platform = await make_platform(door)
+async def test_being_let_in_follows_a_link_and_goes_back_with_it(db: ScopedDatabase) -> None:
+    platform = await make_platform(db)
     world = platform.world
     assert await platform.reason(ANN_TOO, "hi") == "aside"
     first = await world.say(ANN, "from the terminal")
     with pytest.raises(Conflict, match="waiting for approval"):
         await link(platform, str(first.contact_id), ANN_TOO)
-    async with door.enter(world.owner) as rows:
-        [pairing] = await rows.fetch("SELECT id, contact_id FROM discreet.pairings")
-        await rows.execute("SELECT gate.decide_pairing(%(id)s, true)", {"id": pairing["id"]})
+    async with db.begin(world.owner) as tx:
+        [pairing] = await tx.fetch("SELECT id, contact_id FROM discreet.pairings")
+        await tx.execute("SELECT gate.decide_pairing(%(id)s, true)", {"id": pairing["id"]})
     elsewhere = Platform(world, await world.add_channel("telegram", "other", "allowlist"))
-    async with door.enter(world.owner) as rows:
-        await rows.value(
+    async with db.begin(world.owner) as tx:
+        await tx.value(
             "SELECT gate.admit(%s, 'telegram', '1002', 'external')", (elsewhere.channel_id,)
         )
     made = await link(platform, str(first.contact_id), ANN_TOO)

@@ -15,8 +15,8 @@ from tests.support.world import World, make_world, open_door
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as door:
-        yield await make_world(door)
+    async with open_door(database) as db:
+        yield await make_world(db)
 
 
 async def test_a_contact_sees_itself_and_nobody_else(world: World) -> None:
@@ -24,10 +24,10 @@ async def test_a_contact_sees_itself_and_nobody_else(world: World) -> None:
     bob = await world.say("telegram:1002", "hello", name="Bob")
     assert alice.contact_id is not None
     assert bob.contact_id is not None
-    async with world.door.enter(world.contact(alice.contact_id)) as rows:
-        herself = await get_contact(rows, alice.contact_id)
-        other = await get_contact(rows, bob.contact_id)
-        nobody = await get_contact(rows, ContactId(world.owner_id))
+    async with world.db.begin(world.contact(alice.contact_id)) as tx:
+        herself = await get_contact(tx, alice.contact_id)
+        other = await get_contact(tx, bob.contact_id)
+        nobody = await get_contact(tx, ContactId(world.owner_id))
     assert herself is not None
     assert (herself.name, herself.type, herself.addresses) == (
         "Alice",
@@ -39,24 +39,22 @@ async def test_a_contact_sees_itself_and_nobody_else(world: World) -> None:
 
 async def test_what_the_owner_notes_about_a_contact_is_closed_to_it(world: World) -> None:
     alice = await world.say("telegram:1001", "hello")
-    async with world.door.enter(world.owner) as rows:
-        await rows.execute("UPDATE discreet.contacts SET note = 'owes me money', aliases = '{Al}'")
+    async with world.db.begin(world.owner) as tx:
+        await tx.execute("UPDATE discreet.contacts SET note = 'owes me money', aliases = '{Al}'")
         assert alice.contact_id is not None
-        entry = await get_entry(rows, alice.contact_id)
+        entry = await get_entry(tx, alice.contact_id)
     assert entry is not None
     assert (entry.note, entry.aliases) == ("owes me money", ("Al",))
     with pytest.raises(ScopeError):
-        async with world.door.enter(world.contact(alice.contact_id)) as rows:
-            await named_entries(rows)
+        async with world.db.begin(world.contact(alice.contact_id)) as tx:
+            await named_entries(tx)
 
 
 async def test_an_address_leads_to_its_contact_and_another_to_nobody(world: World) -> None:
     both = {who: await world.say(who, "hello") for who in ("telegram:1001", "telegram:1002")}
-    async with world.door.enter(world.owner) as rows:
-        found = {who: await entry_at(rows, Address.parse(who)) for who in both}
-        missing = [
-            await entry_at(rows, Address.parse(who)) for who in ("discord:1001", "telegram:1")
-        ]
+    async with world.db.begin(world.owner) as tx:
+        found = {who: await entry_at(tx, Address.parse(who)) for who in both}
+        missing = [await entry_at(tx, Address.parse(who)) for who in ("discord:1001", "telegram:1")]
     assert {who: entry and entry.contact.id for who, entry in found.items()} == {
         who: accepted.contact_id for who, accepted in both.items()
     }

@@ -15,9 +15,9 @@ from discreet.delivery.deliver import MAX_ATTEMPTS
 from discreet.domain.errors import SecretMissing
 from discreet.domain.ids import RouteId
 from discreet.domain.outbound import Channel, Later, Outbound, Rejected, SendResult, Sent
-from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
-from discreet.queue.due import DueRoute
+from discreet.queue.job_scope import DueRoute
+from discreet.services.status import get_status
 from tests.support.turns import (
     Recording,
     by_platform,
@@ -54,7 +54,7 @@ async def outbox(world: World) -> list[tuple[str, int, str | None]]:
 
 async def send_all(world: World, channel: Channel) -> None:
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
-        await deliver(world.door, by_platform({channel.platform: channel}), RouteId(row["id"]))
+        await deliver(world.db, by_platform({channel.platform: channel}), RouteId(row["id"]))
 
 
 async def test_who_was_frozen_before_sending_looks_again_and_does_not_send_what_another_sent(
@@ -98,7 +98,7 @@ async def test_each_chat_of_one_contact_gets_its_own_answers_in_order(
     database: Database, world: World
 ) -> None:
     channel = Recording()
-    async with working(database, world.door, turns_of(world.door), channel):
+    async with working(database, world.db, turns_of(world.db), channel):
         for number in range(4):
             for chat in ("home", "work"):
                 await world.say(ALICE, f"{chat} {number}", chat=chat)
@@ -124,7 +124,7 @@ async def test_an_answer_goes_through_the_channel_and_account_that_its_message_c
         await one_turn(world, said.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording()}
     for row in await rows_of(world, "SELECT id FROM discreet.routes"):
-        await deliver(world.door, by_platform(channels), RouteId(row["id"]))
+        await deliver(world.db, by_platform(channels), RouteId(row["id"]))
     assert {(one.account, one.text) for one in channels["telegram"].sent} == {
         ("bot one", "re: 0"),
         ("bot two", "re: 1"),
@@ -137,7 +137,7 @@ async def test_a_worker_without_a_channel_leaves_its_deliveries_to_one_that_has_
 ) -> None:
     telegram = await world.add_channel("telegram", "bot")
     await world.say(ALICE, "hello", channel_id=telegram)
-    await do_all(database, world.door)
+    await do_all(database, world.db)
     assert await outbox(world) == [("pending", 0, None)]
 
 
@@ -195,7 +195,7 @@ async def test_the_wait_grows_and_after_the_last_attempt_the_owner_is_told(
         ("failed", MAX_ATTEMPTS, "given up: busy"),
         ("sent", 1, None),
     ]
-    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
     assert (held.state, held.error, held.attempts) == ("failed", "given up: busy", MAX_ATTEMPTS)
 
 
@@ -205,7 +205,7 @@ async def test_a_rejected_answer_is_told_to_the_owner_and_the_next_goes_on(world
     channel = Recording(results=[Rejected("the bot was blocked")])
     await send_all(world, channel)
     assert await outbox(world) == [("failed", 1, "the bot was blocked"), ("sent", 1, None)]
-    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
     assert held.error == "the bot was blocked"
 
 
@@ -259,7 +259,7 @@ async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(
         let_doubt_end(admin)
     await send_all(world, channel)
     assert len(channel.sent) == 1
-    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
     assert held.error == "given up: nobody knows whether it arrived"
 
 
@@ -346,7 +346,7 @@ async def test_the_worker_tries_again_by_itself_when_the_time_has_come(
     database: Database, world: World, admin: Admin
 ) -> None:
     channel = Recording(results=[Later(timedelta(0), "busy")])
-    async with working(database, world.door, turns_of(world.door), channel):
+    async with working(database, world.db, turns_of(world.db), channel):
         await world.say(ALICE, "hello")
 
         async def delivered() -> bool:
@@ -431,13 +431,13 @@ async def test_an_answer_that_is_held_back_does_not_hold_up_those_behind_it(
     channel = Recording()
     await send_all(world, channel)
     assert [one.text for one in channel.sent] == ["re: two"]
-    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
     assert held.error == "its route leads somewhere else"
 
 
 async def test_a_route_that_is_gone_is_no_error(world: World) -> None:
     said = await world.say(ALICE, "hello")
-    await deliver(world.door, by_platform({"terminal": Recording()}), RouteId(said.message_id))
+    await deliver(world.db, by_platform({"terminal": Recording()}), RouteId(said.message_id))
 
 
 async def test_what_this_server_has_no_secret_for_waits_uncounted_for_one_that_has(
@@ -449,7 +449,7 @@ async def test_what_this_server_has_no_secret_for_waits_uncounted_for_one_that_h
     said = await answer(world, ALICE)
     (route,) = await rows_of(world, "SELECT id FROM discreet.routes")
     for _ in range(MAX_ATTEMPTS + 2):
-        await deliver(world.door, lacking, RouteId(route["id"]))
+        await deliver(world.db, lacking, RouteId(route["id"]))
     assert await outbox(world) == [("pending", 0, "The token of telegram 7 is missing.")]
     due = admin.execute(
         "SELECT scheduled_at > now() FROM queue.procrastinate_jobs"

@@ -12,10 +12,10 @@ from discreet.domain.ids import ChannelId, RouteId
 from discreet.domain.outbound import Outbound, Sent
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake.receipts import note_receipt
-from discreet.oversight.status import get_status
-from discreet.oversight.turns import get_turn, list_turns
+from discreet.services.status import get_status
+from discreet.services.turns import get_turn, list_turns
 from discreet.turn.run import run_turn
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 
@@ -36,20 +36,20 @@ class InParts(Recording):
         return Sent(outbound.text.split()[outbound.part])
 
 
-def says(text: str) -> Mind:
+def says(text: str) -> Responder:
     async def reply(*_: Any) -> str:
         return text
 
-    return Mind(reply)
+    return Responder(reply)
 
 
 async def answered(world: World, channel: ChannelId, text: str, sender: str = ALICE) -> RouteId:
     """Somebody was answered with this; it waits to be sent."""
     said = await world.say(sender, "hello", channel_id=channel)
-    await run_turn(turns_of(world.door, says(text)), said.session_id)
-    async with world.door.enter(world.owner) as rows:
+    await run_turn(turns_of(world.db, says(text)), said.session_id)
+    async with world.db.begin(world.owner) as tx:
         return RouteId(
-            await rows.value(
+            await tx.value(
                 "SELECT route_id FROM discreet.messages WHERE id = %(id)s",
                 {"id": said.message_id},
             )
@@ -59,7 +59,7 @@ async def answered(world: World, channel: ChannelId, text: str, sender: str = AL
 async def tell(world: World, channel: ChannelId, name: str, stage: Stage, after: int = 0) -> bool:
     at = AT + timedelta(seconds=after)
     return await note_receipt(
-        world.door,
+        world.db,
         world.owner_id,
         Receipt(channel, (ALICE, "whatsapp:US.2"), name, stage, at, "no such number"),
     )
@@ -74,7 +74,7 @@ def outbox(admin: Admin) -> list[tuple[Any, ...]]:
 async def test_a_long_answer_has_arrived_with_its_last_message(world: World, admin: Admin) -> None:
     channel = await world.add_channel("whatsapp", "1")
     route = await answered(world, channel, "one two three")
-    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
+    await deliver(world.db, by_platform({"whatsapp": InParts("whatsapp")}), route)
     for name in ("one", "two"):
         assert await tell(world, channel, name, "read")
         assert outbox(admin) == [("sent", None, None, None)]
@@ -92,10 +92,10 @@ async def test_a_long_answer_fails_with_any_of_its_messages_and_the_owner_learns
 ) -> None:
     channel = await world.add_channel("whatsapp", "1")
     route = await answered(world, channel, "one two three")
-    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
+    await deliver(world.db, by_platform({"whatsapp": InParts("whatsapp")}), route)
     assert await tell(world, channel, "two", "failed")
     assert outbox(admin) == [("failed", None, None, "no such number")]
-    [held] = (await get_status(world.door, world.owner_id)).undelivered
+    [held] = (await get_status(world.db, world.owner_id)).undelivered
     assert held.error == "no such number"
 
 
@@ -116,9 +116,9 @@ async def test_what_is_told_before_it_was_noted_as_sent_counts_then(
 
     await tell(world, channel, "somebody elses", "failed")
     lucky = await answered(world, channel, "one two")
-    await deliver(world.door, by_platform({"whatsapp": Hasty("whatsapp")}), lucky)
+    await deliver(world.db, by_platform({"whatsapp": Hasty("whatsapp")}), lucky)
     unlucky = await answered(world, channel, "gone there", "whatsapp:US.2")
-    await deliver(world.door, by_platform({"whatsapp": Hasty("whatsapp")}), unlucky)
+    await deliver(world.db, by_platform({"whatsapp": Hasty("whatsapp")}), unlucky)
     arrived = AT + timedelta(seconds=1)
     assert [row[:2] for row in outbox(admin)] == [("sent", arrived), ("failed", arrived)]
     left = admin.execute(
@@ -145,13 +145,13 @@ async def test_the_owner_sees_of_a_turn_what_became_of_its_answer(
     route = await answered(world, channel, "one two")
 
     async def shown() -> str:
-        [turn] = await list_turns(world.door, world.owner_id)
-        assert (await get_turn(world.door, world.owner_id, turn.id)).turn.delivery == turn.delivery
+        [turn] = await list_turns(world.db, world.owner_id)
+        assert (await get_turn(world.db, world.owner_id, turn.id)).turn.delivery == turn.delivery
         assert turn.delivery is not None
         return turn.delivery.state
 
     assert await shown() == "waiting"
-    await deliver(world.door, by_platform({"whatsapp": InParts("whatsapp")}), route)
+    await deliver(world.db, by_platform({"whatsapp": InParts("whatsapp")}), route)
     assert await shown() == "sent"
     await tell(world, channel, "two", "delivered")
     assert await shown() == "delivered"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from discreet.entrypoints.cli.main import app
+from discreet.cli.main import app
 from tests.docs.pages import DOCS, ROOT, all_pages, anchors, fences, inline_code, links
 
 SHELL = {"sh", "bash", "console", "shell"}

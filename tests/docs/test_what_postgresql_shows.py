@@ -46,8 +46,8 @@ class Two:
 
 @pytest.fixture
 async def two(database: Database) -> Two:
-    async with open_door(database) as door:
-        world = await make_world(door)
+    async with open_door(database) as db:
+        world = await make_world(db)
         alice = await world.say("telegram:1001", "hello")
         bob = await world.say("telegram:1002", "hello")
         return Two(database, world, alice, bob)
@@ -113,8 +113,8 @@ async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Tw
     conninfo = two.database.conninfo("discreet_contact")
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute("LISTEN procrastinate_any_queue_v1")
-        async with open_door(two.database) as door:
-            await World(door, two.world.owner_id, two.world.agent_id, two.world.channel_id).say(
+        async with open_door(two.database) as db:
+            await World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id).say(
                 "telegram:1003", "hello"
             )
         [heard] = conn.notifies(timeout=5, stop_after=1)
@@ -128,12 +128,12 @@ async def test_notifications_about_answers_name_nobody_and_connect_no_two_messag
     conninfo = two.database.conninfo("discreet_contact")
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute("LISTEN discreet_answers")
-        async with open_door(two.database) as door:
-            world = World(door, two.world.owner_id, two.world.agent_id, two.world.channel_id)
+        async with open_door(two.database) as db:
+            world = World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id)
             said = [await world.say("telegram:1003", text) for text in ("hello", "again")]
-            async with door.enter(world.contact(said[0].contact_id)) as rows:
+            async with db.begin(world.contact(said[0].contact_id)) as tx:
                 for one in said:
-                    await rows.execute(
+                    await tx.execute(
                         "UPDATE discreet.messages SET state = 'answered' WHERE id = %s",
                         (one.message_id,),
                     )

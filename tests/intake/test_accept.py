@@ -66,7 +66,7 @@ async def two_wait(admin: psycopg.Connection[tuple[int]]) -> bool:
 async def test_contact_address_session_route_message_and_job_are_one_commit(
     world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
-    await accept(world.door, world.owner_id, message(world))
+    await accept(world.db, world.owner_id, message(world))
     found = [
         {xmin for (xmin,) in admin.execute(f"SELECT xmin::text FROM discreet.{table}").fetchall()}
         for table in ("contacts", "addresses", "sessions", "routes", "messages")
@@ -80,21 +80,21 @@ async def test_where_the_job_cannot_be_stored_nothing_is(
 ) -> None:
     admin.execute("ALTER TABLE queue.procrastinate_jobs ADD CHECK (false) NOT VALID")
     with pytest.raises(psycopg.errors.CheckViolation):
-        await accept(world.door, world.owner_id, message(world))
+        await accept(world.db, world.owner_id, message(world))
     assert await nothing_is_stored(world)
 
 
 async def test_a_repeated_message_changes_nothing_and_is_answered_once(
     database: Database, world: World
 ) -> None:
-    first = await accept(world.door, world.owner_id, message(world))
-    again = await accept(world.door, world.owner_id, message(world))
+    first = await accept(world.db, world.owner_id, message(world))
+    again = await accept(world.db, world.owner_id, message(world))
     assert (first.new, again.new) == (True, False)
     assert replace(again, new=True) == first
-    await do_all(database, world.door)
-    late = await accept(world.door, world.owner_id, message(world, text="other words"))
+    await do_all(database, world.db)
+    late = await accept(world.db, world.owner_id, message(world, text="other words"))
     assert not late.new
-    await do_all(database, world.door)
+    await do_all(database, world.db)
     assert await answers_of(world, first.session_id) == ["re: hello"]
 
 
@@ -106,7 +106,7 @@ async def test_what_is_the_same_message_is_said_by_channel_chat_and_id_together(
         message(world, message_id="8"),
         message(world, chat_id="1002"),
     ]
-    accepted = [await accept(world.door, world.owner_id, one) for one in variants]
+    accepted = [await accept(world.db, world.owner_id, one) for one in variants]
     assert all(one.new for one in accepted)
     assert len({one.message_id for one in accepted}) == 3
 
@@ -117,26 +117,26 @@ async def test_the_same_message_delivered_at_once_over_many_connections_is_store
     async with AsyncExitStack() as stack:
         doors = [await stack.enter_async_context(open_door(database)) for _ in range(3)]
         accepted = await asyncio.gather(
-            *(accept(door, world.owner_id, message(world)) for door in doors for _ in range(4))
+            *(accept(db, world.owner_id, message(world)) for db in doors for _ in range(4))
         )
     assert sorted(one.new for one in accepted) == [False] * 11 + [True]
     assert len({one.message_id for one in accepted}) == 1
     assert await count(world, "messages") == 1
-    await do_all(database, world.door)
+    await do_all(database, world.db)
     assert await answers_of(world, accepted[0].session_id) == ["re: hello"]
 
 
 async def test_of_two_deliveries_that_have_both_looked_one_is_stored_and_the_other_is_told_so(
     database: Database, world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
-    await accept(world.door, world.owner_id, message(world, message_id="1"))
+    await accept(world.db, world.owner_id, message(world, message_id="1"))
     async with open_door(database) as other:
         with admin.transaction():
             # Both have seen that the message is not there yet, and wait for the row of the session.
             admin.execute("SELECT 1 FROM discreet.sessions FOR UPDATE")
             both = [
-                asyncio.create_task(accept(door, world.owner_id, message(world, message_id="2")))
-                for door in (world.door, other)
+                asyncio.create_task(accept(db, world.owner_id, message(world, message_id="2")))
+                for db in (world.db, other)
             ]
             await until(lambda: two_wait(admin), "both deliveries at the session")
         accepted = await asyncio.gather(*both)
@@ -153,7 +153,7 @@ async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_sessi
         accepted = await asyncio.gather(
             *(
                 accept(
-                    door,
+                    db,
                     world.owner_id,
                     message(
                         world,
@@ -163,7 +163,7 @@ async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_sessi
                         group=Group(Address("telegram", "-5")) if number % 4 > 1 else None,
                     ),
                 )
-                for number, door in enumerate(doors * 8)
+                for number, db in enumerate(doors * 8)
             )
         )
     assert all(one.new for one in accepted)
@@ -182,24 +182,24 @@ async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_sessi
 async def test_a_new_session_asked_for_many_times_at_once_by_one_message_is_made_once(
     database: Database, world: World
 ) -> None:
-    await accept(world.door, world.owner_id, message(world, message_id="1"))
+    await accept(world.db, world.owner_id, message(world, message_id="1"))
     fresh = message(world, message_id="2", new_session=True)
     async with open_door(database) as other:
         accepted = await asyncio.gather(
-            *(accept(door, world.owner_id, fresh) for door in (world.door, other) for _ in range(4))
+            *(accept(db, world.owner_id, fresh) for db in (world.db, other) for _ in range(4))
         )
     assert sum(one.new for one in accepted) == 1
     assert await count(world, "sessions") == 2
 
 
 async def test_a_message_whose_turn_failed_is_not_taken_in_again(world: World) -> None:
-    first = await accept(world.door, world.owner_id, message(world))
+    first = await accept(world.db, world.owner_id, message(world))
 
     async def broken(*_: object) -> None:
         raise RuntimeError
 
     await one_turn(world, first.session_id, broken)  # type: ignore[arg-type]
-    again = await accept(world.door, world.owner_id, message(world))
+    again = await accept(world.db, world.owner_id, message(world))
     assert not again.new
     await one_turn(world, first.session_id)
     assert await answers_of(world, first.session_id) == ["re: hello"]
@@ -210,23 +210,23 @@ async def test_a_message_that_could_not_be_stored_is_taken_in_when_it_comes_agai
 ) -> None:
     admin.execute("ALTER TABLE discreet.messages ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
     with pytest.raises(psycopg.errors.CheckViolation):
-        await accept(world.door, world.owner_id, message(world))
+        await accept(world.db, world.owner_id, message(world))
     admin.execute("ALTER TABLE discreet.messages DROP CONSTRAINT full_disk")
-    assert (await accept(world.door, world.owner_id, message(world))).new
+    assert (await accept(world.db, world.owner_id, message(world))).new
 
 
 async def test_a_lost_connection_loses_no_message_and_stores_none_twice(
     world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
     for number in range(4):
-        await accept(world.door, world.owner_id, message(world, message_id=f"before {number}"))
+        await accept(world.db, world.owner_id, message(world, message_id=f"before {number}"))
     admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND usename = 'discreet_intake'"
     )
     accepted = await asyncio.gather(
         *(
-            accept(world.door, world.owner_id, message(world, message_id=f"after {number}"))
+            accept(world.db, world.owner_id, message(world, message_id=f"after {number}"))
             for number in range(8)
         )
     )
@@ -246,7 +246,7 @@ async def test_where_the_database_is_full_or_closing_the_platform_shall_come_aga
         " FOR EACH ROW EXECUTE FUNCTION no_space()"
     )
     with pytest.raises(Unavailable):
-        await accept(world.door, world.owner_id, message(world))
+        await accept(world.db, world.owner_id, message(world))
 
 
 REFUSED: list[dict[str, object]] = [
@@ -289,7 +289,7 @@ async def test_what_cannot_be_taken_is_refused_and_nothing_of_it_is_stored(
 ) -> None:
     for changes in REFUSED:
         with pytest.raises(BadInput) as refused:
-            await accept(world.door, world.owner_id, message(world, **changes))
+            await accept(world.db, world.owner_id, message(world, **changes))
         assert len(str(refused.value)) < 300
         assert str(refused.value).isprintable()
     assert await nothing_is_stored(world)
@@ -311,7 +311,7 @@ NAMES = [
 async def test_names_are_kept_as_harmless_data(world: World) -> None:
     for number, (name, _) in enumerate(NAMES, 1):
         sender = AddressSender(Address("telegram", str(number)), name)
-        await accept(world.door, world.owner_id, message(world, chat_id=str(number), sender=sender))
+        await accept(world.db, world.owner_id, message(world, chat_id=str(number), sender=sender))
     kept = [name for _, name in NAMES]
     contacts = await rows_of(world, "SELECT name FROM discreet.contacts ORDER BY created_at")
     messages = await rows_of(world, "SELECT sender_name FROM discreet.messages ORDER BY created_at")
@@ -321,7 +321,7 @@ async def test_names_are_kept_as_harmless_data(world: World) -> None:
 
 async def test_a_text_is_stored_as_it_was_written(world: World) -> None:
     text = "line\n\ttab 'quote' %s {x} \\ $1 👩‍👩‍👧 \u202etxet " + "x" * 60_000
-    await accept(world.door, world.owner_id, message(world, text=text))
+    await accept(world.db, world.owner_id, message(world, text=text))
     [stored] = await rows_of(world, "SELECT text FROM discreet.messages")
     assert stored["text"] == text
 
@@ -342,14 +342,14 @@ async def test_ids_of_nobody_and_of_another_owner_are_the_same_error(
     for contact_id in (theirs[0], uuid4()):
         sender = ContactSender(ContactId(contact_id))  # type: ignore[arg-type]
         with pytest.raises(NotFound) as refused:
-            await accept(world.door, world.owner_id, message(world, sender=sender))
+            await accept(world.db, world.owner_id, message(world, sender=sender))
         said.append(str(refused.value))
     assert said[0] == said[1]
     said = []
     # The channel is another owner's, seen from that owner; and one that does not exist.
     for owner, channel in ((other, world.channel_id), (world.owner_id, ChannelId(uuid4()))):
         with pytest.raises(NotFound) as refused:
-            await accept(world.door, owner, message(world, channel_id=channel))
+            await accept(world.db, owner, message(world, channel_id=channel))
         said.append(str(refused.value))
     assert said[0] == said[1]
     assert await nothing_is_stored(world)
@@ -358,7 +358,7 @@ async def test_ids_of_nobody_and_of_another_owner_are_the_same_error(
 async def test_only_on_the_terminal_can_one_speak_as_the_owner_or_as_a_contact_by_id(
     world: World, admin: psycopg.Connection[tuple[str]]
 ) -> None:
-    known = await accept(world.door, world.owner_id, message(world))
+    known = await accept(world.db, world.owner_id, message(world))
     row = admin.execute(
         "INSERT INTO discreet.channels (owner_id, agent_id, platform, account)"
         " VALUES (%s, %s, 'telegram', 'bot') RETURNING id",
@@ -369,7 +369,7 @@ async def test_only_on_the_terminal_can_one_speak_as_the_owner_or_as_a_contact_b
     for sender in (OwnerSender(), ContactSender(known.contact_id)):
         with pytest.raises(BadInput):
             await accept(
-                world.door,
+                world.db,
                 world.owner_id,
                 message(world, channel_id=ChannelId(row[0]), sender=sender),  # type: ignore[arg-type]
             )
@@ -385,7 +385,7 @@ async def test_an_owners_address_leads_to_the_owner_and_a_name_to_nobody(
         (world.owner_id,),
     )
     own = await accept(
-        world.door,
+        world.db,
         world.owner_id,
         message(world, sender=AddressSender(Address("telegram", "42"), "Olga")),
     )
@@ -393,7 +393,7 @@ async def test_an_owners_address_leads_to_the_owner_and_a_name_to_nobody(
     contacts = {
         (
             await accept(
-                world.door,
+                world.db,
                 world.owner_id,
                 message(
                     world,
@@ -411,8 +411,8 @@ async def test_an_owners_address_leads_to_the_owner_and_a_name_to_nobody(
 async def test_agents_of_one_owner_have_sessions_of_their_own_for_the_same_sender(
     world: World,
 ) -> None:
-    other = await make_world(world.door, agent="Bea")
-    first = await accept(world.door, world.owner_id, message(world))
-    second = await accept(other.door, other.owner_id, message(other))
+    other = await make_world(world.db, agent="Bea")
+    first = await accept(world.db, world.owner_id, message(world))
+    second = await accept(other.db, other.owner_id, message(other))
     assert first.contact_id == second.contact_id
     assert first.session_id != second.session_id

@@ -16,13 +16,13 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.intake.accept import TurnedAway, accept_or_quarantine
 from discreet.intake.groups import move_group
-from discreet.oversight import admission
-from discreet.oversight.agents import AgentChange, change_agent
-from discreet.oversight.contacts import block_contact
-from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
-from discreet.queue.due import scope_of_session
-from discreet.scope import ContactScope, Door, OwnerScope
+from discreet.queue.job_scope import scope_of_session
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
+from discreet.services import admission
+from discreet.services.agents import AgentChange, change_agent
+from discreet.services.contacts import block_contact
+from discreet.services.status import get_status
 from discreet.turn.lease import Lease
 from tests.support.platform import Platform, make_platform
 from tests.support.world import open_door
@@ -32,14 +32,14 @@ CODE = re.compile(r"\b([A-HJKMNP-Z2-9]{4})-([A-HJKMNP-Z2-9]{4})\b")
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def platform(door: Door) -> Platform:
-    return await make_platform(door)
+async def platform(db: ScopedDatabase) -> Platform:
+    return await make_platform(db)
 
 
 async def code_of(platform: Platform, chat: str) -> str:
@@ -50,7 +50,7 @@ async def code_of(platform: Platform, chat: str) -> str:
 
 async def decide(platform: Platform, who: str, *, let_in: bool = True) -> int:
     world = platform.world
-    return (await admission.decide_pairing(world.door, world.owner_id, who, let_in=let_in))[1]
+    return (await admission.decide_pairing(world.db, world.owner_id, who, let_in=let_in))[1]
 
 
 def count(admin: psycopg.Connection[Any], table: str) -> int:
@@ -68,26 +68,26 @@ async def test_a_stranger_gets_one_code_and_no_turn(
     assert CODE.search(told)
     jobs = admin.execute("SELECT DISTINCT task_name FROM queue.procrastinate_jobs").fetchall()
     assert jobs == [("deliver",)]
-    [waiting] = await admission.list_pairings(platform.world.door, platform.world.owner_id)
+    [waiting] = await admission.list_pairings(platform.world.db, platform.world.owner_id)
     assert (waiting.name, waiting.address, waiting.kept, waiting.said) == (
         "Alice", ALICE, 2, "hello",
     )  # fmt: skip
-    assert (await get_status(platform.world.door, platform.world.owner_id)).pairings == (waiting,)
+    assert (await get_status(platform.world.db, platform.world.owner_id)).pairings == (waiting,)
 
 
 async def test_what_a_stranger_said_is_answered_once_they_are_let_in(platform: Platform) -> None:
     first = platform.inbound(ALICE, "what are your prices?")
-    door, owner = platform.world.door, platform.world.owner_id
+    db, owner = platform.world.db, platform.world.owner_id
     for inbound in (first, first, replace(first, message_id="2", text="and your hours?")):
-        assert await accept_or_quarantine(door, owner, inbound) == TurnedAway("aside")
+        assert await accept_or_quarantine(db, owner, inbound) == TurnedAway("aside")
     assert await decide(platform, (await code_of(platform, ALICE)).lower()) == 2
-    again = await accept_or_quarantine(door, owner, first)
+    again = await accept_or_quarantine(db, owner, first)
     assert not isinstance(again, TurnedAway)
     said = await platform.accepted(ALICE, "hello?")
     lease = await platform.acquire(said)
     assert isinstance(lease, Lease)
-    async with door.enter(platform.world.contact(said.contact_id)) as rows:
-        texts = await rows.fetch(
+    async with db.begin(platform.world.contact(said.contact_id)) as tx:
+        texts = await tx.fetch(
             "SELECT text FROM discreet.messages WHERE turn_id = %s ORDER BY position",
             (lease.turn_id,),
         )
@@ -188,7 +188,7 @@ async def test_a_group_let_in_that_moved_unheard_is_answered_in_its_new_chat(
     await decide(platform, await code_of(platform, old))
     before = await platform.accepted(ALICE, "hello", group=old)
     assert await platform.reason(ALICE, "are you there?", group=new) == "aside"
-    assert await move_group(world.door, world.owner_id, Address.parse(old), Address.parse(new))
+    assert await move_group(world.db, world.owner_id, Address.parse(old), Address.parse(new))
     after = await platform.accepted(ALICE, "hello again", group=new)
     assert after.contact_id == before.contact_id
     said = "SELECT text FROM discreet.messages WHERE session_id = %s ORDER BY position"
@@ -204,7 +204,7 @@ async def test_a_group_of_strangers_that_moved_unheard_still_waits(
     for group in (old, new):
         assert await platform.reason(ALICE, "hello", group=group) == "aside"
     code = await code_of(platform, old)
-    assert await move_group(world.door, world.owner_id, Address.parse(old), Address.parse(new))
+    assert await move_group(world.db, world.owner_id, Address.parse(old), Address.parse(new))
     assert await platform.reason(ALICE, "hello?", group=new) == "aside"
     assert (count(admin, "pairings"), count(admin, "kept_aside")) == (1, 3)
     assert await decide(platform, code) == 3
@@ -225,68 +225,66 @@ async def test_being_let_in_with_one_bot_says_nothing_about_another(
 
 
 async def test_an_allowlist_lets_nobody_in_whom_the_owner_did_not_name(
-    door: Door, admin: psycopg.Connection[Any]
+    db: ScopedDatabase, admin: psycopg.Connection[Any]
 ) -> None:
-    platform = await make_platform(door, admission="allowlist")
+    platform = await make_platform(db, admission="allowlist")
     assert await platform.reason(ALICE, "hello") == "stranger"
     assert (await platform.sent(ALICE), count(admin, "contacts")) == ([], 0)
     owner = platform.world.owner_id
-    contact = await admission.allow_address(
-        door, owner, "Ada", Address.parse(ALICE), of_group=False
-    )
+    contact = await admission.allow_address(db, owner, "Ada", Address.parse(ALICE), of_group=False)
     assert (await platform.accepted(ALICE, "hello")).contact_id == contact
     with pytest.raises(NotFound):
-        await admission.allow_address(door, owner, "Ada", Address("discord", "1"), of_group=False)
+        await admission.allow_address(db, owner, "Ada", Address("discord", "1"), of_group=False)
 
 
-async def test_an_open_channel_takes_whoever_writes_but_for_the_blocked(door: Door) -> None:
-    platform = await make_platform(door, admission="open")
+async def test_an_open_channel_takes_whoever_writes_but_for_the_blocked(db: ScopedDatabase) -> None:
+    platform = await make_platform(db, admission="open")
     assert (await platform.accepted(ALICE, "hello")).new
-    await block_contact(door, platform.world.owner_id, ALICE)
+    await block_contact(db, platform.world.owner_id, ALICE)
     assert await platform.reason(ALICE, "hello") == "blocked"
 
 
-async def test_a_shared_agent_is_never_open(door: Door, platform: Platform) -> None:
+async def test_a_shared_agent_is_never_open(db: ScopedDatabase, platform: Platform) -> None:
     owner = platform.world.owner_id
-    await admission.set_admission(door, owner, "Ada", "telegram", "open")
+    await admission.set_admission(db, owner, "Ada", "telegram", "open")
     with pytest.raises(Conflict):
-        await change_agent(door, owner, "Ada", AgentChange(memory_model="shared"))
-    await admission.set_admission(door, owner, "Ada", "telegram", "pairing")
-    await change_agent(door, owner, "Ada", AgentChange(memory_model="shared"))
+        await change_agent(db, owner, "Ada", AgentChange(memory_model="shared"))
+    await admission.set_admission(db, owner, "Ada", "telegram", "pairing")
+    await change_agent(db, owner, "Ada", AgentChange(memory_model="shared"))
     with pytest.raises(Conflict):
-        await admission.set_admission(door, owner, "Ada", "telegram", "open")
+        await admission.set_admission(db, owner, "Ada", "telegram", "open")
     with pytest.raises(psycopg.errors.CheckViolation):
-        async with door.enter(OwnerScope(owner)) as rows:
-            await rows.execute("UPDATE discreet.channels SET admission = 'open'")
+        async with db.begin(OwnerScope(owner)) as tx:
+            await tx.execute("UPDATE discreet.channels SET admission = 'open'")
 
 
 async def test_a_stranger_to_a_shared_agent_leaves_nothing_in_the_shared_conversation(
-    door: Door,
+    db: ScopedDatabase,
 ) -> None:
-    platform = await make_platform(door, memory_model="shared")
+    platform = await make_platform(db, memory_model="shared")
     await platform.say(ALICE, "hello, it is me")
-    async with door.enter(OwnerScope(platform.world.owner_id)) as rows:
-        sessions = await rows.fetch("SELECT id, contact_id FROM discreet.sessions")
+    async with db.begin(OwnerScope(platform.world.owner_id)) as tx:
+        sessions = await tx.fetch("SELECT id, contact_id FROM discreet.sessions")
     assert [row["contact_id"] is None for row in sessions] == [False]
-    assert isinstance(await scope_of_session(door, sessions[0]["id"]), ContactScope)
+    assert isinstance(await scope_of_session(db, sessions[0]["id"]), ContactScope)
     assert await decide(platform, await code_of(platform, ALICE)) == 1
     assert (await platform.accepted(ALICE, "hello")).contact_id is None
 
 
 async def link(platform: Platform) -> str:
-    return await admission.make_owner_link(platform.world.door, platform.world.owner_id, "telegram")
+    return await admission.make_owner_link(platform.world.db, platform.world.owner_id, "telegram")
 
 
 async def test_the_account_that_sends_the_owners_code_is_the_owner(platform: Platform) -> None:
     code = await link(platform)
     sent = platform.inbound(ALICE, f" {code[:4].lower()}-{code[4:]} ")
-    door, owner = platform.world.door, platform.world.owner_id
-    assert await accept_or_quarantine(door, owner, sent) == TurnedAway("linked")
+    db, owner = platform.world.db, platform.world.owner_id
+    assert await accept_or_quarantine(db, owner, sent) == TurnedAway("linked")
     assert "my owner" in (await platform.sent(ALICE))[0]
-    again = await accept_or_quarantine(door, owner, sent)
+    again = await accept_or_quarantine(db, owner, sent)
     assert not getattr(again, "new", True), "delivered again, it changes nothing"
     assert (await platform.accepted(ALICE, "hello")).contact_id is None
-    assert await admission.list_owner_addresses(door, owner) == [ALICE]
+    assert await admission.list_owner_addresses(db, owner) == [ALICE]
 
 
 async def test_the_owners_code_works_once_in_time_and_in_a_direct_chat_only(
@@ -327,8 +325,8 @@ async def test_guesses_at_the_owners_code_lock_no_stranger_out_and_go_with_who_m
     world = platform.world
     contact = admin.execute("SELECT contact_id FROM discreet.addresses").fetchone()
     assert contact is not None
-    async with world.door.enter(world.owner) as rows:
-        await rows.value("SELECT gate.erase_contact(%(id)s)", {"id": contact[0]})
+    async with world.db.begin(world.owner) as tx:
+        await tx.value("SELECT gate.erase_contact(%(id)s)", {"id": contact[0]})
     assert count(admin, "wrong_codes") == 0
 
 
@@ -337,15 +335,15 @@ async def test_the_owner_in_a_group_is_a_speaker_like_others(platform: Platform)
     await platform.say(BOB, "@ada hi", group=GROUP)
     await decide(platform, await code_of(platform, GROUP))
     said = await platform.accepted(ALICE, "@ada hello", group=GROUP)
-    scope = await scope_of_session(platform.world.door, said.session_id)
+    scope = await scope_of_session(platform.world.db, said.session_id)
     assert isinstance(scope, ContactScope)
     assert scope.contact_id == said.contact_id
 
 
 async def test_what_an_account_said_before_it_was_the_owners_stays_a_contacts(
-    door: Door, admin: psycopg.Connection[Any]
+    db: ScopedDatabase, admin: psycopg.Connection[Any]
 ) -> None:
-    platform = await make_platform(door, admission="open")
+    platform = await make_platform(db, admission="open")
     before = await platform.accepted(ALICE, "hello")
     await platform.say(ALICE, await link(platform))
     after = await platform.accepted(ALICE, "hello")

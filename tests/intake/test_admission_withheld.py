@@ -10,39 +10,41 @@ import pytest
 
 from discreet.intake import Accepted
 from discreet.intake.accept import NotTaken
-from discreet.oversight.agents import pause_agent, resume_agent
-from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.postgres.server import Database
-from discreet.scope import Door, WorkScope
+from discreet.scope import ScopedDatabase, WorkScope
+from discreet.services.agents import pause_agent, resume_agent
+from discreet.services.contacts import block_contact, unblock_contact
 from discreet.turn.lease import Lease, LeaseLost, acquire, hold
-from discreet.turn.plan import Prompt
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import TurnResult, Usage
 from discreet.turn.save import save_answer
-from discreet.turn.thought import Thought, Usage
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 async def lease(world: World, said: Accepted) -> Lease | None:
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
-        found = await acquire(rows, said.session_id)
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        found = await acquire(tx, said.session_id)
     return found if isinstance(found, Lease) else None
 
 
 async def save(world: World, said: Accepted, turn: Lease) -> None:
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
-        await save_answer(rows, turn, Prompt("", ()), Thought("the answer", "offline", (), Usage()))
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        await save_answer(
+            tx, turn, Prompt("", ()), TurnResult("the answer", "offline", (), Usage())
+        )
 
 
 def jobs(admin: psycopg.Connection[Any]) -> int:
@@ -57,7 +59,7 @@ async def test_nothing_that_a_blocked_contact_says_is_stored(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await world.say(ALICE, "hello")
-    await block_contact(world.door, world.owner_id, ALICE)
+    await block_contact(world.db, world.owner_id, ALICE)
     for group in (None, GROUP):
         with pytest.raises(NotTaken):
             await world.say(ALICE, "are you there?", group=group)
@@ -67,7 +69,7 @@ async def test_nothing_that_a_blocked_contact_says_is_stored(
 
 async def test_a_blocked_group_is_silent_and_its_members_are_not(world: World) -> None:
     await world.say(ALICE, "hello", group=GROUP)
-    await block_contact(world.door, world.owner_id, GROUP)
+    await block_contact(world.db, world.owner_id, GROUP)
     with pytest.raises(NotTaken):
         await world.say(ALICE, "hello?", group=GROUP)
     assert (await world.say(ALICE, "hello?")).new
@@ -77,12 +79,12 @@ async def test_what_waited_when_a_contact_was_blocked_is_answered_once_it_is_hea
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     said = await world.say(ALICE, "hello")
-    await block_contact(world.door, world.owner_id, ALICE)
+    await block_contact(world.db, world.owner_id, ALICE)
     assert await lease(world, said) is None
     admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
-    async with world.door.enter(WorkScope()) as rows:
-        assert await rows.value("SELECT gate.wake_stranded()") == 0
-    await unblock_contact(world.door, world.owner_id, ALICE)
+    async with world.db.begin(WorkScope()) as tx:
+        assert await tx.value("SELECT gate.wake_stranded()") == 0
+    await unblock_contact(world.db, world.owner_id, ALICE)
     assert jobs(admin) == 1
     assert await lease(world, said)
 
@@ -91,7 +93,7 @@ async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     said = await world.say(ALICE, "a question", group=GROUP)
-    await block_contact(world.door, world.owner_id, ALICE)
+    await block_contact(world.db, world.owner_id, ALICE)
     assert await lease(world, said) is None
     assert admin.execute("SELECT state FROM discreet.messages").fetchone() == ("context",)
 
@@ -99,12 +101,12 @@ async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
 async def test_a_paused_agent_keeps_what_is_said_and_answers_it_on_resume(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
-    await pause_agent(world.door, world.owner_id, "Ada")
+    await pause_agent(world.db, world.owner_id, "Ada")
     said = await world.say(ALICE, "hello")
     assert said.new
     assert await lease(world, said) is None
     admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs")
-    await resume_agent(world.door, world.owner_id, "Ada")
+    await resume_agent(world.db, world.owner_id, "Ada")
     assert jobs(admin) == 1
     assert await lease(world, said)
 
@@ -117,26 +119,26 @@ async def test_a_turn_that_thinks_when_it_is_forbidden_saves_nothing_and_is_take
     first = await lease(world, said)
     assert first is not None
     if why == "paused":
-        await pause_agent(world.door, world.owner_id, "Ada")
+        await pause_agent(world.db, world.owner_id, "Ada")
     else:
-        await block_contact(world.door, world.owner_id, ALICE)
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
+        await block_contact(world.db, world.owner_id, ALICE)
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
         with pytest.raises(LeaseLost):
-            await hold(rows, said.session_id, first.turn_id)
+            await hold(tx, said.session_id, first.turn_id)
     with pytest.raises(LeaseLost):
         await save(world, said, first)
     assert admin.execute("SELECT count(*) FROM discreet.outbox").fetchone() == (0,)
     if why == "paused":
-        await resume_agent(world.door, world.owner_id, "Ada")
+        await resume_agent(world.db, world.owner_id, "Ada")
     else:
-        await unblock_contact(world.door, world.owner_id, ALICE)
+        await unblock_contact(world.db, world.owner_id, ALICE)
     again = await lease(world, said)
     assert again is not None
     assert again.turn_id != first.turn_id
 
 
 async def test_another_agent_of_the_owner_goes_on_while_one_pauses(world: World) -> None:
-    other = await make_world(world.door, agent="Bert")
-    await pause_agent(world.door, world.owner_id, "Ada")
+    other = await make_world(world.db, agent="Bert")
+    await pause_agent(world.db, world.owner_id, "Ada")
     said = await other.say(ALICE, "hello")
     assert await lease(other, said)

@@ -15,9 +15,9 @@ from discreet.domain.inbound import AddressSender, Attachment, Group, Inbound
 from discreet.intake import Accepted, accept
 from discreet.intake.accept import TurnedAway, accept_or_quarantine
 from discreet.intake.groups import move_group
-from discreet.oversight.contacts import block_contact, unblock_contact
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door
+from discreet.scope import ContactScope, ScopedDatabase
+from discreet.services.contacts import block_contact, unblock_contact
 from discreet.sessions.transcript import messages_before
 from discreet.turn.lease import Lease, NotYet, acquire
 from tests.support.world import World, make_world, open_door
@@ -26,14 +26,14 @@ OLD, NEW = Address("telegram", "-500"), Address("telegram", "-100500")
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 def line(world: World, message_id: str, text: str, **more: Any) -> Inbound:
@@ -50,7 +50,7 @@ def line(world: World, message_id: str, text: str, **more: Any) -> Inbound:
 
 
 async def say(world: World, inbound: Inbound) -> Accepted:
-    return await accept(world.door, world.owner_id, inbound)
+    return await accept(world.db, world.owner_id, inbound)
 
 
 def scope_of(world: World, accepted: Accepted) -> ContactScope:
@@ -59,13 +59,13 @@ def scope_of(world: World, accepted: Accepted) -> ContactScope:
 
 async def test_an_overheard_line_is_context_and_nobody_answers_it(world: World) -> None:
     overheard = await say(world, line(world, "1", "I bake on Sunday", addressed=False))
-    async with world.door.enter(scope_of(world, overheard)) as rows:
-        assert await acquire(rows, overheard.session_id) is None
+    async with world.db.begin(scope_of(world, overheard)) as tx:
+        assert await acquire(tx, overheard.session_id) is None
     asked = await say(world, line(world, "2", "@ada when do I bake?"))
     assert asked.session_id == overheard.session_id
-    async with world.door.enter(scope_of(world, asked)) as rows:
-        assert isinstance(await acquire(rows, asked.session_id), Lease)
-        before = await messages_before(rows, asked.session_id, 2, 10)
+    async with world.db.begin(scope_of(world, asked)) as tx:
+        assert isinstance(await acquire(tx, asked.session_id), Lease)
+        before = await messages_before(tx, asked.session_id, 2, 10)
     assert [message.text for message in before] == ["I bake on Sunday"]
 
 
@@ -104,8 +104,8 @@ async def test_the_parts_of_an_album_are_one_message_and_a_part_again_changes_no
     assert files == [(1, "file 1"), (2, "file 2"), (3, "file 3")]
     texts = admin.execute("SELECT text FROM discreet.messages").fetchall()
     assert texts == [("[photo] our kitchen\n[photo]\n[photo]",)]
-    async with world.door.enter(scope_of(world, accepted[0])) as rows:
-        assert isinstance(await acquire(rows, accepted[0].session_id), NotYet), "more may come"
+    async with world.db.begin(scope_of(world, accepted[0])) as tx:
+        assert isinstance(await acquire(tx, accepted[0].session_id), NotYet), "more may come"
 
 
 async def test_two_albums_of_two_people_stay_apart(
@@ -145,15 +145,15 @@ async def test_a_file_is_its_contacts_alone(world: World) -> None:
     group = await say(world, line(world, "3", "hello"))
     seen = []
     for accepted in (alice, bob, group):
-        async with world.door.enter(scope_of(world, accepted)) as rows:
-            seen.append(await rows.value("SELECT count(*) FROM discreet.attachments"))
+        async with world.db.begin(scope_of(world, accepted)) as tx:
+            seen.append(await tx.value("SELECT count(*) FROM discreet.attachments"))
     assert seen == [1, 0, 0]
 
 
 async def test_a_group_that_becomes_a_supergroup_stays_the_same_contact(world: World) -> None:
     before = await say(world, line(world, "1", "hello"))
-    assert await move_group(world.door, world.owner_id, OLD, NEW)
-    assert not await move_group(world.door, world.owner_id, OLD, NEW)
+    assert await move_group(world.db, world.owner_id, OLD, NEW)
+    assert not await move_group(world.db, world.owner_id, OLD, NEW)
     after = await say(world, line(world, "1", "hello again", chat_id="-100500", group=Group(NEW)))
     assert (after.contact_id, after.session_id) == (before.contact_id, before.session_id)
 
@@ -164,13 +164,13 @@ async def test_a_group_whose_new_chat_was_heard_of_first_is_the_contact_that_it_
     before = await say(world, line(world, "1", "our secret"))
     early = await say(world, line(world, "2", "hello", chat_id="-100500", group=Group(NEW)))
     assert early.contact_id != before.contact_id
-    await block_contact(world.door, world.owner_id, str(early.contact_id))
-    assert await move_group(world.door, world.owner_id, OLD, NEW)
-    assert not await move_group(world.door, world.owner_id, OLD, NEW)
+    await block_contact(world.db, world.owner_id, str(early.contact_id))
+    assert await move_group(world.db, world.owner_id, OLD, NEW)
+    assert not await move_group(world.db, world.owner_id, OLD, NEW)
     # What the owner has decided about either holds for the one that stays.
     inbound = line(world, "3", "hello", chat_id="-100500", group=Group(NEW))
-    assert isinstance(await accept_or_quarantine(world.door, world.owner_id, inbound), TurnedAway)
-    await unblock_contact(world.door, world.owner_id, str(before.contact_id))
+    assert isinstance(await accept_or_quarantine(world.db, world.owner_id, inbound), TurnedAway)
+    await unblock_contact(world.db, world.owner_id, str(before.contact_id))
     after = await say(world, line(world, "4", "hello", chat_id="-100500", group=Group(NEW)))
     assert (after.contact_id, after.session_id) == (before.contact_id, before.session_id)
     # What was said under the other name stays there, and a repeated delivery finds it.
@@ -185,7 +185,7 @@ async def test_a_person_is_never_moved_and_nobody_is_moved_onto_a_person(world: 
     person = Address("telegram", "1001")
     alice = await say(world, line(world, "1", "hello", chat_id="1001", group=None))
     await say(world, line(world, "2", "hello"))
-    assert not await move_group(world.door, world.owner_id, person, NEW)
-    assert not await move_group(world.door, world.owner_id, OLD, person)
+    assert not await move_group(world.db, world.owner_id, person, NEW)
+    assert not await move_group(world.db, world.owner_id, OLD, person)
     again = await say(world, line(world, "3", "hello", chat_id="1001", group=None))
     assert again.contact_id == alice.contact_id

@@ -15,10 +15,10 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
 from discreet.intake.accept import Accepted, Quarantined, accept, accept_or_quarantine
 from discreet.intake.retry import release, release_due
-from discreet.intake.stored_form import from_json, to_json
-from discreet.oversight.quarantine import list_quarantine
-from discreet.oversight.status import get_status
+from discreet.intake.serialization import from_json, to_json
 from discreet.postgres.server import Database
+from discreet.services.quarantine import list_quarantine
+from discreet.services.status import get_status
 from tests.support.turns import answers_of, count, do_all, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World
@@ -61,19 +61,19 @@ async def test_who_cannot_be_made_a_contact_waits_in_quarantine_and_in_nobodys_s
     owner = await world.say(None, "mine")
     break_contacts(admin, "Olga")
     kept = await accept_or_quarantine(
-        world.door, world.owner_id, message(world, of("1001", "Olga"), "who am I?")
+        world.db, world.owner_id, message(world, of("1001", "Olga"), "who am I?")
     )
     assert isinstance(kept, Quarantined)
     assert await count(world, "messages") == 1
     assert await count(world, "sessions") == 1
     assert await count(world, "contacts") == 0
-    [waiting] = (await get_status(world.door, world.owner_id)).quarantine
+    [waiting] = (await get_status(world.db, world.owner_id)).quarantine
     assert waiting.inbound["text"] == "who am I?"
     assert (waiting.reason, waiting.attempts) == ("RaiseException", 1)
     assert "who am I?" not in waiting.reason
     assert owner.new
     # Others are not held up.
-    fine = await accept_or_quarantine(world.door, world.owner_id, message(world, of("2"), "hi"))
+    fine = await accept_or_quarantine(world.db, world.owner_id, message(world, of("2"), "hi"))
     assert isinstance(fine, Accepted)
 
 
@@ -82,24 +82,24 @@ async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
 ) -> None:
     break_contacts(admin, "Alice")
     inbound = message(world, of("1001", "Alice"))
-    await accept_or_quarantine(world.door, world.owner_id, inbound)
+    await accept_or_quarantine(world.db, world.owner_id, inbound)
     make_due(admin)
-    assert await release_due(world.door) == 0
-    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert await release_due(world.db) == 0
+    [waiting] = await list_quarantine(world.db, world.owner_id)
     assert waiting.attempts == 2
     assert waiting.next_try_at > datetime.now(UTC)
     mend_contacts(admin)
     make_due(admin)
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
 
         async def answered() -> list[str]:
             said = admin.execute("SELECT session_id FROM discreet.messages").fetchone()
             return [] if said is None else await answers_of(world, said[0])
 
         assert await until(answered, "the answer") == ["re: hello"]
-    assert await list_quarantine(world.door, world.owner_id) == []
+    assert await list_quarantine(world.db, world.owner_id) == []
     # The platform delivers it once more.
-    again = await accept_or_quarantine(world.door, world.owner_id, inbound)
+    again = await accept_or_quarantine(world.db, world.owner_id, inbound)
     assert isinstance(again, Accepted)
     assert not again.new
     [contact] = admin.execute("SELECT contact_id FROM discreet.messages WHERE direction = 'in'")
@@ -108,12 +108,12 @@ async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
 
 async def test_it_waits_longer_after_each_vain_try_and_is_kept(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
-    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
     waits = []
     for _ in range(9):
         make_due(admin)
-        await release_due(world.door)
-        [waiting] = await list_quarantine(world.door, world.owner_id)
+        await release_due(world.db)
+        [waiting] = await list_quarantine(world.db, world.owner_id)
         waits.append((waiting.next_try_at - datetime.now(UTC)).total_seconds())
     assert all(later > earlier - 1 for earlier, later in pairwise(waits))
     assert 50 < waits[0] < 61
@@ -126,8 +126,8 @@ async def test_a_repeated_delivery_of_what_is_in_quarantine_is_one_row(
 ) -> None:
     break_contacts(admin, "Alice")
     for _ in range(3):
-        await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
-    [waiting] = await list_quarantine(world.door, world.owner_id)
+        await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
+    [waiting] = await list_quarantine(world.db, world.owner_id)
     assert waiting.attempts == 3
 
 
@@ -137,37 +137,37 @@ async def test_what_many_workers_release_at_once_is_answered_once(
     break_contacts(admin, "Alice")
     for number in range(3):
         await accept_or_quarantine(
-            world.door, world.owner_id, message(world, of("1", "Alice"), f"{number}", f"{number}")
+            world.db, world.owner_id, message(world, of("1", "Alice"), f"{number}", f"{number}")
         )
     mend_contacts(admin)
     make_due(admin)
-    await asyncio.gather(*(release_due(world.door) for _ in range(4)))
+    await asyncio.gather(*(release_due(world.db) for _ in range(4)))
     assert await count(world, "messages") == 3
     assert await count(world, "contacts") == 1
-    await do_all(database, world.door)
+    await do_all(database, world.db)
     [session] = admin.execute("SELECT id FROM discreet.sessions").fetchall()
     assert len(await answers_of(world, session[0])) == 1
 
 
 async def test_what_has_found_its_contact_is_not_released_again(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
-    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice"), "hi"))
+    await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice"), "hi"))
     mend_contacts(admin)
-    [kept] = await list_quarantine(world.door, world.owner_id)
-    assert await release(world.door, world.owner_id, kept.id)
-    assert not await release(world.door, world.owner_id, kept.id)
+    [kept] = await list_quarantine(world.db, world.owner_id)
+    assert await release(world.db, world.owner_id, kept.id)
+    assert not await release(world.db, world.owner_id, kept.id)
 
 
 async def test_an_unknown_sender_stays_in_quarantine_with_the_reason(
     world: World, admin: Admin
 ) -> None:
     kept = await accept_or_quarantine(
-        world.door, world.owner_id, message(world, UnknownSender("the update names nobody"))
+        world.db, world.owner_id, message(world, UnknownSender("the update names nobody"))
     )
     assert isinstance(kept, Quarantined)
     make_due(admin)
-    assert await release_due(world.door) == 0
-    [waiting] = await list_quarantine(world.door, world.owner_id)
+    assert await release_due(world.db) == 0
+    [waiting] = await list_quarantine(world.db, world.owner_id)
     assert waiting.attempts == 2
     assert "the update names nobody" in waiting.reason
     assert await count(world, "sessions") == 0
@@ -176,7 +176,7 @@ async def test_an_unknown_sender_stays_in_quarantine_with_the_reason(
 async def test_a_group_that_is_a_person_is_quarantined_not_mixed_up(world: World) -> None:
     known = await world.say("telegram:1001", "hello")
     mixed = await accept_or_quarantine(
-        world.door,
+        world.db,
         world.owner_id,
         replace(message(world, of("2"), message_id="9"), group=Group(Address("telegram", "1001"))),
     )
@@ -193,12 +193,12 @@ async def test_an_id_that_had_to_be_changed_to_be_kept_never_becomes_somebody_el
     await world.say("telegram:1\ufffd2", "the other neighbour")
     for text in ("1\ud8002", "1\x002"):
         inbound = message(world, of(text), "nul \0, half \ud83d", text)
-        kept = await accept_or_quarantine(world.door, world.owner_id, inbound)
+        kept = await accept_or_quarantine(world.db, world.owner_id, inbound)
         assert isinstance(kept, Quarantined)
     for _ in range(2):
         make_due(admin)
-        assert await release_due(world.door) == 0
-    waiting = await list_quarantine(world.door, world.owner_id)
+        assert await release_due(world.db) == 0
+    waiting = await list_quarantine(world.db, world.owner_id)
     assert [one.attempts for one in waiting] == [3, 3]
     assert await count(world, "messages") == 2
 
@@ -207,11 +207,11 @@ async def test_text_that_no_column_takes_is_kept_readable_and_given_to_its_sende
     world: World, admin: Admin
 ) -> None:
     kept = await accept_or_quarantine(
-        world.door, world.owner_id, message(world, of("1001"), "half a pair \ud83d")
+        world.db, world.owner_id, message(world, of("1001"), "half a pair \ud83d")
     )
     assert isinstance(kept, Quarantined)
     make_due(admin)
-    assert await release_due(world.door) == 1
+    assert await release_due(world.db) == 1
     [row] = admin.execute("SELECT text, sender_address FROM discreet.messages").fetchall()
     assert row == ("half a pair \ufffd", "telegram:1001")
 
@@ -223,25 +223,25 @@ async def test_what_another_version_kept_holds_up_nobody(world: World, admin: Ad
         (world.owner_id, world.channel_id),
     )
     break_contacts(admin, "Alice")
-    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
     mend_contacts(admin)
     admin.execute("UPDATE discreet.quarantine SET next_try_at = now() WHERE dedupe_key <> 'old'")
-    assert await release_due(world.door) == 1
-    [old] = await list_quarantine(world.door, world.owner_id)
+    assert await release_due(world.db) == 1
+    [old] = await list_quarantine(world.db, world.owner_id)
     assert (old.reason, old.attempts) == ("ValidationError", 2)
     assert old.next_try_at > datetime.now(UTC)
 
 
 async def test_nobody_releases_another_owners(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
-    await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+    await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
     mend_contacts(admin)
     row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Eve') RETURNING id").fetchone()
     assert row
-    [waiting] = await list_quarantine(world.door, world.owner_id)
-    assert not await release(world.door, row[0], waiting.id)
-    assert await list_quarantine(world.door, row[0]) == []
-    assert [one.id for one in await list_quarantine(world.door, world.owner_id)] == [waiting.id]
+    [waiting] = await list_quarantine(world.db, world.owner_id)
+    assert not await release(world.db, row[0], waiting.id)
+    assert await list_quarantine(world.db, row[0]) == []
+    assert [one.id for one in await list_quarantine(world.db, world.owner_id)] == [waiting.id]
     assert isinstance(waiting.id, UUID)
 
 
@@ -251,7 +251,7 @@ async def test_where_not_even_the_quarantine_can_be_written_the_platform_shall_c
     break_contacts(admin, "Alice")
     admin.execute("ALTER TABLE discreet.quarantine ADD CHECK (false) NOT VALID")
     with pytest.raises(Unavailable):
-        await accept_or_quarantine(world.door, world.owner_id, message(world, of("1", "Alice")))
+        await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
 
 
 def test_the_stored_form_gives_back_what_was_stored(world: World) -> None:
@@ -264,9 +264,9 @@ def test_the_stored_form_gives_back_what_was_stored(world: World) -> None:
 async def test_a_known_sender_is_not_quarantined_by_a_fault_that_hits_new_ones(
     world: World, admin: Admin
 ) -> None:
-    await accept(world.door, world.owner_id, message(world, of("1", "Alice")))
+    await accept(world.db, world.owner_id, message(world, of("1", "Alice")))
     break_contacts(admin, "Alice")
     second = await accept_or_quarantine(
-        world.door, world.owner_id, message(world, of("1", "Alice"), "again", "2")
+        world.db, world.owner_id, message(world, of("1", "Alice"), "again", "2")
     )
     assert isinstance(second, Accepted)

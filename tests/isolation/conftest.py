@@ -9,7 +9,7 @@ import pytest
 
 from discreet.intake import Accepted
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from tests.support.world import World, make_world, open_door
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -18,15 +18,15 @@ OWNERS_SECRET = "olga-hides-the-key-under-the-stone"
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
     # One connection a role: what one scope leaves behind on it, the next one would find.
-    async with open_door(database, size=1) as door:
-        yield door
+    async with open_door(database, size=1) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 @dataclass
@@ -48,11 +48,11 @@ async def neighbours(world: World) -> Neighbours:
         (world.contact(bob.contact_id), BOBS_SECRET),
         (world.owner, OWNERS_SECRET),
     ):
-        async with world.door.enter(scope) as rows:
-            await rows.execute(
+        async with world.db.begin(scope) as tx:
+            await tx.execute(
                 "INSERT INTO discreet.memories (content, topic_key) VALUES (%s, 'first')", (text,)
             )
-            await rows.execute(
+            await tx.execute(
                 "UPDATE discreet.memories SET topic_key = 'second' WHERE content = %s", (text,)
             )
     return Neighbours(world, alice, bob, owner)

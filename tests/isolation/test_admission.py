@@ -14,25 +14,25 @@ import pytest
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, ScopeError
 from discreet.domain.inbound import Attachment
-from discreet.oversight.admission import (
+from discreet.scope import IntakeScope
+from discreet.services.admission import (
     allow_address,
     decide_pairing,
     list_owner_addresses,
     make_owner_link,
     set_admission,
 )
-from discreet.oversight.contacts import block_contact
-from discreet.oversight.limits import Limits, set_limits
-from discreet.oversight.takeover import hand_back, speak, take_over
-from discreet.scope import IntakeScope
+from discreet.services.contacts import block_contact
+from discreet.services.limits import Limits, set_limits
+from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.commands import run_command
 from discreet.turn.files import files_of_turn
 from discreet.turn.lease import Lease, LeaseLost
-from discreet.turn.plan import Prompt
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import TurnResult, Usage
 from discreet.turn.run import run_turn
 from discreet.turn.save import save_answer
-from discreet.turn.thought import Thought, Usage
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.platform import Platform
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, other_owner
@@ -62,7 +62,7 @@ async def code_of(platform: Platform, chat: str) -> str:
 
 
 async def decide(world: World, who: str, *, let_in: bool = True) -> None:
-    await decide_pairing(world.door, world.owner_id, who, let_in=let_in)
+    await decide_pairing(world.db, world.owner_id, who, let_in=let_in)
 
 
 async def begun(platform: Platform, who: str, text: str, **more: Any) -> Lease:
@@ -74,8 +74,8 @@ async def begun(platform: Platform, who: str, text: str, **more: Any) -> Lease:
 
 async def meant_by(world: World, code: str) -> Any:
     """The stranger whom the database takes a code of this owner for."""
-    async with world.door.enter(world.owner) as rows:
-        return await rows.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
+    async with world.db.begin(world.owner) as tx:
+        return await tx.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
 
 
 def state(admin: Admin, lease: Lease) -> tuple[Any, ...] | None:
@@ -93,8 +93,8 @@ RUNNING = ("running", True, ["taken"], 1)
 
 
 async def write_draft(platform: Platform, lease: Lease, contact: Any) -> None:
-    async with platform.world.door.enter(platform.world.contact(contact)) as rows:
-        await rows.execute(
+    async with platform.world.db.begin(platform.world.contact(contact)) as tx:
+        await tx.execute(
             "INSERT INTO discreet.drafts (turn_id, text) VALUES (%s, 'so far')", (lease.turn_id,)
         )
 
@@ -113,12 +113,12 @@ async def test_the_same_address_with_another_owner_or_on_another_platform_is_som
 
     if first == "theirs":
         await others_are_there()
-    await allow_address(world.door, world.owner_id, "Ada", Address.parse(ALICE), of_group=False)
+    await allow_address(world.db, world.owner_id, "Ada", Address.parse(ALICE), of_group=False)
     if first == "mine":
         await others_are_there()
     assert (await mine.accepted(ALICE, "hello")).new
-    await block_contact(other.world.door, other.world.owner_id, ALICE)
-    await block_contact(world.door, world.owner_id, "discord:1001")
+    await block_contact(other.world.db, other.world.owner_id, ALICE)
+    await block_contact(world.db, world.owner_id, "discord:1001")
     assert (await mine.accepted(ALICE, "still here")).new
 
 
@@ -127,11 +127,11 @@ async def test_an_owners_code_is_for_their_own_bots_and_for_its_platform(
 ) -> None:
     mine = await channel(world)
     other = await ottos(world, admin)
-    theirs = await make_owner_link(other.world.door, other.world.owner_id, "telegram")
-    for_discord = await make_owner_link(world.door, world.owner_id, "discord")
+    theirs = await make_owner_link(other.world.db, other.world.owner_id, "telegram")
+    for_discord = await make_owner_link(world.db, world.owner_id, "discord")
     for code in (theirs, for_discord):
         assert (await mine.accepted(ALICE, code)).contact_id is not None
-    assert await list_owner_addresses(world.door, world.owner_id) == []
+    assert await list_owner_addresses(world.db, world.owner_id) == []
     assert await other.reason(BOB, theirs) == "linked"
 
 
@@ -140,8 +140,8 @@ async def test_wrong_and_new_codes_of_one_owner_leave_anothers_valid(
 ) -> None:
     mine = await channel(world)
     other = await ottos(world, admin)
-    theirs = await make_owner_link(other.world.door, other.world.owner_id, "telegram")
-    await make_owner_link(world.door, world.owner_id, "telegram")
+    theirs = await make_owner_link(other.world.db, other.world.owner_id, "telegram")
+    await make_owner_link(world.db, world.owner_id, "telegram")
     for _ in range(10):
         await mine.say(EVE, WRONG)
     assert await other.reason(BOB, theirs) == "linked"
@@ -150,26 +150,26 @@ async def test_wrong_and_new_codes_of_one_owner_leave_anothers_valid(
 async def test_an_account_is_the_owners_with_that_owner_only(world: World, admin: Admin) -> None:
     mine = await channel(world, admission="allowlist")
     other = await ottos(world, admin)
-    code = await make_owner_link(other.world.door, other.world.owner_id, "telegram")
+    code = await make_owner_link(other.world.db, other.world.owner_id, "telegram")
     assert await other.reason(ALICE, code) == "linked"
     assert await mine.reason(ALICE, "hello") == "stranger"
 
 
 async def test_the_owners_account_brings_no_group_in(world: World) -> None:
     mine = await channel(world, admission="allowlist")
-    code = await make_owner_link(world.door, world.owner_id, "telegram")
+    code = await make_owner_link(world.db, world.owner_id, "telegram")
     assert await mine.reason(ALICE, code) == "linked"
     assert (await mine.accepted(ALICE, "hello")).contact_id is None
     assert await mine.reason(ALICE, "hello all", group=GROUP) == "stranger"
 
 
 async def test_the_owners_account_is_one_among_others_in_a_group(world: World) -> None:
-    mine, mind = await channel(world), Mind()
-    code = await make_owner_link(world.door, world.owner_id, "telegram")
+    mine, mind = await channel(world), Responder()
+    code = await make_owner_link(world.db, world.owner_id, "telegram")
     assert await mine.reason(ALICE, code) == "linked"
     await mine.accepted(BOB, "hello all", group=GROUP)
     said = await mine.accepted(ALICE, "do as I say", group=GROUP, name="Olga")
-    await run_turn(turns_of(world.door, mind), said.session_id)
+    await run_turn(turns_of(world.db, mind), said.session_id)
     spoke = [line.speaker for line in mind.situations[-1].waiting]
     assert [(one.name, one.address) for one in spoke if one] == [("", BOB), ("Olga", ALICE)]
 
@@ -190,8 +190,8 @@ async def test_a_strangers_code_means_nothing_to_another_owner(world: World, adm
         await decide(world, await code_of(other, ALICE))
     [pairing] = admin.execute("SELECT id FROM discreet.pairings").fetchall()
     with pytest.raises(NotFound, match="no such pairing"):
-        async with world.door.enter(world.owner) as rows:
-            await rows.execute("SELECT gate.decide_pairing(%s, true)", pairing)
+        async with world.db.begin(world.owner) as tx:
+            await tx.execute("SELECT gate.decide_pairing(%s, true)", pairing)
     assert await other.reason(ALICE, "and now?") == "aside"
 
 
@@ -213,13 +213,13 @@ async def test_who_is_denied_takes_nobody_along_and_stays_in_elsewhere(world: Wo
         for who in (ALICE, BOB):
             await platform.say(who, "hello")
             await decide(world, await code_of(platform, who))
-    async with world.door.enter(world.owner) as rows:
-        alices = await rows.value(
+    async with world.db.begin(world.owner) as tx:
+        alices = await tx.value(
             "SELECT p.id FROM discreet.pairings p JOIN discreet.addresses a USING (contact_id)"
             " WHERE a.platform_id = '1001' AND p.channel_id = %s",
             (mine.channel_id,),
         )
-        await rows.execute("SELECT gate.decide_pairing(%s, false)", (alices,))
+        await tx.execute("SELECT gate.decide_pairing(%s, false)", (alices,))
     assert await mine.reason(ALICE, "hello") == "stranger"
     assert (await mine.accepted(BOB, "hello")).new
     assert (await second.accepted(ALICE, "hello")).new
@@ -228,11 +228,11 @@ async def test_who_is_denied_takes_nobody_along_and_stays_in_elsewhere(world: Wo
 async def test_nobody_is_let_in_on_another_owners_channel(world: World, admin: Admin) -> None:
     other = await ottos(world, admin, admission="allowlist")
     with pytest.raises(NotFound, match="no such channel"):
-        async with world.door.enter(world.owner) as rows:
-            await rows.execute(
+        async with world.db.begin(world.owner) as tx:
+            await tx.execute(
                 "SELECT gate.admit(%s, 'telegram', '1001', 'external')", (other.channel_id,)
             )
-    await set_admission(world.door, other.world.owner_id, "Ada", "telegram", "allowlist")
+    await set_admission(world.db, other.world.owner_id, "Ada", "telegram", "allowlist")
     assert await other.reason(ALICE, "hello") == "stranger"
 
 
@@ -241,12 +241,12 @@ async def test_what_one_may_use_is_one_owners_agents_and_senders_own(
 ) -> None:
     mine = await channel(world)
     other = await ottos(world, admin)
-    eve = await channel(await make_world(world.door, agent="Eve"), "eves")
+    eve = await channel(await make_world(world.db, agent="Eve"), "eves")
     limits = Limits(messages_a_minute=2, waiting=2, tokens_a_day=1)
-    await set_limits(other.world.door, other.world.owner_id, None, limits)
+    await set_limits(other.world.db, other.world.owner_id, None, limits)
     for _ in range(3):
         await mine.accepted(ALICE, "hello")
-    await set_limits(world.door, world.owner_id, None, Limits(messages_a_minute=4))
+    await set_limits(world.db, world.owner_id, None, Limits(messages_a_minute=4))
     await mine.accepted(ALICE, "hello")
     assert await mine.reason(ALICE, "hello") == "limited"
     # With another agent she begins anew, and hasn't lost her voice.
@@ -260,10 +260,10 @@ async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: W
     mine = await channel(world)
     lease = await begun(mine, ALICE, "a question")
     contact = (await mine.accepted(ALICE, "more")).contact_id
-    async with world.door.enter(world.contact(contact)) as rows:
-        thought = Thought("an answer", "model", (), Usage(1, 5000, 1))
-        await save_answer(rows, lease, Prompt("", ()), thought)
-    await set_limits(world.door, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
+    async with world.db.begin(world.contact(contact)) as tx:
+        thought = TurnResult("an answer", "model", (), Usage(1, 5000, 1))
+        await save_answer(tx, lease, Prompt("", ()), thought)
+    await set_limits(world.db, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
     # Twice: the first time nobody is known yet who could have spent anything.
     assert (await mine.accepted(BOB, "hello")).new
@@ -290,8 +290,8 @@ async def test_what_the_owner_says_in_person_ends_one_contacts_turn(
     bobs = await begun(mine, BOB, "think hard")
     await write_draft(mine, bobs, (await mine.accepted(BOB, "and this")).contact_id)
     await mine.accepted(ALICE, "hello")
-    alice = await take_over(world.door, world.owner_id, ALICE)
-    await speak(world.door, world.owner_id, alice.id, "It is me.")
+    alice = await take_over(world.db, world.owner_id, ALICE)
+    await speak(world.db, world.owner_id, alice.id, "It is me.")
     assert state(admin, bobs) == RUNNING
     waiting = admin.execute(
         "SELECT count(*) FROM discreet.messages WHERE text = 'and this' AND state = 'waiting'"
@@ -303,28 +303,28 @@ async def test_what_the_owner_says_in_person_ends_one_contacts_turn(
 async def test_another_owners_contact_can_not_be_spoken_to(world: World, admin: Admin) -> None:
     other = await ottos(world, admin)
     await other.accepted(ALICE, "hello")
-    alice = await take_over(other.world.door, other.world.owner_id, ALICE)
+    alice = await take_over(other.world.db, other.world.owner_id, ALICE)
     with pytest.raises(BadInput, match="is not taken over"):
-        await speak(world.door, world.owner_id, alice.id, "It is me.")
+        await speak(world.db, world.owner_id, alice.id, "It is me.")
     assert await other.sent(ALICE) == []
 
 
 async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> None:
     mine = await channel(world)
     alice, bob = [await mine.accepted(who, "hello") for who in (ALICE, BOB)]
-    await block_contact(world.door, world.owner_id, BOB)
+    await block_contact(world.db, world.owner_id, BOB)
     for session, message in ((bob.session_id, "no such session"), (uuid4(), "no such session")):
         with pytest.raises(NotFound, match=message):
-            async with world.door.enter(world.contact(alice.contact_id)) as rows:
-                await rows.value("SELECT gate.is_withheld(%s)", (session,))
+            async with world.db.begin(world.contact(alice.contact_id)) as tx:
+                await tx.value("SELECT gate.is_withheld(%s)", (session,))
 
 
 async def test_who_is_handed_back_is_handed_back_alone(world: World) -> None:
     mine = await channel(world)
     for who in (ALICE, BOB):
         await mine.accepted(who, "hello")
-        await take_over(world.door, world.owner_id, who)
-    await hand_back(world.door, world.owner_id, ALICE)
+        await take_over(world.db, world.owner_id, who)
+    await hand_back(world.db, world.owner_id, ALICE)
     assert isinstance(await mine.acquire(await mine.accepted(ALICE, "hello")), Lease)
     assert await mine.acquire(await mine.accepted(BOB, "hello")) is None
 
@@ -355,23 +355,23 @@ async def test_a_file_is_shown_and_fetched_for_the_message_that_it_came_with(
     assert isinstance(first, Lease)
     await mine.accepted(ALICE, "two", attachments=photo("second"))
     scope = world.contact(said.contact_id)
-    files = await files_of_turn(world.door, scope, first, fetch)
+    files = await files_of_turn(world.db, scope, first, fetch)
     assert [file.content for file in files] == [b"first"]
     assert fetched == ["first"]
     kept = admin.execute("SELECT platform_file, state FROM discreet.attachments ORDER BY 1")
     assert kept.fetchall() == [("first", "kept"), ("second", "remote")]
-    async with world.door.enter(scope) as rows:
-        await save_answer(rows, first, Prompt("", ()), Thought("seen", "model"))
+    async with world.db.begin(scope) as tx:
+        await save_answer(tx, first, Prompt("", ()), TurnResult("seen", "model"))
     second = await mine.acquire(said)
     assert isinstance(second, Lease)
-    files = await files_of_turn(world.door, scope, second, fetch)
+    files = await files_of_turn(world.db, scope, second, fetch)
     assert [file.content for file in files] == [b"second"]
 
 
 async def test_a_group_that_moves_moves_with_its_owner_only(world: World, admin: Admin) -> None:
     other = await ottos(world, admin)
     await other.accepted(ALICE, "hello", group="telegram:-1")
-    moved = await world.door.call(
+    moved = await world.db.call(
         IntakeScope(world.owner_id),
         "SELECT gate.move_group(%(ticket)s, 'telegram', '-1', '-2') AS moved",
         {},
@@ -389,7 +389,7 @@ async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_el
 
     async def theirs() -> None:
         await other.accepted(ALICE, "hello", group="telegram:-2")
-        await block_contact(other.world.door, other.world.owner_id, "telegram:-2")
+        await block_contact(other.world.db, other.world.owner_id, "telegram:-2")
 
     if first == "theirs":
         await theirs()
@@ -399,12 +399,12 @@ async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_el
     old, new = [
         await mine.accepted(ALICE, "hello", group=chat) for chat in ("telegram:-1", "telegram:-2")
     ]
-    await allow_address(world.door, world.owner_id, "Ada", Address.parse(BOB), of_group=False)
+    await allow_address(world.db, world.owner_id, "Ada", Address.parse(BOB), of_group=False)
     assert await asking.reason(EVE, "hello") == "aside"
     eves = admin.execute("SELECT id, code FROM discreet.pairings").fetchall()
     if first == "mine":
         await theirs()
-    moved = await world.door.call(
+    moved = await world.db.call(
         IntakeScope(world.owner_id),
         "SELECT gate.move_group(%(ticket)s, 'telegram', '-1', '-2') AS moved",
         {},
@@ -437,11 +437,11 @@ async def test_a_command_of_a_turn_that_lost_its_session_changes_nothing(
     mine = await channel(world)
     lease = await begun(mine, ALICE, "/forget all")
     contact = (await mine.accepted(ALICE, "hello")).contact_id
-    async with world.door.enter(world.contact(contact)) as rows:
-        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
+    async with world.db.begin(world.contact(contact)) as tx:
+        await tx.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
     admin.execute("UPDATE discreet.sessions SET current_turn = NULL")
     with pytest.raises(LeaseLost):
-        await run_command(world.door, world.contact(contact), lease, "forget")
+        await run_command(world.db, world.contact(contact), lease, "forget")
     assert admin.execute("SELECT count(*) FROM discreet.memories").fetchone() == (1,)
 
 
@@ -461,8 +461,8 @@ async def test_no_scope_of_a_session_calls_what_only_the_gate_may(
     said = await mine.accepted(ALICE, "hello")
     for scope in (world.contact(said.contact_id), world.owner):
         with pytest.raises((ScopeError, psycopg.Error)):
-            async with world.door.enter(scope) as rows:
-                await rows.execute(statement)
+            async with world.db.begin(scope) as tx:
+                await tx.execute(statement)
 
 
 async def test_codes_tried_at_once_are_counted_one_after_the_other(world: World) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.auth.channel_secrets import load_secret, save_secret
 from discreet.domain.errors import ScopeError, SecretMissing
 from discreet.domain.platform import ChannelSecret
 from discreet.gateway import Gateway
-from discreet.oversight.channel_secrets import load_secret, save_secret
 from discreet.postgres.server import Database
-from discreet.queue.due import DueRoute
+from discreet.queue.job_scope import DueRoute
 from discreet.scope import OwnerScope, WorkScope
 from discreet.settings import Settings
 from tests.support.world import World, other_owner
@@ -26,13 +26,13 @@ SECRET = ChannelSecret("7:sesame", webhook_secret="hook", app_secret="signed")
 
 async def keep(world: World, account: str, secret: ChannelSecret, key: bytes = KEY) -> None:
     await world.add_channel("telegram", account)
-    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-        await save_secret(rows, key, "telegram", account, secret)
+    async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+        await save_secret(tx, key, "telegram", account, secret)
 
 
 async def read(world: World, account: str, key: bytes = KEY) -> ChannelSecret | None:
-    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-        return await load_secret(rows, key, "telegram", account)
+    async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+        return await load_secret(tx, key, "telegram", account)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ async def test_an_owner_reads_the_own_secret_and_sees_no_row_of_another(
     await keep(otto, "7", ChannelSecret("7:ottos"))
     assert await read(world, "7") == SECRET
     assert (await read(otto, "7") or SECRET).token == "7:ottos"
-    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-        seen = await rows.fetch("SELECT owner_id FROM discreet.channel_secrets")
+    async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+        seen = await tx.fetch("SELECT owner_id FROM discreet.channel_secrets")
     assert [row["owner_id"] for row in seen] == [world.owner_id]
-    async with world.door.enter(WorkScope()) as rows:
+    async with world.db.begin(WorkScope()) as tx:
         with pytest.raises(ScopeError):
-            await rows.fetch("SELECT 1 FROM discreet.channel_secrets")
+            await tx.fetch("SELECT 1 FROM discreet.channel_secrets")
 
 
 @pytest.mark.parametrize("moved", ["to another owner", "to another account", "to another platform"])
@@ -87,9 +87,9 @@ async def test_what_was_sealed_for_one_account_of_one_owner_is_nothing_anywhere_
         "UPDATE discreet.channel_secrets SET owner_id = %s, account = %s, platform = %s",
         (reader.owner_id, account, platform),
     )
-    async with reader.door.enter(OwnerScope(reader.owner_id)) as rows:
+    async with reader.db.begin(OwnerScope(reader.owner_id)) as tx:
         with pytest.raises(SecretMissing, match="other credentials"):
-            await load_secret(rows, KEY, platform, account)
+            await load_secret(tx, KEY, platform, account)
 
 
 @pytest.mark.parametrize("damage", ["", "\\x", "\\x01", "\\x02" + "00" * 60, "\\x01" + "00" * 60])
@@ -107,8 +107,8 @@ async def test_the_same_secret_never_looks_the_same_twice(world: World, admin: A
     looks = set()
     for _ in range(3):
         await keep(world, "7", SECRET) if not looks else None
-        async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-            await save_secret(rows, KEY, "telegram", "7", SECRET)
+        async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+            await save_secret(tx, KEY, "telegram", "7", SECRET)
         looks.add(bytes(admin.execute("SELECT sealed FROM discreet.channel_secrets").fetchone()[0]))  # type: ignore[index]
     assert len(looks) == 3
     assert not any(b"sesame" in look or b"signed" in look for look in looks)
@@ -121,9 +121,7 @@ async def test_answers_of_one_owner_are_never_sent_with_the_connection_of_anothe
     otto = await other_owner(world, admin)
     await keep(world, "7", ChannelSecret("7:olgas", base_url="http://127.0.0.1:1"))
     await keep(otto, "7", ChannelSecret("7:ottos", base_url="http://127.0.0.1:2"))
-    gateway = Gateway(
-        Settings(home=tmp_path), world.door, database.conninfo("discreet_worker"), KEY
-    )
+    gateway = Gateway(Settings(home=tmp_path), world.db, database.conninfo("discreet_worker"), KEY)
     try:
         for one, url in ((world, "http://127.0.0.1:1"), (otto, "http://127.0.0.1:2")) * 2:
             route = DueRoute(OwnerScope(one.owner_id), "telegram", "7")

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from discreet.domain.errors import NotFound
-from discreet.oversight.exporting import export_contact
 from discreet.postgres.server import Database
+from discreet.services.exporting import export_contact
 from tests.isolation.conftest import ALICE, BOB, BOBS_SECRET, OWNERS_SECRET, Neighbours
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import do_all
 from tests.support.world import other_owner
 
@@ -29,8 +29,8 @@ async def test_an_archive_holds_nothing_of_the_neighbours(
         await world.say(who, calling("recall", query="tea"))
     for who in (ALICE, BOB):
         await world.say(who, f"{who} says hello", group=GROUP)
-    await do_all(database, world.door, Mind(do_as_told))
-    written = await export_contact(world.door, world.owner_id, ALICE, tmp_path / "a.zip")
+    await do_all(database, world.db, Responder(do_as_told))
+    written = await export_contact(world.db, world.owner_id, ALICE, tmp_path / "a.zip")
     with zipfile.ZipFile(written.file) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist()).decode()
     assert f"{ALICE} likes tea" in everything
@@ -54,5 +54,5 @@ async def test_no_owner_exports_anothers_contact(
     otto = await other_owner(neighbours.world, admin)
     with pytest.raises(NotFound):
         await export_contact(
-            otto.door, otto.owner_id, str(neighbours.alice.contact_id), tmp_path / "a.zip"
+            otto.db, otto.owner_id, str(neighbours.alice.contact_id), tmp_path / "a.zip"
         )

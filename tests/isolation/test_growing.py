@@ -63,7 +63,7 @@ async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
 
     async def think_until_it_is_lost() -> None:
         scope = world.contact(said.contact_id)
-        async with streaming(world.door, scope, lease, lambda: "so far", screens):
+        async with streaming(world.db, scope, lease, lambda: "so far", screens):
             await until(kept)
             raise LeaseLost
 

@@ -12,7 +12,7 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE, Neighbours
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import turns_of
 from tests.support.world import make_world, other_owner
 
@@ -422,8 +422,8 @@ async def ids(neighbours: Neighbours, admin: Admin) -> dict[str, Any]:
     world = neighbours.world
     await world.say(ALICE, calling("recall"))
     for one in (neighbours.alice, neighbours.bob):
-        await run_turn(turns_of(world.door, Mind(do_as_told)), one.session_id)
-    eve = await make_world(world.door, agent="Eve")
+        await run_turn(turns_of(world.db, Responder(do_as_told)), one.session_id)
+    eve = await make_world(world.db, agent="Eve")
     otto = await other_owner(world, admin)
     ottos = await otto.say(ALICE, "hello Otto")
     bob = neighbours.bob
@@ -494,7 +494,9 @@ def test_what_keys_go_through_is_made_in_one_way_and_never_null(admin: Admin) ->
 async def test_what_is_the_owners_can_not_become_everybodys_nor_the_other_way_round(
     ids: dict[str, Any], admin: Admin, neighbours: Neighbours
 ) -> None:
-    await run_turn(turns_of(neighbours.world.door, Mind(do_as_told)), neighbours.owner.session_id)
+    await run_turn(
+        turns_of(neighbours.world.db, Responder(do_as_told)), neighbours.owner.session_id
+    )
     for table in ("routes", "turns", "messages", "outbox"):
         change = f"UPDATE discreet.{table} SET shared = NOT shared WHERE contact_id IS NULL"
         with pytest.raises(ForeignKeyViolation):

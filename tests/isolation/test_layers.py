@@ -18,16 +18,16 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import NewMemory, remember
-from discreet.oversight.agents import AgentChange, change_agent
 from discreet.postgres.pool import MEET
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door, IntakeScope, OwnerScope, SharedScope
+from discreet.scope import ContactScope, IntakeScope, OwnerScope, ScopedDatabase, SharedScope
 from discreet.scope.scopes import ids_of, session_scope
+from discreet.services.agents import AgentChange, change_agent
 from discreet.turn.lease import acquire
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.world import World, make_world, other_owner
 
@@ -103,10 +103,10 @@ async def test_rows_that_are_kept_longer_than_their_door_is_open_show_nothing(
     neighbours: Neighbours,
 ) -> None:
     bob = neighbours.world.contact(neighbours.bob.contact_id)
-    async with neighbours.world.door.enter(bob) as kept:
+    async with neighbours.world.db.begin(bob) as kept:
         assert await kept.value("SELECT count(*) FROM discreet.memories") == 1
     alice = neighbours.world.contact(neighbours.alice.contact_id)
-    async with neighbours.world.door.enter(alice):
+    async with neighbours.world.db.begin(alice):
         for attempt in (kept.fetch, kept.fetch_one, kept.fetch_tuples, kept.value, kept.execute):
             with pytest.raises(ScopeError):
                 await attempt("SELECT content FROM discreet.memories")
@@ -116,8 +116,8 @@ async def test_a_ticket_ends_with_its_transaction_whoever_cleans_the_connection(
     neighbours: Neighbours,
 ) -> None:
     for scope in (neighbours.world.contact(neighbours.bob.contact_id), neighbours.world.owner):
-        async with neighbours.world.door.enter(scope) as rows:
-            connection = rows._connection
+        async with neighbours.world.db.begin(scope) as tx:
+            connection = tx._connection
             assert connection is not None
             await connection.execute("COMMIT")
             cursor = await connection.execute(
@@ -128,10 +128,12 @@ async def test_a_ticket_ends_with_its_transaction_whoever_cleans_the_connection(
             await connection.execute("BEGIN")  # which the door will end
 
 
-async def test_what_intake_is_called_with_is_gone_with_the_call(world: World, door: Door) -> None:
+async def test_what_intake_is_called_with_is_gone_with_the_call(
+    world: World, db: ScopedDatabase
+) -> None:
     await world.say(ALICE, "hi")
     # The pool has one connection and doesn't clean it.
-    left = await door.call(
+    left = await db.call(
         IntakeScope(world.owner_id),
         "SELECT coalesce(current_setting('discreet.ticket', true), '') AS ticket",
         {},
@@ -169,9 +171,9 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
 async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbours) -> None:
     alice = neighbours.world.contact(neighbours.alice.contact_id)
     for session in (neighbours.bob.session_id, uuid4()):
-        async with neighbours.world.door.enter(alice) as rows:
+        async with neighbours.world.db.begin(alice) as tx:
             with pytest.raises(NotFound) as refused:
-                await rows.execute(
+                await tx.execute(
                     "INSERT INTO discreet.turns (session_id, route_id) VALUES (%s, %s)",
                     (session, uuid4()),
                 )
@@ -181,11 +183,11 @@ async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbour
 # The gate's functions, without keys between the tables.
 
 
-async def gate(door: Door, scope: Any, call: str, *ids: Any) -> Any:
+async def gate(db: ScopedDatabase, scope: Any, call: str, *ids: Any) -> Any:
     """What a function of the gate gives in a scope, or why it refuses."""
     try:
-        async with door.enter(scope) as rows:
-            return await rows.value(f"SELECT gate.{call}", ids)  # type: ignore[arg-type]
+        async with db.begin(scope) as tx:
+            return await tx.value(f"SELECT gate.{call}", ids)  # type: ignore[arg-type]
     except NotFound as error:
         return str(error).removeprefix("There is ").removesuffix(".")
     except psycopg.DatabaseError as error:
@@ -197,7 +199,7 @@ class Everything:
     that no key allows. ``rows`` is keyed by (owner, agent, contact, shared)."""
 
     def __init__(self, world: World, eve: World, otto: World, alice: Any, bob: Any) -> None:
-        self.door = world.door
+        self.db = world.db
         self.here = (world.owner_id, world.agent_id, alice)
         self.mixtures = [
             (owner, agent, contact, shared)
@@ -217,7 +219,7 @@ class Everything:
 @pytest.fixture
 async def everything(neighbours: Neighbours, admin: Admin) -> Everything:
     world = neighbours.world
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
     otto = await other_owner(world, admin)
     drop_keys(admin)
     alice, bob = neighbours.alice.contact_id, neighbours.bob.contact_id
@@ -245,8 +247,8 @@ async def test_a_scope_wakes_its_own_sessions_and_routes_and_no_others(
         )
         for call, id in (("wake_session(%s, NULL)", session), ("wake_route(%s, NULL)", route)):
             expected = "" if is_its_own(mixture) else "no such session"
-            assert await gate(everything.door, scope, call, id) == expected, (call, mixture)
-    assert await gate(everything.door, scope, "wake_route(%s, NULL)", uuid4()) == "no such session"
+            assert await gate(everything.db, scope, call, id) == expected, (call, mixture)
+    assert await gate(everything.db, scope, "wake_route(%s, NULL)", uuid4()) == "no such session"
 
 
 @pytest.mark.parametrize("who", ["contact", "shared", "owner"])
@@ -264,7 +266,7 @@ async def test_a_scope_restores_its_own_memories_and_no_others(
             (*mixture, memory, str(memory)),
         )
         expected = memory if is_its_own(mixture) else None
-        given = await gate(everything.door, scope, "restore_memory(%s, 1)", memory)
+        given = await gate(everything.db, scope, "restore_memory(%s, 1)", memory)
         assert given == expected, mixture
         there = admin.execute(
             "SELECT owner_id, agent_id, contact_id, shared FROM discreet.memories WHERE id = %s",
@@ -311,36 +313,36 @@ async def test_intake_takes_and_ends_the_senders_own_session_and_no_other(
 async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_other_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    embedder, mind = bundled_embedder(), Mind(do_as_told)
+    embedder, mind = bundled_embedder(), Responder(do_as_told)
 
     async def becomes(model: Any) -> None:
-        await change_agent(world.door, world.owner_id, "Ada", AgentChange(memory_model=model))
+        await change_agent(world.db, world.owner_id, "Ada", AgentChange(memory_model=model))
 
     mine = await world.say(None, calling("remember", content="private", salience="critical"))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     await becomes("shared")
     all_of_us = [await world.say(who, calling("recall")) for who in (ALICE, BOB, None)]
     assert len({one.session_id for one in (mine, *all_of_us)}) == 2
     await world.say(ALICE, calling("remember", content="of all", salience="critical"))
     mind.situations.clear()
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert {one.party.kind for one in mind.situations} == {"shared"}
     assert "private" not in repr(mind.situations)
     # What all of them said stays theirs, and isn't what the owner's own turn starts with.
     await becomes("per_contact")
     again = await world.say(None, "hi")
     assert again.session_id == mine.session_id
-    async with world.door.enter(world.owner) as rows:
-        known = await get_knowledge_memories(rows, 1000)
+    async with world.db.begin(world.owner) as tx:
+        known = await get_knowledge_memories(tx, 1000)
         assert [memory.content for memory in known] == ["private"]
     mind.situations.clear()
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     (situation,) = mind.situations
     recalled = {found.text: found.whose for found in situation.recalled}
     assert recalled == {"of all": EVERYBODY, "private": None} or "of all" not in recalled
     (made,) = index(["of all, too"], embedder)
-    async with world.door.enter(SharedScope(world.owner_id, world.agent_id)) as rows:
-        assert (await remember(rows, NewMemory("of all, too", made))).shared
+    async with world.db.begin(SharedScope(world.owner_id, world.agent_id)) as tx:
+        assert (await remember(tx, NewMemory("of all, too", made))).shared
     shared = admin.execute("SELECT content, shared FROM discreet.memories ORDER BY 1").fetchall()
     assert shared == [("of all", True), ("of all, too", True), ("private", False)]
 
@@ -355,12 +357,12 @@ async def test_somebody_elses_message_in_the_owners_session_is_never_answered_th
         "UPDATE discreet.messages SET sender_contact_id = %s WHERE text = 'theirs'",
         (neighbours.alice.contact_id,),
     )
-    mind = Mind()
+    mind = Responder()
     with pytest.raises(ScopeError):
-        async with world.door.enter(world.owner) as rows:
-            await acquire(rows, owner.session_id)
+        async with world.db.begin(world.owner) as tx:
+            await acquire(tx, owner.session_id)
     with pytest.raises(ScopeError):
-        await run_turn(turns_of(world.door, mind), owner.session_id)
+        await run_turn(turns_of(world.db, mind), owner.session_id)
     assert mind.situations == []
 
 
@@ -390,9 +392,9 @@ ASTRAY = {
 async def test_an_answer_whose_way_was_bent_is_held_back(
     world: World, admin: Admin, how: str | None
 ) -> None:
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
     asked = await world.say(ALICE, "hi")
-    await run_turn(turns_of(world.door, Mind()), asked.session_id)
+    await run_turn(turns_of(world.db, Responder()), asked.session_id)
     bob = await world.say(BOB, "hi")
     other = await world.say(ALICE, "hi", thread_key="other", chat="other")
     ids = admin.execute(
@@ -411,7 +413,7 @@ async def test_an_answer_whose_way_was_bent_is_held_back(
              "asked": asked.message_id},
         )  # fmt: skip
     wire = Recording("terminal")
-    await deliver(world.door, by_platform({"terminal": wire}), ids[0])
+    await deliver(world.db, by_platform({"terminal": wire}), ids[0])
     states = admin.execute("SELECT state FROM discreet.outbox").fetchall()
     assert ([one.text for one in wire.sent], states) == (
         (["hm"], [("sent",)]) if how is None else ([], [("failed",)])

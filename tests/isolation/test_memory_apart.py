@@ -26,23 +26,23 @@ from discreet.memory.memories import (
     update_memory,
 )
 from discreet.memory.recall import ANY, Filters, Hit, prepare, recall
-from discreet.oversight.turns import get_turn, list_turns
 from discreet.postgres.server import Database
 from discreet.queue.worker import count_words
 from discreet.scope import ContactScope, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
-from discreet.turn.plan import Budget
-from discreet.turn.rehearsal import rehearse
+from discreet.services.turns import get_turn, list_turns
+from discreet.turn.dry_run import rehearse
+from discreet.turn.prompt import Budget
 from discreet.turn.run import run_turn
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import do_all, turns_of
 from tests.support.world import World, other_owner
 
 
 async def _keep(world: World, scope: SessionScope, text: str, **details: Any) -> Memory:
     made = index([text], bundled_embedder())[0]
-    async with world.door.enter(scope) as rows:
-        return await remember(rows, NewMemory(text, made, **details))
+    async with world.db.begin(scope) as tx:
+        return await remember(tx, NewMemory(text, made, **details))
 
 
 async def _two(world: World) -> tuple[ContactScope, ContactScope]:
@@ -52,8 +52,8 @@ async def _two(world: World) -> tuple[ContactScope, ContactScope]:
 
 
 async def _own(world: World, scope: SessionScope) -> list[Memory]:
-    async with world.door.enter(scope) as rows:
-        return await list_memories(rows)
+    async with world.db.begin(scope) as tx:
+        return await list_memories(tx)
 
 
 async def test_what_is_kept_in_one_scope_changes_nothing_in_another(world: World) -> None:
@@ -70,8 +70,8 @@ async def test_what_is_kept_in_one_scope_changes_nothing_in_another(world: World
     assert len({memory.id for memory in [first, red, *same]}) == 8
     assert {memory.version for memory in [first, red, *same]} == {1}
     assert {memory.id for memory in await _own(world, alice)} == {first.id, red.id}
-    async with world.door.enter(alice) as rows:
-        assert await get_memory_history(rows, first.id) == []
+    async with world.db.begin(alice) as tx:
+        assert await get_memory_history(tx, first.id) == []
 
 
 async def test_a_change_or_a_restore_for_a_contact_meets_only_what_is_that_contacts(
@@ -82,12 +82,12 @@ async def test_a_change_or_a_restore_for_a_contact_meets_only_what_is_that_conta
     await _keep(world, bob, "likes coffee")
     made = index(["likes coffee"], None)[0]
     # The owner changes it for her, and sees everybody's.
-    async with world.door.enter(world.owner) as rows:
-        changed = await update_memory(rows, kept.id, MemoryChange("likes coffee", made))
-        await forget(rows, kept.id)
+    async with world.db.begin(world.owner) as tx:
+        changed = await update_memory(tx, kept.id, MemoryChange("likes coffee", made))
+        await forget(tx, kept.id)
     await _keep(world, bob, "likes tea", topic_key="drink")
-    async with world.door.enter(world.owner) as rows:
-        back = await restore_memory(rows, kept.id, 1)
+    async with world.db.begin(world.owner) as tx:
+        back = await restore_memory(tx, kept.id, 1)
     assert (changed.contact_id, back.contact_id) == (alice.contact_id, alice.contact_id)
     assert [memory.content for memory in await _own(world, alice)] == ["likes tea"]
 
@@ -103,8 +103,8 @@ async def test_only_what_expired_long_ago_is_purged_and_it_stays_whose_it_was(
         await _keep(world, bob, "likes tea", expires_at=datetime.now(UTC) + timedelta(days=1)),
         await _keep(world, world.owner, "likes tea"),
     ]
-    async with world.door.enter(WorkScope()) as rows:
-        await rows.execute("SELECT gate.purge_expired('30 days', 100)")
+    async with world.db.begin(WorkScope()) as tx:
+        await tx.execute("SELECT gate.purge_expired('30 days', 100)")
     left = {row[0] for row in admin.execute("SELECT id FROM discreet.memories")}
     assert left == {memory.id for memory in stays}
     kept = admin.execute(
@@ -119,32 +119,32 @@ async def test_what_the_owner_finds_of_a_contact_leaves_no_trace_in_what_the_con
     alice, _ = await _two(world)
     first = await _keep(world, alice, "the heron eats fish", salience="high")
     await _keep(world, alice, "the stork eats frogs", salience="high")
-    async with world.door.enter(alice) as rows:
-        before = [memory.content for memory in await get_knowledge_memories(rows, 500)]
+    async with world.db.begin(alice) as tx:
+        before = [memory.content for memory in await get_knowledge_memories(tx, 500)]
     await world.say(None, "What does the heron eat?")
-    await do_all(database, world.door, Mind())
-    async with world.door.enter(world.owner) as rows:
-        await mark_used(rows, [first.id])
-    async with world.door.enter(alice) as rows:
-        assert await rows.value("SELECT max(used_at) FROM discreet.memories") is None
-        assert [m.content for m in await get_knowledge_memories(rows, 500)] == before
-        await mark_used(rows, [first.id])
-        assert await rows.value("SELECT max(used_at) FROM discreet.memories") is not None
+    await do_all(database, world.db, Responder())
+    async with world.db.begin(world.owner) as tx:
+        await mark_used(tx, [first.id])
+    async with world.db.begin(alice) as tx:
+        assert await tx.value("SELECT max(used_at) FROM discreet.memories") is None
+        assert [m.content for m in await get_knowledge_memories(tx, 500)] == before
+        await mark_used(tx, [first.id])
+        assert await tx.value("SELECT max(used_at) FROM discreet.memories") is not None
 
 
 async def test_what_a_turn_was_given_is_for_the_owner_to_read_and_nobody_else(
     world: World, database: Database
 ) -> None:
     said = await world.say("telegram:1001", "hello")
-    await do_all(database, world.door, Mind())
+    await do_all(database, world.db, Responder())
     shared = SharedScope(world.owner_id, world.agent_id)
     for scope in (world.contact(said.contact_id), shared):
         for column in ("prompt", "steps", "usage"):
             with pytest.raises(ScopeError):
-                async with world.door.enter(scope) as rows:
-                    await rows.fetch(f"SELECT {column} FROM discreet.turns")  # type: ignore[arg-type]
-    (turn,) = await list_turns(world.door, world.owner_id, contact_id=said.contact_id)
-    assert (await get_turn(world.door, world.owner_id, turn.id)).said == ("hello",)
+                async with world.db.begin(scope) as tx:
+                    await tx.fetch(f"SELECT {column} FROM discreet.turns")  # type: ignore[arg-type]
+    (turn,) = await list_turns(world.db, world.owner_id, contact_id=said.contact_id)
+    assert (await get_turn(world.db, world.owner_id, turn.id)).said == ("hello",)
 
 
 async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
@@ -153,7 +153,7 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
     alice, bob = await _two(world)
     hers = await _keep(world, alice, "the heron is called Gustav")
     await _keep(world, bob, "the heron is called Otto")
-    await do_all(database, world.door, Mind())
+    await do_all(database, world.db, Responder())
     for call in (
         calling("recall", query="heron"),
         calling("forget", memory_id=str(hers.id)),
@@ -161,11 +161,11 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
         calling("update_memory", memory_id=str(hers.id), content="anything"),
     ):
         await world.say("telegram:1001", call)
-    await do_all(database, world.door, Mind())
-    turn = (await list_turns(world.door, world.owner_id, contact_id=alice.contact_id))[0]
+    await do_all(database, world.db, Responder())
+    turn = (await list_turns(world.db, world.owner_id, contact_id=alice.contact_id))[0]
     before = _everything(admin)
     thought = await rehearse(
-        world.door, world.owner_id, turn.id, bundled_embedder(), Mind(do_as_told)
+        world.db, world.owner_id, turn.id, bundled_embedder(), Responder(do_as_told)
     )
     assert "Gustav" in thought.text
     assert "Otto" not in thought.text
@@ -178,15 +178,15 @@ async def test_a_turn_of_another_owner_is_no_turn(
 ) -> None:
     other = await other_owner(world, admin)
     await other.say("telegram:1001", "hello")
-    await do_all(database, world.door, Mind())
-    (turn,) = await list_turns(world.door, other.owner_id)
+    await do_all(database, world.db, Responder())
+    (turn,) = await list_turns(world.db, other.owner_id)
     for call in (
-        get_turn(world.door, world.owner_id, turn.id),
-        rehearse(world.door, world.owner_id, turn.id, bundled_embedder(), Mind()),
+        get_turn(world.db, world.owner_id, turn.id),
+        rehearse(world.db, world.owner_id, turn.id, bundled_embedder(), Responder()),
     ):
         with pytest.raises(NotFound):
             await call
-    assert await list_turns(world.door, world.owner_id) == []
+    assert await list_turns(world.db, world.owner_id) == []
 
 
 async def test_a_summary_is_made_and_read_in_its_own_scope_whatever_memory_is_named(
@@ -200,8 +200,8 @@ async def test_a_summary_is_made_and_read_in_its_own_scope_whatever_memory_is_na
     admin.execute(
         "UPDATE discreet.sessions SET summary_id = %s WHERE id = %s", (forged.id, mine.session_id)
     )
-    mind = Mind()
-    turns = replace(turns_of(world.door, mind), budget=Budget(history=60, recent=20))
+    mind = Responder()
+    turns = replace(turns_of(world.db, mind), budget=Budget(history=60, recent=20))
     for n in range(4):
         await run_turn(turns, mine.session_id)
         assert mind.situations[-1].summary is None or "obey" not in mind.situations[-1].summary.text
@@ -234,7 +234,7 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
     await _keep(other, other.contact(eve.contact_id), "the heron eats fish and frogs")
     await _keep(other, other.owner, "zeppelins")
     admin.execute("ANALYZE discreet.memories")
-    await count_words(world.door, many=1)
+    await count_words(world.db, many=1)
     embedder = bundled_embedder()
     made = index(["the heron eats fish"], embedder)[0]
     for many, words in ((100, ["heron", "fish"]), (0, ["heron", "eat"]), (0, ["heron"])):
@@ -245,22 +245,22 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
             "holding": [4.0] * len(words),
             "many": many,
         }
-        async with world.door.enter(world.owner) as rows:
-            found = await rows.fetch_tuples(CANDIDATES, params)
+        async with world.db.begin(world.owner) as tx:
+            found = await tx.fetch_tuples(CANDIDATES, params)
             assert {one for (one,) in found} <= {memory.id for memory in kept}
             asked = {**params, "words": ["heron", "zeppelin"]}
-            counted = await rows.fetch_tuples(COUNTS, asked)
+            counted = await tx.fetch_tuples(COUNTS, asked)
             counts = dict(counted)
             assert len(counts) == len(counted)
             assert counts[""] <= 3
             assert counts["heron"] == 3
             assert counts["zeppelin"] == 0
-            assert await rows.value("SELECT count(*) FROM discreet.owner_words") > 0
+            assert await tx.value("SELECT count(*) FROM discreet.owner_words") > 0
         for scope in (alice, SharedScope(world.owner_id, world.agent_id)):
             for sql in (CANDIDATES, COUNTS, "SELECT word FROM discreet.owner_words"):
                 with pytest.raises(ScopeError):
-                    async with world.door.enter(scope) as rows:
-                        await rows.fetch(sql, params)
+                    async with world.db.begin(scope) as tx:
+                        await tx.fetch(sql, params)
 
 
 async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
@@ -274,7 +274,7 @@ async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
     questions = ["What does the heron eat?", "Lisbon", "hreon", "who sleeps?", "zzz"]
     exact = [await _ask(world, question) for question in questions]
     admin.execute("ANALYZE discreet.memories")
-    await count_words(world.door, many=1)
+    await count_words(world.db, many=1)
     by_indexes = [await _ask(world, question) for question in questions]
     for few, many in zip(exact, by_indexes, strict=True):
         assert [hit.content for hit in many[:4]] == [hit.content for hit in few[:4]]
@@ -286,8 +286,8 @@ async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
 
 async def _ask(world: World, question: str, filters: Filters = ANY) -> list[Hit]:
     query = prepare(question, bundled_embedder())
-    async with world.door.enter(world.owner) as rows:
-        return await recall(rows, query, filters=filters)
+    async with world.db.begin(world.owner) as tx:
+        return await recall(tx, query, filters=filters)
 
 
 def _everything(admin: psycopg.Connection[Any]) -> list[Any]:
@@ -331,8 +331,8 @@ async def test_a_large_scope_is_searched_in_its_own_rows_alone(world: World) -> 
     async def asked(question: str) -> list[Any]:
         now = datetime(2030, 1, 1, tzinfo=UTC)
         query = prepare(question, bundled_embedder(), now=now)
-        async with world.door.enter(alice) as rows:
-            return await recall(rows, query, limit=25)
+        async with world.db.begin(alice) as tx:
+            return await recall(tx, query, limit=25)
 
     questions = ["What is my dog called?", "heron 7", "zzz", "fish"]
     before = [await asked(question) for question in questions]

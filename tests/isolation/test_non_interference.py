@@ -33,20 +33,20 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import list_memories
-from discreet.oversight.takeover import hand_back, speak, take_over
 from discreet.postgres.server import Database
 from discreet.queue.worker import Work, work_off
-from discreet.scope import Door, OwnerScope
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services.takeover import hand_back, speak, take_over
 from discreet.sessions.transcript import transcript
-from discreet.turn.plan import Budget, Prompt
+from discreet.turn.context import TurnContext
+from discreet.turn.prompt import Budget, Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
 from tests.support.turns import Recording, by_platform
 from tests.support.world import World, open_door
 
-MOST_WAITING = 3
+MAX_WAITING = 3
 """So that the limit is reached by some."""
 EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
 STEPS = 12
@@ -132,7 +132,7 @@ class House:
                     None, action.text, thread_key=action.thread_key, new=action.new
                 )
             else:
-                accepted = await accept(self.world.door, self.world.owner_id, self._inbound(action))
+                accepted = await accept(self.world.db, self.world.owner_id, self._inbound(action))
         except DiscreetError as error:
             self.seen[action.actor].append(f"refused: {error}")
             return
@@ -165,20 +165,20 @@ class House:
         if accepted is None or accepted.contact_id is None:
             # Nobody to the owner yet, or known from a group alone, which is somebody else's doing.
             return
-        door, owner_id, who = self.world.door, self.world.owner_id, DIRECT[action.actor]
+        db, owner_id, who = self.world.db, self.world.owner_id, DIRECT[action.actor]
         # That it can't be done now is the owner's to see, not the contact's.
         with suppress(DiscreetError):
             match action.kind:
                 case "take over":
-                    await take_over(door, owner_id, who)
+                    await take_over(db, owner_id, who)
                 case "hand back":
-                    await hand_back(door, owner_id, who)
+                    await hand_back(db, owner_id, who)
                 case _:
-                    await speak(door, owner_id, accepted.contact_id, "It is me, in person.")
+                    await speak(db, owner_id, accepted.contact_id, "It is me, in person.")
 
     async def _work(self) -> None:
-        door = self.world.door
-        turns = Turns(door=door, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
+        db = self.world.db
+        turns = Turns(db=db, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
                       budget=SHORT, fetch=self._fetch)  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
@@ -186,7 +186,7 @@ class House:
 
         async def one_route(route_id: RouteId) -> None:
             await deliver(
-                door, by_platform({"terminal": TerminalChannel(), "telegram": self.wire}), route_id
+                db, by_platform({"terminal": TerminalChannel(), "telegram": self.wire}), route_id
             )
 
         async def nothing() -> None: ...
@@ -199,7 +199,9 @@ class House:
     async def _fetch(self, _: object, __: str, ___: str, platform_file: str, ____: int) -> bytes:
         return platform_file.encode()
 
-    async def _mind(self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText) -> Thought:
+    async def _mind(
+        self, situation: TurnContext, prompt: Prompt, tools: Tools, _: OnText
+    ) -> TurnResult:
         """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
         with all that came back: a model that tells everything it knows."""
         actor = self.actor_of[tools.session_id]  # type: ignore[attr-defined]
@@ -215,7 +217,7 @@ class House:
         # What is said can be searched, and ids and times differ from life to life: words that it is
         # compared by must not hold them.
         said = [TIMES.sub("then", UUIDS.sub("it", one)) for one in told]
-        return Thought("\n".join(said) or "hm", "dictated")
+        return TurnResult("\n".join(said) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The k-th memory of one's own, or one of somebody else's (who, alone, has none)."""
@@ -257,15 +259,15 @@ class House:
         accepted = self.at.get(actor)
         if accepted is not None and accepted.contact_id is not None:
             scope = self.world.contact(accepted.contact_id)
-            async with self.world.door.enter(scope) as rows:
-                memories = await list_memories(rows)
+            async with self.world.db.begin(scope) as tx:
+                memories = await list_memories(tx)
                 seen.append(repr(memories))
-                seen.append(repr(await get_knowledge_memories(rows, 500)))
+                seen.append(repr(await get_knowledge_memories(tx, 500)))
                 for memory in memories:
-                    seen.append(repr(await get_memory_history(rows, memory.id)))
-                seen.append(repr(await transcript(rows, accepted.session_id)))
+                    seen.append(repr(await get_memory_history(tx, memory.id)))
+                seen.append(repr(await transcript(tx, accepted.session_id)))
                 for table in TABLES:
-                    found = await rows.fetch(
+                    found = await tx.fetch(
                         f"SELECT count(*) AS n, array_agg(t.state ORDER BY t.state) AS states"
                         f" FROM discreet.{table} t"
                     )
@@ -301,24 +303,26 @@ def normalised(seen: list[str]) -> list[str]:
     return [TIMES.sub("TIME", line) for line in named]
 
 
-async def make_house(door: Door, database: Database, admin: psycopg.Connection[Any]) -> House:
+async def make_house(
+    db: ScopedDatabase, database: Database, admin: psycopg.Connection[Any]
+) -> House:
     """A new owner with an agent, in the same database as all the others."""
     row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Olga') RETURNING id")
     owner_id = OwnerId((row.fetchone() or [None])[0])
-    async with door.enter(OwnerScope(owner_id)) as rows:
-        agent_id = await rows.value(
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent_id = await tx.value(
             "INSERT INTO discreet.agents (name, instructions) VALUES ('Ada', 'Be kind.')"
             " RETURNING id"
         )
         channel_id = ChannelId(
-            await rows.value(
+            await tx.value(
                 "INSERT INTO discreet.channels (agent_id, platform, account)"
                 " VALUES (%s, 'terminal', %s) RETURNING id",
                 (agent_id, str(agent_id)),
             )
         )
-        world = World(door, owner_id, agent_id, channel_id)
-        await rows.execute("INSERT INTO discreet.limits (waiting) VALUES (%s)", (MOST_WAITING,))
+        world = World(db, owner_id, agent_id, channel_id)
+        await tx.execute("INSERT INTO discreet.limits (waiting) VALUES (%s)", (MAX_WAITING,))
     telegram = await world.add_channel("telegram", "bot")
     return House(world, telegram, database, admin)
 
@@ -389,15 +393,15 @@ class Lives(RuleBasedStateMachine):
 
     async def _compare(self) -> None:
         actions = [*self.actions, Action("work")]
-        async with open_door(self.database, size=2) as door:
-            full = await make_house(door, self.database, self.admin)
+        async with open_door(self.database, size=2) as db:
+            full = await make_house(db, self.database, self.admin)
             for action in actions:
                 await full.do(action)
             for actor in ("alice", "bob", "group"):
                 mine = [a for a in actions if a.kind == "work" or a.actor == actor]
                 if len([a for a in mine if a.kind == "say"]) == 0:
                     continue
-                alone = await make_house(door, self.database, self.admin)
+                alone = await make_house(db, self.database, self.admin)
                 for action in mine:
                     await alone.do(action)
                 assert await full.look_around(actor) == await alone.look_around(actor), actor

@@ -16,13 +16,13 @@ from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId
 from discreet.intake import Accepted
 from discreet.sessions.replies import reply_to
+from discreet.turn.context import TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.lease import Lease, acquire
 from discreet.turn.run import run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 
@@ -33,13 +33,13 @@ async def busy_session(world: World, sender: str | None, thread: str) -> Accepte
     """A session with an answer that isn't delivered, a turn that runs and has written something,
     and a message that waits."""
     first = await world.say(sender, "answered", thread_key=thread)
-    await run_turn(turns_of(world.door, Mind()), first.session_id)
+    await run_turn(turns_of(world.db, Responder()), first.session_id)
     await world.say(sender, "taken", thread_key=thread)
     scope = world.owner if sender is None else world.contact(first.contact_id)
-    async with world.door.enter(scope) as rows:
-        lease = await acquire(rows, first.session_id)
+    async with world.db.begin(scope) as tx:
+        lease = await acquire(tx, first.session_id)
     assert isinstance(lease, Lease)
-    draft = Draft(world.door, scope, lease)
+    draft = Draft(world.db, scope, lease)
     draft._written_at -= 10
     await draft.write(f"written for {sender} {thread}")
     await world.say(sender, "waiting", thread_key=thread)
@@ -72,15 +72,15 @@ async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
     assert len(others) > 20
     scope = world.owner if sender is None else world.contact(mine.contact_id)
 
-    async def fail(_: Situation, __: Tools) -> str:
+    async def fail(_: TurnContext, __: Tools) -> str:
         raise RuntimeError
 
     # The turn that ran is lost; the next fails; the one after that answers; then one is given up.
-    for mind, attempts in ((Mind(fail), 9), (Mind(), 9), (Mind(fail), 1)):
-        async with world.door.enter(scope) as rows:
-            assert isinstance(await acquire(rows, mine.session_id), Lease)
+    for mind, attempts in ((Responder(fail), 9), (Responder(), 9), (Responder(fail), 1)):
+        async with world.db.begin(scope) as tx:
+            assert isinstance(await acquire(tx, mine.session_id), Lease)
         assert rows_of_others(admin, mine.session_id) == others
-        await run_turn(turns_of(world.door, mind, max_attempts=attempts), mine.session_id)
+        await run_turn(turns_of(world.db, mind, max_attempts=attempts), mine.session_id)
         assert rows_of_others(admin, mine.session_id) == others
         await world.say(sender, "more", thread_key="mine")
     states = admin.execute(
@@ -100,14 +100,14 @@ async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
     asked = await world.say(sender, "mine", thread_key="mine", message_id="77")
     await world.say(sender, "elsewhere", thread_key="mine", chat="elsewhere")
     for _ in range(2):
-        await run_turn(turns_of(world.door, Mind(answer)), asked.session_id)
+        await run_turn(turns_of(world.db, Responder(answer)), asked.session_id)
     others = rows_of_others(admin, asked.session_id)
     route = admin.execute(
         "SELECT route_id FROM discreet.messages WHERE id = %s", (asked.message_id,)
     ).fetchone()
     assert route is not None
     wire = InParts("terminal")
-    await deliver(world.door, by_platform({"terminal": wire}), route[0])
+    await deliver(world.db, by_platform({"terminal": wire}), route[0])
     assert [(one.text, one.reply_to) for one in wire.sent] == [("re: mine", "77")] * 2
     assert rows_of_others(admin, asked.session_id) == others
     states = admin.execute(
@@ -125,7 +125,7 @@ class InParts(Recording):
         return 2
 
 
-async def answer(situation: Situation, _: Tools) -> str:
+async def answer(situation: TurnContext, _: Tools) -> str:
     return f"re: {situation.waiting[0].text}"
 
 
@@ -135,25 +135,25 @@ async def test_whoever_waits_for_an_answer_gets_the_one_to_their_message(
     asked = {}
     for sender in (ALICE, BOB, None):
         asked[sender] = await world.say(sender, f"I am {sender}")
-        await run_turn(turns_of(world.door, Mind(answer)), asked[sender].session_id)
+        await run_turn(turns_of(world.db, Responder(answer)), asked[sender].session_id)
     waiting = await busy_session(world, "telegram:1003", "")
     for sender, one in asked.items():
-        async with world.door.enter(world.owner) as rows:
-            reply = await reply_to(rows, one.message_id)
+        async with world.db.begin(world.owner) as tx:
+            reply = await reply_to(tx, one.message_id)
         assert (reply.answer, reply.draft, reply.sent) == (f"re: I am {sender}", None, False)
         admin.execute(
             "UPDATE discreet.outbox SET state = 'sent' WHERE session_id = %s", (one.session_id,)
         )
-        async with world.door.enter(world.owner) as rows:
-            reply = await reply_to(rows, one.message_id)
+        async with world.db.begin(world.owner) as tx:
+            reply = await reply_to(tx, one.message_id)
         assert (reply.answer, reply.draft, reply.sent) == (f"re: I am {sender}", None, True)
     taken = admin.execute(
         "SELECT id FROM discreet.messages WHERE session_id = %s AND state = 'taken'",
         (waiting.session_id,),
     ).fetchone()
     assert taken is not None
-    async with world.door.enter(world.owner) as rows:
-        reply = await reply_to(rows, taken[0])
+    async with world.db.begin(world.owner) as tx:
+        reply = await reply_to(tx, taken[0])
     assert (reply.answer, reply.draft) == (None, "written for telegram:1003 ")
 
 

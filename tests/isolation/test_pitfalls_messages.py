@@ -24,13 +24,13 @@ from discreet.postgres.server import Database
 from discreet.queue.worker import Slots, work
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.scope.scopes import role_of
+from discreet.turn.context import TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.run import run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import Recording, by_platform, do_all, turns_of, work_of
 from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door
@@ -38,7 +38,7 @@ from tests.support.world import World, make_world, open_door
 Admin = psycopg.Connection[Any]
 
 
-async def echo(situation: Situation, _: Tools) -> str:
+async def echo(situation: TurnContext, _: Tools) -> str:
     return " + ".join(f"re: {line.text}" for line in situation.waiting)
 
 
@@ -69,10 +69,10 @@ async def test_p23_a_repeated_delivery_is_stored_and_answered_once(
 ) -> None:
     first = await world.say(ALICE, "hi", message_id="77")
     again = await asyncio.gather(*(world.say(ALICE, "hi", message_id="77") for _ in range(4)))
-    mind = Mind(echo)
-    await do_all(database, world.door, mind)
+    mind = Responder(echo)
+    await do_all(database, world.db, mind)
     late = await world.say(ALICE, "hi", message_id="77")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert {one.message_id for one in (*again, late)} == {first.message_id}
     assert [one.new for one in (first, *again, late)] == [True] + [False] * 5
     assert answers(admin) == ["re: hi"]
@@ -109,7 +109,7 @@ async def test_p23_a_message_that_could_not_be_stored_is_new_when_it_is_delivere
     assert nothing == (0, 0)
     admin.execute("DROP TRIGGER fail ON queue.procrastinate_jobs")
     assert (await world.say(ALICE, "hi", message_id="77")).new
-    await do_all(database, world.door, Mind(echo))
+    await do_all(database, world.db, Responder(echo))
     assert answers(admin) == ["re: hi"]
 
 
@@ -119,7 +119,7 @@ async def test_p23_and_p25_a_turn_that_was_taken_for_dead_changes_nothing_any_mo
     began, go_on = asyncio.Event(), asyncio.Event()
     lost = []
 
-    async def slow(situation: Situation, tools: Tools) -> str:
+    async def slow(situation: TurnContext, tools: Tools) -> str:
         began.set()
         await go_on.wait()
         for tool, arguments in (
@@ -134,17 +134,17 @@ async def test_p23_and_p25_a_turn_that_was_taken_for_dead_changes_nothing_any_mo
         return "from the dead"
 
     accepted = await world.say(ALICE, "hi")
-    dead = asyncio.create_task(run_turn(turns_of(world.door, Mind(slow)), accepted.session_id))
+    dead = asyncio.create_task(run_turn(turns_of(world.db, Responder(slow)), accepted.session_id))
     await began.wait()
-    await run_turn(turns_of(world.door, Mind(echo)), accepted.session_id)
+    await run_turn(turns_of(world.db, Responder(echo)), accepted.session_id)
     go_on.set()
     await dead
     assert lost == ["remember", "recall", "search_conversation"]
     assert answers(admin) == ["re: hi"]
     states = admin.execute("SELECT state FROM discreet.turns ORDER BY started_at").fetchall()
     assert states == [("lost",), ("answered",)]
-    async with world.door.enter(world.contact(accepted.contact_id)) as rows:
-        assert await list_memories(rows) == []
+    async with world.db.begin(world.contact(accepted.contact_id)) as tx:
+        assert await list_memories(tx) == []
 
 
 async def test_p23_what_a_turn_writes_while_it_thinks_is_not_shown_once_it_is_lost(
@@ -152,15 +152,15 @@ async def test_p23_what_a_turn_writes_while_it_thinks_is_not_shown_once_it_is_lo
 ) -> None:
     accepted = await world.say(ALICE, "hi")
     scope = world.contact(accepted.contact_id)
-    async with world.door.enter(scope) as rows:
-        first = await acquire(rows, accepted.session_id)
+    async with world.db.begin(scope) as tx:
+        first = await acquire(tx, accepted.session_id)
     assert isinstance(first, Lease)
-    draft = Draft(world.door, scope, first)
+    draft = Draft(world.db, scope, first)
     draft._written_at -= 10
     await draft.write("so far")
     assert admin.execute("SELECT text FROM discreet.drafts").fetchall() == [("so far",)]
-    async with world.door.enter(scope) as rows:
-        await acquire(rows, accepted.session_id)
+    async with world.db.begin(scope) as tx:
+        await acquire(tx, accepted.session_id)
     draft._written_at -= 10
     with pytest.raises(LeaseLost):
         await draft.write("from the dead")
@@ -175,7 +175,7 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
     first_began, bobs_answered = asyncio.Event(), asyncio.Event()
     done = asyncio.Event()
 
-    async def watch(situation: Situation, _: Tools) -> str:
+    async def watch(situation: TurnContext, _: Tools) -> str:
         text = situation.waiting[0].text
         begun.append(text)
         if text == "alice 1":
@@ -189,12 +189,12 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
         return f"re: {text}"
 
     async with AsyncExitStack() as stack:
-        door = await stack.enter_async_context(open_door(database))
-        world = await make_world(door)
-        doing = work_of(door, turns_of(door, Mind(watch)), {"terminal": TerminalChannel()})
+        db = await stack.enter_async_context(open_door(database))
+        world = await make_world(db)
+        doing = work_of(db, turns_of(db, Responder(watch)), {"terminal": TerminalChannel()})
         for _ in range(2):
             conninfo = database.conninfo("discreet_worker")
-            await stack.enter_async_context(work(conninfo, door, doing, Slots(turns=2)))
+            await stack.enter_async_context(work(conninfo, db, doing, Slots(turns=2)))
         await world.say(ALICE, "alice 1")
         async with patience():
             await first_began.wait()
@@ -209,11 +209,11 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
 async def test_p25_each_answer_is_to_the_message_before_it_and_never_one_behind(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Mind(echo)
+    mind = Responder(echo)
     for text in ("one", "two", "three"):
         await world.say(ALICE, text)
         await world.say(BOB, f"bob {text}")
-        await do_all(database, world.door, mind)
+        await do_all(database, world.db, mind)
     order = admin.execute(
         "SELECT session_id, array_agg(text ORDER BY position) FROM discreet.messages"
         " GROUP BY session_id ORDER BY 2"
@@ -227,12 +227,12 @@ async def test_p25_each_answer_is_to_the_message_before_it_and_never_one_behind(
 async def test_p26_an_old_message_that_comes_again_with_another_text_changes_and_runs_nothing(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Mind(echo)
+    mind = Responder(echo)
     first = await world.say(ALICE, "hi", message_id="77", chat="a")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     edited = await world.say(ALICE, "hi!", message_id="77", chat="a")
     other = await world.say(BOB, "mine", message_id="77", chat="a")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert (edited.message_id, edited.new, other.new) == (first.message_id, False, False)
     assert answers(admin) == ["re: hi"]
 
@@ -243,7 +243,7 @@ async def test_p28_a_turn_that_breaks_off_leaves_its_session_usable(
 ) -> None:
     began = asyncio.Event()
 
-    async def break_off(_: Situation, __: Tools) -> str:
+    async def break_off(_: TurnContext, __: Tools) -> str:
         began.set()
         if what_happens == "an error":
             raise RuntimeError
@@ -251,19 +251,21 @@ async def test_p28_a_turn_that_breaks_off_leaves_its_session_usable(
         raise AssertionError
 
     accepted = await world.say(ALICE, "hi")
-    turn = asyncio.create_task(run_turn(turns_of(world.door, Mind(break_off)), accepted.session_id))
+    turn = asyncio.create_task(
+        run_turn(turns_of(world.db, Responder(break_off)), accepted.session_id)
+    )
     await began.wait()
     if what_happens == "cancelled":
         turn.cancel()
     await asyncio.wait([turn])
     drop_jobs(admin)  # its worker is dead
-    async with world.door.enter(WorkScope()) as rows:
-        assert await rows.value("SELECT gate.wake_stranded()") == 1
+    async with world.db.begin(WorkScope()) as tx:
+        assert await tx.value("SELECT gate.wake_stranded()") == 1
     await world.say(BOB, "bob")
-    await do_all(database, world.door, Mind(echo))
+    await do_all(database, world.db, Responder(echo))
     assert sorted(answers(admin)) == ["re: bob", "re: hi"]
     await world.say(ALICE, "and now?")
-    await do_all(database, world.door, Mind(echo))
+    await do_all(database, world.db, Responder(echo))
     assert answers(admin)[-1] == "re: and now?"
 
 
@@ -271,20 +273,20 @@ async def test_p28_an_answer_whose_delivery_broke_off_is_delivered(
     world: World, admin: Admin
 ) -> None:
     accepted = await world.say(ALICE, "hi")
-    await run_turn(turns_of(world.door, Mind(echo)), accepted.session_id)
+    await run_turn(turns_of(world.db, Responder(echo)), accepted.session_id)
     drop_jobs(admin)
     admin.execute(
         "UPDATE discreet.outbox SET state = 'sending', attempts = 1,"
         " doubted_at = now() - interval '1 minute'"
     )
-    async with world.door.enter(WorkScope()) as rows:
-        assert await rows.value("SELECT gate.wake_stranded()") == 1
+    async with world.db.begin(WorkScope()) as tx:
+        assert await tx.value("SELECT gate.wake_stranded()") == 1
     (job,) = admin.execute("SELECT task_name, args FROM queue.procrastinate_jobs").fetchall()
     route = admin.execute("SELECT route_id FROM discreet.outbox").fetchone()
     assert route is not None
     assert job == ("deliver", {"route_id": str(route[0])})
     wire = Recording("terminal")
-    await deliver(world.door, by_platform({"terminal": wire}), route[0])
+    await deliver(world.db, by_platform({"terminal": wire}), route[0])
     assert [one.text for one in wire.sent] == ["re: hi"]
 
 
@@ -313,17 +315,17 @@ async def test_p29_each_answer_goes_to_the_channel_chat_and_thread_of_its_messag
         (platform, account): await world.add_channel(platform, account)
         for platform, account in {way[:2] for way in ways}
     }
-    async with world.door.enter(world.owner) as rows:
-        await rows.execute("INSERT INTO discreet.limits (messages_a_minute) VALUES (1000)")
+    async with world.db.begin(world.owner) as tx:
+        await tx.execute("INSERT INTO discreet.limits (messages_a_minute) VALUES (1000)")
     wires = {"telegram": Recording("telegram"), "discord": Recording("discord")}
-    mind = Mind(echo)
+    mind = Responder(echo)
     stored: list[Accepted] = []
     for round in range(2):
         for way in ways:
             text = f"{round} " + "/".join(way)
             given = message(channels[way[:2]], way[2], way[3], text)
-            stored.append(await accept(world.door, world.owner_id, given))
-        await do_all(database, world.door, mind, wires)
+            stored.append(await accept(world.db, world.owner_id, given))
+        await do_all(database, world.db, mind, wires)
     # One session, many routes.
     assert len({one.session_id for one in stored}) == 1
     assert all(len(situation.waiting) == 1 for situation in mind.situations)
@@ -340,11 +342,11 @@ async def test_p29_nothing_of_one_sender_leaves_on_anothers_way(
 ) -> None:
     telegram = await world.add_channel("telegram", "bot")
     wire = Recording("telegram")
-    mind = Mind(echo)
+    mind = Responder(echo)
     for text in ("one", "two"):
         for sender in (ALICE, BOB):
             await world.say(sender, f"{sender} {text}", channel_id=telegram)
-    await do_all(database, world.door, mind, {"telegram": wire})
+    await do_all(database, world.db, mind, {"telegram": wire})
     assert sorted((one.chat_id, one.text) for one in wire.sent) == [
         (sender, f"re: {sender} one + re: {sender} two") for sender in (ALICE, BOB)
     ]
@@ -353,11 +355,11 @@ async def test_p29_nothing_of_one_sender_leaves_on_anothers_way(
 async def test_p30_a_senders_backlog_is_one_turn_and_keeps_nobody_waiting(
     world: World, database: Database
 ) -> None:
-    mind = Mind(echo)
+    mind = Responder(echo)
     for number in range(30):
         await world.say(ALICE, f"alice {number}")
     await world.say(BOB, "bob")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert [len(situation.waiting) for situation in mind.situations] == [30, 1]
 
 
@@ -378,8 +380,8 @@ async def test_p37_no_test_of_isolation_runs_past_row_level_security(world: Worl
     scopes: list[Any] = [ContactScope(*some, world.owner_id), SharedScope(*some),  # type: ignore[arg-type]
                          OwnerScope(*some), WorkScope()]  # fmt: skip
     for scope in scopes:
-        async with world.door.enter(scope) as rows:
-            who = await rows.fetch_one(
+        async with world.db.begin(scope) as tx:
+            who = await tx.fetch_one(
                 "SELECT session_user::text AS name, r.rolsuper OR r.rolbypassrls AS beyond,"
                 " EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,"
                 " EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS acts_for_others,"

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from discreet.channels.terminal import TerminalMessage, to_inbound
+from discreet.cli.chat import _said
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.domain.ids import ContactId, TurnId
@@ -26,25 +27,24 @@ from discreet.domain.inbound import (
     OwnerSender,
     UnknownSender,
 )
-from discreet.entrypoints.cli.chat import _said
 from discreet.intake import Accepted, accept
 from discreet.intake.accept import Quarantined, accept_or_quarantine
 from discreet.intake.retry import release_due
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.memories import list_memories
-from discreet.oversight.quarantine import list_quarantine
-from discreet.oversight.sessions import get_transcript
 from discreet.postgres.server import Database
-from discreet.scope import Door, IntakeScope, SharedScope
+from discreet.scope import IntakeScope, ScopedDatabase, SharedScope
+from discreet.services.quarantine import list_quarantine
+from discreet.services.sessions import get_transcript
 from discreet.sessions.replies import reply_to
 from discreet.sessions.transcript import transcript
+from discreet.turn.context import TurnContext
 from discreet.turn.lease import LeaseLost, acquire
 from discreet.turn.run import run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import Tools
 from discreet.turn.toolbox import Toolbox
 from tests.isolation.conftest import ALICE, BOB, OWNERS_SECRET, Neighbours
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import do_all, turns_of
 from tests.support.world import World, make_world, open_door, other_owner
 
@@ -62,14 +62,14 @@ def whose(admin: Admin, table: str, world: World) -> set[Any]:
     return {contact for (contact,) in found}
 
 
-async def contents(door: Door, scope: Any) -> list[str]:
-    async with door.enter(scope) as rows:
-        return sorted(memory.content for memory in await list_memories(rows))
+async def contents(db: ScopedDatabase, scope: Any) -> list[str]:
+    async with db.begin(scope) as tx:
+        return sorted(memory.content for memory in await list_memories(tx))
 
 
-async def said(door: Door, scope: Any, session_id: Any) -> list[str]:
-    async with door.enter(scope) as rows:
-        return [message.text for message in await transcript(rows, session_id)]
+async def said(db: ScopedDatabase, scope: Any, session_id: Any) -> list[str]:
+    async with db.begin(scope) as tx:
+        return [message.text for message in await transcript(tx, session_id)]
 
 
 def inbound(world: World, sender: Any, text: str = "hello", **more: Any) -> Inbound:
@@ -87,15 +87,15 @@ async def test_p01_a_message_that_waited_in_the_queue_is_still_its_senders(
         for text, sender in remembered.items()
     }
     # Another process finds them waiting, after a restart.
-    async with open_door(database) as door:
-        await do_all(database, door, Mind(do_as_told))
+    async with open_door(database) as db:
+        await do_all(database, db, Responder(do_as_told))
         for text, one in accepted.items():
             scope = world.contact(one.contact_id) if one.contact_id else world.owner
-            spoken = await said(door, scope, one.session_id)
+            spoken = await said(db, scope, one.session_id)
             assert len(spoken) == 2
             if one.contact_id:
-                assert await contents(door, scope) == [text]
-        assert await contents(door, world.owner) == ["a", "b", "o"]
+                assert await contents(db, scope) == [text]
+        assert await contents(db, world.owner) == ["a", "b", "o"]
     for table in ("turns", "messages", "outbox", "memories", "routes"):
         assert whose(admin, table, world) == {one.contact_id for one in accepted.values()}, table
 
@@ -105,13 +105,13 @@ async def test_p01_a_turn_that_failed_and_is_tried_again_is_still_its_senders(
 ) -> None:
     failing = [True]
 
-    async def at_the_second_try(situation: Situation, tools: Tools) -> str:
+    async def at_the_second_try(situation: TurnContext, tools: Tools) -> str:
         if failing.pop() if failing else False:
             raise RuntimeError
         return await do_as_told(situation, tools)
 
     alice = await world.say(ALICE, calling("remember", content="alice"))
-    await do_all(database, world.door, Mind(at_the_second_try))
+    await do_all(database, world.db, Responder(at_the_second_try))
     for table in ("turns", "messages", "outbox", "memories"):
         assert whose(admin, table, world) == {alice.contact_id}, table
     states = admin.execute("SELECT state FROM discreet.turns ORDER BY started_at").fetchall()
@@ -123,14 +123,14 @@ async def test_p02_taking_somebodys_display_name_takes_nothing_of_theirs(
 ) -> None:
     alice = await world.say(ALICE, calling("remember", content="rex"), name="Alice")
     owner = await world.say(None, calling("remember", content="safe"))
-    mind = Mind(do_as_told)
-    await do_all(database, world.door, mind)
+    mind = Responder(do_as_told)
+    await do_all(database, world.db, mind)
     for place, name in enumerate(["Alice", "alice", "Olga", "Ada", "owner", ALICE, "", "  "]):
         mallory = await world.say(f"telegram:66{place}", calling("recall"), name=name)
-        await do_all(database, world.door, mind)
+        await do_all(database, world.db, mind)
         assert mallory.contact_id not in (None, alice.contact_id)
         assert mallory.session_id not in (alice.session_id, owner.session_id)
-        answer = (await said(world.door, world.contact(mallory.contact_id), mallory.session_id))[1]
+        answer = (await said(world.db, world.contact(mallory.contact_id), mallory.session_id))[1]
         assert answer == "No results."
     again = await world.say(ALICE, "me again", name="Somebody else")
     assert again.contact_id == alice.contact_id
@@ -148,17 +148,17 @@ async def test_p02_a_sender_that_cannot_be_resolved_waits_in_quarantine_and_is_n
     ]
     for sender in unresolved:
         with pytest.raises(DiscreetError):
-            await accept(world.door, world.owner_id, inbound(world, sender))
+            await accept(world.db, world.owner_id, inbound(world, sender))
         given = inbound(world, sender, "let me in")
-        kept = await accept_or_quarantine(world.door, world.owner_id, given)
+        kept = await accept_or_quarantine(world.db, world.owner_id, given)
         assert isinstance(kept, Quarantined)
         assert "contact" in kept.why or "sender" in kept.why
-    assert len(await list_quarantine(world.door, world.owner_id)) == len(unresolved)
+    assert len(await list_quarantine(world.db, world.owner_id)) == len(unresolved)
     assert None not in whose(admin, "messages", world)
     admin.execute("UPDATE discreet.quarantine SET next_try_at = now()")
-    assert await release_due(world.door) == 0
+    assert await release_due(world.db) == 0
     assert None not in whose(admin, "messages", world)
-    assert len(await list_quarantine(world.door, world.owner_id)) == len(unresolved)
+    assert len(await list_quarantine(world.db, world.owner_id)) == len(unresolved)
 
 
 async def test_p02_an_error_while_the_contact_is_resolved_never_makes_the_message_the_owners(
@@ -171,13 +171,13 @@ async def test_p02_an_error_while_the_contact_is_resolved_never_makes_the_messag
         " EXECUTE FUNCTION public.fail()"
     )
     message = inbound(world, AddressSender(Address.parse(ALICE), "Olga"), "remember me")
-    kept = await accept_or_quarantine(world.door, world.owner_id, message)
+    kept = await accept_or_quarantine(world.db, world.owner_id, message)
     assert isinstance(kept, Quarantined)
     assert whose(admin, "messages", world) == whose(admin, "sessions", world) == set()
     admin.execute("DROP TRIGGER fail ON discreet.contacts")
     admin.execute("UPDATE discreet.quarantine SET next_try_at = now()")
-    assert await release_due(world.door) == 1
-    assert await list_quarantine(world.door, world.owner_id) == []
+    assert await release_due(world.db) == 1
+    assert await list_quarantine(world.db, world.owner_id) == []
     assert None not in whose(admin, "messages", world)
     assert (await world.say(ALICE, "and again")).contact_id in whose(admin, "messages", world)
 
@@ -185,22 +185,22 @@ async def test_p02_an_error_while_the_contact_is_resolved_never_makes_the_messag
 async def test_p02_what_one_owner_has_in_quarantine_no_other_can_see_count_or_release(
     world: World, admin: Admin
 ) -> None:
-    await accept_or_quarantine(world.door, world.owner_id, inbound(world, UnknownSender("?")))
-    (kept,) = await list_quarantine(world.door, world.owner_id)
+    await accept_or_quarantine(world.db, world.owner_id, inbound(world, UnknownSender("?")))
+    (kept,) = await list_quarantine(world.db, world.owner_id)
     other = await other_owner(world, admin)
-    assert await list_quarantine(other.door, other.owner_id) == []
-    await other.door.call(
+    assert await list_quarantine(other.db, other.owner_id) == []
+    await other.db.call(
         IntakeScope(other.owner_id),
         "SELECT gate.release_quarantined(%(ticket)s, %(id)s)",
         {"id": kept.id},
     )
     with pytest.raises(psycopg.DatabaseError, match="no_such_channel"):
-        await other.door.call(
+        await other.db.call(
             IntakeScope(other.owner_id),
             "SELECT gate.quarantine_message(%(ticket)s, %(channel)s, 'key', '{}', 'why')",
             {"channel": world.channel_id},
         )
-    assert [one.id for one in await list_quarantine(world.door, world.owner_id)] == [kept.id]
+    assert [one.id for one in await list_quarantine(world.db, world.owner_id)] == [kept.id]
 
 
 async def test_p03_a_session_that_is_named_by_its_id_is_used_in_its_own_scope_only(
@@ -212,17 +212,17 @@ async def test_p03_a_session_that_is_named_by_its_id_is_used_in_its_own_scope_on
     ottos = await otto.say(ALICE, "hello Otto")
     strangers = [alice, otto.contact(ottos.contact_id), otto.owner, SharedScope(*_ids(world))]
     for stranger in strangers:
-        async with world.door.enter(stranger) as rows:
+        async with world.db.begin(stranger) as tx:
             for theirs in (neighbours.bob, neighbours.owner):
-                assert await transcript(rows, theirs.session_id) == []
-                assert await acquire(rows, theirs.session_id) is None
+                assert await transcript(tx, theirs.session_id) == []
+                assert await acquire(tx, theirs.session_id) is None
                 with pytest.raises(NotFound):
-                    await reply_to(rows, theirs.message_id)
+                    await reply_to(tx, theirs.message_id)
         box = _toolbox(world, stranger, neighbours.bob)
         with pytest.raises(LeaseLost):
             await box.call("recall", {})
     with pytest.raises(NotFound):
-        await get_transcript(world.door, otto.owner_id, neighbours.bob.session_id)
+        await get_transcript(world.db, otto.owner_id, neighbours.bob.session_id)
     held = admin.execute("SELECT DISTINCT state FROM discreet.messages").fetchall()
     assert held == [("waiting",)]
 
@@ -232,14 +232,14 @@ def _ids(world: World) -> tuple[Any, Any]:
 
 
 def _toolbox(world: World, scope: Any, accepted: Accepted) -> Toolbox:
-    return Toolbox(world.door, scope, accepted.session_id, TurnId(uuid4()), bundled_embedder())
+    return Toolbox(world.db, scope, accepted.session_id, TurnId(uuid4()), bundled_embedder())
 
 
 async def test_p03_a_channel_of_another_owner_takes_no_message(world: World, admin: Admin) -> None:
     otto = await other_owner(world, admin)
     for sender in (OwnerSender(), AddressSender(Address.parse(ALICE))):
         with pytest.raises(NotFound, match="no such channel"):
-            await accept(world.door, otto.owner_id, inbound(world, sender))
+            await accept(world.db, otto.owner_id, inbound(world, sender))
     assert admin.execute("SELECT count(*) FROM discreet.messages").fetchone() == (0,)
 
 
@@ -256,12 +256,12 @@ async def test_p03_an_answer_to_somebody_elses_message_stays_in_ones_own_session
         reply_to=str(bob.message_id),
         thread_key=str(bob.session_id),
     )
-    accepted = await accept(world.door, world.owner_id, replying)
+    accepted = await accept(world.db, world.owner_id, replying)
     assert accepted.contact_id == neighbours.alice.contact_id
     assert accepted.session_id not in (neighbours.bob.session_id, neighbours.owner.session_id)
-    mind = Mind(do_as_told)
-    await run_turn(turns_of(world.door, mind), accepted.session_id)
-    assert "alice likes tea" in (await said(world.door, world.owner, accepted.session_id))[1]
+    mind = Responder(do_as_told)
+    await run_turn(turns_of(world.db, mind), accepted.session_id)
+    assert "alice likes tea" in (await said(world.db, world.owner, accepted.session_id))[1]
     assert OWNERS_SECRET not in repr(mind.prompts)
     assert "heron" not in repr(mind.prompts)
 
@@ -289,7 +289,7 @@ async def test_p04_the_same_thread_key_is_another_session_for_every_sender(
 async def test_p04_a_thread_key_of_another_agent_or_owner_is_another_session(
     world: World, admin: Admin
 ) -> None:
-    worlds = [world, await make_world(world.door, agent="Eve"), await other_owner(world, admin)]
+    worlds = [world, await make_world(world.db, agent="Eve"), await other_owner(world, admin)]
     for sender in (ALICE, None):
         sessions = [(await one.say(sender, "hi", thread_key="t")).session_id for one in worlds]
         again = [(await one.say(sender, "hi", thread_key="t")).session_id for one in worlds]
@@ -304,8 +304,8 @@ async def test_p04_a_thread_key_of_another_agent_or_owner_is_another_session(
 async def test_p05_first_messages_that_arrive_at_once_make_one_contact_and_one_session(
     database: Database, admin: Admin, sender: str | None
 ) -> None:
-    async with open_door(database, size=6) as door:
-        world = await make_world(door)
+    async with open_door(database, size=6) as db:
+        world = await make_world(db)
         accepted = await asyncio.gather(
             *(world.say(sender, f"message {n}", name=f"Name {n}") for n in range(12))
         )
@@ -322,7 +322,7 @@ async def test_p05_first_messages_that_arrive_at_once_make_one_contact_and_one_s
 async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Mind(do_as_told)
+    mind = Responder(do_as_told)
     first = {}
     for turn in range(3):
         for sender in (ALICE, BOB, None):
@@ -330,10 +330,10 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
                 sender, calling("remember", content=f"{sender} {turn}"), chat="one chat for all"
             )
             assert first.setdefault(sender, accepted).session_id == accepted.session_id
-            await do_all(database, world.door, mind)
+            await do_all(database, world.db, mind)
     assert len({one.session_id for one in first.values()}) == 3
     for sender in (ALICE, BOB):
-        kept = await contents(world.door, world.contact(first[sender].contact_id))
+        kept = await contents(world.db, world.contact(first[sender].contact_id))
         assert kept == [f"{sender} {turn}" for turn in range(3)]
     # An answer's route is its own session's, although the chat is the same.
     routes = admin.execute(
@@ -347,16 +347,16 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
 async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys_private_scope(
     world: World, database: Database
 ) -> None:
-    mind = Mind(do_as_told)
+    mind = Responder(do_as_told)
     alone = await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     spoken = [
         await world.say(ALICE, "I eat fish", group=GROUP, name="Alice"),
         await world.say(BOB, "I don't", group=GROUP, name="Alice"),
         await world.say(ALICE, calling("recall"), group=GROUP, name="Alice"),
     ]
     mind.situations.clear()
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     (situation,) = mind.situations
     assert [(line.speaker.address, line.text) for line in situation.waiting if line.speaker] == [
         (ALICE, "I eat fish"),
@@ -365,24 +365,24 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
     ]
     assert situation.knowledge == situation.recalled == ()
     assert len({one.session_id for one in spoken}) == 1
-    async with world.door.enter(world.contact(spoken[0].contact_id)) as rows:
-        lines = await transcript(rows, spoken[0].session_id)
+    async with world.db.begin(world.contact(spoken[0].contact_id)) as tx:
+        lines = await transcript(tx, spoken[0].session_id)
     speakers = [line.sender_contact_id for line in lines if line.direction == "in"]
     assert speakers[0] == speakers[2] == alone.contact_id
     assert speakers[1] not in (None, alone.contact_id, spoken[0].contact_id)
     assert alone.contact_id not in {one.contact_id for one in spoken}
-    answer = await said(world.door, world.contact(spoken[0].contact_id), spoken[0].session_id)
+    answer = await said(world.db, world.contact(spoken[0].contact_id), spoken[0].session_id)
     assert answer[-1] == "No results."
 
 
 async def test_p07_direct_messages_of_several_people_that_wait_together_are_several_turns(
     world: World, database: Database
 ) -> None:
-    mind = Mind()
+    mind = Responder()
     for text in ("one", "two"):
         for sender in (ALICE, BOB, None):
             await world.say(sender, text)
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert sorted(
         [(line.speaker.address, line.text) for line in one.waiting if line.speaker]
         for one in mind.situations
@@ -392,14 +392,14 @@ async def test_p07_direct_messages_of_several_people_that_wait_together_are_seve
 async def test_p08_what_a_turn_leaves_behind_has_the_contact_of_its_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Mind(do_as_told)
+    mind = Responder(do_as_told)
     await world.say(ALICE, calling("remember", content="tea", salience="high"))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     (memory_id,) = _memory_ids(admin)
     await world.say(ALICE, calling("update_memory", memory_id=memory_id, content="coffee"))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     alice = await world.say(ALICE, calling("forget", memory_id=memory_id))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     for table in SCOPED:
         expected = set() if table == "memories" else {alice.contact_id}
         assert whose(admin, table, world) == expected, table
@@ -419,20 +419,20 @@ async def test_p09_turns_that_run_at_the_same_moment_never_get_each_others_sende
     everybody = (ALICE, BOB, "telegram:1003", None)
     together = asyncio.Barrier(len(everybody))
 
-    async def all_at_once(situation: Situation, tools: Tools) -> str:
+    async def all_at_once(situation: TurnContext, tools: Tools) -> str:
         await together.wait()
         await tools.call("remember", {"content": f"I am {situation.waiting[0].text}"})
         await together.wait()
         found = await tools.call("recall", {"query": "who am I"})
         return found.text
 
-    async with open_door(database, size=2) as door:
-        world = await make_world(door)
+    async with open_door(database, size=2) as db:
+        world = await make_world(db)
         accepted = {sender: await world.say(sender, str(sender)) for sender in everybody}
-        turns = turns_of(door, Mind(all_at_once))
+        turns = turns_of(db, Responder(all_at_once))
         await asyncio.gather(*(run_turn(turns, one.session_id) for one in accepted.values()))
         for sender, one in accepted.items():
-            answer = (await said(door, world.owner, one.session_id))[1]
+            answer = (await said(db, world.owner, one.session_id))[1]
             seen = {str(other) for other in everybody if f"I am {other}" in answer}
             assert seen == ({str(other) for other in everybody} if sender is None else {sender})
 
@@ -470,7 +470,7 @@ async def test_p10_a_contact_that_does_not_exist_or_is_another_owners_cannot_be_
     ottos = await otto.say(ALICE, "hello Otto")
     for unknown in (uuid4(), ottos.contact_id, world.owner_id, world.agent_id):
         with pytest.raises(NotFound) as refused:
-            await accept(world.door, world.owner_id, inbound(world, ContactSender(unknown)))
+            await accept(world.db, world.owner_id, inbound(world, ContactSender(unknown)))
         assert str(refused.value) == "There is no such contact. Check the id."
     assert whose(admin, "messages", world) == whose(admin, "sessions", world) == set()
 
@@ -482,7 +482,7 @@ async def test_p10_only_a_terminal_lets_anybody_be_the_owner_or_a_contact_by_id(
     telegram = await world.add_channel("telegram", "bot")
     for sender in (OwnerSender(), ContactSender(alice.contact_id)):  # type: ignore[arg-type]
         with pytest.raises(BadInput, match="can't be resolved"):
-            await accept(world.door, world.owner_id, inbound(world, sender, channel_id=telegram))
+            await accept(world.db, world.owner_id, inbound(world, sender, channel_id=telegram))
     assert whose(admin, "messages", world) == {alice.contact_id}
 
 
@@ -502,7 +502,7 @@ async def test_p11_nobody_is_put_into_the_latest_session_of_anyone(world: World)
 
 
 async def test_p11_a_new_session_ends_nobody_elses(world: World, admin: Admin) -> None:
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
     otto = await other_owner(world, admin)
     others = [
         await world.say(BOB, "hi"), await world.say(None, "hi"), await eve.say(ALICE, "hi"),

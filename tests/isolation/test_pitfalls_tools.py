@@ -33,14 +33,14 @@ from discreet.memory.memories import (
     update_memory,
 )
 from discreet.memory.recall import Filters, prepare, recall, search_messages
-from discreet.oversight.references import ReferenceText, list_references, publish
 from discreet.postgres.server import Database
-from discreet.scope import Door, SharedScope
+from discreet.scope import ScopedDatabase, SharedScope
+from discreet.services.references import ReferenceText, list_references, publish
 from discreet.turn.lease import Lease, acquire
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.turns import do_all
 from tests.support.world import World, make_world, other_owner
 
@@ -58,30 +58,30 @@ class People:
         self.world, self.scopes, self.worlds = world, scopes, worlds
 
     @property
-    def door(self) -> Door:
-        return self.world.door
+    def db(self) -> ScopedDatabase:
+        return self.world.db
 
     async def keep(self, who: str, *texts: str, **more: Any) -> list[MemoryId]:
         made = index(texts, EMBEDDER)
-        async with self.door.enter(self.scopes[who]) as rows:
+        async with self.db.begin(self.scopes[who]) as tx:
             return [
-                (await remember(rows, NewMemory(text, one, **more))).id
+                (await remember(tx, NewMemory(text, one, **more))).id
                 for text, one in zip(texts, made, strict=True)
             ]
 
     async def kept(self, who: str) -> list[str]:
-        async with self.door.enter(self.scopes[who]) as rows:
-            return sorted(memory.content for memory in await list_memories(rows, 1000))
+        async with self.db.begin(self.scopes[who]) as tx:
+            return sorted(memory.content for memory in await list_memories(tx, 1000))
 
     async def tools(self, who: str, embedder: Any = EMBEDDER) -> Toolbox:
         """The tools of a turn that runs now."""
         world, scope = self.worlds[who], self.scopes[who]
         sender = {"bob": BOB, "owner": None}.get(who, ALICE)
         said = await world.say(sender, "hello", group=GROUP if who == "group" else None, new=True)
-        async with self.door.enter(scope) as rows:
-            lease = await acquire(rows, said.session_id)
+        async with self.db.begin(scope) as tx:
+            lease = await acquire(tx, said.session_id)
         assert isinstance(lease, Lease)
-        return Toolbox(self.door, scope, said.session_id, lease.turn_id, embedder)
+        return Toolbox(self.db, scope, said.session_id, lease.turn_id, embedder)
 
 
 GROUP = "telegram:-100500"
@@ -89,7 +89,7 @@ GROUP = "telegram:-100500"
 
 @pytest.fixture
 async def people(world: World, admin: Admin) -> People:
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
     otto = await other_owner(world, admin)
     worlds = {**dict.fromkeys(("alice", "bob", "group", "owner"), world), "eve": eve, "otto": otto}
     contacts = {
@@ -160,22 +160,22 @@ async def test_p13_an_id_alone_reads_changes_forgets_and_restores_nothing_of_any
     people: People, stranger: str
 ) -> None:
     (bobs,) = await people.keep("bob", "bob likes tea")
-    async with people.door.enter(people.scopes["bob"]) as rows:
-        await update_memory(rows, bobs, change("bob likes coffee"))
+    async with people.db.begin(people.scopes["bob"]) as tx:
+        await update_memory(tx, bobs, change("bob likes coffee"))
     ids = (people.world.owner_id, people.world.agent_id)
     scope = SharedScope(*ids) if stranger == "shared" else people.scopes[stranger]
     for memory_id in (bobs, MemoryId(uuid4())):
         for attempt in (
             get_memory,
             get_memory_history,
-            lambda rows, id: update_memory(rows, id, change("overwritten")),
-            lambda rows, id: update_memory(rows, id, change("overwritten"), expected=2),
+            lambda tx, id: update_memory(tx, id, change("overwritten")),
+            lambda tx, id: update_memory(tx, id, change("overwritten"), expected=2),
             forget,
-            lambda rows, id: restore_memory(rows, id, 1),
+            lambda tx, id: restore_memory(tx, id, 1),
         ):
-            async with people.door.enter(scope) as rows:
+            async with people.db.begin(scope) as tx:
                 with pytest.raises(NotFound) as refused:
-                    await attempt(rows, memory_id)
+                    await attempt(tx, memory_id)
             assert str(memory_id) not in str(refused.value)
     assert await people.kept("bob") == ["bob likes coffee"]
 
@@ -203,12 +203,12 @@ async def test_p13_forgetting_and_changing_one_memory_leaves_ones_others_alone(
     people: People,
 ) -> None:
     first, second, third = await people.keep("alice", "one", "two", "three")
-    async with people.door.enter(people.scopes["alice"]) as rows:
-        await update_memory(rows, first, change("uno"))
-        await forget(rows, second)
-        assert (await get_memory(rows, first)).content == "uno"
-        assert (await get_memory(rows, third)).content == "three"
-        assert [old.content for old in await get_memory_history(rows, second)] == ["two"]
+    async with people.db.begin(people.scopes["alice"]) as tx:
+        await update_memory(tx, first, change("uno"))
+        await forget(tx, second)
+        assert (await get_memory(tx, first)).content == "uno"
+        assert (await get_memory(tx, third)).content == "three"
+        assert [old.content for old in await get_memory_history(tx, second)] == ["two"]
     assert await people.kept("alice") == ["three", "uno"]
 
 
@@ -230,11 +230,11 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
     await world.say(None, "owner-said tea")
     await world.say(BOB, "group-said tea", group=GROUP, name="bob-name")
     admin.execute("UPDATE discreet.contacts SET note = 'remark', aliases = '{nickname}'")
-    mind = Mind(do_as_told)
+    mind = Responder(do_as_told)
     for text in (calling("recall"), calling("recall", query="tea", limit=30),
                  calling("search_conversation", query="tea", limit=30)):  # fmt: skip
         await world.say(ALICE, text)
-    await do_all(database, people.door, mind)
+    await do_all(database, people.db, mind)
     hers = [
         (prompt, situation)
         for prompt, situation in zip(mind.prompts, mind.situations, strict=True)
@@ -243,8 +243,8 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
         and len(situation.waiting) == 4
     ]  # fmt: skip
     assert len(hers) == 1
-    async with people.door.enter(people.scopes["alice"]) as rows:
-        answers = await rows.fetch("SELECT text FROM discreet.messages WHERE direction = 'out'")
+    async with people.db.begin(people.scopes["alice"]) as tx:
+        answers = await tx.fetch("SELECT text FROM discreet.messages WHERE direction = 'out'")
     shown = repr(hers) + repr(answers)
     assert "alice-tea" in shown
     for secret in ("critical", "bob-", "owner-", "group-", "eve-", "otto-", "remark", "nickname"):
@@ -285,8 +285,8 @@ async def test_p17_all_of_a_contacts_rows_are_found_however_near_everybody_elses
     )
     for who in EVERYBODY[1:]:
         await people.keep(who, *(f"the heron question, asked by {who} ({n})" for n in range(40)))
-    async with people.door.enter(people.scopes["alice"]) as rows:
-        hits = await recall(rows, prepare("the heron question", EMBEDDER), limit=10)
+    async with people.db.begin(people.scopes["alice"]) as tx:
+        hits = await recall(tx, prepare("the heron question", EMBEDDER), limit=10)
     assert {hit.id for hit in hits} == set(mine)
 
 
@@ -309,9 +309,9 @@ async def test_p18_every_way_that_recall_falls_back_on_stays_in_the_scope(people
             found = (await box.call("recall", {"query": query, "limit": 30})).found
             assert {one.text for one in found} <= {"alice likes tea"}, query
     empty = await people.tools("group")
-    async with people.door.enter(people.scopes["group"]) as rows:
-        for memory in await list_memories(rows):
-            await forget(rows, memory.id)
+    async with people.db.begin(people.scopes["group"]) as tx:
+        for memory in await list_memories(tx):
+            await forget(tx, memory.id)
     for query in ("tea", ""):
         assert (await empty.call("recall", {"query": query})).text == "No results."
 
@@ -322,8 +322,8 @@ async def test_p18_filters_narrow_a_scope_and_never_widen_it(people: People) -> 
     query = prepare("who likes tea", EMBEDDER)
 
     async def found(who: str, **filters: Any) -> set[str]:
-        async with people.door.enter(people.scopes[who]) as rows:
-            hits = await recall(rows, query, filters=Filters(**filters))
+        async with people.db.begin(people.scopes[who]) as tx:
+            hits = await recall(tx, query, filters=Filters(**filters))
         return {hit.content for hit in hits}
 
     bob = people.scopes["bob"].contact_id
@@ -331,14 +331,14 @@ async def test_p18_filters_narrow_a_scope_and_never_widen_it(people: People) -> 
     assert await found("owner", contact_id=bob) == {"bob likes tea"}
     both = frozenset(["memory", "message"])
     assert await found("owner", contact_id=bob, kinds=both) == {"bob likes tea", "hi"}
-    async with people.door.enter(people.scopes["owner"]) as rows:
+    async with people.db.begin(people.scopes["owner"]) as tx:
         hits = await recall(
-            rows, prepare("hi", EMBEDDER), filters=Filters(contact_id=bob, kinds=both)
+            tx, prepare("hi", EMBEDDER), filters=Filters(contact_id=bob, kinds=both)
         )
     assert {hit.contact_id for hit in hits} == {bob}
     for session in (None, uuid4()):
-        async with people.door.enter(people.scopes["alice"]) as rows:
-            hits = await search_messages(rows, prepare("hi", EMBEDDER), session_id=session)
+        async with people.db.begin(people.scopes["alice"]) as tx:
+            hits = await search_messages(tx, prepare("hi", EMBEDDER), session_id=session)
         assert len(hits) == (1 if session is None else 0)
 
 
@@ -346,18 +346,18 @@ async def test_p18_reference_texts_are_one_agents_and_one_owners(people: People)
     for who in ("owner", "eve", "otto"):
         world = people.worlds[who]
         text = ReferenceText("hours.md", (f"open at noon, says {who}",))
-        await publish(people.door, world.owner_id, world.agent_id, [text], EMBEDDER)
+        await publish(people.db, world.owner_id, world.agent_id, [text], EMBEDDER)
     query = prepare("when is it open", EMBEDDER)
     for who, expected in (("alice", "owner"), ("eve", "eve"), ("otto", "otto")):
-        async with people.door.enter(people.scopes[who]) as rows:
-            hits = await recall(rows, query)
+        async with people.db.begin(people.scopes[who]) as tx:
+            hits = await recall(tx, query)
         assert [hit.content for hit in hits] == [f"open at noon, says {expected}"]
     world, eve = people.world, people.worlds["eve"]
-    await publish(people.door, world.owner_id, world.agent_id, [], EMBEDDER)
-    assert await list_references(people.door, world.owner_id, world.agent_id) == {}
-    assert await list_references(people.door, eve.owner_id, eve.agent_id) == {"hours.md": 1}
+    await publish(people.db, world.owner_id, world.agent_id, [], EMBEDDER)
+    assert await list_references(people.db, world.owner_id, world.agent_id) == {}
+    assert await list_references(people.db, eve.owner_id, eve.agent_id) == {"hours.md": 1}
     with pytest.raises((NotFound, ScopeError)):
-        await publish(people.door, world.owner_id, people.worlds["otto"].agent_id,
+        await publish(people.db, world.owner_id, people.worlds["otto"].agent_id,
                       [ReferenceText("new.md", ("planted",))], EMBEDDER)  # fmt: skip
 
 
@@ -373,12 +373,12 @@ async def test_p19_rows_without_a_contact_are_shown_to_no_contact(
     for who in EVERYBODY:
         if who == "owner":
             continue
-        async with people.door.enter(people.scopes[who]) as rows:
-            assert await list_memories(rows, include_expired=True) == []
-            assert await get_knowledge_memories(rows, 1000) == []
-            hits = await recall(rows, prepare("legacy tea", EMBEDDER))
+        async with people.db.begin(people.scopes[who]) as tx:
+            assert await list_memories(tx, include_expired=True) == []
+            assert await get_knowledge_memories(tx, 1000) == []
+            hits = await recall(tx, prepare("legacy tea", EMBEDDER))
             assert hits == []
-            assert await rows.value("SELECT count(*) FROM discreet.memory_history") == 0
+            assert await tx.value("SELECT count(*) FROM discreet.memory_history") == 0
 
 
 NEARLY = (
@@ -404,10 +404,8 @@ async def test_p20_and_p31_addresses_that_are_nearly_the_same_are_different_peop
     assert len({one.session_id for one in first}) == len(parsed)
     again = [await world.say(address, "hi", name="John") for address in parsed]
     assert [one.contact_id for one in again] == [one.contact_id for one in first]
-    async with world.door.enter(world.owner) as rows:
-        kept = await rows.fetch(
-            "SELECT platform || ':' || platform_id AS a FROM discreet.addresses"
-        )
+    async with world.db.begin(world.owner) as tx:
+        kept = await tx.fetch("SELECT platform || ':' || platform_id AS a FROM discreet.addresses")
     assert {row["a"] for row in kept} == set(parsed)
 
 
@@ -452,9 +450,9 @@ async def test_p20_an_id_with_a_sign_that_nobody_sees_is_refused_wherever_one_en
             replace(hello, reply_to=f"1{sign}"),
         ):
             with pytest.raises(BadInput):
-                await accept(world.door, world.owner_id, inbound)
+                await accept(world.db, world.owner_id, inbound)
         with pytest.raises(BadInput):
-            await move_group(world.door, world.owner_id, known, hidden)
+            await move_group(world.db, world.owner_id, known, hidden)
 
 
 async def test_p20_thread_keys_that_are_nearly_the_same_are_different_sessions(
@@ -477,9 +475,9 @@ async def test_p21_what_has_expired_is_not_recalled_by_any_way(people: People) -
     for query in ("secret of 2019", ""):
         found = (await box.call("recall", {"query": query})).found
         assert {one.text for one in found} <= {"tea"}
-    async with people.door.enter(people.scopes["alice"]) as rows:
-        assert await get_knowledge_memories(rows, 1000) == []
-        assert [memory.content for memory in await list_memories(rows)] == ["tea"]
+    async with people.db.begin(people.scopes["alice"]) as tx:
+        assert await get_knowledge_memories(tx, 1000) == []
+        assert [memory.content for memory in await list_memories(tx)] == ["tea"]
 
 
 @pytest.mark.parametrize("who", ["alice", "owner"])
@@ -497,15 +495,15 @@ async def test_p21_what_is_restored_has_its_agent_contact_and_expiry_again(
         ).fetchall()
 
     (original,) = stored("memories", "id")
-    async with people.door.enter(people.scopes[who]) as rows:
-        await update_memory(rows, memory_id, MemoryChange(clear=frozenset(["expires_at"])))
-        await restore_memory(rows, memory_id, 1)
+    async with people.db.begin(people.scopes[who]) as tx:
+        await update_memory(tx, memory_id, MemoryChange(clear=frozenset(["expires_at"])))
+        await restore_memory(tx, memory_id, 1)
     assert stored("memories", "id") == [original]
-    async with people.door.enter(people.scopes[who]) as rows:
-        await forget(rows, memory_id)
+    async with people.db.begin(people.scopes[who]) as tx:
+        await forget(tx, memory_id)
     assert stored("memories", "id") == []
-    async with people.door.enter(people.scopes[who]) as rows:
-        await restore_memory(rows, memory_id, 1)
+    async with people.db.begin(people.scopes[who]) as tx:
+        await restore_memory(tx, memory_id, 1)
     assert stored("memories", "id") == [original]
     kept = stored("memory_history", "memory_id")
     assert len(kept) == 3
@@ -514,16 +512,16 @@ async def test_p21_what_is_restored_has_its_agent_contact_and_expiry_again(
 
 
 async def test_p21_who_shares_an_agent_can_restore_what_is_shared(world: World) -> None:
-    shared = await make_world(world.door, agent="Family", memory_model="shared")
+    shared = await make_world(world.db, agent="Family", memory_model="shared")
     scope = SharedScope(shared.owner_id, shared.agent_id)
     (made,) = index(["tea"], EMBEDDER)
-    async with world.door.enter(scope) as rows:
-        memory = await remember(rows, NewMemory("tea", made))
-        await forget(rows, memory.id)
-        assert (await restore_memory(rows, memory.id, 1)).content == "tea"
-    async with world.door.enter(world.owner) as rows:
-        await forget(rows, memory.id)
-        assert (await restore_memory(rows, memory.id, 1)).agent_id == shared.agent_id
+    async with world.db.begin(scope) as tx:
+        memory = await remember(tx, NewMemory("tea", made))
+        await forget(tx, memory.id)
+        assert (await restore_memory(tx, memory.id, 1)).content == "tea"
+    async with world.db.begin(world.owner) as tx:
+        await forget(tx, memory.id)
+        assert (await restore_memory(tx, memory.id, 1)).agent_id == shared.agent_id
 
 
 async def test_p22_scores_ranks_and_words_are_the_same_whether_others_exist_or_not(
@@ -533,9 +531,9 @@ async def test_p22_scores_ranks_and_words_are_the_same_whether_others_exist_or_n
     questions = ("heron", "milk", "sour tea", "what is in the bath?")
 
     async def shown() -> list[Any]:
-        async with people.door.enter(people.scopes["alice"]) as rows:
+        async with people.db.begin(people.scopes["alice"]) as tx:
             return [
-                [(hit.content, hit.score, hit.parts) for hit in await recall(rows, at_noon(q))]
+                [(hit.content, hit.score, hit.parts) for hit in await recall(tx, at_noon(q))]
                 for q in questions
             ]
 
@@ -565,20 +563,20 @@ async def test_p22_remembering_what_somebody_else_has_remembered_word_for_word_i
 async def test_p22_an_agent_that_is_shared_shows_its_own_rows_and_nothing_else_of_the_owners(
     world: World, database: Database
 ) -> None:
-    family = await make_world(world.door, agent="Family", memory_model="shared")
-    mind = Mind(do_as_told)
+    family = await make_world(world.db, agent="Family", memory_model="shared")
+    mind = Responder(do_as_told)
     await world.say(None, calling("remember", content="owner, in private", salience="critical"))
     await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     mind.situations.clear()
     for sender in (ALICE, BOB, None):
         accepted = await family.say(sender, calling("remember", content=f"told by {sender}"))
         assert accepted.contact_id is None
-        await do_all(database, world.door, mind)
+        await do_all(database, world.db, mind)
     asked = await family.say(BOB, calling("recall"))
-    await do_all(database, world.door, mind)
-    async with world.door.enter(world.owner) as rows:
-        answer = await rows.value(
+    await do_all(database, world.db, mind)
+    async with world.db.begin(world.owner) as tx:
+        answer = await tx.value(
             "SELECT text FROM discreet.messages WHERE session_id = %s AND direction = 'out'"
             " ORDER BY position DESC LIMIT 1",
             (asked.session_id,),
@@ -592,19 +590,19 @@ async def test_p22_an_agent_that_is_shared_shows_its_own_rows_and_nothing_else_o
 async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     people: People, database: Database
 ) -> None:
-    world, mind = people.world, Mind()
+    world, mind = people.world, Responder()
     await world.say(ALICE, "about lisbon", thread_key="trip:lisbon")
     await world.say(ALICE, "about work")
     await people.worlds["eve"].say(ALICE, "about eve", thread_key="trip:lisbon")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     later = await world.say(ALICE, "more", thread_key="trip:lisbon")
     scope = people.scopes["alice"]
-    async with world.door.enter(scope) as rows:
-        lease = await acquire(rows, later.session_id)
+    async with world.db.begin(scope) as tx:
+        lease = await acquire(tx, later.session_id)
     assert isinstance(lease, Lease)
     # What comes now is the next turn's.
     await world.say(ALICE, "even more", thread_key="trip:lisbon")
-    situation = await load(world.door, scope, lease, EMBEDDER)
+    situation = await load(world.db, scope, lease, EMBEDDER)
     assert [line.text for line in situation.waiting] == ["more"]
     assert [line.text for line in situation.history] == ["about lisbon", "hm"]
     assert (situation.thread_key, situation.agent.name) == ("trip:lisbon", "Ada")

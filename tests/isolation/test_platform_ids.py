@@ -13,10 +13,10 @@ from discreet.domain.ids import ContactId
 from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
-from discreet.intake.hearing import ChannelHearing
+from discreet.intake.address_aliases import know_again
 from discreet.intake.receipts import note_receipt
-from discreet.intake.same_person import know_again
-from discreet.oversight.agents import create_agent
+from discreet.intake.receive_cursor import ChannelHearing
+from discreet.services.agents import create_agent
 from tests.support.platform import Platform
 from tests.support.world import World, other_owner
 
@@ -38,7 +38,7 @@ async def number(world: World, account: str = "1") -> Platform:
 
 async def say(line: Platform, sender: AddressSender) -> Any:
     inbound = replace(line.inbound(str(sender.address), "hello"), sender=sender)
-    return (await accept(line.world.door, line.world.owner_id, inbound)).contact_id
+    return (await accept(line.world.db, line.world.owner_id, inbound)).contact_id
 
 
 def contact_of(admin: Admin, world: World, platform_id: str) -> Any:
@@ -90,12 +90,12 @@ async def test_no_id_becomes_the_owners_and_no_group_gets_a_persons(
         (world.owner_id, PHONE),
     )
     inbound = replace(line.inbound(f"whatsapp:{BSUID}", "hello"), sender=person(BSUID, PHONE))
-    await know_again(world.door, world.owner_id, inbound)
+    await know_again(world.db, world.owner_id, inbound)
     assert contact_of(admin, world, BSUID) is None
     assert await say(line, person(BSUID, PHONE)) is not None
     await line.accepted(f"whatsapp:{OTHER_BSUID}", "hello", group="whatsapp:Y2Fw")
     inbound = replace(line.inbound("whatsapp:US.5", "hello"), sender=person("US.5", "Y2Fw"))
-    await know_again(world.door, world.owner_id, inbound)
+    await know_again(world.db, world.owner_id, inbound)
     assert contact_of(admin, world, "US.5") is None
 
 
@@ -116,21 +116,21 @@ async def answered(
     world = line.world
     said = await line.accepted(sender, "hello")
     assert said.contact_id is not None
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
-        route = await rows.value(
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        route = await tx.value(
             "SELECT route_id FROM discreet.messages WHERE id = %(id)s", {"id": said.message_id}
         )
-        answer = await rows.value(
+        answer = await tx.value(
             "INSERT INTO discreet.messages (session_id, route_id, position, direction, state, text)"
             " VALUES (%(session)s, %(route)s, 90, 'out', 'sent', 'hi') RETURNING id",
             {"session": said.session_id, "route": route},
         )
-        await rows.execute(
+        await tx.execute(
             "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
             " VALUES (%(message)s, %(session)s, %(route)s)",
             {"message": answer, "session": said.session_id, "route": route},
         )
-        await rows.execute(
+        await tx.execute(
             "UPDATE discreet.outbox SET state = %(state)s, platform_messages = ARRAY[%(name)s]"
             " WHERE message_id = %(message)s",
             {"message": answer, "name": name, "state": state},
@@ -148,7 +148,7 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
 
     async def note(by: Platform, stage: Stage) -> bool:
         receipt = Receipt(by.channel_id, ("US.1",), "wamid.1", stage, datetime.now(UTC), "why")
-        return await note_receipt(by.world.door, by.world.owner_id, receipt)
+        return await note_receipt(by.world.db, by.world.owner_id, receipt)
 
     assert not await note(theirs, "failed")
     assert not await note(second, "failed")
@@ -179,12 +179,12 @@ async def test_a_contact_that_calls_its_answer_as_anothers_gets_none_of_their_re
 
     async def note(chat: str, name: str, stage: Stage) -> bool:
         receipt = Receipt(line.channel_id, (chat,), name, stage, datetime.now(UTC), "why")
-        return await note_receipt(world.door, world.owner_id, receipt)
+        return await note_receipt(world.db, world.owner_id, receipt)
 
     assert await note("US.1", "wamid.1", "read")
     assert not await note("US.1", "wamid.2", "read"), "of nobody's answer yet"
-    async with world.door.enter(world.contact(early)) as rows:
-        await rows.execute("UPDATE discreet.outbox SET state = 'sent'")
+    async with world.db.begin(world.contact(early)) as tx:
+        await tx.execute("UPDATE discreet.outbox SET state = 'sent'")
     assert sorted(admin.execute(RECEIPTS).fetchall()) == sorted(
         [
             (victim, "sent", True, True),
@@ -224,8 +224,8 @@ async def test_an_answer_replies_to_nothing_but_what_was_said_in_its_own_session
     mine = await line.accepted("whatsapp:US.2", "hello", message_id="wamid.mine")
     assert theirs.contact_id != mine.contact_id
     for position, reply_to in enumerate(("wamid.theirs", "wamid.mine", "wamid.nobodys"), 90):
-        async with world.door.enter(world.contact(mine.contact_id)) as rows:
-            await rows.execute(
+        async with world.db.begin(world.contact(mine.contact_id)) as tx:
+            await tx.execute(
                 "INSERT INTO discreet.messages (session_id, route_id, position, direction, state,"
                 " text, reply_to) SELECT session_id, route_id, %(position)s, 'out', 'sent', 'hi',"
                 " %(reply)s FROM discreet.messages WHERE id = %(id)s",
@@ -244,13 +244,13 @@ async def test_one_id_on_two_platforms_is_two_people_and_on_two_accounts_of_two_
     one = await telegram.accepted(f"telegram:{same}", "I am allergic to nuts")
     two = await discord.accepted(f"discord:{same}", "hello")
     assert one.contact_id != two.contact_id
-    bea = replace(world, agent_id=(await create_agent(world.door, world.owner_id, "Bea")).id)
+    bea = replace(world, agent_id=(await create_agent(world.db, world.owner_id, "Bea")).id)
     other = Platform(bea, await bea.add_channel("discord", "8"))
     three = await other.accepted(f"discord:{same}", "hello")
     assert three.contact_id == two.contact_id
     assert three.session_id != two.session_id
-    async with world.door.enter(bea.contact(three.contact_id)) as rows:
-        seen = await rows.fetch("SELECT session_id FROM discreet.messages")
+    async with world.db.begin(bea.contact(three.contact_id)) as tx:
+        seen = await tx.fetch("SELECT session_id FROM discreet.messages")
     assert {row["session_id"] for row in seen} == {three.session_id}
 
 
@@ -271,8 +271,8 @@ async def test_a_member_of_a_server_and_the_server_share_nothing_also_in_its_thr
     assert said[1].contact_id == said[2].contact_id
     assert len({each.contact_id for each in said}) == 3
     for each, seen in zip(said, ({"between us: I am ill"}, None, None, None), strict=True):
-        async with world.door.enter(world.contact(each.contact_id)) as rows:
-            texts = {row["text"] for row in await rows.fetch("SELECT text FROM discreet.messages")}
+        async with world.db.begin(world.contact(each.contact_id)) as tx:
+            texts = {row["text"] for row in await tx.fetch("SELECT text FROM discreet.messages")}
         assert seen is None or texts == seen
         assert each is direct or "between us: I am ill" not in texts
 
@@ -284,9 +284,9 @@ async def test_how_far_a_channel_has_listened_is_its_own_owners_and_never_goes_b
     second = await world.add_channel("discord", "8")
     other = await other_owner(world, admin)
     await line.accepted("discord:101", "hello", chat_id="201")
-    mine = ChannelHearing(world.door, world.owner_id, line.channel_id)
-    theirs = ChannelHearing(other.door, other.owner_id, line.channel_id)
-    sibling = ChannelHearing(world.door, world.owner_id, second)
+    mine = ChannelHearing(world.db, world.owner_id, line.channel_id)
+    theirs = ChannelHearing(other.db, other.owner_id, line.channel_id)
+    sibling = ChannelHearing(world.db, world.owner_id, second)
     assert await mine.chats() == [("201", "")]
     assert list(await theirs.chats()) == list(await sibling.chats()) == []
     start = await mine.until()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discreet.domain.errors import DiscreetError
-from discreet.scope import ContactScope, Door, Scope
+from discreet.scope import ContactScope, Scope, ScopedDatabase
 from discreet.scope.tickets import ticket_for
 from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
 from tests.isolation.hostile import DENIED, FAILS, HOSTILE, NEVER, RUNS
@@ -27,14 +27,14 @@ TABLES = (
 )  # fmt: skip
 
 
-async def _run(door: Door, scope: Scope, statement: str) -> tuple[str, str]:
+async def _run(db: ScopedDatabase, scope: Scope, statement: str) -> tuple[str, str]:
     """Everything that a statement gives back in this scope (rows, errors, notices), and its
     SQLSTATE, or nothing."""
     seen: list[str] = []
     ended = ""
     try:
-        async with door.enter(scope) as rows:
-            connection = rows._connection
+        async with db.begin(scope) as tx:
+            connection = tx._connection
             assert connection is not None
             connection.add_notice_handler(lambda note: seen.append(str(note.message_primary)))
             async with connection.cursor() as cursor:
@@ -56,8 +56,8 @@ async def _run(door: Door, scope: Scope, statement: str) -> tuple[str, str]:
     return "\n".join(seen), ended
 
 
-async def _raw(door: Door, scope: Scope, statement: str) -> str:
-    shown, ended = await _run(door, scope, statement)
+async def _raw(db: ScopedDatabase, scope: Scope, statement: str) -> str:
+    shown, ended = await _run(db, scope, statement)
     assert ended not in NEVER, (statement, shown)
     return shown
 
@@ -105,7 +105,7 @@ async def test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobod
     wrong = []
     for wanted, statements in HOSTILE.items():
         for statement in statements:
-            shown, ended = await _run(neighbours.world.door, alice, statement)
+            shown, ended = await _run(neighbours.world.db, alice, statement)
             await _check(neighbours, shown, statement)
             if ended != wanted:
                 wrong.append((statement, wanted, ended, shown.splitlines()[:1]))
@@ -127,7 +127,7 @@ async def test_whatever_a_contact_may_read_has_no_row_of_anybody_elses(
     for table in TABLES:
         columns = ", ".join(readable.get(table, ["1"]))
         shown, ended = await _run(
-            neighbours.world.door, alice, f"SELECT {columns} FROM discreet.{table}"
+            neighbours.world.db, alice, f"SELECT {columns} FROM discreet.{table}"
         )
         await _check(neighbours, shown, table)
         assert ended == (RUNS if table in readable else DENIED), (table, shown)
@@ -149,10 +149,10 @@ async def test_one_scopes_own_rows_are_there_so_the_emptiness_means_something(
 ) -> None:
     bob = neighbours.world.contact(neighbours.bob.contact_id)
     for table, column in SAID.items():
-        shown = await _raw(neighbours.world.door, bob, f"SELECT {column} FROM discreet.{table}")
+        shown = await _raw(neighbours.world.db, bob, f"SELECT {column} FROM discreet.{table}")
         assert BOBS_SECRET in shown, table
     shown = await _raw(
-        neighbours.world.door, neighbours.world.owner, "SELECT content FROM discreet.memories"
+        neighbours.world.db, neighbours.world.owner, "SELECT content FROM discreet.memories"
     )
     assert BOBS_SECRET in shown
     assert OWNERS_SECRET in shown
@@ -187,7 +187,7 @@ PROBES = [
 
 
 async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
-    neighbours: Neighbours, door: Door
+    neighbours: Neighbours, db: ScopedDatabase
 ) -> None:
     world = neighbours.world
     bob, alice = (
@@ -196,15 +196,15 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
     )
     same = 0
     for left in LEFT_BEHIND:
-        first = await _raw(door, bob, "SELECT pg_backend_pid()")
-        async with door.enter(bob) as rows:
-            ticket = await rows.value("SELECT current_setting('discreet.ticket')")
-        await _raw(door, bob, left.format(ticket=ticket))
-        same += await _raw(door, alice, "SELECT pg_backend_pid()") == first
+        first = await _raw(db, bob, "SELECT pg_backend_pid()")
+        async with db.begin(bob) as tx:
+            ticket = await tx.value("SELECT current_setting('discreet.ticket')")
+        await _raw(db, bob, left.format(ticket=ticket))
+        same += await _raw(db, alice, "SELECT pg_backend_pid()") == first
         for probe in PROBES:
-            shown, _ = await _run(door, alice, probe)
+            shown, _ = await _run(db, alice, probe)
             await _check(neighbours, shown, f"{left} / {probe}")
-        still = await _raw(door, alice, "SELECT content FROM discreet.memories")
+        still = await _raw(db, alice, "SELECT content FROM discreet.memories")
         assert "alice likes tea" in still, left
     # Otherwise nothing was shown: a connection that was prepared in SQL is thrown away, no other.
     assert same >= len(LEFT_BEHIND) - 1
@@ -213,7 +213,7 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
 async def test_outside_of_a_transaction_with_a_ticket_there_are_no_rows(
     neighbours: Neighbours,
 ) -> None:
-    database = neighbours.world.door._new_pool
+    database = neighbours.world.db._new_pool
     for role in ("discreet_contact", "discreet_shared", "discreet_owner"):
         async with database(role) as pool, pool.connection() as connection:  # type: ignore[arg-type]
             for table in ("messages", "memories", "memory_history", "sessions", "turns"):
@@ -292,7 +292,7 @@ async def test_no_generated_statement_shows_or_touches_anybody_elses_rows(
 
     collect()
     for statement in dict.fromkeys(statements):
-        shown = await _raw(neighbours.world.door, alice, statement)
+        shown = await _raw(neighbours.world.db, alice, statement)
         await _check(neighbours, shown, statement)
     await _untouched(neighbours, admin)
 
@@ -315,8 +315,8 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         "SELECT content FROM discreet.memory_history WHERE memory_id = '{}'",
         "INSERT INTO discreet.drafts (turn_id, text) VALUES ('{}', 'x')",
     ):
-        ours = await _raw(world.door, alice, statement.format(theirs[0]))
-        none = await _raw(world.door, alice, statement.format(nobodys))
+        ours = await _raw(world.db, alice, statement.format(theirs[0]))
+        none = await _raw(world.db, alice, statement.format(nobodys))
         assert ours.replace(str(theirs[0]), nobodys) == none, statement
     for statement, id in (
         ("SELECT gate.wake_session('{}', NULL)", neighbours.bob.session_id),
@@ -326,8 +326,8 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
         ("UPDATE discreet.messages SET state = 'failed' WHERE id = '{}' RETURNING id",
          neighbours.bob.message_id),
     ):  # fmt: skip
-        ours = await _raw(world.door, alice, statement.format(id))
-        none = await _raw(world.door, alice, statement.format(nobodys))
+        ours = await _raw(world.db, alice, statement.format(id))
+        none = await _raw(world.db, alice, statement.format(nobodys))
         assert ours.split("DETAIL")[0].replace(str(id), nobodys) == none.split("DETAIL")[0]
 
 
@@ -349,7 +349,7 @@ async def test_another_scopes_ids_fail_as_foreign_keys_exactly_like_ids_that_do_
     ):
         shown = []
         for ids in (theirs, (uuid4(), uuid4(), uuid4())):
-            answer = await _raw(neighbours.world.door, alice, statement.format(*ids))
+            answer = await _raw(neighbours.world.db, alice, statement.format(*ids))
             for id in ids:
                 answer = answer.replace(str(id), "ID")
             shown.append(re.sub(UUID_PATTERN, "SCOPE", answer))
@@ -362,9 +362,9 @@ async def test_a_title_that_another_owner_has_published_is_free_like_any_other(
     otto = await other_owner(neighbours.world, admin)
     row = "VALUES ('{}', 'prices.md', 0, 'x')"
     insert = "INSERT INTO discreet.passages (agent_id, title, position, content) "
-    await _raw(otto.door, otto.owner, insert + row.format(otto.agent_id))
+    await _raw(otto.db, otto.owner, insert + row.format(otto.agent_id))
     shown = [
-        (await _raw(otto.door, neighbours.world.owner, insert + row.format(id) + tail)).replace(
+        (await _raw(otto.db, neighbours.world.owner, insert + row.format(id) + tail)).replace(
             str(id), "ID"
         )
         for id in (otto.agent_id, uuid4())
@@ -391,6 +391,6 @@ def test_a_scope_without_its_ids_opens_no_door() -> None:
 async def test_not_even_the_owner_reads_a_strangers_code(neighbours: Neighbours) -> None:
     for table, column in (("pairings", "code"), ("owner_links", "digest"), ("tokens", "digest")):
         shown = await _raw(
-            neighbours.world.door, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
+            neighbours.world.db, neighbours.world.owner, f"SELECT {column} FROM discreet.{table}"
         )
         assert "may not" in shown or "permission denied" in shown

@@ -12,7 +12,7 @@ import pytest
 
 from discreet.domain.errors import ScopeError
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door
+from discreet.scope import ContactScope, ScopedDatabase
 from tests.isolation.conftest import BOBS_SECRET, Neighbours
 from tests.support.tickets import ticket_on
 
@@ -113,23 +113,23 @@ def test_a_scope_lasts_as_long_as_its_transaction_however_old_the_ticket_grows(
 
 
 async def test_a_door_whose_clock_is_wrong_asks_the_database_what_time_it_is(
-    neighbours: Neighbours, door: Door
+    neighbours: Neighbours, db: ScopedDatabase
 ) -> None:
     bob = neighbours.world.contact(neighbours.bob.contact_id)
     for wrong in (-3600.0, 3600.0):
-        pool = await door._pool("discreet_contact")
+        pool = await db._pool("discreet_contact")
         async with pool.connection() as connection:
             connection.set_clock(connection.now() + wrong)
-        for _ in range(door._sizes.get("discreet_contact", 1) + 1):
-            async with door.enter(bob) as rows:
-                assert await rows.value("SELECT content FROM discreet.memories") == BOBS_SECRET
+        for _ in range(db._sizes.get("discreet_contact", 1) + 1):
+            async with db.begin(bob) as tx:
+                assert await tx.value("SELECT content FROM discreet.memories") == BOBS_SECRET
 
 
 async def test_a_scope_is_entered_without_asking_for_the_clock_again(
-    neighbours: Neighbours, door: Door
+    neighbours: Neighbours, db: ScopedDatabase
 ) -> None:
     bob = neighbours.world.contact(neighbours.bob.contact_id)
-    pool = await door._pool("discreet_contact")
+    pool = await db._pool("discreet_contact")
     async with pool.connection() as connection:
         asked = 0
 
@@ -139,19 +139,19 @@ async def test_a_scope_is_entered_without_asking_for_the_clock_again(
 
         connection.meet = count  # type: ignore[method-assign]
     for _ in range(10):
-        async with door.enter(bob) as rows:
-            assert await rows.value("SELECT 1") == 1
+        async with db.begin(bob) as tx:
+            assert await tx.value("SELECT 1") == 1
     assert asked == 0
 
 
 async def test_a_door_with_another_key_is_refused_when_the_transaction_begins(
     neighbours: Neighbours, database: Database
 ) -> None:
-    stranger = Door(database.conninfo, b"k" * 32)
+    stranger = ScopedDatabase(database.conninfo, b"k" * 32)
     try:
         entered = False
         with pytest.raises(ScopeError):
-            async with stranger.enter(neighbours.world.contact(neighbours.bob.contact_id)):
+            async with stranger.begin(neighbours.world.contact(neighbours.bob.contact_id)):
                 entered = True
         assert not entered
     finally:

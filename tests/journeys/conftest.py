@@ -17,7 +17,7 @@ import pytest
 
 from discreet.postgres.credentials import save_credentials
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from tests.journeys.house import House, open_house
 from tests.support.waiting import until_sync
 from tests.support.world import World, make_world, open_door
@@ -88,21 +88,21 @@ def answer_of(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 @pytest.fixture
 async def house(
-    database: Database, door: Door, tmp_path: Path, admin: psycopg.Connection[Any]
+    database: Database, db: ScopedDatabase, tmp_path: Path, admin: psycopg.Connection[Any]
 ) -> AsyncIterator[House]:
-    async with open_house(database, door, tmp_path, admin) as house:
+    async with open_house(database, db, tmp_path, admin) as house:
         yield house
 
 

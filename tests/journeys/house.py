@@ -13,10 +13,10 @@ import psycopg
 
 from discreet.app import App
 from discreet.domain.platform import ChannelSecret
-from discreet.oversight.admission import set_admission
-from discreet.oversight.channels import ConnectedChannel
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
+from discreet.services.admission import set_admission
+from discreet.services.channels import ConnectedChannel
 from discreet.settings import Settings
 from tests.support.bot_api import TOKEN, BotApi, bot_api
 from tests.support.waiting import Faults, retry_seconds, until
@@ -35,7 +35,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON discreet.quarantine
   FOR EACH ROW EXECUTE FUNCTION public.refuse();
 """
 STOP_REFUSING = "DROP FUNCTION public.refuse CASCADE; DROP SEQUENCE public.refused"
-FAULTS_SECONDS = retry_seconds(Faults.MOST_IN_A_ROW, answers=6)
+FAULTS_SECONDS = retry_seconds(Faults.MAX_IN_A_ROW, answers=6)
 """How long answers are held up where the platform fails at random: six of them for one person."""
 
 
@@ -113,7 +113,7 @@ class House:
         """A bot that whoever writes to is let in."""
         app = app or self.app
         channel = await app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
-        await set_admission(app.door, app.owner_id, "Ada", "telegram", "open")
+        await set_admission(app.db, app.owner_id, "Ada", "telegram", "open")
         return channel
 
     def count(self, what: str) -> int:
@@ -125,15 +125,15 @@ class House:
         """The same installation under other settings."""
         app = self.app
         changed = app.settings.model_copy(update=settings)
-        return App(changed, app.database, app.door, app.owner_id)
+        return App(changed, app.database, app.db, app.owner_id)
 
 
 @asynccontextmanager
 async def open_house(
-    database: Database, door: Door, home: Path, admin: psycopg.Connection[Any]
+    database: Database, db: ScopedDatabase, home: Path, admin: psycopg.Connection[Any]
 ) -> AsyncIterator[House]:
     """An installation with an agent and no channel yet."""
-    world = await make_world(door)
+    world = await make_world(db)
     async with bot_api() as api:
         settings = Settings(home=home, telegram_base_url=api.base_url)
-        yield House(App(settings, database, door, world.owner_id), api, admin)
+        yield House(App(settings, database, db, world.owner_id), api, admin)

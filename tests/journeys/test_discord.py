@@ -17,9 +17,9 @@ from discord.utils import snowflake_time
 from discreet.app import App
 from discreet.domain.errors import BadInput
 from discreet.domain.platform import ChannelSecret
-from discreet.oversight.admission import set_admission
-from discreet.oversight.agents import create_agent
-from discreet.oversight.status import get_status
+from discreet.services.admission import set_admission
+from discreet.services.agents import create_agent
+from discreet.services.status import get_status
 from tests.channels.discord_payloads import (
     ALICE,
     BOB,
@@ -57,7 +57,7 @@ class Line:
 
     async def add(self, agent: str, account: Account) -> None:
         await self.app.add_channel(agent, "discord", ChannelSecret(account.token))
-        await set_admission(self.app.door, self.app.owner_id, agent, "discord", "open")
+        await set_admission(self.app.db, self.app.owner_id, agent, "discord", "open")
 
     def answered(self, how_many: int) -> bool:
         return (
@@ -225,7 +225,7 @@ async def test_a_message_that_is_broken_waits_for_the_owner_and_holds_nobody_up(
 
 async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
     house, api = line.house, line.api
-    await create_agent(line.app.door, line.app.owner_id, "Bea")
+    await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", BEA)
     async with line.serving(bots=2):
         await api.say(CHANNEL, ALICE, HI, **AT_ADA)
@@ -261,7 +261,7 @@ async def test_a_bot_that_may_not_read_is_not_added_and_one_that_may_no_more_is_
     assert "Message Content Intent" in (refused.value.hint or "")
     async with house.serving(line.app):
         await house.until(lambda: house.count("channels WHERE trouble <> ''") == 1)
-    (trouble,) = (await get_status(line.app.door, line.app.owner_id)).deaf
+    (trouble,) = (await get_status(line.app.db, line.app.owner_id)).deaf
     assert "Message Content Intent" in trouble.why
     api.accounts, api.intents_allowed = (BEA,), True
     async with house.serving(line.app):

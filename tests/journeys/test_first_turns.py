@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from discreet.oversight.agents import AgentChange, change_agent
+from discreet.services.agents import AgentChange, change_agent
 from tests.journeys.conftest import Installation, answer_of
 from tests.support.openai_server import Say, openai_server
 from tests.support.turns import rows_of
@@ -45,7 +45,7 @@ async def test_the_first_turns_of_an_agent_that_got_its_model_while_it_served_ar
         installation.settings["DISCREET_MODEL_BASE_URL"] = script.base_url
         await asyncio.to_thread(installation.serve)
         change = AgentChange(model="scripted")
-        await change_agent(world.door, world.owner_id, "Ada", change)
+        await change_agent(world.db, world.owner_id, "Ada", change)
         for number in range(SENDERS):
             await world.say(f"telegram:{number}", "hello")
 

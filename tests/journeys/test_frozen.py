@@ -16,9 +16,9 @@ import psycopg
 from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
 from discreet.domain.platform import ChannelSecret
-from discreet.oversight.admission import set_admission
 from discreet.queue.leases import LEASE, RETRY_SECONDS
-from discreet.queue.serving import is_served
+from discreet.queue.server_lock import is_served
+from discreet.services.admission import set_admission
 from tests.channels.discord_payloads import ALICE, DIRECT
 from tests.journeys.conftest import Installation, frozen_at, wait_until_frozen
 from tests.journeys.house import House
@@ -107,7 +107,7 @@ async def test_another_server_listens_to_discord_and_the_frozen_one_does_no_harm
         api.add_place(DIRECT)
         app = house.app_with(discord_base_url=api.base_url)
         await app.add_channel("Ada", "discord", ChannelSecret(ADA.token))
-        await set_admission(app.door, app.owner_id, "Ada", "discord", "open")
+        await set_admission(app.db, app.owner_id, "Ada", "discord", "open")
         installation.settings["DISCREET_DISCORD_BASE_URL"] = api.base_url
 
         async def say(text: str) -> None:
@@ -178,7 +178,7 @@ async def test_a_frozen_server_is_not_taken_for_one_that_serves(
     house: House, installation: Installation
 ) -> None:
     first = await serve(installation)
-    assert await is_served(house.app.door)
+    assert await is_served(house.app.db)
     with thawing(first):
         await house.until(
             lambda: (
@@ -188,9 +188,9 @@ async def test_a_frozen_server_is_not_taken_for_one_that_serves(
                 == (0,)
             )
         )
-        assert not await is_served(house.app.door)
+        assert not await is_served(house.app.db)
 
-    await until(lambda: is_served(house.app.door), "a server that serves again")
+    await until(lambda: is_served(house.app.db), "a server that serves again")
 
 
 def test_a_lease_is_taken_over_in_time() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from discreet.oversight.status import get_status
+from discreet.services.status import get_status
 from tests.journeys.conftest import (
     POINTS,
     Installation,
@@ -74,7 +74,7 @@ async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answer
     assert len(answers) == len(await rows_of(world, "SELECT 1 FROM discreet.outbox")) == len(rows)
     kept = await rows_of(world, "SELECT contact_id FROM discreet.memories")
     assert len(kept) == len({row["contact_id"] for row in kept}) == len(points)
-    status = await get_status(world.door, world.owner_id)
+    status = await get_status(world.db, world.owner_id)
     assert status.waiting.messages == 0
     assert not status.undelivered
 

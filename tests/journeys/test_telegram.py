@@ -16,7 +16,7 @@ from discreet.app import App
 from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
 from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.bot_api import TOKEN, Fault, too_many
@@ -59,7 +59,7 @@ async def test_the_token_is_in_no_file_of_the_home_and_in_no_table_that_tells_it
 async def test_a_bot_leads_to_one_agent(house: House) -> None:
     await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
     await house.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
-    await make_world(house.app.door, agent="Bea")
+    await make_world(house.app.db, agent="Bea")
     with pytest.raises(Conflict, match="leads to Ada"):
         await house.app.add_channel("Bea", "telegram", ChannelSecret(TOKEN))
     await house.app.remove_channel("ada_bot")
@@ -161,8 +161,8 @@ async def test_an_edit_runs_nothing_again(house: House) -> None:
         sender = {"id": 1001, "is_bot": False, "first_name": "Alice"}
         body = {"message_id": number, "date": 1, "chat": chat, "from": sender, "text": "hello"}
         raw = {**edited({"message": body}), "update_id": 999}
-        async with house.app.door.enter(_work()) as rows:
-            (channel,) = await rows.fetch("SELECT * FROM gate.open_channels()")
+        async with house.app.db.begin(_work()) as tx:
+            (channel,) = await tx.fetch("SELECT * FROM gate.open_channels()")
         from discreet.channels.telegram.parse import Bot
         from discreet.channels.telegram.receive import take_update
         from discreet.domain.inbound import Inbound
@@ -202,7 +202,7 @@ async def test_two_servers_never_poll_the_same_bot(house: House, database: Datab
 
 
 async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_with_its_secret(
-    house: House, database: Database, door: Door
+    house: House, database: Database, db: ScopedDatabase
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -212,7 +212,7 @@ async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_wit
             "webhook_listen": f"127.0.0.1:{port}",
         }
     )
-    app = App(settings, database, door, house.app.owner_id)
+    app = App(settings, database, db, house.app.owner_id)
     channel = await house.connect(app)
     async with house.serving(app), aiohttp.ClientSession() as client:
         await house.until(lambda: "setWebhook" in house.api.calls)
@@ -254,7 +254,7 @@ async def test_photos_of_an_album_are_kept_with_their_contact_and_shown_to_the_m
                 update={"model": "any", "model_base_url": model.base_url}
             ),
             house.app.database,
-            house.app.door,
+            house.app.db,
             house.app.owner_id,
         )
         async with house.serving(app):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discreet.oversight.takeover import speak, take_over
+from discreet.services.takeover import speak, take_over
 from tests.journeys.conftest import Installation, kill
 from tests.journeys.house import FAULTS_SECONDS, House
 from tests.support.bot_api import Fault, refused, too_many
@@ -162,7 +162,7 @@ async def test_what_grew_is_taken_back_when_the_owner_takes_over(house: House) -
         async with house.serving(house.app_with(**model(script.base_url))):
             await house.api.direct(1001, "Tell me everything.")
             await house.until(lambda: house.api.chat(1001) != [])
-            taken = await take_over(app.door, app.owner_id, "telegram:1001")
+            taken = await take_over(app.db, app.owner_id, "telegram:1001")
             await house.until(lambda: house.api.chat(1001) == [])
-            await speak(app.door, app.owner_id, taken.id, "It's me.")
+            await speak(app.db, app.owner_id, taken.id, "It's me.")
             await house.until(lambda: house.api.chat(1001) == ["It's me."])

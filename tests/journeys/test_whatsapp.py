@@ -15,9 +15,9 @@ import pytest
 
 from discreet.app import App
 from discreet.domain.platform import ChannelSecret
-from discreet.oversight.admission import set_admission
-from discreet.oversight.agents import create_agent
-from discreet.oversight.status import get_status
+from discreet.services.admission import set_admission
+from discreet.services.agents import create_agent
+from discreet.services.status import get_status
 from tests.channels.whatsapp_payloads import (
     BOTH,
     BSUID,
@@ -78,7 +78,7 @@ class Line:
     async def add(self, agent: str, number: str) -> None:
         secret = ChannelSecret(TOKEN, webhook_secret=VERIFY, app_secret=APP_SECRET)
         await self.app.add_channel(agent, "whatsapp", secret, number)
-        await set_admission(self.app.door, self.app.owner_id, agent, "whatsapp", "open")
+        await set_admission(self.app.db, self.app.owner_id, agent, "whatsapp", "open")
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_ha
 
 async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
     house = line.house
-    await create_agent(line.app.door, line.app.owner_id, "Bea")
+    await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", OTHER_NUMBER)
     async with line.serving():
         body = payload(message(id="wamid.7"), number=OTHER_NUMBER, contacts=[BOTH])
@@ -187,7 +187,7 @@ async def test_what_became_of_an_answer_is_kept_with_it_and_the_owner_sees_why_i
         assert await call(line.url, payload(statuses=stages)) == 200
     seen = "outbox WHERE delivered_at IS NOT NULL AND read_at IS NOT NULL AND state = 'sent'"
     assert house.count(seen) == 1
-    (undelivered,) = (await get_status(line.app.door, line.app.owner_id)).undelivered
+    (undelivered,) = (await get_status(line.app.db, line.app.owner_id)).undelivered
     assert "24 hours" in undelivered.error
 
 
@@ -198,7 +198,7 @@ async def test_an_answer_to_what_is_older_than_a_day_is_not_sent_and_the_owner_s
         assert await call(line.url, said("hello", 1, timestamp="1760000000")) == 200
         await line.house.until(lambda: line.house.count("outbox WHERE state = 'failed'") == 1)
     assert line.api.sent == []
-    (undelivered,) = (await get_status(line.app.door, line.app.owner_id)).undelivered
+    (undelivered,) = (await get_status(line.app.db, line.app.owner_id)).undelivered
     assert "24 hours" in undelivered.error
 
 

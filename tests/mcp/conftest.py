@@ -10,24 +10,24 @@ import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from discreet.entrypoints.mcp.http import mcp_app
+from discreet.auth.pace import Pace
+from discreet.mcp.http import mcp_app
 from discreet.memory.embedding import bundled_embedder
-from discreet.oversight.pace import Pace
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 @pytest.fixture
@@ -35,11 +35,9 @@ def pace() -> Pace:
     return Pace(1_000_000)
 
 
-async def _serve(door: Door, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
+async def _serve(db: ScopedDatabase, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[None], str]:
     server = uvicorn.Server(
-        uvicorn.Config(
-            mcp_app(door, bundled_embedder(), pace), port=0, log_level="error", ws="none"
-        )
+        uvicorn.Config(mcp_app(db, bundled_embedder(), pace), port=0, log_level="error", ws="none")
     )
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started, "a server")
@@ -48,9 +46,9 @@ async def _serve(door: Door, pace: Pace) -> tuple[uvicorn.Server, asyncio.Task[N
 
 
 @pytest.fixture
-async def urls(door: Door, pace: Pace) -> AsyncIterator[tuple[str, str]]:
+async def urls(db: ScopedDatabase, pace: Pace) -> AsyncIterator[tuple[str, str]]:
     """Two servers on one database."""
-    running = [await _serve(door, pace) for _ in range(2)]
+    running = [await _serve(db, pace) for _ in range(2)]
     yield running[0][2], running[1][2]
     for server, task, _ in running:
         server.should_exit = True

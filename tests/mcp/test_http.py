@@ -7,10 +7,10 @@ import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from discreet.auth.pace import Pace
+from discreet.auth.tokens import create_token, revoke_token
 from discreet.domain.policy import Policy
-from discreet.oversight.pace import Pace
-from discreet.oversight.policy import write_policy
-from discreet.oversight.tokens import create_token, revoke_token
+from discreet.services.policy import write_policy
 from tests.mcp.conftest import client
 from tests.support.world import World, make_world
 
@@ -23,7 +23,7 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
     tokens = {}
     for who in (ALICE, BOB):
         await world.say(who, "hi")
-        tokens[who] = (await create_token(world.door, world.owner_id, contact=who))[1]
+        tokens[who] = (await create_token(world.db, world.owner_id, contact=who))[1]
     async with client(urls[0], tokens[ALICE]) as alice, client(urls[1], tokens[BOB]) as bob:
         kept = await alice.call_tool("remember", {"content": "the heron is in the bath"})
         assert not kept.is_error
@@ -49,7 +49,7 @@ class TestPace:
         tokens = []
         for who in (ALICE, BOB):
             await world.say(who, "hi")
-            tokens.append((await create_token(world.door, world.owner_id, contact=who))[1])
+            tokens.append((await create_token(world.db, world.owner_id, contact=who))[1])
         async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {tokens[0]}"}) as alice:
             answers = [await alice.post(urls[0], json={}) for _ in range(7)]
         assert [answer.status_code for answer in answers] == [400] * 6 + [429]
@@ -62,9 +62,9 @@ class TestPace:
 async def test_a_contact_keeps_no_more_memories_than_may_be(
     world: World, urls: tuple[str, str]
 ) -> None:
-    await write_policy(world.door, Policy(memories_per_contact=1))
+    await write_policy(world.db, Policy(memories_per_contact=1))
     await world.say(ALICE, "hi")
-    _, token = await create_token(world.door, world.owner_id, contact=ALICE)
+    _, token = await create_token(world.db, world.owner_id, contact=ALICE)
     async with client(urls[0], token) as alice:
         assert not (await alice.call_tool("remember", {"content": "tea"})).is_error
         refused = await alice.call_tool("remember", {"content": "the moon"})
@@ -75,9 +75,9 @@ async def test_a_contact_keeps_no_more_memories_than_may_be(
 async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(
     world: World, urls: tuple[str, str]
 ) -> None:
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
     alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
-    _, token = await create_token(world.door, world.owner_id, agent="Ada")
+    _, token = await create_token(world.db, world.owner_id, agent="Ada")
     told = []
     async with client(urls[0], token) as agent:
         for number, contact in (("1001", alice), ("9009", uuid4())):
@@ -96,7 +96,7 @@ async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(
 async def test_an_id_with_a_sign_that_nobody_sees_is_nobodys(
     world: World, urls: tuple[str, str]
 ) -> None:
-    _, token = await create_token(world.door, world.owner_id)
+    _, token = await create_token(world.db, world.owner_id)
     async with client(urls[0], token) as mine:
         for tool, given in (
             ("start_session", {"sender": "telegram:1001\ufe0f"}),
@@ -115,7 +115,7 @@ async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_
 ) -> None:
     alice = (await world.say(ALICE, "hi")).contact_id
     bob = (await world.say(BOB, "hi")).contact_id
-    _, token = await create_token(world.door, world.owner_id)
+    _, token = await create_token(world.db, world.owner_id)
     async with client(urls[0], token) as mine:
         await mine.call_tool("start_session", {})
         await mine.call_tool("remember", {"content": "the owner's key is under the stone"})
@@ -143,8 +143,8 @@ async def test_what_a_connection_is_bound_to_holds_on_another_server(
     world: World, urls: tuple[str, str]
 ) -> None:
     alice = (await world.say(ALICE, "hi")).contact_id
-    _, token = await create_token(world.door, world.owner_id)
-    _, others = await create_token(world.door, world.owner_id)
+    _, token = await create_token(world.db, world.owner_id)
+    _, others = await create_token(world.db, world.owner_id)
     async with httpx2.AsyncClient(headers=_headers(token)) as http:
         begun = await http.post(urls[0], json=INITIALIZE)
         session = begun.headers["mcp-session-id"]
@@ -161,11 +161,11 @@ async def test_what_a_connection_is_bound_to_holds_on_another_server(
 async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
     world: World, urls: tuple[str, str]
 ) -> None:
-    made, token = await create_token(world.door, world.owner_id)
+    made, token = await create_token(world.db, world.owner_id)
     async with httpx2.AsyncClient(headers=_headers(token)) as http:
         for url in urls:
             assert (await http.post(url, json=INITIALIZE)).status_code == 200
-        await revoke_token(world.door, world.owner_id, str(made.id))
+        await revoke_token(world.db, world.owner_id, str(made.id))
         for url in urls:
             assert (await http.post(url, json=INITIALIZE)).status_code == 401
 
@@ -173,7 +173,7 @@ async def test_a_revoked_token_is_refused_at_the_next_call_by_every_server(
 async def test_nobody_holds_a_stream_open_on_which_nothing_is_ever_said(
     world: World, urls: tuple[str, str]
 ) -> None:
-    _, token = await create_token(world.door, world.owner_id)
+    _, token = await create_token(world.db, world.owner_id)
     async with httpx2.AsyncClient(headers=_headers(token)) as http:
         begun = await http.post(urls[0], json=INITIALIZE)
         session = {"mcp-session-id": begun.headers["mcp-session-id"]}
@@ -185,7 +185,7 @@ async def test_nobody_holds_a_stream_open_on_which_nothing_is_ever_said(
 async def test_pages_of_other_origins_are_refused_whatever_they_show(
     world: World, urls: tuple[str, str]
 ) -> None:
-    _, token = await create_token(world.door, world.owner_id)
+    _, token = await create_token(world.db, world.owner_id)
     begun = {}
     async with httpx2.AsyncClient(headers=_headers(token)) as http:
         for origin in (

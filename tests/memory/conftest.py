@@ -13,7 +13,7 @@ from discreet.memory.indexing import index
 from discreet.memory.memories import Memory, NewMemory, remember
 from discreet.memory.recall import Filters, Hit, Mode, prepare, recall
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door
+from discreet.scope import ContactScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from tests.support.world import World, make_world, open_door
 
@@ -26,14 +26,14 @@ class People:
     embedder: Any = field(default_factory=bundled_embedder)
 
     @property
-    def door(self) -> Door:
-        return self.world.door
+    def db(self) -> ScopedDatabase:
+        return self.world.db
 
     async def keep(self, scope: SessionScope, *texts: str, **details: Any) -> list[Memory]:
         indexed = index(texts, self.embedder)
-        async with self.door.enter(scope) as rows:
+        async with self.db.begin(scope) as tx:
             return [
-                await remember(rows, NewMemory(text, made, **details))
+                await remember(tx, NewMemory(text, made, **details))
                 for text, made in zip(texts, indexed, strict=True)
             ]
 
@@ -47,8 +47,8 @@ class People:
         filters: Filters | None = None,
     ) -> list[Hit]:
         query = prepare(question, self.embedder)
-        async with self.door.enter(scope) as rows:
-            return await recall(rows, query, mode=mode, limit=limit, filters=filters or Filters())
+        async with self.db.begin(scope) as tx:
+            return await recall(tx, query, mode=mode, limit=limit, filters=filters or Filters())
 
 
 def texts(found: Sequence[Hit]) -> list[str]:
@@ -56,14 +56,14 @@ def texts(found: Sequence[Hit]) -> list[str]:
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def people(door: Door) -> People:
-    world = await make_world(door)
+async def people(db: ScopedDatabase) -> People:
+    world = await make_world(db)
     alice = await world.say("telegram:1", "hi", name="Alice")
     bob = await world.say("telegram:2", "hi", name="Bob")
     return People(world, world.contact(alice.contact_id), world.contact(bob.contact_id))

@@ -16,7 +16,7 @@ from discreet.memory.indexing import catch_up, index
 from discreet.memory.memories import forget
 from discreet.memory.query import prepare
 from discreet.memory.recall import search_messages
-from discreet.memory.terms import content_terms
+from discreet.memory.tokenizer import content_terms
 from discreet.scope import ContactScope
 from tests.memory.conftest import People, texts
 from tests.memory.tables import (
@@ -44,9 +44,9 @@ async def test_a_newer_fact_comes_before_the_one_whose_place_it_took(people: Peo
             missing.append(pair.question)
         elif found.index(pair.newer) < found.index(pair.older):
             first.append(pair.question)
-        async with people.door.enter(people.alice) as rows:
+        async with people.db.begin(people.alice) as tx:
             for memory in kept:
-                await forget(rows, memory.id)
+                await forget(tx, memory.id)
     assert missing == []
     assert len(first) >= 55, {pair.question for pair in newer_facts()} - set(first)
 
@@ -124,8 +124,8 @@ async def _places_said(world: World, lines: Sequence[Line]) -> list[int]:
     for line in lines:
         for _, question in line.questions:
             query = prepare(question, bundled_embedder())
-            async with world.door.enter(scope) as rows:
-                found = texts(await search_messages(rows, query, limit=50))
+            async with world.db.begin(scope) as tx:
+                found = texts(await search_messages(tx, query, limit=50))
             places.append(found.index(line.text) if line.text in found else 50)
     return places
 
@@ -148,7 +148,7 @@ async def _say(world: World, lines: Sequence[Line]) -> ContactScope:
             )
     assert accepted is not None
     scope = world.contact(accepted.contact_id)
-    while await catch_up(world.door, scope, "message", bundled_embedder()):
+    while await catch_up(world.db, scope, "message", bundled_embedder()):
         pass
     return scope
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.memory.dates import DayPattern, DaySpan, WhenAsked, closeness, days_asked_for
+from discreet.memory.temporal import DayPattern, DaySpan, WhenAsked, closeness, days_asked_for
 
 NOW = datetime(2024, 3, 13, 12, tzinfo=UTC)  # a Wednesday
 

@@ -34,12 +34,12 @@ async def test_an_embedder_that_fails_loses_no_memory_and_it_is_embedded_later(
 ) -> None:
     made = index(["the dog is called Rex"], BrokenEmbedder())[0]
     assert made.vector is None
-    async with people.door.enter(people.alice) as rows:
-        await remember(rows, NewMemory("the dog is called Rex", made))
+    async with people.db.begin(people.alice) as tx:
+        await remember(tx, NewMemory("the dog is called Rex", made))
     (found,) = await people.ask(people.alice, "dog")
     assert found.parts.cosine is None
 
-    alices = (people.door, people.alice, "memory")
+    alices = (people.db, people.alice, "memory")
     assert await catch_up(*alices, BrokenEmbedder()) == 0
     assert [await catch_up(*alices, people.embedder) for _ in range(2)] == [1, 0]
     (found,) = await people.ask(people.alice, "dog")
@@ -50,24 +50,24 @@ async def test_an_embedder_that_fails_loses_no_memory_and_it_is_embedded_later(
 async def test_a_text_that_changed_meanwhile_keeps_its_own_terms(people: People) -> None:
     (kept,) = await people.keep(people.alice, "likes tea")
     other = BrokenEmbedder()
-    async with people.door.enter(people.alice) as rows:
-        waiting = await unindexed(rows, "memory", other)
+    async with people.db.begin(people.alice) as tx:
+        waiting = await unindexed(tx, "memory", other)
         coffee = index(["likes coffee"], people.embedder)[0]
-        await update_memory(rows, kept.id, MemoryChange(content="likes coffee", indexed=coffee))
-        assert await save_indexed(rows, "memory", waiting, index(["likes tea"], None)) == 0
+        await update_memory(tx, kept.id, MemoryChange(content="likes coffee", indexed=coffee))
+        assert await save_indexed(tx, "memory", waiting, index(["likes tea"], None)) == 0
     assert texts(await people.ask(people.alice, "coffee", mode="text")) == ["likes coffee"]
 
 
 async def test_messages_are_indexed_in_their_scope_only(people: People) -> None:
-    async with people.door.enter(people.alice) as rows:
-        waiting = await unindexed(rows, "message", people.embedder)
+    async with people.db.begin(people.alice) as tx:
+        waiting = await unindexed(tx, "message", people.embedder)
         assert [one.text for one in waiting] == ["hi"]
-        await save_indexed(rows, "message", waiting, index(["hi"], people.embedder))
-    async with people.door.enter(people.bob) as rows:
-        (bobs,) = await unindexed(rows, "message", people.embedder)
+        await save_indexed(tx, "message", waiting, index(["hi"], people.embedder))
+    async with people.db.begin(people.bob) as tx:
+        (bobs,) = await unindexed(tx, "message", people.embedder)
         assert bobs.id != waiting[0].id
-        assert await save_indexed(rows, "message", waiting, index(["hi"], people.embedder)) == 0
-        (found,) = await search_messages(rows, prepare("hi", people.embedder))
+        assert await save_indexed(tx, "message", waiting, index(["hi"], people.embedder)) == 0
+        (found,) = await search_messages(tx, prepare("hi", people.embedder))
     assert found.content == "hi"
 
 
@@ -86,8 +86,8 @@ async def test_the_backlog_is_embedded_batch_by_batch_and_waits_for_an_embedder_
 ) -> None:
     await _keep_unindexed(people, admin, *(f"likes tea number {n}" for n in range(5)))
     (bobs,) = await people.keep(people.bob, "likes coffee")
-    assert await index_backlog(people.door, BrokenEmbedder()) == 0
-    done = [await index_backlog(people.door, people.embedder, batch=3) for _ in range(3)]
+    assert await index_backlog(people.db, BrokenEmbedder()) == 0
+    done = [await index_backlog(people.db, people.embedder, batch=3) for _ in range(3)]
     assert done == [3, 2, 0]
     assert admin.execute(BACKLOG).fetchone() == (0,)
     assert all(hit.parts.cosine is not None for hit in await people.ask(people.alice, "tea"))
@@ -102,7 +102,7 @@ async def test_a_server_embeds_the_backlog_while_it_runs(
     async def all_done() -> bool:
         return admin.execute(BACKLOG).fetchone() == (0,)
 
-    async with indexing(people.door, people.embedder):
+    async with indexing(people.db, people.embedder):
         await until(all_done, "the end of the backlog")
 
 

@@ -21,8 +21,8 @@ A_MONTH = timedelta(days=31)
 
 
 async def _contents(people: People) -> list[str]:
-    async with people.door.enter(people.alice) as rows:
-        return sorted(memory.content for memory in await list_memories(rows))
+    async with people.db.begin(people.alice) as tx:
+        return sorted(memory.content for memory in await list_memories(tx))
 
 
 async def test_a_topic_key_holds_one_memory_whose_older_versions_are_its_history(
@@ -34,9 +34,9 @@ async def test_a_topic_key_holds_one_memory_whose_older_versions_are_its_history
     (second,) = await people.keep(people.alice, "lives in Lisbon", topic_key=" home ", source="x")
     assert (second.id, second.version, second.content) == (first.id, 2, "lives in Lisbon")
     assert (second.topics, second.salience, second.source) == ((), "medium", "x")
-    async with people.door.enter(people.alice) as rows:
-        (before,) = await get_memory_history(rows, first.id)
-        back = await restore_memory(rows, first.id, 1)
+    async with people.db.begin(people.alice) as tx:
+        (before,) = await get_memory_history(tx, first.id)
+        back = await restore_memory(tx, first.id, 1)
     assert (before.content, before.topics, before.salience) == (
         "lives in Porto", ("places",), "high",
     )  # fmt: skip
@@ -60,8 +60,8 @@ async def test_what_is_known_already_can_be_filed_and_takes_the_place_of_what_wa
     assert (now.id, now.topic_key) == (lisbon.id, "home")
     assert await _contents(people) == ["lives in Lisbon"]
     with pytest.raises(Conflict, match=str(lisbon.id)):
-        async with people.door.enter(people.alice) as rows:
-            await restore_memory(rows, porto.id, 1)
+        async with people.db.begin(people.alice) as tx:
+            await restore_memory(tx, porto.id, 1)
 
 
 async def test_one_topic_key_at_the_same_moment_is_one_memory_with_a_history(
@@ -71,8 +71,8 @@ async def test_one_topic_key_at_the_same_moment_is_one_memory_with_a_history(
         *(people.keep(people.alice, f"lives in town {n}", topic_key="home") for n in range(4))
     )
     assert len({memory.id for (memory,) in kept}) == 1
-    async with people.door.enter(people.alice) as rows:
-        assert len(await get_memory_history(rows, kept[0][0].id)) == 3
+    async with people.db.begin(people.alice) as tx:
+        assert len(await get_memory_history(tx, kept[0][0].id)) == 3
 
 
 @pytest.mark.parametrize(
@@ -153,25 +153,25 @@ async def test_a_change_that_would_double_another_memory_names_it(people: People
     (home,) = await people.keep(people.alice, "lives in Porto", topic_key="home")
     made = index(["LIKES coffee."], None)[0]
     with pytest.raises(Conflict, match=str(coffee.id)):
-        async with people.door.enter(people.alice) as rows:
-            await update_memory(rows, tea.id, MemoryChange("LIKES coffee.", made))
+        async with people.db.begin(people.alice) as tx:
+            await update_memory(tx, tea.id, MemoryChange("LIKES coffee.", made))
     with pytest.raises(Conflict, match=str(home.id)):
-        async with people.door.enter(people.alice) as rows:
-            await update_memory(rows, tea.id, MemoryChange(topic_key="home"))
-    async with people.door.enter(people.alice) as rows:
-        assert (await update_memory(rows, home.id, MemoryChange(topic_key="home"))).id == home.id
+        async with people.db.begin(people.alice) as tx:
+            await update_memory(tx, tea.id, MemoryChange(topic_key="home"))
+    async with people.db.begin(people.alice) as tx:
+        assert (await update_memory(tx, home.id, MemoryChange(topic_key="home"))).id == home.id
 
 
 async def test_a_version_does_not_come_back_beside_a_memory_that_says_the_same(
     people: People,
 ) -> None:
     (old,) = await people.keep(people.alice, "likes tea")
-    async with people.door.enter(people.alice) as rows:
-        await forget(rows, old.id)
+    async with people.db.begin(people.alice) as tx:
+        await forget(tx, old.id)
     (new,) = await people.keep(people.alice, "Likes tea.")
     with pytest.raises(Conflict, match=str(new.id)):
-        async with people.door.enter(people.alice) as rows:
-            await restore_memory(rows, old.id, 1)
+        async with people.db.begin(people.alice) as tx:
+            await restore_memory(tx, old.id, 1)
 
 
 async def test_a_topic_key_that_is_too_long_is_refused(people: People) -> None:
@@ -188,16 +188,16 @@ async def test_what_expired_is_recalled_only_on_demand_and_is_history_after_a_mo
     asked = Filters(include_expired=True)
     assert await people.ask(people.alice, "tea") == []
     assert len(await people.ask(people.alice, "tea", filters=asked)) == 2
-    async with people.door.enter(WorkScope()) as rows:
+    async with people.db.begin(WorkScope()) as tx:
         purge = "SELECT gate.purge_expired(interval '30 days', 500)"
-        assert await rows.value(purge) == 1
-        assert await rows.value(purge) == 0
+        assert await tx.value(purge) == 1
+        assert await tx.value(purge) == 0
     assert texts(await people.ask(people.alice, "tea", filters=asked)) == [lately.content]
-    async with people.door.enter(people.alice) as rows:
-        (kept,) = await get_memory_history(rows, long_ago.id)
+    async with people.db.begin(people.alice) as tx:
+        (kept,) = await get_memory_history(tx, long_ago.id)
         assert (kept.change, kept.content) == ("expire", "likes black tea")
-        await restore_memory(rows, long_ago.id, 1)
-        back = await get_memory(rows, long_ago.id)
+        await restore_memory(tx, long_ago.id, 1)
+        back = await get_memory(tx, long_ago.id)
     assert (back.expires_at, back.contact_id) == (long_ago.expires_at, people.alice.contact_id)
     assert await people.ask(people.alice, "black tea") == []
 
@@ -205,6 +205,6 @@ async def test_what_expired_is_recalled_only_on_demand_and_is_history_after_a_mo
 async def test_the_sweep_purges_a_part_at_a_time(people: People) -> None:
     past = datetime.now(UTC) - A_MONTH
     await people.keep(people.alice, *(f"thing number {n}" for n in range(5)), expires_at=past)
-    async with people.door.enter(WorkScope()) as rows:
-        counts = [await rows.value("SELECT gate.purge_expired('1 day', 2)") for _ in range(4)]
+    async with people.db.begin(WorkScope()) as tx:
+        counts = [await tx.value("SELECT gate.purge_expired('1 day', 2)") for _ in range(4)]
     assert counts == [2, 2, 1, 0]

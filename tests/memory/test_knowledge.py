@@ -14,8 +14,8 @@ from tests.support.world import open_door
 
 
 async def _known(people: People, budget: int = 1000) -> list[str]:
-    async with people.door.enter(people.alice) as rows:
-        return [memory.content for memory in await get_knowledge_memories(rows, budget)]
+    async with people.db.begin(people.alice) as tx:
+        return [memory.content for memory in await get_knowledge_memories(tx, budget)]
 
 
 async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
@@ -30,8 +30,8 @@ async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
             (days, memory.id),
         )
     assert await _known(people) == ["first of all", "one", "two", "three"]
-    async with people.door.enter(people.alice) as rows:
-        await mark_used(rows, [kept[2].id])
+    async with people.db.begin(people.alice) as tx:
+        await mark_used(tx, [kept[2].id])
     assert await _known(people) == ["first of all", "three", "one", "two"]
 
 
@@ -44,12 +44,12 @@ async def test_marking_what_was_used_takes_no_longer_for_many_memories_nobody_ha
         " SELECT %s, %s, %s, 'memory number ' || n FROM generate_series(1, 20000) n",
         (people.alice.owner_id, people.alice.agent_id, people.alice.contact_id),
     )
-    async with people.door.enter(people.alice) as rows:
-        found = await rows.fetch("SELECT id FROM discreet.memories ORDER BY id LIMIT 12")
-        await rows.execute("SET LOCAL statement_timeout = '5s'")
-        await mark_used(rows, [row["id"] for row in found])
+    async with people.db.begin(people.alice) as tx:
+        found = await tx.fetch("SELECT id FROM discreet.memories ORDER BY id LIMIT 12")
+        await tx.execute("SET LOCAL statement_timeout = '5s'")
+        await mark_used(tx, [row["id"] for row in found])
         marked = "SELECT count(*) FROM discreet.memories WHERE used_at IS NOT NULL"
-        assert await rows.value(marked) == 12
+        assert await tx.value(marked) == 12
 
 
 async def test_the_budget_counts_bytes_so_that_no_script_is_taken_for_cheap(
@@ -66,6 +66,6 @@ async def test_a_change_that_another_process_makes_is_known_at_once(
 ) -> None:
     (kept,) = await people.keep(people.alice, "is allergic to nuts", salience="critical")
     assert await _known(people) == ["is allergic to nuts"]
-    async with open_door(database) as other, other.enter(people.alice) as rows:
-        await forget(rows, kept.id)
+    async with open_door(database) as other, other.begin(people.alice) as tx:
+        await forget(tx, kept.id)
     assert await _known(people) == []

@@ -8,8 +8,8 @@ from discreet.domain.errors import LimitReached
 from discreet.domain.policy import Policy
 from discreet.memory.history import restore_memory
 from discreet.memory.memories import MemoryChange, forget, list_memories, update_memory
-from discreet.oversight.policy import write_policy
 from discreet.scope import SharedScope
+from discreet.services.policy import write_policy
 from tests.memory.conftest import People
 from tests.support.world import make_world
 
@@ -17,7 +17,7 @@ from tests.support.world import make_world
 @pytest.fixture
 async def few(people: People) -> People:
     """Three memories are as many as may be."""
-    await write_policy(people.door, Policy(memories_per_contact=3))
+    await write_policy(people.db, Policy(memories_per_contact=3))
     return people
 
 
@@ -29,16 +29,16 @@ async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
         await few.keep(few.alice, "the moon")
     await few.keep(few.bob, "tea", "the moon", "a boat")
     await few.keep(few.alice, "tea")  # is known already
-    async with few.door.enter(few.alice) as rows:
-        await update_memory(rows, kept[0].id, MemoryChange(salience="high"))
-        await forget(rows, kept[1].id)
+    async with few.db.begin(few.alice) as tx:
+        await update_memory(tx, kept[0].id, MemoryChange(salience="high"))
+        await forget(tx, kept[1].id)
     await few.keep(few.alice, "the moon")
     with pytest.raises(LimitReached):
-        async with few.door.enter(few.alice) as rows:
-            await restore_memory(rows, kept[1].id, 1)
-    async with few.door.enter(few.alice) as rows:
-        assert len(await list_memories(rows)) == 3
-        await restore_memory(rows, kept[0].id, 1)
+        async with few.db.begin(few.alice) as tx:
+            await restore_memory(tx, kept[1].id, 1)
+    async with few.db.begin(few.alice) as tx:
+        assert len(await list_memories(tx)) == 3
+        await restore_memory(tx, kept[0].id, 1)
 
 
 async def test_what_replaces_a_memory_needs_no_room(few: People) -> None:
@@ -53,15 +53,15 @@ async def test_sql_of_ones_own_keeps_no_more_either(few: People) -> None:
         "INSERT INTO discreet.memories (content) SELECT 'thing ' || n FROM generate_series(1, %s) n"
     )
     with pytest.raises(LimitReached):
-        async with few.door.enter(few.alice) as rows:
-            await rows.execute(insert, (4,))
-    async with few.door.enter(few.alice) as rows:
-        await rows.execute(insert, (3,))
+        async with few.db.begin(few.alice) as tx:
+            await tx.execute(insert, (4,))
+    async with few.db.begin(few.alice) as tx:
+        await tx.execute(insert, (3,))
 
 
 async def test_the_owner_has_no_limit_and_who_share_have_one_together(few: People) -> None:
     await few.keep(few.world.owner, *(f"thing number {n}" for n in range(5)))
-    shared = await make_world(few.door, agent="Fam", memory_model="shared")
+    shared = await make_world(few.db, agent="Fam", memory_model="shared")
     everybody = SharedScope(shared.owner_id, shared.agent_id)
     await few.keep(everybody, "tea", "rain", "a boat")
     with pytest.raises(LimitReached):

@@ -48,9 +48,9 @@ async def test_the_same_words_are_kept_once_in_a_scope_and_apart_between_scopes(
     (other,) = await people.keep(people.bob, "likes tea")
     assert again == first
     assert other.id != first.id
-    async with people.door.enter(people.alice) as rows:
-        assert await list_memories(rows) == [first]
-        assert await get_memory_history(rows, first.id) == []
+    async with people.db.begin(people.alice) as tx:
+        assert await list_memories(tx) == [first]
+        assert await get_memory_history(tx, first.id) == []
 
 
 async def test_the_same_words_at_the_same_moment_are_kept_once(people: People) -> None:
@@ -82,17 +82,17 @@ async def test_what_is_quoted_stays_data(people: People) -> None:
     (kept,) = await people.keep(
         people.alice, nasty, summary=nasty, topics=[nasty], metadata={nasty: nasty}
     )
-    async with people.door.enter(people.alice) as rows:
-        assert await get_memory(rows, kept.id) == kept
+    async with people.db.begin(people.alice) as tx:
+        assert await get_memory(tx, kept.id) == kept
     assert kept.content == nasty
     assert kept.topics == (nasty,)
 
 
 async def test_a_change_keeps_the_version_before_it(people: People) -> None:
     (kept,) = await people.keep(people.alice, "likes tea", topics=["drinks"])
-    async with people.door.enter(people.alice) as rows:
-        changed = await update_memory(rows, kept.id, _content("likes coffee"), expected=1)
-        (before,) = await get_memory_history(rows, kept.id)
+    async with people.db.begin(people.alice) as tx:
+        changed = await update_memory(tx, kept.id, _content("likes coffee"), expected=1)
+        (before,) = await get_memory_history(tx, kept.id)
     assert (changed.content, changed.version, changed.topics) == ("likes coffee", 2, ("drinks",))
     assert (before.content, before.version, before.change) == ("likes tea", 1, "update")
 
@@ -100,9 +100,9 @@ async def test_a_change_keeps_the_version_before_it(people: People) -> None:
 async def test_what_is_cleared_is_empty_and_the_rest_stays(people: People) -> None:
     later = datetime.now(UTC) + AN_HOUR
     (kept,) = await people.keep(people.alice, "likes tea", expires_at=later, topic_key="tea")
-    async with people.door.enter(people.alice) as rows:
+    async with people.db.begin(people.alice) as tx:
         changed = await update_memory(
-            rows, kept.id, MemoryChange(salience="high", clear=frozenset(["expires_at"]))
+            tx, kept.id, MemoryChange(salience="high", clear=frozenset(["expires_at"]))
         )
     assert (changed.expires_at, changed.topic_key, changed.salience) == (None, "tea", "high")
     assert changed.content == "likes tea"
@@ -112,18 +112,18 @@ async def test_of_two_changes_from_one_version_the_second_is_told_of_the_first(
     people: People,
 ) -> None:
     (kept,) = await people.keep(people.alice, "likes tea")
-    async with people.door.enter(people.alice) as rows:
-        await update_memory(rows, kept.id, _content("likes coffee"), expected=1)
+    async with people.db.begin(people.alice) as tx:
+        await update_memory(tx, kept.id, _content("likes coffee"), expected=1)
         with pytest.raises(Conflict, match="version 2"):
-            await update_memory(rows, kept.id, _content("likes milk"), expected=1)
+            await update_memory(tx, kept.id, _content("likes milk"), expected=1)
 
 
 async def test_of_two_changes_at_once_one_wins(people: People) -> None:
     (kept,) = await people.keep(people.alice, "likes tea")
 
     async def change(text: str) -> str:
-        async with people.door.enter(people.alice) as rows:
-            return (await update_memory(rows, kept.id, _content(text), expected=1)).content
+        async with people.db.begin(people.alice) as tx:
+            return (await update_memory(tx, kept.id, _content(text), expected=1)).content
 
     results = await asyncio.gather(change("one"), change("two"), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Outdated", "str"]
@@ -132,8 +132,8 @@ async def test_of_two_changes_at_once_one_wins(people: People) -> None:
 async def test_a_change_into_what_another_memory_says_is_a_conflict(people: People) -> None:
     kept, _ = await people.keep(people.alice, "likes tea", "likes coffee")
     with pytest.raises(Conflict):
-        async with people.door.enter(people.alice) as rows:
-            await update_memory(rows, kept.id, _content("likes coffee"))
+        async with people.db.begin(people.alice) as tx:
+            await update_memory(tx, kept.id, _content("likes coffee"))
 
 
 async def test_what_is_forgotten_is_gone_and_can_be_restored_as_it_was(people: People) -> None:
@@ -147,11 +147,11 @@ async def test_what_is_forgotten_is_gone_and_can_be_restored_as_it_was(people: P
         metadata={"k": [1, None]},
         source="owner",
     )
-    async with people.door.enter(people.alice) as rows:
-        await forget(rows, kept.id)
+    async with people.db.begin(people.alice) as tx:
+        await forget(tx, kept.id)
         with pytest.raises(NotFound):
-            await get_memory(rows, kept.id)
-        back = await restore_memory(rows, kept.id, 1)
+            await get_memory(tx, kept.id)
+        back = await restore_memory(tx, kept.id, 1)
     same = (
         "id",
         "agent_id",
@@ -171,38 +171,38 @@ async def test_what_is_forgotten_is_gone_and_can_be_restored_as_it_was(people: P
 
 async def test_a_restore_is_a_change_with_a_history_of_its_own(people: People) -> None:
     (kept,) = await people.keep(people.alice, "likes tea")
-    async with people.door.enter(people.alice) as rows:
-        await update_memory(rows, kept.id, _content("likes coffee"))
-        back = await restore_memory(rows, kept.id, 1)
-        history = await get_memory_history(rows, kept.id)
+    async with people.db.begin(people.alice) as tx:
+        await update_memory(tx, kept.id, _content("likes coffee"))
+        back = await restore_memory(tx, kept.id, 1)
+        history = await get_memory_history(tx, kept.id)
     assert (back.content, back.version) == ("likes tea", 3)
     assert [version.content for version in history] == ["likes coffee", "likes tea"]
 
 
 async def test_an_id_of_somebody_else_answers_as_one_that_does_not_exist(people: People) -> None:
     (bobs,) = await people.keep(people.bob, "keeps a heron")
-    async with people.door.enter(people.bob) as rows:
-        await update_memory(rows, bobs.id, MemoryChange(salience="high"))
+    async with people.db.begin(people.bob) as tx:
+        await update_memory(tx, bobs.id, MemoryChange(salience="high"))
     answers = []
     for memory_id in (bobs.id, MemoryId(uuid4())):
         calls = [
-            lambda rows, i=memory_id: get_memory(rows, i),
-            lambda rows, i=memory_id: get_memory_history(rows, i),
-            lambda rows, i=memory_id: update_memory(rows, i, MemoryChange(salience="low")),
-            lambda rows, i=memory_id: update_memory(rows, i, MemoryChange(), expected=7),
-            lambda rows, i=memory_id: forget(rows, i),
-            lambda rows, i=memory_id: restore_memory(rows, i, 1),
+            lambda tx, i=memory_id: get_memory(tx, i),
+            lambda tx, i=memory_id: get_memory_history(tx, i),
+            lambda tx, i=memory_id: update_memory(tx, i, MemoryChange(salience="low")),
+            lambda tx, i=memory_id: update_memory(tx, i, MemoryChange(), expected=7),
+            lambda tx, i=memory_id: forget(tx, i),
+            lambda tx, i=memory_id: restore_memory(tx, i, 1),
         ]
         said = []
         for call in calls:
             with pytest.raises(NotFound) as caught:
-                async with people.door.enter(people.alice) as rows:
-                    await call(rows)
+                async with people.db.begin(people.alice) as tx:
+                    await call(tx)
             said.append(str(caught.value))
         answers.append(said)
     assert answers[0] == answers[1]
-    async with people.door.enter(people.bob) as rows:
-        assert (await get_memory(rows, bobs.id)).version == 2
+    async with people.db.begin(people.bob) as tx:
+        assert (await get_memory(tx, bobs.id)).version == 2
 
 
 async def test_knowledge_is_critical_first_then_high_newest_first_within_the_budget(
@@ -215,17 +215,17 @@ async def test_knowledge_is_critical_first_then_high_newest_first_within_the_bud
         people.alice, "over", salience="critical", expires_at=datetime.now(UTC) - AN_HOUR
     )
     await people.keep(people.bob, "bob's", salience="critical")
-    async with people.door.enter(people.alice) as rows:
-        known = await get_knowledge_memories(rows, budget=100)
+    async with people.db.begin(people.alice) as tx:
+        known = await get_knowledge_memories(tx, budget=100)
     assert [memory.content for memory in known] == ["critical", "newer high", "older high"]
 
 
 async def test_an_owner_starts_with_what_is_no_contacts(people: People) -> None:
     await people.keep(people.alice, "alice's", salience="critical")
     await people.keep(people.world.owner, "the owner's", salience="critical")
-    async with people.door.enter(people.world.owner) as rows:
-        known = await get_knowledge_memories(rows, budget=100)
-        assert {memory.content for memory in await list_memories(rows)} == {
+    async with people.db.begin(people.world.owner) as tx:
+        known = await get_knowledge_memories(tx, budget=100)
+        assert {memory.content for memory in await list_memories(tx)} == {
             "alice's",
             "the owner's",
         }
@@ -236,12 +236,12 @@ async def test_a_memory_takes_the_place_of_one_that_it_is_told_to_replace(people
     (older,) = await people.keep(people.alice, "I live in Graz.")
     (newer,) = await people.keep(people.alice, "I moved from Graz to Oslo.")
     new = NewMemory(newer.content, index([newer.content], people.embedder)[0])
-    async with people.door.enter(people.alice) as rows:
-        assert await may_be_outdated(rows, newer, new.indexed.terms) == [older]
-        kept = await remember(rows, new, replaces=older.id)
+    async with people.db.begin(people.alice) as tx:
+        assert await may_be_outdated(tx, newer, new.indexed.terms) == [older]
+        kept = await remember(tx, new, replaces=older.id)
         assert (kept.id, kept.content) == (older.id, newer.content)
-        assert [memory.id for memory in await list_memories(rows)] == [older.id]
-        history = await get_memory_history(rows, older.id)
+        assert [memory.id for memory in await list_memories(tx)] == [older.id]
+        history = await get_memory_history(tx, older.id)
     assert [version.content for version in history] == ["I live in Graz."]
 
 
@@ -261,8 +261,8 @@ async def test_what_a_new_memory_may_contradict_is_offered_to_be_replaced(
     await people.keep(people.alice, older, "The bike is in the cellar.")
     await people.keep(people.bob, older, newer)
     (kept,) = await people.keep(people.alice, newer)
-    async with people.door.enter(people.alice) as rows:
-        found = await may_be_outdated(rows, kept, index([newer], None)[0].terms)
+    async with people.db.begin(people.alice) as tx:
+        found = await may_be_outdated(tx, kept, index([newer], None)[0].terms)
     assert [memory.content for memory in found] == [older] * offered
     assert all(memory.contact_id == people.alice.contact_id for memory in found)
 
@@ -270,8 +270,8 @@ async def test_what_a_new_memory_may_contradict_is_offered_to_be_replaced(
 async def test_nobody_replaces_what_somebody_else_keeps(people: People) -> None:
     (of_bob,) = await people.keep(people.bob, "I live in Graz.")
     text = "I moved from Graz to Oslo."
-    async with people.door.enter(people.alice) as rows:
+    async with people.db.begin(people.alice) as tx:
         with pytest.raises(NotFound):
-            await remember(rows, NewMemory(text, index([text], None)[0]), replaces=of_bob.id)
-    async with people.door.enter(people.bob) as rows:
-        assert [memory.content for memory in await list_memories(rows)] == ["I live in Graz."]
+            await remember(tx, NewMemory(text, index([text], None)[0]), replaces=of_bob.id)
+    async with people.db.begin(people.bob) as tx:
+        assert [memory.content for memory in await list_memories(tx)] == ["I live in Graz."]

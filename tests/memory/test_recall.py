@@ -11,7 +11,7 @@ import pytest
 from discreet.domain.errors import BadInput
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.recall import Filters, Mode, prepare, recall, search_messages
-from discreet.oversight.references import ReferenceText, publish
+from discreet.services.references import ReferenceText, publish
 from tests.memory.conftest import People, texts
 
 MODES: list[Mode] = ["text", "semantic", "hybrid"]
@@ -65,8 +65,8 @@ async def test_scores_do_not_tell_of_others(people: People) -> None:
     async def seen(mode: Mode) -> list[Any]:
         now = datetime(2030, 1, 1, tzinfo=UTC)
         query = prepare("my dog and the tea", bundled_embedder(), now=now)
-        async with people.door.enter(people.alice) as rows:
-            return await recall(rows, query, mode=mode)
+        async with people.db.begin(people.alice) as tx:
+            return await recall(tx, query, mode=mode)
 
     before = [await seen(mode) for mode in MODES]
     await people.keep(people.bob, "dog dog dog tea", *(f"dog number {n}" for n in range(20)))
@@ -145,7 +145,7 @@ async def test_filters_narrow(people: People, filters: Filters, expected: list[s
 async def test_reference_texts_are_found_beside_memories_and_labelled(people: People) -> None:
     world = people.world
     text = ReferenceText("hours.md", ("We are open from nine to five.", "Closed on Sundays."))
-    await publish(world.door, world.owner_id, world.agent_id, [text])
+    await publish(world.db, world.owner_id, world.agent_id, [text])
     await people.keep(people.alice, "Comes on Sundays when it is open")
     for scope in (people.alice, people.bob):
         found = await people.ask(scope, "Are you open on Sundays?")
@@ -165,14 +165,14 @@ async def test_a_conversation_is_searched_within_its_scope(people: People) -> No
     await world.say("telegram:1", "It rains a lot", name="Alice")
     await world.say("telegram:2", "I live in Lisbon too", name="Bob")
     query = prepare("who lives in Lisbon", people.embedder)
-    async with people.door.enter(people.alice) as rows:
-        found = await search_messages(rows, query)
-        assert await search_messages(rows, query, session_id=said.session_id) == found
+    async with people.db.begin(people.alice) as tx:
+        found = await search_messages(tx, query)
+        assert await search_messages(tx, query, session_id=said.session_id) == found
     assert found[0].content == "My sister lives in Lisbon"
     assert (found[0].kind, found[0].sender_name, found[0].direction) == ("message", "Alice", "in")
     assert {hit.contact_id for hit in found} == {people.alice.contact_id}
-    async with people.door.enter(people.bob) as rows:
-        assert await search_messages(rows, query, session_id=said.session_id) == []
+    async with people.db.begin(people.bob) as tx:
+        assert await search_messages(tx, query, session_id=said.session_id) == []
 
 
 async def test_vectors_of_another_embedder_are_not_compared_and_words_still_are(
@@ -203,8 +203,8 @@ async def test_vectors_of_another_embedder_are_not_compared_and_words_still_are(
 async def test_a_question_without_a_vector_is_answered_by_words(people: People) -> None:
     await people.keep(people.alice, "the dog is called Rex")
     query = prepare("dog", None)
-    async with people.door.enter(people.alice) as rows:
-        (found,) = await recall(rows, query)
+    async with people.db.begin(people.alice) as tx:
+        (found,) = await recall(tx, query)
     assert found.parts.cosine is None
 
 

@@ -42,13 +42,13 @@ async def test_every_text_gets_the_new_vector_and_none_a_new_version(people: Peo
     (kept,) = await people.keep(people.alice, "likes tea", topics=["a"])
     await people.keep(people.world.owner, "hides the key")
     seen: list[tuple[int, int]] = []
-    done = await reembed(people.door, people.world.owner_id, Letters(), lambda *it: seen.append(it))
+    done = await reembed(people.db, people.world.owner_id, Letters(), lambda *it: seen.append(it))
     assert (done, seen[0], seen[-1]) == (4, (0, 4), (4, 4))  # two memories, two messages
     query = prepare("tea", Letters())
-    async with people.door.enter(people.alice) as rows:
-        (hit,) = await recall(rows, query, mode="semantic")
+    async with people.db.begin(people.alice) as tx:
+        (hit,) = await recall(tx, query, mode="semantic")
     assert (hit.id, hit.version) == (kept.id, 1)
-    again = await reembed(people.door, people.world.owner_id, Letters(), lambda *_: None)
+    again = await reembed(people.db, people.world.owner_id, Letters(), lambda *_: None)
     assert again == 0
 
 
@@ -57,14 +57,14 @@ async def test_what_was_interrupted_goes_on_where_it_was(
 ) -> None:
     await people.keep(people.alice, *(f"thing {n}" for n in range(BATCH + 50)))
     with pytest.raises(Unavailable, match=f"{BATCH:,} of"):
-        await reembed(people.door, people.world.owner_id, Letters(BATCH), lambda *_: None)
+        await reembed(people.db, people.world.owner_id, Letters(BATCH), lambda *_: None)
     count = "SELECT count(*) FROM discreet.memories WHERE embedder = 'letters'"
     assert admin.execute(count).fetchone() == (BATCH,)
     # Until then the others are found by their words.
     query = prepare("thing 7", Letters())
-    async with people.door.enter(people.alice) as rows:
-        assert texts(await recall(rows, query, limit=1)) == ["thing 7"]
-    assert await reembed(people.door, people.world.owner_id, Letters(), lambda *_: None) == 52
+    async with people.db.begin(people.alice) as tx:
+        assert texts(await recall(tx, query, limit=1)) == ["thing 7"]
+    assert await reembed(people.db, people.world.owner_id, Letters(), lambda *_: None) == 52
 
 
 class Endpoint(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.memory.terms import ASKS, NUMBER, TIME, VERSION, content_terms, terms_of, words_of
+from discreet.memory.tokenizer import ASKS, NUMBER, TIME, VERSION, content_terms, terms_of, words_of
 
 
 def _words(text: str) -> list[str]:

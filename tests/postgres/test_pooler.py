@@ -24,7 +24,7 @@ from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.server import opened_database
 from discreet.scope import OwnerScope, WorkScope
 from tests.postgres.test_bootstrap import admin_url
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import do_all
 from tests.support.waiting import until_sync
 from tests.support.world import make_world, open_door
@@ -150,19 +150,19 @@ async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settin
         initialise_external(home, url, reset_roles=True)
         migrate_external(home, url)
         with opened_database(home) as database:
-            async with open_door(database) as door:
-                world = await make_world(door)
+            async with open_door(database) as db:
+                world = await make_world(db)
                 said = await world.say("telegram:1001", "hello")
-                async with door.enter(WorkScope()) as rows:
-                    assert await rows.value("SHOW search_path") == "queue"
-                    assert await rows.value("SHOW statement_timeout") == "1min"
-                async with door.enter(OwnerScope(world.owner_id)) as rows:
-                    assert await rows.value("SHOW statement_timeout") == "1min"
-                    assert await rows.value("SELECT count(*) FROM discreet.messages") == 1
+                async with db.begin(WorkScope()) as tx:
+                    assert await tx.value("SHOW search_path") == "queue"
+                    assert await tx.value("SHOW statement_timeout") == "1min"
+                async with db.begin(OwnerScope(world.owner_id)) as tx:
+                    assert await tx.value("SHOW statement_timeout") == "1min"
+                    assert await tx.value("SELECT count(*) FROM discreet.messages") == 1
                 assert said.new
-                await do_all(database, door, Mind())
-                async with door.enter(WorkScope()) as rows:
-                    assert await rows.fetch("SELECT id FROM queue.procrastinate_jobs") == []
+                await do_all(database, db, Responder())
+                async with db.begin(WorkScope()) as tx:
+                    assert await tx.fetch("SELECT id FROM queue.procrastinate_jobs") == []
 
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="apt-get install pgbouncer")

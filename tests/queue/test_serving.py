@@ -7,39 +7,41 @@ import psycopg
 import pytest
 
 from discreet.postgres.server import Database
-from discreet.queue import serving as serving_module
-from discreet.queue.serving import is_served, serving
-from discreet.scope import Door
+from discreet.queue import server_lock as serving_module
+from discreet.queue.server_lock import is_served, serving
+from discreet.scope import ScopedDatabase
 from tests.support.waiting import until
 from tests.support.world import open_door
 
 
-async def test_it_is_served_as_long_as_somebody_serves(database: Database, door: Door) -> None:
+async def test_it_is_served_as_long_as_somebody_serves(
+    database: Database, db: ScopedDatabase
+) -> None:
     conninfo = database.conninfo("discreet_worker")
-    assert not await is_served(door)
+    assert not await is_served(db)
     async with serving(conninfo):
-        assert await is_served(door)
+        assert await is_served(db)
         async with serving(conninfo):
-            assert await is_served(door)
-        assert await is_served(door)
-    await until(lambda: is_not_served(door))
+            assert await is_served(db)
+        assert await is_served(db)
+    await until(lambda: is_not_served(db))
 
 
-async def is_not_served(door: Door) -> bool:
-    return not await is_served(door)
+async def is_not_served(db: ScopedDatabase) -> bool:
+    return not await is_served(db)
 
 
 async def test_who_asks_at_the_same_moment_takes_nobody_who_asks_for_one_who_serves(
-    database: Database, door: Door
+    database: Database, db: ScopedDatabase
 ) -> None:
     async with open_door(database) as other:
-        answers = await asyncio.gather(*(is_served(one) for one in (door, other) for _ in range(8)))
+        answers = await asyncio.gather(*(is_served(one) for one in (db, other) for _ in range(8)))
     assert not any(answers)
 
 
 async def test_a_server_whose_connection_was_lost_serves_again(
     database: Database,
-    door: Door,
+    db: ScopedDatabase,
     admin: psycopg.Connection[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -49,6 +51,6 @@ async def test_a_server_whose_connection_was_lost_serves_again(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'discreet-serving' AND datname = current_database()"
         )
-        await until(lambda: is_not_served(door))
-        await until(lambda: is_served(door))
-    await until(lambda: is_not_served(door))
+        await until(lambda: is_not_served(db))
+        await until(lambda: is_served(db))
+    await until(lambda: is_not_served(db))

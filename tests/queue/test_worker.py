@@ -65,7 +65,7 @@ def silence_workers(queue: Admin) -> None:
 async def test_finished_work_leaves_no_job_behind(
     database: Database, world: World, queue: Admin
 ) -> None:
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
         said = await world.say(ALICE, "hello")
         await until(lambda: answered(world, said.session_id))
 
@@ -99,7 +99,7 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
     alive.free.set()
     async with (
         open_door(database) as other,
-        working(database, world.door, turns_of(world.door, dead)),
+        working(database, world.db, turns_of(world.db, dead)),
     ):
         said = await world.say(ALICE, "hello")
         await until(dead.has_begun)
@@ -119,7 +119,7 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
 async def test_a_worker_that_was_taken_for_dead_works_on(
     database: Database, world: World, queue: Admin
 ) -> None:
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
         first = await world.say(ALICE, "hello")
         await until(lambda: answered(world, first.session_id))
         # What another worker does at its start with those that were silent for too long.
@@ -134,11 +134,11 @@ async def test_what_waits_without_a_job_is_found(
 ) -> None:
     said = await world.say(ALICE, "hello")
     queue.execute("DELETE FROM procrastinate_jobs")
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
         await until(lambda: answered(world, said.session_id))
     await world.say(ALICE, "again")
     queue.execute("UPDATE procrastinate_jobs SET status = 'failed'")
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
 
         async def both() -> bool:
             return await answered(world, said.session_id) == ["re: hello", "re: again"]
@@ -149,7 +149,7 @@ async def test_what_waits_without_a_job_is_found(
 async def test_an_answer_without_a_delivery_is_found(
     database: Database, world: World, queue: Admin
 ) -> None:
-    work = work_of(world.door, turns_of(world.door))
+    work = work_of(world.db, turns_of(world.db))
 
     async def lost(_: RouteId) -> None: ...
 
@@ -162,14 +162,14 @@ async def test_an_answer_without_a_delivery_is_found(
 
         await until(delivery_is_gone)
     channel = Recording()
-    async with working(database, world.door, turns_of(world.door), channel):
+    async with working(database, world.db, turns_of(world.db), channel):
         await until(lambda: answered(world, said.session_id))
     assert len(channel.tried) == 1
 
 
 @asynccontextmanager
 async def running(database: Database, world: World, what: Work) -> AsyncIterator[None]:
-    async with work(database.conninfo("discreet_worker"), world.door, what, Slots(4)):
+    async with work(database.conninfo("discreet_worker"), world.db, what, Slots(4)):
         yield
 
 
@@ -180,7 +180,7 @@ async def test_a_job_that_breaks_breaks_no_worker_and_its_words_reach_no_log(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    work = work_of(world.door, turns_of(world.door))
+    work = work_of(world.db, turns_of(world.db))
     broken: list[SessionId] = []
 
     async def breaks_once(session_id: SessionId) -> None:
@@ -214,7 +214,7 @@ async def test_a_job_whose_end_was_lost_holds_up_nothing_although_its_worker_liv
     database: Database, world: World, queue: Admin
 ) -> None:
     queue.execute(LOSE_AN_END)
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
         said = await world.say(ALICE, "hello")
         await until(lambda: answered(world, said.session_id))
         await world.say(ALICE, "and now?")
@@ -229,7 +229,7 @@ async def test_a_job_that_a_worker_took_without_learning_of_it_is_done(
     database: Database, world: World, queue: Admin
 ) -> None:
     """The commit that gave it to the worker was made; its answer was lost with the connection."""
-    async with working(database, world.door, turns_of(world.door)):
+    async with working(database, world.db, turns_of(world.db)):
         first = await world.say(ALICE, "hello")
         await until(lambda: answered(world, first.session_id))
         (worker_id,) = queue.execute("SELECT min(id) FROM procrastinate_workers").fetchone() or (
@@ -253,7 +253,7 @@ async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
     database: Database, world: World, queue: Admin
 ) -> None:
     held = Held()
-    async with working(database, world.door, turns_of(world.door, held)):
+    async with working(database, world.db, turns_of(world.db, held)):
         said = await world.say(ALICE, "hello")
         await until(held.has_begun)
         assert drop_all(queue) > 3
@@ -282,9 +282,7 @@ async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellati
         except asyncio.CancelledError:
             raise psycopg.OperationalError("the connection is closed") from None
 
-    what = replace(
-        work_of(world.door, turns_of(world.door)), release_quarantined=breaks_when_cancelled
-    )
+    what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=breaks_when_cancelled)
     async with patience(), running(database, world, what):
         await sweeping.wait()
 
@@ -300,9 +298,7 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    what = replace(
-        work_of(world.door, turns_of(world.door)), release_quarantined=loses_a_cancellation
-    )
+    what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=loses_a_cancellation)
     async with patience(), running(database, world, what):
         await sweeping.wait()
 
@@ -311,7 +307,7 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
 async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just_gone(
     database: Database, world: World, queue: Admin, when: int
 ) -> None:
-    async with patience(), working(database, world.door, turns_of(world.door)):
+    async with patience(), working(database, world.db, turns_of(world.db)):
         for _ in range(when):
             said = await world.say(ALICE, f"{when}")
         if when:
@@ -333,7 +329,7 @@ async def test_a_worker_that_stops_finishes_what_it_began_and_leaves_the_rest(
     database: Database, world: World, queue: Admin
 ) -> None:
     held = Held()
-    work = working(database, world.door, turns_of(world.door, held), slots=Slots(turns=1))
+    work = working(database, world.db, turns_of(world.db, held), slots=Slots(turns=1))
     await work.__aenter__()
     first = await world.say(ALICE, "hello")
     await until(held.has_begun)
@@ -359,8 +355,8 @@ async def test_one_senders_backlog_holds_up_nobody(database: Database, world: Wo
             situation, prompt, tools, tell
         )
 
-    what = turns_of(world.door, slow_for_alice)
-    async with working(database, world.door, what, slots=Slots(turns=2)):
+    what = turns_of(world.db, slow_for_alice)
+    async with working(database, world.db, what, slots=Slots(turns=2)):
         await until(held.has_begun)
         for number in range(50):
             await world.say(ALICE, f"more {number}")
@@ -374,14 +370,14 @@ async def test_an_agent_whose_model_is_slow_takes_no_slot_of_another_agent(
     database: Database, world: World
 ) -> None:
     held = Held()
-    eve = await make_world(world.door, agent="Eve")
+    eve = await make_world(world.db, agent="Eve")
 
     async def slow_for_ada(situation: Any, prompt: Any, tools: Any, tell: Any) -> Any:
         mind = held if situation.agent.name == "Ada" else held.then
         return await mind(situation, prompt, tools, tell)
 
     slots = Slots(turns=3, turns_of_agent=2)
-    async with working(database, world.door, turns_of(world.door, slow_for_ada), slots=slots):
+    async with working(database, world.db, turns_of(world.db, slow_for_ada), slots=slots):
         slow = [await world.say(f"telegram:{number}", "hello") for number in range(6)]
         await until(held.has_begun)
         for number in range(5):
@@ -397,11 +393,11 @@ async def test_a_finished_answer_is_delivered_while_every_turn_thinks(
     database: Database, world: World
 ) -> None:
     held = Held()
-    async with working(database, world.door, turns_of(world.door, held), slots=Slots(turns=1)):
+    async with working(database, world.db, turns_of(world.db, held), slots=Slots(turns=1)):
         await world.say(ALICE, "hello")
         await until(held.has_begun)
         said = await world.say(BOB, "hello")
-        await run_turn(turns_of(world.door), said.session_id)
+        await run_turn(turns_of(world.db), said.session_id)
 
         async def sent() -> bool:
             found = await rows_of(world, "SELECT state FROM discreet.outbox")
@@ -414,8 +410,8 @@ async def test_a_finished_answer_is_delivered_while_every_turn_thinks(
 
 async def test_the_worker_sees_ids_and_nothing_that_anybody_said(world: World) -> None:
     said = await world.say(ALICE, "a secret")
-    async with world.door.enter(WorkScope()) as rows:
-        scope = await rows.fetch_one("SELECT * FROM gate.session_scope(%s)", (said.session_id,))
+    async with world.db.begin(WorkScope()) as tx:
+        scope = await tx.fetch_one("SELECT * FROM gate.session_scope(%s)", (said.session_id,))
         assert scope
         assert "secret" not in repr(scope)
         assert scope["contact_id"] == said.contact_id
@@ -429,9 +425,7 @@ async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -
     async def nothing(*_: object) -> None: ...
 
     for _ in range(20):
-        async with patience(), open_door(database) as door:
+        async with patience(), open_door(database) as db:
             conninfo = database.conninfo("discreet_worker")
-            async with work(
-                conninfo, door, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)
-            ):
+            async with work(conninfo, db, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)):
                 await asyncio.sleep(0)

@@ -112,10 +112,10 @@ def _store(server: Server, dbname: str) -> None:
 async def _live(server: Server, dbname: str) -> object:
     database = Database(server.named(dbname))
     with psycopg.connect(server.inside(dbname), autocommit=True) as admin:
-        async with open_door(database) as door:
+        async with open_door(database) as db:
             with tempfile.TemporaryDirectory() as home:
-                await fill(database, door, admin, Path(home))
-            return await seen(door, admin)
+                await fill(database, db, admin, Path(home))
+            return await seen(db, admin)
 
 
 if __name__ == "__main__":

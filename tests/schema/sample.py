@@ -8,18 +8,19 @@ from uuid import UUID
 
 import psycopg
 
+from discreet.auth import tokens
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.domain.inbound import Attachment, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
 from discreet.memory.history import get_memory_history
 from discreet.memory.memories import list_memories
-from discreet.oversight import erasing, linking, references, tokens
-from discreet.oversight.limits import Limits, set_limits
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door, OwnerScope
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
+from discreet.services import erasing, linking, references
+from discreet.services.limits import Limits, set_limits
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn
-from tests.support.minds import Mind, calling, do_as_told
+from tests.support.minds import Responder, calling, do_as_told
 from tests.support.platform import make_platform
 from tests.support.turns import Recording, do_all, turns_of
 
@@ -29,12 +30,14 @@ ANN, ALSO_ANN, BOB = "telegram:1001", "telegram:2001", "telegram:1002"
 EVE, GROUP = "telegram:1003", "telegram:-100500"
 
 
-async def fill(database: Database, door: Door, admin: psycopg.Connection[Any], home: Any) -> None:
+async def fill(
+    database: Database, db: ScopedDatabase, admin: psycopg.Connection[Any], home: Any
+) -> None:
     """Fill an empty database: people, a group, memories with their history, a link, a file, work
     that waits, somebody who asks to come in, somebody erased."""
-    platform = await make_platform(door, admission="open")
+    platform = await make_platform(db, admission="open")
     world = platform.world
-    turns = turns_of(door, Mind(do_as_told))
+    turns = turns_of(db, Responder(do_as_told))
     for sender, name, text, more in (
         (ANN, "Ann", "Hello, I am Ann.", {}),
         (ANN, "Ann", calling("remember", content="Ann likes tea", topic_key="drink"), {}),
@@ -50,29 +53,29 @@ async def fill(database: Database, door: Door, admin: psycopg.Connection[Any], h
     photo = Attachment(kind="photo", platform_file="file-1", name="cat.jpg", size=3)
     await run_turn(turns, (await platform.accepted(ANN, "look", attachments=(photo,))).session_id)
     admin.execute("UPDATE discreet.attachments SET state = 'kept', content = 'cat'")
-    await linking.link_contacts(door, world.owner_id, ANN, ALSO_ANN)
-    await erasing.erase_contact(door, world.owner_id, EVE, home)
+    await linking.link_contacts(db, world.owner_id, ANN, ALSO_ANN)
+    await erasing.erase_contact(db, world.owner_id, EVE, home)
     await references.publish(
-        door,
+        db,
         world.owner_id,
         world.agent_id,
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
-    await tokens.create_token(door, world.owner_id, contact=BOB, name="Bob's app")
-    await set_limits(door, world.owner_id, BOB, Limits(waiting=7))
+    await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")
+    await set_limits(db, world.owner_id, BOB, Limits(waiting=7))
     asked = await world.say(None, "who wrote?")
-    await run_turn(turns_of(door, Mind()), asked.session_id)
+    await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}
-    await do_all(database, door, Mind(), channels)
+    await do_all(database, db, Responder(), channels)
     # What still waits: a message, one that nobody can be given, a stranger's.
     await platform.accepted(ANN, "Are you there?")
     nobody = replace(platform.inbound(BOB, "from nobody"), sender=UnknownSender("no sender"))
-    await accept_or_quarantine(door, world.owner_id, nobody)
+    await accept_or_quarantine(db, world.owner_id, nobody)
     admin.execute("UPDATE discreet.channels SET admission = 'pairing' WHERE platform = 'telegram'")
     assert await platform.reason("telegram:1004", "May I come in?") == "aside"
 
 
-async def seen(door: Door, admin: psycopg.Connection[Any]) -> Seen:
+async def seen(db: ScopedDatabase, admin: psycopg.Connection[Any]) -> Seen:
     """Return what each contact and the owner see, as JSON; and what waits in the queue."""
     row = admin.execute("SELECT id FROM discreet.owners ORDER BY created_at").fetchone()
     assert row is not None
@@ -83,7 +86,7 @@ async def seen(door: Door, admin: psycopg.Connection[Any]) -> Seen:
         "  JOIN discreet.addresses a ON a.contact_id = c.id ORDER BY 3"
     ).fetchall()
     contacts = {
-        label: await _contact(door, owner_id, AgentId(agent), ContactId(contact))
+        label: await _contact(db, owner_id, AgentId(agent), ContactId(contact))
         for agent, contact, label in parties
     }
     jobs = admin.execute(
@@ -92,14 +95,16 @@ async def seen(door: Door, admin: psycopg.Connection[Any]) -> Seen:
     ).fetchall()
     return {
         "contacts": contacts,
-        "owner": await _owner(door, owner_id),
+        "owner": await _owner(db, owner_id),
         "jobs": [list(job) for job in jobs],
     }
 
 
-async def _contact(door: Door, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId) -> Seen:
-    async with door.enter(ContactScope(owner_id, agent_id, contact_id)) as rows:
-        memories = await list_memories(rows, 1000, include_expired=True)
+async def _contact(
+    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId
+) -> Seen:
+    async with db.begin(ContactScope(owner_id, agent_id, contact_id)) as tx:
+        memories = await list_memories(tx, 1000, include_expired=True)
         return {
             "memories": [
                 [m.content, m.topic_key, m.salience, m.version, _time(m.created_at)]
@@ -108,15 +113,15 @@ async def _contact(door: Door, owner_id: OwnerId, agent_id: AgentId, contact_id:
             "history": [
                 [v.version, v.content]
                 for m in sorted(memories, key=lambda m: m.content)
-                for v in await get_memory_history(rows, m.id)
+                for v in await get_memory_history(tx, m.id)
             ],
             "said": [
                 [m.direction, m.text, m.sender_name, _time(m.created_at)]
-                for m in await said_in_scope(rows, 1000)
+                for m in await said_in_scope(tx, 1000)
             ],
             "files": [
                 [row["kind"], row["name"], row["state"], bytes(row["content"] or b"").decode()]
-                for row in await rows.fetch(
+                for row in await tx.fetch(
                     "SELECT kind, name, state, content FROM discreet.attachments ORDER BY name"
                 )
             ],
@@ -148,12 +153,12 @@ _OWNERS = {
 }
 
 
-async def _owner(door: Door, owner_id: OwnerId) -> Seen:
-    async with door.enter(OwnerScope(owner_id)) as rows:
+async def _owner(db: ScopedDatabase, owner_id: OwnerId) -> Seen:
+    async with db.begin(OwnerScope(owner_id)) as tx:
         return {
             name: [
                 [str(value) if isinstance(value, UUID) else value for value in row]
-                for row in await rows.fetch_tuples(query)  # type: ignore[arg-type]
+                for row in await tx.fetch_tuples(query)  # type: ignore[arg-type]
             ]
             for name, query in _OWNERS.items()
         }

@@ -66,8 +66,8 @@ async def test_an_upgraded_database_looks_to_its_people_as_it_did_before(
     inside = place.inside(old.credentials.dbname)
     assert schema_of(inside) == schema_of(place.inside(server.credentials.dbname))
     with psycopg.connect(inside, autocommit=True) as admin:
-        async with open_door(old) as door:
-            found = _as_json(await seen(door, admin))
+        async with open_door(old) as db:
+            found = _as_json(await seen(db, admin))
     assert found == _before(version)
 
 
@@ -81,10 +81,10 @@ async def test_an_upgraded_database_goes_on_where_it_stood(server: Shared, old: 
             " JOIN discreet.channels c ON c.agent_id = a.id AND c.platform = 'terminal'"
         ).fetchone()
         assert row is not None
-    async with open_door(old) as door:
-        world = World(door, OwnerId(row[0]), AgentId(row[1]), ChannelId(row[2]))
+    async with open_door(old) as db:
+        world = World(db, OwnerId(row[0]), AgentId(row[1]), ChannelId(row[2]))
         said = await world.say(BOB, "Still there?")
-        await do_all(old, door)
+        await do_all(old, db)
         assert (await answers_of(world, said.session_id))[-1] == "re: Still there?"
 
 
@@ -109,8 +109,8 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
         assert credentials is not None
         conninfo = replace(credentials, host=database.credentials.host).conninfo(ADMIN_ROLE)
         with psycopg.connect(conninfo, autocommit=True) as admin:
-            async with open_door(database) as door:
-                found = _as_json(await seen(door, admin))
+            async with open_door(database) as db:
+                found = _as_json(await seen(db, admin))
     assert found == _before(version)
 
 

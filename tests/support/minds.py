@@ -8,26 +8,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from discreet.turn.plan import Prompt
-from discreet.turn.situation import Situation
+from discreet.turn.context import TurnContext
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
 
-Reply = Callable[[Situation, Tools], Awaitable[str]]
-Think = Callable[[Situation, Prompt, Tools, OnText], Awaitable[Thought]]
+Reply = Callable[[TurnContext, Tools], Awaitable[str]]
+Think = Callable[[TurnContext, Prompt, Tools, OnText], Awaitable[TurnResult]]
 
 
-async def hm(_: Situation, __: Tools) -> str:
+async def hm(_: TurnContext, __: Tools) -> str:
     """Has nothing to say."""
     return "hm"
 
 
-async def repeat(situation: Situation, _: Tools) -> str:
+async def repeat(situation: TurnContext, _: Tools) -> str:
     """Says what it answers."""
     return "re: " + " | ".join(line.text for line in situation.waiting)
 
 
-async def do_as_told(situation: Situation, tools: Tools) -> str:
+async def do_as_told(situation: TurnContext, tools: Tools) -> str:
     """Makes every call that a waiting line asks for, ``["recall", {"query": "dog"}]``, and answers
     with all that came back: a model that any sender has talked round."""
     told = []
@@ -43,27 +43,27 @@ def calling(tool: str, **arguments: Any) -> str:
     return json.dumps([tool, arguments])
 
 
-async def echo(situation: Situation, _: Prompt, tools: Tools, __: OnText) -> Thought:
+async def echo(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     """A mind that says what it answers."""
-    return Thought(await repeat(situation, tools), "echo")
+    return TurnResult(await repeat(situation, tools), "echo")
 
 
 @dataclass
-class Mind:
+class Responder:
     """Answers as ``reply`` does, and keeps everything that it was given."""
 
     reply: Reply = hm
-    situations: list[Situation] = field(default_factory=list)
+    situations: list[TurnContext] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     toolboxes: list[Tools] = field(default_factory=list)
 
     async def __call__(
-        self, situation: Situation, prompt: Prompt, tools: Tools, _: OnText
-    ) -> Thought:
+        self, situation: TurnContext, prompt: Prompt, tools: Tools, _: OnText
+    ) -> TurnResult:
         self.situations.append(situation)
         self.prompts.append(prompt)
         self.toolboxes.append(tools)
-        return Thought(await self.reply(situation, tools), "scripted")
+        return TurnResult(await self.reply(situation, tools), "scripted")
 
 
 @dataclass
@@ -75,8 +75,8 @@ class Held:
     begun: int = 0
 
     async def __call__(
-        self, situation: Situation, prompt: Prompt, tools: Tools, on_text: OnText
-    ) -> Thought:
+        self, situation: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
+    ) -> TurnResult:
         self.begun += 1
         await self.free.wait()
         return await self.then(situation, prompt, tools, on_text)
@@ -94,8 +94,8 @@ class Failing:
     asked: int = 0
 
     async def __call__(
-        self, situation: Situation, prompt: Prompt, tools: Tools, on_text: OnText
-    ) -> Thought:
+        self, situation: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
+    ) -> TurnResult:
         if any(self.only in line.text for line in situation.waiting):
             self.asked += 1
             if self.asked <= len(self.errors):

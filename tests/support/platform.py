@@ -11,7 +11,7 @@ from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound
 from discreet.intake.accept import Accepted, Quarantined, TurnedAway, accept_or_quarantine
-from discreet.scope import Door, OwnerScope
+from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.turn.lease import Lease, NotYet, acquire
 from tests.support.world import World, make_world
 
@@ -40,7 +40,7 @@ class Platform:
         self, sender: str, text: str, *, group: str | None = None, **more: Any
     ) -> Accepted | TurnedAway | Quarantined:
         inbound = self.inbound(sender, text, group=group, **more)
-        return await accept_or_quarantine(self.world.door, self.world.owner_id, inbound)
+        return await accept_or_quarantine(self.world.db, self.world.owner_id, inbound)
 
     async def accepted(
         self, sender: str, text: str, *, group: str | None = None, **more: Any
@@ -57,8 +57,8 @@ class Platform:
 
     async def sent(self, chat: str) -> list[str]:
         """Every text that is on its way to a chat, or was sent there; the oldest first."""
-        async with self.world.door.enter(self.world.owner) as rows:
-            found = await rows.fetch(
+        async with self.world.db.begin(self.world.owner) as tx:
+            found = await tx.fetch(
                 "SELECT m.text FROM discreet.outbox o JOIN discreet.messages m"
                 " ON m.id = o.message_id JOIN discreet.routes r ON r.id = o.route_id"
                 " WHERE r.chat_id = %(chat)s ORDER BY o.created_at",
@@ -68,22 +68,20 @@ class Platform:
 
     async def acquire(self, said: Accepted) -> Lease | NotYet | None:
         assert said.contact_id is not None
-        async with self.world.door.enter(self.world.contact(said.contact_id)) as rows:
-            return await acquire(rows, said.session_id)
+        async with self.world.db.begin(self.world.contact(said.contact_id)) as tx:
+            return await acquire(tx, said.session_id)
 
 
 async def make_platform(
-    door: Door, *, admission: str = "pairing", memory_model: str = "per_contact"
+    db: ScopedDatabase, *, admission: str = "pairing", memory_model: str = "per_contact"
 ) -> Platform:
     """An agent whose channel admits in this way."""
-    world = await make_world(door, memory_model=memory_model)
-    async with door.enter(OwnerScope(world.owner_id)) as rows:
-        await rows.execute(
+    world = await make_world(db, memory_model=memory_model)
+    async with db.begin(OwnerScope(world.owner_id)) as tx:
+        await tx.execute(
             "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
             " VALUES (%(agent)s, 'telegram', 'bot', %(admission)s)",
             {"agent": world.agent_id, "admission": admission},
         )
-        channel_id = await rows.value(
-            "SELECT id FROM discreet.channels WHERE platform = 'telegram'"
-        )
+        channel_id = await tx.value("SELECT id FROM discreet.channels WHERE platform = 'telegram'")
     return Platform(world, ChannelId(channel_id))

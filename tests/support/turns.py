@@ -18,10 +18,10 @@ from discreet.domain.outbound import Channel, Outbound, SendResult, Sent
 from discreet.intake.retry import release_due
 from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
-from discreet.queue.due import DueRoute
+from discreet.queue.job_scope import DueRoute
 from discreet.queue.worker import Slots, Work, work, work_off
-from discreet.scope import Door, OwnerScope
-from discreet.turn.plan import Budget
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.turn.prompt import Budget
 from discreet.turn.run import Turns, run_turn
 from tests.support.minds import Think, echo
 from tests.support.world import World
@@ -55,14 +55,18 @@ class Recording:
 
 
 def turns_of(
-    door: Door, mind: Think = echo, max_attempts: int = 3, *, first_wait: timedelta = timedelta(0)
+    db: ScopedDatabase,
+    mind: Think = echo,
+    max_attempts: int = 3,
+    *,
+    first_wait: timedelta = timedelta(0),
 ) -> Turns:
     """Turns that try again at once."""
-    return Turns(door, bundled_embedder(), mind, max_attempts, Budget(), first_wait=first_wait)
+    return Turns(db, bundled_embedder(), mind, max_attempts, Budget(), first_wait=first_wait)
 
 
 async def one_turn(world: World, session_id: SessionId, mind: Think = echo, **options: Any) -> None:
-    await run_turn(turns_of(world.door, mind, **options), session_id)
+    await run_turn(turns_of(world.db, mind, **options), session_id)
 
 
 def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
@@ -75,40 +79,40 @@ def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
     return channel_of
 
 
-def work_of(door: Door, turns: Turns, channels: Channels = None) -> Work:
+def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work:
     """Everything that a serving process does, also for what is in quarantine."""
 
     async def turn(session_id: SessionId) -> None:
         await run_turn(turns, session_id)
 
     async def route(route_id: RouteId) -> None:
-        await deliver(door, by_platform(channels), route_id)
+        await deliver(db, by_platform(channels), route_id)
 
     async def release() -> None:
-        await release_due(door)
+        await release_due(db)
 
     return Work(turn, route, release, tuple(_named(channels)))
 
 
 async def do_all(
-    database: Database, door: Door, mind: Think = echo, channels: Channels = None
+    database: Database, db: ScopedDatabase, mind: Think = echo, channels: Channels = None
 ) -> None:
     """Every turn and delivery that is due now, one after the other."""
-    what = work_of(door, turns_of(door, mind), channels)
+    what = work_of(db, turns_of(db, mind), channels)
     await work_off(database.conninfo("discreet_worker"), what)
 
 
 def working(
     database: Database,
-    door: Door,
+    db: ScopedDatabase,
     turns: Turns,
     channels: Channels = None,
     *,
     slots: Slots = Slots(),  # noqa: B008 - it is frozen
 ) -> AbstractAsyncContextManager[None]:
     """A worker as a serving process has it."""
-    what = work_of(door, turns, channels)
-    return work(database.conninfo("discreet_worker"), door, what, slots)
+    what = work_of(db, turns, channels)
+    return work(database.conninfo("discreet_worker"), db, what, slots)
 
 
 def _named(channels: Channels) -> Mapping[str, Channel]:
@@ -129,8 +133,8 @@ def memory_ids(outcome: str) -> list[UUID]:
 
 async def rows_of(world: World, sql: Any, *params: object) -> list[dict[str, Any]]:
     """What the owner sees."""
-    async with world.door.enter(OwnerScope(world.owner_id)) as rows:
-        return await rows.fetch(sql, params)
+    async with world.db.begin(OwnerScope(world.owner_id)) as tx:
+        return await tx.fetch(sql, params)
 
 
 async def answers_of(world: World, session_id: SessionId) -> list[str]:

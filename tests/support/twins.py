@@ -97,11 +97,11 @@ class Copies:
 async def build_town(database: Database, admin_conninfo: str) -> Town:
     """Alice and Bob with several agents, of which two are shared; another owner's people."""
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-        async with open_door(database) as door:
-            ada = await make_world(door)
-            eve = await make_world(door, agent="Eve")
-            sam = await make_world(door, agent="Sam", memory_model="shared")
-            tom = await make_world(door, agent="Tom", memory_model="shared")
+        async with open_door(database) as db:
+            ada = await make_world(db)
+            eve = await make_world(db, agent="Eve")
+            sam = await make_world(db, agent="Sam", memory_model="shared")
+            tom = await make_world(db, agent="Tom", memory_model="shared")
             otto = await other_owner(ada, admin)
             for world in (ada, eve, sam, tom, otto):
                 await _people(world)
@@ -128,13 +128,13 @@ async def build_town(database: Database, admin_conninfo: str) -> Town:
 
 
 async def _people(world: World) -> None:
-    async with world.door.enter(world.owner) as rows:
-        await rows.execute(
+    async with world.db.begin(world.owner) as tx:
+        await tx.execute(
             "INSERT INTO discreet.passages (agent_id, title, position, content)"
             " VALUES (%s, %s, 1, %s)",
             (world.agent_id, f"title {world.agent_id}", f"passage {world.agent_id}"),
         )
-        name = await rows.value("SELECT name FROM discreet.agents WHERE id = %s", (world.agent_id,))
+        name = await tx.value("SELECT name FROM discreet.agents WHERE id = %s", (world.agent_id,))
     for place, sender in enumerate(("telegram:1001", "telegram:1002", None), 100):
         said = await world.say(sender, f"{sender} says hello to {name}", name=f"{sender}")
         if sender:
@@ -144,9 +144,9 @@ async def _people(world: World) -> None:
             scope = world.contact(said.contact_id)
         elif name in ("Sam", "Tom"):
             scope = SharedScope(world.owner_id, world.agent_id)
-        async with world.door.enter(scope) as rows:
+        async with world.db.begin(scope) as tx:
             for number in range(3):
-                await rows.execute(
+                await tx.execute(
                     "INSERT INTO discreet.memories (content, topic_key, salience, expires_at,"
                     "  embedder, embedding)"
                     " VALUES (%(text)s, %(topic)s, 'high', now() + interval '1 hour' * %(n)s,"
@@ -157,28 +157,28 @@ async def _people(world: World) -> None:
                         "n": number + 1,
                     },
                 )
-            await rows.execute("UPDATE discreet.memories SET summary = content || ' in short'")
-            [at] = await rows.fetch(
+            await tx.execute("UPDATE discreet.memories SET summary = content || ' in short'")
+            [at] = await tx.fetch(
                 "SELECT session_id, route_id FROM discreet.messages WHERE id = %s",
                 (said.message_id,),
             )
-            turn = await rows.value(
+            turn = await tx.value(
                 "INSERT INTO discreet.turns (session_id, route_id, model)"
                 " VALUES (%(session_id)s, %(route_id)s, 'model') RETURNING id",
                 at,
             )
-            out = await rows.value(
+            out = await tx.value(
                 "INSERT INTO discreet.messages (session_id, route_id, position, direction, state,"
                 "  text, turn_id) VALUES (%(session_id)s, %(route_id)s, %(place)s, 'out',"
                 "  'sent', %(text)s, %(turn)s) RETURNING id",
                 {**at, "turn": turn, "place": place, "text": f"{name} answers {sender}"},
             )
-            await rows.execute(
+            await tx.execute(
                 "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
                 " VALUES (%(out)s, %(session_id)s, %(route_id)s)",
                 {**at, "out": out},
             )
-            await rows.execute(
+            await tx.execute(
                 "INSERT INTO discreet.drafts (turn_id, text) VALUES (%s, %s)",
                 (turn, f"{name} begins to answer {sender}"),
             )

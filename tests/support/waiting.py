@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, TypeVar
 
-from discreet.delivery.deliver import FIRST_WAIT, LONGEST_WAIT
+from discreet.delivery.deliver import FIRST_WAIT, MAX_WAIT
 
 __all__ = [
     "PATIENCE_SECONDS",
@@ -75,15 +75,15 @@ def patience(faults_seconds: float = 0.0) -> AbstractAsyncContextManager[Any]:
 
 def retry_seconds(failures: int, answers: int = 1) -> float:
     """How long answers that are sent one after the other wait, each failing so often in a row."""
-    waits = (min(FIRST_WAIT * 2**failed, LONGEST_WAIT) for failed in range(failures))
+    waits = (min(FIRST_WAIT * 2**failed, MAX_WAIT) for failed in range(failures))
     return answers * sum(wait.total_seconds() for wait in waits)
 
 
 class Faults:
     """Which requests to a platform fail: of each target every so many, but never more than
-    ``MOST_IN_A_ROW``, so that what waits for them has a bound."""
+    ``MAX_IN_A_ROW``, so that what waits for them has a bound."""
 
-    MOST_IN_A_ROW = 2
+    MAX_IN_A_ROW = 2
     PROBABILITY = 0.3
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Faults:
 
     def hit(self, chaos: Random, target: object) -> bool:
         """Whether this request fails."""
-        failed = self._in_a_row[target] < self.MOST_IN_A_ROW and chaos.random() < self.PROBABILITY
+        failed = self._in_a_row[target] < self.MAX_IN_A_ROW and chaos.random() < self.PROBABILITY
         self._in_a_row[target] = self._in_a_row[target] + 1 if failed else 0
         return failed
 

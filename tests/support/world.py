@@ -15,28 +15,28 @@ from discreet.domain.addresses import Address
 from discreet.domain.ids import AgentId, ChannelId, ContactId, OwnerId
 from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender, Sender
 from discreet.intake import Accepted, accept
-from discreet.oversight.agents import AgentChange, create_agent
-from discreet.oversight.channels import terminal_of
 from discreet.postgres.server import Database
-from discreet.scope import ContactScope, Door, OwnerScope, WorkScope
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import Role
+from discreet.services.agents import AgentChange, create_agent
+from discreet.services.channels import terminal_of
 
 
 @asynccontextmanager
-async def open_door(database: Database, size: int = 4) -> AsyncIterator[Door]:
+async def open_door(database: Database, size: int = 4) -> AsyncIterator[ScopedDatabase]:
     """A door to a test's database; ``size`` connections of each role."""
-    door = Door(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
+    db = ScopedDatabase(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
     try:
-        yield door
+        yield db
     finally:
-        await door.close()
+        await db.close()
 
 
 @dataclass
 class World:
     """One owner with one agent on a terminal. ``number`` makes platform message ids."""
 
-    door: Door
+    db: ScopedDatabase
     owner_id: OwnerId
     agent_id: AgentId
     channel_id: ChannelId
@@ -62,7 +62,7 @@ class World:
             OwnerSender() if sender is None else AddressSender(Address.parse(sender), name)
         )
         return await accept(
-            self.door,
+            self.db,
             self.owner_id,
             Inbound(
                 channel_id=channel_id or self.channel_id,
@@ -80,8 +80,8 @@ class World:
     async def answer(self, to: Accepted, text: str) -> UUID:
         """Stores an answer of the agent, as if a turn had ended; the id of the message."""
         scope = self.contact(to.contact_id) if to.contact_id else self.owner
-        async with self.door.enter(scope) as rows:
-            made: UUID = await rows.value(
+        async with self.db.begin(scope) as tx:
+            made: UUID = await tx.value(
                 "WITH here AS (UPDATE discreet.sessions SET last_position = last_position + 1"
                 "   WHERE id = %(session)s RETURNING last_position)"
                 " INSERT INTO discreet.messages"
@@ -97,13 +97,13 @@ class World:
     ) -> ChannelId:
         """A channel of the agent on a platform; what is said there is answered at once, without
         waiting for what may follow."""
-        async with self.door.enter(self.owner) as rows:
-            made = await rows.value(
+        async with self.db.begin(self.owner) as tx:
+            made = await tx.value(
                 "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
                 " VALUES (%s, %s, %s, %s) RETURNING id",
                 (self.agent_id, platform, account, admission),
             )
-            await rows.execute("UPDATE discreet.channels SET gather = '0' WHERE id = %s", (made,))
+            await tx.execute("UPDATE discreet.channels SET gather = '0' WHERE id = %s", (made,))
         return ChannelId(made)
 
     def contact(self, contact_id: ContactId | None) -> ContactScope:
@@ -115,15 +115,17 @@ class World:
         return OwnerScope(self.owner_id, self.agent_id)
 
 
-async def make_world(door: Door, *, agent: str = "Ada", memory_model: str = "per_contact") -> World:
+async def make_world(
+    db: ScopedDatabase, *, agent: str = "Ada", memory_model: str = "per_contact"
+) -> World:
     """The installation's owner (made if new) with an agent of this name."""
-    async with door.enter(WorkScope()) as rows:
-        owner_id = OwnerId(await rows.value("SELECT gate.find_or_create_first_owner('Olga')"))
+    async with db.begin(WorkScope()) as tx:
+        owner_id = OwnerId(await tx.value("SELECT gate.find_or_create_first_owner('Olga')"))
     change = AgentChange(memory_model="shared" if memory_model == "shared" else "per_contact")
-    made = await create_agent(door, owner_id, agent, change)
-    async with door.enter(OwnerScope(owner_id)) as rows:
-        channel_id = await terminal_of(rows, agent)
-    return World(door, owner_id, made.id, channel_id)
+    made = await create_agent(db, owner_id, agent, change)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        channel_id = await terminal_of(tx, agent)
+    return World(db, owner_id, made.id, channel_id)
 
 
 async def other_owner(world: World, admin: psycopg.Connection[Any]) -> World:
@@ -132,7 +134,7 @@ async def other_owner(world: World, admin: psycopg.Connection[Any]) -> World:
     row = made.fetchone()
     assert row is not None
     owner_id = OwnerId(row[0])
-    agent = await create_agent(world.door, owner_id, "Ada")
-    async with world.door.enter(OwnerScope(owner_id)) as rows:
-        channel_id = await terminal_of(rows, "Ada")
-    return World(world.door, owner_id, agent.id, channel_id)
+    agent = await create_agent(world.db, owner_id, "Ada")
+    async with world.db.begin(OwnerScope(owner_id)) as tx:
+        channel_id = await terminal_of(tx, "Ada")
+    return World(world.db, owner_id, agent.id, channel_id)

@@ -14,15 +14,15 @@ from discreet.domain.ids import SessionId
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.memories import list_memories
-from discreet.oversight import admission
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
+from discreet.services import admission
+from discreet.turn.context import TurnContext
 from discreet.turn.lease import MAX_TAKEN, Lease
-from discreet.turn.plan import Budget, Prompt
+from discreet.turn.prompt import Budget, Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
 from tests.support.platform import Platform, make_platform
 from tests.support.waiting import patience
 from tests.support.world import open_door
@@ -31,23 +31,23 @@ ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def platform(door: Door) -> Platform:
-    return await make_platform(door, admission="open")
+async def platform(db: ScopedDatabase) -> Platform:
+    return await make_platform(db, admission="open")
 
 
-async def echo(situation: Situation, _: Prompt, __: Tools, ___: OnText) -> Thought:
-    return Thought("I heard: " + " / ".join(line.text for line in situation.waiting), "echo")
+async def echo(situation: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
+    return TurnResult("I heard: " + " / ".join(line.text for line in situation.waiting), "echo")
 
 
 async def run(platform: Platform, session_id: SessionId, mind: Any = echo) -> None:
-    door = platform.world.door
-    await run_turn(Turns(door, bundled_embedder(), mind, 3, Budget()), session_id)
+    db = platform.world.db
+    await run_turn(Turns(db, bundled_embedder(), mind, 3, Budget()), session_id)
 
 
 async def answer(platform: Platform, sender: str, text: str, **more: Any) -> str:
@@ -57,9 +57,9 @@ async def answer(platform: Platform, sender: str, text: str, **more: Any) -> str
 
 
 async def keep(platform: Platform, said: Accepted, *contents: str) -> None:
-    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
+    async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
         for content in contents:
-            await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (content,))
+            await tx.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (content,))
 
 
 def due(admin: psycopg.Connection[Any]) -> list[tuple[bool, int]]:
@@ -163,8 +163,8 @@ async def test_forget_takes_away_what_was_named_and_of_nobody_else(platform: Pla
     await answer(platform, ALICE, "/forget all")
     left = []
     for said in (alice, bob):
-        async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
-            left.append([memory.content for memory in await list_memories(rows)])
+        async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
+            left.append([memory.content for memory in await list_memories(tx)])
     assert left == [[], ["likes green tea"]]
 
 
@@ -182,10 +182,10 @@ async def test_what_the_machine_said_is_no_part_of_the_conversation(platform: Pl
     await answer(platform, ALICE, "/memories")
     seen: list[str] = []
 
-    async def look(situation: Situation, *_: Any) -> Thought:
+    async def look(situation: TurnContext, *_: Any) -> TurnResult:
         seen.extend(line.text for line in situation.history)
         seen.extend(found.text for found in situation.recalled if found.kind == "message")
-        return Thought("yes", "echo")
+        return TurnResult("yes", "echo")
 
     said = await platform.accepted(ALICE, "do you know the memories?")
     await run(platform, said.session_id, look)
@@ -195,7 +195,7 @@ async def test_what_the_machine_said_is_no_part_of_the_conversation(platform: Pl
 async def test_stop_ends_the_turn_that_thinks_and_what_waits(platform: Platform) -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
-    async def think_for_ever(*_: Any) -> Thought:
+    async def think_for_ever(*_: Any) -> TurnResult:
         began.set()
         try:
             await asyncio.Event().wait()
@@ -216,18 +216,18 @@ async def test_stop_ends_the_turn_that_thinks_and_what_waits(platform: Platform)
     assert await platform.sent(ALICE) == ["Stopped."]
 
 
-async def test_the_owner_lets_strangers_in_from_a_chat_of_their_own(door: Door) -> None:
-    platform = await make_platform(door)
+async def test_the_owner_lets_strangers_in_from_a_chat_of_their_own(db: ScopedDatabase) -> None:
+    platform = await make_platform(db)
     owner = platform.world.owner_id
-    await platform.say(ALICE, await admission.make_owner_link(door, owner, "telegram"))
+    await platform.say(ALICE, await admission.make_owner_link(db, owner, "telegram"))
     await platform.say(BOB, "let me in", name="Bob")
     assert "Bob telegram:1002" in await answer(platform, ALICE, "/pairing")
     assert "wrong" in await answer(platform, ALICE, "/approve ABCDEFGH")
     code = (await platform.sent(BOB))[0].split("code: ")[1][:9]
     assert await answer(platform, ALICE, f"/approve {code}") == "Bob telegram:1002 may talk to Ada."
     assert (await platform.accepted(BOB, "thanks")).new
-    async with door.enter(platform.world.owner) as rows:
-        assert await rows.value("SELECT count(*) FROM discreet.wrong_codes") == 1
+    async with db.begin(platform.world.owner) as tx:
+        assert await tx.value("SELECT count(*) FROM discreet.wrong_codes") == 1
 
 
 async def test_a_sender_has_none_of_the_owners_commands(platform: Platform) -> None:
@@ -242,16 +242,16 @@ async def test_the_owner_can_not_have_everybodys_memories_forgotten_by_a_word(
     await keep(platform, said, "keeps a heron")
     asked = await platform.world.say(None, "/forget all")
     await run(platform, asked.session_id)
-    async with platform.world.door.enter(platform.world.contact(said.contact_id)) as rows:
-        assert [memory.content for memory in await list_memories(rows)] == ["keeps a heron"]
+    async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
+        assert [memory.content for memory in await list_memories(tx)] == ["keeps a heron"]
 
 
 async def test_how_long_is_waited_for_more_can_be_set(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
-    from discreet.oversight.channels import set_gathering
+    from discreet.services.channels import set_gathering
 
-    await set_gathering(platform.world.door, platform.world.owner_id, platform.channel_id, 0)
+    await set_gathering(platform.world.db, platform.world.owner_id, platform.channel_id, 0)
     await platform.accepted(ALICE, "hello")
     assert due(admin) == [(False, 0)]
     assert admin.execute(

@@ -13,14 +13,14 @@ from discreet.memory.history import get_memory_history
 from discreet.memory.memories import Memory, forget, list_memories
 from discreet.memory.recall import prepare, search_messages
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from discreet.turn.compact import Passage
-from discreet.turn.plan import Budget
+from discreet.turn.context import AgentCard
+from discreet.turn.prompt import Budget
+from discreet.turn.result import ModelError, Usage
 from discreet.turn.run import Turns, run_turn
-from discreet.turn.situation import AgentCard
 from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
-from discreet.turn.thought import ThinkingFailed, Usage
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, open_door
 
@@ -30,14 +30,14 @@ LONG = "and much more was said about it on that day, word after word, until late
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 class Notes:
@@ -50,13 +50,13 @@ class Notes:
     async def __call__(self, passage: Passage) -> tuple[str, Usage]:
         self.passages.append(passage)
         if self.fails:
-            raise ThinkingFailed("provider", "gone")
+            raise ModelError("provider", "gone")
         first, last = passage.lines[0][1], passage.lines[-1][1]
         return f"{passage.before}[{first[:9]} to {last[:9]}]", Usage(1, 10, 5)
 
 
-def _turns(world: World, mind: Mind, **more: Any) -> Turns:
-    return replace(turns_of(world.door, mind), budget=SMALL, **more)
+def _turns(world: World, mind: Responder, **more: Any) -> Turns:
+    return replace(turns_of(world.db, mind), budget=SMALL, **more)
 
 
 async def _talk(world: World, turns: Turns, *texts: str) -> SessionId:
@@ -68,14 +68,14 @@ async def _talk(world: World, turns: Turns, *texts: str) -> SessionId:
 
 async def _memories(world: World) -> list[Memory]:
     accepted = await world.say(ALICE, "whose memories?", thread_key="aside")
-    async with world.door.enter(world.contact(accepted.contact_id)) as rows:
-        return await list_memories(rows)
+    async with world.db.begin(world.contact(accepted.contact_id)) as tx:
+        return await list_memories(tx)
 
 
 async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_messages(
     world: World,
 ) -> None:
-    mind, notes = Mind(), Notes()
+    mind, notes = Responder(), Notes()
     session = await _talk(
         world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(25))
     )
@@ -94,14 +94,14 @@ async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_message
     assert told + still == [t for n in range(24) for t in (f"talk {n:02}: {LONG}", "hm")]
     # What is summarised can be searched for as before.
     scope = world.contact((await world.say(ALICE, "?")).contact_id)
-    async with world.door.enter(scope) as rows:
-        hits = await search_messages(rows, prepare("talk 00", None), limit=1)
+    async with world.db.begin(scope) as tx:
+        hits = await search_messages(tx, prepare("talk 00", None), limit=1)
         assert "talk 00" in hits[0].content
-        assert len(await get_memory_history(rows, summary.id)) == len(notes.passages) - 1
+        assert len(await get_memory_history(tx, summary.id)) == len(notes.passages) - 1
 
 
 async def test_a_summary_that_fails_loses_nothing_and_is_made_later(world: World) -> None:
-    mind, notes = Mind(), Notes()
+    mind, notes = Responder(), Notes()
     notes.fails = True
     turns = _turns(world, mind, summarise=notes)
     texts = [f"talk {n:02}: {LONG}" for n in range(15)]
@@ -119,15 +119,15 @@ async def test_a_summary_that_fails_loses_nothing_and_is_made_later(world: World
 
 
 async def test_a_turn_that_loses_its_session_while_it_summarises_keeps_nothing(
-    world: World, door: Door
+    world: World, db: ScopedDatabase
 ) -> None:
     class Thief(Notes):
         async def __call__(self, passage: Passage) -> tuple[str, Usage]:
-            async with door.enter(world.owner) as rows:
-                await rows.execute("UPDATE discreet.sessions SET current_turn = NULL")
+            async with db.begin(world.owner) as tx:
+                await tx.execute("UPDATE discreet.sessions SET current_turn = NULL")
             return await super().__call__(passage)
 
-    mind, notes = Mind(), Thief()
+    mind, notes = Responder(), Thief()
     await _talk(
         world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(15))
     )
@@ -136,20 +136,20 @@ async def test_a_turn_that_loses_its_session_while_it_summarises_keeps_nothing(
 
 
 async def test_a_summary_that_was_forgotten_is_forgotten(world: World) -> None:
-    mind, notes = Mind(), Notes()
+    mind, notes = Responder(), Notes()
     turns = _turns(world, mind, summarise=notes)
     await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
     (summary,) = await _memories(world)
-    async with world.door.enter(world.owner) as rows:
-        await forget(rows, summary.id)
+    async with world.db.begin(world.owner) as tx:
+        await forget(tx, summary.id)
     await _talk(world, turns, "hello")
     assert mind.situations[-1].summary is None
     assert "talk 00" not in repr(mind.prompts[-1].messages)
 
 
 async def test_many_short_messages_are_a_long_conversation_too(world: World) -> None:
-    mind, notes = Mind(), Notes()
-    turns = replace(turns_of(world.door, mind), summarise=notes)
+    mind, notes = Responder(), Notes()
+    turns = replace(turns_of(world.db, mind), summarise=notes)
     await _talk(world, turns, *(f"m{n}" for n in range(83)))
     assert len(notes.passages) == 1
     assert len(mind.situations[-1].history) >= 60
@@ -169,8 +169,8 @@ async def test_sentences_that_say_something_are_picked_in_their_order() -> None:
 
 
 async def _turn_usage(world: World, session: SessionId) -> dict[str, Any]:
-    async with world.door.enter(world.owner) as rows:
-        found = await rows.value(
+    async with world.db.begin(world.owner) as tx:
+        found = await tx.value(
             "SELECT usage FROM discreet.turns WHERE session_id = %s AND usage IS NOT NULL"
             " ORDER BY started_at DESC LIMIT 1",
             (session,),
@@ -179,7 +179,7 @@ async def _turn_usage(world: World, session: SessionId) -> dict[str, Any]:
 
 
 async def test_each_thread_has_a_summary_of_its_own(world: World) -> None:
-    mind, notes = Mind(), Notes()
+    mind, notes = Responder(), Notes()
     turns = _turns(world, mind, summarise=notes)
     before = await world.say(ALICE, "before", thread_key="early")
     await run_turn(turns, before.session_id)

@@ -12,14 +12,14 @@ import pytest
 
 from discreet.domain import concurrency
 from discreet.domain.ids import SessionId
-from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
 from discreet.queue.worker import Slots
+from discreet.services.status import get_status
 from discreet.settings import Settings
 from discreet.turn import run
-from discreet.turn.minds import mind_for
+from discreet.turn.responders import mind_for
+from discreet.turn.result import TurnResult
 from discreet.turn.run import CUT_OFF, run_turn
-from discreet.turn.thought import Thought
 from tests.support.minds import echo
 from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
 from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
@@ -31,8 +31,8 @@ ALICE, BOB = "telegram:1001", "telegram:1002"
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as door:
-        yield await make_world(door)
+    async with open_door(database) as db:
+        yield await make_world(db)
 
 
 async def answered_by(
@@ -44,7 +44,7 @@ async def answered_by(
         mind = mind_for(
             Settings(home=home, model="scripted", model_base_url=script.base_url, **settings)
         )
-        turns = replace(turns_of(world.door, mind), total_seconds=60)
+        turns = replace(turns_of(world.db, mind), total_seconds=60)
         async with asyncio.timeout(30):
             await run_turn(turns, said.session_id)
     [turn] = await rows_of(world, "SELECT state, error, model, usage FROM discreet.turns")
@@ -115,7 +115,7 @@ class Deaf:
         self.free = asyncio.Event()
         self.left: set[asyncio.Task[Any]] = set()
 
-    async def __call__(self, situation: Any, prompt: Any, tools: Any, on_text: Any) -> Thought:
+    async def __call__(self, situation: Any, prompt: Any, tools: Any, on_text: Any) -> TurnResult:
         if self.times == 0:
             return await echo(situation, prompt, tools, on_text)
         self.times -= 1
@@ -128,7 +128,7 @@ class Deaf:
                 await self.free.wait()
             except asyncio.CancelledError:
                 continue
-        return Thought("much too late", "deaf")
+        return TurnResult("much too late", "deaf")
 
     async def let_go(self) -> None:
         self.free.set()
@@ -141,7 +141,7 @@ async def test_of_a_mind_that_hangs_what_it_wrote_is_sent_and_what_it_says_later
 ) -> None:
     deaf = Deaf("as far as")
     said = await world.say(ALICE, "hello")
-    await run_turn(replace(turns_of(world.door, deaf), total_seconds=0.2), said.session_id)
+    await run_turn(replace(turns_of(world.db, deaf), total_seconds=0.2), said.session_id)
     assert await answers_of(world, said.session_id) == [f"as far as\n\n{CUT_OFF}"]
     await deaf.let_go()
     assert await answers_of(world, said.session_id) == [f"as far as\n\n{CUT_OFF}"]
@@ -152,8 +152,8 @@ async def test_a_mind_that_hangs_frees_its_place_and_its_messages_are_answered(
     database: Database, world: World
 ) -> None:
     deaf = Deaf("", times=1)
-    turns = replace(turns_of(world.door, deaf), total_seconds=0.2)
-    async with working(database, world.door, turns, slots=Slots(turns=1)):
+    turns = replace(turns_of(world.db, deaf), total_seconds=0.2)
+    async with working(database, world.db, turns, slots=Slots(turns=1)):
         first = await world.say(ALICE, "hello")
         second = await world.say(BOB, "and me?")
         for said, text in ((first, "re: hello"), (second, "re: and me?")):
@@ -172,18 +172,18 @@ async def test_a_turn_that_hangs_anywhere_else_is_given_up_and_its_messages_are_
 
     monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
     deaf = Deaf("", times=1)
-    normal = work_of(world.door, turns_of(world.door))
+    normal = work_of(world.db, turns_of(world.db))
 
     async def hangs_once(session_id: SessionId) -> None:
         if deaf.times:
-            async with world.door.enter(world.contact(said.contact_id)) as rows:
-                assert await run.acquire(rows, session_id)
+            async with world.db.begin(world.contact(said.contact_id)) as tx:
+                assert await run.acquire(tx, session_id)
             await deaf(None, None, None, _nothing)
         await normal.run_turn(session_id)
 
     what = replace(normal, run_turn=hangs_once, turn_seconds=0.5)
     said = await world.say(ALICE, "hello")
-    async with work(database.conninfo("discreet_worker"), world.door, what, Slots(1)):
+    async with work(database.conninfo("discreet_worker"), world.db, what, Slots(1)):
 
         async def answered() -> list[str]:
             return await answers_of(world, said.session_id)
@@ -200,16 +200,16 @@ async def test_a_turn_that_runs_long_is_shown_with_how_much_it_has_written(
 ) -> None:
     said = await world.say(ALICE, "hello")
     scope = world.contact(said.contact_id)
-    async with world.door.enter(scope) as rows:
-        lease = await run.acquire(rows, said.session_id)
+    async with world.db.begin(scope) as tx:
+        lease = await run.acquire(tx, said.session_id)
         assert isinstance(lease, run.Lease)
-        await rows.execute(
+        await tx.execute(
             "INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, 'four')",
             {"turn": lease.turn_id},
         )
-    assert (await get_status(world.door, world.owner_id)).long_turns == ()
+    assert (await get_status(world.db, world.owner_id)).long_turns == ()
     admin.execute("UPDATE discreet.turns SET started_at = now() - interval '3 minutes'")
-    status = await get_status(world.door, world.owner_id)
+    status = await get_status(world.db, world.owner_id)
     [turn] = status.long_turns
     assert (turn.turn_id, turn.whose, turn.characters) == (lease.turn_id, ALICE, 4)
     assert status.needs_attention

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from discreet.turn.models import open_model
-from discreet.turn.plan import ChatMessage, Prompt
+from discreet.turn.prompt import ChatMessage, Prompt
+from discreet.turn.result import ModelError
 from discreet.turn.think import Limits, think
-from discreet.turn.thought import ThinkingFailed
 from tests.support.openai_server import Say, openai_server
 from tests.turn.test_think import Echo
 
@@ -24,7 +24,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def why(name: str, base_url: str | None = None) -> str:
-    with pytest.raises(ThinkingFailed) as caught:
+    with pytest.raises(ModelError) as caught:
         await open_model(name, base_url=base_url)
     assert caught.value.kind == "setup"
     return str(caught.value)
@@ -89,7 +89,7 @@ async def test_a_key_meant_for_openai_is_not_sent_to_another_server(
 
 def test_nothing_imports_the_model_library_until_a_model_is_used() -> None:
     code = (
-        "import sys, discreet.turn.minds, discreet.turn.toolbox, discreet.turn.offline;"
+        "import sys, discreet.turn.responders, discreet.turn.toolbox, discreet.turn.offline;"
         "sys.exit(any(m.split('.')[0] in ('pydantic_ai', 'openai', 'anthropic')"
         " for m in sys.modules))"
     )
@@ -103,7 +103,7 @@ def test_the_model_library_is_imported_before_the_first_turn_where_a_model_is_co
     code = (
         "import asyncio, sys\n"
         "from discreet.settings import Settings\n"
-        "from discreet.turn.minds import import_minds\n"
+        "from discreet.turn.responders import import_minds\n"
         f"asyncio.run(import_minds(Settings(), {models}))\n"
         "print('pydantic_ai.messages' in sys.modules, 'openai' in sys.modules)\n"
     )

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from discreet.oversight.reference_files import ReferenceText
-from discreet.oversight.references import publish
 from discreet.postgres.server import Database
+from discreet.services.reference_files import ReferenceText
+from discreet.services.references import publish
 from discreet.turn.offline.replies import REPLIES
 from tests.turn.conversation import Talk, talk
 
@@ -107,7 +107,7 @@ async def test_yes_keeps_what_was_told_before(chat: Talk) -> None:
 
 async def test_reference_texts_answer_everybody_and_are_no_memories(chat: Talk) -> None:
     await publish(
-        chat.world.door,
+        chat.world.db,
         chat.world.owner_id,
         chat.world.agent_id,
         [

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.turn.fences import clean_name, clip, quote, tokens
-from discreet.turn.plan import Budget, Prompt, describe_speaker, found_record, plan
-from discreet.turn.situation import (
+from discreet.turn.context import (
     OWNER,
     AgentCard,
     Found,
     Line,
     Party,
-    Situation,
     Speaker,
+    TurnContext,
 )
+from discreet.turn.escaping import clean_name, clip, quote, tokens
+from discreet.turn.prompt import Budget, Prompt, describe_speaker, found_record, plan
 
 NOW = datetime(2026, 5, 3, 9, 30, tzinfo=UTC)
 ALICE = Speaker("Alice", "telegram:1")
@@ -48,14 +48,14 @@ def memory(text: str, *, whose: Speaker | None = None) -> Found:
     return Found("memory", text, NOW, id=UUID(int=len(text)), salience="high", whose=whose)
 
 
-def situation(kind: str = "contact", *waiting: Line) -> Situation:
+def situation(kind: str = "contact", *waiting: Line) -> TurnContext:
     party = {
         "contact": Party("contact", "Alice", "telegram", "external"),
         "group": Party("group", "The choir", "telegram", "group"),
         "owner": Party("owner"),
         "shared": Party("shared", "", "telegram"),
     }[kind]
-    return Situation(
+    return TurnContext(
         agent=AgentCard("Ada", "receptionist", "Be kind."),
         party=party,
         now=NOW,
@@ -63,7 +63,7 @@ def situation(kind: str = "contact", *waiting: Line) -> Situation:
     )
 
 
-def system_of(of: Situation) -> str:
+def system_of(of: TurnContext) -> str:
     return plan(of, Budget()).system
 
 

@@ -13,14 +13,14 @@ import pytest
 from discreet.domain.ids import SessionId
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
+from discreet.turn.context import TurnContext
 from discreet.turn.lease import LeaseLost
-from discreet.turn.plan import Prompt
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.run import run_turn
-from discreet.turn.situation import Situation
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
-from tests.support.minds import Held, Mind, echo, repeat
+from tests.support.minds import Held, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -30,14 +30,14 @@ Admin = psycopg.Connection[Any]
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 async def answered_by(world: World, session_id: SessionId) -> list[tuple[str, str | None]]:
@@ -56,7 +56,7 @@ async def test_messages_that_wait_on_one_route_are_taken_together_in_order(
     database: Database, world: World
 ) -> None:
     said = [await world.say(ALICE, text) for text in ("one", "two", "three")]
-    await do_all(database, world.door)
+    await do_all(database, world.db)
     answer = "re: one | two | three"
     assert await answered_by(world, said[0].session_id) == [
         ("one", answer),
@@ -73,7 +73,7 @@ async def test_messages_of_another_route_are_answered_apart_and_to_their_own(
     await world.say(ALICE, "home 2", chat="home")
     await world.say(ALICE, "work 2", chat="work")
     channel = Recording()
-    await do_all(database, world.door, channels=channel)
+    await do_all(database, world.db, channels=channel)
     assert sorted((one.chat_id, one.text) for one in channel.sent) == [
         ("home", "re: home 1 | home 2"),
         ("work", "re: work 1 | work 2"),
@@ -92,7 +92,7 @@ async def test_an_answer_replies_to_the_last_message_that_it_answers(
     await world.say(ALICE, "one", message_id="41")
     await world.say(ALICE, "two", message_id="42")
     channel = Recording()
-    await do_all(database, world.door, channels=channel)
+    await do_all(database, world.db, channels=channel)
     [sent] = channel.sent
     assert sent.reply_to == "42"
 
@@ -101,7 +101,7 @@ async def test_what_arrives_during_a_turn_waits_and_is_answered_by_the_next(
     database: Database, world: World
 ) -> None:
     mind = Held()
-    async with working(database, world.door, turns_of(world.door, mind)):
+    async with working(database, world.db, turns_of(world.db, mind)):
         said = await world.say(ALICE, "one")
         await until(mind.has_begun)
         await world.say(ALICE, "two")
@@ -121,7 +121,9 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
 ) -> None:
     thinking: dict[SessionId, int] = {}
 
-    async def watch(situation: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+    async def watch(
+        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
+    ) -> TurnResult:
         session: SessionId = tools.session_id  # type: ignore[attr-defined]
         thinking[session] = thinking.get(session, 0) + 1
         assert thinking[session] == 1, "two turns of one session at once"
@@ -132,7 +134,7 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
     async with (
         open_door(database) as second,
         open_door(database) as third,
-        working(database, world.door, turns_of(world.door, watch)),
+        working(database, world.db, turns_of(world.db, watch)),
         working(database, second, turns_of(second, watch)),
         working(database, third, turns_of(third, watch)),
     ):
@@ -151,9 +153,9 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
     assert states["all"] == ["answered"]
 
 
-async def remember_twice(situation: Situation, _: Prompt, tools: Tools, __: OnText) -> Thought:
+async def remember_twice(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     await tools.call("remember", {"content": "written by the slow turn"})
-    return Thought("the slow answer", "slow")
+    return TurnResult("the slow answer", "slow")
 
 
 async def test_a_turn_that_lost_its_session_changes_nothing_and_the_other_answers_once(
@@ -194,12 +196,12 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
     database: Database, world: World
 ) -> None:
     said = await world.say(ALICE, "hello")
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
-        await rows.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
-        [tea] = await list_memories(rows)
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        await tx.execute("INSERT INTO discreet.memories (content) VALUES ('tea')")
+        [tea] = await list_memories(tx)
     lost: list[str] = []
 
-    async def everything(_: Situation, __: Prompt, tools: Tools, tell: OnText) -> Thought:
+    async def everything(_: TurnContext, __: Prompt, tools: Tools, tell: OnText) -> TurnResult:
         calls: list[tuple[str, dict[str, Any]]] = [
             ("remember", {"content": "x"}),
             ("update_memory", {"memory_id": str(tea.id), "content": "x"}),
@@ -223,8 +225,8 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
     slow.free.set()
     await first
     assert len(lost) == 5
-    async with world.door.enter(world.contact(said.contact_id)) as rows:
-        assert await list_memories(rows) == [tea]
+    async with world.db.begin(world.contact(said.contact_id)) as tx:
+        assert await list_memories(tx) == [tea]
     assert await rows_of(world, "SELECT * FROM discreet.drafts") == []
     assert await rows_of(world, "SELECT * FROM discreet.memory_history") == []
 
@@ -232,7 +234,7 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
 async def test_a_session_in_which_nothing_waits_makes_no_turn(world: World) -> None:
     said = await world.say(ALICE, "hello")
     await one_turn(world, said.session_id)
-    mind = Mind(repeat)
+    mind = Responder(repeat)
     await one_turn(world, said.session_id, mind)
     assert mind.situations == []
     assert len(await rows_of(world, "SELECT * FROM discreet.turns")) == 1
@@ -243,8 +245,8 @@ async def test_a_message_that_waited_is_answered_in_its_contacts_scope_not_the_o
 ) -> None:
     await world.say(None, "the owner's secret")
     said = await world.say(ALICE, "hello")
-    mind = Mind(repeat)
-    await do_all(database, world.door, mind)
+    mind = Responder(repeat)
+    await do_all(database, world.db, mind)
     [hers] = [one for one in mind.situations if not one.of_owner]
     assert hers.party.kind == "contact"
     assert not any("secret" in one.text for one in (*hers.history, *hers.recalled))
@@ -256,6 +258,6 @@ async def test_a_message_that_waited_is_answered_in_its_contacts_scope_not_the_o
 
 async def test_a_session_that_is_gone_is_no_error(world: World) -> None:
     said = await world.say(ALICE, "hello")
-    async with world.door.enter(world.owner) as rows:
-        assert rows
-    await run_turn(turns_of(world.door), SessionId(said.message_id))
+    async with world.db.begin(world.owner) as tx:
+        assert tx
+    await run_turn(turns_of(world.db), SessionId(said.message_id))

@@ -12,16 +12,16 @@ import pytest
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
-from discreet.oversight.status import get_status
 from discreet.postgres.server import Database
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
+from discreet.services.status import get_status
+from discreet.turn.context import TurnContext
 from discreet.turn.lease import Lease, acquire
-from discreet.turn.plan import Prompt
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import COURTESY
-from discreet.turn.situation import Situation
 from discreet.turn.think import Limits, OnText, Tools, think
-from discreet.turn.thought import ThinkingFailed, Thought
-from tests.support.minds import Failing, Mind, echo, repeat
+from tests.support.minds import Failing, Responder, echo, repeat
 from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
@@ -32,18 +32,18 @@ Admin = psycopg.Connection[Any]
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
-def provider_down() -> ThinkingFailed:
-    return ThinkingFailed("provider", "The provider answered with status 500.")
+def provider_down() -> ModelError:
+    return ModelError("provider", "The provider answered with status 500.")
 
 
 async def waiting_in(world: World, session_id: SessionId) -> list[tuple[str, str, int]]:
@@ -71,13 +71,13 @@ async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_at
 ) -> None:
     """Another server may have the key that this one lacks; or a person gives it, hours later."""
     said = await world.say(ALICE, "hello")
-    mind = Failing([ThinkingFailed("setup", "The model has no key.")] * 6)
+    mind = Failing([ModelError("setup", "The model has no key.")] * 6)
     for _ in range(6):
         await one_turn(world, said.session_id, mind, max_attempts=2)
         assert await waiting_in(world, said.session_id) == [("hello", "waiting", 0)]
         assert await answers_of(world, said.session_id) == []
         admin.execute("UPDATE discreet.messages SET not_before = NULL")
-    (turn,) = (await get_status(world.door, world.owner_id)).turns
+    (turn,) = (await get_status(world.db, world.owner_id)).turns
     assert "has no key" in turn.error
     await one_turn(world, said.session_id, mind, max_attempts=2)
     assert await answers_of(world, said.session_id) == ["re: hello"]
@@ -100,7 +100,7 @@ async def test_the_longer_it_has_waited_for_a_key_the_rarer_it_is_looked_at_up_t
     admin.execute("UPDATE discreet.messages SET created_at = now() - %s::interval", (age,))
     admin.execute("SET search_path = queue")
     admin.execute("DELETE FROM procrastinate_jobs")
-    await one_turn(world, said.session_id, Failing([ThinkingFailed("setup", "No key.")]))
+    await one_turn(world, said.session_id, Failing([ModelError("setup", "No key.")]))
     (row,) = admin.execute(
         "SELECT extract(epoch FROM m.not_before - t.finished_at)::float,"
         "       (SELECT j.scheduled_at = m.not_before FROM queue.procrastinate_jobs j"
@@ -123,7 +123,7 @@ async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
         await one_turn(
             world, said.session_id, mind, max_attempts=9, first_wait=timedelta(minutes=1)
         )
-        idle = Mind(repeat)
+        idle = Responder(repeat)
         await one_turn(world, said.session_id, idle)
         assert idle.situations == []
         # Until then the message waits, and so does the job that will look at it.
@@ -144,14 +144,14 @@ async def test_after_the_last_attempt_the_sender_gets_one_courteous_line_and_the
     said = await world.say(ALICE, "hello")
     mind = Failing([provider_down()] * 99)
     channel = Recording()
-    async with working(database, world.door, turns_of(world.door, mind), channel):
+    async with working(database, world.db, turns_of(world.db, mind), channel):
         await until(lambda: answers_of(world, said.session_id))
         assert mind.asked == 3
         await world.say(ALICE, "are you there?")
         await until(lambda: two(channel))
     assert mind.asked == 6
     assert [one.text for one in channel.sent] == [COURTESY, COURTESY]
-    status = await get_status(world.door, world.owner_id)
+    status = await get_status(world.db, world.owner_id)
     assert [(turn.state, turn.attempt, turn.error) for turn in status.turns] == [
         ("given_up", 3, "provider: The provider answered with status 500.")
     ] * 2
@@ -180,7 +180,7 @@ async def test_a_model_that_fails_hangs_loops_or_says_nothing_is_given_up_polite
 
     with openai_server(*replies) as script:
 
-        async def model(_: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+        async def model(_: TurnContext, prompt: Prompt, tools: Tools, tell: OnText) -> TurnResult:
             provider = OpenAIProvider(base_url=script.base_url, api_key="none")
             scripted = OpenAIChatModel("scripted", provider=provider)
             return await think(
@@ -191,7 +191,7 @@ async def test_a_model_that_fails_hangs_loops_or_says_nothing_is_given_up_polite
         for _ in range(2):
             await one_turn(world, said.session_id, model, max_attempts=2)
     assert await answers_of(world, said.session_id) == [COURTESY]
-    [turn] = (await get_status(world.door, world.owner_id)).turns
+    [turn] = (await get_status(world.db, world.owner_id)).turns
     assert turn.error.startswith(kind)
     assert "hello" not in turn.error
 
@@ -202,11 +202,11 @@ async def test_an_unexpected_error_is_counted_and_given_up_like_any_other(
     poisoned = await world.say(ALICE, "poison")
     fine = await world.say(BOB, "hello")
     mind = Failing([ZeroDivisionError("poison")] * 99, only="poison")
-    await do_all(database, world.door, mind)
+    await do_all(database, world.db, mind)
     assert mind.asked == 3
     assert await answers_of(world, poisoned.session_id) == [COURTESY]
     assert await answers_of(world, fine.session_id) == ["re: hello"]
-    [turn] = (await get_status(world.door, world.owner_id)).turns
+    [turn] = (await get_status(world.db, world.owner_id)).turns
     assert turn.error == "internal: Something that should not fail did (ZeroDivisionError)."
 
 
@@ -219,7 +219,7 @@ async def test_messages_behind_one_that_cannot_be_answered_go_on(
     await world.say(ALICE, "and my dog?")
     await world.say(ALICE, "hello?", chat="another chat")
     channel = Recording()
-    await do_all(database, world.door, mind, channel)
+    await do_all(database, world.db, mind, channel)
     assert mind.asked == 3
     assert await waiting_in(world, said.session_id) == [
         ("poison", "failed", 3),
@@ -244,14 +244,14 @@ async def test_an_answer_that_cannot_be_saved_is_a_failure_like_any_other(
 ) -> None:
     admin.execute("ALTER TABLE discreet.messages ADD CHECK (text NOT LIKE '%unsavable%') NOT VALID")
 
-    async def unsavable(_: Situation, __: Prompt, ___: Tools, ____: OnText) -> Thought:
-        return Thought("unsavable", "m")
+    async def unsavable(_: TurnContext, __: Prompt, ___: Tools, ____: OnText) -> TurnResult:
+        return TurnResult("unsavable", "m")
 
     said = await world.say(ALICE, "hello")
     for _ in range(3):
         await one_turn(world, said.session_id, unsavable)
     assert await answers_of(world, said.session_id) == [COURTESY]
-    [turn] = (await get_status(world.door, world.owner_id)).turns
+    [turn] = (await get_status(world.db, world.owner_id)).turns
     assert turn.error == "internal: Something that should not fail did (CheckViolation)."
 
 
@@ -260,10 +260,10 @@ async def test_a_message_that_kills_every_worker_is_given_up_without_another_tho
 ) -> None:
     said = await world.say(ALICE, "poison")
     for _ in range(3):
-        async with world.door.enter(world.contact(said.contact_id)) as rows:
-            assert isinstance(await acquire(rows, said.session_id), Lease)
+        async with world.db.begin(world.contact(said.contact_id)) as tx:
+            assert isinstance(await acquire(tx, said.session_id), Lease)
         # ... and the worker is gone.
-    mind = Mind(repeat)
+    mind = Responder(repeat)
     await one_turn(world, said.session_id, mind)
     assert mind.situations == []
     assert await answers_of(world, said.session_id) == [COURTESY]
@@ -281,18 +281,20 @@ async def test_where_the_indexing_after_an_answer_fails_the_answer_stands(
         " FOR EACH ROW EXECUTE FUNCTION no_index()"
     )
     said = await world.say(ALICE, "hello")
-    mind = Mind(repeat)
-    await do_all(database, world.door, mind)
-    await do_all(database, world.door, mind)
+    mind = Responder(repeat)
+    await do_all(database, world.db, mind)
+    await do_all(database, world.db, mind)
     assert len(mind.situations) == 1
     assert await answers_of(world, said.session_id) == ["re: hello"]
-    assert not (await get_status(world.door, world.owner_id)).turns
+    assert not (await get_status(world.db, world.owner_id)).turns
 
 
 async def test_a_tool_call_before_the_failure_is_done_once_however_often_the_turn_is_tried(
     world: World,
 ) -> None:
-    async def remember_and_fail(_: Situation, __: Prompt, tools: Tools, ___: OnText) -> Thought:
+    async def remember_and_fail(
+        _: TurnContext, __: Prompt, tools: Tools, ___: OnText
+    ) -> TurnResult:
         await tools.call("remember", {"content": "likes tea"})
         raise provider_down()
 

@@ -10,16 +10,16 @@ import pytest
 
 from discreet.domain.errors import ScopeError
 from discreet.intake import Accepted
-from discreet.oversight.agents import AgentChange, change_agent
 from discreet.postgres.server import Database
-from discreet.queue.due import scope_of_session
-from discreet.scope import ContactScope, Door, OwnerScope, SharedScope
+from discreet.queue.job_scope import scope_of_session
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope
+from discreet.services.agents import AgentChange, change_agent
+from discreet.turn.context import OWNER, TurnContext
 from discreet.turn.lease import acquire
-from discreet.turn.plan import Prompt
-from discreet.turn.situation import OWNER, Situation
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import TurnResult
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import Thought
-from tests.support.minds import Mind, repeat
+from tests.support.minds import Responder, repeat
 from tests.support.turns import Recording, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -30,36 +30,36 @@ Admin = psycopg.Connection[Any]
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with open_door(database) as door:
-        yield door
+async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
+    async with open_door(database) as db:
+        yield db
 
 
 @pytest.fixture
-async def world(door: Door) -> World:
-    return await make_world(door)
+async def world(db: ScopedDatabase) -> World:
+    return await make_world(db)
 
 
 @pytest.fixture
-async def shared(door: Door) -> World:
-    return await make_world(door, agent="Famulus", memory_model="shared")
+async def shared(db: ScopedDatabase) -> World:
+    return await make_world(db, agent="Famulus", memory_model="shared")
 
 
 async def remember(world: World, scope: Any, text: str) -> None:
-    async with world.door.enter(scope) as rows:
-        await rows.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (text,))
+    async with world.db.begin(scope) as tx:
+        await tx.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (text,))
 
 
-async def keep(situation: Situation, _: Prompt, tools: Tools, __: OnText) -> Thought:
+async def keep(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     """Remembers what was said, and tells all that it can find and that it was given."""
     for line in situation.waiting:
         await tools.call("remember", {"content": line.text})
     found = await tools.call("recall", {"query": "secret"})
     said = await tools.call("search_conversation", {"query": "secret"})
-    return Thought(f"{found.text}\n{said.text}", "keep")
+    return TurnResult(f"{found.text}\n{said.text}", "keep")
 
 
-def everything(situation: Situation) -> str:
+def everything(situation: TurnContext) -> str:
     return repr(situation)
 
 
@@ -67,14 +67,14 @@ async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
     database: Database, shared: World
 ) -> None:
     first = await shared.say(ALICE, "alice's secret", name="Alice")
-    await do_all(database, shared.door, keep)
+    await do_all(database, shared.db, keep)
     second = await shared.say(BOB, "bob's secret", name="Bob")
     third = await shared.say(None, "olga's secret")
     assert first.session_id == second.session_id == third.session_id
     assert first.contact_id is second.contact_id is third.contact_id is None
     channel = Recording()
-    mind = Mind(repeat)
-    await do_all(database, shared.door, mind, channel)
+    mind = Responder(repeat)
+    await do_all(database, shared.db, mind, channel)
     # Each is answered apart, where the message came from, and each answer knows of all.
     assert [(one.chat_id, one.text) for one in channel.sent] == [
         (BOB, "re: bob's secret"),
@@ -90,8 +90,8 @@ async def test_in_a_shared_session_each_line_says_who_spoke(
 ) -> None:
     for sender, name in ((ALICE, "Alice"), (BOB, "Alice"), (None, "")):
         await shared.say(sender, "hello", name=name, chat="the kitchen")
-    mind = Mind(repeat)
-    await do_all(database, shared.door, mind)
+    mind = Responder(repeat)
+    await do_all(database, shared.db, mind)
     [situation] = mind.situations
     assert situation.party.kind == "shared"
     speakers = [line.speaker for line in situation.waiting]
@@ -106,7 +106,7 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
 ) -> None:
     hers = await world.say(ALICE, "alice's secret with Ada")
     await world.say(None, "olga's secret with Ada")
-    await do_all(database, world.door, keep)
+    await do_all(database, world.db, keep)
     await remember(world, world.owner, "olga's other secret")
     await remember(world, world.contact(hers.contact_id), "alice's other secret")
     await remember(
@@ -114,17 +114,19 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
     )
     seen: list[str] = []
 
-    async def look(situation: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+    async def look(
+        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
+    ) -> TurnResult:
         thought = await keep(situation, prompt, tools, tell)
         seen.append(everything(situation) + repr(prompt) + thought.text)
         return thought
 
     for sender in (BOB, ALICE, None):
         said = await shared.say(sender, "what is the secret?")
-        assert await scope_of_session(shared.door, said.session_id) == SharedScope(
+        assert await scope_of_session(shared.db, said.session_id) == SharedScope(
             shared.owner_id, shared.agent_id
         )
-        await do_all(database, shared.door, look)
+        await do_all(database, shared.db, look)
     assert len(seen) == 3
     for text in seen:
         assert "with Ada" not in text
@@ -138,22 +140,22 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     await remember(world, OwnerScope(world.owner_id, world.agent_id), "olga's secret")
     said = await world.say(None, "what is the secret?")
     change = AgentChange(memory_model="shared")
-    await change_agent(world.door, world.owner_id, "Ada", change)
-    assert await scope_of_session(world.door, said.session_id) == world.owner
+    await change_agent(world.db, world.owner_id, "Ada", change)
+    assert await scope_of_session(world.db, said.session_id) == world.owner
     asked = await world.say(ALICE, "what is the secret?")
-    mind = Mind(repeat)
+    mind = Responder(repeat)
     await one_turn(world, asked.session_id, mind)
     assert mind.situations[0].party.kind == "shared"
     assert "olga's secret" not in everything(mind.situations[0])
     # What a contact said before stays that contact's.
-    alone = await make_world(world.door, agent="Cyd")
+    alone = await make_world(world.db, agent="Cyd")
     before = await alone.say(ALICE, "alice's secret")
-    await change_agent(alone.door, alone.owner_id, "Cyd", change)
+    await change_agent(alone.db, alone.owner_id, "Cyd", change)
     after = await alone.say(ALICE, "hello")
     assert after.session_id != before.session_id
     assert after.contact_id is None
-    mind = Mind(repeat)
-    await do_all(database, alone.door, mind)
+    mind = Responder(repeat)
+    await do_all(database, alone.db, mind)
     kinds = {one.waiting[0].text: one.party.kind for one in mind.situations}
     assert kinds["alice's secret"] == "contact"
     assert kinds["hello"] == "shared"
@@ -165,17 +167,17 @@ async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobod
     database: Database, shared: World
 ) -> None:
     """The shared session has no contact, and no contact is otherwise the owner."""
-    other = await make_world(shared.door, agent="Bea")
+    other = await make_world(shared.db, agent="Bea")
     await remember(other, other.owner, "olga's secret")
     waits = await shared.say(ALICE, "what is the secret?")
     change = AgentChange(memory_model="per_contact")
-    await change_agent(shared.door, shared.owner_id, "Famulus", change)
+    await change_agent(shared.db, shared.owner_id, "Famulus", change)
     with pytest.raises(ScopeError):
-        async with shared.door.enter(shared.owner) as rows:
-            await acquire(rows, waits.session_id)
-    mind = Mind(repeat)
+        async with shared.db.begin(shared.owner) as tx:
+            await acquire(tx, waits.session_id)
+    mind = Responder(repeat)
     channel = Recording()
-    await do_all(database, shared.door, mind, channel)
+    await do_all(database, shared.db, mind, channel)
     [situation] = mind.situations
     assert situation.party.kind == "shared"
     assert "olga's secret" not in everything(situation)
@@ -191,7 +193,7 @@ async def family(database: Database, world: World) -> tuple[Accepted, Accepted, 
     alice = await world.say(ALICE, "alice's secret", name="Alice")
     bob = await world.say(BOB, "bob's secret", name="Bob")
     group = await world.say(ALICE, "the family's secret", group=FAMILY, name="Alice")
-    await do_all(database, world.door, keep)
+    await do_all(database, world.db, keep)
     return alice, bob, group
 
 
@@ -214,7 +216,9 @@ async def test_no_members_private_words_come_into_the_group_nor_the_groups_into_
 ) -> None:
     seen: dict[str, str] = {}
 
-    async def look(situation: Situation, prompt: Prompt, tools: Tools, tell: OnText) -> Thought:
+    async def look(
+        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
+    ) -> TurnResult:
         thought = await keep(situation, prompt, tools, tell)
         who = situation.party.kind
         speaker = situation.waiting[0].speaker
@@ -224,7 +228,7 @@ async def test_no_members_private_words_come_into_the_group_nor_the_groups_into_
 
     for sender, group in ((ALICE, FAMILY), (BOB, FAMILY), (ALICE, None), (BOB, None)):
         await world.say(sender, "what did I tell?", group=group)
-        await do_all(database, world.door, look)
+        await do_all(database, world.db, look)
     secrets = ("alice's secret", "bob's secret", "the family's secret")
     told = {who: tuple(secret in text for secret in secrets) for who, text in seen.items()}
     assert told == {
@@ -240,8 +244,8 @@ async def test_two_members_whose_messages_are_taken_together_are_both_named(
 ) -> None:
     for sender, name, text in ((ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")):
         said = await world.say(sender, text, group=FAMILY, name=name)
-    mind = Mind(repeat)
-    await do_all(database, world.door, mind)
+    mind = Responder(repeat)
+    await do_all(database, world.db, mind)
     [situation] = mind.situations
     assert [
         (line.speaker.address, line.speaker.name, line.text)
@@ -267,7 +271,7 @@ async def test_an_answer_in_a_group_goes_to_the_group_only(
     database: Database, world: World
 ) -> None:
     channel = Recording()
-    async with working(database, world.door, turns_of(world.door), channel):
+    async with working(database, world.db, turns_of(world.db), channel):
         await world.say(ALICE, "in the group", group=FAMILY)
         await world.say(ALICE, "alone")
 

@@ -12,9 +12,9 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from discreet.turn.lease import LeaseLost
 from discreet.turn.models import open_model
-from discreet.turn.plan import ChatMessage, Prompt
+from discreet.turn.prompt import ChatMessage, Prompt
+from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.think import Limits, think
-from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.tools import Outcome
 from tests.support.openai_server import (
     Call,
@@ -65,7 +65,7 @@ async def ask(
     tools: Echo | None = None,
     limits: Limits = Limits(),  # noqa: B008
     prompt: Prompt = PROMPT,
-) -> tuple[Thought, list[str], Script]:
+) -> tuple[TurnResult, list[str], Script]:
     texts: list[str] = []
 
     async def on_text(text: str) -> None:
@@ -77,8 +77,8 @@ async def ask(
     return thought, texts, script
 
 
-async def fails(*replies: Reply, limits: Limits = Limits()) -> ThinkingFailed:  # noqa: B008
-    with pytest.raises(ThinkingFailed) as caught:
+async def fails(*replies: Reply, limits: Limits = Limits()) -> ModelError:  # noqa: B008
+    with pytest.raises(ModelError) as caught:
         await ask(*replies, limits=limits)
     assert "Rex" not in str(caught.value)
     return caught.value
@@ -101,7 +101,7 @@ async def test_what_was_written_last_is_handed_on_also_where_the_model_falls_sil
 
     with openai_server(Say(" ".join(words), hangs_after=1_500)) as script:
         model = await open_model("scripted", base_url=script.base_url)
-        with pytest.raises(ThinkingFailed):
+        with pytest.raises(ModelError):
             await think(PROMPT, Echo(), model, Limits(silence=2.0), on_text)
     assert texts[-1] == " ".join(words[:1_500])
 
@@ -188,7 +188,7 @@ async def test_a_tool_that_does_not_exist_is_told_to_the_model_which_goes_on() -
 async def test_a_server_error_is_tried_once_more_and_then_a_failure() -> None:
     with openai_server(Fail(500)) as script:
         model = await open_model("scripted", base_url=script.base_url)
-        with pytest.raises(ThinkingFailed) as caught:
+        with pytest.raises(ModelError) as caught:
             await think(PROMPT, Echo(), model, Limits(), _ignore)
     assert (caught.value.kind, len(script.requests)) == ("provider", 2)
     assert "500" in str(caught.value)
@@ -211,7 +211,7 @@ async def test_a_provider_that_cannot_be_reached_is_a_failure() -> None:
     with openai_server(Say("")) as script:
         pass
     model = await open_model("scripted", base_url=script.base_url)
-    with pytest.raises(ThinkingFailed) as caught:
+    with pytest.raises(ModelError) as caught:
         await think(PROMPT, Echo(), model, Limits(), _ignore)
     assert caught.value.kind == "provider"
 

@@ -23,8 +23,8 @@ ALICE, BOB = "telegram:1", "telegram:2"
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as door:
-        yield await make_world(door)
+    async with open_door(database) as db:
+        yield await make_world(db)
 
 
 async def toolbox(
@@ -38,17 +38,15 @@ async def toolbox(
     """The tools of a turn that answers a message from this sender."""
     said = await world.say(sender, text, group=group)
     scope = session_scope(world.owner_id, world.agent_id, said.contact_id, shared=False)
-    async with world.door.enter(scope) as rows:
-        lease = await acquire(rows, said.session_id)
+    async with world.db.begin(scope) as tx:
+        lease = await acquire(tx, said.session_id)
     assert isinstance(lease, Lease)
-    return Toolbox(
-        world.door, scope, said.session_id, lease.turn_id, embedder or bundled_embedder()
-    )
+    return Toolbox(world.db, scope, said.session_id, lease.turn_id, embedder or bundled_embedder())
 
 
 async def kept(world: World, box: Toolbox) -> list[str]:
-    async with world.door.enter(box.scope) as rows:
-        return [memory.content for memory in await list_memories(rows)]
+    async with world.db.begin(box.scope) as tx:
+        return [memory.content for memory in await list_memories(tx)]
 
 
 async def id_of_only_memory(box: Toolbox) -> str:
@@ -179,8 +177,8 @@ async def test_what_an_owner_remembers_is_no_contacts(world: World) -> None:
 
 async def test_the_conversation_is_searched_without_what_is_being_answered(world: World) -> None:
     first = await toolbox(world, ALICE, "My sister lives in Lisbon.")
-    async with world.door.enter(first.scope) as rows:
-        await rows.execute(
+    async with world.db.begin(first.scope) as tx:
+        await tx.execute(
             "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %s", (first.session_id,)
         )
     second = await toolbox(world, ALICE, "Where in Lisbon does she live?")
@@ -203,8 +201,8 @@ async def test_a_turn_that_lost_its_session_can_do_nothing_more(world: World) ->
     box = await toolbox(world, ALICE)
     await box.call("remember", {"content": "My dog is called Rex."})
     arguments = good_arguments(await id_of_only_memory(box))
-    async with world.door.enter(box.scope) as rows:
-        await acquire(rows, box.session_id)
+    async with world.db.begin(box.scope) as tx:
+        await acquire(tx, box.session_id)
     for tool, good in arguments.items():
         with pytest.raises(LeaseLost):
             await box.call(tool, good)

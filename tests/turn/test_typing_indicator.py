@@ -10,7 +10,7 @@ from typing import Any
 from discreet.domain.outbound import Place
 from discreet.postgres.server import Database
 from discreet.turn.run import run_turn
-from tests.support.minds import Mind
+from tests.support.minds import Responder
 from tests.support.turns import answers_of, turns_of
 from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door
@@ -21,8 +21,8 @@ ALICE = "whatsapp:US.1"
 async def test_what_is_answered_is_shown_as_such_and_not_what_came_since(
     database: Database,
 ) -> None:
-    async with open_door(database) as door:
-        await _shows_what_is_answered(await make_world(door))
+    async with open_door(database) as db:
+        await _shows_what_is_answered(await make_world(db))
 
 
 async def _shows_what_is_answered(world: World) -> None:
@@ -41,7 +41,7 @@ async def _shows_what_is_answered(world: World) -> None:
 
     for name in ("wamid.1", "wamid.2"):
         said = await world.say(ALICE, "hello", channel_id=channel, message_id=name)
-    turns = replace(turns_of(world.door, Mind(reply)), show_typing=show)
+    turns = replace(turns_of(world.db, Responder(reply)), show_typing=show)
     async with patience():
         await run_turn(turns, said.session_id)
     assert shown == [("whatsapp", Place("1", ALICE, "", "wamid.2"))]
@@ -62,9 +62,9 @@ async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    async with open_door(database) as door, patience():
-        world = await make_world(door)
+    async with open_door(database) as db, patience():
+        world = await make_world(db)
         said = await world.say(ALICE, "hello")
-        turns = replace(turns_of(door, Mind(reply)), show_typing=show)
+        turns = replace(turns_of(db, Responder(reply)), show_typing=show)
         await run_turn(turns, said.session_id)
         assert await answers_of(world, said.session_id) == ["hm"]

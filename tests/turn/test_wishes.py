@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.turn.offline.wishes import (
+from discreet.turn.offline.intents import (
     About,
     Forget,
     ListKept,
     Question,
-    Remember,
+    RememberIntent,
     Request,
     Said,
     SmallTalk,
@@ -23,26 +23,26 @@ from discreet.turn.offline.wishes import (
 )
 
 MEANT: tuple[tuple[str, Wish], ...] = (
-    ("Remember that my dog is called Rex.", Remember("my dog is called Rex.")),
-    ("remember my dog is called Rex", Remember("my dog is called Rex")),
-    ("Please remember: the code is 1234", Remember("the code is 1234")),
-    ("Can you remember that I like tea?", Remember("I like tea")),
-    ("Hi! Remember that I like tea.", Remember("I like tea.")),
-    ("Ada, remember that I like tea.", Remember("I like tea.")),
-    ("@ada remember I like tea", Remember("I like tea")),
-    ("Don't forget to water the plants", Remember("to water the plants")),
-    ("Don’t forget the milk", Remember("the milk")),
-    ("Keep in mind that I'm left-handed", Remember("I'm left-handed")),
-    ("Note that we close early", Remember("we close early")),
-    ("Remember that Rex is a dog. He is five.", Remember("Rex is a dog. He is five.")),
-    ("Remember this.", Remember("")),
-    ("Merk dir, dass mein Hund Rex heißt.", Remember("dass mein Hund Rex heißt.")),
-    ("Merke dir bitte: mein Hund heißt Rex", Remember("mein Hund heißt Rex")),
-    ("Vergiss nicht: Milch kaufen", Remember("Milch kaufen")),
-    ("Souviens-toi que mon chien s'appelle Rex.", Remember("mon chien s'appelle Rex.")),
-    ("N'oublie pas que je suis végétarien", Remember("je suis végétarien")),
-    ("Recuerda que mi perro se llama Rex.", Remember("mi perro se llama Rex.")),
-    ("No olvides que soy alérgico", Remember("soy alérgico")),
+    ("Remember that my dog is called Rex.", RememberIntent("my dog is called Rex.")),
+    ("remember my dog is called Rex", RememberIntent("my dog is called Rex")),
+    ("Please remember: the code is 1234", RememberIntent("the code is 1234")),
+    ("Can you remember that I like tea?", RememberIntent("I like tea")),
+    ("Hi! Remember that I like tea.", RememberIntent("I like tea.")),
+    ("Ada, remember that I like tea.", RememberIntent("I like tea.")),
+    ("@ada remember I like tea", RememberIntent("I like tea")),
+    ("Don't forget to water the plants", RememberIntent("to water the plants")),
+    ("Don’t forget the milk", RememberIntent("the milk")),
+    ("Keep in mind that I'm left-handed", RememberIntent("I'm left-handed")),
+    ("Note that we close early", RememberIntent("we close early")),
+    ("Remember that Rex is a dog. He is five.", RememberIntent("Rex is a dog. He is five.")),
+    ("Remember this.", RememberIntent("")),
+    ("Merk dir, dass mein Hund Rex heißt.", RememberIntent("dass mein Hund Rex heißt.")),
+    ("Merke dir bitte: mein Hund heißt Rex", RememberIntent("mein Hund heißt Rex")),
+    ("Vergiss nicht: Milch kaufen", RememberIntent("Milch kaufen")),
+    ("Souviens-toi que mon chien s'appelle Rex.", RememberIntent("mon chien s'appelle Rex.")),
+    ("N'oublie pas que je suis végétarien", RememberIntent("je suis végétarien")),
+    ("Recuerda que mi perro se llama Rex.", RememberIntent("mi perro se llama Rex.")),
+    ("No olvides que soy alérgico", RememberIntent("soy alérgico")),
     ("Do you remember my dog?", About("my dog")),
     ("Remember my dog's name?", Question("Remember my dog's name?")),
     ("I remember when we met.", Statement("I remember when we met.")),
@@ -86,7 +86,7 @@ def test_it_is_understood(text: str, wish: Wish) -> None:
 def test_several_wishes_in_one_message_are_all_understood_in_order() -> None:
     text = "Hi Ada, remember that Rex is my dog. He is five! What is my dog called? Thanks!"
     assert [it.wish for it in understand(text, "Ada")] == [
-        Remember("Rex is my dog. He is five!"),
+        RememberIntent("Rex is my dog. He is five!"),
         Question("What is my dog called?"),
     ]
 

@@ -22,11 +22,18 @@ from discreet.domain.outbound import (
     Sent,
     Unreachable,
 )
-from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, Line, OpenChannel
+from discreet.domain.platform import (
+    Accounts,
+    ChannelSecret,
+    Event,
+    Identity,
+    OpenChannel,
+    ReceiveContext,
+)
 from discreet.settings import Settings
 
 PLATFORM = "folder"
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 LOOK_SECONDS = 0.3
 
 
@@ -81,7 +88,7 @@ class FolderPlatform:
             ),
         )
 
-    async def receive(self, line: Line) -> None:
+    async def receive(self, line: ReceiveContext) -> None:
         """Looks for files; one is removed once its message is stored."""
         folder = Path(line.account)
         me = await self.identify(line.secret, line.account)
@@ -148,9 +155,9 @@ def _write(folder: Path, outbound: Outbound) -> SendResult:
 
 def _split(text: str) -> list[str]:
     parts, rest = [], text.rstrip()
-    while len(rest) > MOST_CHARACTERS:
-        cut = max(rest.rfind(" ", 1, MOST_CHARACTERS), rest.rfind("\n", 1, MOST_CHARACTERS))
-        cut = cut if cut > 0 else MOST_CHARACTERS
+    while len(rest) > MAX_CHARACTERS:
+        cut = max(rest.rfind(" ", 1, MAX_CHARACTERS), rest.rfind("\n", 1, MAX_CHARACTERS))
+        cut = cut if cut > 0 else MAX_CHARACTERS
         parts.append(rest[:cut])
         rest = rest[cut:].lstrip()
     return [*parts, rest]

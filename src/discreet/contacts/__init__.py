@@ -1,7 +1,7 @@
 """Contacts: the address book, read. Contacts come into being at intake, never here."""
 
+from discreet.contacts.known_platforms import platform_name
 from discreet.contacts.names import Ambiguous, Found, Resolution, Unknown, resolve_name
-from discreet.contacts.platforms import platform_name
 from discreet.contacts.store import (
     Contact,
     Entry,

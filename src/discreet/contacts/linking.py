@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Entered:
     other: str | None = None
 
 
-async def ask_to_link(rows: Rows) -> str | None:
+async def ask_to_link(tx: Transaction) -> str | None:
     """A code for the person's other account, valid for ten minutes; the one before it is void.
 
     None: this is a group's scope, which is no person's.
     """
-    code: str | None = await rows.value("SELECT gate.ask_to_link()")
+    code: str | None = await tx.value("SELECT gate.ask_to_link()")
     return code
 
 
-async def enter_link_code(rows: Rows, typed: str) -> Entered:
+async def enter_link_code(tx: Transaction, typed: str) -> Entered:
     """Takes a code; a wrong one has been counted then, so the transaction must commit."""
-    found = await rows.fetch_one("SELECT * FROM gate.enter_link_code(%(code)s)", {"code": typed})
+    found = await tx.fetch_one("SELECT * FROM gate.enter_link_code(%(code)s)", {"code": typed})
     assert found is not None  # noqa: S101 - a function's one row
     return Entered(**found)

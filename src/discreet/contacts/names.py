@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from discreet.contacts.store import Entry, get_entries, named_entries
 from discreet.domain.ids import ContactId
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
-_MOST_SUGGESTIONS = 5
+_MAX_SUGGESTIONS = 5
 _LEAST_SIMILARITY = 75.0  # of 100, rapidfuzz's WRatio
 
 
@@ -49,13 +49,13 @@ class Match(NamedTuple):
     exact: bool
 
 
-async def resolve_name(rows: Rows, name: str) -> Resolution:
+async def resolve_name(tx: Transaction, name: str) -> Resolution:
     """Exact name first, then alias, both without regard to case and Unicode form; never a guess.
 
     Every name is compared here, for no index folds them alike; only who was found is read in full.
     """
-    match = await asyncio.to_thread(match_name, await named_entries(rows), name)
-    entries = tuple(await get_entries(rows, match.ids))
+    match = await asyncio.to_thread(match_name, await named_entries(tx), name)
+    entries = tuple(await get_entries(tx, match.ids))
     if not match.exact:
         return Unknown(entries)
     return Found(entries[0]) if len(entries) == 1 else Ambiguous(entries)
@@ -88,10 +88,10 @@ def _similar(named: Sequence[Named], wanted: str) -> tuple[ContactId, ...]:
         [spelling for spelling, _ in spelled],
         scorer=fuzz.WRatio,
         score_cutoff=_LEAST_SIMILARITY,
-        limit=10 * _MOST_SUGGESTIONS,
+        limit=10 * _MAX_SUGGESTIONS,
     )
     ranked = dict.fromkeys(spelled[index][1] for _, _, index in hits)
-    return tuple(ranked)[:_MOST_SUGGESTIONS]
+    return tuple(ranked)[:_MAX_SUGGESTIONS]
 
 
 def _folded(name: str) -> str:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
-MOST_LISTED = 100
+MAX_LISTED = 100
 
 _PAIRINGS = """
     SELECT p.id, ch.platform, a.name AS agent, c.name, c.type = 'group' AS of_group,
@@ -58,16 +58,16 @@ class Pairing:
         return " ".join(part for part in (self.name, self.address) if part)
 
 
-async def pending_pairings(rows: Rows) -> list[Pairing]:
+async def pending_pairings(tx: Transaction) -> list[Pairing]:
     """Everybody who waits, the newest first."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         _PAIRINGS + " WHERE p.state = 'pending' ORDER BY p.created_at DESC LIMIT %(limit)s",
-        {"limit": MOST_LISTED},
+        {"limit": MAX_LISTED},
     )
     return [Pairing(**row) for row in found]
 
 
-async def find_pairing(rows: Rows, who: str) -> list[Pairing]:
+async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
     """The pairings of an address (one for each channel), or the one whose code was typed.
 
     Empty: there is none. A wrong code has been counted then, so the transaction must commit.
@@ -77,24 +77,24 @@ async def find_pairing(rows: Rows, who: str) -> list[Pairing]:
     """
     if ":" in who:
         address = Address.parse(who)
-        found = await rows.fetch(
+        found = await tx.fetch(
             _PAIRINGS + " JOIN discreet.addresses w ON w.contact_id = c.id"
             " WHERE w.platform = %(platform)s AND w.platform_id = %(id)s ORDER BY p.created_at",
             {"platform": address.platform, "id": address.platform_id},
         )
         return [Pairing(**row) for row in found]
-    tried = await rows.fetch_one("SELECT * FROM gate.pairing_of_code(%(code)s)", {"code": who})
+    tried = await tx.fetch_one("SELECT * FROM gate.pairing_of_code(%(code)s)", {"code": who})
     if tried is None or tried["locked"]:
         raise TooManyTries(
             "Too many wrong codes.", hint="Use the address instead of the code, or wait an hour."
         )
-    found = await rows.fetch(_PAIRINGS + " WHERE p.id = %(id)s", {"id": tried["pairing"]})
+    found = await tx.fetch(_PAIRINGS + " WHERE p.id = %(id)s", {"id": tried["pairing"]})
     return [Pairing(**row) for row in found]
 
 
-async def decide(rows: Rows, pairing: Pairing, *, let_in: bool) -> int:
+async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
     """Lets them in, or not; how many messages that were kept are answered now, or thrown away."""
-    many = await rows.value(
+    many = await tx.value(
         "SELECT gate.decide_pairing(%(id)s, %(let_in)s)", {"id": pairing.id, "let_in": let_in}
     )
     return int(many)

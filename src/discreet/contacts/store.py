@@ -10,7 +10,7 @@ from typing import Any, Literal
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
 from discreet.domain.paging import Mark
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 ContactType = Literal["external", "group", "personal"]
 
@@ -61,34 +61,34 @@ class Entry:
     blocked_at: datetime | None = None
 
 
-async def get_contact(rows: Rows, contact_id: ContactId) -> Contact | None:
+async def get_contact(tx: Transaction, contact_id: ContactId) -> Contact | None:
     """The contact with this id, or None where this scope has none."""
-    row = await rows.fetch_one(_CONTACT + " WHERE c.id = %(id)s", {"id": contact_id})
+    row = await tx.fetch_one(_CONTACT + " WHERE c.id = %(id)s", {"id": contact_id})
     return None if row is None else _contact(row)
 
 
-async def get_entries(rows: Rows, contact_ids: Sequence[ContactId]) -> list[Entry]:
+async def get_entries(tx: Transaction, contact_ids: Sequence[ContactId]) -> list[Entry]:
     """The entries of these contacts, in this order. Owner's scope only."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         _ENTRY + " AND c.id = ANY(%(ids)s) ORDER BY array_position(%(ids)s::uuid[], c.id)",
         {"ids": list(contact_ids)},
     )
     return [_entry(row) for row in found]
 
 
-async def named_entries(rows: Rows) -> list[tuple[ContactId, str, list[str]]]:
+async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]]]:
     """Id, name and aliases of everybody in the owner's address book, the oldest first."""
-    return await rows.fetch_tuples(
+    return await tx.fetch_tuples(
         "SELECT id, name, aliases FROM discreet.contacts"
         " WHERE joined_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
         binary=True,
     )
 
 
-async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) -> list[Entry]:
+async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = None) -> list[Entry]:
     """The address book, the newest first; what comes before a mark, if given. Owner's only."""
     at, of = before or (None, None)
-    found = await rows.fetch(
+    found = await tx.fetch(
         _ENTRY + " AND (%(at)s::timestamptz IS NULL"
         "   OR (c.created_at, c.id) < (%(at)s::timestamptz, %(of)s::uuid))"
         " ORDER BY c.created_at DESC, c.id DESC LIMIT %(limit)s",
@@ -97,20 +97,20 @@ async def page_of_entries(rows: Rows, limit: int, before: Mark | None = None) ->
     return [_entry(row) for row in found]
 
 
-async def get_entry(rows: Rows, contact_id: ContactId) -> Entry | None:
+async def get_entry(tx: Transaction, contact_id: ContactId) -> Entry | None:
     """The entry of one contact; None: none, or it was joined with another. Owner's scope only."""
-    row = await rows.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
+    row = await tx.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
     return None if row is None else _entry(row)
 
 
-async def entry_at(rows: Rows, address: Address) -> Entry | None:
+async def entry_at(tx: Transaction, address: Address) -> Entry | None:
     """The entry that an address leads to, or None: nobody's, or the owner's own."""
-    contact_id = await rows.value(
+    contact_id = await tx.value(
         """SELECT contact_id FROM discreet.addresses
             WHERE platform = %(platform)s AND platform_id = %(platform_id)s""",
         {"platform": address.platform, "platform_id": address.platform_id},
     )
-    return None if contact_id is None else await get_entry(rows, contact_id)
+    return None if contact_id is None else await get_entry(tx, contact_id)
 
 
 def _contact(row: Mapping[str, Any]) -> Contact:

@@ -27,8 +27,8 @@ from discreet.domain.outbound import (
     Sent,
     Unreachable,
 )
-from discreet.queue.due import DueRoute, due_route
-from discreet.scope import Door, Rows
+from discreet.queue.job_scope import DueRoute, due_route
+from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ SEND_SECONDS = 120.0
 FRESH_SECONDS = 1.0
 """An answer that was taken longer ago than this is looked at again before it is sent."""
 FIRST_WAIT = timedelta(seconds=2)
-LONGEST_WAIT = timedelta(minutes=10)
+MAX_WAIT = timedelta(minutes=10)
 SECRET_WAIT = timedelta(seconds=5)
 """How soon a server looks again, or another one does, where this one lacks the secret."""
 
@@ -90,30 +90,30 @@ class _Sending:
     attempt: int
 
 
-async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
+async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> None:
     """Sends what waits for one route, oldest first, until nothing is left or one has to wait.
 
     A send whose outcome nobody knows (the process died in the middle) is sent again: the reader
     rather gets an answer twice than never. What this server lacks the secret for waits, uncounted.
     """
-    route = await due_route(door, route_id)
+    route = await due_route(db, route_id)
     if route is None:
         return
     scope = route.scope
     try:
         channel = await channels(route)
     except SecretMissing as missing:
-        await _leave(door, scope, route_id, missing.message)
+        await _leave(db, scope, route_id, missing.message)
         return
     began = time.monotonic()
     counted: tuple[MessageId | None, int] = (None, 0)
-    while (sending := await _take(door, scope, route_id, route.account)) is not None:
+    while (sending := await _take(db, scope, route_id, route.account)) is not None:
         # Whoever was frozen meanwhile was taken for dead, and another process has sent it.
-        if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(door, scope, sending):
+        if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(db, scope, sending):
             return
         outbound = sending.outbound
         try:
-            async with running(_renew(door, scope, sending), "renew a delivery"):
+            async with running(_renew(db, scope, sending), "renew a delivery"):
                 result = await within(SEND_SECONDS, channel.send(outbound), "a send")
         except Exception as error:
             # A fault of the channel's: counted like a refusal, or it would be sent for ever.
@@ -122,8 +122,8 @@ async def deliver(door: Door, channels: Channels, route_id: RouteId) -> None:
         if counted[0] != outbound.message_id:
             counted = (outbound.message_id, channel.parts(outbound.text))
         if isinstance(result, Sent) and outbound.part + 1 < counted[1]:
-            await _surely(partial(_record_part, door, scope, route_id, outbound, result))
-        elif not await _surely(partial(_record, door, scope, route_id, sending, result)):
+            await _surely(partial(_record_part, db, scope, route_id, outbound, result))
+        elif not await _surely(partial(_record, db, scope, route_id, sending, result)):
             return
         began = time.monotonic()
 
@@ -145,13 +145,13 @@ async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:
         await asyncio.sleep(RECORD_RETRY_SECONDS)
 
 
-async def _renew(door: Door, scope: SessionScope, sending: _Sending) -> None:
+async def _renew(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> None:
     """Shows, while a platform takes long, that whoever sends this lives."""
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with suppress(Unavailable):
-            async with door.enter(scope) as rows:
-                await rows.execute(
+            async with db.begin(scope) as tx:
+                await tx.execute(
                     "UPDATE discreet.outbox SET doubted_at = NULL"
                     " WHERE message_id = %(message)s AND state = 'sending'"
                     " AND attempts = %(attempt)s AND doubted_at IS NOT NULL",
@@ -159,13 +159,13 @@ async def _renew(door: Door, scope: SessionScope, sending: _Sending) -> None:
                 )
 
 
-async def _doubt(rows: Rows, message_id: MessageId) -> datetime | None:
+async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
     """How long it is left to whoever is sending it; None: they have said nothing all that time.
 
     After an outage every worker looks dead to the others. The first one back would send again what
     another one has sent and just can't write down.
     """
-    row = await rows.fetch_one(
+    row = await tx.fetch_one(
         "UPDATE discreet.outbox SET doubted_at = coalesce(doubted_at, clock_timestamp())"
         " WHERE message_id = %(message)s RETURNING doubted_at + %(most)s AS ends_at,"
         " doubted_at + %(most)s > clock_timestamp() AS goes_on",
@@ -174,43 +174,43 @@ async def _doubt(rows: Rows, message_id: MessageId) -> datetime | None:
     return row["ends_at"] if row is not None and row["goes_on"] else None
 
 
-async def _leave(door: Door, scope: SessionScope, route_id: RouteId, why: str) -> None:
+async def _leave(db: ScopedDatabase, scope: SessionScope, route_id: RouteId, why: str) -> None:
     """Leaves what waits to whoever has the secret, and looks again. The owner sees why."""
-    async with door.enter(scope) as rows:
-        await _lock_session(rows, route_id)
-        due_at = await rows.value(
+    async with db.begin(scope) as tx:
+        await _lock_session(tx, route_id)
+        due_at = await tx.value(
             "UPDATE discreet.outbox SET error = %(why)s WHERE route_id = %(route)s"
             " AND state IN ('pending', 'sending') RETURNING clock_timestamp() + %(wait)s",
             {"why": why, "route": route_id, "wait": SECRET_WAIT},
         )
         if due_at is not None:
-            await _wake(rows, route_id, due_at)
+            await _wake(tx, route_id, due_at)
 
 
 async def _take(
-    door: Door, scope: SessionScope, route_id: RouteId, account: str
+    db: ScopedDatabase, scope: SessionScope, route_id: RouteId, account: str
 ) -> _Sending | None:
     """The next answer that is due, marked as being sent; its route is checked here, each time."""
-    async with door.enter(scope) as rows:
-        await _lock_session(rows, route_id)
-        while (row := await rows.fetch_one(NEXT, {"route": route_id})) is not None:
+    async with db.begin(scope) as tx:
+        await _lock_session(tx, route_id)
+        while (row := await tx.fetch_one(NEXT, {"route": route_id})) is not None:
             message_id = row["message_id"]
             if not row["same_way"]:
-                await _finish(rows, message_id, "its route leads somewhere else")
+                await _finish(tx, message_id, "its route leads somewhere else")
                 log.error(
                     "an answer was held back: its route leads somewhere else",
                     message_id=str(message_id),
                 )
             elif row["early"]:
-                await _wake(rows, route_id, row["next_try_at"])
+                await _wake(tx, route_id, row["next_try_at"])
                 return None
-            elif row["unknown"] and (ends_at := await _doubt(rows, message_id)) is not None:
-                await _wake(rows, route_id, ends_at)
+            elif row["unknown"] and (ends_at := await _doubt(tx, message_id)) is not None:
+                await _wake(tx, route_id, ends_at)
                 return None
             elif row["attempts"] >= MAX_ATTEMPTS:
-                await _finish(rows, message_id, "given up: nobody knows whether it arrived")
+                await _finish(tx, message_id, "given up: nobody knows whether it arrived")
             else:
-                await rows.execute(
+                await tx.execute(
                     "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
                     " doubted_at = NULL"
                     " WHERE message_id = %(message)s",
@@ -235,12 +235,12 @@ async def _take(
 
 
 async def _record_part(
-    door: Door, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
+    db: ScopedDatabase, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
 ) -> None:
     """A part that was taken is not sent again, whatever becomes of the next one."""
-    async with door.enter(scope) as rows:
-        await _forget_draft(rows, route_id, outbound)
-        await rows.execute(
+    async with db.begin(scope) as tx:
+        await _forget_draft(tx, route_id, outbound)
+        await tx.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
             " parts_sent = %(parts)s, platform_messages = platform_messages || %(id)s::text"
             # It may be recorded already: by a commit whose answer was lost.
@@ -254,19 +254,23 @@ async def _record_part(
 
 
 async def _record(
-    door: Door, scope: SessionScope, route_id: RouteId, sending: _Sending, result: SendResult
+    db: ScopedDatabase,
+    scope: SessionScope,
+    route_id: RouteId,
+    sending: _Sending,
+    result: SendResult,
 ) -> bool:
     """Whether the next one may be sent. Who was taken for dead while sending learns it here: only
     that it has been sent is still news then."""
     outbound = sending.outbound
-    async with door.enter(scope) as rows:
-        await _lock_session(rows, route_id)
-        if not isinstance(result, Sent) and not await _is_still_sending(rows, sending):
+    async with db.begin(scope) as tx:
+        await _lock_session(tx, route_id)
+        if not isinstance(result, Sent) and not await _is_still_sending(tx, sending):
             return False
         match result:
             case Sent(platform_message_id):
-                await _forget_draft(rows, route_id, outbound)
-                await rows.execute(
+                await _forget_draft(tx, route_id, outbound)
+                await tx.execute(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
                     " error = NULL, parts_sent = parts_sent + 1,"
                     " platform_messages = platform_messages || %(id)s::text"
@@ -275,18 +279,18 @@ async def _record(
                 )
                 return True
             case Rejected(why) | Unreachable(why):
-                await _finish(rows, outbound.message_id, why)
+                await _finish(tx, outbound.message_id, why)
                 return True
             case Later(wait, why):
-                return await _try_later(rows, route_id, sending, wait, why)
+                return await _try_later(tx, route_id, sending, wait, why)
             case _:
                 assert_never(result)
 
 
-async def _forget_draft(rows: Rows, route_id: RouteId, outbound: Outbound) -> None:
+async def _forget_draft(tx: Transaction, route_id: RouteId, outbound: Outbound) -> None:
     """The answer stands in its place now, or instead of it."""
     if outbound.draft is not None:
-        await rows.execute(
+        await tx.execute(
             "UPDATE discreet.routes SET draft_message = NULL, draft_at = NULL"
             " WHERE id = %(route)s AND draft_message = %(message)s",
             {"route": route_id, "message": outbound.draft.platform_message_id},
@@ -294,32 +298,32 @@ async def _forget_draft(rows: Rows, route_id: RouteId, outbound: Outbound) -> No
 
 
 async def _try_later(
-    rows: Rows, route_id: RouteId, sending: _Sending, wait: timedelta, why: str
+    tx: Transaction, route_id: RouteId, sending: _Sending, wait: timedelta, why: str
 ) -> bool:
     message_id = sending.outbound.message_id
     if sending.attempt >= MAX_ATTEMPTS:
-        await _finish(rows, message_id, f"given up: {why}")
+        await _finish(tx, message_id, f"given up: {why}")
         return True
-    wait = max(wait, min(FIRST_WAIT * 2 ** (sending.attempt - 1), LONGEST_WAIT))
-    row: dict[str, Any] | None = await rows.fetch_one(
+    wait = max(wait, min(FIRST_WAIT * 2 ** (sending.attempt - 1), MAX_WAIT))
+    row: dict[str, Any] | None = await tx.fetch_one(
         "UPDATE discreet.outbox SET state = 'pending', error = %(why)s,"
         " next_try_at = clock_timestamp() + %(wait)s WHERE message_id = %(message)s"
         " RETURNING next_try_at",
         {"why": why, "wait": wait, "message": message_id},
     )
     if row is not None:
-        await _wake(rows, route_id, row["next_try_at"])
+        await _wake(tx, route_id, row["next_try_at"])
     return False
 
 
-async def _is_ours(door: Door, scope: SessionScope, sending: _Sending) -> bool:
-    async with door.enter(scope) as rows:
-        return await _is_still_sending(rows, sending)
+async def _is_ours(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> bool:
+    async with db.begin(scope) as tx:
+        return await _is_still_sending(tx, sending)
 
 
-async def _is_still_sending(rows: Rows, sending: _Sending) -> bool:
+async def _is_still_sending(tx: Transaction, sending: _Sending) -> bool:
     return bool(
-        await rows.value(
+        await tx.value(
             "SELECT true FROM discreet.outbox WHERE message_id = %(message)s"
             " AND state = 'sending' AND attempts = %(attempt)s",
             {"message": sending.outbound.message_id, "attempt": sending.attempt},
@@ -327,21 +331,21 @@ async def _is_still_sending(rows: Rows, sending: _Sending) -> bool:
     )
 
 
-async def _lock_session(rows: Rows, route_id: RouteId) -> None:
+async def _lock_session(tx: Transaction, route_id: RouteId) -> None:
     # Whoever adds to the outbox holds this lock too, so no answer is added unseen.
-    await rows.execute(
+    await tx.execute(
         "SELECT 1 FROM discreet.sessions WHERE id ="
         " (SELECT session_id FROM discreet.routes WHERE id = %(route)s) FOR UPDATE",
         {"route": route_id},
     )
 
 
-async def _wake(rows: Rows, route_id: RouteId, at: Any) -> None:
-    await rows.execute("SELECT gate.wake_route(%(route)s, %(at)s)", {"route": route_id, "at": at})
+async def _wake(tx: Transaction, route_id: RouteId, at: Any) -> None:
+    await tx.execute("SELECT gate.wake_route(%(route)s, %(at)s)", {"route": route_id, "at": at})
 
 
-async def _finish(rows: Rows, message_id: Any, error: str) -> None:
-    await rows.execute(
+async def _finish(tx: Transaction, message_id: Any, error: str) -> None:
+    await tx.execute(
         "UPDATE discreet.outbox SET state = 'failed', error = %(error)s"
         " WHERE message_id = %(message)s",
         {"error": error, "message": message_id},

@@ -72,12 +72,12 @@ class Receipt:
 Event = Inbound | GroupMoved | Receipt
 """What a platform tells."""
 
-Take = Callable[[Event], Awaitable[None]]
+EventSink = Callable[[Event], Awaitable[None]]
 """Stores what came in; returns once it is stored, and raises where it isn't."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WebhookRequest:
     """A request to a webhook. ``headers`` by their names in lower case; ``read`` gives the body,
     None where it is too long or the caller has gone."""
 
@@ -88,7 +88,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WebhookResponse:
     """The answer to a call."""
 
     status: int
@@ -103,7 +103,7 @@ class Webhooks(Protocol):
         ...
 
     def answering(
-        self, path: str, answer: Callable[[Call], Awaitable[Reply]]
+        self, path: str, answer: Callable[[WebhookRequest], Awaitable[WebhookResponse]]
     ) -> AbstractContextManager[None]:
         """Calls to this path are answered as long as it is open."""
         ...
@@ -135,7 +135,7 @@ class Hearing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReceiveContext:
     """An account to receive on. ``webhooks`` None: the installation has no public address.
 
     ``alone``: opens once no other process of the installation receives on this account.
@@ -144,7 +144,7 @@ class Line:
     account: str
     secret: ChannelSecret
     channel_id: ChannelId
-    take: Take
+    take: EventSink
     alone: Callable[[], AbstractAsyncContextManager[StillAlone]]
     webhooks: Webhooks | None
     hearing: Hearing
@@ -183,7 +183,7 @@ class Platform(Protocol):
         understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
         ...
 
-    async def receive(self, line: Line) -> None:
+    async def receive(self, line: ReceiveContext) -> None:
         """Takes in what people write, until it is cancelled. It may end or raise: it is started
         again. What was not stored is not confirmed to the platform."""
         ...

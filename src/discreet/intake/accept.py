@@ -22,10 +22,10 @@ from discreet.domain.inbound import (
     UnknownSender,
 )
 from discreet.domain.text import checked_text, is_visible, plain_name
-from discreet.intake.same_person import know_again
-from discreet.intake.stored_form import to_json
+from discreet.intake.address_aliases import know_again
+from discreet.intake.serialization import to_json
 from discreet.postgres.outages import outage_of
-from discreet.scope import Door, IntakeScope
+from discreet.scope import IntakeScope, ScopedDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Quarantined:
     why: str
 
 
-async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
+async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Accepted:
     """Stores a message for its sender; when this returns, it may be acknowledged to the platform.
 
     Raises:
@@ -110,10 +110,10 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         Unavailable: the database can't be reached; nothing was stored.
     """
     params = {"messages": Jsonb([_message(inbound)])}
-    await know_again(door, owner_id, inbound)
+    await know_again(db, owner_id, inbound)
     for attempt in range(MAX_TRIES):
         try:
-            row = _settled(await door.call(IntakeScope(owner_id), ACCEPT, params))
+            row = _settled(await db.call(IntakeScope(owner_id), ACCEPT, params))
             break
         except (
             errors.UniqueViolation,
@@ -136,14 +136,14 @@ async def accept(door: Door, owner_id: OwnerId, inbound: Inbound) -> Accepted:
         raise NotTaken(row["outcome"])
     # A contact that this message has made: its other ids are known from now on. A crash before here
     # leaves that to the next message.
-    await know_again(door, owner_id, inbound)
+    await know_again(db, owner_id, inbound)
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
     )
 
 
 async def accept_or_quarantine(
-    door: Door, owner_id: OwnerId, inbound: Inbound
+    db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound
 ) -> Accepted | TurnedAway | Quarantined:
     """As ``accept``, for channels, where nobody is there to be told: what can't be given to a
     contact goes into quarantine, and never into a row without one.
@@ -152,7 +152,7 @@ async def accept_or_quarantine(
         Unavailable: neither could be stored; the platform must deliver the message again.
     """
     try:
-        return await accept(door, owner_id, inbound)
+        return await accept(db, owner_id, inbound)
     except NotTaken as error:
         return TurnedAway(error.reason)
     except Unavailable:
@@ -160,7 +160,7 @@ async def accept_or_quarantine(
     except Exception as error:
         why = reason_of(error)
         key = json.dumps([inbound.chat_id, inbound.message_id])
-        await quarantine(door, owner_id, inbound.channel_id, key, to_json(inbound), why)
+        await quarantine(db, owner_id, inbound.channel_id, key, to_json(inbound), why)
         log.warning("message quarantined", channel_id=str(inbound.channel_id))
         return Quarantined(why)
 
@@ -171,7 +171,7 @@ def reason_of(error: Exception) -> str:
 
 
 async def quarantine(
-    door: Door, owner_id: OwnerId, channel_id: ChannelId, key: str, stored: Any, why: str
+    db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, key: str, stored: Any, why: str
 ) -> None:
     """Keeps a message in its stored form. ``key`` says which it is: repeating it only counts.
 
@@ -185,7 +185,7 @@ async def quarantine(
         "why": why[:MAX_REASON],
     }
     try:
-        await door.call(IntakeScope(owner_id), QUARANTINE, params)
+        await db.call(IntakeScope(owner_id), QUARANTINE, params)
     except Error as error:
         raise Unavailable("The message could not be stored.", hint="Deliver it again.") from error
 

@@ -7,10 +7,10 @@ from psycopg import Error
 from discreet.domain.addresses import Address
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
-from discreet.scope import Door, IntakeScope
+from discreet.scope import IntakeScope, ScopedDatabase
 
 
-async def move_group(door: Door, owner_id: OwnerId, old: Address, new: Address) -> bool:
+async def move_group(db: ScopedDatabase, owner_id: OwnerId, old: Address, new: Address) -> bool:
     """The platform says that a group has another id from now on: it stays the same contact.
 
     Also where the new id was taken for another group before: it leads to the old one from then on,
@@ -23,7 +23,7 @@ async def move_group(door: Door, owner_id: OwnerId, old: Address, new: Address) 
     """
     old, new = Address.parse(str(old)), Address.parse(str(new))
     try:
-        row = await door.call(
+        row = await db.call(
             IntakeScope(owner_id),
             "SELECT gate.move_group(%(ticket)s, %(platform)s, %(old)s, %(new)s) AS moved",
             {"platform": old.platform, "old": old.platform_id, "new": new.platform_id},

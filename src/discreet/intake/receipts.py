@@ -7,13 +7,13 @@ from psycopg import Error
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.domain.platform import Receipt
-from discreet.scope import Door, IntakeScope
+from discreet.scope import IntakeScope, ScopedDatabase
 
-MOST_WHY = 500
+MAX_WHY = 500
 """Characters of the reason that are kept."""
 
 
-async def note_receipt(door: Door, owner_id: OwnerId, receipt: Receipt) -> bool:
+async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) -> bool:
     """Keeps it with the answer. Whether there is such an answer on this channel: what others send
     through the same account is told about too, and is nothing to us.
 
@@ -21,7 +21,7 @@ async def note_receipt(door: Door, owner_id: OwnerId, receipt: Receipt) -> bool:
         Unavailable: the database can't be reached; the platform must say it again.
     """
     try:
-        row = await door.call(
+        row = await db.call(
             IntakeScope(owner_id),
             "SELECT gate.note_receipt(%(ticket)s, %(channel)s, %(chats)s, %(message)s, %(stage)s,"
             " %(at)s, %(why)s) AS known",
@@ -31,7 +31,7 @@ async def note_receipt(door: Door, owner_id: OwnerId, receipt: Receipt) -> bool:
                 "message": receipt.platform_message_id,
                 "stage": receipt.stage,
                 "at": receipt.at,
-                "why": receipt.why[:MOST_WHY],
+                "why": receipt.why[:MAX_WHY],
             },
         )
     except Error as error:

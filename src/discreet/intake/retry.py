@@ -7,34 +7,34 @@ import structlog
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.intake.accept import NotTaken, accept, quarantine, reason_of
-from discreet.intake.stored_form import from_json
-from discreet.scope import Door, IntakeScope, OwnerScope, WorkScope
+from discreet.intake.serialization import from_json
+from discreet.scope import IntakeScope, OwnerScope, ScopedDatabase, WorkScope
 
 log = structlog.get_logger(__name__)
 
 
-async def release_due(door: Door) -> int:
+async def release_due(db: ScopedDatabase) -> int:
     """Tries everything that is due once; how many messages found their contact."""
-    async with door.enter(WorkScope()) as rows:
-        due = await rows.fetch("SELECT id, owner_id FROM gate.due_quarantined()")
+    async with db.begin(WorkScope()) as tx:
+        due = await tx.fetch("SELECT id, owner_id FROM gate.due_quarantined()")
     released = 0
     for row in due:
         try:
-            released += await release(door, OwnerId(row["owner_id"]), row["id"])
+            released += await release(db, OwnerId(row["owner_id"]), row["id"])
         except Exception as error:
             # One that can't be tried keeps nobody else's waiting.
             log.warning("quarantine: tried again in vain", error=type(error).__name__)
     return released
 
 
-async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
+async def release(db: ScopedDatabase, owner_id: OwnerId, quarantined: object) -> bool:
     """Whether one message found its contact: it is on its way now, or its sender is turned away.
 
     Raises:
         Unavailable: the database can't be reached.
     """
-    async with door.enter(OwnerScope(owner_id)) as rows:
-        row = await rows.fetch_one(
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(
             "SELECT channel_id, dedupe_key, inbound FROM discreet.quarantine"
             " WHERE id = %s AND released_at IS NULL",
             (quarantined,),
@@ -42,7 +42,7 @@ async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
     if row is None:
         return False
     try:
-        await accept(door, owner_id, from_json(row["inbound"]))
+        await accept(db, owner_id, from_json(row["inbound"]))
     except Unavailable:
         raise
     except NotTaken:
@@ -52,9 +52,9 @@ async def release(door: Door, owner_id: OwnerId, quarantined: object) -> bool:
         # Tried ever more rarely, for the owner to see: a sender who is unknown stays so by waiting,
         # and what another version of this program kept may be no message to this one.
         channel_id, key = ChannelId(row["channel_id"]), row["dedupe_key"]
-        await quarantine(door, owner_id, channel_id, key, row["inbound"], reason_of(error))
+        await quarantine(db, owner_id, channel_id, key, row["inbound"], reason_of(error))
         return False
-    await door.call(
+    await db.call(
         IntakeScope(owner_id),
         "SELECT gate.release_quarantined(%(ticket)s, %(id)s) AS done",
         {"id": quarantined},

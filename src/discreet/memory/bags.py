@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from discreet.memory.terms import PART
+from discreet.memory.tokenizer import PART
 
 __all__ = [
     "TYPO_LENGTH",

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.bags import Population
-from discreet.memory.everybody import CANDIDATE, everybody
 from discreet.memory.features import Candidates
 from discreet.memory.filters import PASSING, Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
 from discreet.memory.large import CHOSEN, MANY, SAMPLE, choose, few_enough, is_large
+from discreet.memory.owner_candidates import CANDIDATE, everybody
 from discreet.memory.query import Query
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 __all__ = ["Found", "candidates_of"]
 
@@ -91,7 +91,7 @@ _ALL_IN_ONE: LiteralString = """
              ORDER BY conversation NULLS FIRST, position, seconds DESC, id) AS candidate"""
 
 
-async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
+async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Found:
     """Every row that the filters let through, or where they are many those that may be among the
     best; expired ones only where they say so."""
     params = filters.params() | {
@@ -107,32 +107,32 @@ async def candidates_of(rows: Rows, query: Query, filters: Filters) -> Found:
     where: dict[Kind, LiteralString] = {kind: few_enough(kind) for kind in kinds}
     population = None
     if "memory" in kinds and filters.are_wide():
-        all_of_them = await everybody(rows, query)
+        all_of_them = await everybody(tx, query)
         if all_of_them is not None:
             population = all_of_them.population
             params |= all_of_them.params
             where["memory"] = PASSING["memory"] + CANDIDATE
-    found = await _fetch(rows, where, params)
+    found = await _fetch(tx, where, params)
     large = [kind for kind, many in zip(where, found[-1], strict=True) if many]
     for kind in large:
         if kind == "memory" and population is not None:
             continue
-        chosen = await choose(rows, kind, params)
+        chosen = await choose(tx, kind, params)
         population = population or chosen.population
         params[f"{kind}_ids"] = chosen.ids
         where[kind] = CHOSEN[kind]
     if any(where[kind] is CHOSEN[kind] for kind in large):
-        found = await _fetch(rows, where, params)
+        found = await _fetch(tx, where, params)
     return _found(found, population)
 
 
 async def _fetch(
-    rows: Rows, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
+    tx: Transaction, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
 ) -> tuple[Any, ...]:
     every: LiteralString = " UNION ALL ".join([f"({_SELECT[kind]}{where[kind]})" for kind in where])
     many: LiteralString = ", ".join([is_large(kind) for kind in where])
     sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{large}", many)
-    (row,) = await rows.fetch_tuples(sql, params, binary=True)
+    (row,) = await tx.fetch_tuples(sql, params, binary=True)
     return row
 
 

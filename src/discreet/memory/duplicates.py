@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import LiteralString
 
 from discreet.memory.indexing import Indexed
-from discreet.memory.kept import ALIVE, COLUMNS, OWN, Memory, memory_of
-from discreet.scope import Rows
+from discreet.memory.types import ALIVE, COLUMNS, OWN, Memory, memory_of
+from discreet.scope import Transaction
 
 __all__ = ["NEAR", "gist", "nearly_the_same"]
 
@@ -41,12 +41,12 @@ _NEAREST: LiteralString = f"""
      LIMIT %(most)s"""
 
 
-async def nearly_the_same(rows: Rows, content: str, indexed: Indexed) -> Memory | None:
+async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Memory | None:
     """The memory of this scope that says the same but for words that change nothing. None too
     where no vector could be made: then only the same words are recognised."""
     if indexed.vector is None:
         return None
-    found = await rows.fetch(
+    found = await tx.fetch(
         _NEAREST,
         {
             "embedder": indexed.embedder,

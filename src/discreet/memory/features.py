@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.bags import UNRELATED_ROWS, Bags, Population, bm25, rarity_of
-from discreet.memory.dates import WhenAsked, closeness
 from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import Indexed
-from discreet.memory.terms import ASKS, NUMBER, TIME, terms_of, words_of
+from discreet.memory.temporal import WhenAsked, closeness
+from discreet.memory.tokenizer import ASKS, NUMBER, TIME, terms_of, words_of
 from discreet.memory.tokens import nearness
 
 __all__ = ["FEATURES", "Asked", "Candidates", "features"]

@@ -9,9 +9,9 @@ from typing import Any, Literal, LiteralString
 
 from discreet.domain.errors import Conflict, NotFound
 from discreet.domain.ids import AgentId, ContactId, MemoryId, TurnId
-from discreet.memory.kept import Memory, Salience
 from discreet.memory.memories import get_memory
-from discreet.scope import Rows
+from discreet.memory.types import Memory, Salience
+from discreet.scope import Transaction
 
 __all__ = ["MemoryVersion", "get_memory_history", "restore_memory"]
 
@@ -57,19 +57,19 @@ _IN_THE_WAY: LiteralString = """
      ORDER BY by_topic LIMIT 1"""
 
 
-async def get_memory_history(rows: Rows, memory_id: MemoryId) -> list[MemoryVersion]:
+async def get_memory_history(tx: Transaction, memory_id: MemoryId) -> list[MemoryVersion]:
     """The older versions of a memory, newest first; also of one that was forgotten.
 
     Raises:
         NotFound: this scope holds no such memory and never did.
     """
-    found = await rows.fetch(_HISTORY, {"id": memory_id})
+    found = await tx.fetch(_HISTORY, {"id": memory_id})
     if not found:
-        await get_memory(rows, memory_id)
+        await get_memory(tx, memory_id)
     return [MemoryVersion(**{**row, "topics": tuple(row["topics"])}) for row in found]
 
 
-async def restore_memory(rows: Rows, memory_id: MemoryId, version: int) -> Memory:
+async def restore_memory(tx: Transaction, memory_id: MemoryId, version: int) -> Memory:
     """Brings an older version back, whose it was and when it expires included. What the memory is
     now becomes a version of its history.
 
@@ -79,13 +79,13 @@ async def restore_memory(rows: Rows, memory_id: MemoryId, version: int) -> Memor
             message names it.
     """
     params = {"id": memory_id, "version": version}
-    other = await rows.fetch_one(_IN_THE_WAY, params)
+    other = await tx.fetch_one(_IN_THE_WAY, params)
     if other is not None:
         why = (
             "is filed under the topic key of that version" if other["by_topic"] else "says the same"
         )
         raise Conflict(f"Memory {other['id']} {why} by now.", hint="Forget that one first.")
-    restored = await rows.value("SELECT gate.restore_memory(%(id)s, %(version)s)", params)
+    restored = await tx.value("SELECT gate.restore_memory(%(id)s, %(version)s)", params)
     if restored is None:
         raise NotFound("No such version of this memory.", hint="Its history lists the versions.")
-    return await get_memory(rows, memory_id)
+    return await get_memory(tx, memory_id)

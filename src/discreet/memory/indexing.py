@@ -13,9 +13,9 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.filters import Kind
-from discreet.memory.terms import VERSION, terms_of
+from discreet.memory.tokenizer import VERSION, terms_of
 from discreet.memory.tokens import pack
-from discreet.scope import Door, OwnerScope, Rows, WorkScope
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.scope.scopes import SessionScope
 
 __all__ = [
@@ -145,20 +145,20 @@ _SAVE: Mapping[Kind, LiteralString] = {
 
 
 async def unindexed(
-    rows: Rows, kind: Kind, embedder: Embedder, *, limit: int = 100
+    tx: Transaction, kind: Kind, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
     """Texts of this scope, oldest first, that lack today's terms or this embedder's vector."""
-    found = await rows.fetch_tuples(
+    found = await tx.fetch_tuples(
         _UNINDEXED[kind], {"embedder": embedder.name, "version": VERSION, "limit": limit}
     )
     return [Unindexed(*row) for row in found]
 
 
 async def unindexed_of_session(
-    rows: Rows, session_id: SessionId, embedder: Embedder, *, limit: int = 100
+    tx: Transaction, session_id: SessionId, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
     """The same for what was said in one session: in an owner's scope, all of it is a lot."""
-    found = await rows.fetch_tuples(
+    found = await tx.fetch_tuples(
         _UNINDEXED_OF_SESSION,
         {
             "session": session_id,
@@ -171,60 +171,65 @@ async def unindexed_of_session(
 
 
 async def save_indexed(
-    rows: Rows, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
+    tx: Transaction, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
 ) -> int:
     """Stores what ``index`` made of the texts; how many were still there, unchanged."""
     saved = 0
     for text, made in zip(texts, indexed, strict=True):
-        saved += await rows.execute(
+        saved += await tx.execute(
             _SAVE[kind], {"id": text.id, "text": text.text, **made.as_params()}
         )
     return saved
 
 
 async def catch_up(
-    door: Door, scope: SessionScope, kind: Kind, embedder: Embedder, *, batch: int = 100
+    db: ScopedDatabase, scope: SessionScope, kind: Kind, embedder: Embedder, *, batch: int = 100
 ) -> int:
     """Indexes what of this kind isn't yet in a scope, oldest first, one batch; how many it was.
 
     Embedding happens between two short transactions, in a thread. Call it again while it gives
     ``batch``. Where the embedder can't be reached nothing is stored, and 0 comes back.
     """
-    async with door.enter(scope) as rows:
-        waiting = await unindexed(rows, kind, embedder, limit=batch)
-    return await _index(door, scope, kind, waiting, embedder)
+    async with db.begin(scope) as tx:
+        waiting = await unindexed(tx, kind, embedder, limit=batch)
+    return await _index(db, scope, kind, waiting, embedder)
 
 
-async def index_backlog(door: Door, embedder: Embedder, *, batch: int = 100) -> int:
+async def index_backlog(db: ScopedDatabase, embedder: Embedder, *, batch: int = 100) -> int:
     """Indexes memories and reference texts that no embedder has seen, newest first: one batch of
     each kind for each owner, so that no owner waits for another. How many it was.
 
     Where the embedder can't be reached nothing is stored, and 0 comes back.
     """
-    async with door.enter(WorkScope()) as rows:
-        owners = await rows.fetch("SELECT owner_id FROM gate.owners()")
+    async with db.begin(WorkScope()) as tx:
+        owners = await tx.fetch("SELECT owner_id FROM gate.owners()")
     done = 0
     for owner in owners:
         scope = OwnerScope(owner["owner_id"])
         for kind, query in _NEVER_EMBEDDED.items():
-            async with door.enter(scope) as rows:
-                found = await rows.fetch_tuples(query, {"limit": batch})
+            async with db.begin(scope) as tx:
+                found = await tx.fetch_tuples(query, {"limit": batch})
             waiting = [Unindexed(*row) for row in found]
-            done += await _index(door, scope, kind, waiting, embedder)
+            done += await _index(db, scope, kind, waiting, embedder)
     return done
 
 
 async def catch_up_session(
-    door: Door, scope: SessionScope, session_id: SessionId, embedder: Embedder, *, batch: int = 100
+    db: ScopedDatabase,
+    scope: SessionScope,
+    session_id: SessionId,
+    embedder: Embedder,
+    *,
+    batch: int = 100,
 ) -> int:
     """As ``catch_up``, for what was said in one session."""
-    async with door.enter(scope) as rows:
-        waiting = await unindexed_of_session(rows, session_id, embedder, limit=batch)
-    return await _index(door, scope, "message", waiting, embedder)
+    async with db.begin(scope) as tx:
+        waiting = await unindexed_of_session(tx, session_id, embedder, limit=batch)
+    return await _index(db, scope, "message", waiting, embedder)
 
 
 async def _index(
-    door: Door,
+    db: ScopedDatabase,
     scope: SessionScope,
     kind: Kind,
     waiting: Sequence[Unindexed],
@@ -235,5 +240,5 @@ async def _index(
     made = await asyncio.to_thread(index, [one.text for one in waiting], embedder)
     if made[0].embedder is None:
         return 0
-    async with door.enter(scope) as rows:
-        return await save_indexed(rows, kind, waiting, made)
+    async with db.begin(scope) as tx:
+        return await save_indexed(tx, kind, waiting, made)

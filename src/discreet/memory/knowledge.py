@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import LiteralString
 
 from discreet.domain.ids import MemoryId
-from discreet.memory.kept import ALIVE, COLUMNS, OWN, Memory, memory_of
-from discreet.scope import Rows
+from discreet.memory.types import ALIVE, COLUMNS, OWN, Memory, memory_of
+from discreet.scope import Transaction
 
 __all__ = ["get_knowledge_memories", "mark_used"]
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English; counted in UTF-8, for tokenizers work on bytes, so that other
 scripts are not taken for cheaper than they are."""
-MOST_KNOWN = 200
+MAX_KNOWN = 200
 """No budget holds more."""
 
 # An owner may read every contact's memories, but starts with those that are no contact's.
@@ -35,7 +35,7 @@ _MARK: LiteralString = f"""
          FOR UPDATE SKIP LOCKED))"""
 
 
-async def get_knowledge_memories(rows: Rows, budget: int) -> list[Memory]:
+async def get_knowledge_memories(tx: Transaction, budget: int) -> list[Memory]:
     """Critical memories, then high ones; of equals those that were changed or made use of on a
     later day first, then the newest.
 
@@ -43,7 +43,7 @@ async def get_knowledge_memories(rows: Rows, budget: int) -> list[Memory]:
     """
     known: list[Memory] = []
     left = budget * BYTES_PER_TOKEN
-    for row in await rows.fetch(_KNOWLEDGE, {"most": MOST_KNOWN}):
+    for row in await tx.fetch(_KNOWLEDGE, {"most": MAX_KNOWN}):
         size = len(row["content"].encode("utf-8", "replace"))
         if size <= left:
             left -= size
@@ -51,7 +51,7 @@ async def get_knowledge_memories(rows: Rows, budget: int) -> list[Memory]:
     return known
 
 
-async def mark_used(rows: Rows, memory_ids: Sequence[MemoryId]) -> None:
+async def mark_used(tx: Transaction, memory_ids: Sequence[MemoryId]) -> None:
     """Notes that a turn of this scope made use of its own memories. What an owner's turn finds of a
     contact's is not noted: the contact would see, by the order of what is known, that it was."""
-    await rows.execute(_MARK, {"ids": list(memory_ids)})
+    await tx.execute(_MARK, {"ids": list(memory_ids)})

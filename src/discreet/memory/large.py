@@ -14,7 +14,7 @@ from uuid import UUID
 
 from discreet.memory.bags import Population
 from discreet.memory.filters import PASSING, Kind
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 __all__ = ["CHOSEN", "MANY", "SAMPLE", "Chosen", "choose", "few_enough", "is_large"]
 
@@ -88,11 +88,9 @@ def few_enough(kind: Kind) -> LiteralString:
     return f"{_of(_COUNT, kind)} <= %(many)s AND ({PASSING[kind]})"
 
 
-async def choose(rows: Rows, kind: Kind, params: Mapping[str, Any]) -> Chosen:
+async def choose(tx: Transaction, kind: Kind, params: Mapping[str, Any]) -> Chosen:
     """Chooses the rows that are ranked."""
-    (found,) = await rows.fetch_tuples(
-        _of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True
-    )
+    (found,) = await tx.fetch_tuples(_of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True)
     ids, terms, holding, count, mean_length = found
     held = dict(zip(terms or [], map(float, holding or []), strict=True))
     return Chosen(list(ids), Population(float(count), held, float(mean_length)))

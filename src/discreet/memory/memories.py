@@ -12,7 +12,7 @@ from discreet.domain.ids import MemoryId
 from discreet.domain.paging import Mark
 from discreet.memory.duplicates import nearly_the_same
 from discreet.memory.indexing import Indexed
-from discreet.memory.kept import (
+from discreet.memory.types import (
     ALIVE,
     COLUMNS,
     OWN,
@@ -24,7 +24,7 @@ from discreet.memory.kept import (
     check,
     memory_of,
 )
-from discreet.scope import OwnerScope, Rows
+from discreet.scope import OwnerScope, Transaction
 
 __all__ = [
     "SALIENCES",
@@ -110,7 +110,7 @@ _LIST: LiteralString = f"""
      LIMIT %(limit)s OFFSET %(offset)s"""
 
 
-async def remember(rows: Rows, new: NewMemory, *, replaces: MemoryId | None = None) -> Memory:
+async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None = None) -> Memory:
     """Keeps something in this scope, and gives the memory that holds it now.
 
     ``replaces``: a memory of this scope whose place it takes; what that said stays in its history.
@@ -125,35 +125,35 @@ async def remember(rows: Rows, new: NewMemory, *, replaces: MemoryId | None = No
         ScopeError: an owner's scope that names no agent, so that it isn't clear whose it would be.
         Conflict: others kept the same at the same moment, again and again.
     """
-    _check_agent(rows)
+    _check_agent(tx)
     topic_key = (new.topic_key or "").strip() or None
     check(new.content, new.salience, topic_key)
     values = _values(new, topic_key)
     if replaces is not None:
-        return await _replace(rows, replaces, values)
+        return await _replace(tx, replaces, values)
     for _ in range(RACES):
-        known = await rows.fetch(_KNOWN, values)
+        known = await tx.fetch(_KNOWN, values)
         same = next((memory_of(_bare(row)) for row in known if row["same"]), None)
         filed = next((memory_of(_bare(row)) for row in known if not row["same"]), None)
         if filed is not None:
             if same is None:
-                return await _change(rows, _SUPERSEDE, {**values, "id": filed.id})
-            await forget(rows, filed.id)
-            return await _merge(rows, same, new, topic_key)
+                return await _change(tx, _SUPERSEDE, {**values, "id": filed.id})
+            await forget(tx, filed.id)
+            return await _merge(tx, same, new, topic_key)
         if same is None:
-            same = await nearly_the_same(rows, new.content, new.indexed)
+            same = await nearly_the_same(tx, new.content, new.indexed)
             if same is not None and None not in (topic_key, same.topic_key):
                 same = None  # filed elsewhere: a matter of its own
         if same is not None:
-            return await _merge(rows, same, new, topic_key or same.topic_key)
-        row = await rows.fetch_one(_INSERT, values)
+            return await _merge(tx, same, new, topic_key or same.topic_key)
+        row = await tx.fetch_one(_INSERT, values)
         if row is not None:
             return memory_of(row)
     raise Conflict("Another request stored the same memory at the same time.", hint="Try again.")
 
 
 async def update_memory(
-    rows: Rows, memory_id: MemoryId, change: MemoryChange, *, expected: int | None = None
+    tx: Transaction, memory_id: MemoryId, change: MemoryChange, *, expected: int | None = None
 ) -> Memory:
     """Changes a memory; the version before it stays in its history.
 
@@ -186,10 +186,10 @@ async def update_memory(
         "terms": None if change.indexed is None else list(indexed.terms),
         "tokens": None if change.indexed is None else indexed.tokens,
     }
-    await _refuse_doubles(rows, params)
-    row = await rows.fetch_one(_UPDATE, params)
+    await _refuse_doubles(tx, params)
+    row = await tx.fetch_one(_UPDATE, params)
     if row is None:
-        now = await get_memory(rows, memory_id)
+        now = await get_memory(tx, memory_id)
         raise Outdated(
             f"This memory was changed meanwhile; it is at version {now.version}.",
             hint="Read it again.",
@@ -197,7 +197,7 @@ async def update_memory(
     return memory_of(row)
 
 
-async def forget(rows: Rows, memory_id: MemoryId, *, expected: int | None = None) -> None:
+async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None = None) -> None:
     """Takes a memory away; its history keeps it, so it can be restored.
 
     ``expected``: the version that is meant.
@@ -206,30 +206,30 @@ async def forget(rows: Rows, memory_id: MemoryId, *, expected: int | None = None
         NotFound: no such memory in this scope.
         Outdated: it is at another version by now.
     """
-    gone = await rows.execute(
+    gone = await tx.execute(
         "DELETE FROM discreet.memories"
         " WHERE id = %(id)s AND version = coalesce(%(expected)s, version)",
         {"id": memory_id, "expected": expected},
     )
     if not gone:
-        now = await get_memory(rows, memory_id)
+        now = await get_memory(tx, memory_id)
         raise Outdated(f"This memory is at version {now.version} by now.", hint="Read it again.")
 
 
-async def get_memory(rows: Rows, memory_id: MemoryId) -> Memory:
+async def get_memory(tx: Transaction, memory_id: MemoryId) -> Memory:
     """One memory, also one that has expired.
 
     Raises:
         NotFound: no such memory in this scope.
     """
-    row = await rows.fetch_one(_GET, {"id": memory_id})
+    row = await tx.fetch_one(_GET, {"id": memory_id})
     if row is None:
         raise _no_such_memory()
     return memory_of(row)
 
 
 async def list_memories(
-    rows: Rows,
+    tx: Transaction,
     limit: int = 100,
     *,
     offset: int = 0,
@@ -238,7 +238,7 @@ async def list_memories(
 ) -> list[Memory]:
     """The memories of this scope, newest first; those before a mark, where one is given."""
     at, of = before or (None, None)
-    found = await rows.fetch(
+    found = await tx.fetch(
         _LIST,
         {
             "limit": limit,
@@ -251,17 +251,17 @@ async def list_memories(
     return [memory_of(row) for row in found]
 
 
-async def _replace(rows: Rows, replaced: MemoryId, values: dict[str, Any]) -> Memory:
+async def _replace(tx: Transaction, replaced: MemoryId, values: dict[str, Any]) -> Memory:
     """What says the same already, or is filed under the same key, makes room."""
-    if not await rows.value(_IS_OWN, {"id": replaced}):
+    if not await tx.value(_IS_OWN, {"id": replaced}):
         raise _no_such_memory()
-    for row in await rows.fetch(_KNOWN, values):
+    for row in await tx.fetch(_KNOWN, values):
         if row["id"] != replaced:
-            await forget(rows, row["id"])
-    return await _change(rows, _SUPERSEDE, {**values, "id": replaced})
+            await forget(tx, row["id"])
+    return await _change(tx, _SUPERSEDE, {**values, "id": replaced})
 
 
-async def _merge(rows: Rows, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:
+async def _merge(tx: Transaction, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:
     """The first, with what the new one adds to it; untouched where that is nothing."""
     merged = {
         "id": first.id,
@@ -273,7 +273,7 @@ async def _merge(rows: Rows, first: Memory, new: NewMemory, topic_key: str | Non
     before = (first.topic_key, list(first.topics), first.salience, first.expires_at)
     if before == (merged["topic_key"], merged["topics"], merged["salience"], merged["expires_at"]):
         return first
-    return await _change(rows, _MERGE, merged)
+    return await _change(tx, _MERGE, merged)
 
 
 def _later(first: datetime | None, new: datetime | None) -> datetime | None:
@@ -283,17 +283,17 @@ def _later(first: datetime | None, new: datetime | None) -> datetime | None:
     return None if first is None or new is None else max(first, new)
 
 
-async def _change(rows: Rows, sql: LiteralString, params: dict[str, Any]) -> Memory:
-    row = await rows.fetch_one(sql, params)
+async def _change(tx: Transaction, sql: LiteralString, params: dict[str, Any]) -> Memory:
+    row = await tx.fetch_one(sql, params)
     if row is None:
         raise ScopeError("This scope may not keep that memory.")
     return memory_of(row)
 
 
-async def _refuse_doubles(rows: Rows, params: dict[str, Any]) -> None:
+async def _refuse_doubles(tx: Transaction, params: dict[str, Any]) -> None:
     if params["content"] is None and params["topic_key"] is None:
         return
-    other = await rows.fetch_one(_IN_THE_WAY, params)
+    other = await tx.fetch_one(_IN_THE_WAY, params)
     if other is None:
         return
     if other["by_topic"]:
@@ -323,8 +323,8 @@ def _bare(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "same"}
 
 
-def _check_agent(rows: Rows) -> None:
-    if isinstance(rows.scope, OwnerScope) and rows.scope.agent_id is None:
+def _check_agent(tx: Transaction) -> None:
+    if isinstance(tx.scope, OwnerScope) and tx.scope.agent_id is None:
         raise ScopeError("A memory belongs to an agent, and this scope names none.")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.features import Asked, Candidates
-from discreet.memory.terms import CHANGE_TERMS, FUNCTION_TERMS
+from discreet.memory.tokenizer import CHANGE_TERMS, FUNCTION_TERMS
 
 __all__ = ["newer_first", "overlap", "subject_of"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import LiteralString
 
-from discreet.memory.kept import ALIVE, COLUMNS, OWN, Memory, memory_of
 from discreet.memory.newer import MAX_TERMS, overlap, subject_of
-from discreet.memory.terms import CHANGE_TERMS
-from discreet.scope import Rows
+from discreet.memory.tokenizer import CHANGE_TERMS
+from discreet.memory.types import ALIVE, COLUMNS, OWN, Memory, memory_of
+from discreet.scope import Transaction
 
 __all__ = ["may_be_outdated"]
 
@@ -24,7 +24,7 @@ _SHARING: LiteralString = f"""
      ORDER BY created_at DESC, id LIMIT %(most)s"""
 
 
-async def may_be_outdated(rows: Rows, newer: Memory, terms: Collection[str]) -> list[Memory]:
+async def may_be_outdated(tx: Transaction, newer: Memory, terms: Collection[str]) -> list[Memory]:
     """Memories of the same scope that this one may have taken the place of, likeliest first.
 
     ``terms``: the bag of the newer one.
@@ -33,9 +33,7 @@ async def may_be_outdated(rows: Rows, newer: Memory, terms: Collection[str]) -> 
     if not subject or len(terms) > MAX_TERMS:
         return []
     enough = SAME_SUBJECT if CHANGE_TERMS.isdisjoint(terms) else SAME_SUBJECT_CHANGED
-    found = await rows.fetch(
-        _SHARING, {"id": newer.id, "subject": list(subject), "most": LOOKED_AT}
-    )
+    found = await tx.fetch(_SHARING, {"id": newer.id, "subject": list(subject), "most": LOOKED_AT})
     likely = []
     for row in found:
         bag = row.pop("terms")

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from discreet.memory.dates import days_asked_for
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
-from discreet.memory.terms import content_words, words_of
+from discreet.memory.temporal import days_asked_for
+from discreet.memory.tokenizer import content_words, words_of
 from discreet.memory.tokens import is_word, word_vectors
 
 __all__ = ["Query", "ask", "prepare"]

@@ -19,11 +19,11 @@ from discreet.memory.candidates import candidates_of
 from discreet.memory.filters import ANY, Filters
 from discreet.memory.query import Query, prepare
 from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 __all__ = ["ANY", "Filters", "Hit", "Parts", "Query", "prepare", "recall", "search_messages"]
 
-MOST_HITS = 100
+MAX_HITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Hit:
 
 
 async def recall(
-    rows: Rows,
+    tx: Transaction,
     query: Query,
     *,
     mode: Mode = "hybrid",
@@ -89,9 +89,9 @@ async def recall(
     Raises:
         BadInput: a limit outside 1 to 100.
     """
-    if not 1 <= limit <= MOST_HITS:
-        raise BadInput(f"Invalid limit {limit}.", hint=f"Use 1 to {MOST_HITS}.")
-    found = await candidates_of(rows, query, filters)
+    if not 1 <= limit <= MAX_HITS:
+        raise BadInput(f"Invalid limit {limit}.", hint=f"Use 1 to {MAX_HITS}.")
+    found = await candidates_of(tx, query, filters)
     if not found.ids:
         return []
     ranking = rank(query.asked, found.candidates, mode=mode, now=query.asked_at.timestamp())
@@ -99,7 +99,7 @@ async def recall(
     whole: dict[UUID, dict[str, Any]] = {}
     for kind in {found.kinds[at] for at in best}:
         ids = [found.ids[at] for at in best if found.kinds[at] == kind]
-        whole.update((row["id"], row) for row in await rows.fetch(_WHOLE[kind], {"ids": ids}))
+        whole.update((row["id"], row) for row in await tx.fetch(_WHOLE[kind], {"ids": ids}))
     return [
         Hit(
             kind=found.kinds[at],
@@ -112,7 +112,7 @@ async def recall(
 
 
 async def search_messages(
-    rows: Rows,
+    tx: Transaction,
     query: Query,
     *,
     mode: Mode = "hybrid",
@@ -134,7 +134,7 @@ async def search_messages(
         since=since,
         until=until,
     )
-    return await recall(rows, query, mode=mode, limit=limit, filters=filters)
+    return await recall(tx, query, mode=mode, limit=limit, filters=filters)
 
 
 _WHOLE: dict[Kind, LiteralString] = {

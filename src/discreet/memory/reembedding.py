@@ -16,8 +16,8 @@ from discreet.domain.ids import OwnerId
 from discreet.memory.embedding import Embedder
 from discreet.memory.filters import Kind
 from discreet.memory.indexing import Unindexed, index, save_indexed
-from discreet.memory.terms import VERSION
-from discreet.scope import Door, OwnerScope, WorkScope
+from discreet.memory.tokenizer import VERSION
+from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 
 __all__ = ["Progress", "reembed"]
 
@@ -36,29 +36,31 @@ _STALE: LiteralString = """
 FIRST = UUID(int=0)
 
 
-async def reembed(door: Door, owner_id: OwnerId, embedder: Embedder, progress: Progress) -> int:
+async def reembed(
+    db: ScopedDatabase, owner_id: OwnerId, embedder: Embedder, progress: Progress
+) -> int:
     """Brings every memory, reference text and message to this embedder; how many it was.
 
     Raises:
         Unavailable: the embedder can't be reached. What was done stays done.
     """
     scope = OwnerScope(owner_id)
-    async with door.enter(WorkScope()) as rows:
-        await rows.execute(
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute(
             "SELECT discreet.index_vectors(%s, %s)", (embedder.name, embedder.dimensions)
         )
     params = {"embedder": embedder.name, "version": VERSION}
-    async with door.enter(scope) as rows:
+    async with db.begin(scope) as tx:
         total = 0
         for kind in _LEFT:
-            total += await rows.value(f"SELECT count(*) FROM {_LEFT[kind]} {_STALE}", params)
+            total += await tx.value(f"SELECT count(*) FROM {_LEFT[kind]} {_STALE}", params)
     done = 0
     progress(done, total)
     for kind in _LEFT:
         after = FIRST
         while True:
-            async with door.enter(scope) as rows:
-                found = await rows.fetch_tuples(
+            async with db.begin(scope) as tx:
+                found = await tx.fetch_tuples(
                     f"SELECT id, {_TEXT[kind]} FROM {_LEFT[kind]} {_STALE} AND id > %(after)s"
                     " ORDER BY id LIMIT %(most)s",
                     {**params, "after": after, "most": BATCH},
@@ -72,8 +74,8 @@ async def reembed(door: Door, owner_id: OwnerId, embedder: Embedder, progress: P
                     f"The embedder is unreachable; {done:,} of {total:,} texts are done.",
                     hint="Once it answers: sb memories reembed",
                 )
-            async with door.enter(scope) as rows:
-                await save_indexed(rows, kind, texts, made)
+            async with db.begin(scope) as tx:
+                await save_indexed(tx, kind, texts, made)
             after = texts[-1].id
             done += len(texts)
             progress(done, max(total, done))

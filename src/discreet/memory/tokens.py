@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.embedding import MAX_CHARACTERS, Vectors, bundled_embedder
-from discreet.memory.terms import parts_of
+from discreet.memory.tokenizer import parts_of
 
 __all__ = ["Nearness", "is_word", "nearness", "pack", "word_vectors"]
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict
 from discreet.postgres.archive import DUMP, write_archive
-from discreet.postgres.backups_made import note_backup
+from discreet.postgres.backup_list import note_backup
 from discreet.postgres.binaries import run_client
 from discreet.postgres.embedded import Progress
 from discreet.postgres.external import admin_conninfo

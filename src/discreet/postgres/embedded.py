@@ -1,7 +1,7 @@
 """The embedded server, shared by every process that uses one home.
 
-The first to come starts it, through a keeper of its own (``keeper.py``) that stops it when the last
-has left, however that one ended.
+The first process starts it through a supervisor (``supervisor.py``), which stops it when the last
+process has left, however that one ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from discreet.domain.errors import Unavailable
-from discreet.postgres import keeper
+from discreet.postgres import supervisor
 from discreet.postgres.binaries import ENVIRONMENT, MAJOR_VERSION
 from discreet.postgres.cluster import create_cluster, server_command
 from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, socket_folder
@@ -161,7 +161,7 @@ def _launch_keeper(layout: Layout, sockets: Path, *, durable: bool, grace_second
     reading, writing = os.pipe()
     try:
         subprocess.run(  # noqa: S603 - our own words, no shell
-            [sys.executable, "-I", "-S", keeper.__file__, json.dumps(plan)],
+            [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(plan)],
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=writing,

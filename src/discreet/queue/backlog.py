@@ -12,7 +12,7 @@ import structlog
 from discreet.domain.concurrency import running
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index_backlog
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -22,17 +22,17 @@ LEAST_PAUSE_SECONDS = 0.05
 
 
 @asynccontextmanager
-async def indexing(door: Door, embedder: Embedder) -> AsyncIterator[None]:
+async def indexing(db: ScopedDatabase, embedder: Embedder) -> AsyncIterator[None]:
     """Work the embedding backlog off as long as it is open."""
-    async with running(_index_for_ever(door, embedder), "index"):
+    async with running(_index_for_ever(db, embedder), "index"):
         yield
 
 
-async def _index_for_ever(door: Door, embedder: Embedder) -> None:
+async def _index_for_ever(db: ScopedDatabase, embedder: Embedder) -> None:
     while True:
         began = time.monotonic()
         try:
-            done = await index_backlog(door, embedder)
+            done = await index_backlog(db, embedder)
         except Exception as error:
             log.warning("indexing failed and is tried again", error=type(error).__name__)
             done = 0

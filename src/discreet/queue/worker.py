@@ -27,7 +27,7 @@ from psycopg.conninfo import make_conninfo
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
 from discreet.queue.fair import TURNS, FairJobs
-from discreet.scope import Door, WorkScope
+from discreet.scope import ScopedDatabase, WorkScope
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ RESTART_SECONDS = 0.5
 """How soon a worker that ended by itself begins anew."""
 EXPIRED_KEPT = timedelta(days=30)
 """How long an expired memory can still be asked for; then it is in its history only."""
-MOST_PURGED = 500
+MAX_PURGED = 500
 """Expired memories that one sweep removes."""
 CONNECTIONS_KEPT = timedelta(days=30)
 """How long a machine's connection is known that nobody uses."""
@@ -85,7 +85,7 @@ class Slots:
 
 
 @asynccontextmanager
-async def work(conninfo: str, door: Door, work: Work, slots: Slots) -> AsyncIterator[None]:
+async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> AsyncIterator[None]:
     """Works on due jobs as long as it is open; at its end, jobs that were begun are finished.
 
     ``conninfo``: the worker's login.
@@ -98,7 +98,7 @@ async def work(conninfo: str, door: Door, work: Work, slots: Slots) -> AsyncIter
         app.open_async(),
         running(deliveries.run(), "deliveries", grace=grace),
         running(turns.run(), "turns", grace=grace),
-        running(_sweep_for_ever(app, door, work), "sweeper"),
+        running(_sweep_for_ever(app, db, work), "sweeper"),
     ):
         try:
             yield
@@ -117,7 +117,7 @@ async def work_off(conninfo: str, work: Work) -> None:
         await app.run_worker_async(**options)
 
 
-async def sweep(app: procrastinate.App, door: Door) -> int:
+async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
     """Drops the jobs of dead workers and those that this process forgot, defers anew what waits
     without a job (how many, it gives), and removes memories that expired long ago and connections
     that nobody uses any more."""
@@ -132,16 +132,16 @@ async def sweep(app: procrastinate.App, door: Door) -> int:
             await manager.finish_job_by_id_async(
                 job_id, procrastinate.jobs.Status.FAILED, delete_job=True
             )
-    async with door.enter(WorkScope()) as rows:
-        await rows.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MOST_PURGED))
-        await rows.execute("SELECT gate.purge_mcp_sessions(%s)", (CONNECTIONS_KEPT,))
-        return int(await rows.value("SELECT gate.wake_stranded()"))
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MAX_PURGED))
+        await tx.execute("SELECT gate.purge_mcp_sessions(%s)", (CONNECTIONS_KEPT,))
+        return int(await tx.value("SELECT gate.wake_stranded()"))
 
 
-async def count_words(door: Door, many: int = MANY_MEMORIES) -> None:
+async def count_words(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
     """Counts the words of owners with ``many`` memories or more, for their searches."""
-    async with door.enter(WorkScope()) as rows:
-        await rows.execute("SELECT gate.count_words(%s)", (many,))
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute("SELECT gate.count_words(%s)", (many,))
 
 
 class _Worker:
@@ -169,14 +169,14 @@ class _Worker:
             await happens(self._stopping, RESTART_SECONDS)
 
 
-async def _sweep_for_ever(app: procrastinate.App, door: Door, work: Work) -> None:
+async def _sweep_for_ever(app: procrastinate.App, db: ScopedDatabase, work: Work) -> None:
     counted_at = -COUNT_SECONDS
     while True:
         try:
             if time.monotonic() - counted_at >= COUNT_SECONDS:
                 counted_at = time.monotonic()
-                await count_words(door)
-            if woken := await sweep(app, door):
+                await count_words(db)
+            if woken := await sweep(app, db):
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
         except Exception as error:

@@ -1,7 +1,6 @@
 """The door: whoever wants rows says whose, and gets those and no others."""
 
-from discreet.scope.door import Door
-from discreet.scope.rows import Rows
+from discreet.scope.database import ScopedDatabase
 from discreet.scope.scopes import (
     ContactScope,
     IntakeScope,
@@ -11,15 +10,16 @@ from discreet.scope.scopes import (
     WorkScope,
     session_scope,
 )
+from discreet.scope.transaction import Transaction
 
 __all__ = [
     "ContactScope",
-    "Door",
     "IntakeScope",
     "OwnerScope",
-    "Rows",
     "Scope",
+    "ScopedDatabase",
     "SharedScope",
+    "Transaction",
     "WorkScope",
     "session_scope",
 ]

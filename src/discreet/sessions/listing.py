@@ -8,7 +8,7 @@ from datetime import datetime
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId, ContactId, SessionId
 from discreet.domain.paging import Mark
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 _SESSIONS = """
     SELECT s.id, s.agent_id, s.contact_id, s.shared, s.thread_key, s.created_at, s.ended_at
@@ -29,10 +29,10 @@ class Session:
     ended_at: datetime | None
 
 
-async def list_sessions(rows: Rows, limit: int, before: Mark | None = None) -> list[Session]:
+async def list_sessions(tx: Transaction, limit: int, before: Mark | None = None) -> list[Session]:
     """The sessions of this scope, the newest first; those before a mark, where one is given."""
     at, of = before or (None, None)
-    found = await rows.fetch(
+    found = await tx.fetch(
         _SESSIONS + " WHERE %(at)s::timestamptz IS NULL"
         "    OR (s.created_at, s.id) < (%(at)s::timestamptz, %(of)s::uuid)"
         " ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s",
@@ -41,27 +41,27 @@ async def list_sessions(rows: Rows, limit: int, before: Mark | None = None) -> l
     return [Session(**row) for row in found]
 
 
-async def get_session(rows: Rows, session_id: SessionId) -> Session:
+async def get_session(tx: Transaction, session_id: SessionId) -> Session:
     """One session.
 
     Raises:
         NotFound: this scope has no such session.
     """
-    row = await rows.fetch_one(_SESSIONS + " WHERE s.id = %(id)s", {"id": session_id})
+    row = await tx.fetch_one(_SESSIONS + " WHERE s.id = %(id)s", {"id": session_id})
     if row is None:
         raise NotFound("There is no such session.")
     return Session(**row)
 
 
-async def end_session(rows: Rows, session_id: SessionId) -> Session:
+async def end_session(tx: Transaction, session_id: SessionId) -> Session:
     """Ends a session: the next message on its thread begins another one.
 
     Raises:
         NotFound: this scope has no such session.
     """
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.sessions SET ended_at = coalesce(ended_at, clock_timestamp())"
         " WHERE id = %(id)s",
         {"id": session_id},
     )
-    return await get_session(rows, session_id)
+    return await get_session(tx, session_id)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId, SessionId
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class MessageReply:
     """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse;
     ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
     ``trouble``: why the last attempt failed, while the message waits for the next. ``dropped``:
@@ -25,13 +25,13 @@ class Reply:
     dropped: bool
 
 
-async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
+async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
     """The reply to an inbound message.
 
     Raises:
         NotFound: the scope has no such message.
     """
-    row = await rows.fetch_one(
+    row = await tx.fetch_one(
         "SELECT m.session_id, m.state = 'failed' AS failed, m.state = 'context' AS dropped,"
         "  d.text AS draft,"
         "  a.text AS answer, coalesce(a.sent, false) AS sent,"
@@ -51,4 +51,4 @@ async def reply_to(rows: Rows, message_id: MessageId) -> Reply:
     )
     if row is None:
         raise NotFound("There is no such message.")
-    return Reply(**row)
+    return MessageReply(**row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from discreet.domain.ids import MemoryId, SessionId
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 __all__ = ["Summary", "save_summary", "summary_of"]
 
@@ -20,9 +20,9 @@ class Summary:
     text: str | None = None
 
 
-async def summary_of(rows: Rows, session_id: SessionId) -> Summary:
+async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
     """The summary of a session; an empty one where the scope has no such session."""
-    row = await rows.fetch_one(
+    row = await tx.fetch_one(
         "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
         " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
         "   AND (m.owner_id, m.agent_id, m.party) = (s.owner_id, s.agent_id, s.party)"
@@ -32,10 +32,12 @@ async def summary_of(rows: Rows, session_id: SessionId) -> Summary:
     return Summary(0) if row is None else Summary(**row)
 
 
-async def save_summary(rows: Rows, session_id: SessionId, memory_id: MemoryId, until: int) -> None:
+async def save_summary(
+    tx: Transaction, session_id: SessionId, memory_id: MemoryId, until: int
+) -> None:
     """From now on this memory, one of the session's own party, stands for the messages up to
     position ``until``."""
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.sessions SET summary_id = %(memory)s, compacted_to = %(until)s"
         " WHERE id = %(session)s",
         {"session": session_id, "memory": memory_id, "until": until},

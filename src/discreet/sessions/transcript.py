@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from discreet.domain.ids import ContactId, MessageId, SessionId, TurnId
-from discreet.scope import Rows
+from discreet.scope import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ COLUMNS = (
 )
 
 
-async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
+async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
     """The inbound messages that a turn has taken."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position",
         {"turn": turn_id},
@@ -46,11 +46,11 @@ async def messages_of_turn(rows: Rows, turn_id: TurnId) -> list[Message]:
 
 
 async def messages_before(
-    rows: Rows, session_id: SessionId, position: int, limit: int, *, after: int = 0
+    tx: Transaction, session_id: SessionId, position: int, limit: int, *, after: int = 0
 ) -> list[Message]:
     """The last ``limit`` messages before a position, oldest first; what still waits is left out,
     and what was said to the machine and by it."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
         "   AND position > %(after)s"
@@ -61,9 +61,9 @@ async def messages_before(
     return [_message(row) for row in reversed(found)]
 
 
-async def said_in_scope(rows: Rows, limit: int) -> list[Message]:
+async def said_in_scope(tx: Transaction, limit: int) -> list[Message]:
     """The last ``limit`` messages of every session of this scope, oldest first."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE command IS NULL"
         " ORDER BY created_at DESC, position DESC LIMIT %(limit)s",
         {"limit": limit},
@@ -72,10 +72,10 @@ async def said_in_scope(rows: Rows, limit: int) -> list[Message]:
 
 
 async def messages_after(
-    rows: Rows, session_id: SessionId, position: int, limit: int
+    tx: Transaction, session_id: SessionId, position: int, limit: int
 ) -> list[Message]:
     """The first ``limit`` messages after a position, oldest first."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position > %(position)s"
         " ORDER BY position LIMIT %(limit)s",
@@ -84,9 +84,9 @@ async def messages_after(
     return [_message(row) for row in found]
 
 
-async def transcript(rows: Rows, session_id: SessionId) -> list[Message]:
+async def transcript(tx: Transaction, session_id: SessionId) -> list[Message]:
     """The whole conversation, oldest first; empty where the scope has no such session."""
-    found = await rows.fetch(
+    found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s ORDER BY position",
         {"session": session_id},
     )

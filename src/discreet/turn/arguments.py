@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from discreet.turn.situation import Salience
+from discreet.turn.context import Salience
 
-LONGEST_MEMORY = 4_000
-LONGEST_QUERY = 1_000
-MOST_TOPICS = 10
-MOST_FOUND = 30
+MAX_MEMORY = 4_000
+MAX_QUERY = 1_000
+MAX_TOPICS = 10
+MAX_FOUND = 30
 
 
 def _storable(text: str) -> str:
@@ -31,7 +31,7 @@ class Arguments(BaseModel):
 
 _CONTENT = Field(
     min_length=1,
-    max_length=LONGEST_MEMORY,
+    max_length=MAX_MEMORY,
     description="What to remember, as a sentence that makes sense on its own.",
 )
 _TOPIC_KEY = Field(
@@ -40,13 +40,13 @@ _TOPIC_KEY = Field(
     description="A name for this one fact, such as `home_town`. It replaces an earlier memory with"
     " the same name.",
 )
-_TOPICS = Field(default=None, max_length=MOST_TOPICS, description="More topics, as short words.")
+_TOPICS = Field(default=None, max_length=MAX_TOPICS, description="More topics, as short words.")
 _SALIENCE = Field(
     default=None,
     description="How important it is. High and critical memories are loaded in every turn.",
 )
 _MEMORY_ID = Field(max_length=100, description="The memory's `id`, as returned by recall.")
-_LIMIT = Field(default=10, ge=1, le=MOST_FOUND, description="Maximum number of results.")
+_LIMIT = Field(default=10, ge=1, le=MAX_FOUND, description="Maximum number of results.")
 
 
 class Remember(Arguments):
@@ -65,7 +65,7 @@ class Remember(Arguments):
 class Recall(Arguments):
     query: Text = Field(
         default="",
-        max_length=LONGEST_QUERY,
+        max_length=MAX_QUERY,
         description="What to search for. If empty, the newest memories.",
     )
     limit: int = _LIMIT
@@ -87,7 +87,7 @@ class UpdateMemory(Arguments):
 
 
 class SearchConversation(Arguments):
-    query: Text = Field(min_length=1, max_length=LONGEST_QUERY, description="What to look for.")
+    query: Text = Field(min_length=1, max_length=MAX_QUERY, description="What to look for.")
     limit: int = _LIMIT
 
 

@@ -14,16 +14,16 @@ from discreet.contacts.store import get_contact
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import DiscreetError
 from discreet.memory.memories import Memory, forget, list_memories
-from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
 from discreet.turn.lease import Lease, hold
 
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 """Memories in one list."""
-MOST_LOOKED_AT = 10_000
-MOST_EXPORTED_CHARACTERS = 30_000
-MOST_EXPORTED_MESSAGES = 2_000
+MAX_LOOKED_AT = 10_000
+MAX_EXPORTED_CHARACTERS = 30_000
+MAX_EXPORTED_MESSAGES = 2_000
 
 SENDERS_HELP = """\
 /new - start a new conversation (I keep my memories)
@@ -49,29 +49,31 @@ HOW_TO_FORGET = (
 )
 
 
-async def run_command(door: Door, scope: SessionScope, lease: Lease, command: str) -> str:
+async def run_command(db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str) -> str:
     """The answer to a command, which has been carried out then.
 
     Raises:
         LeaseLost: the turn holds its session no more; nothing was changed.
     """
-    async with door.enter(scope) as rows:
-        await hold(rows, lease.session_id, lease.turn_id)
-        [message] = await messages_of_turn(rows, lease.turn_id)
+    async with db.begin(scope) as tx:
+        await hold(tx, lease.session_id, lease.turn_id)
+        [message] = await messages_of_turn(tx, lease.turn_id)
         word, _, rest = message.text.strip().partition(" ")
         try:
             if isinstance(scope, OwnerScope):
-                return await _of_owner(rows, command, rest.strip())
-            return await _of_sender(rows, scope, command, rest.strip())
+                return await _of_owner(tx, command, rest.strip())
+            return await _of_sender(tx, scope, command, rest.strip())
         except DiscreetError as error:
             # What was counted (a wrong code) is kept: this transaction commits.
             return f"{word}: {error}"
 
 
-async def _of_sender(rows: Rows, scope: ContactScope | SharedScope, command: str, rest: str) -> str:
+async def _of_sender(
+    tx: Transaction, scope: ContactScope | SharedScope, command: str, rest: str
+) -> str:
     match command:
         case "start":
-            return await _greeting(rows, scope)
+            return await _greeting(tx, scope)
         case "help":
             return SENDERS_HELP
         case "new":
@@ -79,18 +81,18 @@ async def _of_sender(rows: Rows, scope: ContactScope | SharedScope, command: str
         case "stop":
             return "Stopped."
         case "memories":
-            return _listed(await list_memories(rows, MOST_SHOWN + 1))
+            return _listed(await list_memories(tx, MAX_SHOWN + 1))
         case "forget":
-            return await _forget(rows, scope, rest)
+            return await _forget(tx, scope, rest)
         case "export":
-            return await _export(rows)
+            return await _export(tx)
         case "link":
-            return await _link(rows, scope, rest)
+            return await _link(tx, scope, rest)
         case _:
             return SENDERS_HELP
 
 
-async def _of_owner(rows: Rows, command: str, rest: str) -> str:
+async def _of_owner(tx: Transaction, command: str, rest: str) -> str:
     match command:
         case "start":
             return f"Hello! You are my owner.\n\n{OWNERS_HELP}"
@@ -99,33 +101,33 @@ async def _of_owner(rows: Rows, command: str, rest: str) -> str:
         case "stop":
             return "Stopped."
         case "pairing":
-            waiting = await pending_pairings(rows)
+            waiting = await pending_pairings(tx)
             lines = [f"{item.label} to {item.agent}: {item.said[:200]}" for item in waiting]
             return "\n".join(lines) or "No one is waiting for approval."
         case "approve" | "deny":
-            return await _decide(rows, rest, let_in=command == "approve")
+            return await _decide(tx, rest, let_in=command == "approve")
         case _:
             return OWNERS_HELP
 
 
-async def _decide(rows: Rows, who: str, *, let_in: bool) -> str:
-    found = await find_pairing(rows, who)
+async def _decide(tx: Transaction, who: str, *, let_in: bool) -> str:
+    found = await find_pairing(tx, who)
     if not found:
         raise no_such_pairing(who)
     for pairing in found:
-        await decide(rows, pairing, let_in=let_in)
+        await decide(tx, pairing, let_in=let_in)
     return f"{found[0].label} {'may talk to' if let_in else 'may not talk to'} {found[0].agent}."
 
 
-async def _greeting(rows: Rows, scope: ContactScope | SharedScope) -> str:
-    agent = await rows.value(
+async def _greeting(tx: Transaction, scope: ContactScope | SharedScope) -> str:
+    agent = await tx.value(
         "SELECT name FROM discreet.agents WHERE id = %(agent)s", {"agent": scope.agent_id}
     )
     match scope:
         case SharedScope():
             private = "Everyone who talks to me shares one conversation and one memory."
         case ContactScope(contact_id=contact_id):
-            contact = await get_contact(rows, contact_id)
+            contact = await get_contact(tx, contact_id)
             private = (
                 "What is said in this group stays in this group."
                 if contact is not None and contact.type == "group"
@@ -139,21 +141,21 @@ async def _greeting(rows: Rows, scope: ContactScope | SharedScope) -> str:
 def _listed(memories: list[Memory]) -> str:
     if not memories:
         return "I remember nothing here yet."
-    lines = [f"- {memory.content}" for memory in memories[:MOST_SHOWN]]
-    if len(memories) > MOST_SHOWN:
+    lines = [f"- {memory.content}" for memory in memories[:MAX_SHOWN]]
+    if len(memories) > MAX_SHOWN:
         lines.append("... and more; /export shows them all.")
     return "\n".join(lines)
 
 
-async def _forget(rows: Rows, scope: ContactScope | SharedScope, words: str) -> str:
+async def _forget(tx: Transaction, scope: ContactScope | SharedScope, words: str) -> str:
     if not words:
         return HOW_TO_FORGET
     if not isinstance(scope, ContactScope):
         return FOR_ONE_ONLY
-    contact = await get_contact(rows, scope.contact_id)
+    contact = await get_contact(tx, scope.contact_id)
     if contact is None or contact.type == "group":
         return FOR_ONE_ONLY
-    memories = await list_memories(rows, MOST_LOOKED_AT, include_expired=True)
+    memories = await list_memories(tx, MAX_LOOKED_AT, include_expired=True)
     if words.casefold() != "all":
         wanted = words.casefold().split()
         memories = [
@@ -164,17 +166,17 @@ async def _forget(rows: Rows, scope: ContactScope | SharedScope, words: str) -> 
     if not memories:
         return "I have no memory like that."
     for memory in memories:
-        await forget(rows, memory.id)
-    what = "\n".join(f"- {memory.content}" for memory in memories[:MOST_SHOWN])
+        await forget(tx, memory.id)
+    what = "\n".join(f"- {memory.content}" for memory in memories[:MAX_SHOWN])
     return f"Forgotten:\n{what}\n\nOur conversation itself is kept; /new starts a new one."
 
 
-async def _link(rows: Rows, scope: ContactScope | SharedScope, typed: str) -> str:
+async def _link(tx: Transaction, scope: ContactScope | SharedScope, typed: str) -> str:
     if not isinstance(scope, ContactScope):
         return NOBODYS_OWN
     if typed:
-        return _after_code(await enter_link_code(rows, typed))
-    code = await ask_to_link(rows)
+        return _after_code(await enter_link_code(tx, typed))
+    code = await ask_to_link(tx)
     if code is None:
         return NOBODYS_OWN
     return (
@@ -211,12 +213,12 @@ def _after_code(entered: Entered) -> str:
             return f"That can't be done: {why}. The code is good until it expires."
 
 
-async def _export(rows: Rows) -> str:
-    memories = await list_memories(rows, MOST_LOOKED_AT, include_expired=True)
-    messages = await said_in_scope(rows, MOST_EXPORTED_MESSAGES)
+async def _export(tx: Transaction) -> str:
+    memories = await list_memories(tx, MAX_LOOKED_AT, include_expired=True)
+    messages = await said_in_scope(tx, MAX_EXPORTED_MESSAGES)
     kept = [f"What I remember ({len(memories)})", *(_memory_line(memory) for memory in memories)]
     said = [_message_line(message) for message in messages]
-    left = MOST_EXPORTED_CHARACTERS - sum(len(line) + 1 for line in kept)
+    left = MAX_EXPORTED_CHARACTERS - sum(len(line) + 1 for line in kept)
     newest: list[str] = []
     for line in reversed(said):
         left -= len(line) + 1
@@ -224,10 +226,10 @@ async def _export(rows: Rows) -> str:
             break
         newest.append(line)
     title = f"What was said ({len(newest)} messages"
-    title += ")" if len(newest) == len(messages) < MOST_EXPORTED_MESSAGES else ", the newest)"
+    title += ")" if len(newest) == len(messages) < MAX_EXPORTED_MESSAGES else ", the newest)"
     text = "\n".join([*kept, "", title, *reversed(newest)])
-    if len(text) > MOST_EXPORTED_CHARACTERS:
-        text = text[:MOST_EXPORTED_CHARACTERS] + "\n... ask the person who runs me for all of it."
+    if len(text) > MAX_EXPORTED_CHARACTERS:
+        text = text[:MAX_EXPORTED_CHARACTERS] + "\n... ask the person who runs me for all of it."
     return text
 
 

@@ -16,24 +16,24 @@ import structlog
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index
 from discreet.memory.memories import NewMemory, remember
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.summaries import save_summary, summary_of
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
-from discreet.turn.fences import tokens
+from discreet.turn.context import AgentCard
+from discreet.turn.escaping import tokens
 from discreet.turn.lease import Lease, hold
-from discreet.turn.plan import LINE_OVERHEAD, LONGEST_HISTORY_LINE, Budget
-from discreet.turn.situation import AgentCard
-from discreet.turn.thought import ThinkingFailed, Usage
+from discreet.turn.prompt import LINE_OVERHEAD, MAX_HISTORY_LINE, Budget
+from discreet.turn.result import ModelError, Usage
 
 __all__ = ["Passage", "Summarise", "compact", "too_long", "with_cost"]
 
 log = structlog.get_logger(__name__)
 
 SOURCE = "compaction"
-MOST_READ = 10_000
+MAX_READ = 10_000
 """Messages that are looked at; older ones are found by a search only."""
-MOST_LINES, LINES_KEPT = 160, 60
+MAX_LINES, LINES_KEPT = 160, 60
 """So many short messages are too long a history as well; and so many of them stay."""
 PART_TOKENS = 6_000
 """What is summarised at once."""
@@ -53,12 +53,12 @@ Summarise = Callable[[Passage], Awaitable[tuple[str, Usage]]]
 """Makes one summary of a passage and of the summary before it.
 
 Raises:
-    ThinkingFailed: not this time.
+    ModelError: not this time.
 """
 
 
 async def compact(
-    door: Door,
+    db: ScopedDatabase,
     scope: SessionScope,
     lease: Lease,
     embedder: Embedder,
@@ -74,17 +74,17 @@ async def compact(
     """
     spent = Usage()
     while True:
-        async with door.enter(scope) as rows:
-            summary = await summary_of(rows, lease.session_id)
-            waiting = await messages_of_turn(rows, lease.turn_id)
-            agent = await rows.fetch_one(
+        async with db.begin(scope) as tx:
+            summary = await summary_of(tx, lease.session_id)
+            waiting = await messages_of_turn(tx, lease.turn_id)
+            agent = await tx.fetch_one(
                 "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(id)s",
                 {"id": scope.agent_id},
             )
             if not waiting or agent is None:
                 return spent
             said = await messages_before(
-                rows, lease.session_id, waiting[0].position, MOST_READ, after=summary.until
+                tx, lease.session_id, waiting[0].position, MAX_READ, after=summary.until
             )
         part = too_long(said, budget)
         if not part:
@@ -92,15 +92,15 @@ async def compact(
         card = AgentCard(**agent)
         try:
             text, cost = await summarise(Passage(card, summary.text or "", _lines(part, card)))
-        except ThinkingFailed as failure:
+        except ModelError as failure:
             log.warning("a summary failed", turn_id=str(lease.turn_id), kind=failure.kind)
             return spent
         spent = Usage(*(a + b for a, b in zip(_counts(spent), _counts(cost), strict=True)))
-        await _keep(door, scope, lease, embedder, text, part[-1].position)
+        await _keep(db, scope, lease, embedder, text, part[-1].position)
 
 
 async def _keep(
-    door: Door, scope: SessionScope, lease: Lease, embedder: Embedder, text: str, until: int
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, embedder: Embedder, text: str, until: int
 ) -> None:
     """One commit, while the turn holds its session: the memory, and how far it goes."""
     (made,) = await asyncio.to_thread(index, [text], embedder)
@@ -111,16 +111,16 @@ async def _keep(
         source=SOURCE,
         turn_id=lease.turn_id,
     )
-    async with door.enter(scope) as rows:
-        await hold(rows, lease.session_id, lease.turn_id)
-        memory = await remember(rows, new)
-        await save_summary(rows, lease.session_id, memory.id, until)
+    async with db.begin(scope) as tx:
+        await hold(tx, lease.session_id, lease.turn_id)
+        memory = await remember(tx, new)
+        await save_summary(tx, lease.session_id, memory.id, until)
 
 
 def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:
     """The oldest part of a history that is to be summarised now; none where it isn't too long."""
-    sizes = [min(tokens(one.text), LONGEST_HISTORY_LINE) + LINE_OVERHEAD for one in said]
-    if sum(sizes) <= budget.history and len(said) <= MOST_LINES:
+    sizes = [min(tokens(one.text), MAX_HISTORY_LINE) + LINE_OVERHEAD for one in said]
+    if sum(sizes) <= budget.history and len(said) <= MAX_LINES:
         return []
     kept, size = 0, 0
     for one in reversed(sizes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, hold
 
@@ -22,8 +22,8 @@ INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)
 class Draft:
     """The draft of one turn."""
 
-    def __init__(self, door: Door, scope: SessionScope, lease: Lease) -> None:
-        self._door = door
+    def __init__(self, db: ScopedDatabase, scope: SessionScope, lease: Lease) -> None:
+        self._db = db
         self._scope = scope
         self._lease = lease
         self._written_at = time.monotonic()
@@ -42,9 +42,9 @@ class Draft:
         self._text = text
         if time.monotonic() - self._written_at < _pause(text) or not text:
             return
-        async with self._door.enter(self._scope) as rows:
-            await hold(rows, self._lease.session_id, self._lease.turn_id)
-            await rows.execute(STORE, {"turn": self._lease.turn_id, "text": text})
+        async with self._db.begin(self._scope) as tx:
+            await hold(tx, self._lease.session_id, self._lease.turn_id)
+            await tx.execute(STORE, {"turn": self._lease.turn_id, "text": text})
         self._written_at = time.monotonic()
 
 

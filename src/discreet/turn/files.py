@@ -11,18 +11,18 @@ import structlog
 from discreet.domain.errors import SecretMissing, Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import NoFile
-from discreet.queue.due import due_route
-from discreet.scope import Door
+from discreet.queue.job_scope import due_route
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.turn.context import KeptFile
 from discreet.turn.lease import Lease
-from discreet.turn.situation import KeptFile
-from discreet.turn.thought import ThinkingFailed
+from discreet.turn.result import ModelError
 
 log = structlog.get_logger(__name__)
 
-MOST_BYTES = 10_000_000
+MAX_BYTES = 10_000_000
 """A larger file is not kept; its message says that there was one."""
-MOST_FILES = 10
+MAX_FILES = 10
 """Files that one turn shows to the model, the newest."""
 TRIES = 2
 """Attempts at a turn in which its files must be there and are shown. After those it goes on without
@@ -48,21 +48,21 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
 
 
 async def files_of_turn(
-    door: Door, scope: SessionScope, lease: Lease, fetch: Fetch
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch
 ) -> tuple[KeptFile, ...]:
     """The files that came with the messages of a turn, as far as a model can read them.
 
     Raises:
-        ThinkingFailed: one can't be fetched now; the turn is to be tried again.
+        ModelError: one can't be fetched now; the turn is to be tried again.
     """
-    async with door.enter(scope) as rows:
-        found = await rows.fetch(OF_TURN, {"turn": lease.turn_id, "most": MOST_FILES})
+    async with db.begin(scope) as tx:
+        found = await tx.fetch(OF_TURN, {"turn": lease.turn_id, "most": MAX_FILES})
     if any(row["state"] == "remote" for row in found):
         for row in found:
             if row["state"] == "remote":
-                await _fetch_one(door, scope, lease, fetch, row)
-        async with door.enter(scope) as rows:
-            found = await rows.fetch(OF_TURN, {"turn": lease.turn_id, "most": MOST_FILES})
+                await _fetch_one(db, scope, lease, fetch, row)
+        async with db.begin(scope) as tx:
+            found = await tx.fetch(OF_TURN, {"turn": lease.turn_id, "most": MAX_FILES})
     if lease.attempt > TRIES:
         return ()
     return tuple(
@@ -73,35 +73,35 @@ async def files_of_turn(
 
 
 async def _fetch_one(
-    door: Door, scope: SessionScope, lease: Lease, fetch: Fetch, row: dict[str, Any]
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch, row: dict[str, Any]
 ) -> None:
     content: bytes | NoFile
-    route = await due_route(door, lease.route_id)
+    route = await due_route(db, lease.route_id)
     if route is None:
         return
-    if row["size"] is not None and row["size"] > MOST_BYTES:
-        content = NoFile(f"larger than {MOST_BYTES:,} bytes")
+    if row["size"] is not None and row["size"] > MAX_BYTES:
+        content = NoFile(f"larger than {MAX_BYTES:,} bytes")
     else:
         try:
             content = await fetch(
-                scope.owner_id, route.platform, route.account, row["platform_file"], MOST_BYTES
+                scope.owner_id, route.platform, route.account, row["platform_file"], MAX_BYTES
             )
         except SecretMissing as error:
-            raise ThinkingFailed("setup", error.message, hint=error.hint) from error
+            raise ModelError("setup", error.message, hint=error.hint) from error
         except Unavailable as error:
             if lease.attempt < TRIES:
-                raise ThinkingFailed("provider", "A file can't be fetched now.") from error
+                raise ModelError("provider", "A file can't be fetched now.") from error
             content = NoFile("it could not be fetched")
-    async with door.enter(scope) as rows:
+    async with db.begin(scope) as tx:
         if isinstance(content, NoFile):
             log.info("a file is not kept", attachment_id=str(row["id"]), why=content.why)
-            await rows.execute(
+            await tx.execute(
                 "UPDATE discreet.attachments SET state = 'refused', refusal = %(why)s"
                 " WHERE id = %(id)s AND state = 'remote'",
                 {"id": row["id"], "why": content.why},
             )
         else:
-            await rows.execute(
+            await tx.execute(
                 "UPDATE discreet.attachments SET state = 'kept', content = %(content)s,"
                 " size = %(size)s WHERE id = %(id)s AND state = 'remote'",
                 {"id": row["id"], "content": content, "size": len(content)},

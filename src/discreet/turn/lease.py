@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from discreet.domain.concurrency import end, start
 from discreet.domain.errors import ScopeError
 from discreet.domain.ids import RouteId, SessionId, TurnId
-from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 
 MAX_TAKEN = 50
@@ -56,7 +56,7 @@ class NotYet:
     at: datetime
 
 
-async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
+async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | None:
     """Take waiting messages of the first one's route for a new turn; None: nothing waits,
     or it has to wait until the owner says otherwise; whoever ends that wakes the session.
 
@@ -66,18 +66,18 @@ async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
     Raises:
         ScopeError: the scope is the owner's and the session isn't only the owner's.
     """
-    session = await rows.fetch_one(
+    session = await tx.fetch_one(
         "SELECT current_turn FROM discreet.sessions WHERE id = %(session)s FOR UPDATE",
         {"session": session_id},
     )
     if session is None:
         return None
     # The agent pauses, or the owner has blocked the contact: what waits goes on waiting.
-    if await rows.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
+    if await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
         return None
     if session["current_turn"] is not None:
-        await _drop_lost(rows, session["current_turn"])
-    first = await rows.fetch_one(
+        await _drop_lost(tx, session["current_turn"])
+    first = await tx.fetch_one(
         "SELECT id, route_id, attempts, command, not_before,"
         "   coalesce(not_before > clock_timestamp(), false) AS early"
         " FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting'"
@@ -86,7 +86,7 @@ async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
         {"session": session_id},
     )
     if first is None:
-        await rows.execute(
+        await tx.execute(
             "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s"
             " AND current_turn IS NOT NULL",
             {"session": session_id},
@@ -94,18 +94,18 @@ async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
         return None
     if first["early"]:
         return NotYet(first["not_before"])
-    if isinstance(rows.scope, OwnerScope):
-        await _refuse_others(rows, session_id)
+    if isinstance(tx.scope, OwnerScope):
+        await _refuse_others(tx, session_id)
     route_id = RouteId(first["route_id"])
     attempt = first["attempts"] + 1
     turn_id = TurnId(
-        await rows.value(
+        await tx.value(
             "INSERT INTO discreet.turns (session_id, route_id, attempt)"
             " VALUES (%(session)s, %(route)s, %(attempt)s) RETURNING id",
             {"session": session_id, "route": route_id, "attempt": attempt},
         )
     )
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'taken', turn_id = %(turn)s, attempts = attempts + 1"
         " WHERE id IN (SELECT id FROM discreet.messages"
         "   WHERE session_id = %(session)s AND route_id = %(route)s AND state = 'waiting'"
@@ -120,7 +120,7 @@ async def acquire(rows: Rows, session_id: SessionId) -> Lease | NotYet | None:
             "most": MAX_TAKEN,
         },
     )
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
         {"turn": turn_id, "session": session_id},
     )
@@ -131,26 +131,24 @@ class TookTooLong(Exception):
     """A turn is not over in the time that it may take."""
 
 
-async def hold(rows: Rows, session_id: SessionId, turn_id: TurnId) -> None:
+async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:
     """Keep the session for this turn until the transaction of ``rows`` ends.
 
     Raises:
         LeaseLost: the session is not this turn's, or is withheld from all.
     """
-    held = await rows.value(
+    held = await tx.value(
         "SELECT true FROM discreet.sessions WHERE id = %(session)s AND current_turn = %(turn)s"
         " FOR UPDATE",
         {"session": session_id, "turn": turn_id},
     )
     # Asked after the row is locked: a statement of its own sees what was committed until then.
-    if not held or await rows.value(
-        "SELECT gate.is_withheld(%(session)s)", {"session": session_id}
-    ):
+    if not held or await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
         raise LeaseLost
 
 
 async def while_held(
-    door: Door,
+    db: ScopedDatabase,
     scope: SessionScope,
     lease: Lease,
     thinking: Coroutine[Any, Any, Result],
@@ -172,17 +170,17 @@ async def while_held(
                 raise TookTooLong
             await asyncio.wait({task}, timeout=min(WATCH_SECONDS, until - clock()))
             if not task.done():
-                async with door.enter(scope) as rows:
-                    await hold(rows, lease.session_id, lease.turn_id)
+                async with db.begin(scope) as tx:
+                    await hold(tx, lease.session_id, lease.turn_id)
         return task.result()
     finally:
         await end(task)
 
 
-async def _refuse_others(rows: Rows, session_id: SessionId) -> None:
+async def _refuse_others(tx: Transaction, session_id: SessionId) -> None:
     """The last check before an owner's turn: nobody else's message waits here. None should; but
     what would follow, if one did, is the worst that can happen here."""
-    if await rows.value(
+    if await tx.value(
         "SELECT true FROM discreet.messages WHERE session_id = %(session)s"
         " AND state IN ('waiting', 'taken') AND sender_contact_id IS NOT NULL LIMIT 1",
         {"session": session_id},
@@ -190,18 +188,18 @@ async def _refuse_others(rows: Rows, session_id: SessionId) -> None:
         raise ScopeError("Somebody else's message is never answered in the owner's scope.")
 
 
-async def _drop_lost(rows: Rows, turn_id: TurnId) -> None:
-    await rows.execute(
+async def _drop_lost(tx: Transaction, turn_id: TurnId) -> None:
+    await tx.execute(
         "UPDATE discreet.turns SET state = 'lost', finished_at = clock_timestamp(),"
         " error = 'its worker died or was taken for dead' WHERE id = %(turn)s",
         {"turn": turn_id},
     )
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL"
         " WHERE turn_id = %(turn)s AND state = 'taken'",
         {"turn": turn_id},
     )
-    await rows.execute(
+    await tx.execute(
         "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s",
         {"turn": turn_id},
     )

@@ -7,24 +7,24 @@ from datetime import UTC, datetime
 
 from discreet.domain.errors import NotFound
 from discreet.memory.embedding import Embedder
-from discreet.memory.kept import Memory
 from discreet.memory.knowledge import get_knowledge_memories
-from discreet.scope import ContactScope, Door, OwnerScope, Rows, SharedScope
+from discreet.memory.types import Memory
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.summaries import Summary, summary_of
 from discreet.sessions.transcript import Message, messages_before, messages_of_turn
-from discreet.turn.lease import Lease
-from discreet.turn.searching import find, prepare_query
-from discreet.turn.situation import (
+from discreet.turn.context import (
     OWNER,
     AgentCard,
     Found,
     KeptFile,
     Line,
     Party,
-    Situation,
     Speaker,
+    TurnContext,
 )
+from discreet.turn.lease import Lease
+from discreet.turn.retrieval import find, prepare_query
 
 HISTORY_MESSAGES = 200
 """Messages before the waiting ones that are read; the prompt's budget decides how many it takes."""
@@ -45,25 +45,25 @@ class _Conversation:
 
 
 async def load(
-    door: Door,
+    db: ScopedDatabase,
     scope: SessionScope,
     lease: Lease,
     embedder: Embedder,
     files: tuple[KeptFile, ...] = (),
-) -> Situation:
+) -> TurnContext:
     """Everything that the turn starts from; the search is embedded between two transactions.
 
     Raises:
         NotFound: the agent or the session has vanished.
     """
-    async with door.enter(scope) as rows:
-        conversation = await _conversation(rows, scope, lease)
+    async with db.begin(scope) as tx:
+        conversation = await _conversation(tx, scope, lease)
     asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
     query = await prepare_query(asked, embedder)
-    async with door.enter(scope) as rows:
-        recalled = await find(rows, query, RECALLED)
-        knowledge = await get_knowledge_memories(rows, KNOWLEDGE_TOKENS)
-    return Situation(
+    async with db.begin(scope) as tx:
+        recalled = await find(tx, query, RECALLED)
+        knowledge = await get_knowledge_memories(tx, KNOWLEDGE_TOKENS)
+    return TurnContext(
         agent=conversation.agent,
         party=conversation.party,
         now=datetime.now(UTC),
@@ -77,25 +77,25 @@ async def load(
     )
 
 
-async def _conversation(rows: Rows, scope: SessionScope, lease: Lease) -> _Conversation:
-    agent = await rows.fetch_one(
+async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _Conversation:
+    agent = await tx.fetch_one(
         "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(agent)s",
         {"agent": scope.agent_id},
     )
-    session = await rows.fetch_one(
+    session = await tx.fetch_one(
         "SELECT thread_key FROM discreet.sessions WHERE id = %(session)s",
         {"session": lease.session_id},
     )
-    waiting = await messages_of_turn(rows, lease.turn_id)
+    waiting = await messages_of_turn(tx, lease.turn_id)
     if agent is None or session is None or not waiting:
         raise NotFound("The session of this turn is gone.")
-    summary = await summary_of(rows, lease.session_id)
+    summary = await summary_of(tx, lease.session_id)
     history = await messages_before(
-        rows, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
+        tx, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
     )
     return _Conversation(
         agent=AgentCard(**agent),
-        party=_writing_from(await party_of(rows, scope), waiting[0].sender_address),
+        party=_writing_from(await party_of(tx, scope), waiting[0].sender_address),
         thread_key=session["thread_key"],
         summary=summary,
         waiting=tuple(_line(message, scope) for message in waiting),
@@ -103,7 +103,7 @@ async def _conversation(rows: Rows, scope: SessionScope, lease: Lease) -> _Conve
     )
 
 
-async def party_of(rows: Rows, scope: SessionScope) -> Party:
+async def party_of(tx: Transaction, scope: SessionScope) -> Party:
     """Whom the agent talks to in this scope.
 
     Raises:
@@ -115,7 +115,7 @@ async def party_of(rows: Rows, scope: SessionScope) -> Party:
         case SharedScope():
             return Party("shared")
         case ContactScope():
-            row = await rows.fetch_one(
+            row = await tx.fetch_one(
                 "SELECT c.name, c.type, a.platform FROM discreet.contacts c"
                 " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
                 " WHERE c.id = %(contact)s ORDER BY a.created_at LIMIT 1",

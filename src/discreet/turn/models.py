@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from discreet.domain.errors import BadInput
-from discreet.turn.thought import ThinkingFailed
+from discreet.turn.result import ModelError
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -32,7 +32,7 @@ async def open_model(name: str, *, base_url: str | None = None, key: str | None 
     from the environment variables that their providers name.
 
     Raises:
-        ThinkingFailed: kind ``setup``: nobody knows the name, or a package or a key is missing.
+        ModelError: kind ``setup``: nobody knows the name, or a package or a key is missing.
     """
     # In a thread, so that a serving process doesn't stand still during the first import.
     return await asyncio.to_thread(_open_alone, name, base_url, key)
@@ -71,12 +71,12 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
     try:
         check_proxies()
     except BadInput as error:
-        raise ThinkingFailed("setup", error.message, hint=error.hint) from None
+        raise ModelError("setup", error.message, hint=error.hint) from None
     provider, _, rest = name.partition(":")
     if base_url and (provider in REPLACED_BY_BASE_URL or not _is_provider(provider)):
         return _compatible(rest if provider in REPLACED_BY_BASE_URL else name, base_url, key)
     if not rest or not _is_provider(provider):
-        raise ThinkingFailed(
+        raise ModelError(
             "setup",
             f"Unknown model {name!r}.",
             hint="Write provider:name, for example openai:gpt-5.2 or anthropic:claude-sonnet-4-5,"
@@ -85,13 +85,13 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
     try:
         return infer_model(name)
     except ImportError:
-        raise ThinkingFailed(
+        raise ModelError(
             "setup",
             f"The model {name!r} needs a package that is not installed.",
             hint=f"Run: {_install(provider)}",
         ) from None
     except UserError as error:
-        raise ThinkingFailed("setup", *_explain(name, str(error))) from None
+        raise ModelError("setup", *_explain(name, str(error))) from None
 
 
 def _is_provider(name: str) -> bool:

@@ -15,37 +15,37 @@ from discreet.domain.ids import OwnerId, SessionId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
-from discreet.queue.due import scope_of_session
-from discreet.scope import Door
+from discreet.queue.job_scope import scope_of_session
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.commands import run_command
 from discreet.turn.compact import Summarise, compact, with_cost
+from discreet.turn.context import TurnContext
 from discreet.turn.draft import Draft
-from discreet.turn.fences import is_blank
+from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, while_held
 from discreet.turn.load import load
-from discreet.turn.plan import Budget, Prompt, plan
+from discreet.turn.prompt import Budget, Prompt, plan
+from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
-from discreet.turn.situation import Situation
 from discreet.turn.streaming import Platforms, streaming
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
-from discreet.turn.thought import ThinkingFailed, Thought
 from discreet.turn.toolbox import Toolbox
 from discreet.turn.typing_indicator import ShowTyping, typing_indicator
 
 log = structlog.get_logger(__name__)
 
 FIRST_WAIT = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(minutes=10)
-SETUP_WAIT, LONGEST_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
+MAX_WAIT = timedelta(minutes=10)
+SETUP_WAIT, MAX_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 """How soon it is looked again whether a turn can be done where something was missing."""
 MARGIN_SECONDS = 30.0
 """How much longer a turn may take than its model."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
 
-Mind = Callable[[Situation, Prompt, Tools, OnText], Coroutine[Any, Any, Thought]]
+Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, TurnResult]]
 """What thinks: a language model with its tools, or the offline responder."""
 
 
@@ -68,9 +68,9 @@ class Turns:
     ``total_seconds``: how long a model may take for one answer; see ``Settings``.
     """
 
-    door: Door
+    db: ScopedDatabase
     embedder: Embedder
-    mind: Mind
+    mind: Responder
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
@@ -83,13 +83,13 @@ class Turns:
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
     """Answers what waits in a session, as far as it belongs together; the rest is woken again."""
-    scope = await scope_of_session(turns.door, session_id)
+    scope = await scope_of_session(turns.db, session_id)
     if scope is None:
         return
-    async with turns.door.enter(scope) as rows:
-        lease = await acquire(rows, session_id)
+    async with turns.db.begin(scope) as tx:
+        lease = await acquire(tx, session_id)
         if isinstance(lease, NotYet):
-            await rows.execute(
+            await tx.execute(
                 "SELECT gate.wake_session(%(session)s, %(at)s)",
                 {"session": session_id, "at": lease.at},
             )
@@ -108,21 +108,21 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
     answer = _Answer(turns, scope, lease)
     try:
         if lease.attempt > turns.max_attempts:
-            raise ThinkingFailed("confused", "Every attempt at it ended without a word.")
+            raise ModelError("confused", "Every attempt at it ended without a word.")
         async with (
-            typing_indicator(turns.door, scope.owner_id, lease.route_id, turns.show_typing),
+            typing_indicator(turns.db, scope.owner_id, lease.route_id, turns.show_typing),
             answer.shown(),
         ):
             prompt, thought = await answer.think()
-        async with turns.door.enter(scope) as rows:
-            await save_answer(rows, lease, prompt, thought)
+        async with turns.db.begin(scope) as tx:
+            await save_answer(tx, lease, prompt, thought)
     except LeaseLost:
         raise
     except Exception as error:
         await _save_failed(turns, scope, lease, answer.prompt, _as_failure(error))
         return
     # What was said is made searchable once it is answered; nobody waits for that.
-    await catch_up_session(turns.door, scope, lease.session_id, turns.embedder)
+    await catch_up_session(turns.db, scope, lease.session_id, turns.embedder)
 
 
 class _Answer:
@@ -130,39 +130,37 @@ class _Answer:
 
     def __init__(self, turns: Turns, scope: SessionScope, lease: Lease) -> None:
         self._turns, self._scope, self._lease = turns, scope, lease
-        self._draft = Draft(turns.door, scope, lease)
+        self._draft = Draft(turns.db, scope, lease)
         self.prompt: Prompt | None = None
 
-    async def think(self) -> tuple[Prompt, Thought]:
+    async def think(self) -> tuple[Prompt, TurnResult]:
         """Give the answer, whole or as far as it was written in time, and what it answers.
 
         Raises:
-            ThinkingFailed: there is none.
+            ModelError: there is none.
             LeaseLost: the turn holds its session no more.
         """
         turns = self._turns
         # What a model may take is its own limit, and has passed by then.
         seconds = turns.total_seconds + MARGIN_SECONDS
         try:
-            thought = await while_held(turns.door, self._scope, self._lease, self._think(), seconds)
+            thought = await while_held(turns.db, self._scope, self._lease, self._think(), seconds)
         except TookTooLong:
-            failure = ThinkingFailed("timeout", f"The turn took longer than {seconds:g} seconds.")
+            failure = ModelError("timeout", f"The turn took longer than {seconds:g} seconds.")
             thought = self._as_far_as_written(failure)
-        except ThinkingFailed as failure:
+        except ModelError as failure:
             thought = self._as_far_as_written(failure)
         if self.prompt is None:
-            raise ThinkingFailed("internal", "There is an answer to nothing.")
+            raise ModelError("internal", "There is an answer to nothing.")
         return self.prompt, thought
 
-    async def _think(self) -> Thought:
+    async def _think(self) -> TurnResult:
         turns, scope, lease = self._turns, self._scope, self._lease
-        files = await files_of_turn(turns.door, scope, lease, turns.fetch)
-        spent = await compact(
-            turns.door, scope, lease, turns.embedder, turns.summarise, turns.budget
-        )
-        situation = await load(turns.door, scope, lease, turns.embedder, files)
+        files = await files_of_turn(turns.db, scope, lease, turns.fetch)
+        spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, turns.budget)
+        situation = await load(turns.db, scope, lease, turns.embedder, files)
         self.prompt = prompt = plan(situation, turns.budget)
-        toolbox = Toolbox(turns.door, scope, lease.session_id, lease.turn_id, turns.embedder)
+        toolbox = Toolbox(turns.db, scope, lease.session_id, lease.turn_id, turns.embedder)
         thought = await turns.mind(situation, prompt, toolbox, self._draft.write)
         return replace(thought, usage=with_cost(thought.usage, spent))
 
@@ -171,14 +169,14 @@ class _Answer:
         turns = self._turns
         if turns.platforms is None:
             return nullcontext()
-        return streaming(turns.door, self._scope, self._lease, self._draft.written, turns.platforms)
+        return streaming(turns.db, self._scope, self._lease, self._draft.written, turns.platforms)
 
-    def _as_far_as_written(self, failure: ThinkingFailed) -> Thought:
+    def _as_far_as_written(self, failure: ModelError) -> TurnResult:
         """What there is of an answer that took too long."""
         text = self._draft.written().strip()
         if failure.kind != "timeout" or is_blank(text):
             raise failure
-        return Thought(
+        return TurnResult(
             f"{text}\n\n{CUT_OFF}",
             failure.model,
             failure.steps,
@@ -188,9 +186,9 @@ class _Answer:
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    text = await run_command(turns.door, scope, lease, command)
-    async with turns.door.enter(scope) as rows:
-        await save_answer(rows, lease, Prompt("", ()), Thought(text, f"/{command}"))
+    text = await run_command(turns.db, scope, lease, command)
+    async with turns.db.begin(scope) as tx:
+        await save_answer(tx, lease, Prompt("", ()), TurnResult(text, f"/{command}"))
 
 
 async def _save_failed(
@@ -198,30 +196,28 @@ async def _save_failed(
     scope: SessionScope,
     lease: Lease,
     prompt: Prompt | None,
-    failure: ThinkingFailed,
+    failure: ModelError,
 ) -> None:
     log.warning(
         "a turn failed", turn_id=str(lease.turn_id), attempt=lease.attempt, kind=failure.kind
     )
-    async with turns.door.enter(scope) as rows:
+    async with turns.db.begin(scope) as tx:
         if failure.kind in ("setup", "outage"):
             # Another server may have what this one lacks, or a person gives it; and a database that
             # was lost is nobody's message's fault. So it doesn't count.
-            await save_for_later(rows, lease, prompt, failure, SETUP_WAIT, LONGEST_SETUP_WAIT)
+            await save_for_later(tx, lease, prompt, failure, SETUP_WAIT, MAX_SETUP_WAIT)
         elif lease.attempt >= turns.max_attempts:
-            await save_giving_up(rows, lease, prompt, failure)
+            await save_giving_up(tx, lease, prompt, failure)
         else:
-            wait = min(turns.first_wait * 2 ** (lease.attempt - 1), LONGEST_WAIT)
-            await save_failure(rows, lease, prompt, failure, wait)
+            wait = min(turns.first_wait * 2 ** (lease.attempt - 1), MAX_WAIT)
+            await save_failure(tx, lease, prompt, failure, wait)
 
 
-def _as_failure(error: Exception) -> ThinkingFailed:
+def _as_failure(error: Exception) -> ModelError:
     """Any other error is a fault of ours: it is counted too, or it would be tried for ever. Its
     text may quote what somebody said, so only its class is told."""
-    if isinstance(error, ThinkingFailed):
+    if isinstance(error, ModelError):
         return error
     if isinstance(error, Unavailable):
-        return ThinkingFailed("outage", error.message)
-    return ThinkingFailed(
-        "internal", f"Something that should not fail did ({type(error).__name__})."
-    )
+        return ModelError("outage", error.message)
+    return ModelError("internal", f"Something that should not fail did ({type(error).__name__}).")

@@ -13,25 +13,25 @@ from psycopg.types.json import Jsonb
 
 from discreet.domain.ids import MemoryId, SessionId
 from discreet.memory.knowledge import mark_used
-from discreet.scope import Rows
+from discreet.scope import Transaction
 from discreet.turn.lease import Lease, hold
-from discreet.turn.plan import Prompt
-from discreet.turn.thought import ThinkingFailed, Thought, steps_as_json
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import ModelError, TurnResult, steps_as_json
 
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """What a sender gets when every attempt has failed."""
 
 
-async def save_answer(rows: Rows, lease: Lease, prompt: Prompt, thought: Thought) -> None:
+async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, thought: TurnResult) -> None:
     """Stores the answer to every message that the turn took, and puts it into the outbox."""
-    await _release(rows, lease)
-    await _put_out(rows, lease, thought.text)
-    await rows.execute(
+    await _release(tx, lease)
+    await _put_out(tx, lease, thought.text)
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
         {"turn": lease.turn_id},
     )
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.turns SET state = 'answered', model = %(model)s, prompt = %(prompt)s,"
         " error = %(cut_off)s,"
         " steps = %(steps)s, usage = %(usage)s, finished_at = clock_timestamp()"
@@ -45,32 +45,32 @@ async def save_answer(rows: Rows, lease: Lease, prompt: Prompt, thought: Thought
             "usage": Jsonb(thought.usage_as_json()),
         },
     )
-    await mark_used(rows, _made_use_of(prompt))
-    await _wake_for_the_rest(rows, lease.session_id)
+    await mark_used(tx, _made_use_of(prompt))
+    await _wake_for_the_rest(tx, lease.session_id)
 
 
 async def save_failure(
-    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed, wait: timedelta
+    tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError, wait: timedelta
 ) -> None:
     """Puts the messages back; they are tried again after ``wait``."""
-    await _release(rows, lease)
-    await _end_failed(rows, lease, prompt, failure, "failed")
-    await rows.execute(
+    await _release(tx, lease)
+    await _end_failed(tx, lease, prompt, failure, "failed")
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL,"
         " not_before = clock_timestamp() + %(wait)s WHERE turn_id = %(turn)s AND direction = 'in'",
         {"turn": lease.turn_id, "wait": wait},
     )
-    await rows.execute(
+    await tx.execute(
         "SELECT gate.wake_session(%(session)s, clock_timestamp() + %(wait)s)",
         {"session": lease.session_id, "wait": wait},
     )
 
 
 async def save_for_later(
-    rows: Rows,
+    tx: Transaction,
     lease: Lease,
     prompt: Prompt | None,
-    failure: ThinkingFailed,
+    failure: ModelError,
     first_wait: timedelta,
     longest_wait: timedelta,
 ) -> None:
@@ -78,9 +78,9 @@ async def save_for_later(
 
     The wait grows with the time for which the first of them has waited.
     """
-    await _release(rows, lease)
-    await _end_failed(rows, lease, prompt, failure, "failed")
-    at = await rows.value(
+    await _release(tx, lease)
+    await _end_failed(tx, lease, prompt, failure, "failed")
+    at = await tx.value(
         "WITH put_back AS ("
         "  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL,"
         "    attempts = m.attempts - 1, not_before = clock_timestamp() + least(%(longest)s,"
@@ -91,48 +91,48 @@ async def save_for_later(
         " SELECT min(not_before) FROM put_back",
         {"turn": lease.turn_id, "first": first_wait, "longest": longest_wait},
     )
-    await rows.execute(
+    await tx.execute(
         "SELECT gate.wake_session(%(session)s, %(at)s)", {"session": lease.session_id, "at": at}
     )
 
 
 async def save_giving_up(
-    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed
+    tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError
 ) -> None:
     """Ends the attempts: the sender gets one courteous line, the owner finds the error.
 
     Messages that came later and were taken along have attempts left. They wait again, by
     themselves, since they may not be what couldn't be answered.
     """
-    await _release(rows, lease)
-    await rows.execute(
+    await _release(tx, lease)
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL WHERE turn_id = %(turn)s"
         " AND direction = 'in' AND attempts < %(attempt)s",
         {"turn": lease.turn_id, "attempt": lease.attempt},
     )
-    await _put_out(rows, lease, COURTESY)
-    await _end_failed(rows, lease, prompt, failure, "given_up")
-    await rows.execute(
+    await _put_out(tx, lease, COURTESY)
+    await _end_failed(tx, lease, prompt, failure, "given_up")
+    await tx.execute(
         "UPDATE discreet.messages SET state = 'failed' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
         {"turn": lease.turn_id},
     )
-    await _wake_for_the_rest(rows, lease.session_id)
+    await _wake_for_the_rest(tx, lease.session_id)
 
 
-async def _release(rows: Rows, lease: Lease) -> None:
-    await hold(rows, lease.session_id, lease.turn_id)
-    await rows.execute(
+async def _release(tx: Transaction, lease: Lease) -> None:
+    await hold(tx, lease.session_id, lease.turn_id)
+    await tx.execute(
         "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
         {"session": lease.session_id},
     )
-    await rows.execute(
+    await tx.execute(
         "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": lease.turn_id}
     )
 
 
-async def _put_out(rows: Rows, lease: Lease, text: str) -> None:
-    message_id = await rows.value(
+async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:
+    message_id = await tx.value(
         "WITH here AS (UPDATE discreet.sessions"
         "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
         "              WHERE id = %(session)s RETURNING last_position)"
@@ -151,7 +151,7 @@ async def _put_out(rows: Rows, lease: Lease, text: str) -> None:
             "command": lease.command,
         },
     )
-    await rows.execute(
+    await tx.execute(
         "INSERT INTO discreet.outbox (message_id, session_id, route_id)"
         " VALUES (%(message)s, %(session)s, %(route)s)",
         {"message": message_id, "session": lease.session_id, "route": lease.route_id},
@@ -159,9 +159,9 @@ async def _put_out(rows: Rows, lease: Lease, text: str) -> None:
 
 
 async def _end_failed(
-    rows: Rows, lease: Lease, prompt: Prompt | None, failure: ThinkingFailed, state: str
+    tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError, state: str
 ) -> None:
-    await rows.execute(
+    await tx.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
         " usage = %(usage)s,"
         " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
@@ -176,9 +176,9 @@ async def _end_failed(
     )
 
 
-async def _wake_for_the_rest(rows: Rows, session_id: SessionId) -> None:
+async def _wake_for_the_rest(tx: Transaction, session_id: SessionId) -> None:
     """Messages of another route still wait: they are the next turn's, and others come between."""
-    await rows.execute(
+    await tx.execute(
         "SELECT gate.wake_session(%(session)s, NULL) WHERE EXISTS ("
         "  SELECT 1 FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting')",
         {"session": session_id},

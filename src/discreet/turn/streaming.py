@@ -18,7 +18,7 @@ import structlog
 from discreet.domain.concurrency import end, happens, running
 from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import DraftResult, Later, Place, Rejected, Sent, Unknown
-from discreet.scope import Door
+from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, LeaseLost, hold
 from discreet.turn.typing_indicator import place_of
@@ -94,7 +94,7 @@ class Platforms(Protocol):
 
 @asynccontextmanager
 async def streaming(
-    door: Door,
+    db: ScopedDatabase,
     scope: SessionScope,
     lease: Lease,
     written: Callable[[], str],
@@ -104,7 +104,7 @@ async def streaming(
 
     Where the block ends with ``LeaseLost``, what was shown is taken back: the turn says nothing.
     """
-    growth = _Growth(door, scope, lease, written, platforms)
+    growth = _Growth(db, scope, lease, written, platforms)
     stop = asyncio.Event()
     # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
     async with running(growth.run(stop), "streaming", grace=EDIT_SECONDS) as task:
@@ -121,7 +121,7 @@ async def streaming(
 
 @dataclass
 class _Growth:
-    door: Door
+    db: ScopedDatabase
     scope: SessionScope
     lease: Lease
     written: Callable[[], str]
@@ -134,7 +134,7 @@ class _Growth:
         while not self.written():
             if await happens(stop, LOOK_SECONDS):
                 return
-        found = await place_of(self.door, self.lease.route_id)
+        found = await place_of(self.db, self.lease.route_id)
         if found is None:
             return
         self.platform, self.place = found
@@ -161,9 +161,9 @@ class _Growth:
             log.warning("an answer could not grow", error=type(error).__name__)
 
     async def _show(self, place: Place, text: str) -> DraftResult | None:
-        async with self.door.enter(self.scope) as rows:
-            await hold(rows, self.lease.session_id, self.lease.turn_id)
-            stands = await rows.fetch_one(STANDS, self._ids())
+        async with self.db.begin(self.scope) as tx:
+            await hold(tx, self.lease.session_id, self.lease.turn_id)
+            stands = await tx.fetch_one(STANDS, self._ids())
         if stands is None or not stands["same_way"]:
             return Rejected("its route leads somewhere else")
         if not stands["free"]:
@@ -189,9 +189,9 @@ class _Growth:
     async def _keep(self, place: Place, message: str, *, is_new: bool) -> None:
         self.message = message
         try:
-            async with self.door.enter(self.scope) as rows:
-                await hold(rows, self.lease.session_id, self.lease.turn_id)
-                await rows.execute(KEEP, {"message": message, "route": self.lease.route_id})
+            async with self.db.begin(self.scope) as tx:
+                await hold(tx, self.lease.session_id, self.lease.turn_id)
+                await tx.execute(KEEP, {"message": message, "route": self.lease.route_id})
         except LeaseLost:
             if is_new:  # nobody else knows of it
                 await self._take_back(place, message)
@@ -207,11 +207,11 @@ class _Growth:
     async def _withdraw(self) -> None:
         if self.message is None or self.place is None:
             return
-        async with self.door.enter(self.scope) as rows:
-            await rows.execute(
+        async with self.db.begin(self.scope) as tx:
+            await tx.execute(
                 "SELECT 1 FROM discreet.sessions WHERE id = %(session)s FOR UPDATE", self._ids()
             )
-            mine = await rows.value(WITHDRAW, {**self._ids(), "message": self.message})
+            mine = await tx.value(WITHDRAW, {**self._ids(), "message": self.message})
         if mine is not None:
             await self._take_back(self.place, self.message)
 
@@ -219,8 +219,8 @@ class _Growth:
         await self.platforms.take_back(self.scope.owner_id, self.platform, place, message)
 
     async def _execute(self, sql: str) -> None:
-        async with self.door.enter(self.scope) as rows:
-            await rows.execute(sql, self._ids())
+        async with self.db.begin(self.scope) as tx:
+            await tx.execute(sql, self._ids())
 
     def _ids(self) -> dict[str, Any]:
         lease = self.lease

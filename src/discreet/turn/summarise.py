@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discreet.memory.terms import ASKS, NUMBER, TIME, content_terms, terms_of
+from discreet.memory.tokenizer import ASKS, NUMBER, TIME, content_terms, terms_of
 from discreet.turn.compact import Passage
-from discreet.turn.fences import clip, fenced, one_line, record
-from discreet.turn.plan import LONGEST_HISTORY_LINE, ChatMessage, Prompt
+from discreet.turn.escaping import clip, fenced, one_line, record
+from discreet.turn.prompt import MAX_HISTORY_LINE, ChatMessage, Prompt
+from discreet.turn.result import Usage
 from discreet.turn.think import Limits, think
-from discreet.turn.thought import Usage
 from discreet.turn.tools import Outcome, ToolSpec
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ async def summarise_with(model: Model, limits: Limits, passage: Passage) -> tupl
     """A model's summary.
 
     Raises:
-        ThinkingFailed: it gave none.
+        ModelError: it gave none.
     """
     lines = [
-        record(**{"from": one_line(speaker)}, text=clip(text, LONGEST_HISTORY_LINE))
+        record(**{"from": one_line(speaker)}, text=clip(text, MAX_HISTORY_LINE))
         for speaker, text in passage.lines
     ]
     parts = [fenced("conversation", lines)]

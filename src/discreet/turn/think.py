@@ -13,10 +13,10 @@ import psycopg
 
 from discreet.domain.concurrency import end, start
 from discreet.domain.errors import DiscreetError
-from discreet.turn.fences import is_blank, storable
+from discreet.turn.escaping import is_blank, storable
 from discreet.turn.lease import LeaseLost
-from discreet.turn.plan import Prompt
-from discreet.turn.thought import Step, ThinkingFailed, Thought, Usage
+from discreet.turn.prompt import Prompt
+from discreet.turn.result import ModelError, Step, TurnResult, Usage
 from discreet.turn.tools import Tools, ToolSpec
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ class Limits:
 
 async def think(
     prompt: Prompt, toolbox: Tools, model: Model, limits: Limits, on_text: OnText
-) -> Thought:
+) -> TurnResult:
     """Lets the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
     Raises:
-        ThinkingFailed: there is no answer; its kind says why, and it holds no user's text.
+        ModelError: there is no answer; its kind says why, and it holds no user's text.
         LeaseLost: another turn has the session by now (from a tool); there is nothing to save.
     """
     from pydantic_ai import Agent, RunUsage
@@ -78,10 +78,10 @@ async def think(
     try:
         with _failures(limits):
             text = await _run_in_time(agent, prompt, limits, on_text, used)
-    except ThinkingFailed as failure:
+    except ModelError as failure:
         failure.model, failure.steps, failure.usage = name, tuple(steps), _usage(used)
         raise
-    return Thought(text, name, tuple(steps), _usage(used))
+    return TurnResult(text, name, tuple(steps), _usage(used))
 
 
 async def _run_in_time(
@@ -105,7 +105,7 @@ async def _run_in_time(
         while not task.done():
             left = min(until, heard_at + limits.silence) - clock()
             if left <= 0:
-                raise ThinkingFailed(
+                raise ModelError(
                     "timeout",
                     f"The answer took longer than {limits.total:g} seconds."
                     if clock() >= until
@@ -151,7 +151,7 @@ async def _run(
     check_tokens()
     text = storable(result.output or "").strip()
     if is_blank(text):
-        raise ThinkingFailed("empty", "The model answered nothing.")
+        raise ModelError("empty", "The model answered nothing.")
     return text
 
 
@@ -254,37 +254,37 @@ def _failures(limits: Limits) -> Iterator[None]:
     except (LeaseLost, DiscreetError, psycopg.Error):
         raise  # from a tool or a draft: it is the installation's, not the model's
     except wrong.UsageLimitExceeded as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "limits", f"The turn used up its {limits.requests} requests or {limits.tokens} tokens."
         ) from error
     except (TimeoutError, wrong.ModelTimeoutError, wrong.ModelRequestTimeout) as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "timeout", f"The model said nothing for {limits.silence:g} seconds."
         ) from error
     except wrong.ContentFilterError as error:
-        raise ThinkingFailed("refused", "The provider's content filter refused.") from error
+        raise ModelError("refused", "The provider's content filter refused.") from error
     except wrong.ModelAuthenticationError as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "setup", "The provider rejected the API key.", hint="Check the provider's API key."
         ) from error
     except wrong.ModelNotFoundError as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "setup", "The provider does not know this model.", hint="Check the model's name."
         ) from error
     except wrong.ModelHTTPError as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "provider", f"The provider answered with status {error.status_code}."
         ) from error
     except wrong.ModelAPIError as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "provider", f"The provider can't be reached ({type(error).__name__})."
         ) from error
     except wrong.UnexpectedModelBehavior as error:
-        raise ThinkingFailed(
+        raise ModelError(
             "confused", f"The model's answer can't be used ({type(error).__name__})."
         ) from error
     except Exception as error:
         # Libraries of providers have errors of their own; a turn has to end in one way or another.
-        raise ThinkingFailed(
+        raise ModelError(
             "provider", f"The model's library failed ({type(error).__name__})."
         ) from error

@@ -21,7 +21,7 @@ from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import Indexed, index
 from discreet.memory.memories import MemoryChange, NewMemory, forget, remember, update_memory
 from discreet.memory.outdated import may_be_outdated
-from discreet.scope import Door, OwnerScope, Rows
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.turn.arguments import (
     Arguments,
@@ -33,11 +33,11 @@ from discreet.turn.arguments import (
     schema_of,
     what_is_wrong,
 )
-from discreet.turn.fences import fenced, quote
+from discreet.turn.context import Found
+from discreet.turn.escaping import fenced, quote
 from discreet.turn.lease import hold
-from discreet.turn.plan import found_record
-from discreet.turn.searching import find, find_newest, find_said, prepare_query
-from discreet.turn.situation import Found
+from discreet.turn.prompt import found_record
+from discreet.turn.retrieval import find, find_newest, find_said, prepare_query
 from discreet.turn.tools import Outcome
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Tool(Generic[Given]):
 class Toolbox:
     """The tools of one turn, closed over its scope."""
 
-    door: Door
+    db: ScopedDatabase
     scope: SessionScope
     session_id: SessionId
     turn_id: TurnId
@@ -101,15 +101,15 @@ class Toolbox:
         except (BadInput, Conflict) as error:
             return _refused(error.message)
 
-    def enter(self) -> AbstractAsyncContextManager[Rows]:
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """The scope's rows, while the turn holds its session."""
         return self._enter()
 
     @asynccontextmanager
-    async def _enter(self) -> AsyncIterator[Rows]:
-        async with self.door.enter(self.scope) as rows:
-            await hold(rows, self.session_id, self.turn_id)
-            yield rows
+    async def _enter(self) -> AsyncIterator[Transaction]:
+        async with self.db.begin(self.scope) as tx:
+            await hold(tx, self.session_id, self.turn_id)
+            yield tx
 
     async def index(self, text: str) -> Indexed:
         """Terms and vector of a text, made outside of any transaction."""
@@ -134,11 +134,11 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
         turn_id=box.turn_id,
     )
     replaces = None if given.replaces is None else _memory_id(given.replaces)
-    async with box.enter() as rows:
-        memory = await remember(rows, new, replaces=replaces)
+    async with box.begin() as tx:
+        memory = await remember(tx, new, replaces=replaces)
         if replaces is not None:
             return Outcome(f"Remembered in its place. The memory's id is {memory.id}.")
-        outdated = await may_be_outdated(rows, memory, new.indexed.terms)
+        outdated = await may_be_outdated(tx, memory, new.indexed.terms)
     if memory.content != given.content:
         return Outcome(
             f"That is known already. Memory {memory.id} says: {quote(memory.content)}."
@@ -156,17 +156,17 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
 
 async def _recall(box: Toolbox, given: Recall) -> Outcome:
     if not given.query.strip():
-        async with box.enter() as rows:
-            return box.show(await find_newest(rows, given.limit))
+        async with box.begin() as tx:
+            return box.show(await find_newest(tx, given.limit))
     query = await prepare_query(given.query, box.embedder)
-    async with box.enter() as rows:
-        return box.show(await find(rows, query, given.limit))
+    async with box.begin() as tx:
+        return box.show(await find(tx, query, given.limit))
 
 
 async def _forget(box: Toolbox, given: Forget) -> Outcome:
     memory_id = _memory_id(given.memory_id)
-    async with box.enter() as rows:
-        await forget(rows, memory_id)
+    async with box.begin() as tx:
+        await forget(tx, memory_id)
     return Outcome("Forgotten.")
 
 
@@ -179,15 +179,15 @@ async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
         topics=given.topics,
         salience=given.salience,
     )
-    async with box.enter() as rows:
-        await update_memory(rows, memory_id, change, expected=given.version)
+    async with box.begin() as tx:
+        await update_memory(tx, memory_id, change, expected=given.version)
     return Outcome("Changed.")
 
 
 async def _search_conversation(box: Toolbox, given: SearchConversation) -> Outcome:
     query = await prepare_query(given.query, box.embedder)
-    async with box.enter() as rows:
-        return box.show(await find_said(rows, query, given.limit, box.turn_id))
+    async with box.begin() as tx:
+        return box.show(await find_said(tx, query, given.limit, box.turn_id))
 
 
 def _memory_id(text: str) -> MemoryId:

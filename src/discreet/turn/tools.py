@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from discreet.turn.situation import Found
+from discreet.turn.context import Found
 
 
 @dataclass(frozen=True, slots=True)

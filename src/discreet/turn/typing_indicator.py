@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from discreet.domain.concurrency import running
 from discreet.domain.ids import OwnerId, RouteId
 from discreet.domain.outbound import Place
-from discreet.queue.due import due_route
-from discreet.scope import Door
+from discreet.queue.job_scope import due_route
+from discreet.scope import ScopedDatabase
 
 QUICK_SECONDS = 0.5
 """An answer that comes sooner needs no announcement."""
@@ -23,28 +23,28 @@ ShowTyping = Callable[[OwnerId, str, Place], Awaitable[None]]
 
 @asynccontextmanager
 async def typing_indicator(
-    door: Door, owner_id: OwnerId, route_id: RouteId, show: ShowTyping
+    db: ScopedDatabase, owner_id: OwnerId, route_id: RouteId, show: ShowTyping
 ) -> AsyncIterator[None]:
     """Show it from now on until the block ends; that it can't be shown holds nothing up."""
-    async with running(_show(door, owner_id, route_id, show), "typing"):
+    async with running(_show(db, owner_id, route_id, show), "typing"):
         yield
 
 
-async def _show(door: Door, owner_id: OwnerId, route_id: RouteId, show: ShowTyping) -> None:
+async def _show(db: ScopedDatabase, owner_id: OwnerId, route_id: RouteId, show: ShowTyping) -> None:
     await asyncio.sleep(QUICK_SECONDS)
-    found = await place_of(door, route_id)
+    found = await place_of(db, route_id)
     while found is not None:
         await show(owner_id, *found)
         await asyncio.sleep(TYPING_SECONDS)
 
 
-async def place_of(door: Door, route_id: RouteId) -> tuple[str, Place] | None:
+async def place_of(db: ScopedDatabase, route_id: RouteId) -> tuple[str, Place] | None:
     """The platform of a route, and the place there; None where it is gone."""
-    route = await due_route(door, route_id)
+    route = await due_route(db, route_id)
     if route is None:
         return None
-    async with door.enter(route.scope) as rows:
-        row = await rows.fetch_one(
+    async with db.begin(route.scope) as tx:
+        row = await tx.fetch_one(
             # What came since the turn began isn't being answered, so it isn't shown as read either.
             "SELECT r.chat_id, r.thread_id,"
             " (SELECT m.platform_message_id FROM discreet.messages m"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from discreet.contacts.store import get_contact
 from discreet.domain.ids import ContactId
-from discreet.scope import OwnerScope, Rows
-from discreet.turn.situation import Speaker
+from discreet.scope import OwnerScope, Transaction
+from discreet.turn.context import Speaker
 
 EVERYBODY = Speaker(name="all who share this agent", address="shared")
 
@@ -33,13 +33,13 @@ class Whose:
         return self.speakers.get(contact_id, Speaker(address=f"contact:{contact_id}"))
 
 
-async def whose_rows(rows: Rows, contact_ids: Iterable[ContactId | None]) -> Whose:
+async def whose_rows(tx: Transaction, contact_ids: Iterable[ContactId | None]) -> Whose:
     """Names for the contacts among ``contact_ids``. Every other scope sees only its own rows."""
-    if not isinstance(rows.scope, OwnerScope):
+    if not isinstance(tx.scope, OwnerScope):
         return Whose(False, {})
     speakers: dict[ContactId, Speaker] = {}
     for contact_id in {found for found in contact_ids if found is not None}:
-        contact = await get_contact(rows, contact_id)
+        contact = await get_contact(tx, contact_id)
         if contact is not None:
             address = contact.addresses[0] if contact.addresses else f"contact:{contact.id}"
             speakers[contact_id] = Speaker(contact.name, address)

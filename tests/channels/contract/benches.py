@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from discreet.channel_registry import Platforms
 from discreet.channels.discord.platform import DiscordPlatform
 from discreet.channels.telegram.platform import TelegramPlatform
 from discreet.channels.whatsapp.platform import WhatsAppPlatform
 from discreet.domain.addresses import CHANNEL_ENTRY_POINTS, known_platforms
 from discreet.domain.platform import ChannelSecret, Identity, OpenChannel, Platform
-from discreet.platforms import Platforms
 from discreet.settings import Settings
 from tests.channels import discord_payloads as discord
 from tests.channels import payloads as telegram

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from discreet.channel_registry import OURS, Platforms
 from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId, MessageId
 from discreet.domain.inbound import AddressSender, Inbound, UnknownSender
@@ -25,7 +26,6 @@ from discreet.domain.outbound import (
     Unreachable,
 )
 from discreet.domain.platform import ChannelSecret
-from discreet.platforms import OURS, Platforms
 from discreet.settings import Settings
 from tests.channels.contract.benches import BENCHES, SAID, Bench, Trouble
 

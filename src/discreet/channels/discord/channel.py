@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 TOKEN_WAIT = timedelta(minutes=5)
 """A token that is refused is given anew by a person, if at all."""
-LONGEST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 PACE = 1.5
 """Seconds between two edits of an answer that grows: Discord takes five in five seconds, and the
 other answers of a chat have to go through too."""
@@ -281,7 +281,7 @@ def _wait_of(response: httpx.Response) -> float:
     except (ValueError, KeyError, TypeError):
         header = response.headers.get("retry-after", "")
         named = float(header) if header.isdecimal() else 5.0
-    return min(max(named, 0.1), LONGEST_WAIT)
+    return min(max(named, 0.1), MAX_WAIT)
 
 
 def _no_file(response: httpx.Response) -> NoFile | None:

@@ -7,10 +7,10 @@ from itertools import accumulate
 
 from discreet.domain.cutting import cuts
 
-MOST_UNITS = 2000
+MAX_UNITS = 2000
 """UTF-16 units of one message: Discord counts characters, of which an emoji may be several."""
-_MOST_LANGUAGE = 20
-_ROOM_FOR_FENCES = len("```\n") + _MOST_LANGUAGE + len("\n```")
+_MAX_LANGUAGE = 20
+_ROOM_FOR_FENCES = len("```\n") + _MAX_LANGUAGE + len("\n```")
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)(?:\n```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"(^```[^\n`]*\n.*?(?:\n```[ \t]*$|\Z)|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
@@ -33,7 +33,7 @@ def render(text: str) -> str:
     return "".join(pieces)
 
 
-def split(text: str, limit: int = MOST_UNITS) -> list[str]:
+def split(text: str, limit: int = MAX_UNITS) -> list[str]:
     """The parts; at least one. A block of code that is cut is closed and opened again."""
     text = text.rstrip()
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
@@ -49,7 +49,7 @@ def split(text: str, limit: int = MOST_UNITS) -> list[str]:
         opened = _inside(fences, start)
         closed = _inside(fences, end)
         if opened is not None:
-            part = f"```{opened[:_MOST_LANGUAGE]}\n{part}"
+            part = f"```{opened[:_MAX_LANGUAGE]}\n{part}"
         if closed is not None:
             part = f"{part}\n```"
         parts.append(part)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import BaseConnector, ClientWebSocketResponse
     from discord.types import gateway as payloads
 
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 """Messages that wait to be stored. Beyond it the connection is given up, and they are asked for."""
 READY_SECONDS = 1.0
 """How long the next server is waited for after a connection, before all count as told."""
@@ -74,7 +74,7 @@ class GatewayClient(discord.Client):
     def __init__(self, base_url: str, gateway_url: str) -> None:
         # The library logs what it is sent, which holds what people wrote.
         logging.getLogger("discord").setLevel(logging.CRITICAL + 1)
-        self.news: asyncio.Queue[News] = asyncio.Queue(MOST_WAITING)
+        self.news: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING)
         self.overrun = False
         self._urls = base_url.rstrip("/"), gateway_url.rstrip("/")
         super().__init__(

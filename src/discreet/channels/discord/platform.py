@@ -27,7 +27,7 @@ from discreet.domain.platform import (
     ChannelSecret,
     Event,
     Identity,
-    Line,
+    ReceiveContext,
     StillAlone,
 )
 from discreet.settings import Settings
@@ -41,7 +41,7 @@ SHORT_SECONDS = 600.0
 """A connection that ends sooner makes the next one wait, at first for so long: ``FIRST_PAUSE``."""
 WRONG_TOKEN = f"Discord refuses the token. {TOKEN_HINT} Then: sb channels add discord"
 WRONG_INTENTS = f"Discord doesn't let the bot read messages. {INTENT_HINT}"
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
 
 
 class DiscordPlatform:
@@ -72,7 +72,7 @@ class DiscordPlatform:
         """What a message means, with the place that it was written in."""
         return parse(payload, me, channel_id)
 
-    async def receive(self, line: Line) -> None:
+    async def receive(self, line: ReceiveContext) -> None:
         """Over the gateway, which only one process listens to."""
         if find_spec("discord") is None:
             async with line.alone():  # another server may have it, and receive
@@ -87,14 +87,14 @@ class DiscordPlatform:
                 refused = await self._connect(line, still_alone)
             finally:
                 last = self._pauses.get(line.account, 0.0)
-                pause = min(max(last * 2, FIRST_PAUSE), LONGEST_PAUSE)
+                pause = min(max(last * 2, FIRST_PAUSE), MAX_PAUSE)
                 self._pauses[line.account] = pause if clock() - began < SHORT_SECONDS else 0.0
             if refused:
                 log.error("Discord refuses a bot", channel_id=str(line.channel_id), why=refused)
                 await line.hearing.trouble(refused)
                 await asyncio.sleep(REFUSED_SECONDS)
 
-    async def _connect(self, line: Line, still_alone: StillAlone) -> str:
+    async def _connect(self, line: ReceiveContext, still_alone: StillAlone) -> str:
         """Receives until the connection ends for good. Why Discord refuses the bot; empty: it
         doesn't."""
         import discord

@@ -26,11 +26,11 @@ from discreet.channels.discord.gateway import (
 from discreet.channels.discord.parse import DIRECT, parse
 from discreet.domain.concurrency import end, start
 from discreet.domain.errors import Unavailable
-from discreet.domain.platform import Identity, Line, StillAlone
+from discreet.domain.platform import Identity, ReceiveContext, StillAlone
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BACK = timedelta(days=7)
+MAX_BACK = timedelta(days=7)
 """What was said longer ago than this, while nobody listened, is not asked for."""
 MARGIN = timedelta(minutes=3)
 """A connection that is dead is noticed within two minutes, and messages don't come in the order of
@@ -41,13 +41,13 @@ AT_ONCE = 8
 """Chats that are asked at the same time after a connection."""
 ORDER_SECONDS = 10.0
 """How long a message waits for what was said before it in its chat."""
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+FIRST_WAIT, MAX_WAIT = 0.5, 30.0
 """Seconds between tries when Discord can't be asked or nothing can be stored."""
 PAGE = 100
 _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 
 
-async def listen(client: GatewayClient, line: Line, still_alone: StillAlone) -> None:
+async def listen(client: GatewayClient, line: ReceiveContext, still_alone: StillAlone) -> None:
     """Takes in what the gateway says, until it is cancelled or more came than can wait.
 
     Raises:
@@ -70,7 +70,9 @@ async def listen(client: GatewayClient, line: Line, still_alone: StillAlone) -> 
 class _Ears:
     """What was heard on one account since the last new session."""
 
-    def __init__(self, client: GatewayClient, line: Line, still_alone: StillAlone) -> None:
+    def __init__(
+        self, client: GatewayClient, line: ReceiveContext, still_alone: StillAlone
+    ) -> None:
         self._client, self._line, self._still_alone = client, line, still_alone
         self._since = datetime.now(UTC)
         self._asked: dict[str, asyncio.Task[None]] = {}
@@ -124,7 +126,7 @@ class _Ears:
         await self.close()
         self._asked, self._places, self._sweeps = {}, {}, []
         self._connected, self._complete = True, False
-        earliest = datetime.now(UTC) - LONGEST_BACK
+        earliest = datetime.now(UTC) - MAX_BACK
         self._since = max(await self._line.hearing.until(), earliest)
         await self._line.hearing.trouble("")
 
@@ -277,4 +279,4 @@ def _is_final(error: Exception) -> bool:
 
 async def _wait(wait: float) -> float:
     await asyncio.sleep(wait)
-    return min(wait * 2, LONGEST_WAIT)
+    return min(wait * 2, MAX_WAIT)

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 TOKEN_WAIT = timedelta(minutes=5)
 """A token that is refused is given anew by a person, if at all."""
-MOST_ENTITIES = 100
+MAX_ENTITIES = 100
 """Telegram takes so many in one message, and ignores the rest."""
 DIRECT_PACE, GROUP_PACE = 1.0, 4.0
 """Seconds between two edits of an answer that grows."""
@@ -289,7 +289,7 @@ def _entities(part: Formatted) -> Sequence[MessageEntity] | None:
             url=span.url or None,
             language=span.language or None,
         )
-        for span in part.spans[:MOST_ENTITIES]
+        for span in part.spans[:MAX_ENTITIES]
     ]
 
 

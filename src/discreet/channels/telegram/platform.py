@@ -12,7 +12,7 @@ from discreet.channels.telegram.parse import PLATFORM, Bot
 from discreet.channels.telegram.receive import identity_of, poll, read_update
 from discreet.channels.telegram.webhook import answer_for, set_webhook
 from discreet.domain.ids import ChannelId
-from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, Line
+from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, ReceiveContext
 from discreet.settings import Settings
 
 
@@ -45,7 +45,7 @@ class TelegramPlatform:
         parsed = read_update(payload, Bot(int(me.account), me.name), channel_id)
         return () if parsed is None else (parsed,)
 
-    async def receive(self, line: Line) -> None:
+    async def receive(self, line: ReceiveContext) -> None:
         """By webhook where the installation has a public address, else by long polling."""
         if line.webhooks is None:
             async with line.alone() as still_alone:

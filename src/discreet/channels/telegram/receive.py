@@ -15,13 +15,13 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot, Parsed, parse
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import Inbound, UnknownSender
-from discreet.domain.platform import Take
+from discreet.domain.platform import EventSink
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 25
 """How long Telegram keeps a request open when nobody writes."""
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+FIRST_WAIT, MAX_WAIT = 0.5, 30.0
 """Seconds between tries when it can't be reached or nothing can be stored."""
 TOKEN_WAIT = 60.0
 
@@ -41,7 +41,7 @@ async def poll(
     bot: telegram.Bot,
     me: Bot,
     channel_id: ChannelId,
-    take: Take,
+    take: EventSink,
     still_alone: Callable[[], Awaitable[None]],
 ) -> None:
     """Takes in what people write, for ever.
@@ -74,7 +74,7 @@ async def poll(
 
 
 async def take_update(
-    update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: Take
+    update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: EventSink
 ) -> None:
     """Stores one update. Returns once it may be confirmed; raises where it may not."""
     parsed = read_update(update, me, channel_id)
@@ -157,4 +157,4 @@ async def _wait_for(error: TelegramError, wait: float, doing: str) -> float:
 
 async def _wait(wait: float) -> float:
     await asyncio.sleep(wait)
-    return min(wait * 2, LONGEST_WAIT)
+    return min(wait * 2, MAX_WAIT)

@@ -10,32 +10,34 @@ import telegram
 
 from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot
 from discreet.channels.telegram.receive import take_update
-from discreet.domain.platform import Call, Line, Reply
+from discreet.domain.platform import ReceiveContext, WebhookRequest, WebhookResponse
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
 
 
-def answer_for(line: Line, me: Bot) -> Callable[[Call], Awaitable[Reply]]:
+def answer_for(
+    line: ReceiveContext, me: Bot
+) -> Callable[[WebhookRequest], Awaitable[WebhookResponse]]:
     """What Telegram's calls for a bot get."""
 
-    async def answer(call: Call) -> Reply:
+    async def answer(call: WebhookRequest) -> WebhookResponse:
         shown = call.headers.get(SECRET_HEADER, "").encode("latin-1")
         # A wrong secret and a bot that isn't here look alike to who only guesses.
         if not hmac.compare_digest(shown, line.secret.webhook_secret.encode()):
-            return Reply(404)
+            return WebhookResponse(404)
         if call.method != "POST":
-            return Reply(405)
+            return WebhookResponse(405)
         body = await call.read()
         if body is None:
-            return Reply(413)
+            return WebhookResponse(413)
         try:
             update = json.loads(body)
         except ValueError:
-            return Reply(400)
+            return WebhookResponse(400)
         if not isinstance(update, dict):
-            return Reply(400)
+            return WebhookResponse(400)
         await take_update(update, me, line.channel_id, line.take)
-        return Reply(200)
+        return WebhookResponse(200)
 
     return answer
 

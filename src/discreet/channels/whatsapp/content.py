@@ -14,7 +14,7 @@ _MEDIA: Mapping[str, AttachmentKind] = {
     "document": "document",
     "sticker": "photo",
 }
-MOST_NAME = 200
+MAX_NAME = 200
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
@@ -76,4 +76,4 @@ def _label(kind: str, media: Mapping[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:MOST_NAME]
+    return " ".join(text.split())[:MAX_NAME]

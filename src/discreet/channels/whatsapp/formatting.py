@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from discreet.domain.cutting import cuts
 
-MOST_CHARACTERS = 4096
+MAX_CHARACTERS = 4096
 
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _FENCE_LANGUAGE = re.compile(r"```[\w+-]+\n")
@@ -31,7 +31,7 @@ def render(text: str) -> str:
     return _FENCE_LANGUAGE.sub("```\n", "".join(pieces))
 
 
-def split(text: str, limit: int = MOST_CHARACTERS) -> list[str]:
+def split(text: str, limit: int = MAX_CHARACTERS) -> list[str]:
     """The parts, at least one. Counted in UTF-16 units, the stricter way: an emoji is two."""
     text = text.rstrip()
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]

@@ -15,7 +15,15 @@ from discreet.channels.whatsapp.api import Connection, who_am_i
 from discreet.channels.whatsapp.channel import WhatsAppChannel
 from discreet.channels.whatsapp.parse import PLATFORM, accounts_in, parse
 from discreet.domain.ids import ChannelId
-from discreet.domain.platform import Accounts, Call, ChannelSecret, Event, Identity, Line, Reply
+from discreet.domain.platform import (
+    Accounts,
+    ChannelSecret,
+    Event,
+    Identity,
+    ReceiveContext,
+    WebhookRequest,
+    WebhookResponse,
+)
 from discreet.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,7 +41,7 @@ class WhatsAppPlatform:
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.whatsapp_base_url
         self._version = settings.whatsapp_api_version
-        self._lines: dict[str, list[Line]] = {}
+        self._lines: dict[str, list[ReceiveContext]] = {}
 
     def open(self, accounts: Accounts) -> WhatsAppChannel:
         """Sends through whichever number an answer belongs to."""
@@ -54,7 +62,7 @@ class WhatsAppPlatform:
         """What a payload tells about one number."""
         return parse(payload, me, channel_id)
 
-    async def receive(self, line: Line) -> None:
+    async def receive(self, line: ReceiveContext) -> None:
         """Takes in what Meta calls with."""
         if line.webhooks is None:
             log.error("WhatsApp needs a public address to call: DISCREET_WEBHOOK_URL")
@@ -68,42 +76,42 @@ class WhatsAppPlatform:
         finally:
             lines.remove(line)
 
-    async def _answer(self, call: Call) -> Reply:
+    async def _answer(self, call: WebhookRequest) -> WebhookResponse:
         if call.method == "GET":
             return self._verify(call)
         if call.method != "POST":
-            return Reply(405)
+            return WebhookResponse(405)
         body = await call.read()
         if body is None:
-            return Reply(413)
+            return WebhookResponse(413)
         signed_by = self._lines_that_signed(call.headers.get(SIGNATURE_HEADER, ""), body)
         if not signed_by:
-            return Reply(404)
+            return WebhookResponse(404)
         try:
             payload = json.loads(body)
         except ValueError:
-            return Reply(400)
+            return WebhookResponse(400)
         if not isinstance(payload, dict):
-            return Reply(400)
+            return WebhookResponse(400)
         accounts = accounts_in(payload)
         for line in signed_by:
             if line.account in accounts:
                 for event in parse(payload, Identity(line.account, ""), line.channel_id):
                     await line.take(event)
         # A number that isn't taken up yet is called for again. What was stored is recognised then.
-        return Reply(200 if accounts <= {line.account for line in signed_by} else 503)
+        return WebhookResponse(200 if accounts <= {line.account for line in signed_by} else 503)
 
-    def _verify(self, call: Call) -> Reply:
+    def _verify(self, call: WebhookRequest) -> WebhookResponse:
         shown = call.query.get("hub.verify_token", "").encode()
         known = [
             hmac.compare_digest(shown, line.secret.webhook_secret.encode())
             for line in self._all_lines()
         ]
         if call.query.get("hub.mode") != "subscribe" or not any(known):
-            return Reply(404)
-        return Reply(200, call.query.get("hub.challenge", "").encode())
+            return WebhookResponse(404)
+        return WebhookResponse(200, call.query.get("hub.challenge", "").encode())
 
-    def _lines_that_signed(self, shown: str, body: bytes) -> list[Line]:
+    def _lines_that_signed(self, shown: str, body: bytes) -> list[ReceiveContext]:
         """The numbers for which this was signed with their app's secret; each is compared, in a
         time that tells nothing."""
         return [
@@ -115,7 +123,7 @@ class WhatsAppPlatform:
             )
         ]
 
-    def _all_lines(self) -> list[Line]:
+    def _all_lines(self) -> list[ReceiveContext]:
         return [line for lines in self._lines.values() for line in lines]
 
     def _connection(self, secret: ChannelSecret) -> Connection:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from discreet.memory.terms import content_terms
-from discreet.turn.situation import Found
+from discreet.memory.tokenizer import content_terms
+from discreet.turn.context import Found
 
 # Cosines of the bundled embedder: answers lie above 0.33 mostly, strangers below 0.28.
 NEAR = 0.32

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from discreet.turn.offline.phrasebook import Language
+from discreet.turn.offline.patterns import Language
 
 
 @dataclass(frozen=True, slots=True)

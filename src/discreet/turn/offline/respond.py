@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from discreet.turn.fences import clean_name, one_line
+from discreet.turn.context import Found, Line, Speaker, TurnContext
+from discreet.turn.escaping import clean_name, one_line
 from discreet.turn.offline import replies
-from discreet.turn.offline.phrasebook import Language, Small
-from discreet.turn.offline.relevance import relevant
-from discreet.turn.offline.replies import REPLIES, Replies
-from discreet.turn.offline.wishes import (
+from discreet.turn.offline.intents import (
     About,
     Forget,
     ListKept,
     Question,
-    Remember,
+    RememberIntent,
     Request,
     Said,
     SmallTalk,
@@ -26,10 +24,12 @@ from discreet.turn.offline.wishes import (
     Understood,
     understand,
 )
-from discreet.turn.plan import describe_speaker
-from discreet.turn.situation import Found, Line, Situation, Speaker
+from discreet.turn.offline.patterns import Language, Small
+from discreet.turn.offline.relevance import relevant
+from discreet.turn.offline.replies import REPLIES, Replies
+from discreet.turn.prompt import describe_speaker
+from discreet.turn.result import Step, TurnResult
 from discreet.turn.think import OnText
-from discreet.turn.thought import Step, Thought
 from discreet.turn.tools import Outcome, Tools
 
 MODEL = "offline"
@@ -44,7 +44,7 @@ PASSAGE_SHOWN = 1_200
 _PLAIN_QUOTES = str.maketrans("“”„«»", '"""""')
 
 
-async def respond(situation: Situation, tools: Tools, on_text: OnText) -> Thought:
+async def respond(situation: TurnContext, tools: Tools, on_text: OnText) -> TurnResult:
     """Answers every waiting line by rules. Deterministic.
 
     Raises:
@@ -58,13 +58,13 @@ async def respond(situation: Situation, tools: Tools, on_text: OnText) -> Though
                 answers.append(answer)
     text = "\n\n".join(answers)
     await on_text(text)
-    return Thought(text, MODEL, tuple(responder.steps))
+    return TurnResult(text, MODEL, tuple(responder.steps))
 
 
 class _Responder:
     """One turn's answers; keeps the steps."""
 
-    def __init__(self, situation: Situation, tools: Tools) -> None:
+    def __init__(self, situation: TurnContext, tools: Tools) -> None:
         self._situation = situation
         self._tools = tools
         self._admitted = False
@@ -78,7 +78,7 @@ class _Responder:
     async def _grant(self, understood: Understood, line: Line) -> str:
         say = REPLIES[understood.language]
         match understood.wish:
-            case Remember(what):
+            case RememberIntent(what):
                 return await self._remember(say, what, line)
             case Forget(what):
                 return await self._forget(say, what)
@@ -265,7 +265,7 @@ class _Responder:
         return outcome
 
 
-def _help(situation: Situation, agent: str) -> str:
+def _help(situation: TurnContext, agent: str) -> str:
     if situation.of_owner:
         privacy = replies.FOR_OWNER.format(agent=agent)
     else:

@@ -1,0 +1,112 @@
+"""Agents: list, create, read and change them. Owner's tokens only."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from discreet.api.dependencies import OwnerCaller
+from discreet.api.pagination import (
+    ETAG,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    etag,
+    expected_of,
+    mark_of,
+    next_of,
+)
+from discreet.api.problems import documented
+from discreet.domain.ids import AgentId
+from discreet.schemas import agents as wire
+from discreet.services.agents import (
+    AgentChange,
+    change_agent,
+    create_agent,
+    get_agent_by_id,
+    list_agents,
+)
+from discreet.services.idempotency import once
+
+router = APIRouter(prefix="/api/admin/agents", tags=["agents"])
+
+
+def _change(given: wire.AgentPatch) -> AgentChange:
+    return AgentChange(
+        role=given.role,
+        instructions=given.instructions,
+        model=given.model,
+        memory_model=given.memory_model,
+    )
+
+
+@router.get("", responses=documented(), operation_id="list_agents")
+async def list_all(who: OwnerCaller, limit: Limit = 50, cursor: Cursor = None) -> wire.AgentPage:
+    """List agents, newest first."""
+    mark = mark_of(cursor)
+    agents = sorted(
+        await list_agents(who.db, who.owner_id),
+        key=lambda agent: (agent.created_at, agent.id),
+        reverse=True,
+    )
+    found = [agent for agent in agents if mark is None or (agent.created_at, agent.id) < mark]
+    return wire.AgentPage(
+        items=[wire.Agent.model_validate(agent) for agent in found[:limit]],
+        next=next_of(found, limit, lambda agent: (agent.created_at, agent.id)),
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(409) | {201: {"headers": ETAG}},
+    operation_id="create_agent",
+)
+async def create(
+    who: OwnerCaller,
+    given: wire.NewAgent,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> wire.Agent:
+    """Create an agent."""
+
+    async def make() -> UUID:
+        return (await create_agent(who.db, who.owner_id, given.name, _change(given))).id
+
+    asked = f"{request.url.path}\n".encode() + await request.body()
+    made = await once(who.db, who.bearer, idempotency_key, asked, make)
+    return await get(who, made, response)
+
+
+@router.get(
+    "/{agent_id}", responses=documented(404) | {200: {"headers": ETAG}}, operation_id="get_agent"
+)
+async def get(who: OwnerCaller, agent_id: UUID, response: Response) -> wire.Agent:
+    """Get an agent."""
+    agent = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    response.headers["ETag"] = etag(agent.version)
+    return wire.Agent.model_validate(agent)
+
+
+@router.patch(
+    "/{agent_id}",
+    responses=documented(404, 409, 412) | {200: {"headers": ETAG}},
+    operation_id="update_agent",
+)
+async def update(
+    who: OwnerCaller,
+    agent_id: UUID,
+    given: wire.AgentPatch,
+    response: Response,
+    if_match: IfMatch = None,
+) -> wire.Agent:
+    """Change an agent's role, instructions, model or memory model."""
+    before = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    agent = await change_agent(
+        who.db, who.owner_id, before.name, _change(given), expected=expected_of(if_match)
+    )
+    response.headers["ETag"] = etag(agent.version)
+    return wire.Agent.model_validate(agent)

@@ -1,0 +1,140 @@
+"""Authenticate a request and find the scope it runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field
+
+from discreet.app import App
+from discreet.auth.pace import Pace, Streams
+from discreet.auth.scopes import scope_to_read, scope_to_write
+from discreet.auth.tokens import Bearer, authenticate
+from discreet.domain.errors import Forbidden
+from discreet.domain.ids import AgentId, ContactId, OwnerId
+from discreet.memory.embedding import Embedder
+from discreet.scope import ScopedDatabase
+from discreet.scope.scopes import SessionScope
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What every call needs, made once for the process."""
+
+    app: App
+    embedder: Embedder
+    pace: Pace
+    streams: Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One call: who makes it, with which token, and with what it is done."""
+
+    api: Api
+    bearer: Bearer
+    token: str = field(repr=False)
+
+    @property
+    def db(self) -> ScopedDatabase:
+        """The way to rows."""
+        return self.api.app.db
+
+    @property
+    def owner_id(self) -> OwnerId:
+        """Whose token it is, in the end."""
+        return self.bearer.owner_id
+
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description=("A token from `sb tokens create`: an owner's, an agent's or a contact's."),
+)
+
+
+def _refuse_unknown(request: Request) -> None:
+    """A parameter that isn't there is refused rather than dropped: it may have been a scope."""
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    operation = paths[request.scope["route"].path_format][request.method.lower()]
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in unknown]
+        )
+
+
+async def caller(
+    request: Request,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    """Whoever shows a token that opens anything."""
+    api: Api = request.app.state.api
+    token = "" if shown is None else shown.credentials
+    bearer = await authenticate(api.app.db, token)
+    api.pace.take(bearer.token_id)
+    _refuse_unknown(request)
+    return Caller(api, bearer, token)
+
+
+AnyCaller = Annotated[Caller, Depends(caller)]
+
+
+async def owner_only(who: AnyCaller) -> Caller:
+    """The owner, with everything that is theirs."""
+    if who.bearer.kind != "owner":
+        raise Forbidden("This operation needs an owner's token.", hint="Use an owner's token.")
+    return who
+
+
+OwnerCaller = Annotated[Caller, Depends(owner_only)]
+
+AgentParameter = Annotated[
+    UUID | None,
+    Query(description="Run in the scope of this agent. Owner's tokens only."),
+]
+ContactParameter = Annotated[
+    UUID | None,
+    Query(
+        description=(
+            "Run in the scope of this contact and see only what it sees. Required with an"
+            " agent's token; not allowed with a contact's token."
+        )
+    ),
+]
+
+
+async def read_scope(
+    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+) -> SessionScope:
+    """Where a call looks."""
+    return await scope_to_read(
+        who.db,
+        who.bearer,
+        None if agent_id is None else AgentId(agent_id),
+        None if contact_id is None else ContactId(contact_id),
+    )
+
+
+async def write_scope(
+    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+) -> SessionScope:
+    """Where a call makes something."""
+    return await scope_to_write(
+        who.db,
+        who.bearer,
+        None if agent_id is None else AgentId(agent_id),
+        None if contact_id is None else ContactId(contact_id),
+    )
+
+
+ReadScope = Annotated[SessionScope, Depends(read_scope)]
+WriteScope = Annotated[SessionScope, Depends(write_scope)]
+
+Line = Annotated[str, Field(max_length=200)]

@@ -1,0 +1,263 @@
+"""Messages: one is sent as at a terminal; its answer comes back, whole or while it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID, uuid5
+
+import anyio
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from discreet.api.dependencies import AnyCaller, Caller, ReadScope
+from discreet.api.pagination import IdempotencyKey
+from discreet.api.problems import documented, of_error
+from discreet.app import Answer, OnText, Stopped
+from discreet.auth.access import check_access
+from discreet.auth.scopes import (
+    agent_to_ask,
+    require_contact,
+    resolve_contact,
+    scope_of_message,
+)
+from discreet.channels.terminal import TerminalMessage
+from discreet.domain.addresses import Address
+from discreet.domain.concurrency import end, happens, running, start
+from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unauthorized, Unavailable
+from discreet.domain.ids import AgentId, ContactId, MessageId
+from discreet.intake import Accepted
+from discreet.schemas import messages as wire
+from discreet.scope.scopes import SessionScope
+from discreet.services.idempotency import once
+from discreet.sessions.replies import reply_to
+
+router = APIRouter(prefix="/api/messages", tags=["messages"])
+
+KEEP_ALIVE_SECONDS = 15.0
+FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.5, 5.0
+"""Whether an answer may still be had is looked at when something changes, and at these times all
+the same: the first makes up for what changed before it was listened for."""
+EVENT_STREAM = "text/event-stream"
+
+
+_STREAMED: dict[str, Any] = {
+    "description": (
+        "The answer. If the client accepts an event stream: `accepted`, then `draft` "
+        "events with the text so far, then `answer` or `problem`."
+    ),
+    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+}
+
+
+@router.post(
+    "",
+    response_model=wire.Reply,
+    responses=documented(404, 409)
+    | {200: _STREAMED, 202: {"model": wire.Reply, "description": "Not answered yet."}},
+    operation_id="send_message",
+)
+async def send(
+    who: AnyCaller,
+    given: wire.Say,
+    request: Request,
+    response: Response,
+    wait: Annotated[
+        float, Query(ge=0, le=300, description="Seconds to wait for the answer.")
+    ] = 60.0,
+    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Send a message to an agent and wait for the answer."""
+    if EVENT_STREAM in accept:
+        who.api.streams.begin(who.bearer.token_id)
+        try:
+            accepted = await _accept(who, given, request, idempotency_key)
+            scope = await scope_of_message(who.db, who.bearer, accepted.session_id)
+        except BaseException:
+            who.api.streams.end(who.bearer.token_id)
+            raise
+        return _Stream(who, _events(who, accepted, scope))
+    accepted = await _accept(who, given, request, idempotency_key)
+    scope = await scope_of_message(who.db, who.bearer, accepted.session_id)
+    answer: Answer | None = None
+    state: wire.State = "waiting"
+    try:
+        with anyio.move_on_after(wait):
+            answer = await _answer(who, accepted, scope, _ignore)
+    except Stopped:
+        state = "stopped"
+    if answer is not None:
+        state = "failed" if answer.failed else "answered"
+    elif state == "waiting":
+        response.status_code = 202
+    return wire.Reply(
+        message_id=accepted.message_id,
+        session_id=accepted.session_id,
+        state=state,
+        answer=None if answer is None else answer.text,
+    )
+
+
+@router.get("/{message_id}", responses=documented(404), operation_id="get_reply")
+async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
+    """Get the state of a message and its answer."""
+    async with who.db.begin(scope) as tx:
+        reply = await reply_to(tx, MessageId(message_id))
+    state: wire.State = "waiting"
+    if reply.dropped:
+        state = "stopped"
+    elif reply.answer is not None:
+        state = "failed" if reply.failed else "answered"
+    return wire.Reply(
+        message_id=message_id, session_id=reply.session_id, state=state, answer=reply.answer
+    )
+
+
+async def _accept(who: Caller, given: wire.Say, request: Request, key: str | None) -> Accepted:
+    said = await _said(who, given)
+    if key is not None:
+        # Named by the key, so that it is stored once also where a server dies before it notes that.
+        assert who.bearer.token_id is not None  # noqa: S101 - it came with a token
+        said = replace(said, message_id=str(uuid5(who.bearer.token_id, key)))
+    stored: list[Accepted] = []
+
+    async def make() -> UUID:
+        stored.append(await who.api.app.say(said))
+        return stored[0].message_id
+
+    asked = f"{request.url.path}\n".encode() + await request.body()
+    message_id = MessageId(await once(who.db, who.bearer, key, asked, make))
+    if stored:
+        return stored[0]
+    return await who.api.app.accepted_before(message_id)
+
+
+async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
+    """Who speaks: nobody but whom the token lets.
+
+    Raises:
+        Forbidden, BadInput, NotFound: it lets nobody, or somebody else.
+    """
+    named = (given.sender, given.contact_id, given.group, given.agent_id)
+    contact_id = None if given.contact_id is None else ContactId(given.contact_id)
+    if who.bearer.kind == "contact":
+        if any(one is not None for one in named):
+            raise Forbidden("A contact's token can't name another contact.")
+        contact_id = who.bearer.contact_id
+    elif who.bearer.kind == "agent" and given.sender is None and contact_id is None:
+        raise Forbidden("An agent's token needs a sender.", hint="Give sender or contact_id.")
+    if given.sender is not None and contact_id is not None:
+        raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
+    sender = None if given.sender is None else Address.parse(given.sender)
+    if sender is not None:
+        await resolve_contact(who.db, who.bearer, sender, auto_create=True, meet=False)
+    if contact_id is not None and who.bearer.kind != "contact":
+        await require_contact(who.db, who.bearer, contact_id)
+    return TerminalMessage(
+        text=given.text,
+        agent=await agent_to_ask(
+            who.db, who.bearer, None if given.agent_id is None else AgentId(given.agent_id)
+        ),
+        sender=sender,
+        contact_id=contact_id,
+        group=None if given.group is None else Address.parse(given.group),
+        thread_key=given.thread_key,
+        new=given.new,
+        limited=who.bearer.kind != "owner",
+    )
+
+
+class _Stream(StreamingResponse):
+    """A stream of events that counts as open until it has ended, however it ends."""
+
+    def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
+        super().__init__(events, media_type=EVENT_STREAM)
+        self._who = who
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._who.api.streams.end(self._who.bearer.token_id)
+
+
+async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text: OnText) -> Answer:
+    """The answer, as long as whoever waits may have it.
+
+    Raises:
+        Unauthorized, Forbidden: they may not any more.
+        Stopped, Unavailable: see ``App.answer_to``.
+    """
+    refused: list[DiscreetError] = []
+    with anyio.CancelScope() as waiting:
+        async with running(_watch(who, accepted, refused, waiting), "access"):
+            return await who.api.app.answer_to(accepted, scope, on_text, _ignore)
+    raise refused[0]
+
+
+async def _watch(
+    who: Caller, accepted: Accepted, refused: list[DiscreetError], waiting: anyio.CancelScope
+) -> None:
+    """Ends the wait, and says why, once the answer is nobody's business any more."""
+    wait = FIRST_CHECK_SECONDS
+    async with who.api.app.wakes.of_access() as woken:
+        while True:
+            await happens(woken, wait)
+            woken.clear()
+            wait = CHECK_SECONDS
+            try:
+                await check_access(who.db, who.token, accepted.message_id, accepted.contact_id)
+            except (Unauthorized, Forbidden) as error:
+                refused.append(error)
+                waiting.cancel()
+                return
+            except Unavailable:
+                continue
+
+
+async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
+    """The message stays, and is answered, also where nobody listens any more."""
+    drafts: asyncio.Queue[str | None] = asyncio.Queue()
+    answering = start(_answer(who, accepted, scope, drafts.put), "an answer, streamed")
+    answering.add_done_callback(lambda _: drafts.put_nowait(None))
+    ids = {"message_id": str(accepted.message_id), "session_id": str(accepted.session_id)}
+    try:
+        yield _event("accepted", ids)
+        while True:
+            draft = None
+            with anyio.move_on_after(KEEP_ALIVE_SECONDS) as silence:
+                draft = await drafts.get()
+            if silence.cancelled_caught:
+                yield ": still there\n\n"
+                continue
+            if draft is None:
+                break
+            yield _event("draft", {"text": draft})
+        yield _outcome(answering, ids)
+    finally:
+        await end(answering)
+
+
+def _outcome(answering: asyncio.Task[Answer], ids: dict[str, str]) -> str:
+    try:
+        answer = answering.result()
+    except Stopped:
+        return _event("answer", {**ids, "state": "stopped", "answer": None})
+    except DiscreetError as error:
+        return _event("problem", of_error(error).model_dump())
+    state = "failed" if answer.failed else "answered"
+    return _event("answer", {**ids, "state": state, "answer": answer.text})
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+async def _ignore(_: str) -> None:
+    """Nobody is told."""

@@ -1,0 +1,94 @@
+"""What whoever runs the installation looks at: status, health, readiness, metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from discreet.api.dependencies import AnyCaller, Api, OwnerCaller
+from discreet.api.metrics import Measured
+from discreet.api.problems import documented
+from discreet.auth.scopes import label_of
+from discreet.schemas import operations as wire
+from discreet.scope import WorkScope
+from discreet.services.status import Status, get_status
+
+router = APIRouter(tags=["operations"])
+
+
+def _shown(status: Status) -> wire.Status:
+    return wire.Status(
+        quarantined=len(status.quarantine),
+        pairing_requests=len(status.pairings),
+        limits_reached=len(status.limit_hits),
+        paused_agents=list(status.paused),
+        blocked_contacts=len(status.blocked),
+        taken_over=len(status.taken_over),
+        troubled_turns=len(status.turns),
+        long_turns=len(status.long_turns),
+        undelivered=len(status.undelivered),
+        waiting=wire.Waiting.model_validate(status.waiting),
+        counts=wire.Counts.model_validate(status.counts),
+    )
+
+
+@router.get("/api/admin/status", responses=documented(), operation_id="get_status")
+async def status(who: OwnerCaller) -> wire.Status:
+    """Get counts of what needs attention."""
+    return _shown(await get_status(who.db, who.owner_id))
+
+
+@router.get("/api/me", responses=documented(), operation_id="get_me")
+async def me(who: AnyCaller) -> wire.Me:
+    """Get the identity of the token."""
+    bearer = who.bearer
+    return wire.Me(
+        kind=bearer.kind,
+        agent_id=bearer.agent_id,
+        contact_id=bearer.contact_id,
+        label=await label_of(who.db, bearer),
+    )
+
+
+@router.get("/healthz", operation_id="get_health")
+async def health() -> wire.Health:
+    """Check that the process is running."""
+    return wire.Health()
+
+
+@router.get("/readyz", responses={503: documented()[503]}, operation_id="get_readiness")
+async def readiness(request: Request) -> wire.Health:
+    """Check that the database answers."""
+    api: Api = request.app.state.api
+    async with api.app.db.begin(WorkScope()) as tx:
+        await tx.value("SELECT 1")
+    return wire.Health()
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=documented(),
+    operation_id="get_metrics",
+)
+async def metrics(who: OwnerCaller, request: Request) -> Response:
+    """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
+    measured: Measured = request.app.state.measured
+    shown = _shown(await get_status(who.db, who.owner_id))
+    now = CollectorRegistry()
+    for name, help_text, value in (
+        ("waiting_messages", "Messages that wait for an answer.", shown.waiting.messages),
+        ("quarantined_messages", "Messages whose sender can't be resolved.", shown.quarantined),
+        ("undelivered_answers", "Answers that could not be delivered.", shown.undelivered),
+        ("troubled_turns", "Turns that failed lately.", shown.troubled_turns),
+        ("long_turns", "Turns that have been running for long.", shown.long_turns),
+        ("pairing_requests", "Strangers who ask to come in.", shown.pairing_requests),
+        ("contacts", "Contacts.", shown.counts.contacts),
+        ("open_sessions", "Open sessions.", shown.counts.open_sessions),
+        ("messages", "Messages, in and out.", shown.counts.messages),
+        ("memories", "Memories.", shown.counts.memories),
+    ):
+        Gauge(f"discreet_{name}", help_text, registry=now).set(value)
+    body = generate_latest(measured.registry) + generate_latest(now)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)

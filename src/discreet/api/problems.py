@@ -1,0 +1,122 @@
+"""Problem details (RFC 9457): every error of the API, whatever raised it, in one form."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from discreet.auth.pace import TooMany
+from discreet.domain.errors import (
+    BadInput,
+    Conflict,
+    DiscreetError,
+    Forbidden,
+    NotFound,
+    Outdated,
+    ScopeError,
+    Unauthorized,
+    Unavailable,
+)
+from discreet.intake.accept import NotTaken
+from discreet.schemas import problems as wire
+
+log = structlog.get_logger(__name__)
+logging.getLogger("uvicorn.error").addFilter(lambda record: record.exc_info is None)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+_STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
+    (Unauthorized, 401),
+    (Forbidden, 403),
+    (NotTaken, 403),
+    (ScopeError, 403),
+    (NotFound, 404),
+    (Outdated, 412),
+    (Conflict, 409),
+    (BadInput, 422),
+    (TooMany, 429),
+    (Unavailable, 503),
+)
+
+
+def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) -> wire.Problem:
+    """The details of a problem with this HTTP status."""
+    title = HTTPStatus(status).phrase
+    kind = title.lower().replace(" ", "-")
+    return wire.Problem(
+        type=f"urn:discreet:{kind}", title=title, status=status, detail=detail, errors=errors or []
+    )
+
+
+def of_error(error: DiscreetError) -> wire.Problem:
+    """The details of what a room raised."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, NotTaken) and error.reason == "limited":
+        status = 429
+    return problem(status, str(error))
+
+
+def answer(details: wire.Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    return JSONResponse(
+        details.model_dump(), details.status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems of an operation, for its description; every operation has the first three."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({400, 401, 403, 413, 422, 429, 503, *statuses})
+    }
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answers every error of the application with problem details."""
+
+    @app.exception_handler(DiscreetError)
+    async def of_a_room(_: Request, error: DiscreetError) -> JSONResponse:
+        headers = {}
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooMany):
+            headers["Retry-After"] = str(error.seconds)
+        if isinstance(error, Unavailable):
+            headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer(of_error(error), headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_a_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        # What was sent is not repeated: it may be anybody's text.
+        errors = [
+            wire.Wrong(where=".".join(str(part) for part in one["loc"]), message=_why(one))
+            for one in error.errors()
+        ]
+        return answer(problem(422, "The request is invalid; see errors.", errors))
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: HTTPException) -> JSONResponse:
+        return answer(problem(error.status_code, str(error.detail)), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def of_ours(request: Request, error: Exception) -> JSONResponse:
+        # The kind of error alone: its text may hold what somebody said.
+        route = getattr(request.scope.get("route"), "path", "")
+        log.error("a request failed", route=route, error=type(error).__name__)
+        return answer(problem(500, "Internal error; see the server's log."))
+
+
+def _why(one: Any) -> str:
+    return "unknown field" if one["type"] == "extra_forbidden" else str(one["msg"])

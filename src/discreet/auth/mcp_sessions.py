@@ -1,0 +1,217 @@
+"""Connections of machines that speak MCP: whose they are is decided here, at each call anew.
+
+A connection begins in the scope of its token. ``start_session`` narrows it to one party, for good;
+nothing widens it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from discreet.auth.scopes import agent_named, resolve_contact, scope_to_write
+from discreet.auth.tokens import Bearer
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.ids import AgentId, ContactId, SessionId
+from discreet.domain.text import checked_thread_key
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
+from discreet.scope.scopes import SessionScope, session_scope
+
+
+class Binding(Protocol):
+    """Where it is kept for whom a connection is."""
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
+        """Makes it one party's; False: it is somebody else's already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection as it is now. ``session_id`` None: no session was started on it."""
+
+    bearer: Bearer
+    binding: Binding
+    session_id: SessionId | None = None
+    bound_to: SessionScope | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is one party's, for good."""
+        return self.bound_to is not None or self.bearer.kind == "contact"
+
+    @property
+    def of_owner(self) -> bool:
+        """Whether the owner's tools are there."""
+        own = self.bound_to is None or isinstance(self.bound_to, OwnerScope)
+        return own and self.bearer.kind == "owner"
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether it has no rows at all yet: an agent's, before it says for whom it is."""
+        return self.bound_to is None and self.bearer.kind == "agent"
+
+    @property
+    def scope(self) -> SessionScope:
+        """The scope of its calls.
+
+        Raises:
+            Forbidden: it is nobody's yet.
+        """
+        return self.bound_to or self.bearer.scope
+
+
+class OfProcess:
+    """The one connection of a process that lives as long as the process does."""
+
+    def __init__(self) -> None:
+        self.session_id: SessionId | None = None
+        self.scope: SessionScope | None = None
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
+        """See ``Binding``."""
+        if self.scope is not None and self.scope != scope:
+            return False
+        self.scope, self.session_id = scope, session_id
+        return True
+
+    def connection(self, bearer: Bearer) -> Connection:
+        """The connection as it is now."""
+        return Connection(bearer, self, self.session_id, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class OfServers:
+    """A connection that every server knows by its secret name: what it is bound to stands in the
+    database."""
+
+    db: ScopedDatabase
+    bearer: Bearer
+    key: str
+
+    async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:  # noqa: ARG002
+        """See ``Binding``; the scope is the session's, as the database knows it."""
+        async with self.db.begin(WorkScope()) as tx:
+            bound: bool = await tx.value(
+                "SELECT gate.bind_mcp_session(%(key)s, %(token)s, %(session)s)",
+                {
+                    "key": _digest(self.key),
+                    "token": self.bearer.token_id,
+                    "session": session_id,
+                },
+            )
+        return bound
+
+
+async def begin(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
+    """A new connection. ``key`` is its secret name, random."""
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute(
+            "SELECT gate.begin_mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+
+
+async def find(db: ScopedDatabase, bearer: Bearer, key: str) -> Connection | None:
+    """The connection of this name that began with this token, or None."""
+    async with db.begin(WorkScope()) as tx:
+        row = await tx.fetch_one(
+            "SELECT * FROM gate.mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+    if row is None:
+        return None
+    binding = OfServers(db, bearer, key)
+    if row["session_id"] is None:
+        return Connection(bearer, binding)
+    contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])
+    scope = session_scope(
+        bearer.owner_id, AgentId(row["agent_id"]), contact_id, shared=row["shared"]
+    )
+    return Connection(bearer, binding, SessionId(row["session_id"]), scope)
+
+
+async def end(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
+    """The connection is gone, and what it was bound to with it."""
+    async with db.begin(WorkScope()) as tx:
+        await tx.execute(
+            "SELECT gate.end_mcp_session(%(key)s, %(token)s)",
+            {"key": _digest(key), "token": bearer.token_id},
+        )
+
+
+async def start_session(
+    db: ScopedDatabase,
+    connection: Connection,
+    *,
+    agent: str | None = None,
+    contact_id: ContactId | None = None,
+    sender: str | None = None,
+    thread_key: str = "",
+    force_new: bool = False,
+) -> Connection:
+    """Opens a session and binds the connection to whose it is; the connection as it is then.
+
+    ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with
+    none of the last two it is the owner's own.
+
+    Raises:
+        NotFound: no such agent or contact.
+        BadInput: both a contact and a sender, or a thread key that is no plain line.
+        Conflict: the connection is somebody else's.
+    """
+    checked_thread_key(thread_key)
+    if not connection.is_bound:
+        scope = await _scope_named(db, connection.bearer, agent, contact_id, sender)
+    elif (agent, contact_id, sender) != (None, None, None) and not _is_same(
+        connection.scope, agent, contact_id, sender
+    ):
+        raise Conflict("This connection is somebody's already.", hint="Open another one.")
+    else:
+        scope = connection.scope
+    async with db.begin(scope) as tx:
+        session_id = SessionId(
+            await tx.value(
+                "SELECT gate.open_session(%(thread)s, %(new)s)",
+                {"thread": thread_key, "new": force_new},
+            )
+        )
+    if not await connection.binding.bind(scope, session_id):
+        raise Conflict(
+            "This connection already belongs to a contact.", hint="Open a new connection."
+        )
+    return replace(connection, session_id=session_id, bound_to=scope)
+
+
+async def _scope_named(
+    db: ScopedDatabase,
+    bearer: Bearer,
+    agent: str | None,
+    contact_id: ContactId | None,
+    sender: str | None,
+) -> SessionScope:
+    if contact_id is not None and sender is not None:
+        raise BadInput("contact_id and sender can't be used together.", hint="Give one.")
+    if sender is not None:
+        address = Address.parse(sender)
+        contact_id = (await resolve_contact(db, bearer, address, auto_create=True)).contact.id
+    agent_id = bearer.agent_id if agent is None else await agent_named(db, bearer, agent)
+    return await scope_to_write(db, bearer, agent_id, contact_id)
+
+
+def _is_same(
+    scope: SessionScope, agent: str | None, contact_id: ContactId | None, sender: str | None
+) -> bool:
+    """Whether what is named is, beyond doubt, whom the connection belongs to."""
+    return (
+        isinstance(scope, ContactScope)
+        and agent is None
+        and sender is None
+        and contact_id == scope.contact_id
+    )
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

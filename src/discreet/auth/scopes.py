@@ -1,0 +1,244 @@
+"""In whose scope a machine's call runs. It follows from its token; a call may narrow it to one
+contact, and never widen it."""
+
+from __future__ import annotations
+
+from discreet.auth.known_contacts import as_told, introduce, knows
+from discreet.auth.tokens import Bearer
+from discreet.contacts import Entry, get_entry
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Forbidden, NotFound
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
+from discreet.domain.text import plain_name
+from discreet.queue.job_scope import scope_of_session
+from discreet.scope import OwnerScope, ScopedDatabase, SharedScope, Transaction
+from discreet.scope.scopes import SessionScope, session_scope
+
+
+async def scope_to_read(
+    db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope in which a call looks at what there is: the contact's that is named, else the
+    token's own. The owner's sees everybody's.
+
+    Raises:
+        Forbidden: the token may not name one, or has to.
+        NotFound: no such agent or contact.
+    """
+    if bearer.kind == "owner" and agent_id is None and contact_id is None:
+        return OwnerScope(bearer.owner_id)
+    return await scope_to_write(db, bearer, agent_id, contact_id)
+
+
+async def scope_to_write(
+    db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope in which a call makes something new, which is always one agent's: the one named,
+    else the token's, else the one that was made first.
+
+    Raises:
+        Forbidden: the token may not name one, or has to.
+        NotFound: no such agent or contact.
+    """
+    if bearer.kind == "contact":
+        if agent_id is not None or contact_id is not None:
+            raise Forbidden("A contact's token can't name another contact.")
+        return bearer.scope
+    if bearer.kind == "agent":
+        if agent_id is not None and agent_id != bearer.agent_id:
+            raise NotFound("There is no such agent.")
+        if contact_id is None:
+            raise Forbidden("An agent's token needs a contact.", hint="Give contact_id.")
+    return await scope_of(db, bearer, agent_id or bearer.agent_id, contact_id)
+
+
+async def scope_of(
+    db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
+) -> SessionScope:
+    """The scope of a contact with an agent, or of the owner with an agent; what everybody shares,
+    where the agent does.
+
+    Raises:
+        NotFound: no such agent or contact of this owner.
+    """
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        row = await tx.fetch_one(
+            "SELECT id, memory_model = 'shared' AS shared FROM discreet.agents"
+            " WHERE %(id)s::uuid IS NULL OR id = %(id)s ORDER BY created_at, id LIMIT 1",
+            {"id": agent_id},
+        )
+        if row is None:
+            raise NotFound("There is no such agent.")
+        if contact_id is not None:
+            await _require_known(tx, bearer, contact_id)
+    if row["shared"]:
+        contact_id = None
+    return session_scope(bearer.owner_id, AgentId(row["id"]), contact_id, shared=row["shared"])
+
+
+async def agent_to_ask(db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None) -> str | None:
+    """The name of the agent that a message is for; None: the one that was made first.
+
+    Raises:
+        NotFound: no such agent, or not with this token.
+    """
+    wanted = agent_id or bearer.agent_id
+    if wanted is None:
+        return None
+    if bearer.agent_id is not None and wanted != bearer.agent_id:
+        raise NotFound("There is no such agent.")
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        name: str | None = await tx.value(
+            "SELECT name FROM discreet.agents WHERE id = %(id)s", {"id": wanted}
+        )
+    if name is None:
+        raise NotFound("There is no such agent.")
+    return name
+
+
+async def scope_of_message(
+    db: ScopedDatabase, bearer: Bearer, session_id: SessionId
+) -> SessionScope:
+    """The scope in which the answer to a message of this session is read.
+
+    Raises:
+        NotFound: the session is gone.
+    """
+    if bearer.kind == "owner":
+        return OwnerScope(bearer.owner_id)
+    scope = await scope_of_session(db, session_id)
+    if scope is None or scope.owner_id != bearer.owner_id:
+        raise NotFound("There is no such session.")
+    return scope
+
+
+async def agent_named(db: ScopedDatabase, bearer: Bearer, name: str) -> AgentId:
+    """The agent of this name, among those that the token may use.
+
+    Raises:
+        NotFound: there is none.
+    """
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        found = await tx.value(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s"
+            "   AND (%(only)s::uuid IS NULL OR id = %(only)s)",
+            {"name": name, "only": bearer.agent_id},
+        )
+    if found is None:
+        raise NotFound("There is no such agent.")
+    return AgentId(found)
+
+
+async def resolve_contact(
+    db: ScopedDatabase,
+    bearer: Bearer,
+    address: Address,
+    *,
+    auto_create: bool,
+    name: str = "",
+    kind: str = "external",
+    meet: bool = True,
+) -> Entry:
+    """The contact behind an address, made if it is new and may be.
+
+    With an agent's token nobody is there but whom that agent knows, and of them no more is shown
+    than what they told it (see ``known_contacts``). ``meet`` false: the agent doesn't know a new
+    one yet, because a message of theirs is about to be stored.
+
+    Raises:
+        Forbidden: the token is a contact's.
+        NotFound: nobody has this address.
+        BadInput: it is the owner's own, or a group's and no person's (or the other way round).
+    """
+    if bearer.kind == "contact":
+        raise Forbidden("A contact's token can't resolve addresses.")
+    agent_id, name = bearer.agent_id, plain_name(name)
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        contact_id = await tx.value(
+            "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
+            {
+                "platform": address.platform,
+                "id": address.platform_id,
+                "kind": kind,
+                "name": name,
+                "make": auto_create,
+            },
+        )
+        entry = None if contact_id is None else await get_entry(tx, ContactId(contact_id))
+        known = entry is not None
+        if entry is not None and agent_id is not None:
+            known = await knows(tx, bearer.owner_id, agent_id, entry.contact.id)
+            if known or auto_create:
+                entry = await as_told(tx, bearer.owner_id, agent_id, entry, address, name)
+    if entry is None and auto_create:
+        raise BadInput(f"{address} belongs to the owner.")
+    if entry is None or not (known or auto_create):
+        raise NotFound(f"No contact has the address {address}.")
+    if agent_id is not None and meet and not known:
+        await introduce(db, bearer.owner_id, agent_id, entry.contact.id, shared=bearer.shared)
+    return entry
+
+
+async def require_contact(db: ScopedDatabase, bearer: Bearer, contact_id: ContactId) -> None:
+    """Raises:
+    NotFound: there is no such contact, or none that an agent's token knows.
+    """
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        await _require_known(tx, bearer, contact_id)
+
+
+async def _require_known(tx: Transaction, bearer: Bearer, contact_id: ContactId) -> None:
+    known = await get_entry(tx, contact_id) is not None
+    if known and bearer.kind == "agent" and bearer.agent_id is not None:
+        known = await knows(tx, bearer.owner_id, bearer.agent_id, contact_id)
+    if not known:
+        raise NotFound("There is no such contact.")
+
+
+async def label_of(db: ScopedDatabase, bearer: Bearer) -> str:
+    """What to call whoever shows the token: ``owner``, the agent's name, the contact's label."""
+    if bearer.kind == "owner":
+        return "owner"
+    if bearer.kind == "agent":
+        return await agent_to_ask(db, bearer, None) or ""
+    assert bearer.contact_id is not None  # noqa: S101 - that is its kind
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        entry = await get_entry(tx, bearer.contact_id)
+    return "" if entry is None else entry.contact.label
+
+
+def bearer_of_owner(owner_id: OwnerId) -> Bearer:
+    """The owner, without a token: whoever runs the installation."""
+    return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
+
+
+async def bearer_of_contact(
+    db: ScopedDatabase, owner_id: OwnerId, agent: str | None, who: Address | ContactId
+) -> Bearer:
+    """A contact, without a token, as whoever runs the installation says: by an address, for which
+    one is made if it is new, or by its id; with an agent, or the first one.
+
+    Raises:
+        BadInput, NotFound: it can't be resolved; nobody is taken instead.
+        Forbidden: the contact is blocked.
+    """
+    owner = bearer_of_owner(owner_id)
+    if isinstance(who, Address):
+        entry = await resolve_contact(db, owner, who, auto_create=True)
+    else:
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            found = await get_entry(tx, who)
+        if found is None:
+            raise NotFound("There is no such contact.", hint="See: sb contacts list")
+        entry = found
+    if entry.blocked_at is not None:
+        raise Forbidden("This contact is blocked.", hint="See: sb contacts unblock")
+    agent_id = None if agent is None else await agent_named(db, owner, agent)
+    scope = await scope_of(db, owner, agent_id, entry.contact.id)
+    return Bearer(
+        token_id=None,
+        owner_id=owner_id,
+        agent_id=scope.agent_id,
+        contact_id=entry.contact.id,
+        shared=isinstance(scope, SharedScope),
+    )

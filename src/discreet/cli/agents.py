@@ -1,0 +1,271 @@
+"""``sb agents``: create and configure agents."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from discreet.cli.options import AsJson
+from discreet.cli.runtime import in_app
+from discreet.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.services.agents import Agent, AgentChange
+    from discreet.services.references import Published
+
+app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
+
+MAX_FILE_BYTES = 1_000_000
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
+Role = Annotated[
+    str | None, typer.Option("--role", metavar="TEXT", help="A short description of its role.")
+]
+Instructions = Annotated[
+    Path | None,
+    typer.Option(
+        "--instructions", metavar="FILE", help="A text file with the agent's instructions."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help=("A model as provider:name (see pydantic-ai); 'default' removes the setting."),
+    ),
+]
+MemoryModelOption = Annotated[
+    Literal["per_contact", "shared"] | None,
+    typer.Option(
+        "--memory-model",
+        help=(
+            "per_contact: a separate memory for each contact. shared: one memory for "
+            "everyone, as in a family."
+        ),
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="DIR",
+        help=(
+            "A folder of .md and .txt files to publish to everyone the agent talks to. "
+            "Replaces the current ones."
+        ),
+    ),
+]
+NoReference = Annotated[
+    bool, typer.Option("--no-reference", help="Remove all published reference texts.")
+]
+
+
+@app.command("list")
+def list_agents(as_json: AsJson = False) -> None:
+    """List all agents."""
+    from discreet.cli.printing import Column, print_list
+    from discreet.services import agents
+
+    columns: list[Column[Agent]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("NAME", lambda item: item.name),
+        Column("ROLE", lambda item: item.role),
+        Column("MODEL", lambda item: item.model or "default"),
+        Column("MEMORY", lambda item: item.memory_model),
+    ]
+    found = in_app(lambda app: agents.list_agents(app.db, app.owner_id))
+    print_list(
+        found,
+        columns,
+        _record,
+        as_json=as_json,
+        empty="No agents yet. Create one: sb agents create NAME",
+    )
+
+
+@app.command("show")
+def show_agent(
+    name: Name,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show an agent's role, model, instructions and reference texts."""
+    from discreet.cli.printing import print_json
+    from discreet.services import agents, references
+
+    async def work(app: App) -> tuple[Agent, dict[str, int]]:
+        agent = await agents.get_agent(app.db, app.owner_id, name)
+        return agent, await references.list_references(app.db, app.owner_id, agent.id)
+
+    agent, texts = in_app(work)
+    if as_json:
+        print_json({**_record(agent), "references": texts})
+    else:
+        _print(agent, texts)
+
+
+@app.command("create")
+def create_agent(
+    name: Name,
+    role: Role = None,
+    instructions: Instructions = None,
+    model: Model = None,
+    memory_model: MemoryModelOption = None,
+    reference: Reference = None,
+) -> None:
+    """Create an agent."""
+    from discreet.services import agents, references
+
+    change = _change(role, instructions, model, memory_model)
+    texts = references.read_folder(reference) if reference is not None else None
+
+    async def work(app: App) -> tuple[Agent, Published | None]:
+        agent = await agents.create_agent(app.db, app.owner_id, name, change)
+        if texts is None:
+            return agent, None
+        return agent, await references.publish(
+            app.db, app.owner_id, agent.id, texts, app.embedder()
+        )
+
+    agent, published = in_app(work)
+    _report(f"{agent.name} is there: sb chat --agent {agent.name!r}", published)
+
+
+@app.command("set")
+def set_agent(
+    name: Name,
+    role: Role = None,
+    instructions: Instructions = None,
+    model: Model = None,
+    memory_model: MemoryModelOption = None,
+    reference: Reference = None,
+    no_reference: NoReference = False,
+) -> None:
+    """Change an agent's settings. Options you leave out stay as they are."""
+    from discreet.services import agents, references
+
+    if reference is not None and no_reference:
+        raise BadInput("--reference and --no-reference can't be used together.")
+    change = _change(role, instructions, model, memory_model)
+    if not (change.names_anything or reference is not None or no_reference):
+        raise BadInput("Nothing to change.", hint="Say what to change; see: sb agents set --help")
+    texts = references.read_folder(reference) if reference is not None else None
+
+    async def work(app: App) -> tuple[Agent, Published | None]:
+        agent = await agents.change_agent(app.db, app.owner_id, name, change)
+        if texts is None and not no_reference:
+            return agent, None
+        return agent, await references.publish(
+            app.db, app.owner_id, agent.id, texts or [], app.embedder()
+        )
+
+    agent, published = in_app(work)
+    _report(f"{agent.name} is set.", published)
+
+
+@app.command("pause")
+def pause_agent(name: Name) -> None:
+    """Pause an agent. It stops answering, and incoming messages wait."""
+    from discreet.cli.printing import print_text
+    from discreet.services import agents
+
+    agent = in_app(lambda app: agents.pause_agent(app.db, app.owner_id, name))
+    print_text(f"{agent.name} is paused. Resume it: sb agents resume {shlex.quote(agent.name)}")
+
+
+@app.command("resume")
+def resume_agent(name: Name) -> None:
+    """Resume a paused agent. It first answers the messages that waited."""
+    from discreet.cli.printing import print_text
+    from discreet.services import agents
+
+    agent = in_app(lambda app: agents.resume_agent(app.db, app.owner_id, name))
+    print_text(f"{agent.name} is answering again.")
+
+
+def _change(
+    role: str | None,
+    instructions: Path | None,
+    model: str | None,
+    memory_model: Literal["per_contact", "shared"] | None,
+) -> AgentChange:
+    from discreet.services.agents import AgentChange
+
+    return AgentChange(
+        role=role,
+        instructions=None if instructions is None else _read(instructions),
+        model="" if model == "default" else model,
+        memory_model=memory_model,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise BadInput(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8.", hint="Save it as UTF-8 text.") from None
+
+
+def _report(line: str, published: Published | None) -> None:
+    from discreet.cli.printing import counted, print_text
+
+    print_text(line)
+    if published is not None:
+        print_text(
+            f"{counted(published.texts, 'reference text')} published, "
+            f"in {counted(published.passages, 'passage')}."
+        )
+
+
+def _print(agent: Agent, texts: Mapping[str, int]) -> None:
+    from discreet.cli.printing import counted, print_text, when
+
+    print_text(agent.name)
+    for title, value in (
+        ("id", str(agent.id)),
+        ("role", agent.role or "-"),
+        ("model", agent.model or "default"),
+        ("memory model", agent.memory_model),
+        *([("paused since", when(agent.paused_at))] if agent.paused_at else []),
+        ("changed", when(agent.updated_at)),
+        (
+            "holds",
+            f"{counted(agent.open_sessions, 'open session')}, {counted(agent.memories, 'memory')}",
+        ),
+    ):
+        print_text(f"  {title:<13} {value}")
+    print_text("\nInstructions")
+    print_text("  " + (agent.instructions.strip() or "-").replace("\n", "\n  "))
+    print_text("\nReference texts")
+    for title, passages in texts.items():
+        print_text(f"  {title} ({counted(passages, 'passage')})")
+    if not texts:
+        print_text("none (publish some: sb agents set NAME --reference DIR)")
+
+
+def _record(agent: Agent) -> Mapping[str, Any]:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "role": agent.role,
+        "instructions": agent.instructions,
+        "model": agent.model,
+        "memory_model": agent.memory_model,
+        "paused_at": agent.paused_at,
+        "reference_texts": agent.reference_texts,
+        "open_sessions": agent.open_sessions,
+        "memories": agent.memories,
+        "created_at": agent.created_at,
+        "updated_at": agent.updated_at,
+    }

@@ -1,0 +1,101 @@
+"""``sb channels``: connect and manage platform accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli import branches, channels_add
+from discreet.cli.options import AsJson
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.services.channels import ConnectedChannel
+
+app = typer.Typer(
+    help="Connect and manage the bots and phone numbers that people write to.", no_args_is_help=True
+)
+app.add_typer(channels_add.add, name="add")
+app.command("branch")(branches.branch)
+app.command("branches")(branches.branches)
+app.command("unbranch")(branches.unbranch)
+
+Which = Annotated[
+    str, typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id.")
+]
+
+
+@app.command("list")
+def list_channels(as_json: AsJson = False) -> None:
+    """List all channels."""
+    from discreet.cli.printing import Column, print_list, when
+    from discreet.services import channels
+
+    columns: list[Column[ConnectedChannel]] = [
+        Column("PLATFORM", lambda item: item.platform),
+        Column("NAME", lambda item: item.label),
+        Column("AGENT", lambda item: item.agent),
+        Column("ACCOUNT", lambda item: item.account, whole=True),
+        Column("SINCE", lambda item: when(item.created_at), whole=True),
+    ]
+    found = in_app(lambda app: channels.list_channels(app.db, app.owner_id))
+    print_list(
+        found,
+        columns,
+        _record,
+        as_json=as_json,
+        empty="No channels yet. Add one: sb channels add telegram",
+    )
+
+
+@app.command("test")
+def test_channel(channel: Which) -> None:
+    """Check with the platform that a channel works."""
+    from discreet.cli.printing import print_text
+
+    tested = in_app(lambda app: app.test_channel(channel))
+    print_text(f"{tested.label} answers, and leads to {tested.agent}.")
+
+
+@app.command("gather")
+def gather(
+    channel: Which,
+    seconds: Annotated[
+        float, typer.Argument(metavar="SECONDS", help="Seconds, 0 to 60. Default: 1.5.")
+    ],
+) -> None:
+    """Set how long to wait for follow-up messages, so that they are answered together."""
+    from discreet.cli.printing import print_text
+    from discreet.services import channels
+
+    async def work(app: App) -> ConnectedChannel:
+        found = await channels.find_channel(app.db, app.owner_id, channel)
+        await channels.set_gathering(app.db, app.owner_id, found.id, seconds)
+        return found
+
+    found = in_app(work)
+    print_text(f"{found.label} waits {seconds:g} seconds for what follows a message.")
+
+
+@app.command("remove")
+def remove_channel(channel: Which) -> None:
+    """Disconnect a channel and delete its token. Its conversations are kept."""
+    from discreet.cli.printing import print_text
+
+    removed = in_app(lambda app: app.remove_channel(channel))
+    print_text(f"{removed.label} is disconnected and its token is deleted.")
+
+
+def _record(item: ConnectedChannel) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "platform": item.platform,
+        "account": item.account,
+        "name": item.name,
+        "agent": item.agent,
+        "gather_seconds": item.gather.total_seconds(),
+        "created_at": item.created_at,
+    }

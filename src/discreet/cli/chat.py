@@ -1,0 +1,157 @@
+"""``sb chat``: send a message or hold a conversation, as the owner or as any sender."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.cli.runtime import Notice
+from discreet.cli.waiting import not_shown, tell_trouble
+from discreet.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.cli.chat_backend import ChatBackend
+
+
+def chat(
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="NAME", help="The agent to talk to.")
+    ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(
+            "--sender",
+            metavar="PLATFORM:ID",
+            help="Speak as this sender; a new contact is created if needed.",
+        ),
+    ] = None,
+    contact_id: Annotated[
+        str | None, typer.Option("--contact-id", metavar="UUID", help="Speak as this contact.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="PLATFORM:ID", help="Speak in this group (with --sender)."),
+    ] = None,
+    thread_key: Annotated[
+        str,
+        typer.Option("--thread-key", metavar="KEY", help="Use a separate session for this topic."),
+    ] = "",
+    new: Annotated[
+        bool, typer.Option("--new", help="Start a new session with an empty history.")
+    ] = False,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            "-m",
+            metavar="TEXT",
+            help="Send one message and print only the answer. '-' reads it from stdin.",
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help=("Talk to a remote server, as the identity of the token in DISCREET_TOKEN."),
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="A file with the token for --server; only you may have access to it.",
+        ),
+    ] = None,
+) -> None:
+    """Talk to an agent. Without --sender or --contact-id you speak as its owner."""
+    said = _said(
+        agent=agent,
+        sender=sender,
+        contact_id=contact_id,
+        group=group,
+        thread_key=thread_key,
+        new=new,
+        text="" if message is None else _text_of(message),
+        checked=message is not None,
+    )
+    if token_file is not None and server is None:
+        raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
+    from discreet.cli.chat_backend import with_ear
+
+    if message is None:
+        from discreet.cli.talk import talk
+
+        with_ear(server, token_file, lambda ear: talk(ear, said))
+    else:
+        sys.exit(with_ear(server, token_file, lambda ear: _say_once(ear, said)))
+
+
+async def _say_once(ear: ChatBackend, said: TerminalMessage) -> int:
+    """Prints the answer; the exit code."""
+    from discreet.cli.printing import print_text
+
+    async with ear.listening():
+        heard = await ear.say(said)
+        with Notice() as notice:
+            notice.show("Waiting for the answer.")
+            answer = await heard.answer(not_shown, tell_trouble)
+        print_text(answer.text)
+    if answer.failed:
+        print("sb: The agent could not answer. See why: sb status", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _text_of(message: str) -> str:
+    """The message as it was given, or standard input where it is ``-``."""
+    if message != "-":
+        return message
+    # One byte more than the longest text in UTF-8 is enough to see that it is too long.
+    from discreet.domain.text import MAX_TEXT
+
+    data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
+    return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def _said(
+    *,
+    agent: str | None,
+    sender: str | None,
+    contact_id: str | None,
+    group: str | None,
+    thread_key: str,
+    new: bool,
+    text: str,
+    checked: bool,
+) -> TerminalMessage:
+    """What was asked for, checked before anything is opened.
+
+    Raises:
+        BadInput: an option is malformed or two exclude each other.
+    """
+    from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.domain.addresses import Address
+    from discreet.domain.ids import ContactId, parse_uuid
+    from discreet.domain.text import checked_text, checked_thread_key
+
+    if sender is not None and contact_id is not None:
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
+    if group is not None and sender is None:
+        raise BadInput("--group needs a sender.", hint="Add --sender platform:id.")
+    return TerminalMessage(
+        agent=agent,
+        sender=None if sender is None else Address.parse(sender),
+        contact_id=None if contact_id is None else ContactId(parse_uuid(contact_id, "contact id")),
+        group=None if group is None else Address.parse(group),
+        thread_key=checked_thread_key(thread_key),
+        new=new,
+        text=checked_text(text) if checked else text,
+    )

@@ -1,0 +1,198 @@
+"""Who hears what is typed: the installation of this machine, or a server elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from uuid import UUID
+
+from discreet.domain.errors import BadInput
+from discreet.domain.text import terminal_text
+
+if TYPE_CHECKING:
+    from discreet.app import Answer, App
+    from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.cli.runtime import Notice
+    from discreet.client import Client, Sent
+    from discreet.intake import Accepted
+
+Result = TypeVar("Result")
+OnText = Callable[[str], Awaitable[None]]
+TOKEN = "DISCREET_TOKEN"  # noqa: S105 - the name of a variable
+
+
+class Heard(Protocol):
+    """A message that is stored."""
+
+    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:
+        """Waits for its answer; see ``App.answer_to``."""
+        ...
+
+
+class ChatBackend(Protocol):
+    """What a conversation needs, wherever it is held. ``home``: where lines are remembered."""
+
+    home: Path
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """Somebody answers as long as it is open."""
+        ...
+
+    async def speaker(self, said: TerminalMessage) -> str:
+        """As whom one speaks, for the prompt."""
+        ...
+
+    async def say(self, said: TerminalMessage) -> Heard:
+        """Stores a message."""
+        ...
+
+
+def with_ear(
+    server: str | None, token_file: Path | None, work: Callable[[ChatBackend], Awaitable[Result]]
+) -> Result:
+    """What ``work`` gives, with this machine's installation open, or with a server's.
+
+    Raises:
+        BadInput: no token for the server, or a file that others can read.
+    """
+    from discreet.cli.runtime import in_app, interruptibly
+
+    if server is None:
+        return in_app(lambda app: work(_Here(app)))
+    token = token_of(token_file)
+
+    async def main(_: Notice) -> Result:
+        from discreet.client import Client
+        from discreet.settings import load_settings
+
+        async with Client(server, token) as client, AsyncExitStack() as stack:
+            return await work(_There(client, load_settings().home, stack))
+
+    return interruptibly(main)
+
+
+class _Here:
+    """This machine's own installation."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.home = app.settings.home
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        return self._app.working()
+
+    async def speaker(self, said: TerminalMessage) -> str:
+        from discreet.services.agents import get_agent
+        from discreet.services.contacts import find_contact
+
+        if said.agent is not None:
+            await get_agent(self._app.db, self._app.owner_id, said.agent)
+        if said.contact_id is not None:
+            who = str(said.contact_id)
+            found = await find_contact(self._app.db, self._app.owner_id, who)
+            return terminal_text(found.contact.label)
+        if said.sender is None:
+            return "owner"
+        return f"{said.sender} in {said.group}" if said.group else str(said.sender)
+
+    async def say(self, said: TerminalMessage) -> Heard:
+        return _HeardHere(self._app, await self._app.say(said))
+
+
+class _HeardHere:
+    def __init__(self, app: App, accepted: Accepted) -> None:
+        self._app = app
+        self._accepted = accepted
+
+    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:
+        return await self._app.answer_to(
+            self._accepted, self._app.scope, on_text, on_trouble, delivered=True
+        )
+
+
+class _There:
+    """A server elsewhere. What was said there stays open until it is answered or all ends."""
+
+    def __init__(self, client: Client, home: Path, stack: AsyncExitStack) -> None:
+        self._client = client
+        self._stack = stack
+        self.home = home
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        yield
+
+    async def speaker(self, said: TerminalMessage) -> str:
+        if said.agent is not None:
+            await self._agent_id(said.agent)
+        if said.sender is not None:
+            return f"{said.sender} in {said.group}" if said.group else str(said.sender)
+        me = await self._client.me()
+        if me.kind == "agent" and said.contact_id is None:
+            raise BadInput("An agent's token needs a sender.", hint="Add --sender platform:id.")
+        if said.contact_id is not None:
+            if me.kind != "owner":
+                return str(said.contact_id)
+            contact = (await self._client.contact(said.contact_id)).item
+            return terminal_text(contact.name or (contact.addresses or [str(contact.id)])[0])
+        return terminal_text(me.label)
+
+    async def say(self, said: TerminalMessage) -> Heard:
+        from discreet.schemas.messages import Say
+
+        message = Say(
+            text=said.text,
+            sender=None if said.sender is None else str(said.sender),
+            contact_id=said.contact_id,
+            group=None if said.group is None else str(said.group),
+            agent_id=None if said.agent is None else await self._agent_id(said.agent),
+            thread_key=said.thread_key,
+            new=said.new,
+        )
+        sending = self._client.sending(message)
+        return _HeardThere(await self._stack.enter_async_context(sending))
+
+    async def _agent_id(self, name: str) -> UUID:
+        async for agent in self._client.agents():
+            if agent.name == name:
+                return agent.id
+        raise BadInput(f"There is no agent named {name!r}.")
+
+
+class _HeardThere:
+    def __init__(self, sent: Sent) -> None:
+        self._sent = sent
+
+    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:  # noqa: ARG002
+        from discreet.app import Answer, Stopped
+
+        reply = await self._sent.answer(on_text)
+        if reply.answer is None:
+            raise Stopped("This message was stopped before it was answered.")
+        return Answer(reply.answer, reply.state == "failed")
+
+
+def token_of(file: Path | None) -> str:
+    """A token from the file, or the environment; never from the command line, which others see.
+
+    Raises:
+        BadInput: there is none, or others can read the file.
+    """
+    if file is None:
+        token = os.environ.get(TOKEN, "")
+        if not token:
+            raise BadInput(
+                f"A remote server needs a token: set {TOKEN}, or give --token-file.",
+                hint="Its owner makes one: sb tokens create --help",
+            )
+        return token.strip()
+    try:
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise BadInput(f"Others can read {file}.", hint=f"Make it yours: chmod 600 {file}")
+        return file.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror}.") from None

@@ -1,0 +1,188 @@
+"""``sb contacts``: manage the people and groups who write to your agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli import erasing, links
+from discreet.cli.options import AsJson, Limit, Skip
+from discreet.cli.runtime import Notice, in_app
+
+if TYPE_CHECKING:
+    from discreet.services.contacts import ContactActivity
+
+app = typer.Typer(
+    help="Manage the people and groups who write to your agents.", no_args_is_help=True
+)
+app.command("link")(links.link)
+app.command("links")(links.links)
+app.command("unlink")(links.unlink)
+app.command("erase")(erasing.erase)
+app.command("erasures")(erasing.erasures)
+
+Who = Annotated[
+    str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
+]
+
+
+@app.command("list")
+def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
+    """List contacts, most recently active first."""
+    from discreet.cli.printing import Column, print_page, when
+    from discreet.services import contacts
+
+    found = in_app(
+        lambda app: contacts.list_contacts(app.db, app.owner_id, limit=limit + 1, skip=skip)
+    )
+    columns: list[Column[ContactActivity]] = [
+        Column("ID", lambda item: str(item.contact.id), whole=True),
+        Column("NAME", lambda item: item.contact.name),
+        Column("ADDRESSES", _addresses),
+        Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
+    ]
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No contacts yet.",
+    )  # fmt: skip
+
+
+@app.command("show")
+def show_contact(
+    who: Who,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a contact's addresses, sessions and memories."""
+    from discreet.cli.printing import counted, print_json, print_text, when
+    from discreet.services import contacts
+
+    found = in_app(lambda app: contacts.find_contact(app.db, app.owner_id, who))
+    if as_json:
+        print_json(_record(found))
+        return
+    contact = found.contact
+    print_text(contact.label)
+    for title, value in (
+        ("id", str(contact.id)),
+        ("type", contact.type),
+        ("name", contact.name or "-"),
+        ("aliases", ", ".join(found.entry.aliases) or "-"),
+        ("addresses", ", ".join(contact.addresses) or "-"),
+        ("note", found.entry.note or "-"),
+        *([("blocked", when(found.entry.blocked_at))] if found.entry.blocked_at else []),
+        ("since", when(contact.created_at)),
+        ("last message", when(found.last_message_at)),
+        (
+            "holds",
+            f"{counted(found.sessions, 'session')}, {counted(found.messages, 'message')}, "
+            f"{counted(found.memories, 'memory')}",
+        ),
+    ):
+        print_text(f"  {title:<13} {value}")
+    print_text(f"\nsb sessions list --contact {contact.id}")
+    print_text(f"sb memories list --contact {contact.id}")
+
+
+@app.command("block")
+def block_contact(who: Who) -> None:
+    """Block a contact. Its messages are dropped, and it isn't told."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.block_contact(app.db, app.owner_id, who))
+    print_text(
+        f"{entry.contact.label} is blocked. Unblock it: sb contacts unblock {entry.contact.id}"
+    )
+
+
+@app.command("unblock")
+def unblock_contact(who: Who) -> None:
+    """Unblock a contact. Messages that were waiting when it was blocked are answered."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.unblock_contact(app.db, app.owner_id, who))
+    print_text(f"{entry.contact.label} is unblocked.")
+
+
+@app.command("rename")
+def rename_contact(
+    who: Who, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")]
+) -> None:
+    """Rename a contact. The old name stays as an alias."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.rename_contact(app.db, app.owner_id, who, name))
+    print_text(f"{entry.contact.id} is called {entry.contact.name} now.")
+
+
+@app.command("note")
+def note_contact(
+    who: Who,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; '' removes it.")],
+) -> None:
+    """Set a note that only you can see. It replaces the previous one."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    entry = in_app(lambda app: contacts.note_contact(app.db, app.owner_id, who, text))
+    print_text(f"Noted about {entry.contact.label}." if entry.note else "Note removed.")
+
+
+@app.command("export")
+def export_contact(
+    who: Who,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="The zip file to create.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+) -> None:
+    """Export everything kept about a contact to one archive that only you can read."""
+    from discreet.cli.printing import print_json, print_text
+    from discreet.services.exporting import export_contact as write_export
+
+    with Notice() as notice:
+        written = in_app(
+            lambda app: write_export(app.db, app.owner_id, who, to, progress=notice.show)
+        )
+    if as_json:
+        print_json(
+            {
+                "contact_id": written.contact_id,
+                "file": str(written.file),
+                "size": written.size,
+                "counts": written.counts,
+            }
+        )
+        return
+    kept = ", ".join(
+        f"{kind.replace('_', ' ')} {count:,}" for kind, count in written.counts.items() if count
+    )
+    print_text(f"Written: {written.file} ({written.size:,} bytes): {kept}.")
+    print_text("To read it, unpack it and open contact.html.")
+
+
+def _addresses(item: ContactActivity) -> str:
+    addresses = ", ".join(item.contact.addresses)
+    return addresses if item.contact.type == "external" else f"{addresses} ({item.contact.type})"
+
+
+def _record(item: ContactActivity) -> Mapping[str, Any]:
+    return {
+        "id": item.contact.id,
+        "type": item.contact.type,
+        "name": item.contact.name,
+        "aliases": item.entry.aliases,
+        "note": item.entry.note,
+        "blocked_at": item.entry.blocked_at,
+        "addresses": item.contact.addresses,
+        "sessions": item.sessions,
+        "messages": item.messages,
+        "memories": item.memories,
+        "last_message_at": item.last_message_at,
+        "created_at": item.contact.created_at,
+    }

@@ -1,0 +1,108 @@
+"""``sb db``: use your own PostgreSQL server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.cli.options import NeededAdminUrl, ResetRoles
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+app = typer.Typer(help="Use and check your own PostgreSQL server.", no_args_is_help=True)
+
+
+@app.command("init")
+def init(
+    admin_url: NeededAdminUrl,
+    dbname: Annotated[
+        str, typer.Option("--dbname", metavar="NAME", help="The name of the database to create.")
+    ] = "discreet",
+    reset_roles: ResetRoles = False,
+) -> None:
+    """Create the roles, database and schema on your server and use it from now on."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.external import initialise_external
+    from discreet.settings import load_settings
+
+    home = load_settings().home
+    made = initialise_external(home, admin_url, dbname=dbname, reset_roles=reset_roles)
+    print_text(
+        f"Ready: database {made.dbname} on {', '.join(made.places)}. The passwords are in "
+        f"{home / 'credentials.json'}, the admin's URL is kept nowhere. Next: sb serve"
+    )
+
+
+@app.command("migrate")
+def migrate(admin_url: NeededAdminUrl) -> None:
+    """Update the schema on your server. The embedded server updates itself."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.external import migrate_external
+    from discreet.settings import load_settings
+
+    migrate_external(load_settings().home, admin_url)
+    print_text("The database is up to date.")
+
+
+@app.command("invite")
+def invite(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+) -> None:
+    """Write a file with which another machine joins this installation, readable by you only."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.joining import invite as write_invitation
+    from discreet.settings import load_settings
+
+    made = write_invitation(load_settings().home, file)
+    print_text(
+        f"Written: {file}. It holds all passwords; take it to the other machine and run there: "
+        f"sb db join {file.name}"
+    )
+    if made.only_here:
+        print_text(
+            f"The database is at {', '.join(made.credentials.places)}, which is reached from this "
+            "machine only."
+        )
+
+
+@app.command("join")
+def join(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What sb db invite wrote.")],
+) -> None:
+    """Use the database of another machine's installation, to serve it from here too."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.joining import join as take_invitation
+    from discreet.settings import load_settings
+
+    home = load_settings().home
+    joined = take_invitation(home, file)
+    print_text(
+        f"{home} uses database {joined.dbname} on {', '.join(joined.places)} from now on. "
+        "Remove the file, give this machine the settings of the others (models, keys), then: "
+        "sb serve"
+    )
+
+
+@app.command("check")
+def check() -> None:
+    """Check that the database is reachable, up to date, and keeps its roles isolated.
+
+    It repairs settings and passwords that a role changed for itself, as far as it may.
+    """
+    from discreet.cli.printing import print_text
+
+    async def work(app: App) -> str:
+        from discreet.scope import OwnerScope
+
+        async with app.db.begin(OwnerScope(app.owner_id)) as tx:
+            return str(await tx.value("SHOW server_version"))
+
+    print_text(
+        f"PostgreSQL {in_app(work)}: reachable, up to date; no role is superuser, table owner, "
+        "past row-level security or member of another, and none has changed its settings or its "
+        "password."
+    )

@@ -1,0 +1,83 @@
+"""``sb limits``: limit what contacts may use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.cli.options import OfContact
+from discreet.cli.runtime import in_app
+from discreet.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from discreet.services.limits import Limits
+
+app = typer.Typer(
+    help="Limit what each contact may use. You and the terminal have no limits.",
+    no_args_is_help=True,
+)
+
+
+@app.command("show")
+def show(
+    contact: OfContact = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the limits for everyone or for one contact."""
+    from discreet.cli.printing import print_json
+    from discreet.services import limits
+
+    found = in_app(lambda app: limits.get_limits(app.db, app.owner_id, contact))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _print(found)
+
+
+@app.command("set")
+def set_limits(
+    contact: OfContact = None,
+    messages_a_minute: Annotated[
+        int | None, typer.Option("--messages-a-minute", metavar="N", min=1)
+    ] = None,
+    waiting: Annotated[
+        int | None,
+        typer.Option(
+            "--waiting", metavar="N", min=1, help="Maximum number of unanswered messages."
+        ),
+    ] = None,
+    tokens_a_day: Annotated[
+        int | None,
+        typer.Option(
+            "--tokens-a-day", metavar="N", min=1, help="Input and output tokens per UTC day."
+        ),
+    ] = None,
+) -> None:
+    """Set limits for everyone or for one contact. They apply from the next message."""
+    from discreet.services import limits
+
+    wanted = limits.Limits(messages_a_minute, waiting, tokens_a_day)
+    if wanted == limits.Limits():
+        raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
+    _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
+
+
+@app.command("reset")
+def reset(contact: OfContact = None) -> None:
+    """Remove the limits set for everyone or for one contact."""
+    from discreet.services import limits
+
+    _print(in_app(lambda app: limits.reset_limits(app.db, app.owner_id, contact)))
+
+
+def _print(found: Limits) -> None:
+    from discreet.cli.printing import print_text
+
+    for title, value in (
+        ("messages a minute", found.messages_a_minute),
+        ("waiting messages", found.waiting),
+        ("tokens a day", found.tokens_a_day),
+    ):
+        print_text(f"{title:<18} {value:,}")

@@ -1,0 +1,197 @@
+"""``sb contacts link``, ``links`` and ``unlink``: merge contacts that are one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli.options import AsJson, Limit, Skip
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.contacts import Contact
+    from discreet.services.linking import Link, LinkPreview, UndoPreview
+
+Who = Annotated[
+    str, typer.Argument(metavar="WHO", help="A contact: its id, address (platform:id) or name.")
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show what would change without changing it.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")]
+AsOne = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def link(
+    kept: Annotated[
+        str, typer.Argument(metavar="KEPT", help="The contact to keep: its id, address or name.")
+    ],
+    joined: Annotated[str, typer.Argument(metavar="OTHER", help="The contact to merge into it.")],
+    preview: Preview = False,
+    yes: Yes = False,
+    as_json: AsOne = False,
+) -> None:
+    """Merge two contacts of one person into one conversation and memory. Can be undone."""
+    from discreet.cli.confirmation import agreed
+    from discreet.cli.printing import print_json, print_text
+    from discreet.services import linking
+
+    found = in_app(lambda app: linking.preview_link(app.db, app.owner_id, kept, joined))
+    if preview or not (yes or as_json):
+        _show_preview(found, as_json=as_json)
+    if preview or not agreed("Merge them?", yes=yes):
+        return
+    made = in_app(
+        lambda app: linking.link_contacts(
+            app.db, app.owner_id, str(found.kept.contact.id), str(found.joined.contact.id)
+        )
+    )
+    if as_json:
+        print_json(_record(made))
+        return
+    print_text(f"{', '.join(made.addresses) or found.joined.contact.label} now leads to"
+               f" {found.kept.contact.label}.")  # fmt: skip
+    print_text(f"To undo it: sb contacts unlink {made.id}")
+
+
+def links(
+    who: Annotated[
+        str | None, typer.Argument(metavar="[WHO]", help="Only this contact's links.")
+    ] = None,
+    limit: Limit = 100,
+    skip: Skip = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List merged contacts, newest first."""
+    from discreet.cli.printing import Column, print_page, when
+    from discreet.services import linking
+
+    columns: list[Column[Link]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("KEPT", lambda item: item.kept),
+        Column("JOINED", lambda item: ", ".join(item.addresses) or item.joined_name
+               or str(item.joined_id)),
+        Column("PROOF", lambda item: item.proof, whole=True),
+        Column("SINCE", lambda item: when(item.linked_at), whole=True),
+        Column("UNDONE", lambda item: when(item.undone_at), whole=True),
+    ]  # fmt: skip
+    found = in_app(
+        lambda app: linking.list_links(app.db, app.owner_id, who, limit=limit + 1, skip=skip)
+    )
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No contacts have been merged.",
+    )  # fmt: skip
+
+
+def unlink(
+    link: Annotated[
+        str, typer.Argument(metavar="LINK", help="The link's id, from sb contacts links.")
+    ],
+    preview: Preview = False,
+    yes: Yes = False,
+    as_json: AsOne = False,
+) -> None:
+    """Undo a link. Everything it moved goes back to where it was."""
+    from discreet.cli.confirmation import agreed
+    from discreet.cli.printing import print_json, print_text
+    from discreet.services import linking
+
+    found = in_app(lambda app: linking.preview_undo(app.db, app.owner_id, link))
+    if preview or not (yes or as_json):
+        _show_undo(found, as_json=as_json)
+    if preview or not agreed("Undo it?", yes=yes):
+        return
+    undone = in_app(lambda app: linking.undo_link(app.db, app.owner_id, link))
+    if as_json:
+        print_json({**_record(undone), "undone": True})
+        return
+    print_text(f"Undone. {', '.join(undone.addresses)} leads to the contact {undone.joined_id}.")
+
+
+def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
+    from discreet.cli.printing import counted, print_json, print_text
+
+    kept, joined = found.kept.contact, found.joined.contact
+    if as_json:
+        print_json(
+            {
+                "kept_id": kept.id,
+                "joined_id": joined.id,
+                "addresses": joined.addresses,
+                "sessions": found.sessions,
+                "messages": found.messages,
+                "memories": found.memories,
+                "known_already": found.known_already,
+                "topics": found.topics,
+                "tokens": found.tokens,
+            }
+        )
+        return
+    print_text(_called(joined))
+    print_text(f"  becomes part of {_called(kept)}")
+    print_text(
+        f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
+        f" {counted(found.memories, 'memory')}. All of these accounts will share"
+        " one conversation and one memory."
+    )
+    if found.known_already:
+        print_text(f"  {counted(found.known_already, 'memory')} stored by both; one copy is kept")
+    if found.topics:
+        print_text(f"  topics used by both: {', '.join(found.topics)} (both texts are kept)")
+    if found.tokens:
+        print_text(
+            f"  {counted(found.tokens, 'token')} of the merged contact will stop working"
+            " until you undo it"
+        )
+
+
+def _called(contact: Contact) -> str:
+    return " ".join(part for part in (contact.name, ", ".join(contact.addresses)) if part) or str(
+        contact.id
+    )
+
+
+def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
+    from discreet.cli.printing import counted, print_json, print_text
+
+    if as_json:
+        print_json(
+            {
+                **_record(found.link),
+                "sessions": found.sessions,
+                "messages": found.messages,
+                "memories": found.memories,
+                "said_since": found.said_since,
+            }
+        )
+        return
+    print_text(
+        f"{', '.join(found.link.addresses) or found.link.joined_id}"
+        " becomes a separate contact again"
+    )
+    print_text(
+        f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
+        f" {counted(found.memories, 'memory')}"
+    )
+    if found.said_since:
+        print_text(
+            f"  {counted(found.said_since, 'message')} it sent since the link,"
+            f" and the memories from them, stay with {found.link.kept}"
+        )
+
+
+def _record(item: Link) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "kept_id": item.kept_id,
+        "kept": item.kept,
+        "joined_id": item.joined_id,
+        "joined_name": item.joined_name,
+        "addresses": item.addresses,
+        "proof": item.proof,
+        "linked_at": item.linked_at,
+        "undone_at": item.undone_at,
+    }

@@ -1,0 +1,98 @@
+"""``sb mcp``: serve the tools over MCP on standard input and output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.cli.runtime import in_app
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, parse_uuid
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.auth.tokens import Bearer
+
+Serve = Callable[["App", Callable[[], Awaitable["Bearer"]]], Awaitable[None]]
+serve: Serve | None = None
+"""Speaks MCP on standard input and output; set by the program, as rooms know no other."""
+
+
+def mcp(
+    contact_id: Annotated[
+        str | None,
+        typer.Option(
+            "--contact-id", metavar="UUID", help="Act as this contact for the whole connection."
+        ),
+    ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(
+            "--sender",
+            metavar="PLATFORM:ID",
+            help="Act as this sender; a new contact is created if needed.",
+        ),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="NAME", help="Use this agent.")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="A file with a token; act as the identity it belongs to.",
+        ),
+    ] = None,
+) -> None:
+    """Speaks MCP on standard input and output, in one scope.
+
+    The scope is that of --contact-id or --sender, or of the token in --token-file or
+    DISCREET_TOKEN; with none of them you are the owner.
+    """
+    from discreet.cli.chat_backend import TOKEN, token_of
+
+    named = sender is not None or contact_id is not None
+    # An empty one is a token that somebody failed to fill in, and doesn't make them the owner.
+    has_token = token_file is not None or TOKEN in os.environ
+    if sender is not None and contact_id is not None:
+        raise BadInput(
+            "--sender and --contact-id can't be used together.", hint="Give one of them."
+        )
+    if named and has_token:
+        raise BadInput("A token says who it is.", hint=f"Leave {TOKEN} or --sender away.")
+    if agent is not None and not named:
+        raise BadInput("--agent goes with --sender or --contact-id.", hint="Else start_session.")
+    token = token_of(token_file) if has_token else None
+    who: Address | ContactId | None = None
+    if sender is not None:
+        who = Address.parse(sender)
+    elif contact_id is not None:
+        who = ContactId(parse_uuid(contact_id, "contact id"))
+    assert serve is not None  # noqa: S101 - the program set it
+
+    in_app(lambda app: _serve(app, token, who, agent))
+
+
+async def _serve(
+    app: App, token: str | None, who: Address | ContactId | None, agent: str | None
+) -> None:
+    from discreet.auth.scopes import bearer_of_contact, bearer_of_owner
+    from discreet.auth.tokens import authenticate
+
+    assert serve is not None  # noqa: S101 - the program set it
+
+    async def bearer() -> Bearer:
+        if token is not None:
+            return await authenticate(app.db, token)
+        if who is not None:
+            return await bearer_of_contact(app.db, app.owner_id, agent, who)
+        return bearer_of_owner(app.owner_id)
+
+    await bearer()  # who can't be resolved is told before anything begins
+    await serve(app, bearer)

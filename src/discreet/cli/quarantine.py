@@ -1,0 +1,91 @@
+"""``sb quarantine``: inspect messages whose sender could not be resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli.options import AsJson, Limit, Skip
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.services.quarantine import Quarantined
+
+app = typer.Typer(
+    help="Inspect and retry messages whose sender could not be resolved.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def list_quarantine(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
+    """List quarantined messages, oldest first."""
+    from discreet.cli.printing import Column, print_page
+    from discreet.services import quarantine
+
+    columns: list[Column[Quarantined]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("CHANNEL", lambda item: f"{item.platform} to {item.agent}"),
+        Column("REASON", lambda item: item.reason),
+        Column("TEXT", lambda item: str(item.inbound.get("text", ""))),
+    ]
+    found = in_app(
+        lambda app: quarantine.list_quarantine(app.db, app.owner_id, limit=limit + 1, skip=skip)
+    )
+    print_page(
+        found, columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="The quarantine is empty.",
+    )  # fmt: skip
+
+
+@app.command("retry")
+def retry(
+    quarantined_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One message's id. Default: all.")
+    ] = None,
+) -> None:
+    """Try again now to resolve the senders."""
+    from uuid import UUID
+
+    from discreet.cli.printing import counted, print_text
+    from discreet.domain.errors import NotFound
+    from discreet.domain.ids import parse_uuid
+    from discreet.intake.retry import release
+    from discreet.services import quarantine
+
+    wanted = None if quarantined_id is None else parse_uuid(quarantined_id, "quarantine id")
+
+    async def work(app: App) -> tuple[int, int]:
+        waiting: list[UUID] = [
+            item.id for item in await quarantine.list_quarantine(app.db, app.owner_id)
+        ]
+        if wanted is not None and wanted not in waiting:
+            raise NotFound(
+                f"No quarantined message has the id {wanted}.", hint="See: sb quarantine list"
+            )
+        chosen = waiting if wanted is None else [wanted]
+        released = [await release(app.db, app.owner_id, item) for item in chosen]
+        return sum(released), len(released)
+
+    released, tried = in_app(work)
+    if not tried:
+        print_text("Nothing is in quarantine.")
+        return
+    print_text(f"{released} of {counted(tried, 'message')} found a contact.")
+    if released < tried:
+        print_text("See why the others failed: sb quarantine list")
+
+
+def _record(item: Quarantined) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "platform": item.platform,
+        "agent": item.agent,
+        "reason": item.reason,
+        "inbound": item.inbound,
+        "attempts": item.attempts,
+        "next_try_at": item.next_try_at,
+        "created_at": item.created_at,
+    }

@@ -1,0 +1,100 @@
+"""``sb serve``: run the server until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discreet.cli.streams import flush_output
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.settings import Settings
+
+doors: Callable[[App], AbstractAsyncContextManager[str]] | None = None
+"""Opens the doors for machines, and says where; set by the program, as rooms know no other."""
+
+
+def serve() -> None:
+    """Run the server: receive, answer and deliver messages until Ctrl-C."""
+    from discreet.cli.logs import log_to
+    from discreet.settings import load_settings
+
+    settings = load_settings()
+    log_to(sys.stderr, settings.log_level)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    """The first SIGINT, SIGTERM or SIGHUP ends it in order; a second one ends it at once."""
+    from discreet.app import open_app
+    from discreet.domain.concurrency import end_all
+
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        stopped.set()
+        for number in _ENDING:
+            loop.remove_signal_handler(number)
+        _say("\nStopping ...")
+
+    for number in _ENDING:
+        loop.add_signal_handler(number, stop)
+    try:
+        async with open_app(settings, _say) as app:
+            if doors is None:
+                await app.serve(lambda: _say(_welcome(settings)), stopped)
+                return
+            async with doors(app) as address:
+                ready = f"{_welcome(settings)}\n{_machines(address)}"
+                await app.serve(lambda: _say(ready), stopped)
+    finally:
+        await end_all()
+    _say("Stopped.")
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _welcome(settings: Settings) -> str:
+    sb = _command()
+    return (
+        "Discreet is serving. In a second terminal, be somebody who writes to it:\n\n"
+        f"    {sb} chat --sender telegram:1001\n\n"
+        "or its owner:\n\n"
+        f"    {sb} chat\n"
+        f"    {sb} status\n\n"
+        + (
+            ""
+            if settings.model
+            else "No model is configured. The built-in rule-based responder answers."
+        )
+        + "Ctrl-C ends it."
+    )
+
+
+def _machines(address: str) -> str:
+    return f"For machines (sb tokens create): REST at {address}/api, MCP at {address}/mcp/"
+
+
+def _command() -> str:
+    """How to call this very ``sb`` from anywhere, on this home, as a shell takes it."""
+    sb = shlex.quote(str(Path(sys.argv[0]).absolute()))
+    home = os.environ.get("DISCREET_HOME")
+    return (
+        f"DISCREET_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} {sb}" if home else sb
+    )
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # a server goes on although nobody reads what it says
+        print(line)
+    flush_output()

@@ -1,0 +1,112 @@
+"""``sb sessions``: list conversations and show transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli.options import AsJson, Limit, OfContact, Skip
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.services.sessions import Session, Transcript, TranscriptLine
+
+app = typer.Typer(help="Conversations.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_sessions(
+    contact: OfContact = None, limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False
+) -> None:
+    """List sessions, most recently active first."""
+    from discreet.cli.printing import Column, print_page, when
+    from discreet.services import contacts, sessions
+
+    async def work(app: App) -> list[Session]:
+        of = None
+        if contact is not None:
+            of = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
+        return await sessions.list_sessions(
+            app.db, app.owner_id, contact_id=of, limit=limit + 1, skip=skip
+        )
+
+    columns: list[Column[Session]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("AGENT", lambda item: item.agent),
+        Column("WITH", _with_whom),
+        Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
+    ]
+    print_page(
+        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No sessions yet.",
+    )  # fmt: skip
+
+
+@app.command("show")
+def show_session(
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The session's id, from sb sessions list.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a session's transcript."""
+    from discreet.cli.printing import print_json, print_text, when
+    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.services import sessions
+
+    wanted = SessionId(parse_uuid(session_id, "session id"))
+    found: Transcript = in_app(lambda app: sessions.get_transcript(app.db, app.owner_id, wanted))
+    if as_json:
+        print_json(
+            {**_record(found.session), "transcript": [_line_record(line) for line in found.lines]}
+        )
+        return
+    session = found.session
+    thread = f", thread {session.thread_key}" if session.thread_key else ""
+    print_text(f"{session.agent} with {session.whose}{thread} ({_state(session)})\n")
+    for line in found.lines:
+        mark = "" if line.state in ("answered", "sent") else f"  [{line.state}]"
+        text = line.text.replace("\n", "\n    ")
+        print_text(f"{when(line.at)}  {line.speaker}{mark}\n    {text}")
+
+
+def _with_whom(session: Session) -> str:
+    thread = f", {session.thread_key}" if session.thread_key else ""
+    state = _state(session)
+    return f"{session.whose}{thread}" + ("" if state == "open" else f" ({state})")
+
+
+def _state(session: Session) -> str:
+    if session.ended_at is not None:
+        return "ended"
+    return f"{session.waiting} waiting" if session.waiting else "open"
+
+
+def _record(item: Session) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "agent_id": item.agent_id,
+        "agent": item.agent,
+        "contact_id": item.contact_id,
+        "whose": item.whose,
+        "thread_key": item.thread_key,
+        "messages": item.messages,
+        "waiting": item.waiting,
+        "last_message_at": item.last_message_at,
+        "created_at": item.created_at,
+        "ended_at": item.ended_at,
+    }
+
+
+def _line_record(line: TranscriptLine) -> Mapping[str, Any]:
+    return {
+        "id": line.id,
+        "at": line.at,
+        "direction": line.direction,
+        "speaker": line.speaker,
+        "text": line.text,
+        "state": line.state,
+    }

@@ -1,0 +1,238 @@
+"""``sb status``: show what needs attention, then a summary."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.domain.errors import Unavailable
+    from discreet.services.agents import Agent
+    from discreet.services.status import Status
+
+PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
+MAX_QUARANTINE_REASONS = 3
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the installation is made of. ``model`` None: the built-in offline responder."""
+
+    version: str
+    home: str
+    database: str
+    serving: bool
+    model: str | None
+    agent_models: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that the owner must see, and the command that helps."""
+
+    line: str
+    command: str
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what needs your attention and a summary of the installation."""
+    from discreet.cli.printing import print_json
+    from discreet.domain.errors import Unavailable
+
+    try:
+        found, installation, outage = in_app(_gather)
+    except Unavailable as error:
+        _show_outage(error, as_json=as_json)
+        raise typer.Exit(error.exit_code) from None
+    attention = [*_outage(outage), *_attention(found, installation)]
+    if as_json:
+        print_json(
+            {
+                "attention": [asdict(item) for item in attention],
+                **asdict(found),
+                "installation": asdict(installation),
+            }
+        )
+    else:
+        _print(found, installation, attention)
+
+
+def _outage(outage: Unavailable | None) -> Iterator[Attention]:
+    if outage is not None:
+        yield Attention(
+            f"{outage.message} Nothing can be stored, so nobody is answered", outage.hint
+        )
+
+
+def _show_outage(error: Unavailable, *, as_json: bool) -> None:
+    """What can be said where the database gives no connection to anybody."""
+    from discreet.cli.printing import counted, print_json, print_text
+    from discreet.postgres.outages import NoConnectionsLeft, connections_held
+    from discreet.settings import load_settings
+
+    home = load_settings().home
+    full = isinstance(error, NoConnectionsLeft)
+    hint = "End what you don't need, or allow more: max_connections" if full else error.hint
+    held = connections_held(home) if full else []
+    if as_json:
+        attention = [asdict(Attention(error.message, hint))]
+        print_json({"attention": attention, "connections": dict(held), "home": str(home)})
+        return
+    print_text(f"Needs attention\n  {error.message}\n      {hint}")
+    for program, number in held:
+        print_text(f"  {program}: {counted(number, 'connection')}")
+    print_text(f"\n{'home':<10} {home}")
+
+
+async def _gather(app: App) -> tuple[Status, Installation, Unavailable | None]:
+    from importlib.metadata import version
+
+    from discreet.queue.server_lock import is_served
+    from discreet.services.agents import list_agents
+    from discreet.services.status import get_status, outage_now
+
+    agents: list[Agent] = await list_agents(app.db, app.owner_id)
+    installation = Installation(
+        version=version("discreet"),
+        home=str(app.settings.home),
+        database=_where(app),
+        serving=await is_served(app.db),
+        model=app.settings.model,
+        agent_models={agent.name: agent.model for agent in agents if agent.model},
+    )
+    found = await get_status(app.db, app.owner_id)
+    return found, installation, await outage_now(app.db)
+
+
+def _where(app: App) -> str:
+    from discreet.postgres.credentials import load_credentials
+
+    credentials = load_credentials(app.settings.home)
+    if credentials is None or credentials.embedded:
+        return f"embedded, in {app.settings.home / 'database'}"
+    return f"{credentials.dbname} on {', '.join(credentials.places)}"
+
+
+def _attention(status: Status, installation: Installation) -> Iterator[Attention]:
+    from discreet.cli.printing import ago, counted, when
+
+    if status.quarantine:
+        reasons = sorted({item.reason for item in status.quarantine})[:MAX_QUARANTINE_REASONS]
+        yield Attention(
+            f"{counted(len(status.quarantine), 'message')} could not be matched to a sender, "
+            f"the oldest from {ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
+            "sb quarantine list",
+        )
+    if status.pairings:
+        yield Attention(
+            f"{counted(len(status.pairings), 'stranger')} waiting for approval: "
+            + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MAX_NAMED]),
+            "sb pairing list",
+        )
+    for hit in status.limit_hits:
+        yield Attention(
+            f"{hit.whose} exceeded its limit for {hit.agent} ({hit.kind.replace('_', ' ')})"
+            f" {ago(hit.since)}; {counted(hit.refused, 'message')} dropped, no replies until "
+            f"{when(hit.until)}",
+            "sb limits show",
+        )
+    for name in status.paused:
+        yield Attention(
+            f"{name} is paused; messages to it wait",
+            f"sb agents resume {shlex.quote(name)}",
+        )
+    for label in status.taken_over:
+        yield Attention(
+            f"You are answering {label} in person; the agent is silent there",
+            f"sb takeover {shlex.quote(label)} --end",
+        )
+    for turn in status.turns:
+        if turn.state == "given_up":
+            outcome = "gave up and told the sender"
+        elif turn.retry_at is not None and turn.retry_at > datetime.now(UTC):
+            outcome = f"next attempt at {when(turn.retry_at)}"
+        else:
+            outcome = "will retry"
+        yield Attention(
+            f"{turn.agent} could not answer {turn.whose} {ago(turn.at)} (attempt {turn.attempt}; "
+            f"{outcome}): {turn.error or turn.state}",
+            f"sb sessions show {turn.session_id}",
+        )
+    for running in status.long_turns:
+        written = f"{running.characters:,} characters are written" if running.characters else ""
+        yield Attention(
+            f"{running.agent} began to answer {running.whose} {ago(running.since)} and goes on "
+            f"(attempt {running.attempt}; {written or 'nothing is written yet'})",
+            f"sb sessions show {running.session_id}",
+        )
+    for channel in status.deaf:
+        yield Attention(
+            f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",
+            f"sb channels test {shlex.quote(channel.name)}",
+        )
+    for answer in status.undelivered:
+        yield Attention(
+            f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is undelivered "
+            f"({answer.state}, {counted(answer.attempts, 'attempt')})"
+            + (f": {answer.error}" if answer.error else ""),
+            f"sb sessions show {answer.session_id}",
+        )
+    waiting = status.waiting
+    if waiting.since is not None and datetime.now(UTC) - waiting.since > PATIENCE:
+        yield Attention(
+            f"{counted(waiting.messages, 'message')} unanswered, the oldest from "
+            f"{ago(waiting.since)}" + ("" if installation.serving else "; no server is running"),
+            "sb sessions list" if installation.serving else "sb serve",
+        )
+
+
+def _print(status: Status, installation: Installation, attention: list[Attention]) -> None:
+    from discreet.cli.printing import ago, counted, print_text
+
+    if attention:
+        print_text("Needs attention")
+        for item in attention:
+            print_text(f"  {' '.join(item.line.split())}")
+            print_text(f"      {item.command}")
+    else:
+        print_text("Nothing needs attention.")
+    waiting = status.waiting
+    counts = status.counts
+    models = [
+        installation.model or "none configured (the built-in responder answers)",
+        *(f"{name}: {model}" for name, model in installation.agent_models.items()),
+    ]
+    print_text()
+    for title, value in (
+        ("server", "running" if installation.serving else "not running (start it: sb serve)"),
+        (
+            "waiting",
+            f"{counted(waiting.messages, 'message')}, the first {ago(waiting.since)}"
+            if waiting.messages
+            else "nothing",
+        ),
+        ("model", "; ".join(models)),
+        *([("blocked", ", ".join(status.blocked))] if status.blocked else []),
+        (
+            "holds",
+            f"{counted(counts.agents, 'agent')}, {counted(counts.contacts, 'contact')}, "
+            f"{counted(counts.open_sessions, 'open session')}, "
+            f"{counted(counts.messages, 'message')}, {counted(counts.memories, 'memory')}, "
+            f"{counted(counts.reference_passages, 'reference passage')}",
+        ),
+        ("database", installation.database),
+        ("home", installation.home),
+        ("version", installation.version),
+    ):
+        print_text(f"{title:<10} {value}")

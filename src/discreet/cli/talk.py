@@ -1,0 +1,237 @@
+"""A conversation on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from discreet.cli.waiting import not_shown, tell_trouble
+from discreet.domain.errors import DiscreetError
+from discreet.domain.text import checked_text, terminal_text
+from discreet.settings import line_history
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from rich.status import Status
+
+    from discreet.app import Answer
+    from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.cli.chat_backend import ChatBackend
+
+HELP = """\
+/help   show this help
+/new    start a new session with your next message
+/quit   leave (or press Ctrl-D)
+Other commands go to the agent, as from a phone: /memories, /forget, /export, /stop.
+Ctrl-C  stop waiting for an answer; it appears when it arrives
+Use the arrow keys to recall earlier messages."""
+
+
+async def talk(ear: ChatBackend, said: TerminalMessage) -> None:
+    """Reads lines and shows answers until /quit or the end of the input."""
+    async with ear.listening():
+        speaker = await ear.speaker(said)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            await Conversation(ear, said, speaker).run()
+        else:
+            await _read_lines(ear, said)
+
+
+class Conversation:
+    """One person at one terminal. ``said`` is the message to come, without its text."""
+
+    def __init__(self, ear: ChatBackend, said: TerminalMessage, speaker: str) -> None:
+        self._ear = ear
+        self._said = said
+        self._speaker = speaker
+        self._console = Console(highlight=False)
+        self._late: set[asyncio.Task[Answer]] = set()
+
+    async def run(self) -> None:
+        """Until /quit or Ctrl-D."""
+        await self._read()
+        if self._late:
+            self._console.print(Text("Waiting for the current answer to finish.", "dim"))
+
+    async def _read(self) -> None:
+        from prompt_toolkit.patch_stdout import patch_stdout
+
+        prompt = _prompt_session(self._ear.home)
+        self._console.print(Text(f"You are {self._speaker}. Type /help for commands."))
+        while True:
+            try:
+                with patch_stdout():
+                    line = await prompt.prompt_async(f"{self._speaker}> ")
+            except KeyboardInterrupt:
+                continue  # Ctrl-C empties the line, as in a shell
+            except EOFError:
+                break
+            if not line.strip():
+                continue
+            if line.strip() == "/quit":
+                break
+            if self._is_for_the_terminal(line.strip()):
+                continue
+            try:
+                await self._exchange(line)
+            except DiscreetError as error:
+                self._console.print(Text(f"sb: {error}", style="red"))
+
+    def _is_for_the_terminal(self, line: str) -> bool:
+        match line:
+            case "/help":
+                self._console.print(Text(HELP, style="dim"))
+            case "/new":
+                self._said = replace(self._said, new=True)
+                self._console.print(Text("Your next message starts a new session."))
+            case _:
+                return False
+        return True
+
+    async def _exchange(self, line: str) -> None:
+        from discreet.domain.concurrency import running, start
+
+        heard = await self._ear.say(replace(self._said, text=checked_text(line)))
+        self._said = replace(self._said, new=False)
+        page = AnswerDisplay(self._console)
+        waiting = start(heard.answer(page.show, page.tell), "an answer")
+        with _interruptible() as interrupted, page.spinning():
+            async with running(interrupted.wait(), "Ctrl-C") as stop:
+                await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            page.finish(waiting.result())
+            return
+        page.leave()
+        self._late.add(waiting)
+        waiting.add_done_callback(self._show_late)
+
+    def _show_late(self, waiting: asyncio.Task[Answer]) -> None:
+        self._late.discard(waiting)
+        if waiting.cancelled():
+            return
+        match waiting.exception():
+            case None:
+                print(terminal_text(waiting.result().text) + "\n")
+            case DiscreetError() as error:
+                print(f"sb: {terminal_text(str(error))}\n")
+            case _:
+                pass
+
+
+class AnswerDisplay:
+    """An answer as it grows: a spinner until there is something, then what was added each time."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._shown = ""
+        self._left = False
+
+    @contextmanager
+    def spinning(self) -> Iterator[None]:
+        self._status = self._console.status("thinking", spinner="dots")
+        self._status.start()
+        try:
+            yield
+        finally:
+            self._status.stop()
+
+    async def tell(self, why: str) -> None:
+        """Says that it takes longer, and why."""
+        self._console.print(Text(terminal_text(why), style="dim"))
+
+    async def show(self, text: str) -> None:
+        """The whole text so far. Where it isn't a continuation (a new attempt), it begins anew."""
+        if self._left:
+            return
+        text = terminal_text(text)
+        if self._status is not None:
+            self._status.stop()
+        if not text.startswith(self._shown):
+            self._write("\n\n")
+            self._shown = ""
+        self._write(text[len(self._shown) :])
+        self._shown = text
+
+    def finish(self, answer: Answer) -> None:
+        """The answer as it was sent, of which a part may stand there already."""
+        text = terminal_text(answer.text)
+        if text.startswith(self._shown):
+            self._write(text[len(self._shown) :] + "\n\n")
+        else:
+            self._write(f"\n\n{text}\n\n")
+        if answer.failed:
+            self._console.print(Text("The agent could not answer. See why: sb status", "red"))
+
+    def leave(self) -> None:
+        """Nobody waits any more."""
+        self._left = True
+        self._write("\n" if self._shown else "")
+        self._console.print(
+            Text("Stopped waiting. The answer will appear when it arrives.", style="dim")
+        )
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _interruptible() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C sets, instead of ending everything."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupted.set))
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _read_lines(ear: ChatBackend, said: TerminalMessage) -> None:
+    """Input that no person types: every line is a message, and only answers are printed."""
+    async for line in _lines():
+        if line.strip():
+            heard = await ear.say(replace(said, text=checked_text(line.rstrip("\n"))))
+            said = replace(said, new=False)
+            answer = await heard.answer(not_shown, tell_trouble)
+            print(terminal_text(answer.text), flush=True)
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Standard input, read beside the loop, in a thread that keeps nobody from leaving."""
+    loop = asyncio.get_running_loop()
+    read: asyncio.Queue[str] = asyncio.Queue()
+
+    def reading() -> None:
+        for data in sys.stdin.buffer:
+            loop.call_soon_threadsafe(read.put_nowait, data.decode("utf-8", "surrogateescape"))
+        loop.call_soon_threadsafe(read.put_nowait, "")
+
+    threading.Thread(target=reading, name="stdin", daemon=True).start()
+    while line := await read.get():
+        yield line
+
+
+def _prompt_session(home: Path) -> PromptSession[str]:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
+
+    # One line needs no cursor reports, and not every terminal answers when it is asked for one.
+    os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    history = line_history(home)
+    # Made before it is used, so that nobody else can read it even for a moment.
+    os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
+    return PromptSession(history=FileHistory(str(history)))

@@ -1,0 +1,205 @@
+"""``sb turns``: inspect how each answer came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from discreet.cli.options import AsJson, Limit, OfContact, Skip
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.services.turns import Turn, TurnRecord
+    from discreet.turn.result import TurnResult
+
+app = typer.Typer(help="Inspect what went into each answer.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_turns(
+    contact: OfContact = None,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="ID", help="Only this session.")
+    ] = None,
+    limit: Limit = 100,
+    skip: Skip = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List turns, newest first."""
+    from discreet.cli.printing import Column, print_page, when
+    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.services import contacts, turns
+
+    of_session = None if session is None else SessionId(parse_uuid(session, "session id"))
+
+    async def work(app: App) -> list[Turn]:
+        of = None
+        if contact is not None:
+            of = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
+        return await turns.list_turns(
+            app.db, app.owner_id, contact_id=of, session_id=of_session, limit=limit + 1, skip=skip
+        )
+
+    columns: list[Column[Turn]] = [
+        Column("ID", lambda item: str(item.id), whole=True),
+        Column("WITH", lambda item: item.whose),
+        Column("STATE", lambda item: item.state),
+        Column("ANSWER", lambda item: item.delivery.state if item.delivery else "-"),
+        Column("STARTED", lambda item: when(item.started_at), whole=True),
+    ]
+    print_page(
+        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        empty="No turns yet.",
+    )  # fmt: skip
+
+
+@app.command("show")
+def show_turn(
+    turn_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The turn's id, from sb turns list.")
+    ],
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", help="Answer the same context again without saving or sending anything."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a turn's context, memories with scores, tool calls, model and route."""
+    from discreet.cli.printing import print_json
+    from discreet.domain.ids import TurnId, parse_uuid
+    from discreet.services import turns
+
+    wanted = TurnId(parse_uuid(turn_id, "turn id"))
+
+    async def work(app: App) -> tuple[TurnRecord, TurnResult | None]:
+        record = await turns.get_turn(app.db, app.owner_id, wanted)
+        return record, await app.rehearse(wanted) if rerun else None
+
+    record, thought = in_app(work)
+    if as_json:
+        print_json(_whole(record, thought))
+        return
+    _print(record)
+    if thought is not None:
+        _print_rerun(thought)
+
+
+def _print(record: TurnRecord) -> None:
+    from discreet.cli.printing import print_text, when
+
+    turn = record.turn
+    route = " ".join(part for part in turn.route.values() if part)
+    used = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in turn.usage.items())
+    for title, value in (
+        ("turn", str(turn.id)),
+        ("session", str(turn.session_id)),
+        ("with", f"{turn.agent} with {turn.whose}"),
+        ("route", route),
+        ("state", f"{turn.state}, attempt {turn.attempt}"),
+        ("started", when(turn.started_at)),
+        ("finished", when(turn.finished_at)),
+        ("model", turn.model or "-"),
+        ("used", used or "-"),
+        ("error", turn.error or "-"),
+        ("answer", _delivery(turn)),
+    ):
+        print_text(f"{title:<9} {value}")
+    _heading("What was said")
+    for said in record.said:
+        print_text(said)
+    _heading("Memories and texts it was given")
+    for found in record.found:
+        print_text(f"{_score(found)}  {found['kind']} {found['id'] or ''}\n    {found['text']}")
+    _heading("Context: system")
+    print_text(record.system or "-")
+    _heading("Context: chat")
+    for line in record.chat:
+        print_text(f"[{line['role']}]\n{line['text']}")
+    _heading("Tool calls")
+    _print_steps(record.steps)
+    _heading("Answer")
+    print_text(record.answer or "-")
+
+
+def _delivery(turn: Turn) -> str:
+    from discreet.cli.printing import when
+
+    if turn.delivery is None:
+        return "-"
+    at = turn.delivery.read_at or turn.delivery.delivered_at or turn.delivery.sent_at
+    why = f": {turn.delivery.error}" if turn.delivery.error else ""
+    return f"{turn.delivery.state} {when(at) if at else ''}".strip() + why
+
+
+def _print_rerun(thought: TurnResult) -> None:
+    from discreet.cli.printing import print_text
+
+    _heading("Tool calls of the dry run")
+    _print_steps(thought.steps_as_json())
+    _heading(f"Answer of the dry run ({thought.model}); nothing was saved or sent")
+    print_text(thought.text)
+
+
+def _print_steps(steps: list[dict[str, Any]] | tuple[Mapping[str, Any], ...]) -> None:
+    import json
+
+    from discreet.cli.printing import print_text
+
+    for step in steps:
+        given = json.dumps(step["arguments"], ensure_ascii=False)
+        print_text(f"{step['tool']} {given}\n{step['result']}".replace("\n", "\n    "))
+
+
+def _heading(text: str) -> None:
+    print(f"\n== {text}")
+
+
+def _score(found: Mapping[str, Any]) -> str:
+    """Knowledge loaded at the start of a turn has no search score."""
+    return "known" if found["score"] is None else f"{found['score']:5.2f}"
+
+
+def _whole(record: TurnRecord, thought: TurnResult | None) -> Mapping[str, Any]:
+    whole: dict[str, Any] = {
+        **_record(record.turn),
+        "said": record.said,
+        "answer": record.answer,
+        "system": record.system,
+        "chat": record.chat,
+        "found": record.found,
+        "steps": record.steps,
+    }
+    if thought is not None:
+        whole["rerun"] = {
+            "answer": thought.text,
+            "model": thought.model,
+            "steps": thought.steps_as_json(),
+            "usage": thought.usage_as_json(),
+        }
+    return whole
+
+
+def _record(item: Turn) -> Mapping[str, Any]:
+    return {
+        "id": item.id,
+        "session_id": item.session_id,
+        "agent_id": item.agent_id,
+        "agent": item.agent,
+        "contact_id": item.contact_id,
+        "whose": item.whose,
+        "state": item.state,
+        "attempt": item.attempt,
+        "model": item.model,
+        "usage": item.usage,
+        "error": item.error,
+        "started_at": item.started_at,
+        "finished_at": item.finished_at,
+        "route": item.route,
+        "delivery": None if item.delivery is None else asdict(item.delivery),
+    }

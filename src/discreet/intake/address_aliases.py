@@ -1,0 +1,35 @@
+"""Several ids of one person, as a platform puts them into one message."""
+
+from __future__ import annotations
+
+from psycopg import Error
+
+from discreet.domain.addresses import Address
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import OwnerId
+from discreet.domain.inbound import AddressSender, Inbound
+from discreet.scope import IntakeScope, ScopedDatabase
+
+SAME_PERSON = "SELECT gate.same_person(%(ticket)s, %(platform)s, %(main)s, %(other)s) AS new"
+
+
+async def know_again(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> None:
+    """Makes the ids in this message addresses of one contact, where one of them is known and the
+    other is not. To do it again changes nothing.
+
+    Raises:
+        BadInput: an id that no platform gives.
+        Unavailable: the database can't be reached.
+    """
+    sender = inbound.sender
+    if not isinstance(sender, AddressSender):
+        return
+    for each in sender.also:
+        main, other = Address.parse(str(sender.address)), Address.parse(str(each))
+        if main.platform != other.platform:
+            continue
+        values = {"platform": main.platform, "main": main.platform_id, "other": other.platform_id}
+        try:
+            await db.call(IntakeScope(owner_id), SAME_PERSON, values)
+        except Error as error:
+            raise Unavailable("The sender could not be looked up.", hint="Try again.") from error

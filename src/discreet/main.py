@@ -1,0 +1,42 @@
+"""The program ``sb``: the command line, and the doors that it opens for machines.
+
+Entrypoints never import each other; here is where they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from discreet.app import App
+    from discreet.auth.tokens import Bearer
+
+
+def run() -> None:
+    """Runs ``sb``."""
+    from discreet.cli import mcp, serve
+    from discreet.cli.main import run as run_command
+
+    serve.doors = _doors
+    mcp.serve = _stdio
+    run_command()
+
+
+@asynccontextmanager
+async def _doors(app: App) -> AsyncIterator[str]:
+    """The doors for machines, open; under which address they are."""
+    from discreet.asgi import machine_doors
+    from discreet.http_server import serving_http
+
+    serving = serving_http(machine_doors(app), app.settings.listen, setting="DISCREET_LISTEN")
+    async with serving as address:
+        yield address
+
+
+async def _stdio(app: App, who: Callable[[], Awaitable[Bearer]]) -> None:
+    """MCP on standard input and output."""
+    from discreet.mcp.stdio import serve_stdio
+
+    await serve_stdio(app.db, app.embedder(), who)

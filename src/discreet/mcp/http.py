@@ -1,0 +1,194 @@
+"""MCP over streamable HTTP. No process keeps a connection: the database does."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.types import Message, Receive, Scope, Send
+
+from discreet.auth import mcp_sessions
+from discreet.auth.mcp_sessions import Connection
+from discreet.auth.pace import Pace, TooMany
+from discreet.auth.tokens import Bearer, authenticate
+from discreet.domain.errors import Unauthorized, Unavailable
+from discreet.mcp.server import Context, make_server
+from discreet.mcp.tools import ToolCall
+from discreet.memory.embedding import Embedder
+from discreet.scope import ScopedDatabase
+
+MAX_BYTES = 1_000_000
+FOUND = "discreet.connection"
+"""Where one request carries the connection that was looked up for it, and for no other."""
+SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
+UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE, TOO_MANY_CALLS = -32022, -32600, -32603, -32029
+RETRY_SECONDS = "5"
+
+
+class McpDoor:
+    """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
+
+    def __init__(
+        self, db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str]
+    ) -> None:
+        self._db = db
+        self._embedder = embedder
+        self._pace = pace
+        self._origins = frozenset(origins)
+        # Stateless as far as the SDK knows: what a connection is bound to is in the database.
+        self.manager = StreamableHTTPSessionManager(
+            make_server(self._find_call),
+            stateless=True,
+            json_response=True,
+            max_request_body_size=MAX_BYTES,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            await self._handle(request, scope, receive, send)
+        except Unavailable as error:
+            unavailable = _error(503, UNAVAILABLE, str(error))
+            unavailable.headers["Retry-After"] = RETRY_SECONDS
+            await unavailable(scope, receive, send)
+
+    async def _handle(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._may_call(request.headers.get("origin")):
+            await _error(403, NO_SUCH_SESSION, "This origin is not allowed.")(scope, receive, send)
+            return
+        try:
+            bearer = await authenticate(self._db, _token_of(request))
+        except Unauthorized as error:
+            refused = _error(401, NO_SUCH_SESSION, error.message)
+            refused.headers["WWW-Authenticate"] = "Bearer"
+            await refused(scope, receive, send)
+            return
+        try:
+            self._pace.take(bearer.token_id)
+        except TooMany as error:
+            refused = _error(429, TOO_MANY_CALLS, str(error))
+            refused.headers["Retry-After"] = str(error.seconds)
+            await refused(scope, receive, send)
+            return
+        response = await self._refusal(request, bearer)
+        if response is not None:
+            await response(scope, receive, send)
+            return
+        if SESSION in request.headers:
+            await self.manager.handle_request(scope, receive, send)
+            return
+        await self._begin(bearer, scope, receive, send)
+
+    def _may_call(self, origin: str | None) -> bool:
+        """A browser says from which page a call comes: no other page's may come here under a name
+        that leads to this machine (DNS rebinding)."""
+        if origin is None or origin in self._origins:
+            return True
+        try:
+            return urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
+        except ValueError:
+            return False
+
+    async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
+        if request.method not in ("POST", "DELETE"):
+            # GET would open a stream for what the server says unasked, which is nothing.
+            refused = _error(405, NO_SUCH_SESSION, "This server offers no event stream.")
+            refused.headers["Allow"] = "POST, DELETE"
+            return refused
+        asked = request.headers.get(VERSION)
+        if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
+            # Versions without sessions have nothing that a scope could be bound to.
+            return _error(
+                400,
+                UNSUPPORTED_VERSION,
+                "Unsupported protocol version",
+                {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": asked},
+            )
+        key = request.headers.get(SESSION)
+        if key is None:
+            return None
+        connection = await mcp_sessions.find(self._db, bearer, key)
+        if connection is None:
+            return _error(404, NO_SUCH_SESSION, "Session not found")
+        request.scope[FOUND] = connection
+        if request.method == "DELETE":
+            await mcp_sessions.end(self._db, bearer, key)
+            return Response(status_code=204)
+        return None
+
+    async def _begin(self, bearer: Bearer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Only ``initialize`` comes without a connection; its answer gets a new one's name."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False) and len(body) <= MAX_BYTES
+        if len(body) > MAX_BYTES:
+            await _error(413, NO_SUCH_SESSION, "Too large")(scope, receive, send)
+            return
+        if not _is_initialize(body):
+            await _error(400, NO_SUCH_SESSION, "Missing session ID")(scope, receive, send)
+            return
+        key = secrets.token_hex(32)
+        await mcp_sessions.begin(self._db, bearer, key)
+
+        async def replay() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def name(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 300:
+                message["headers"] = [*message["headers"], (SESSION.encode(), key.encode())]
+            await send(message)
+
+        await self.manager.handle_request(scope, replay, name)
+
+    async def _find_call(self, context: Context) -> ToolCall:
+        request = context.request
+        if not isinstance(request, Request):
+            raise Unauthorized("Token missing.")
+        connection = request.scope.get(FOUND)
+        if not isinstance(connection, Connection):
+            raise Unauthorized("Unknown session.")
+        return ToolCall(self._db, self._embedder, connection)
+
+
+def mcp_app(
+    db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str] = ()
+) -> Starlette:
+    """An application that serves MCP at ``/mcp``, to pages of this machine and of ``origins``."""
+    mcp = McpDoor(db, embedder, pace, origins)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with mcp.manager.run():
+            yield
+
+    return Starlette(routes=[Mount("/mcp", mcp)], lifespan=lifespan)
+
+
+def _token_of(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_initialize(body: bytes) -> bool:
+    try:
+        read = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(read, dict) and read.get("method") == "initialize"
+
+
+def _error(status: int, code: int, message: str, data: Any = None) -> JSONResponse:
+    error = {"code": code, "message": message} | ({} if data is None else {"data": data})
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status_code=status)

@@ -1,0 +1,131 @@
+"""What is read without a tool: the session's transcript and knowledge, and whom one talks to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types as types
+
+from discreet.domain.errors import BadInput, NotFound
+from discreet.mcp.tools import ToolCall
+from discreet.memory import knowledge
+from discreet.memory.types import Memory
+from discreet.scope import OwnerScope
+from discreet.sessions import listing, transcript
+from discreet.turn.load import party_of
+from discreet.turn.prompt import OF_CONTACTS, whom_you_talk_to
+from discreet.turn.whose import Whose, whose_rows
+
+TRANSCRIPT, KNOWLEDGE = "discreet://session/transcript", "discreet://session/knowledge"
+TALKING_TO = "talking_to"
+MAX_LINES = 500
+"""The newest lines of a transcript that one reading gives."""
+KNOWLEDGE_TOKENS = 2000
+JSON = "application/json"
+
+
+def resources(call: ToolCall) -> list[types.Resource]:
+    """What can be read on this connection: nothing before its session."""
+    if call.connection.session_id is None:
+        return []
+    return [
+        types.Resource(
+            uri=TRANSCRIPT,
+            name="transcript",
+            description="The messages of this session, oldest first.",
+            mime_type=JSON,
+        ),
+        types.Resource(
+            uri=KNOWLEDGE,
+            name="knowledge",
+            description="The critical and high memories this session starts with.",
+            mime_type=JSON,
+        ),
+    ]
+
+
+async def read(call: ToolCall, uri: str) -> types.TextResourceContents:
+    """One of them, as JSON records.
+
+    Raises:
+        NotFound: there is no such resource on this connection.
+    """
+    if uri not in {str(one.uri) for one in resources(call)}:
+        raise NotFound(f"There is no resource {uri!a}.")
+    records = await (_transcript(call) if uri == TRANSCRIPT else _knowledge(call))
+    text = json.dumps(records, ensure_ascii=False, indent=1)
+    return types.TextResourceContents(uri=uri, mime_type=JSON, text=text)
+
+
+def prompts(call: ToolCall) -> list[types.Prompt]:
+    """The prompts of this connection: none before its session."""
+    if call.connection.session_id is None:
+        return []
+    return [
+        types.Prompt(
+            name=TALKING_TO,
+            description="Describe who you are talking to and who else can read it.",
+            arguments=[],
+        )
+    ]
+
+
+async def prompt(call: ToolCall, name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
+    """Whom one talks to, for a model.
+
+    Raises:
+        NotFound: there is no such prompt on this connection.
+        BadInput: it was given an argument.
+    """
+    if name not in {one.name for one in prompts(call)}:
+        raise NotFound(f"There is no prompt {name!a}.")
+    if arguments:
+        raise BadInput(f"There is no argument {next(iter(arguments))!a}.")
+    scope = call.connection.scope
+    async with call.db.begin(scope) as tx:
+        party = await party_of(tx, scope)
+        session = await listing.get_session(tx, call.session_id)
+    text = whom_you_talk_to(party, session.thread_key)
+    if isinstance(scope, OwnerScope):
+        text += f"\n{OF_CONTACTS}"
+    content = types.TextContent(type="text", text=text)
+    return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=content)])
+
+
+async def _transcript(call: ToolCall) -> list[dict[str, Any]]:
+    async with call.db.begin(call.connection.scope) as tx:
+        lines = await transcript.messages_before(tx, call.session_id, 2**62, MAX_LINES)
+    return [
+        {
+            "position": line.position,
+            "said_by": line.sender_name or line.sender_address or "sender"
+            if line.direction == "in"
+            else "owner, in person"
+            if line.in_person
+            else "you",
+            "address": line.sender_address,
+            "at": line.created_at.isoformat(),
+            "text": line.text,
+        }
+        for line in lines
+    ]
+
+
+async def _knowledge(call: ToolCall) -> list[dict[str, Any]]:
+    async with call.db.begin(call.connection.scope) as tx:
+        found = await knowledge.get_knowledge_memories(tx, KNOWLEDGE_TOKENS)
+        whose = await whose_rows(tx, [memory.contact_id for memory in found])
+    return [_record(memory, whose) for memory in found]
+
+
+def _record(memory: Memory, whose: Whose) -> dict[str, Any]:
+    of = whose.of(memory.contact_id, shared=memory.shared)
+    label = {} if of is None else {"whose": f"contact {of.name or of.address}"}
+    return {
+        "id": str(memory.id),
+        **label,
+        "salience": memory.salience,
+        "content": memory.content,
+    }

@@ -1,0 +1,29 @@
+"""MCP over standard input and output: one process, one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from mcp.server.stdio import stdio_server
+
+from discreet.auth.mcp_sessions import OfProcess
+from discreet.auth.tokens import Bearer
+from discreet.mcp.server import Context, make_server
+from discreet.mcp.tools import ToolCall
+from discreet.memory.embedding import Embedder
+from discreet.scope import ScopedDatabase
+
+
+async def serve_stdio(
+    db: ScopedDatabase, embedder: Embedder, who: Callable[[], Awaitable[Bearer]]
+) -> None:
+    """Serves until the input ends. ``who`` is asked at each call, so that a token that was revoked
+    opens nothing any more."""
+    binding = OfProcess()
+
+    async def find_call(_: Context) -> ToolCall:
+        return ToolCall(db, embedder, binding.connection(await who()))
+
+    server = make_server(find_call)
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())

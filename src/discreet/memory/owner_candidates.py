@@ -1,0 +1,91 @@
+"""What the owner's search takes from indexes, where there are too many memories to rank them all.
+
+Only the owner's: a contact's rows are few, and are ranked exactly, so that nothing of a score comes
+from anybody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from rapidfuzz import fuzz, process
+
+from discreet.memory.bags import TYPO_LENGTH, TYPO_SIMILARITY, Population
+from discreet.memory.indexing import vector_literal
+from discreet.memory.large import SAMPLE
+from discreet.memory.query import Query
+from discreet.scope import OwnerScope, Transaction
+
+__all__ = ["CANDIDATE", "Everybody", "everybody"]
+
+HELD_BY = 2_500
+"""About how many memories are looked at for the words of a question."""
+FEW = 300
+"""So many memories are counted one by one."""
+
+CANDIDATE: LiteralString = """
+       AND id IN (SELECT c.id FROM gate.owner_candidates(
+                    %(embedder)s, %(dimensions)s, %(vector)s::public.vector, %(words)s, %(holding)s,
+                    %(memories)s, %(mean_length)s, %(held_by)s) c
+                   UNION ALL
+                  (SELECT s.id FROM discreet.memories s ORDER BY s.id LIMIT %(sample)s))"""
+"""Narrows a query of memories to candidates; its parameters are those of ``Everybody``."""
+
+_COUNTS: LiteralString = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, %(few)s) c"
+_EVERY_WORD: LiteralString = "SELECT word, holding FROM discreet.owner_words"
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """The statistics of an owner's memories, and the parameters of ``CANDIDATE``."""
+
+    population: Population
+    params: dict[str, Any]
+
+
+async def everybody(tx: Transaction, query: Query) -> Everybody | None:
+    """None: they are few enough to be ranked exactly, or it isn't the owner who asks."""
+    if not isinstance(tx.scope, OwnerScope) or not await tx.value(
+        "SELECT true FROM discreet.owner_words WHERE word = '' LIMIT 1"
+    ):
+        return None
+    params = {
+        "embedder": query.embedder,
+        "dimensions": 0 if query.vector is None else len(query.vector),
+        "vector": None if query.vector is None else vector_literal(query.vector),
+        "words": list(query.asked.terms),
+        "held_by": HELD_BY,
+        "few": FEW,
+        "sample": SAMPLE,
+    }
+    found = await tx.fetch_tuples(_COUNTS, params)
+    holding = {word: float(count) for word, count in found}
+    memories, words = holding.pop("", 1.0), holding.pop("#", 1.0)
+    unknown = [word for word in query.asked.terms if not holding.get(word)]
+    mean_length = words / max(memories, 1.0)
+    holding |= await _similar(tx, unknown)
+    asked = list(dict.fromkeys([*query.asked.terms, *holding]))
+    params |= {
+        "words": asked,
+        "holding": [holding.get(word, 1.0) for word in asked],
+        "memories": memories,
+        "mean_length": mean_length,
+    }
+    return Everybody(Population(memories, holding, mean_length), params)
+
+
+async def _similar(tx: Transaction, unknown: Sequence[str]) -> dict[str, float]:
+    """Words that many used, and how many, for words that nobody did: they are taken for typos."""
+    typos = [word for word in unknown if len(word) >= TYPO_LENGTH]
+    if not typos:
+        return {}
+    vocabulary: dict[str, int] = dict(await tx.fetch_tuples(_EVERY_WORD))
+    return {
+        similar: float(vocabulary[similar])
+        for typo in typos
+        for similar, _, _ in process.extract(
+            typo, list(vocabulary), scorer=fuzz.ratio, score_cutoff=TYPO_SIMILARITY, limit=3
+        )
+    }

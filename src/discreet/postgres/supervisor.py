@@ -1,0 +1,170 @@
+"""Runs as a detached process of its own: starts PostgreSQL, waits until nobody uses it, stops it.
+
+Locks in ``HOME/run`` say who lives; the kernel releases them however a process ends.
+
+* ``clients.lock``: shared by everybody who uses the server.
+* ``keeper.lock``: held by the one keeper; its process id is in it.
+* ``server.lock``: inherited by PostgreSQL and all its processes, so free only when none lives.
+
+Started by path with ``-I -S`` and only the standard library: it takes a few milliseconds, and it
+holds little memory while it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, NoReturn
+
+POLL_SECONDS = 0.25
+MAX_PAUSE_SECONDS = 30.0
+FAST_STOP_SECONDS = 60.0
+
+
+def main() -> None:
+    plan = json.loads(sys.argv[1])
+    keeper_lock = os.open(plan["keeper_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Before the fork, which inherits it: who launched us sees it held as soon as we are detached.
+    if not _try_lock(keeper_lock) or os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    os.pwrite(keeper_lock, b"%-20d\n" % os.getpid(), 0)
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    server = Server(plan)
+    clients = os.open(plan["clients_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _watch(server, clients, plan["grace_seconds"])
+    finally:
+        # Newcomers wait at clients.lock until the server is down, and then start it again.
+        server.stop()
+
+
+def _watch(server: Server, clients: int, grace_seconds: float) -> None:
+    """Until nobody is left. A server that was ready is started again when it dies (a crash, out of
+    memory), each time after a longer pause; one that dies before it is ready can't run here."""
+    server.start()
+    was_ready = False
+    pause = POLL_SECONDS
+    while not _nobody_left(clients, grace_seconds):
+        if server.running():
+            was_ready = was_ready or server.ready()
+            time.sleep(POLL_SECONDS)
+        elif was_ready:
+            time.sleep(pause)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+            server.start()
+            was_ready = False
+        else:
+            with contextlib.suppress(OSError):
+                os.write(1, b"died\n")
+            return
+
+
+class Server:
+    """The PostgreSQL of one data folder, started by this keeper or by one that was killed."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._plan = plan
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it where none lives."""
+        lock = os.open(self._plan["server_lock"], os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if _try_lock(lock):
+                self._remove_stale_files()
+                self._child = subprocess.Popen(  # noqa: S603 - our own words, no shell
+                    self._plan["command"],
+                    env=self._plan["environment"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=2,
+                    pass_fds=[lock],
+                )
+        finally:
+            os.close(lock)
+
+    def ready(self) -> bool:
+        """Whether it takes connections, as its pid file says in the eighth line."""
+        with contextlib.suppress(OSError), open(self._plan["pid_file"]) as file:
+            return file.read().splitlines()[7:8] == ["ready   "]
+        return False
+
+    def running(self) -> bool:
+        if self._child:
+            self._child.poll()
+        lock = os.open(self._plan["server_lock"], os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return not _try_lock(lock)
+        finally:
+            os.close(lock)
+
+    def stop(self) -> None:
+        """A fast stop; after ``FAST_STOP_SECONDS`` one that leaves the rest to recovery."""
+        asked = time.monotonic()
+        self._signal(signal.SIGINT)
+        while self.running():
+            if time.monotonic() - asked > FAST_STOP_SECONDS:
+                self._signal(signal.SIGQUIT)
+                asked = time.monotonic()
+            time.sleep(0.01)
+
+    def _remove_stale_files(self) -> None:
+        """Nobody holds ``server.lock``, so files that name a process are those of a dead one. After
+        a restart of a container its number is often another process's, and PostgreSQL would refuse
+        to start. Only a server started by hand, past this keeper, holds no lock; it's spared."""
+        try:
+            with open(self._plan["pid_file"]) as file:
+                where = os.readlink(f"/proc/{int(file.readline())}/cwd")
+        except FileNotFoundError:
+            where = ""
+        except (OSError, ValueError):
+            return
+        if not os.path.isdir("/proc/self") or where == os.path.realpath(self._plan["data"]):
+            return
+        for path in (self._plan["pid_file"], self._plan["socket_lock"]):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _signal(self, number: int) -> None:
+        if not self.running():
+            return
+        if self._child and self._child.poll() is None:
+            self._child.send_signal(number)
+            return
+        with contextlib.suppress(OSError, ValueError), open(self._plan["pid_file"]) as file:
+            os.kill(int(file.readline()), number)
+
+
+def _nobody_left(clients: int, grace_seconds: float) -> bool:
+    """True: nobody uses the server nor has for a while, and ``clients.lock`` is now ours alone."""
+    if not _try_lock(clients):
+        return False
+    idle_seconds = time.time() - os.fstat(clients).st_mtime
+    if not 0 <= idle_seconds < grace_seconds:  # below zero: the clock was set back
+        return True
+    fcntl.flock(clients, fcntl.LOCK_UN)
+    return False
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _exit(*_: object) -> NoReturn:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

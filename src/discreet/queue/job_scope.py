@@ -1,0 +1,37 @@
+"""From the id in a job to the scope that the work belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from discreet.domain.ids import RouteId, SessionId
+from discreet.scope import ScopedDatabase, WorkScope, session_scope
+from discreet.scope.scopes import SessionScope
+
+
+@dataclass(frozen=True, slots=True)
+class DueRoute:
+    """Where answers wait to be sent: their scope, and the platform and account to send them on."""
+
+    scope: SessionScope
+    platform: str
+    account: str
+
+
+async def scope_of_session(db: ScopedDatabase, session_id: SessionId) -> SessionScope | None:
+    """The scope of a session's turns, or None where the session is gone."""
+    async with db.begin(WorkScope()) as tx:
+        row = await tx.fetch_one("SELECT * FROM gate.session_scope(%s)", (session_id,))
+    return None if row is None else _scope(row)
+
+
+async def due_route(db: ScopedDatabase, route_id: RouteId) -> DueRoute | None:
+    """The route of answers that wait, or None where it is gone."""
+    async with db.begin(WorkScope()) as tx:
+        row = await tx.fetch_one("SELECT * FROM gate.route_scope(%s)", (route_id,))
+    return None if row is None else DueRoute(_scope(row), row["platform"], row["account"])
+
+
+def _scope(row: dict[str, Any]) -> SessionScope:
+    return session_scope(row["owner_id"], row["agent_id"], row["contact_id"], shared=row["shared"])

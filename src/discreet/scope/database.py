@@ -1,0 +1,209 @@
+"""The door. No scope, no rows; no rows, no row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, LiteralString
+
+from psycopg import Error, OperationalError, errors
+from psycopg.rows import dict_row
+from psycopg_pool import PoolTimeout
+
+from discreet.domain.errors import ScopeError, Unavailable
+from discreet.postgres.outages import outage_of, why_unreachable
+from discreet.postgres.pool import Connection, Pool, open_intake_pool, open_pool
+from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
+from discreet.scope.tickets import ticket_for
+from discreet.scope.transaction import Transaction
+
+DEFAULT_SIZE = 4
+"""Connections of one role that one process holds at most."""
+FIRST_WAIT_SECONDS = 3.0
+"""How long a connection is waited for until the server is asked whether it has any."""
+
+
+class ScopedDatabase:
+    """Opens scopes. Keeps one small pool for each login role, opened when first needed.
+
+    ``conninfo`` gives the login of a role, ``key`` is the 32-byte ticket key, ``sizes`` says how
+    many connections of a role there may be (``DEFAULT_SIZE`` where it doesn't).
+    """
+
+    def __init__(
+        self, conninfo: Callable[[str], str], key: bytes, sizes: Mapping[Role, int] | None = None
+    ) -> None:
+        self._conninfo = conninfo
+        self._key = key
+        self._sizes = sizes or {}
+        self._pools: dict[Role, Pool] = {}
+        self._open = AsyncExitStack()
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def begin(self, scope: RowScope) -> AsyncIterator[Transaction]:
+        """One transaction in a scope; it commits when the block ends and rolls back if it raises.
+
+        Keep it short: no model, embedding or network call inside.
+
+        Raises:
+            ScopeError: the scope lacks an id, or the database doesn't know its ticket.
+            Unavailable: no connection could be had in time, or it was lost on the way; or the
+                disk of the database is full.
+        """
+        async with self._transaction(scope) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def snapshot(self, scope: RowScope) -> AsyncIterator[Transaction]:
+        """As ``begin``, for reading only: every statement sees what was there at the first one."""
+        settled = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        async with self._transaction(scope, settled) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(
+        self, scope: RowScope, *before_all: LiteralString
+    ) -> AsyncIterator[Transaction]:
+        ids_of(scope)  # before a connection is taken
+        pool = await self._pool(role_of(scope))
+        try:
+            async with (
+                self._connection(pool, role_of(scope)) as connection,
+                await self._begin(connection, scope, before_all),
+            ):
+                tx = Transaction(connection, scope)
+                try:
+                    yield tx
+                finally:
+                    tx.close()
+        except errors.InsufficientPrivilege as error:
+            raise ScopeError("The database refused this scope.") from error
+        except Error as error:
+            if (outage := outage_of(error)) is not None:
+                raise outage from error
+            if not _is_lost(error):
+                raise
+            # Where one connection is lost, the others most likely are, too.
+            await pool.check()
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # which the loss came in the way of
+            raise Unavailable("The database connection was lost.", hint="Try again.") from error
+
+    async def _begin(
+        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+    ) -> AsyncExitStack:
+        """Begins a transaction and sets its ticket.
+
+        The database refuses a ticket whose moment is wrong: then its clock was set, or this machine
+        slept. So it is asked what time it is, and tried once more.
+        """
+        try:
+            return await self._try_to_begin(connection, scope, before_all)
+        except errors.InsufficientPrivilege:
+            await connection.meet()
+            return await self._try_to_begin(connection, scope, before_all)
+
+    async def _try_to_begin(
+        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+    ) -> AsyncExitStack:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(connection.transaction())
+            for statement in before_all:
+                await connection.execute(statement)
+            ticket = ticket_for(scope, self._key, connection.pid, connection.now())
+            cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
+            for (clock,) in await cursor.fetchall():
+                connection.set_clock(clock)
+            return stack.pop_all()
+
+    async def call(
+        self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """One statement that is its own transaction; ``%(ticket)s`` is filled in. Its first row.
+
+        For intake, which has no right on any table: it calls functions of the gate that take the
+        ticket as an argument, in one round trip and one commit.
+
+        Raises:
+            ScopeError: the scope lacks an id.
+            Unavailable: no connection could be had in time, or the disk is full.
+            psycopg.Error: what the database says; the caller knows its error codes.
+        """
+        ids_of(scope)  # before a connection is taken
+        pool = await self._pool(role_of(scope))
+        try:
+            async with self._connection(pool, role_of(scope)) as connection:
+                try:
+                    return await self._call(connection, scope, sql, params)
+                except errors.InsufficientPrivilege:
+                    await connection.meet()  # as in _begin; nothing was done yet
+                    return await self._call(connection, scope, sql, params)
+        except Error as error:
+            if (outage := outage_of(error)) is not None:
+                raise outage from error
+            if _is_lost(error):
+                await pool.check()
+            raise
+
+    @asynccontextmanager
+    async def _connection(self, pool: Pool, role: Role) -> AsyncIterator[Connection]:
+        """One of the pool's. If it has none for a while, ask the server why.
+
+        Raises:
+            Unavailable: none could be had in time.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                taken = await stack.enter_async_context(pool.connection(FIRST_WAIT_SECONDS))
+            except PoolTimeout:
+                why = await asyncio.to_thread(why_unreachable, self._conninfo(role))
+                if why is not None:
+                    raise why from None
+                try:
+                    taken = await stack.enter_async_context(pool.connection())
+                except PoolTimeout:
+                    raise Unavailable(
+                        "Every connection of this process is in use.", hint="Try again."
+                    ) from None
+            yield taken
+
+    async def _call(
+        self,
+        connection: Connection,
+        scope: IntakeScope,
+        sql: LiteralString,
+        params: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        ticket = ticket_for(scope, self._key, connection.pid, connection.now())
+        cursor = connection.cursor(row_factory=dict_row)
+        await cursor.execute(sql, {**params, "ticket": ticket})
+        return await cursor.fetchone()
+
+    async def close(self) -> None:
+        """Closes every pool; scopes that are open are waited for."""
+        self._pools.clear()
+        await self._open.aclose()
+
+    async def _pool(self, role: Role) -> Pool:
+        pool = self._pools.get(role)
+        if pool is not None:
+            return pool
+        async with self._opening:
+            if role not in self._pools:
+                self._pools[role] = await self._open.enter_async_context(self._new_pool(role))
+            return self._pools[role]
+
+    def _new_pool(self, role: Role) -> AbstractAsyncContextManager[Pool]:
+        size = self._sizes.get(role, DEFAULT_SIZE)
+        if role == "discreet_intake":
+            return open_intake_pool(self._conninfo(role), 1, size)
+        return open_pool(self._conninfo(role), 1, size)
+
+
+def _is_lost(error: Error) -> bool:
+    """Whether the connection is gone: nobody at its other end, or the server said goodbye."""
+    if not isinstance(error, OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -1,0 +1,106 @@
+"""A transaction: what one scope can read and change until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, DataError, Error, errors
+from psycopg.rows import dict_row, tuple_row
+
+from discreet.domain.database_codes import text_of_code
+from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
+from discreet.scope.scopes import Scope
+
+Params = Mapping[str, Any] | Sequence[Any]
+
+
+class Transaction:
+    """The only way to a row: parameterised statements inside one scope's open transaction.
+
+    Every method raises:
+        ScopeError: the door was closed, or the database refused what this scope may not do.
+        LimitReached: there are as many memories as may be.
+        Conflict: it exists already, it was changed at the same moment, or a function of the gate
+            says that it can't be done as things stand.
+        NotFound: what the statement refers to is not there, in this scope.
+        BadInput: a text can't be stored, or a function of the gate can't resolve something.
+    """
+
+    __slots__ = ("_connection", "scope")
+
+    def __init__(self, connection: AsyncConnection[Any], scope: Scope) -> None:
+        self._connection: AsyncConnection[Any] | None = connection
+        self.scope = scope
+
+    async def fetch(self, sql: LiteralString, params: Params = ()) -> list[dict[str, Any]]:
+        """All rows, as dictionaries by column name."""
+        async with self._open().cursor(row_factory=dict_row) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchall()
+
+    async def fetch_tuples(
+        self, sql: LiteralString, params: Params = (), *, binary: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """All rows, as tuples; ``binary`` asks for binary results (vectors, many rows)."""
+        async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchall()
+
+    async def fetch_one(self, sql: LiteralString, params: Params = ()) -> dict[str, Any] | None:
+        """The first row, or None."""
+        async with self._open().cursor(row_factory=dict_row) as cursor:
+            await self._run(cursor, sql, params)
+            return await cursor.fetchone()
+
+    async def value(self, sql: LiteralString, params: Params = ()) -> Any:
+        """The first column of the first row, or None."""
+        async with self._open().cursor(row_factory=tuple_row) as cursor:
+            await self._run(cursor, sql, params)
+            row = await cursor.fetchone()
+            return None if row is None else row[0]
+
+    async def execute(self, sql: LiteralString, params: Params = ()) -> int:
+        """Runs a statement; the number of rows that it changed."""
+        async with self._open().cursor(row_factory=tuple_row) as cursor:
+            await self._run(cursor, sql, params)
+            return cursor.rowcount
+
+    def close(self) -> None:
+        """The door is closed: from now on every method raises ScopeError."""
+        self._connection = None
+
+    def _open(self) -> AsyncConnection[Any]:
+        if self._connection is None:
+            raise ScopeError("This transaction has ended; begin another.")
+        return self._connection
+
+    async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
+        try:
+            await cursor.execute(sql, params)
+        except errors.InsufficientPrivilege as error:
+            raise ScopeError("This scope may not do that.") from error
+        except errors.UniqueViolation as error:
+            raise Conflict("It already exists.") from error
+        except errors.SerializationFailure as error:
+            raise Conflict("It was changed at the same time.", hint="Try again.") from error
+        except errors.ForeignKeyViolation as error:
+            raise NotFound("It refers to something that does not exist.") from error
+        except Error as error:
+            if isinstance(error, DataError) and error.sqlstate is None:
+                # The driver itself refuses it: a NUL in a text.
+                raise BadInput("The text contains a character that can't be stored.") from error
+            # What functions of the gate say themselves.
+            if error.sqlstate == "DS004":
+                raise LimitReached(
+                    f"At most {int(error.diag.message_primary or 0):,} memories are kept here.",
+                    hint="Forget some first.",
+                ) from error
+            text = text_of_code(error.diag.message_primary)
+            if error.sqlstate == "DS001":
+                raise NotFound(f"There is {text}.") from error
+            if error.sqlstate == "DS002":
+                raise BadInput(f"That can't be resolved: {text}.") from error
+            if error.sqlstate == "DS003":
+                raise Conflict(f"That can't be done: {text}.") from error
+            raise

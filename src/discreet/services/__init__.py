@@ -1,0 +1,1 @@
+"""What the owner and programs may see and do, one function per operation."""

@@ -1,0 +1,177 @@
+"""Who may come in: by channel, by code, by name; and which account is the owner's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from discreet.contacts.pairing import (
+    Pairing,
+    decide,
+    find_pairing,
+    no_such_pairing,
+    pending_pairings,
+)
+from discreet.domain.addresses import Address, known_platforms
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+Admission = Literal["open", "pairing", "allowlist"]
+
+_CHANNELS = """
+    SELECT c.id, a.id AS agent_id, a.name AS agent, c.platform, c.account,
+           c.name, c.admission,
+           (SELECT count(*) FROM discreet.admissions d WHERE d.channel_id = c.id) AS admitted
+      FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id
+     WHERE c.platform <> 'terminal' AND c.closed_at IS NULL AND c.parent_id IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """Who may come in on a channel, and how many contacts were let in there."""
+
+    id: UUID
+    agent_id: UUID
+    agent: str
+    platform: str
+    account: str
+    name: str
+    admission: Admission
+    admitted: int
+
+
+async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPolicy]:
+    """Every channel but terminals, which are never asked."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await _policies(tx)
+
+
+async def set_admission(
+    db: ScopedDatabase, owner_id: OwnerId, agent: str, platform: str, admission: Admission
+) -> list[ChannelPolicy]:
+    """Sets who may come in on an agent's channels of a platform, from the next message on.
+
+    Raises:
+        NotFound: the agent has no channel of this platform.
+        Conflict: ``open``, with an agent whose memory everybody shares.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        # Locked as `sb agents set` does, so that the two are one after the other.
+        await tx.fetch(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
+        )
+        ids = [channel.id for channel in await _channels_of(tx, agent, platform)]
+        # A channel's branches admit whom it admits.
+        sharing = await tx.value(
+            "SELECT a.name FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
+            " WHERE (c.id = ANY (%(ids)s) OR c.parent_id = ANY (%(ids)s))"
+            "   AND c.closed_at IS NULL AND a.memory_model = 'shared' LIMIT 1",
+            {"ids": ids},
+        )
+        if admission == "open" and sharing is not None:
+            raise Conflict(
+                f"{sharing} shares one memory with everybody it talks to, so it can't be open to"
+                " strangers.",
+                hint="Choose pairing or allowlist, or an agent that remembers per contact.",
+            )
+        await tx.execute(
+            "UPDATE discreet.channels SET admission = %(admission)s"
+            " WHERE (id = ANY (%(ids)s) OR parent_id = ANY (%(ids)s)) AND closed_at IS NULL",
+            {"admission": admission, "ids": ids},
+        )
+        return await _channels_of(tx, agent, platform)
+
+
+async def allow_address(
+    db: ScopedDatabase, owner_id: OwnerId, agent: str, address: Address, *, of_group: bool
+) -> ContactId:
+    """Lets somebody (or a group) in who may not have written yet; their contact.
+
+    Raises:
+        NotFound: the agent has no channel of this platform.
+        Conflict: the address is the owner's own.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        contact_id = None
+        for channel in await _channels_of(tx, agent, address.platform):
+            contact_id = await tx.value(
+                "SELECT gate.admit(%(channel)s, %(platform)s, %(id)s, %(kind)s)",
+                {
+                    "channel": channel.id,
+                    "platform": address.platform,
+                    "id": address.platform_id,
+                    "kind": "group" if of_group else "external",
+                },
+            )
+    if contact_id is None:
+        raise Conflict(f"{address} is your own.", hint="The owner is always admitted.")
+    return ContactId(contact_id)
+
+
+async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
+    """Everybody who waits to be let in, the newest first."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await pending_pairings(tx)
+
+
+async def decide_pairing(
+    db: ScopedDatabase, owner_id: OwnerId, who: str, *, let_in: bool
+) -> tuple[Pairing, int]:
+    """Lets in (or denies) whom a code or an address means; and how many messages were kept.
+
+    Raises:
+        BadInput, NotFound: the code is wrong, or nobody of this address waits.
+        TooManyTries: too many wrong codes within an hour.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await find_pairing(tx, who)
+        messages = sum([await decide(tx, pairing, let_in=let_in) for pairing in found])
+    if not found:
+        raise no_such_pairing(who)
+    return found[0], messages
+
+
+async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) -> str:
+    """A code of eight characters; the account that sends it, in a direct chat, is the owner's.
+
+    Raises:
+        BadInput: no such platform.
+    """
+    if platform not in known_platforms() or platform == "terminal":
+        raise BadInput(
+            f"{platform!a} is not a known platform.", hint="Example: sb owner link telegram"
+        )
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        code = await tx.value("SELECT gate.make_owner_link(%(platform)s)", {"platform": platform})
+    return str(code)
+
+
+async def list_owner_addresses(db: ScopedDatabase, owner_id: OwnerId) -> list[str]:
+    """The owner's own accounts, written ``platform:id``."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            "SELECT platform || ':' || platform_id AS address FROM discreet.addresses"
+            " WHERE of_owner ORDER BY created_at"
+        )
+    return [row["address"] for row in found]
+
+
+async def _policies(tx: Transaction) -> list[ChannelPolicy]:
+    found = await tx.fetch(_CHANNELS + " ORDER BY a.created_at, c.created_at, c.id")
+    return [ChannelPolicy(**row) for row in found]
+
+
+async def _channels_of(tx: Transaction, agent: str, platform: str) -> list[ChannelPolicy]:
+    channels = [
+        policy
+        for policy in await _policies(tx)
+        if (policy.agent, policy.platform) == (agent, platform)
+    ]
+    if not channels:
+        raise NotFound(
+            f"There is no channel of {agent!a} on {platform}.", hint="See: sb admission list"
+        )
+    return channels

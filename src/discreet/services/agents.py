@@ -1,0 +1,280 @@
+"""Agents, as their owner sees and sets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
+from discreet.domain.ids import AgentId, OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.scope.scopes import MemoryModel
+from discreet.services.requeue import wake_waiting
+
+MAX_NAME_CHARACTERS = 100
+MAX_INSTRUCTION_CHARACTERS = 100_000
+
+_AGENTS = """
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.paused_at,
+           a.created_at, a.updated_at,
+           a.xmin::text AS version,
+           (SELECT count(DISTINCT p.title) FROM discreet.passages p
+             WHERE p.agent_id = a.id) AS reference_texts,
+           (SELECT count(*) FROM discreet.sessions s
+             WHERE s.agent_id = a.id AND s.ended_at IS NULL) AS open_sessions,
+           (SELECT count(*) FROM discreet.memories m WHERE m.agent_id = a.id) AS memories
+      FROM discreet.agents a
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent and how much it holds. ``model`` None: the installation's default.
+
+    ``paused_at``: since then it answers nobody.
+    """
+
+    id: AgentId
+    name: str
+    role: str
+    instructions: str
+    model: str | None
+    memory_model: MemoryModel
+    paused_at: datetime | None
+    reference_texts: int
+    open_sessions: int
+    memories: int
+    created_at: datetime
+    updated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """What to set; None leaves it as it is. ``model`` "" means the installation's default."""
+
+    role: str | None = None
+    instructions: str | None = None
+    model: str | None = None
+    memory_model: MemoryModel | None = None
+
+    @property
+    def names_anything(self) -> bool:
+        """Whether there is anything to set."""
+        return self != AgentChange()
+
+
+async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:
+    """The owner's agents, the oldest first."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return [_agent(row) for row in await tx.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
+
+
+async def get_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
+    """The agent of this name.
+
+    Raises:
+        NotFound: the owner has none; the message names those that there are.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await _get(tx, name)
+
+
+async def get_agent_by_id(db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId) -> Agent:
+    """The agent with this id.
+
+    Raises:
+        NotFound: the owner has none.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(_AGENTS + " WHERE a.id = %(id)s", {"id": agent_id})
+    if row is None:
+        raise NotFound("There is no such agent.")
+    return _agent(row)
+
+
+async def create_agent(
+    db: ScopedDatabase, owner_id: OwnerId, name: str, change: AgentChange | None = None
+) -> Agent:
+    """A new agent with a terminal channel of its own.
+
+    Raises:
+        BadInput: the name or the instructions are empty, too long or hold control characters.
+        Conflict: the owner has an agent of this name.
+    """
+    change = change or AgentChange()
+    _check_name(name)
+    _check(change)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        try:
+            agent_id = await tx.value(
+                """INSERT INTO discreet.agents (name, role, instructions, model, memory_model)
+                   VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s)
+                   RETURNING id""",
+                {
+                    "name": name,
+                    "role": change.role or "",
+                    "instructions": change.instructions or "",
+                    "model": change.model or None,
+                    "memory_model": change.memory_model or "per_contact",
+                },
+            )
+        except Conflict:
+            raise Conflict(
+                f"An agent named {name!r} already exists.", hint="Change it with: sb agents set"
+            ) from None
+        await _open_terminal(tx, agent_id)
+        return await _get(tx, name)
+
+
+async def change_agent(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    name: str,
+    change: AgentChange,
+    *,
+    expected: str | None = None,
+) -> Agent:
+    """Sets what ``change`` names. Another memory model counts for what is said from then on: rows
+    stay whose they are, so nothing that was private becomes shared, nor the other way round.
+
+    Raises:
+        NotFound: no agent of this name.
+        BadInput: a value can't be used.
+        Outdated: it is at another version than ``expected``.
+        Conflict: ``shared``, where anybody may write to it.
+    """
+    _check(change)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        # Locked, so that two who set it at once are one after the other.
+        await tx.fetch(
+            "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
+        )
+        before = await _get(tx, name)
+        if expected is not None and before.version != expected:
+            raise Outdated("This agent has changed since you read it.", hint="Read it again.")
+        if change.memory_model == "shared" and before.memory_model != "shared":
+            await _refuse_where_open(tx, before)
+        await tx.execute(
+            """UPDATE discreet.agents SET
+                 role = coalesce(%(role)s, role),
+                 instructions = coalesce(%(instructions)s, instructions),
+                 model = CASE WHEN %(model)s::text IS NULL THEN model
+                              ELSE nullif(%(model)s, '') END,
+                 memory_model = coalesce(%(memory_model)s, memory_model),
+                 updated_at = clock_timestamp()
+               WHERE id = %(id)s""",
+            {
+                "id": before.id,
+                "role": change.role,
+                "instructions": change.instructions,
+                "model": change.model,
+                "memory_model": change.memory_model,
+            },
+        )
+        return await _get(tx, name)
+
+
+async def pause_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers nobody from now on, in any process; what is said to it is kept and waits.
+
+    A turn that is thinking saves nothing; its messages are taken anew on resume.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await _get(tx, name)
+        await tx.execute(
+            "UPDATE discreet.agents SET paused_at = coalesce(paused_at, clock_timestamp())"
+            " WHERE id = %(id)s",
+            {"id": agent.id},
+        )
+        return await _get(tx, name)
+
+
+async def resume_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
+    """The agent answers again, first what was said to it meanwhile.
+
+    Raises:
+        NotFound: no agent of this name.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await _get(tx, name)
+        await tx.execute(
+            "UPDATE discreet.agents SET paused_at = NULL WHERE id = %(id)s", {"id": agent.id}
+        )
+        await wake_waiting(tx, agent_id=agent.id)
+        return await _get(tx, name)
+
+
+async def _open_terminal(tx: Transaction, agent_id: AgentId) -> None:
+    """Every agent has a terminal of its own, which is named after its id: names may change."""
+    await tx.execute(
+        """INSERT INTO discreet.channels (agent_id, platform, account)
+           VALUES (%(agent_id)s, 'terminal', %(account)s)""",
+        {"agent_id": agent_id, "account": str(agent_id)},
+    )
+
+
+async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
+    platform = await tx.value(
+        "SELECT platform FROM discreet.channels WHERE agent_id = %(id)s AND admission = 'open'"
+        " AND platform <> 'terminal' AND closed_at IS NULL LIMIT 1",
+        {"id": agent.id},
+    )
+    if platform is not None:
+        raise Conflict(
+            f"Anybody may write to {agent.name} on {platform}, so it can't share its memory with"
+            " all.",
+            hint=f"First: sb admission set {agent.name!r} {platform} pairing",
+        )
+
+
+async def _get(tx: Transaction, name: str) -> Agent:
+    row = await tx.fetch_one(_AGENTS + " WHERE a.name = %(name)s", {"name": name})
+    if row is None:
+        names = await tx.fetch("SELECT name FROM discreet.agents ORDER BY created_at LIMIT 20")
+        there = ", ".join(repr(row["name"]) for row in names) or "none"
+        raise NotFound(f"There is no agent named {name!r}.", hint=f"Agents: {there}.")
+    return _agent(row)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or name != name.strip():
+        raise BadInput("An agent's name can't be empty, nor begin or end with a space.")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise BadInput(f"An agent's name has at most {MAX_NAME_CHARACTERS} characters.")
+    if not name.isprintable():
+        raise BadInput("An agent's name can't hold control or invisible characters.")
+
+
+def _check(change: AgentChange) -> None:
+    for what, text in (
+        ("role", change.role),
+        ("instructions", change.instructions),
+        ("model", change.model),
+    ):
+        if text is None:
+            continue
+        if "\0" in text or not _is_unicode(text):
+            raise BadInput(f"The {what} is no valid text (a NUL, or bytes that are not UTF-8).")
+        if len(text) > MAX_INSTRUCTION_CHARACTERS:
+            raise BadInput(
+                f"The {what} has {len(text):,} characters; at most "
+                f"{MAX_INSTRUCTION_CHARACTERS:,} are allowed."
+            )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _agent(row: Mapping[str, Any]) -> Agent:
+    return Agent(**row)

@@ -1,0 +1,172 @@
+"""Channels: the connections to platforms, each of which leads to an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from discreet.auth.channel_secrets import drop_secret, save_secret
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import ChannelId, OwnerId
+from discreet.domain.platform import ChannelSecret, Identity
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+MAX_GATHER_SECONDS = 60
+
+
+async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
+    """The terminal of the agent of this name; None: of the agent that was made first.
+
+    Raises:
+        NotFound: the owner has no such agent.
+    """
+    channel_id = await tx.value(
+        "SELECT c.id FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
+        " WHERE c.platform = 'terminal' AND (%(agent)s::text IS NULL OR a.name = %(agent)s)"
+        " ORDER BY a.created_at, a.id LIMIT 1",
+        {"agent": agent},
+    )
+    if channel_id is None:
+        raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+    return ChannelId(channel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedChannel:
+    """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing.
+
+    ``gather``: how long a first message waits for those that follow it.
+    """
+
+    id: ChannelId
+    agent: str
+    platform: str
+    account: str
+    name: str
+    gather: timedelta
+    created_at: datetime
+
+    @property
+    def label(self) -> str:
+        """The name as people write it: names have an @ in front, numbers have not."""
+        return f"@{self.name}" if self.name[:1].isalpha() else self.name
+
+
+_CONNECTED = (
+    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"
+    "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
+    " WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL"
+)
+
+
+async def list_channels(db: ScopedDatabase, owner_id: OwnerId) -> list[ConnectedChannel]:
+    """Every connection to a platform, the oldest first."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(_CONNECTED + " ORDER BY c.created_at, c.id")
+    return [ConnectedChannel(**row) for row in found]
+
+
+async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> ConnectedChannel:
+    """The channel of this name (with or without @), account or id; or the only one of a platform.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = what.removeprefix("@").lower()
+    channels = await list_channels(db, owner_id)
+    for channel in channels:
+        if wanted in (channel.name.lower(), channel.account, str(channel.id)):
+            return channel
+    of_platform = [channel for channel in channels if channel.platform == wanted]
+    if len(of_platform) == 1:
+        return of_platform[0]
+    raise NotFound(f"There is no channel {what!a}.", hint="See: sb channels list")
+
+
+async def add_channel(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    agent: str | None,
+    platform: str,
+    me: Identity,
+    secret: ChannelSecret,
+    key: bytes,
+) -> ConnectedChannel:
+    """Connects an account to an agent (None: the one that was made first); again: a new name and
+    secret. ``key`` encrypts the secret.
+
+    Raises:
+        NotFound: the owner has no such agent.
+        Conflict: the account leads to another agent.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        owners = await tx.fetch_one(
+            "SELECT a.id, a.name FROM discreet.agents a"
+            " WHERE %(agent)s::text IS NULL OR a.name = %(agent)s"
+            " ORDER BY a.created_at, a.id LIMIT 1",
+            {"agent": agent},
+        )
+        if owners is None:
+            raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
+        values = {
+            "account": me.account,
+            "platform": platform,
+            "name": me.name,
+            "agent": owners["id"],
+        }
+        known = await tx.fetch_one(
+            _CONNECTED + " AND c.platform = %(platform)s AND c.account = %(account)s", values
+        )
+        if known is not None and known["agent"] != owners["name"]:
+            raise Conflict(
+                f"@{known['name']} leads to {known['agent']} already.",
+                hint=f"Remove it first: sb channels remove {known['name']}",
+            )
+        if known is None:
+            await tx.execute(
+                "INSERT INTO discreet.channels (agent_id, platform, account, name)"
+                " VALUES (%(agent)s, %(platform)s, %(account)s, %(name)s)",
+                values,
+            )
+        else:
+            await tx.execute(
+                "UPDATE discreet.channels SET name = %(name)s WHERE id = %(id)s",
+                {"name": me.name, "id": known["id"]},
+            )
+        await save_secret(tx, key, platform, me.account, secret)
+    return await find_channel(db, owner_id, me.account)
+
+
+async def set_gathering(
+    db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, seconds: float
+) -> None:
+    """What is written within so many seconds is taken together, from the next message on.
+
+    Raises:
+        BadInput: less than nothing, or more than a minute.
+    """
+    if not 0 <= seconds <= MAX_GATHER_SECONDS:
+        raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "UPDATE discreet.channels SET gather = %(gather)s WHERE %(id)s IN (id, parent_id)",
+            {"gather": timedelta(seconds=seconds), "id": channel_id},
+        )
+
+
+async def remove_channel(db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId) -> None:
+    """Disconnects, and forgets the secret. Its conversations stay; nothing comes in or goes out on
+    it any more."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(
+            "SELECT platform, account FROM discreet.channels"
+            " WHERE id = %(id)s AND closed_at IS NULL AND parent_id IS NULL",
+            {"id": channel_id},
+        )
+        if row is not None:
+            await drop_secret(tx, row["platform"], row["account"])
+        await tx.execute(
+            "UPDATE discreet.channels SET closed_at = clock_timestamp()"
+            " WHERE %(id)s IN (id, parent_id) AND closed_at IS NULL",
+            {"id": channel_id},
+        )

@@ -1,0 +1,309 @@
+"""Contacts, as the owner sees them: who writes, and how much is kept of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from discreet.contacts import (
+    Contact,
+    Entry,
+    Resolution,
+    get_entries,
+    get_entry,
+    page_of_entries,
+    resolve_name,
+)
+from discreet.contacts.lookup import find_entry
+from discreet.domain.errors import BadInput, NotFound, Outdated
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.paging import MAX_LISTED, Mark
+from discreet.domain.text import checked_text, plain_name
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.requeue import wake_waiting
+
+# Of those that are shown, in one look at each table: it has no index on the contact alone.
+_ACTIVITY = """
+    SELECT c.id, coalesce(s.sessions, 0) AS sessions, coalesce(s.messages, 0) AS messages,
+           s.last_message_at, coalesce(m.memories, 0) AS memories
+      FROM unnest(%(ids)s::uuid[]) AS c (id)
+      LEFT JOIN (SELECT s.contact_id, count(*) AS sessions, sum(said.messages) AS messages,
+                        max(s.last_message_at) AS last_message_at
+                   FROM discreet.sessions s
+                  CROSS JOIN LATERAL (SELECT count(*) AS messages FROM discreet.messages msg
+                                       WHERE msg.session_id = s.id) said
+                  WHERE s.contact_id = ANY(%(ids)s) GROUP BY s.contact_id) s
+             ON s.contact_id = c.id
+      LEFT JOIN (SELECT m.contact_id, count(*) AS memories FROM discreet.memories m
+                  WHERE m.contact_id = ANY(%(ids)s) GROUP BY m.contact_id) m
+             ON m.contact_id = c.id
+"""
+_LISTED = """
+    SELECT c.id FROM discreet.contacts c
+      LEFT JOIN (SELECT contact_id, max(last_message_at) AS last_message_at
+                   FROM discreet.sessions GROUP BY contact_id) s ON s.contact_id = c.id
+     WHERE c.joined_into IS NULL
+     ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
+     LIMIT %(limit)s OFFSET %(skip)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactActivity:
+    """A contact's entry, and how much there is of it. Times are UTC-aware."""
+
+    entry: Entry
+    sessions: int
+    messages: int
+    memories: int
+    last_message_at: datetime | None
+
+    @property
+    def contact(self) -> Contact:
+        return self.entry.contact
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedEntry:
+    """An entry of the address book, and which version of it that is."""
+
+    entry: Entry
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChange:
+    """What to set; None leaves it as it is."""
+
+    name: str | None = None
+    aliases: tuple[str, ...] | None = None
+    note: str | None = None
+    blocked: bool | None = None
+
+
+async def list_contacts(
+    db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[ContactActivity]:
+    """Contacts, whoever wrote last first, those that never wrote at the end."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
+        return await _activity(tx, await get_entries(tx, [row[0] for row in listed]))
+
+
+async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ContactActivity:
+    """The contact that ``who`` means: an id, an address ``platform:id``, or a name or alias.
+
+    Raises:
+        NotFound: nobody; similar names are suggested, never taken.
+        BadInput: several contacts have that name; the message lists their ids.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        return (await _activity(tx, [entry]))[0]
+
+
+async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
+    """Nothing that the contact says is taken from now on, and nothing of it that waits is answered.
+
+    The contact isn't told. Blocking a group silences the group, not its members elsewhere.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await _block(tx, entry.contact.id)
+        return await _entry(tx, entry.contact.id)
+
+
+async def unblock_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
+    """The contact is heard again; what waited when it was blocked is answered now.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await _unblock(tx, entry.contact.id)
+        return await _entry(tx, entry.contact.id)
+
+
+async def rename_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, name: str) -> Entry:
+    """Gives a contact another name; the one before stays as an alias.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the name is empty or no plain line.
+    """
+    _check_name(name)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await _rename(tx, entry.contact.id, name)
+        return await _entry(tx, entry.contact.id)
+
+
+async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: str) -> Entry:
+    """Keeps a remark about a contact, in place of the one before; only the owner sees it.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or the remark is no valid text.
+    """
+    note = _checked_note(note)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await _note(tx, entry.contact.id, note)
+        return await _entry(tx, entry.contact.id)
+
+
+async def page_of_contacts(
+    db: ScopedDatabase, owner_id: OwnerId, limit: int, before: Mark | None
+) -> list[VersionedEntry]:
+    """The address book, the newest entry first; what comes before a mark, if given."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entries = await page_of_entries(tx, limit, before)
+        found: dict[UUID, str] = dict(
+            await tx.fetch_tuples(
+                "SELECT id, xmin::text FROM discreet.contacts WHERE id = ANY(%(ids)s)",
+                {"ids": [entry.contact.id for entry in entries]},
+            )
+        )
+    return [VersionedEntry(entry, found[entry.contact.id]) for entry in entries]
+
+
+async def get_contact_entry(
+    db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId
+) -> VersionedEntry:
+    """One contact, by its id.
+
+    Raises:
+        NotFound: this owner has no such contact.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await _versioned(tx, contact_id)
+
+
+async def resolve_contact_name(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Resolution:
+    """Whom a name means: exactly one, several, or nobody, with similar ones as suggestions."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await resolve_name(tx, name)
+
+
+async def change_contact(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    contact_id: ContactId,
+    change: ContactChange,
+    *,
+    expected: str | None = None,
+) -> VersionedEntry:
+    """Sets what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
+
+    Raises:
+        NotFound: this owner has no such contact.
+        BadInput: a name, an alias or the note can't be used.
+        Outdated: it is at another version than ``expected``.
+    """
+    if change.name is not None:
+        _check_name(change.name)
+    for alias in change.aliases or ():
+        _check_name(alias)
+    note = None if change.note is None else _checked_note(change.note)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.fetch(
+            "SELECT 1 FROM discreet.contacts WHERE id = %(id)s FOR UPDATE", {"id": contact_id}
+        )
+        now = await _versioned(tx, contact_id)
+        if expected is not None and now.version != expected:
+            raise Outdated("This contact has changed since you read it.", hint="Read it again.")
+        if change.name is not None:
+            await _rename(tx, contact_id, change.name)
+        if change.aliases is not None:
+            await tx.execute(
+                "UPDATE discreet.contacts SET aliases = %(aliases)s WHERE id = %(id)s",
+                {"id": contact_id, "aliases": list(dict.fromkeys(change.aliases))},
+            )
+        if note is not None:
+            await _note(tx, contact_id, note)
+        if change.blocked is not None:
+            await (_block if change.blocked else _unblock)(tx, contact_id)
+        return await _versioned(tx, contact_id)
+
+
+async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedEntry:
+    entry = await get_entry(tx, contact_id)
+    if entry is None:
+        raise NotFound("There is no such contact.")
+    # Who wrote a row last tells its versions apart; PostgreSQL keeps that for every row.
+    version = await tx.value(
+        "SELECT xmin::text FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
+    )
+    return VersionedEntry(entry, version)
+
+
+async def _block(tx: Transaction, contact_id: ContactId) -> None:
+    await tx.execute(
+        "UPDATE discreet.contacts SET blocked_at = coalesce(blocked_at, clock_timestamp())"
+        " WHERE id = %(id)s",
+        {"id": contact_id},
+    )
+    # What it said where others speak too is no question any more, but was said.
+    await tx.execute(
+        "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
+        " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",
+        {"id": contact_id},
+    )
+
+
+async def _unblock(tx: Transaction, contact_id: ContactId) -> None:
+    await tx.execute(
+        "UPDATE discreet.contacts SET blocked_at = NULL WHERE id = %(id)s", {"id": contact_id}
+    )
+    await wake_waiting(tx, contact_id=contact_id)
+
+
+async def _rename(tx: Transaction, contact_id: ContactId, name: str) -> None:
+    await tx.execute(
+        """UPDATE discreet.contacts SET name = %(name)s,
+             aliases = CASE WHEN name IN ('', %(name)s) OR name = ANY (aliases) THEN aliases
+                            ELSE aliases || name END
+           WHERE id = %(id)s""",
+        {"id": contact_id, "name": name},
+    )
+
+
+async def _note(tx: Transaction, contact_id: ContactId, note: str) -> None:
+    await tx.execute(
+        "UPDATE discreet.contacts SET note = %(note)s WHERE id = %(id)s",
+        {"id": contact_id, "note": note},
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name or name != plain_name(name):
+        raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
+
+
+def _checked_note(note: str) -> str:
+    return checked_text(note).strip() if note.strip() else ""
+
+
+async def _entry(tx: Transaction, contact_id: ContactId) -> Entry:
+    entry = await get_entry(tx, contact_id)
+    if entry is None:
+        raise NotFound("This contact has been erased.", hint="See: sb contacts list")
+    return entry
+
+
+async def _activity(tx: Transaction, entries: list[Entry]) -> list[ContactActivity]:
+    ids = [entry.contact.id for entry in entries]
+    counts = {row["id"]: row for row in await tx.fetch(_ACTIVITY, {"ids": ids})}
+    return [
+        ContactActivity(
+            entry=entry,
+            sessions=counts[entry.contact.id]["sessions"],
+            messages=int(counts[entry.contact.id]["messages"]),
+            memories=counts[entry.contact.id]["memories"],
+            last_message_at=counts[entry.contact.id]["last_message_at"],
+        )
+        for entry in entries
+    ]

@@ -1,0 +1,104 @@
+"""Everything about one contact is removed: from the database, in one transaction, and the home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from discreet.contacts import Entry
+from discreet.contacts.lookup import find_entry
+from discreet.domain.ids import OwnerId
+from discreet.domain.paging import MAX_LISTED
+from discreet.postgres.backup_list import BackupMade, backups_made
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.settings import line_history
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A receipt. ``counts``: rows of each kind that were removed; ``prompts_elsewhere``: of other
+    people's turns, those whose prompt was emptied because it may have quoted the contact."""
+
+    id: UUID
+    counts: Mapping[str, int]
+    erased_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done. ``backups``: files that were written before, and still hold the contact."""
+
+    erasure: Erasure
+    backups: tuple[BackupMade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePreview:
+    """What would be removed, as if it were done now."""
+
+    entry: Entry
+    counts: Mapping[str, int]
+
+
+class _NotMeant(Exception):
+    """Takes back what was only tried."""
+
+
+async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ErasurePreview:
+    """What ``erase_contact`` would remove: it is done, counted and taken back.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    with suppress(_NotMeant):
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            entry = await find_entry(tx, who)
+            found = ErasurePreview(entry, (await _erase(tx, entry)).counts)
+            raise _NotMeant
+    return found
+
+
+async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: Path) -> Erased:
+    """Removes a contact and everything of it, also what it said where others speak too, and the
+    lines that were typed at terminals (nobody knows as whom). Can't be undone.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        erasure = await _erase(tx, await find_entry(tx, who))
+    line_history(home).unlink(missing_ok=True)
+    return Erased(erasure, tuple(backups_made(home)))
+
+
+async def list_erasures(
+    db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+) -> list[Erasure]:
+    """Receipts, the newest first. None says who it was."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            "SELECT id, counts, erased_at FROM discreet.erasures ORDER BY erased_at DESC, id"
+            " LIMIT %(limit)s OFFSET %(skip)s",
+            {"limit": limit, "skip": skip},
+        )
+    return [_as_erasure(row) for row in found]
+
+
+async def _erase(tx: Transaction, entry: Entry) -> Erasure:
+    receipt = await tx.value(
+        "SELECT gate.erase_contact(%(contact)s)", {"contact": entry.contact.id}
+    )
+    row = await tx.fetch_one(
+        "SELECT id, counts, erased_at FROM discreet.erasures WHERE id = %(id)s", {"id": receipt}
+    )
+    assert row is not None  # noqa: S101 - written in this transaction
+    return _as_erasure(row)
+
+
+def _as_erasure(row: Mapping[str, Any]) -> Erasure:
+    return Erasure(row["id"], dict(sorted(row["counts"].items())), row["erased_at"])

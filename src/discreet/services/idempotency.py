@@ -1,0 +1,83 @@
+"""What a machine asks for twice is done once: keys that it names, kept for a day."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from discreet.auth.tokens import Bearer
+from discreet.domain.concurrency import running
+from discreet.domain.errors import BadInput, Conflict, Unavailable
+from discreet.scope import ScopedDatabase, WorkScope
+
+LEASE = timedelta(seconds=5)
+"""How long a key belongs to whoever took it and doesn't renew that: they have died."""
+RENEW_SECONDS = 2.0
+
+
+async def once(
+    db: ScopedDatabase,
+    bearer: Bearer,
+    key: str | None,
+    asked: bytes,
+    make: Callable[[], Awaitable[UUID]],
+) -> UUID:
+    """The id of what ``make`` makes; with a key that this token used before, of what it made then.
+
+    ``asked`` is what was asked for, byte for byte. Where ``make`` raises, the key is free again.
+
+    Raises:
+        BadInput: the key was used for something else.
+        Conflict: the same is being done at this moment.
+    """
+    if key is None:
+        return await make()
+    named: dict[str, Any] = {
+        "token": bearer.token_id,
+        "key": hashlib.sha256(key.encode()).digest(),
+        "asked": hashlib.sha256(asked).digest(),
+    }
+    async with db.begin(WorkScope()) as tx:
+        row = await tx.fetch_one(
+            "SELECT * FROM gate.claim_idempotency_key(%(token)s, %(key)s, %(asked)s, %(lease)s)",
+            {**named, "lease": LEASE},
+        )
+    assert row is not None  # noqa: S101 - the function gives one row
+    match row["state"]:
+        case "done":
+            return UUID(str(row["made"]))
+        case "other":
+            raise BadInput(
+                "This Idempotency-Key was used for a different request.", hint="Use a new key."
+            )
+        case "busy":
+            raise Conflict("A request with this key is in progress.", hint="Retry shortly.")
+    named["held"] = row["lease"]
+    made: UUID | None = None
+    try:
+        async with running(_renew(db, named), "renew an idempotency key"):
+            made = await make()
+    finally:
+        async with db.begin(WorkScope()) as tx:
+            await tx.execute(
+                "SELECT gate.settle_idempotency_key(%(token)s, %(key)s, %(held)s, %(made)s)",
+                {**named, "made": made},
+            )
+    return made
+
+
+async def _renew(db: ScopedDatabase, named: Mapping[str, Any]) -> None:
+    """Keep the lease, so that nobody does it a second time while it takes long."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        with suppress(Unavailable):
+            async with db.begin(WorkScope()) as tx:
+                await tx.execute(
+                    "SELECT gate.renew_idempotency_key(%(token)s, %(key)s, %(held)s, %(lease)s)",
+                    {**named, "lease": LEASE},
+                )

@@ -1,0 +1,124 @@
+"""What contacts may use, and who went beyond."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from discreet.contacts.labels import CONTACT_LABEL
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.contacts import find_contact
+
+LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day"]
+LOOK_BACK = timedelta(days=1)
+_MAX_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one contact may use of one agent. None, where limits are set: leave it as it is.
+
+    ``tokens_a_day`` counts in and out together, from midnight to midnight UTC.
+    """
+
+    messages_a_minute: int | None = None
+    waiting: int | None = None
+    tokens_a_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHit:
+    """A contact that went beyond a limit; until ``until`` it gets silence."""
+
+    agent: str
+    whose: str
+    kind: LimitKind
+    refused: int
+    since: datetime
+    until: datetime
+
+
+async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> Limits:
+    """What counts for a contact; None: for everybody who has nothing of their own.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    contact_id = await _contact_id(db, owner_id, who)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await _limits(tx, contact_id)
+
+
+async def set_limits(
+    db: ScopedDatabase, owner_id: OwnerId, who: str | None, limits: Limits
+) -> Limits:
+    """Sets what is named, from the next message on; what counts now. Silence ends at once.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or a number isn't positive.
+    """
+    if any(number is not None and number < 1 for number in asdict(limits).values()):
+        raise BadInput("A limit must be at least 1.", hint="To allow nothing: sb contacts block")
+    contact_id = await _contact_id(db, owner_id, who)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            """INSERT INTO discreet.limits AS l
+                 (contact_id, messages_a_minute, waiting, tokens_a_day)
+               VALUES (%(contact)s, %(messages_a_minute)s, %(waiting)s, %(tokens_a_day)s)
+               ON CONFLICT (owner_id, contact_id) DO UPDATE SET
+                 messages_a_minute = coalesce(excluded.messages_a_minute, l.messages_a_minute),
+                 waiting = coalesce(excluded.waiting, l.waiting),
+                 tokens_a_day = coalesce(excluded.tokens_a_day, l.tokens_a_day)""",
+            {"contact": contact_id, **asdict(limits)},
+        )
+        await _end_silence(tx, contact_id)
+        return await _limits(tx, contact_id)
+
+
+async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> Limits:
+    """Forgets what was set for a contact, or for everybody; what counts now.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    contact_id = await _contact_id(db, owner_id, who)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "DELETE FROM discreet.limits WHERE contact_id IS NOT DISTINCT FROM %(contact)s",
+            {"contact": contact_id},
+        )
+        await _end_silence(tx, contact_id)
+        return await _limits(tx, contact_id)
+
+
+async def recent_limit_hits(tx: Transaction) -> tuple[LimitHit, ...]:
+    """Who went beyond a limit within a day, the newest first."""
+    found = await tx.fetch(
+        f"""SELECT a.name AS agent, {CONTACT_LABEL.format(row="h")} AS whose,
+                   h.kind, h.refused, h.since, h.until
+              FROM discreet.limit_hits h JOIN discreet.agents a ON a.id = h.agent_id
+             WHERE h.since > clock_timestamp() - %(look_back)s
+             ORDER BY h.since DESC LIMIT %(limit)s""",
+        {"look_back": LOOK_BACK, "limit": _MAX_SHOWN},
+    )
+    return tuple(LimitHit(**row) for row in found)
+
+
+async def _contact_id(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactId | None:
+    return None if who is None else (await find_contact(db, owner_id, who)).contact.id
+
+
+async def _limits(tx: Transaction, contact_id: ContactId | None) -> Limits:
+    row = await tx.fetch_one("SELECT * FROM gate.show_limits(%(contact)s)", {"contact": contact_id})
+    return Limits(**row) if row else Limits()
+
+
+async def _end_silence(tx: Transaction, contact_id: ContactId | None) -> None:
+    await tx.execute(
+        "DELETE FROM discreet.limit_hits"
+        " WHERE %(contact)s::uuid IS NULL OR contact_id = %(contact)s",
+        {"contact": contact_id},
+    )

@@ -1,0 +1,160 @@
+"""Reference texts from a folder, and how they are cut into passages. No database in here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from discreet.domain.errors import BadInput
+
+MAX_FILE_BYTES = 1_000_000
+MAX_FILES = 1000
+MAX_PASSAGES = 20_000
+PASSAGE_WORDS = 160  # aimed at; a passage ends at the last paragraph that fits
+PASSAGE_CHARACTERS = 1600  # for scripts that put no spaces between words
+MAX_HEADING_CHARACTERS = 200
+SUFFIXES = (".md", ".txt")
+
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceText:
+    """One file. ``title``: its path below the folder, with forward slashes."""
+
+    title: str
+    passages: tuple[str, ...]
+
+
+def read_folder(folder: Path) -> list[ReferenceText]:
+    """Every .md and .txt file below a folder, sorted by title; hidden ones are left out.
+
+    Raises:
+        BadInput: no such folder, nothing in it, or files that can't be published; all of them are
+            named, each with what is wrong.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a folder.", hint="Give a folder with .md or .txt files.")
+    paths = sorted(_files(folder))
+    if not paths:
+        raise BadInput(f"{folder} has no .md or .txt files.")
+    if len(paths) > MAX_FILES:
+        raise BadInput(f"{folder} holds {len(paths)} files; at most {MAX_FILES} are published.")
+    texts: list[ReferenceText] = []
+    wrong: list[str] = []
+    for path in paths:
+        title = path.relative_to(folder).as_posix()
+        try:
+            texts.append(ReferenceText(title, tuple(split(_read(path)))))
+        except BadInput as error:
+            wrong.append(f"{title} {error.message}")
+    if wrong:
+        raise BadInput(
+            f"{len(wrong)} of {len(paths)} files can't be published: {'; '.join(wrong)}.",
+            hint="Nothing was changed.",
+        )
+    if sum(len(text.passages) for text in texts) > MAX_PASSAGES:
+        raise BadInput(f"These texts are too long: more than {MAX_PASSAGES:,} passages.")
+    return texts
+
+
+def split(text: str) -> Iterator[str]:
+    """Passages of about 160 words, cut at headings and paragraphs, each below its heading.
+
+    >>> list(split("# Prices\\n\\nA haircut is 30 euros.\\n\\n# Hours\\n\\nTuesday to Saturday."))
+    ['Prices\\nA haircut is 30 euros.', 'Hours\\nTuesday to Saturday.']
+    """
+    for heading, paragraphs in _sections(text):
+        held: list[str] = []
+        for piece in (piece for paragraph in paragraphs for piece in _pieces(paragraph)):
+            if held and not _fits("\n".join([*held, piece])):
+                yield "\n".join([*heading, *held])
+                held = []
+            held.append(piece)
+        if held:
+            yield "\n".join([*heading, *held])
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"is larger than {MAX_FILE_BYTES:,} bytes")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput("is not UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})") from None
+    if "\0" in text:
+        raise BadInput("contains a NUL character")
+    if not any(True for _ in split(text)):
+        raise BadInput("is empty")
+    return text
+
+
+def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """(heading, at most one line; paragraphs), in order. One without text goes on."""
+    trail: list[tuple[int, str]] = []
+    paragraphs: list[str] = []
+    lines: list[str] = []
+
+    def heading() -> list[str]:
+        return [" > ".join(title for _, title in trail)] if trail else []
+
+    for line in [*text.splitlines(), ""]:
+        match = _HEADING.fullmatch(line)
+        if line.strip() and not match:
+            lines.append(line.rstrip())
+            continue
+        if lines:
+            paragraphs.append("\n".join(lines))
+            lines = []
+        if match:
+            if paragraphs:
+                yield heading(), paragraphs
+                paragraphs = []
+            level = len(match[1])
+            trail = [(depth, title) for depth, title in trail if depth < level]
+            if match[2]:
+                trail.append((level, match[2][:MAX_HEADING_CHARACTERS]))
+    if paragraphs:
+        yield heading(), paragraphs
+
+
+def _pieces(paragraph: str) -> Iterator[str]:
+    """The paragraph if it fits, else its sentences joined as far as they fit, else its words."""
+    if _fits(paragraph):
+        yield paragraph
+        return
+    held = ""
+    for part in _small_parts(paragraph):
+        joined = f"{held} {part}" if held else part
+        if held and not _fits(joined):
+            yield held
+            joined = part
+        held = joined
+    if held:
+        yield held
+
+
+def _small_parts(paragraph: str) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(paragraph):
+        if _fits(sentence):
+            yield sentence
+            continue
+        for word in sentence.split():
+            for start in range(0, len(word), PASSAGE_CHARACTERS):
+                yield word[start : start + PASSAGE_CHARACTERS]
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= PASSAGE_CHARACTERS and len(text.split()) <= PASSAGE_WORDS

@@ -1,0 +1,81 @@
+"""Reference texts: what an owner publishes to everybody who talks to an agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from discreet.domain.ids import AgentId, OwnerId
+from discreet.memory.embedding import Embedder, bundled_embedder
+from discreet.memory.indexing import index
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services.reference_files import ReferenceText, read_folder
+
+__all__ = ["Published", "ReferenceText", "list_references", "publish", "read_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How much is published now."""
+
+    texts: int
+    passages: int
+
+
+async def publish(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    texts: Sequence[ReferenceText],
+    embedder: Embedder | None = None,
+) -> Published:
+    """Puts these texts in the place of all that the agent had, in one commit; no text
+    takes them all back.
+
+    Raises:
+        NotFound: the owner has no such agent.
+    """
+    embedder = embedder or bundled_embedder()
+    passages = await asyncio.to_thread(_indexed, texts, embedder)
+    async with db.begin(OwnerScope(owner_id, agent_id)) as tx:
+        await tx.execute(
+            "DELETE FROM discreet.passages WHERE agent_id = %(agent)s", {"agent": agent_id}
+        )
+        await tx.execute(
+            """INSERT INTO discreet.passages
+                 (agent_id, title, position, content, terms, tokens, embedder, embedding)
+               SELECT %(agent)s, p.title, p.position, p.content, p.terms, p.tokens::bytea,
+                      p.embedder, p.embedding::public.vector
+                 FROM jsonb_to_recordset(%(passages)s) AS p
+                      (title text, position int, content text, terms text[], tokens text,
+                       embedder text, embedding text)""",
+            {"agent": agent_id, "passages": Jsonb(passages)},
+        )
+    return Published(texts=len(texts), passages=len(passages))
+
+
+async def list_references(
+    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId
+) -> dict[str, int]:
+    """Titles of what the agent's contacts can look up, each with its number of passages."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            """SELECT title, count(*) AS passages FROM discreet.passages
+                WHERE agent_id = %(agent)s GROUP BY title ORDER BY title""",
+            {"agent": agent_id},
+        )
+    return {row["title"]: row["passages"] for row in found}
+
+
+def _indexed(texts: Sequence[ReferenceText], embedder: Embedder) -> list[dict[str, Any]]:
+    places = [
+        {"title": text.title, "position": position, "content": passage}
+        for text in texts
+        for position, passage in enumerate(text.passages)
+    ]
+    made = index([str(place["content"]) for place in places], embedder)
+    return [place | found.as_params() for place, found in zip(places, made, strict=True)]

@@ -1,0 +1,48 @@
+"""What is withheld from the agent, why, and how it is looked at again."""
+
+from __future__ import annotations
+
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+
+async def wake_waiting(
+    tx: Transaction, *, agent_id: AgentId | None = None, contact_id: ContactId | None = None
+) -> None:
+    """Wakes every session of an agent, or of a contact, in which messages wait."""
+    await tx.execute(
+        """SELECT gate.wake_session(s.id, NULL) FROM discreet.sessions s
+            WHERE (%(agent)s::uuid IS NULL OR s.agent_id = %(agent)s)
+              AND (%(contact)s::uuid IS NULL OR s.contact_id = %(contact)s)
+              AND EXISTS (SELECT FROM discreet.messages m
+                           WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken'))
+            ORDER BY s.id""",
+        {"agent": agent_id, "contact": contact_id},
+    )
+
+
+async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId) -> str | None:
+    """Why nobody answers in a session now, and what helps, in one line; None: nothing is wrong."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(
+            """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at
+                 FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
+                 LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+                WHERE s.id = %(session)s""",
+            {"session": session_id},
+        )
+    if row is None:
+        return None
+    if row["paused_at"] is not None:
+        return f"{row['name']} is paused; the answer comes after: sb agents resume {row['name']!r}"
+    if row["blocked_at"] is not None:
+        return (
+            "You have blocked this contact; the answer comes after: sb contacts unblock"
+            f" {row['contact_id']}"
+        )
+    if row["taken_over_at"] is not None:
+        return (
+            "You have taken this contact over, and answer in person: sb takeover"
+            f" {row['contact_id']}"
+        )
+    return None

@@ -1,0 +1,28 @@
+"""What a new installation starts with."""
+
+from __future__ import annotations
+
+from discreet.domain.errors import Conflict
+from discreet.domain.ids import OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services.agents import AgentChange, create_agent
+
+EXAMPLE_AGENT = "Ada"
+EXAMPLE = AgentChange(
+    role="assistant",
+    instructions=(
+        "You are friendly and brief. Remember what people tell you about themselves, and use it"
+        " when they ask. If you don't know something, say so."
+    ),
+)
+
+
+async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> None:
+    """An agent to begin with, where the owner has none; once, however many start at a time."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
+            return
+    try:
+        await create_agent(db, owner_id, EXAMPLE_AGENT, EXAMPLE)
+    except Conflict:
+        return  # somebody else made it at the same moment

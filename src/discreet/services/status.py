@@ -1,0 +1,305 @@
+"""One place for everything that the owner must see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.pairing import Pairing, pending_pairings
+from discreet.domain.database_codes import text_of_code
+from discreet.domain.errors import Unavailable
+from discreet.domain.ids import OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.services.limits import LimitHit, recent_limit_hits
+from discreet.services.quarantine import Quarantined, waiting_in_quarantine
+from discreet.services.takeover import taken_over
+
+LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
+DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
+LONG_TURN = timedelta(minutes=2)  # a turn that runs longer than this is worth a look
+_MAX_SHOWN = 20
+_SPILL = """
+SELECT count(*) FROM (
+  SELECT n FROM generate_series(1, 60000) n ORDER BY md5(n::text) OFFSET 0) sorted
+"""
+
+TurnTrouble = Literal["failed", "given_up", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledTurn:
+    """A turn that did not end in an answer. ``retry_at`` None: it is not tried again."""
+
+    turn_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    state: TurnTrouble
+    attempt: int
+    error: str
+    at: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LongTurn:
+    """A turn that has been running for long. ``characters``: how much is written so far."""
+
+    turn_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    attempt: int
+    since: datetime
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """An answer that has not left. ``state``: pending, sending or failed."""
+
+    message_id: UUID
+    session_id: UUID
+    agent: str
+    whose: str
+    state: str
+    attempts: int
+    error: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeafChannel:
+    """A channel on which nothing can be received, and ``why``."""
+
+    platform: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that no turn has answered yet."""
+
+    messages: int
+    sessions: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is of each."""
+
+    agents: int
+    contacts: int
+    open_sessions: int
+    messages: int
+    memories: int
+    reference_passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What needs attention, then how much there is. Lists hold at most 20, the newest.
+
+    ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
+    """
+
+    quarantine: tuple[Quarantined, ...]
+    pairings: tuple[Pairing, ...]
+    limit_hits: tuple[LimitHit, ...]
+    paused: tuple[str, ...]
+    blocked: tuple[str, ...]
+    taken_over: tuple[str, ...]
+    turns: tuple[TroubledTurn, ...]
+    long_turns: tuple[LongTurn, ...]
+    undelivered: tuple[Undelivered, ...]
+    deaf: tuple[DeafChannel, ...]
+    waiting: Waiting
+    counts: Counts
+
+    @property
+    def needs_attention(self) -> bool:
+        return bool(
+            self.quarantine or self.turns or self.long_turns or self.undelivered or self.deaf
+        )
+
+
+async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
+    """Everything at one moment, in one transaction."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return Status(
+            quarantine=tuple(await waiting_in_quarantine(tx)),
+            pairings=tuple(await pending_pairings(tx))[:_MAX_SHOWN],
+            limit_hits=await recent_limit_hits(tx),
+            paused=await _paused(tx),
+            blocked=await _blocked(tx),
+            taken_over=await taken_over(tx, _MAX_SHOWN),
+            turns=await _troubled_turns(tx),
+            long_turns=await _long_turns(tx),
+            undelivered=await _undelivered(tx),
+            deaf=await _deaf(tx),
+            waiting=await _waiting(tx),
+            counts=await _counts(tx),
+        )
+
+
+async def outage_now(db: ScopedDatabase) -> Unavailable | None:
+    """What keeps the database from storing anything, though it can be read; None: nothing does.
+
+    A sort that needs some megabytes on the disk tells, without a right to write anything.
+    """
+    try:
+        async with db.begin(WorkScope()) as tx:
+            await tx.execute("SET LOCAL work_mem = '64kB'")
+            await tx.value(_SPILL)
+    except Unavailable as error:
+        return error
+    return None
+
+
+async def _paused(tx: Transaction) -> tuple[str, ...]:
+    found = await tx.fetch(
+        "SELECT name FROM discreet.agents WHERE paused_at IS NOT NULL"
+        " ORDER BY paused_at DESC LIMIT %(limit)s",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(row["name"] for row in found)
+
+
+async def _blocked(tx: Transaction) -> tuple[str, ...]:
+    found = await tx.fetch(
+        f"""SELECT {CONTACT_LABEL.format(row="b")} AS label
+              FROM (SELECT id AS contact_id FROM discreet.contacts WHERE blocked_at IS NOT NULL
+                     ORDER BY blocked_at DESC LIMIT %(limit)s) b""",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(row["label"] for row in found)
+
+
+async def _troubled_turns(tx: Transaction) -> tuple[TroubledTurn, ...]:
+    """Turns that gave up, and the last turn of a session where it failed: a later settles it."""
+    found = await tx.fetch(
+        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
+                   {CONTACT_LABEL.format(row="t")} AS contact_label,
+                   t.state, t.attempt, coalesce(t.error, '') AS error,
+                   coalesce(t.finished_at, t.started_at) AS at,
+                   (SELECT min(m.not_before) FROM discreet.messages m
+                     WHERE m.session_id = t.session_id AND m.state = 'waiting') AS retry_at
+              FROM discreet.turns t
+              JOIN discreet.agents a ON a.id = t.agent_id
+             WHERE t.state IN ('failed', 'given_up', 'lost')
+               AND t.started_at > clock_timestamp() - %(look_back)s
+               AND (t.state = 'given_up' OR NOT EXISTS (
+                     SELECT FROM discreet.turns later
+                      WHERE later.session_id = t.session_id AND later.started_at > t.started_at))
+             ORDER BY t.started_at DESC LIMIT %(limit)s""",
+        {"look_back": LOOK_BACK, "limit": _MAX_SHOWN},
+    )
+    return tuple(
+        TroubledTurn(
+            turn_id=row["turn_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], shared=row["shared"]),
+            state=row["state"],
+            attempt=row["attempt"],
+            error=text_of_code(row["error"]),
+            at=row["at"],
+            retry_at=row["retry_at"],
+        )
+        for row in found
+    )
+
+
+async def _long_turns(tx: Transaction) -> tuple[LongTurn, ...]:
+    found = await tx.fetch(
+        f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
+                   {CONTACT_LABEL.format(row="t")} AS contact_label, t.attempt,
+                   t.started_at AS since, coalesce(length(d.text), 0) AS characters
+              FROM discreet.turns t
+              JOIN discreet.agents a ON a.id = t.agent_id
+              LEFT JOIN discreet.drafts d ON d.turn_id = t.id
+             WHERE t.state = 'running' AND t.started_at < clock_timestamp() - %(long)s
+             ORDER BY t.started_at LIMIT %(limit)s""",
+        {"long": LONG_TURN, "limit": _MAX_SHOWN},
+    )
+    return tuple(
+        LongTurn(
+            turn_id=row["turn_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], shared=row["shared"]),
+            attempt=row["attempt"],
+            since=row["since"],
+            characters=row["characters"],
+        )
+        for row in found
+    )
+
+
+async def _undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
+    found = await tx.fetch(
+        f"""SELECT o.message_id, o.session_id, a.name AS agent, o.shared,
+                   {CONTACT_LABEL.format(row="o")} AS contact_label,
+                   o.state, o.attempts, coalesce(o.error, '') AS error, o.created_at AS since
+              FROM discreet.outbox o
+              JOIN discreet.agents a ON a.id = o.agent_id
+             WHERE o.state = 'failed'
+                OR (o.state <> 'sent' AND o.created_at < clock_timestamp() - %(grace)s)
+             ORDER BY o.created_at DESC LIMIT %(limit)s""",
+        {"grace": DELIVERY_GRACE, "limit": _MAX_SHOWN},
+    )
+    return tuple(
+        Undelivered(
+            message_id=row["message_id"],
+            session_id=row["session_id"],
+            agent=row["agent"],
+            whose=whose(row["contact_label"], shared=row["shared"]),
+            state=row["state"],
+            attempts=row["attempts"],
+            error=row["error"],
+            since=row["since"],
+        )
+        for row in found
+    )
+
+
+async def _deaf(tx: Transaction) -> tuple[DeafChannel, ...]:
+    found = await tx.fetch(
+        "SELECT c.platform, c.name, CASE WHEN s.platform IS NOT NULL THEN c.trouble"
+        "   ELSE 'its token is missing: sb channels add ' || c.platform END AS why"
+        "  FROM discreet.channels c"
+        "  LEFT JOIN discreet.channel_secrets s USING (owner_id, platform, account)"
+        " WHERE c.closed_at IS NULL AND c.parent_id IS NULL AND c.platform <> 'terminal'"
+        "   AND (c.trouble <> '' OR s.platform IS NULL)"
+        " ORDER BY c.created_at, c.id LIMIT %(limit)s",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(DeafChannel(**row) for row in found)
+
+
+async def _waiting(tx: Transaction) -> Waiting:
+    row = await tx.fetch_one(
+        """SELECT count(*) AS messages, count(DISTINCT session_id) AS sessions,
+                  min(created_at) AS since
+             FROM discreet.messages
+            WHERE direction = 'in' AND state IN ('waiting', 'taken')"""
+    )
+    return Waiting(**row) if row else Waiting(0, 0, None)
+
+
+async def _counts(tx: Transaction) -> Counts:
+    row = await tx.fetch_one(
+        """SELECT (SELECT count(*) FROM discreet.agents) AS agents,
+                  (SELECT count(*) FROM discreet.contacts
+                    WHERE joined_into IS NULL) AS contacts,
+                  (SELECT count(*) FROM discreet.sessions WHERE ended_at IS NULL) AS open_sessions,
+                  (SELECT count(*) FROM discreet.messages) AS messages,
+                  (SELECT count(*) FROM discreet.memories) AS memories,
+                  (SELECT count(*) FROM discreet.passages) AS reference_passages"""
+    )
+    return Counts(**row) if row else Counts(0, 0, 0, 0, 0, 0)

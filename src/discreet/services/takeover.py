@@ -1,0 +1,122 @@
+"""The owner reads along with a contact, and answers in person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from discreet.contacts import Contact
+from discreet.contacts.labels import CONTACT_LABEL
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import ContactId, MessageId, OwnerId
+from discreet.domain.text import checked_text
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.contacts import find_contact
+from discreet.services.requeue import wake_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenLine:
+    """One line of a contact's conversations. ``in_person``: the owner said it."""
+
+    id: MessageId
+    direction: Literal["in", "out"]
+    speaker: str
+    text: str
+    in_person: bool
+    at: datetime
+
+
+async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
+    """The agent is silent for this contact from now on, also a turn that is thinking.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    contact = (await find_contact(db, owner_id, who)).contact
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "UPDATE discreet.contacts SET taken_over_at = coalesce(taken_over_at,"
+            " clock_timestamp()) WHERE id = %(id)s",
+            {"id": contact.id},
+        )
+    return contact
+
+
+async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
+    """The agent answers again, first what nobody has answered; it knows what was said meanwhile.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    contact = (await find_contact(db, owner_id, who)).contact
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await tx.execute(
+            "UPDATE discreet.contacts SET taken_over_at = NULL WHERE id = %(id)s",
+            {"id": contact.id},
+        )
+        await wake_waiting(tx, contact_id=contact.id)
+    return contact
+
+
+async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, text: str) -> None:
+    """Says something to a contact that was taken over, where it wrote last; that answers it.
+
+    Raises:
+        BadInput: there is no text; or the contact isn't taken over, or has written nothing.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        said = await tx.value(
+            "SELECT gate.speak_in_person(%(contact)s, %(text)s)",
+            {"contact": contact_id, "text": checked_text(text)},
+        )
+    if said is None:
+        raise BadInput(
+            "This contact is not taken over, or has not written anything to answer.",
+            hint="Take it over: sb takeover",
+        )
+
+
+async def listen(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    contact_id: ContactId,
+    *,
+    after: datetime | None,
+    limit: int,
+) -> list[SpokenLine]:
+    """The newest lines of a contact after a moment, the oldest first; at most ``limit``."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at,
+                      CASE WHEN m.in_person THEN 'you' WHEN m.direction = 'out' THEN a.name
+                           ELSE coalesce(nullif(m.sender_name, ''), nullif(m.sender_address, ''),
+                                         'contact') END AS speaker
+                 FROM discreet.messages m JOIN discreet.agents a ON a.id = m.agent_id
+                WHERE m.contact_id = %(contact)s AND m.command IS DISTINCT FROM 'notice'
+                  AND (%(after)s::timestamptz IS NULL OR m.created_at > %(after)s)
+                ORDER BY m.created_at DESC, m.position DESC LIMIT %(limit)s""",
+            {"contact": contact_id, "after": after, "limit": limit},
+        )
+    return [SpokenLine(**row) for row in reversed(found)]
+
+
+async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
+    """Whether everything that the owner said in person has left, or never will."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return not await tx.value(
+            "SELECT EXISTS (SELECT FROM discreet.outbox o JOIN discreet.messages m"
+            " ON m.id = o.message_id WHERE m.in_person AND o.state IN ('pending', 'sending'))"
+        )
+
+
+async def taken_over(tx: Transaction, limit: int) -> tuple[str, ...]:
+    """The labels of the contacts that the owner has taken over, the newest first."""
+    found = await tx.fetch(
+        f"""SELECT {CONTACT_LABEL.format(row="t")} AS label
+              FROM (SELECT id AS contact_id FROM discreet.contacts WHERE taken_over_at IS NOT NULL
+                     ORDER BY taken_over_at DESC LIMIT %(limit)s) t""",
+        {"limit": limit},
+    )
+    return tuple(row["label"] for row in found)

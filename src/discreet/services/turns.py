@@ -1,0 +1,174 @@
+"""Why an agent said what it said: what a turn was given, what it did, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.domain.database_codes import text_of_code
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
+from discreet.domain.paging import MAX_LISTED
+from discreet.scope import OwnerScope, ScopedDatabase
+
+_TURNS = f"""
+    SELECT t.id, t.session_id, t.agent_id, a.name AS agent, t.contact_id, t.shared,
+           {CONTACT_LABEL.format(row="t")} AS contact_label,
+           t.state, t.attempt, t.model, t.usage, t.error, t.started_at, t.finished_at,
+           c.platform, c.account, r.chat_id, r.thread_id,
+           (SELECT jsonb_build_object(
+                     'state', CASE WHEN o.state = 'failed' THEN 'failed'
+                                   WHEN o.read_at IS NOT NULL THEN 'read'
+                                   WHEN o.delivered_at IS NOT NULL THEN 'delivered'
+                                   WHEN o.state = 'sent' THEN 'sent' ELSE 'waiting' END,
+                     'sent_at', o.sent_at, 'delivered_at', o.delivered_at, 'read_at', o.read_at,
+                     'error', o.error)
+              FROM discreet.messages m JOIN discreet.outbox o ON o.message_id = m.id
+             WHERE m.turn_id = t.id AND m.direction = 'out'
+             ORDER BY m.position DESC LIMIT 1) AS delivery
+      FROM discreet.turns t
+      JOIN discreet.agents a ON a.id = t.agent_id
+      JOIN discreet.routes r ON r.id = t.route_id
+      JOIN discreet.channels c ON c.id = r.channel_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an answer. ``delivered`` and ``read`` are known where the platform tells."""
+
+    state: Literal["waiting", "sent", "delivered", "read", "failed"]
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``:
+    requests, input_tokens, output_tokens; ``route``: platform, account, chat_id, thread_id;
+    ``delivery``: of its answer, where there is one."""
+
+    id: TurnId
+    session_id: SessionId
+    agent_id: AgentId
+    agent: str
+    contact_id: ContactId | None
+    whose: str
+    state: str
+    attempt: int
+    model: str | None
+    usage: Mapping[str, int]
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    route: Mapping[str, str]
+    delivery: Delivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """A turn with all that went into it, as it was then. ``said``: the messages that it answers,
+    ``answer``: what it answered. ``system`` and ``chat`` are the exact context that the model got,
+    ``found`` the memories and texts in it with the parts of their scores, ``steps`` its tool calls.
+    """
+
+    turn: Turn
+    said: tuple[str, ...]
+    answer: str | None
+    system: str | None
+    chat: tuple[Mapping[str, str], ...]
+    found: tuple[Mapping[str, Any], ...]
+    steps: tuple[Mapping[str, Any], ...]
+
+
+async def list_turns(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    *,
+    contact_id: ContactId | None = None,
+    session_id: SessionId | None = None,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
+) -> list[Turn]:
+    """Turns, the newest first; of one contact or session if it is named."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            _TURNS
+            + """ WHERE (%(contact)s::uuid IS NULL OR t.contact_id = %(contact)s)
+                    AND (%(session)s::uuid IS NULL OR t.session_id = %(session)s)
+                  ORDER BY t.started_at DESC, t.id LIMIT %(limit)s OFFSET %(skip)s""",
+            {"contact": contact_id, "session": session_id, "limit": limit, "skip": skip},
+        )
+    return [_turn(row) for row in found]
+
+
+async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> TurnRecord:
+    """One turn with its context.
+
+    Raises:
+        NotFound: the owner has no such turn.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        row = await tx.fetch_one(_TURNS + " WHERE t.id = %(id)s", {"id": turn_id})
+        if row is None:
+            raise NotFound(f"There is no turn {turn_id}.", hint="See: sb turns list")
+        kept = await tx.fetch_one(
+            "SELECT prompt, steps FROM discreet.turns WHERE id = %(id)s", {"id": turn_id}
+        )
+        lines = await tx.fetch(
+            "SELECT direction, text FROM discreet.messages WHERE turn_id = %(id)s"
+            " ORDER BY position",
+            {"id": turn_id},
+        )
+    prompt = (kept or {}).get("prompt") or {}
+    return TurnRecord(
+        turn=_turn(row),
+        said=tuple(line["text"] for line in lines if line["direction"] == "in"),
+        answer=_last([line["text"] for line in lines if line["direction"] == "out"]),
+        system=prompt.get("system"),
+        chat=tuple(prompt.get("messages", ())),
+        found=tuple(prompt.get("found", ())),
+        steps=tuple((kept or {}).get("steps") or ()),
+    )
+
+
+def _last(texts: Sequence[str]) -> str | None:
+    return texts[-1] if texts else None
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    return Turn(
+        id=row["id"],
+        session_id=row["session_id"],
+        agent_id=row["agent_id"],
+        agent=row["agent"],
+        contact_id=row["contact_id"],
+        whose=whose(row["contact_label"], shared=row["shared"]),
+        state=row["state"],
+        attempt=row["attempt"],
+        model=row["model"],
+        usage=row["usage"] or {},
+        error=text_of_code(row["error"]) or None,
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        route={name: row[name] for name in ("platform", "account", "chat_id", "thread_id")},
+        delivery=None if row["delivery"] is None else _delivery(row["delivery"]),
+    )
+
+
+def _delivery(found: Mapping[str, Any]) -> Delivery:
+    def when(name: str) -> datetime | None:
+        return None if found[name] is None else datetime.fromisoformat(found[name])
+
+    return Delivery(
+        state=found["state"],
+        sent_at=when("sent_at"),
+        delivered_at=when("delivered_at"),
+        read_at=when("read_at"),
+        error=found["error"],
+    )

@@ -1,0 +1,82 @@
+"""A turn once more, as a dry run: the same context, the same mind, and nothing is kept or sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import OwnerId, TurnId
+from discreet.memory.embedding import Embedder
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.scope.scopes import session_scope
+from discreet.turn.lease import Lease
+from discreet.turn.load import load
+from discreet.turn.prompt import ChatMessage, Prompt
+from discreet.turn.result import TurnResult
+from discreet.turn.run import Responder
+from discreet.turn.toolbox import Toolbox
+from discreet.turn.tools import Outcome
+
+READING = frozenset(["recall", "search_conversation"])
+"""Tools that are really called; every other one only says that it was."""
+
+
+async def rehearse(
+    db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId, embedder: Embedder, mind: Responder
+) -> TurnResult:
+    """What the mind would make of a turn's context today. Its tools find what there is now, in the
+    scope of the turn's session; what they would change stays as it is.
+
+    Raises:
+        NotFound: no such turn, or its messages belong to a later turn.
+        ModelError: the model gave no answer.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        turn = await tx.fetch_one(
+            "SELECT session_id, route_id, attempt, agent_id, contact_id, shared, prompt"
+            " FROM discreet.turns WHERE id = %(id)s",
+            {"id": turn_id},
+        )
+    if turn is None:
+        raise NotFound(f"There is no turn {turn_id}.", hint="See: sb turns list")
+    if turn["prompt"] is None:
+        raise NotFound("That turn ended before it had a context.", hint="Choose another one.")
+    scope = session_scope(owner_id, turn["agent_id"], turn["contact_id"], shared=turn["shared"])
+    lease = Lease(turn_id, turn["session_id"], turn["route_id"], turn["attempt"])
+    try:
+        situation = await load(db, scope, lease, embedder)
+    except NotFound:
+        raise NotFound(
+            "The messages of that turn were answered by a later one.", hint="Rerun that one."
+        ) from None
+    toolbox = _DryToolbox(db, scope, lease.session_id, turn_id, embedder)
+    return await mind(situation, _prompt(turn["prompt"]), toolbox, _nowhere)
+
+
+@dataclass(frozen=True, slots=True)
+class _DryToolbox(Toolbox):
+    """Reads in the turn's scope, in transactions that can't write."""
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        if name in READING:
+            return await Toolbox.call(self, name, arguments)
+        return Outcome("Done. (A dry run: nothing was changed.)")
+
+    @asynccontextmanager
+    async def _enter(self) -> AsyncIterator[Transaction]:
+        async with self.db.begin(self.scope) as tx:
+            await tx.execute("SET TRANSACTION READ ONLY")
+            yield tx
+
+
+def _prompt(kept: Mapping[str, Any]) -> Prompt:
+    return Prompt(
+        kept["system"], tuple(ChatMessage(one["role"], one["text"]) for one in kept["messages"])
+    )
+
+
+async def _nowhere(_: str) -> None:
+    """What is written so far of a rehearsed answer is shown to nobody."""

@@ -1,0 +1,189 @@
+"""What somebody wants, read from their words by rules. For the offline responder.
+
+English first; the imperatives and the usual questions also in German, French and Spanish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from discreet.turn.offline import patterns
+from discreet.turn.offline.patterns import NOTHING_MEANT, POLITE, Language, Small
+
+
+@dataclass(frozen=True, slots=True)
+class RememberIntent:
+    """Keep ``what``; empty: what was said before."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Let go of ``what``; empty: it wasn't said what."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListKept:
+    """What do you know about me?"""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Everything there is about a topic."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said in this conversation about a topic."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Any other question."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something to be done or made."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmallTalk:
+    """What needs no memory."""
+
+    kind: Small
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something told, and nothing asked for."""
+
+    text: str
+
+
+Wish = (
+    RememberIntent | Forget | ListKept | About | Said | Question | Request | SmallTalk | Statement
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A wish and the language that it was made in."""
+
+    wish: Wish
+    language: Language = "en"
+
+
+_GREETING = "|".join(patterns.SMALL["greeting"].values())
+_HELLO = re.compile(rf"(?:{_GREETING})\b[^\w\n]{{0,3}}(?=\s)\s*", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=\S)|\n+")
+MAX_SENTENCES = 20
+"""A longer text is taken as one piece: it is no conversation."""
+
+
+def understand(text: str, agent_name: str) -> list[Understood]:
+    """What a message wants, in its order; at least one wish.
+
+    A sentence after "remember that …" belongs to what is to be remembered, unless it wants
+    something itself.
+    """
+    text = _without_address(text.replace("’", "'").strip(), agent_name)
+    sentences = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+    if len(sentences) > MAX_SENTENCES:
+        sentences = [text]
+    wishes: list[Understood] = []
+    for sentence in sentences or [text]:
+        understood = _one(sentence)
+        before = wishes[-1] if wishes else None
+        if before is not None and isinstance(understood.wish, Statement):
+            match before.wish:
+                case RememberIntent(what) if what:
+                    wishes[-1] = Understood(RememberIntent(f"{what} {sentence}"), before.language)
+                    continue
+                case Statement(said):
+                    wishes[-1] = Understood(Statement(f"{said} {sentence}"), before.language)
+                    continue
+        wishes.append(understood)
+    # A greeting or thanks beside something else is politeness.
+    polite = (SmallTalk("greeting"), SmallTalk("thanks"))
+    return [it for it in wishes if it.wish not in polite] or wishes[:1]
+
+
+def _one(sentence: str) -> Understood:
+    asks = sentence.endswith("?")
+    bare = sentence.rstrip(" .!?…").strip()
+    for kind, ways in patterns.SMALL.items():
+        for language, way in ways.items():
+            if _is(way, bare):
+                return Understood(SmallTalk(kind), language)
+    for language, way in patterns.REMEMBER.items():
+        what = _after(way, sentence)
+        # "Can you remember that …?" is a wish, "Do you remember …?" and "Remember my dog?" are not.
+        if what is not None and (not asks or " that " in sentence[:40].lower()):
+            return Understood(RememberIntent(_meant(what.rstrip("?").strip())), language)
+    for language, way in patterns.LIST_KEPT.items():
+        if _is(way, bare):
+            return Understood(ListKept(), language)
+    return _asked(sentence, bare, asks=asks)
+
+
+def _asked(sentence: str, bare: str, *, asks: bool) -> Understood:
+    readers: tuple[tuple[Mapping[Language, str], Callable[[str], Wish]], ...] = (
+        (patterns.SAID, Said),
+        (patterns.ABOUT, About),
+    )
+    for ways, wish in readers:
+        for language, way in ways.items():
+            topic = _after(way, bare)
+            if topic:
+                return Understood(wish(topic), language)
+    for language, way in patterns.FORGET.items():
+        what = _after(way, bare)
+        if what is not None and not asks:
+            return Understood(Forget(_meant(what)), language)
+    for language, way in patterns.ASKING.items():
+        if re.match(way, sentence, re.IGNORECASE):
+            return Understood(Question(sentence), language)
+    for language, way in patterns.REQUESTING.items():
+        if _after(way, sentence) and not asks:
+            return Understood(Request(sentence), language)
+    return Understood(Question(sentence) if asks else Statement(sentence))
+
+
+def _is(way: str, bare: str) -> bool:
+    return re.fullmatch(f"{POLITE}(?:{way})", bare, re.IGNORECASE) is not None
+
+
+def _after(way: str, sentence: str) -> str | None:
+    """What follows a beginning, or None where the sentence doesn't begin so."""
+    found = re.match(f"{POLITE}(?:{way})", sentence, re.IGNORECASE)
+    return sentence[found.end() :].strip() if found else None
+
+
+def _meant(what: str) -> str:
+    return "" if what.rstrip(" .!").lower() in NOTHING_MEANT else what
+
+
+def _without_address(text: str, agent_name: str) -> str:
+    """Leaves out a greeting and the agent's name before what is meant, and "Ada" of "Hi Ada!"."""
+    name = re.escape(agent_name.strip())
+    if name and re.fullmatch(rf"(?:{_GREETING}),?\s+@?{name}\W*", text, re.IGNORECASE):
+        return text.split(maxsplit=1)[0]
+    hello = _HELLO.match(text)
+    if hello and text[hello.end() :].strip():
+        text = text[hello.end() :]
+    called = re.match(rf"@?{name}\b\s*[,:;!.…-]*\s+(?=\S)", text, re.IGNORECASE) if name else None
+    return text[called.end() :] if called else text

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from discreet.domain.errors import NotFound
+from discreet.domain.ids import AgentId
+from discreet.services.agents import create_agent
+from discreet.services.reference_files import ReferenceText
+from discreet.services.references import Published, list_references, publish, read_folder
+from tests.support.world import World
+
+
+async def test_published_texts_are_read_by_every_contact_and_can_be_found(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "prices.md").write_text("# Prices\n\nA haircut is 30 euros.\n\n# More\n\nAsk us.")
+    published = await publish(world.db, world.owner_id, world.agent_id, read_folder(tmp_path))
+    assert published == Published(texts=1, passages=2)
+    contact = await world.say("telegram:1001", "hello")
+    async with world.db.begin(world.contact(contact.contact_id)) as tx:
+        found = await tx.fetch(
+            "SELECT content FROM discreet.passages WHERE 'haircut' = ANY (terms)"
+            " AND embedding IS NOT NULL AND embedder IS NOT NULL"
+        )
+    assert [row["content"] for row in found] == ["Prices\nA haircut is 30 euros."]
+
+
+async def test_publishing_again_replaces_all_that_was_there(world: World) -> None:
+    for title in ("old.md", "new.md"):
+        await publish(
+            world.db, world.owner_id, world.agent_id, [ReferenceText(title, ("one", "two"))]
+        )
+    assert await list_references(world.db, world.owner_id, world.agent_id) == {"new.md": 2}
+    await publish(world.db, world.owner_id, world.agent_id, [])
+    assert await list_references(world.db, world.owner_id, world.agent_id) == {}
+
+
+async def test_a_publication_that_fails_leaves_what_was_there(world: World) -> None:
+    await publish(world.db, world.owner_id, world.agent_id, [ReferenceText("old.md", ("one",))])
+    twice = [ReferenceText("new.md", ("two",)), ReferenceText("new.md", ("three",))]
+    with pytest.raises(Exception, match="already exists"):
+        await publish(world.db, world.owner_id, world.agent_id, twice)
+    assert await list_references(world.db, world.owner_id, world.agent_id) == {"old.md": 1}
+
+
+async def test_the_texts_of_one_agent_are_not_those_of_another(world: World) -> None:
+    other = await create_agent(world.db, world.owner_id, "Bob")
+    await publish(world.db, world.owner_id, other.id, [ReferenceText("bob.md", ("heron",))])
+    await publish(world.db, world.owner_id, world.agent_id, [ReferenceText("ada.md", ("tea",))])
+    contact = await world.say("telegram:1001", "hello")
+    async with world.db.begin(world.contact(contact.contact_id)) as tx:
+        seen = await tx.fetch("SELECT title FROM discreet.passages")
+    assert [row["title"] for row in seen] == ["ada.md"]
+
+
+async def test_an_agent_that_does_not_exist_gets_no_texts(world: World) -> None:
+    nobody = AgentId(world.owner_id)
+    with pytest.raises(NotFound):
+        await publish(world.db, world.owner_id, nobody, [ReferenceText("a.md", ("x",))])
