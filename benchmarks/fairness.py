@@ -80,7 +80,7 @@ SELECT extract(epoch FROM o.sent_at - o.created_at) FROM discreet.outbox o
 async def main() -> None:
     async with scratch_door() as (database, db):
         world = await make_world(db)
-        turns = Turns(db, bundled_embedder(), _mind, 3, Budget())
+        turns = Turns(db, bundled_embedder(), _responder, 3, Budget())
 
         async def one_turn(session_id: SessionId) -> None:
             await run_turn(turns, session_id)
@@ -169,8 +169,8 @@ def _outbox(admin: str, since: datetime) -> list[float]:
     return [float(seconds) for (seconds,) in found]
 
 
-async def _mind(situation: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
-    is_slow = situation.agent.name == SLOW_AGENT
+async def _responder(context: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
+    is_slow = context.agent.name == SLOW_AGENT
     await asyncio.sleep(SLOW_SECONDS if is_slow else THINKING_SECONDS)
     return TurnResult("Yes.", "none")
 

@@ -34,7 +34,7 @@ from discreet.scope import ContactScope
 from discreet.services import contacts, searches, sessions
 from discreet.settings import Settings
 from discreet.turn.prompt import Budget
-from discreet.turn.responders import mind_for
+from discreet.turn.responders import make_responder
 from discreet.turn.run import Turns, run_turn
 
 FIRST_TURN_TARGET, COMMAND_TARGET = 3.0, 1.0
@@ -62,7 +62,7 @@ async def _first_turn(world: World, database: Database, settings: Settings, memo
     contents = [text for part in texts(max(1, memories // 100)) for text in part]
     await asyncio.to_thread(_unembedded, database, scope, contents)
     embedder = bundled_embedder()
-    turns = Turns(world.db, embedder, mind_for(settings), 3, Budget())
+    turns = Turns(world.db, embedder, make_responder(settings), 3, Budget())
     began = time.perf_counter()
     await run_turn(turns, said.session_id)
     took = time.perf_counter() - began

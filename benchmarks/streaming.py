@@ -31,7 +31,7 @@ from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.sessions.replies import reply_to
 from discreet.settings import Settings
 from discreet.turn.prompt import Budget
-from discreet.turn.responders import mind_for
+from discreet.turn.responders import make_responder
 from discreet.turn.run import Turns, run_turn
 
 LENGTHS = (40_000, 126_000, 500_000)
@@ -72,7 +72,7 @@ async def _measure(db: ScopedDatabase, world: World, length: int) -> tuple[float
             model_base_url=script.base_url,
             turn_token_limit=10_000_000,
         )
-        turns = Turns(db, bundled_embedder(), mind_for(settings), 1, Budget())
+        turns = Turns(db, bundled_embedder(), make_responder(settings), 1, Budget())
         began = time.monotonic()
         shown = asyncio.create_task(_show(world, said))
         await run_turn(turns, said.session_id)

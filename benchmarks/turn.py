@@ -41,13 +41,13 @@ async def main() -> None:
     thinking: dict[SessionId, float] = {}
     delivered = asyncio.Event()
 
-    async def mind(_: TurnContext, __: Prompt, tools: Tools, ___: OnText) -> TurnResult:
+    async def responder(_: TurnContext, __: Prompt, tools: Tools, ___: OnText) -> TurnResult:
         thinking[tools.session_id] = time.time()  # type: ignore[attr-defined]
         return TurnResult("Yes.", "none")
 
     async with scratch_door() as (database, db):
         world = await make_world(db)
-        turns = Turns(db=db, embedder=bundled_embedder(), mind=mind, max_attempts=3,
+        turns = Turns(db=db, embedder=bundled_embedder(), responder=responder, max_attempts=3,
                       budget=Budget())  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:

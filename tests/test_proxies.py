@@ -87,8 +87,8 @@ async def model(at: Callable[[str], str]) -> None:
     with openai_server(Say("hello")) as script:
         opened = await open_model("some-model", base_url=at(script.base_url))
         prompt = Prompt("Be brief.", (ChatMessage("user", "Hello!"),))
-        thought = await think(prompt, Echo(), opened, Limits(), _ignore)
-        assert thought.text == "hello"
+        result = await think(prompt, Echo(), opened, Limits(), _ignore)
+        assert result.text == "hello"
 
 
 async def embedder(at: Callable[[str], str]) -> None:

@@ -252,10 +252,10 @@ class App:
     async def rehearse(self, turn_id: TurnId) -> TurnResult:
         """A turn once more, as a dry run; see ``discreet.turn.dry_run``."""
         from discreet.turn.dry_run import rehearse
-        from discreet.turn.responders import mind_for
+        from discreet.turn.responders import make_responder
 
-        mind = mind_for(self.settings)
-        return await rehearse(self.db, self.owner_id, turn_id, self.embedder(), mind)
+        responder = make_responder(self.settings)
+        return await rehearse(self.db, self.owner_id, turn_id, self.embedder(), responder)
 
     async def serve(self, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
         """Works and delivers until ``stop`` is set; what was begun is finished first."""
@@ -307,15 +307,15 @@ class App:
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
         from discreet.turn.prompt import Budget
-        from discreet.turn.responders import import_minds, mind_for, summariser_for
+        from discreet.turn.responders import import_responders, make_responder, summariser_for
         from discreet.turn.run import Turns, run_turn
 
         agents = await list_agents(self.db, self.owner_id)
-        await import_minds(self.settings, [agent.model for agent in agents if agent.model])
+        await import_responders(self.settings, [agent.model for agent in agents if agent.model])
         turns = Turns(
             db=self.db,
             embedder=self.embedder(),
-            mind=mind_for(self.settings),
+            responder=make_responder(self.settings),
             max_attempts=self.settings.turn_max_attempts,
             budget=Budget(),
             summarise=summariser_for(self.settings),

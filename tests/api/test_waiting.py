@@ -17,7 +17,7 @@ from discreet.sessions.replies import MessageReply, reply_to
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Responder, Turns, run_turn
 from tests.api.conftest import ALICE, House
-from tests.support.minds import Held, echo
+from tests.support.responders import Held, echo
 from tests.support.waiting import patience, until
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
@@ -40,8 +40,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
 async def _ignore(_: str) -> None: ...
 
 
-def _turns(house: House, mind: Responder = echo) -> Turns:
-    return Turns(house.app.db, bundled_embedder(), mind, 3, Budget())
+def _turns(house: House, responder: Responder = echo) -> Turns:
+    return Turns(house.app.db, bundled_embedder(), responder, 3, Budget())
 
 
 def _wait_for(app: App, accepted: Accepted, house: House) -> asyncio.Task[Answer]:
@@ -53,11 +53,11 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
     idle: House, looks: list[MessageReply]
 ) -> None:
     said = await idle.world.say(ALICE, "hello")
-    mind = Held()
-    turning = asyncio.create_task(run_turn(_turns(idle, mind), said.session_id))
+    responder = Held()
+    turning = asyncio.create_task(run_turn(_turns(idle, responder), said.session_id))
     answering = _wait_for(idle.app, said, idle)
-    await until(mind.has_begun, "a thinking mind")
-    mind.free.set()
+    await until(responder.has_begun, "a thinking mind")
+    responder.free.set()
     await turning
     async with patience():
         assert (await answering).text == "re: hello"

@@ -23,8 +23,8 @@ from discreet.services import contacts, linking
 from discreet.turn.context import TurnContext
 from discreet.turn.run import run_turn
 from discreet.turn.think import Tools
-from tests.support.minds import Responder
 from tests.support.platform import Platform, make_platform
+from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.waiting import until
 from tests.support.world import make_world, open_door
@@ -48,9 +48,11 @@ async def platform(db: ScopedDatabase) -> Platform:
     return await make_platform(db, admission="open")
 
 
-async def answered(platform: Platform, sender: str, text: str, mind: Responder, **more: Any) -> str:
+async def answered(
+    platform: Platform, sender: str, text: str, responder: Responder, **more: Any
+) -> str:
     said = await platform.accepted(sender, text, **more)
-    await run_turn(turns_of(platform.world.db, mind), said.session_id)
+    await run_turn(turns_of(platform.world.db, responder), said.session_id)
     return (await platform.sent(more.get("group") or sender))[-1]
 
 
@@ -148,12 +150,12 @@ def naming(admin: Admin, contact_id: ContactId | None) -> dict[str, int]:
 async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
     platform: Platform,
 ) -> None:
-    mind = Responder()
+    responder = Responder()
     first = await platform.accepted(ANN, "I am Ann", name="Ann")
-    await answered(platform, ANN, "hello", mind)
+    await answered(platform, ANN, "hello", responder)
     await keep(platform, first, "Ann has a dog called Rex")
     other = await platform.accepted(ANN_TOO, "I am Ann as well")
-    await answered(platform, ANN_TOO, "hello", mind)
+    await answered(platform, ANN_TOO, "hello", responder)
     await keep(platform, other, "Ann lives in Ghent")
 
     assert "accounts are linked" in await link_by_codes(platform, ANN, ANN_TOO)
@@ -161,9 +163,9 @@ async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
     said = await platform.accepted(ANN_TOO, "where do I live and who is Rex?")
     assert said.contact_id == first.contact_id
     assert said.session_id == first.session_id
-    await run_turn(turns_of(platform.world.db, mind), said.session_id)
+    await run_turn(turns_of(platform.world.db, responder), said.session_id)
     assert (await platform.sent(ANN_TOO))[-1] == "hm"
-    assert {found.text for found in mind.situations[-1].recalled if found.kind == "memory"} == {
+    assert {found.text for found in responder.contexts[-1].recalled if found.kind == "memory"} == {
         "Ann has a dog called Rex",
         "Ann lives in Ghent",
     }
@@ -254,13 +256,13 @@ async def test_a_preview_changes_nothing_and_says_what_would_move(
 async def test_undoing_a_link_puts_every_row_back_where_it_was(
     platform: Platform, admin: Admin
 ) -> None:
-    world, mind = platform.world, Responder()
+    world, responder = platform.world, Responder()
     first = await platform.accepted(ANN, "a", name="Ann")
-    await answered(platform, ANN, "b", mind)
+    await answered(platform, ANN, "b", responder)
     other = await platform.accepted(ANN_TOO, "c", name="Ann")
-    await answered(platform, ANN_TOO, "d", mind)
-    await answered(platform, ANN_TOO, "e", mind, thread_key="trip")
-    await answered(platform, ANN_TOO, "/new", mind)
+    await answered(platform, ANN_TOO, "d", responder)
+    await answered(platform, ANN_TOO, "e", responder, thread_key="trip")
+    await answered(platform, ANN_TOO, "/new", responder)
     bob = await platform.accepted(BOB, "f")
     for said in (first, other, bob):
         await keep(platform, said, "likes tea", "drink")
@@ -394,10 +396,10 @@ async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
     other = await platform.accepted(ANN_TOO, "b")
     await link(platform, ANN, ANN_TOO)
     wire = Recording("telegram")
-    db, mind = platform.world.db, Responder()
+    db, responder = platform.world.db, Responder()
     for said in (first, other):
-        await run_turn(turns_of(db, mind), said.session_id)
-    await do_all(database, db, mind, {"telegram": wire, "terminal": Recording("terminal")})
+        await run_turn(turns_of(db, responder), said.session_id)
+    await do_all(database, db, responder, {"telegram": wire, "terminal": Recording("terminal")})
     assert sorted((sent.chat_id, sent.text) for sent in wire.sent) == [
         ("1001", "hm"),
         ("2001", "hm"),

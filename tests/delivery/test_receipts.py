@@ -15,7 +15,7 @@ from discreet.intake.receipts import note_receipt
 from discreet.services.status import get_status
 from discreet.services.turns import get_turn, list_turns
 from discreet.turn.run import run_turn
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 

@@ -48,9 +48,9 @@ async def answer(platform: Platform, tokens: int) -> None:
     said = await platform.accepted(ALICE, "a question")
     lease = await platform.acquire(said)
     assert isinstance(lease, Lease)
-    thought = TurnResult("an answer", "model", (), Usage(1, tokens - 1, 1))
+    result = TurnResult("an answer", "model", (), Usage(1, tokens - 1, 1))
     async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
-        await save_answer(tx, lease, Prompt("", ()), thought)
+        await save_answer(tx, lease, Prompt("", ()), result)
 
 
 async def test_beyond_so_many_messages_a_minute_there_is_one_line_and_then_silence(
@@ -122,8 +122,8 @@ async def test_tokens_of_a_shared_agent_count_for_whom_it_answered(db: ScopedDat
     async with db.begin(scope) as tx:
         lease = await acquire(tx, said.session_id)
         assert isinstance(lease, Lease)
-        thought = TurnResult("an answer", "model", (), Usage(1, 999, 1))
-        await save_answer(tx, lease, Prompt("", ()), thought)
+        result = TurnResult("an answer", "model", (), Usage(1, 999, 1))
+        await save_answer(tx, lease, Prompt("", ()), result)
     assert await platform.reason(ALICE, "one more") == "limited"
     assert (await platform.accepted(BOB, "hello")).new
 

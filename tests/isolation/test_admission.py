@@ -32,8 +32,8 @@ from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult, Usage
 from discreet.turn.run import run_turn
 from discreet.turn.save import save_answer
-from tests.support.minds import Responder
 from tests.support.platform import Platform
+from tests.support.responders import Responder
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, other_owner
 
@@ -164,13 +164,13 @@ async def test_the_owners_account_brings_no_group_in(world: World) -> None:
 
 
 async def test_the_owners_account_is_one_among_others_in_a_group(world: World) -> None:
-    mine, mind = await channel(world), Responder()
+    mine, responder = await channel(world), Responder()
     code = await make_owner_link(world.db, world.owner_id, "telegram")
     assert await mine.reason(ALICE, code) == "linked"
     await mine.accepted(BOB, "hello all", group=GROUP)
     said = await mine.accepted(ALICE, "do as I say", group=GROUP, name="Olga")
-    await run_turn(turns_of(world.db, mind), said.session_id)
-    spoke = [line.speaker for line in mind.situations[-1].waiting]
+    await run_turn(turns_of(world.db, responder), said.session_id)
+    spoke = [line.speaker for line in responder.contexts[-1].waiting]
     assert [(one.name, one.address) for one in spoke if one] == [("", BOB), ("Olga", ALICE)]
 
 
@@ -261,8 +261,8 @@ async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: W
     lease = await begun(mine, ALICE, "a question")
     contact = (await mine.accepted(ALICE, "more")).contact_id
     async with world.db.begin(world.contact(contact)) as tx:
-        thought = TurnResult("an answer", "model", (), Usage(1, 5000, 1))
-        await save_answer(tx, lease, Prompt("", ()), thought)
+        result = TurnResult("an answer", "model", (), Usage(1, 5000, 1))
+        await save_answer(tx, lease, Prompt("", ()), result)
     await set_limits(world.db, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
     # Twice: the first time nobody is known yet who could have spent anything.

@@ -15,8 +15,8 @@ from discreet.scope import ContactScope
 from discreet.services.branches import add_branch, list_branches, remove_branch
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE
-from tests.support.minds import Responder, calling, do_as_told
 from tests.support.platform import Platform
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, other_owner
 
@@ -39,19 +39,19 @@ async def lines(world: World, agent: World, contact_id: Any) -> set[str]:
 async def test_one_person_with_two_bots_is_in_two_scopes(world: World) -> None:
     eve = await make_world(world.db, agent="Eve")
     adas, eves = await bot(world, "adas"), await bot(eve, "eves")
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     for platform, text in ((adas, "the heron"), (eves, "the lighthouse")):
         said = await platform.accepted(ALICE, calling("remember", content=text))
-        await run_turn(turns_of(world.db, mind), said.session_id)
+        await run_turn(turns_of(world.db, responder), said.session_id)
     for platform, seen, unseen in (
         (adas, "heron", "lighthouse"), (eves, "lighthouse", "heron")
     ):  # fmt: skip
         said = await platform.accepted(ALICE, calling("recall", query="the"))
-        await run_turn(turns_of(world.db, mind), said.session_id)
+        await run_turn(turns_of(world.db, responder), said.session_id)
         told = (await platform.sent(ALICE))[-1]
         assert seen in told
         assert unseen not in told
-        assert unseen not in str(mind.prompts[-1])
+        assert unseen not in str(responder.prompts[-1])
 
 
 async def test_a_branch_shows_neither_agent_what_was_said_to_the_other(world: World) -> None:

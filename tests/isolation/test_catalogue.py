@@ -314,8 +314,8 @@ def test_the_gate_finds_by_its_indexes_what_its_policy_lets_it_see(
     with admin.transaction(force_rollback=True):
         admin.execute("SET LOCAL ROLE discreet_gate")
         admin.execute("SET LOCAL enable_seqscan = off")
-        plan = admin.execute(f"EXPLAIN SELECT FROM {INDEXED[index]}").fetchall()
-    assert index in str(plan)
+        build_prompt = admin.execute(f"EXPLAIN SELECT FROM {INDEXED[index]}").fetchall()
+    assert index in str(build_prompt)
 
 
 @pytest.mark.parametrize("view", ["pg_stat_activity", "pg_locks"])

@@ -13,7 +13,7 @@ from discreet.domain.errors import NotFound
 from discreet.postgres.server import Database
 from discreet.services.exporting import export_contact
 from tests.isolation.conftest import ALICE, BOB, BOBS_SECRET, OWNERS_SECRET, Neighbours
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all
 from tests.support.world import other_owner
 

@@ -12,7 +12,7 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE, Neighbours
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import turns_of
 from tests.support.world import make_world, other_owner
 

@@ -27,7 +27,7 @@ from discreet.turn.lease import acquire
 from discreet.turn.run import run_turn
 from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.world import World, make_world, other_owner
 
@@ -313,21 +313,21 @@ async def test_intake_takes_and_ends_the_senders_own_session_and_no_other(
 async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_other_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    embedder, mind = bundled_embedder(), Responder(do_as_told)
+    embedder, responder = bundled_embedder(), Responder(do_as_told)
 
     async def becomes(model: Any) -> None:
         await change_agent(world.db, world.owner_id, "Ada", AgentChange(memory_model=model))
 
     mine = await world.say(None, calling("remember", content="private", salience="critical"))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     await becomes("shared")
     all_of_us = [await world.say(who, calling("recall")) for who in (ALICE, BOB, None)]
     assert len({one.session_id for one in (mine, *all_of_us)}) == 2
     await world.say(ALICE, calling("remember", content="of all", salience="critical"))
-    mind.situations.clear()
-    await do_all(database, world.db, mind)
-    assert {one.party.kind for one in mind.situations} == {"shared"}
-    assert "private" not in repr(mind.situations)
+    responder.contexts.clear()
+    await do_all(database, world.db, responder)
+    assert {one.party.kind for one in responder.contexts} == {"shared"}
+    assert "private" not in repr(responder.contexts)
     # What all of them said stays theirs, and isn't what the owner's own turn starts with.
     await becomes("per_contact")
     again = await world.say(None, "hi")
@@ -335,10 +335,10 @@ async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_oth
     async with world.db.begin(world.owner) as tx:
         known = await get_knowledge_memories(tx, 1000)
         assert [memory.content for memory in known] == ["private"]
-    mind.situations.clear()
-    await do_all(database, world.db, mind)
-    (situation,) = mind.situations
-    recalled = {found.text: found.whose for found in situation.recalled}
+    responder.contexts.clear()
+    await do_all(database, world.db, responder)
+    (context,) = responder.contexts
+    recalled = {found.text: found.whose for found in context.recalled}
     assert recalled == {"of all": EVERYBODY, "private": None} or "of all" not in recalled
     (made,) = index(["of all, too"], embedder)
     async with world.db.begin(SharedScope(world.owner_id, world.agent_id)) as tx:
@@ -357,13 +357,13 @@ async def test_somebody_elses_message_in_the_owners_session_is_never_answered_th
         "UPDATE discreet.messages SET sender_contact_id = %s WHERE text = 'theirs'",
         (neighbours.alice.contact_id,),
     )
-    mind = Responder()
+    responder = Responder()
     with pytest.raises(ScopeError):
         async with world.db.begin(world.owner) as tx:
             await acquire(tx, owner.session_id)
     with pytest.raises(ScopeError):
-        await run_turn(turns_of(world.db, mind), owner.session_id)
-    assert mind.situations == []
+        await run_turn(turns_of(world.db, responder), owner.session_id)
+    assert responder.contexts == []
 
 
 # Delivery, without keys and without row-level security.

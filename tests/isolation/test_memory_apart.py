@@ -34,7 +34,7 @@ from discreet.services.turns import get_turn, list_turns
 from discreet.turn.dry_run import rehearse
 from discreet.turn.prompt import Budget
 from discreet.turn.run import run_turn
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all, turns_of
 from tests.support.world import World, other_owner
 
@@ -164,12 +164,12 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
     await do_all(database, world.db, Responder())
     turn = (await list_turns(world.db, world.owner_id, contact_id=alice.contact_id))[0]
     before = _everything(admin)
-    thought = await rehearse(
+    result = await rehearse(
         world.db, world.owner_id, turn.id, bundled_embedder(), Responder(do_as_told)
     )
-    assert "Gustav" in thought.text
-    assert "Otto" not in thought.text
-    assert thought.text.count("A dry run") == 3
+    assert "Gustav" in result.text
+    assert "Otto" not in result.text
+    assert result.text.count("A dry run") == 3
     assert _everything(admin) == before
 
 
@@ -200,11 +200,14 @@ async def test_a_summary_is_made_and_read_in_its_own_scope_whatever_memory_is_na
     admin.execute(
         "UPDATE discreet.sessions SET summary_id = %s WHERE id = %s", (forged.id, mine.session_id)
     )
-    mind = Responder()
-    turns = replace(turns_of(world.db, mind), budget=Budget(history=60, recent=20))
+    responder = Responder()
+    turns = replace(turns_of(world.db, responder), budget=Budget(history=60, recent=20))
     for n in range(4):
         await run_turn(turns, mine.session_id)
-        assert mind.situations[-1].summary is None or "obey" not in mind.situations[-1].summary.text
+        assert (
+            responder.contexts[-1].summary is None
+            or "obey" not in responder.contexts[-1].summary.text
+        )
         await world.say(None, f"what was said {n}: " + "word " * 30)
     await run_turn(turns, mine.session_id)
     made = [m for m in await _own(world, world.owner) if m.topic_key == key]

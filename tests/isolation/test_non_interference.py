@@ -178,7 +178,7 @@ class House:
 
     async def _work(self) -> None:
         db = self.world.db
-        turns = Turns(db=db, embedder=bundled_embedder(), mind=self._mind, max_attempts=3,
+        turns = Turns(db=db, embedder=bundled_embedder(), responder=self._responder, max_attempts=3,
                       budget=SHORT, fetch=self._fetch)  # fmt: skip
 
         async def one_turn(session_id: SessionId) -> None:
@@ -199,8 +199,8 @@ class House:
     async def _fetch(self, _: object, __: str, ___: str, platform_file: str, ____: int) -> bytes:
         return platform_file.encode()
 
-    async def _mind(
-        self, situation: TurnContext, prompt: Prompt, tools: Tools, _: OnText
+    async def _responder(
+        self, context: TurnContext, prompt: Prompt, tools: Tools, _: OnText
     ) -> TurnResult:
         """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
         with all that came back: a model that tells everything it knows."""
@@ -208,7 +208,7 @@ class House:
         self.seen[actor].append(json.dumps(rounded(asdict(prompt)), default=str))
         self.seen[actor].append(json.dumps([[t.name, t.schema] for t in tools.specs]))
         told = []
-        for line in situation.waiting:
+        for line in context.waiting:
             if line.text.startswith("["):
                 name, arguments = json.loads(line.text)
                 outcome = await tools.call(name, await self._with_ids(actor, arguments))

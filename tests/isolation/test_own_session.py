@@ -22,7 +22,7 @@ from discreet.turn.lease import Lease, acquire
 from discreet.turn.run import run_turn
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, turns_of
 from tests.support.world import World
 
@@ -76,11 +76,11 @@ async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
         raise RuntimeError
 
     # The turn that ran is lost; the next fails; the one after that answers; then one is given up.
-    for mind, attempts in ((Responder(fail), 9), (Responder(), 9), (Responder(fail), 1)):
+    for responder, attempts in ((Responder(fail), 9), (Responder(), 9), (Responder(fail), 1)):
         async with world.db.begin(scope) as tx:
             assert isinstance(await acquire(tx, mine.session_id), Lease)
         assert rows_of_others(admin, mine.session_id) == others
-        await run_turn(turns_of(world.db, mind, max_attempts=attempts), mine.session_id)
+        await run_turn(turns_of(world.db, responder, max_attempts=attempts), mine.session_id)
         assert rows_of_others(admin, mine.session_id) == others
         await world.say(sender, "more", thread_key="mine")
     states = admin.execute(
@@ -125,8 +125,8 @@ class InParts(Recording):
         return 2
 
 
-async def answer(situation: TurnContext, _: Tools) -> str:
-    return f"re: {situation.waiting[0].text}"
+async def answer(context: TurnContext, _: Tools) -> str:
+    return f"re: {context.waiting[0].text}"
 
 
 async def test_whoever_waits_for_an_answer_gets_the_one_to_their_message(

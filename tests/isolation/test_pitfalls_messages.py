@@ -30,7 +30,7 @@ from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.run import run_turn
 from discreet.turn.think import Tools
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, do_all, turns_of, work_of
 from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door
@@ -38,8 +38,8 @@ from tests.support.world import World, make_world, open_door
 Admin = psycopg.Connection[Any]
 
 
-async def echo(situation: TurnContext, _: Tools) -> str:
-    return " + ".join(f"re: {line.text}" for line in situation.waiting)
+async def echo(context: TurnContext, _: Tools) -> str:
+    return " + ".join(f"re: {line.text}" for line in context.waiting)
 
 
 def answers(admin: Admin) -> list[str]:
@@ -69,10 +69,10 @@ async def test_p23_a_repeated_delivery_is_stored_and_answered_once(
 ) -> None:
     first = await world.say(ALICE, "hi", message_id="77")
     again = await asyncio.gather(*(world.say(ALICE, "hi", message_id="77") for _ in range(4)))
-    mind = Responder(echo)
-    await do_all(database, world.db, mind)
+    responder = Responder(echo)
+    await do_all(database, world.db, responder)
     late = await world.say(ALICE, "hi", message_id="77")
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     assert {one.message_id for one in (*again, late)} == {first.message_id}
     assert [one.new for one in (first, *again, late)] == [True] + [False] * 5
     assert answers(admin) == ["re: hi"]
@@ -119,7 +119,7 @@ async def test_p23_and_p25_a_turn_that_was_taken_for_dead_changes_nothing_any_mo
     began, go_on = asyncio.Event(), asyncio.Event()
     lost = []
 
-    async def slow(situation: TurnContext, tools: Tools) -> str:
+    async def slow(context: TurnContext, tools: Tools) -> str:
         began.set()
         await go_on.wait()
         for tool, arguments in (
@@ -175,8 +175,8 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
     first_began, bobs_answered = asyncio.Event(), asyncio.Event()
     done = asyncio.Event()
 
-    async def watch(situation: TurnContext, _: Tools) -> str:
-        text = situation.waiting[0].text
+    async def watch(context: TurnContext, _: Tools) -> str:
+        text = context.waiting[0].text
         begun.append(text)
         if text == "alice 1":
             first_began.set()
@@ -209,11 +209,11 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
 async def test_p25_each_answer_is_to_the_message_before_it_and_never_one_behind(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Responder(echo)
+    responder = Responder(echo)
     for text in ("one", "two", "three"):
         await world.say(ALICE, text)
         await world.say(BOB, f"bob {text}")
-        await do_all(database, world.db, mind)
+        await do_all(database, world.db, responder)
     order = admin.execute(
         "SELECT session_id, array_agg(text ORDER BY position) FROM discreet.messages"
         " GROUP BY session_id ORDER BY 2"
@@ -227,12 +227,12 @@ async def test_p25_each_answer_is_to_the_message_before_it_and_never_one_behind(
 async def test_p26_an_old_message_that_comes_again_with_another_text_changes_and_runs_nothing(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Responder(echo)
+    responder = Responder(echo)
     first = await world.say(ALICE, "hi", message_id="77", chat="a")
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     edited = await world.say(ALICE, "hi!", message_id="77", chat="a")
     other = await world.say(BOB, "mine", message_id="77", chat="a")
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     assert (edited.message_id, edited.new, other.new) == (first.message_id, False, False)
     assert answers(admin) == ["re: hi"]
 
@@ -318,17 +318,17 @@ async def test_p29_each_answer_goes_to_the_channel_chat_and_thread_of_its_messag
     async with world.db.begin(world.owner) as tx:
         await tx.execute("INSERT INTO discreet.limits (messages_a_minute) VALUES (1000)")
     wires = {"telegram": Recording("telegram"), "discord": Recording("discord")}
-    mind = Responder(echo)
+    responder = Responder(echo)
     stored: list[Accepted] = []
     for round in range(2):
         for way in ways:
             text = f"{round} " + "/".join(way)
             given = message(channels[way[:2]], way[2], way[3], text)
             stored.append(await accept(world.db, world.owner_id, given))
-        await do_all(database, world.db, mind, wires)
+        await do_all(database, world.db, responder, wires)
     # One session, many routes.
     assert len({one.session_id for one in stored}) == 1
-    assert all(len(situation.waiting) == 1 for situation in mind.situations)
+    assert all(len(context.waiting) == 1 for context in responder.contexts)
     sent = [(wire.platform, one) for wire in wires.values() for one in wire.sent]
     assert len(sent) == 2 * len(ways)
     for platform, one in sent:
@@ -342,11 +342,11 @@ async def test_p29_nothing_of_one_sender_leaves_on_anothers_way(
 ) -> None:
     telegram = await world.add_channel("telegram", "bot")
     wire = Recording("telegram")
-    mind = Responder(echo)
+    responder = Responder(echo)
     for text in ("one", "two"):
         for sender in (ALICE, BOB):
             await world.say(sender, f"{sender} {text}", channel_id=telegram)
-    await do_all(database, world.db, mind, {"telegram": wire})
+    await do_all(database, world.db, responder, {"telegram": wire})
     assert sorted((one.chat_id, one.text) for one in wire.sent) == [
         (sender, f"re: {sender} one + re: {sender} two") for sender in (ALICE, BOB)
     ]
@@ -355,12 +355,12 @@ async def test_p29_nothing_of_one_sender_leaves_on_anothers_way(
 async def test_p30_a_senders_backlog_is_one_turn_and_keeps_nobody_waiting(
     world: World, database: Database
 ) -> None:
-    mind = Responder(echo)
+    responder = Responder(echo)
     for number in range(30):
         await world.say(ALICE, f"alice {number}")
     await world.say(BOB, "bob")
-    await do_all(database, world.db, mind)
-    assert [len(situation.waiting) for situation in mind.situations] == [30, 1]
+    await do_all(database, world.db, responder)
+    assert [len(context.waiting) for context in responder.contexts] == [30, 1]
 
 
 def test_p36_no_test_of_isolation_is_skipped_or_looks_at_a_mock() -> None:

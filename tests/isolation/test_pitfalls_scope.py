@@ -44,7 +44,7 @@ from discreet.turn.run import run_turn
 from discreet.turn.think import Tools
 from discreet.turn.toolbox import Toolbox
 from tests.isolation.conftest import ALICE, BOB, OWNERS_SECRET, Neighbours
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all, turns_of
 from tests.support.world import World, make_world, open_door, other_owner
 
@@ -105,10 +105,10 @@ async def test_p01_a_turn_that_failed_and_is_tried_again_is_still_its_senders(
 ) -> None:
     failing = [True]
 
-    async def at_the_second_try(situation: TurnContext, tools: Tools) -> str:
+    async def at_the_second_try(context: TurnContext, tools: Tools) -> str:
         if failing.pop() if failing else False:
             raise RuntimeError
-        return await do_as_told(situation, tools)
+        return await do_as_told(context, tools)
 
     alice = await world.say(ALICE, calling("remember", content="alice"))
     await do_all(database, world.db, Responder(at_the_second_try))
@@ -123,11 +123,11 @@ async def test_p02_taking_somebodys_display_name_takes_nothing_of_theirs(
 ) -> None:
     alice = await world.say(ALICE, calling("remember", content="rex"), name="Alice")
     owner = await world.say(None, calling("remember", content="safe"))
-    mind = Responder(do_as_told)
-    await do_all(database, world.db, mind)
+    responder = Responder(do_as_told)
+    await do_all(database, world.db, responder)
     for place, name in enumerate(["Alice", "alice", "Olga", "Ada", "owner", ALICE, "", "  "]):
         mallory = await world.say(f"telegram:66{place}", calling("recall"), name=name)
-        await do_all(database, world.db, mind)
+        await do_all(database, world.db, responder)
         assert mallory.contact_id not in (None, alice.contact_id)
         assert mallory.session_id not in (alice.session_id, owner.session_id)
         answer = (await said(world.db, world.contact(mallory.contact_id), mallory.session_id))[1]
@@ -259,11 +259,11 @@ async def test_p03_an_answer_to_somebody_elses_message_stays_in_ones_own_session
     accepted = await accept(world.db, world.owner_id, replying)
     assert accepted.contact_id == neighbours.alice.contact_id
     assert accepted.session_id not in (neighbours.bob.session_id, neighbours.owner.session_id)
-    mind = Responder(do_as_told)
-    await run_turn(turns_of(world.db, mind), accepted.session_id)
+    responder = Responder(do_as_told)
+    await run_turn(turns_of(world.db, responder), accepted.session_id)
     assert "alice likes tea" in (await said(world.db, world.owner, accepted.session_id))[1]
-    assert OWNERS_SECRET not in repr(mind.prompts)
-    assert "heron" not in repr(mind.prompts)
+    assert OWNERS_SECRET not in repr(responder.prompts)
+    assert "heron" not in repr(responder.prompts)
 
 
 async def test_p04_the_same_thread_key_is_another_session_for_every_sender(
@@ -322,7 +322,7 @@ async def test_p05_first_messages_that_arrive_at_once_make_one_contact_and_one_s
 async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     first = {}
     for turn in range(3):
         for sender in (ALICE, BOB, None):
@@ -330,7 +330,7 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
                 sender, calling("remember", content=f"{sender} {turn}"), chat="one chat for all"
             )
             assert first.setdefault(sender, accepted).session_id == accepted.session_id
-            await do_all(database, world.db, mind)
+            await do_all(database, world.db, responder)
     assert len({one.session_id for one in first.values()}) == 3
     for sender in (ALICE, BOB):
         kept = await contents(world.db, world.contact(first[sender].contact_id))
@@ -347,23 +347,23 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
 async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys_private_scope(
     world: World, database: Database
 ) -> None:
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     alone = await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     spoken = [
         await world.say(ALICE, "I eat fish", group=GROUP, name="Alice"),
         await world.say(BOB, "I don't", group=GROUP, name="Alice"),
         await world.say(ALICE, calling("recall"), group=GROUP, name="Alice"),
     ]
-    mind.situations.clear()
-    await do_all(database, world.db, mind)
-    (situation,) = mind.situations
-    assert [(line.speaker.address, line.text) for line in situation.waiting if line.speaker] == [
+    responder.contexts.clear()
+    await do_all(database, world.db, responder)
+    (context,) = responder.contexts
+    assert [(line.speaker.address, line.text) for line in context.waiting if line.speaker] == [
         (ALICE, "I eat fish"),
         (BOB, "I don't"),
         (ALICE, calling("recall")),
     ]
-    assert situation.knowledge == situation.recalled == ()
+    assert context.knowledge == context.recalled == ()
     assert len({one.session_id for one in spoken}) == 1
     async with world.db.begin(world.contact(spoken[0].contact_id)) as tx:
         lines = await transcript(tx, spoken[0].session_id)
@@ -378,28 +378,28 @@ async def test_p07_each_line_in_a_group_is_its_speakers_and_the_group_is_nobodys
 async def test_p07_direct_messages_of_several_people_that_wait_together_are_several_turns(
     world: World, database: Database
 ) -> None:
-    mind = Responder()
+    responder = Responder()
     for text in ("one", "two"):
         for sender in (ALICE, BOB, None):
             await world.say(sender, text)
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     assert sorted(
         [(line.speaker.address, line.text) for line in one.waiting if line.speaker]
-        for one in mind.situations
+        for one in responder.contexts
     ) == sorted([(who, "one"), (who, "two")] for who in (ALICE, BOB, "owner"))
 
 
 async def test_p08_what_a_turn_leaves_behind_has_the_contact_of_its_session(
     world: World, database: Database, admin: Admin
 ) -> None:
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     await world.say(ALICE, calling("remember", content="tea", salience="high"))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     (memory_id,) = _memory_ids(admin)
     await world.say(ALICE, calling("update_memory", memory_id=memory_id, content="coffee"))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     alice = await world.say(ALICE, calling("forget", memory_id=memory_id))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     for table in SCOPED:
         expected = set() if table == "memories" else {alice.contact_id}
         assert whose(admin, table, world) == expected, table
@@ -419,9 +419,9 @@ async def test_p09_turns_that_run_at_the_same_moment_never_get_each_others_sende
     everybody = (ALICE, BOB, "telegram:1003", None)
     together = asyncio.Barrier(len(everybody))
 
-    async def all_at_once(situation: TurnContext, tools: Tools) -> str:
+    async def all_at_once(context: TurnContext, tools: Tools) -> str:
         await together.wait()
-        await tools.call("remember", {"content": f"I am {situation.waiting[0].text}"})
+        await tools.call("remember", {"content": f"I am {context.waiting[0].text}"})
         await together.wait()
         found = await tools.call("recall", {"query": "who am I"})
         return found.text

@@ -40,7 +40,7 @@ from discreet.turn.lease import Lease, acquire
 from discreet.turn.load import load
 from discreet.turn.toolbox import TOOLS, Toolbox
 from tests.isolation.conftest import ALICE, BOB
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all
 from tests.support.world import World, make_world, other_owner
 
@@ -230,17 +230,17 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
     await world.say(None, "owner-said tea")
     await world.say(BOB, "group-said tea", group=GROUP, name="bob-name")
     admin.execute("UPDATE discreet.contacts SET note = 'remark', aliases = '{nickname}'")
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     for text in (calling("recall"), calling("recall", query="tea", limit=30),
                  calling("search_conversation", query="tea", limit=30)):  # fmt: skip
         await world.say(ALICE, text)
-    await do_all(database, people.db, mind)
+    await do_all(database, people.db, responder)
     hers = [
-        (prompt, situation)
-        for prompt, situation in zip(mind.prompts, mind.situations, strict=True)
-        if situation.waiting[0].speaker and situation.waiting[0].text == "hi"
-        and situation.waiting[0].speaker.address == ALICE and situation.party.kind == "contact"
-        and len(situation.waiting) == 4
+        (prompt, context)
+        for prompt, context in zip(responder.prompts, responder.contexts, strict=True)
+        if context.waiting[0].speaker and context.waiting[0].text == "hi"
+        and context.waiting[0].speaker.address == ALICE and context.party.kind == "contact"
+        and len(context.waiting) == 4
     ]  # fmt: skip
     assert len(hers) == 1
     async with people.db.begin(people.scopes["alice"]) as tx:
@@ -249,10 +249,10 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
     assert "alice-tea" in shown
     for secret in ("critical", "bob-", "owner-", "group-", "eve-", "otto-", "remark", "nickname"):
         assert secret not in shown, secret
-    owners = [p for p, s in zip(mind.prompts, mind.situations, strict=True) if s.of_owner]
+    owners = [p for p, s in zip(responder.prompts, responder.contexts, strict=True) if s.of_owner]
     assert "owner-critical" in repr(owners)
     # It starts with what is the owner's own, not with what contacts find important.
-    assert "bob-critical" not in repr([s.knowledge for s in mind.situations if s.of_owner])
+    assert "bob-critical" not in repr([s.knowledge for s in responder.contexts if s.of_owner])
 
 
 async def test_p14_the_owner_is_told_whose_each_row_is(people: People) -> None:
@@ -564,17 +564,17 @@ async def test_p22_an_agent_that_is_shared_shows_its_own_rows_and_nothing_else_o
     world: World, database: Database
 ) -> None:
     family = await make_world(world.db, agent="Family", memory_model="shared")
-    mind = Responder(do_as_told)
+    responder = Responder(do_as_told)
     await world.say(None, calling("remember", content="owner, in private", salience="critical"))
     await world.say(ALICE, calling("remember", content="alice, in private"))
-    await do_all(database, world.db, mind)
-    mind.situations.clear()
+    await do_all(database, world.db, responder)
+    responder.contexts.clear()
     for sender in (ALICE, BOB, None):
         accepted = await family.say(sender, calling("remember", content=f"told by {sender}"))
         assert accepted.contact_id is None
-        await do_all(database, world.db, mind)
+        await do_all(database, world.db, responder)
     asked = await family.say(BOB, calling("recall"))
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     async with world.db.begin(world.owner) as tx:
         answer = await tx.value(
             "SELECT text FROM discreet.messages WHERE session_id = %s AND direction = 'out'"
@@ -583,18 +583,18 @@ async def test_p22_an_agent_that_is_shared_shows_its_own_rows_and_nothing_else_o
         )
     texts = {json.loads(line)["text"] for line in answer.splitlines() if line.startswith("{")}
     assert texts == {f"told by {sender}" for sender in (ALICE, BOB, None)}
-    assert {one.party.kind for one in mind.situations} == {"shared"}
-    assert "in private" not in repr(mind.situations) + repr(mind.prompts[2:])
+    assert {one.party.kind for one in responder.contexts} == {"shared"}
+    assert "in private" not in repr(responder.contexts) + repr(responder.prompts[2:])
 
 
 async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     people: People, database: Database
 ) -> None:
-    world, mind = people.world, Responder()
+    world, responder = people.world, Responder()
     await world.say(ALICE, "about lisbon", thread_key="trip:lisbon")
     await world.say(ALICE, "about work")
     await people.worlds["eve"].say(ALICE, "about eve", thread_key="trip:lisbon")
-    await do_all(database, world.db, mind)
+    await do_all(database, world.db, responder)
     later = await world.say(ALICE, "more", thread_key="trip:lisbon")
     scope = people.scopes["alice"]
     async with world.db.begin(scope) as tx:
@@ -602,7 +602,7 @@ async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     assert isinstance(lease, Lease)
     # What comes now is the next turn's.
     await world.say(ALICE, "even more", thread_key="trip:lisbon")
-    situation = await load(world.db, scope, lease, EMBEDDER)
-    assert [line.text for line in situation.waiting] == ["more"]
-    assert [line.text for line in situation.history] == ["about lisbon", "hm"]
-    assert (situation.thread_key, situation.agent.name) == ("trip:lisbon", "Ada")
+    context = await load(world.db, scope, lease, EMBEDDER)
+    assert [line.text for line in context.waiting] == ["more"]
+    assert [line.text for line in context.history] == ["about lisbon", "hm"]
+    assert (context.thread_key, context.agent.name) == ("trip:lisbon", "Ada")

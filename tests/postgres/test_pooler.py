@@ -24,7 +24,7 @@ from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.server import opened_database
 from discreet.scope import OwnerScope, WorkScope
 from tests.postgres.test_bootstrap import admin_url
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import do_all
 from tests.support.waiting import until_sync
 from tests.support.world import make_world, open_door

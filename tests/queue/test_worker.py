@@ -17,7 +17,7 @@ from discreet.queue import worker
 from discreet.queue.worker import Slots, Work, work
 from discreet.scope import WorkScope
 from discreet.turn.run import run_turn
-from tests.support.minds import Held
+from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
 from tests.support.waiting import patience, until
 from tests.support.world import World, make_world, open_door
@@ -349,10 +349,10 @@ async def test_one_senders_backlog_holds_up_nobody(database: Database, world: Wo
         flood = await world.say(ALICE, f"{number}")
     held = Held()
 
-    async def slow_for_alice(situation: Any, prompt: Any, tools: Any, tell: Any) -> Any:
-        first = situation.waiting[0].speaker
+    async def slow_for_alice(context: Any, prompt: Any, tools: Any, tell: Any) -> Any:
+        first = context.waiting[0].speaker
         return await (held if first and first.address == ALICE else held.then)(
-            situation, prompt, tools, tell
+            context, prompt, tools, tell
         )
 
     what = turns_of(world.db, slow_for_alice)
@@ -372,9 +372,9 @@ async def test_an_agent_whose_model_is_slow_takes_no_slot_of_another_agent(
     held = Held()
     eve = await make_world(world.db, agent="Eve")
 
-    async def slow_for_ada(situation: Any, prompt: Any, tools: Any, tell: Any) -> Any:
-        mind = held if situation.agent.name == "Ada" else held.then
-        return await mind(situation, prompt, tools, tell)
+    async def slow_for_ada(context: Any, prompt: Any, tools: Any, tell: Any) -> Any:
+        responder = held if context.agent.name == "Ada" else held.then
+        return await responder(context, prompt, tools, tell)
 
     slots = Slots(turns=3, turns_of_agent=2)
     async with working(database, world.db, turns_of(world.db, slow_for_ada), slots=slots):

@@ -20,8 +20,8 @@ from discreet.services import erasing, linking, references
 from discreet.services.limits import Limits, set_limits
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn
-from tests.support.minds import Responder, calling, do_as_told
 from tests.support.platform import make_platform
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, do_all, turns_of
 
 Seen = dict[str, Any]

@@ -21,8 +21,8 @@ from discreet.services.agents import AgentChange, change_agent, create_agent
 from discreet.services.branches import add_branch, list_branches, remove_branch
 from discreet.services.channels import list_channels, remove_channel, set_gathering
 from discreet.turn.run import run_turn
-from tests.support.minds import Responder
 from tests.support.platform import Platform, make_platform
+from tests.support.responders import Responder
 from tests.support.turns import Recording, do_all, turns_of
 from tests.support.world import World, make_world, open_door
 
@@ -74,13 +74,13 @@ async def test_a_chat_leads_to_its_own_agent_and_the_others_where_the_channel_do
     assert [
         await agent_of(admin, said.session_id) for said in (before, there, elsewhere, alone)
     ] == ["Ada", "Eve", "Ada", "Ada"]
-    wire, mind = Recording("telegram"), Responder()
-    await do_all(database, eve.db, mind, {"telegram": wire, "terminal": Recording("terminal")})
+    wire, responder = Recording("telegram"), Responder()
+    await do_all(database, eve.db, responder, {"telegram": wire, "terminal": Recording("terminal")})
     # What waited is answered by the agent that it was said to, and goes where it came from.
     assert sorted((sent.account, sent.chat_id) for sent in wire.sent) == [
         ("bot", "-100500"), ("bot", "-100500"), ("bot", "-7"), ("bot", "1001"),
     ]  # fmt: skip
-    assert sorted((one.agent.name, one.waiting[0].text) for one in mind.situations) == [
+    assert sorted((one.agent.name, one.waiting[0].text) for one in responder.contexts) == [
         ("Ada", "and here?"),
         ("Ada", "and you?"),
         ("Ada", "before"),
@@ -91,16 +91,16 @@ async def test_a_chat_leads_to_its_own_agent_and_the_others_where_the_channel_do
 async def test_the_two_agents_know_nothing_of_what_was_said_to_the_other(
     platform: Platform, eve: World
 ) -> None:
-    mind = Responder()
+    responder = Responder()
     said = await platform.accepted(ANN, "Ada alone knows of the heron", group=GROUP)
     async with eve.db.begin(platform.world.contact(said.contact_id)) as tx:
         await tx.execute("INSERT INTO discreet.memories (content) VALUES ('heron')")
     await branch(platform, GROUP)
     asked = await platform.accepted(ANN, "what of the heron?", group=GROUP)
     assert asked.contact_id == said.contact_id
-    await run_turn(turns_of(eve.db, mind), asked.session_id)
-    [situation] = mind.situations
-    assert (situation.history, situation.recalled, situation.knowledge) == ((), (), ())
+    await run_turn(turns_of(eve.db, responder), asked.session_id)
+    [context] = responder.contexts
+    assert (context.history, context.recalled, context.knowledge) == ((), (), ())
 
 
 async def test_somebody_in_a_direct_chat_is_led_by_who_they_are(

@@ -28,8 +28,8 @@ from discreet.settings import line_history
 from discreet.turn.context import TurnContext
 from discreet.turn.run import run_turn
 from discreet.turn.think import Tools
-from tests.support.minds import Responder, calling, do_as_told
 from tests.support.platform import Platform, make_platform
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.world import open_door, other_owner
 
@@ -100,10 +100,10 @@ async def keep(platform: Platform, said: Accepted, content: str, **more: Any) ->
 
 
 async def answered(
-    platform: Platform, sender: str, text: str, mind: Responder, **more: Any
+    platform: Platform, sender: str, text: str, responder: Responder, **more: Any
 ) -> Accepted:
     said = await platform.accepted(sender, text, **more)
-    await run_turn(turns_of(platform.world.db, mind), said.session_id)
+    await run_turn(turns_of(platform.world.db, responder), said.session_id)
     return said
 
 
@@ -143,8 +143,8 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     # The owner asks about everybody, and is shown Ann's.
     for text in (calling("recall", query="Bob"), calling("recall", query=MARK), f"is {MARK} in?"):
         asked = await world.say(None, text)
-        mind = tell if text.startswith("[") else Responder()
-        await run_turn(turns_of(world.db, mind), asked.session_id)
+        responder = tell if text.startswith("[") else Responder()
+        await run_turn(turns_of(world.db, responder), asked.session_id)
     await do_all(
         database,
         world.db,
@@ -256,11 +256,11 @@ async def test_who_writes_afterwards_is_somebody_new(platform: Platform, tmp_pat
     first = await answered(platform, ANN, "my dog is Rex", Responder())
     await keep(platform, first, "has a dog called Rex")
     await erase(platform, ANN, tmp_path)
-    mind = Responder()
-    again = await answered(platform, ANN, "what is my dog called?", mind)
+    responder = Responder()
+    again = await answered(platform, ANN, "what is my dog called?", responder)
     assert again.contact_id != first.contact_id
-    assert mind.situations[-1].history == ()
-    assert mind.situations[-1].recalled == ()
+    assert responder.contexts[-1].history == ()
+    assert responder.contexts[-1].recalled == ()
 
 
 async def test_an_answer_that_others_asked_for_as_well_stays(
@@ -318,10 +318,10 @@ async def test_a_turn_that_thinks_meanwhile_writes_nobody_back(
     await asyncio.gather(*turns)
     assert holding(admin, MARK, ANN.partition(":")[2]) == {}
     # What others asked in these conversations is answered anew.
-    mind = Responder()
+    responder = Responder()
     for session_id in (group.session_id, own.session_id):
-        await run_turn(turns_of(world.db, mind), session_id)
-    assert [[line.text for line in one.waiting] for one in mind.situations] == [
+        await run_turn(turns_of(world.db, responder), session_id)
+    assert [[line.text for line in one.waiting] for one in responder.contexts] == [
         ["me as well"],
         ["who is there?"],
     ]

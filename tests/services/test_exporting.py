@@ -16,7 +16,7 @@ from discreet.postgres.server import Database
 from discreet.services.contacts import note_contact
 from discreet.services.exporting import export_contact
 from discreet.services.linking import link_contacts
-from tests.support.minds import Responder, calling, do_as_told
+from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all
 from tests.support.world import World
 

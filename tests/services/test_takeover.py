@@ -99,8 +99,8 @@ async def test_the_agent_knows_afterwards_what_was_said_and_by_whom(world: World
     turn = await lease(world, ALICE)
     assert turn is not None
     scope = world.contact(world.said[ALICE].contact_id)
-    situation = await load(world.db, scope, turn, bundled_embedder())
-    prompt = plan(situation, Budget())
+    context = await load(world.db, scope, turn, bundled_embedder())
+    prompt = plan(context, Budget())
     [answer] = [message.text for message in prompt.messages if message.role == "assistant"]
     assert answer == "[said by your owner in person, in your place] You get ten percent."
 

@@ -23,7 +23,7 @@ from discreet.queue.worker import Slots, Work, work, work_off
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Turns, run_turn
-from tests.support.minds import Think, echo
+from tests.support.responders import Think, echo
 from tests.support.world import World
 
 Channels = Channel | Mapping[str, Channel] | None
@@ -56,17 +56,19 @@ class Recording:
 
 def turns_of(
     db: ScopedDatabase,
-    mind: Think = echo,
+    responder: Think = echo,
     max_attempts: int = 3,
     *,
     first_wait: timedelta = timedelta(0),
 ) -> Turns:
     """Turns that try again at once."""
-    return Turns(db, bundled_embedder(), mind, max_attempts, Budget(), first_wait=first_wait)
+    return Turns(db, bundled_embedder(), responder, max_attempts, Budget(), first_wait=first_wait)
 
 
-async def one_turn(world: World, session_id: SessionId, mind: Think = echo, **options: Any) -> None:
-    await run_turn(turns_of(world.db, mind, **options), session_id)
+async def one_turn(
+    world: World, session_id: SessionId, responder: Think = echo, **options: Any
+) -> None:
+    await run_turn(turns_of(world.db, responder, **options), session_id)
 
 
 def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
@@ -95,10 +97,10 @@ def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work
 
 
 async def do_all(
-    database: Database, db: ScopedDatabase, mind: Think = echo, channels: Channels = None
+    database: Database, db: ScopedDatabase, responder: Think = echo, channels: Channels = None
 ) -> None:
     """Every turn and delivery that is due now, one after the other."""
-    what = work_of(db, turns_of(db, mind), channels)
+    what = work_of(db, turns_of(db, responder), channels)
     await work_off(database.conninfo("discreet_worker"), what)
 
 

@@ -19,8 +19,8 @@ from discreet.turn.think import OnText, Tools
 from tests.support.world import World, make_world, open_door
 
 
-async def offline(situation: TurnContext, _: Prompt, toolbox: Tools, on_text: OnText) -> TurnResult:
-    return await respond(situation, toolbox, on_text)
+async def offline(context: TurnContext, _: Prompt, toolbox: Tools, on_text: OnText) -> TurnResult:
+    return await respond(context, toolbox, on_text)
 
 
 @dataclass
@@ -28,13 +28,13 @@ class Talk:
     """A world in which whoever says something gets the answer back."""
 
     world: World
-    mind: Responder = offline
+    responder: Responder = offline
 
     async def say(
         self, sender: str | None, text: str, *, group: str | None = None, name: str = ""
     ) -> str:
         said = await self.world.say(sender, text, group=group, name=name)
-        turns = Turns(self.world.db, bundled_embedder(), self.mind, 3, Budget())
+        turns = Turns(self.world.db, bundled_embedder(), self.responder, 3, Budget())
         await run_turn(turns, said.session_id)
         return await self.last_answer(said.session_id)
 
@@ -51,7 +51,7 @@ class Talk:
 
 @asynccontextmanager
 async def talk(
-    database: Database, *, mind: Responder = offline, memory_model: str = "per_contact"
+    database: Database, *, responder: Responder = offline, memory_model: str = "per_contact"
 ) -> AsyncIterator[Talk]:
     async with open_door(database) as db:
-        yield Talk(await make_world(db, memory_model=memory_model), mind)
+        yield Talk(await make_world(db, memory_model=memory_model), responder)

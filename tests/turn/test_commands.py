@@ -41,13 +41,13 @@ async def platform(db: ScopedDatabase) -> Platform:
     return await make_platform(db, admission="open")
 
 
-async def echo(situation: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
-    return TurnResult("I heard: " + " / ".join(line.text for line in situation.waiting), "echo")
+async def echo(context: TurnContext, _: Prompt, __: Tools, ___: OnText) -> TurnResult:
+    return TurnResult("I heard: " + " / ".join(line.text for line in context.waiting), "echo")
 
 
-async def run(platform: Platform, session_id: SessionId, mind: Any = echo) -> None:
+async def run(platform: Platform, session_id: SessionId, responder: Any = echo) -> None:
     db = platform.world.db
-    await run_turn(Turns(db, bundled_embedder(), mind, 3, Budget()), session_id)
+    await run_turn(Turns(db, bundled_embedder(), responder, 3, Budget()), session_id)
 
 
 async def answer(platform: Platform, sender: str, text: str, **more: Any) -> str:
@@ -182,9 +182,9 @@ async def test_what_the_machine_said_is_no_part_of_the_conversation(platform: Pl
     await answer(platform, ALICE, "/memories")
     seen: list[str] = []
 
-    async def look(situation: TurnContext, *_: Any) -> TurnResult:
-        seen.extend(line.text for line in situation.history)
-        seen.extend(found.text for found in situation.recalled if found.kind == "message")
+    async def look(context: TurnContext, *_: Any) -> TurnResult:
+        seen.extend(line.text for line in context.history)
+        seen.extend(found.text for found in context.recalled if found.kind == "message")
         return TurnResult("yes", "echo")
 
     said = await platform.accepted(ALICE, "do you know the memories?")

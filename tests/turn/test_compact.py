@@ -20,7 +20,7 @@ from discreet.turn.prompt import Budget
 from discreet.turn.result import ModelError, Usage
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import turns_of
 from tests.support.world import World, make_world, open_door
 
@@ -55,8 +55,8 @@ class Notes:
         return f"{passage.before}[{first[:9]} to {last[:9]}]", Usage(1, 10, 5)
 
 
-def _turns(world: World, mind: Responder, **more: Any) -> Turns:
-    return replace(turns_of(world.db, mind), budget=SMALL, **more)
+def _turns(world: World, responder: Responder, **more: Any) -> Turns:
+    return replace(turns_of(world.db, responder), budget=SMALL, **more)
 
 
 async def _talk(world: World, turns: Turns, *texts: str) -> SessionId:
@@ -75,22 +75,24 @@ async def _memories(world: World) -> list[Memory]:
 async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_messages(
     world: World,
 ) -> None:
-    mind, notes = Responder(), Notes()
+    responder, notes = Responder(), Notes()
     session = await _talk(
-        world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(25))
+        world,
+        _turns(world, responder, summarise=notes),
+        *(f"talk {n:02}: {LONG}" for n in range(25)),
     )
     (summary,) = await _memories(world)
     assert (summary.source, summary.topic_key) == ("compaction", f"conversation:{session}")
     assert summary.content.startswith("[talk 00: ")
-    situation, prompt = mind.situations[-1], mind.prompts[-1]
-    assert situation.summary is not None
-    assert situation.summary.text == summary.content
+    context, prompt = responder.contexts[-1], responder.prompts[-1]
+    assert context.summary is not None
+    assert context.summary.text == summary.content
     shown = prompt.system + "".join(message.text for message in prompt.messages)
     assert shown.count(summary.content) == 1
     assert "talk 24" in prompt.messages[-1].text
     # Every line is either summarised or still there, and none is both.
     told = [text for passage in notes.passages for _, text in passage.lines]
-    still = [line.text for line in situation.history]
+    still = [line.text for line in context.history]
     assert told + still == [t for n in range(24) for t in (f"talk {n:02}: {LONG}", "hm")]
     # What is summarised can be searched for as before.
     scope = world.contact((await world.say(ALICE, "?")).contact_id)
@@ -101,18 +103,18 @@ async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_message
 
 
 async def test_a_summary_that_fails_loses_nothing_and_is_made_later(world: World) -> None:
-    mind, notes = Responder(), Notes()
+    responder, notes = Responder(), Notes()
     notes.fails = True
-    turns = _turns(world, mind, summarise=notes)
+    turns = _turns(world, responder, summarise=notes)
     texts = [f"talk {n:02}: {LONG}" for n in range(15)]
     session = await _talk(world, turns, *texts)
-    assert len(mind.situations) == 15
+    assert len(responder.contexts) == 15
     assert await _memories(world) == []
     notes.fails = False
     notes.passages.clear()
     await _talk(world, turns, "one more")
     told = [text for passage in notes.passages for _, text in passage.lines]
-    still = [line.text for line in mind.situations[-1].history]
+    still = [line.text for line in responder.contexts[-1].history]
     assert told + still == [t for text in texts for t in (text, "hm")]
     row = await _turn_usage(world, session)
     assert (row["requests"], row["input_tokens"]) == (1, 10)
@@ -127,32 +129,34 @@ async def test_a_turn_that_loses_its_session_while_it_summarises_keeps_nothing(
                 await tx.execute("UPDATE discreet.sessions SET current_turn = NULL")
             return await super().__call__(passage)
 
-    mind, notes = Responder(), Thief()
+    responder, notes = Responder(), Thief()
     await _talk(
-        world, _turns(world, mind, summarise=notes), *(f"talk {n:02}: {LONG}" for n in range(15))
+        world,
+        _turns(world, responder, summarise=notes),
+        *(f"talk {n:02}: {LONG}" for n in range(15)),
     )
     assert notes.passages
     assert await _memories(world) == []
 
 
 async def test_a_summary_that_was_forgotten_is_forgotten(world: World) -> None:
-    mind, notes = Responder(), Notes()
-    turns = _turns(world, mind, summarise=notes)
+    responder, notes = Responder(), Notes()
+    turns = _turns(world, responder, summarise=notes)
     await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
     (summary,) = await _memories(world)
     async with world.db.begin(world.owner) as tx:
         await forget(tx, summary.id)
     await _talk(world, turns, "hello")
-    assert mind.situations[-1].summary is None
-    assert "talk 00" not in repr(mind.prompts[-1].messages)
+    assert responder.contexts[-1].summary is None
+    assert "talk 00" not in repr(responder.prompts[-1].messages)
 
 
 async def test_many_short_messages_are_a_long_conversation_too(world: World) -> None:
-    mind, notes = Responder(), Notes()
-    turns = replace(turns_of(world.db, mind), summarise=notes)
+    responder, notes = Responder(), Notes()
+    turns = replace(turns_of(world.db, responder), summarise=notes)
     await _talk(world, turns, *(f"m{n}" for n in range(83)))
     assert len(notes.passages) == 1
-    assert len(mind.situations[-1].history) >= 60
+    assert len(responder.contexts[-1].history) >= 60
 
 
 async def test_sentences_that_say_something_are_picked_in_their_order() -> None:
@@ -179,14 +183,14 @@ async def _turn_usage(world: World, session: SessionId) -> dict[str, Any]:
 
 
 async def test_each_thread_has_a_summary_of_its_own(world: World) -> None:
-    mind, notes = Responder(), Notes()
-    turns = _turns(world, mind, summarise=notes)
+    responder, notes = Responder(), Notes()
+    turns = _turns(world, responder, summarise=notes)
     before = await world.say(ALICE, "before", thread_key="early")
     await run_turn(turns, before.session_id)
     await _talk(world, turns, *(f"talk {n:02}: {LONG}" for n in range(15)))
-    assert mind.situations[-1].summary is not None
+    assert responder.contexts[-1].summary is not None
     for thread in ("early", "late"):
         accepted = await world.say(ALICE, "hello", thread_key=thread)
         await run_turn(turns, accepted.session_id)
-        assert mind.situations[-1].summary is None
-    assert [line.text for line in mind.situations[-2].history] == ["before", "hm"]
+        assert responder.contexts[-1].summary is None
+    assert [line.text for line in responder.contexts[-2].history] == ["before", "hm"]

@@ -17,11 +17,11 @@ from discreet.queue.worker import Slots
 from discreet.services.status import get_status
 from discreet.settings import Settings
 from discreet.turn import run
-from discreet.turn.responders import mind_for
+from discreet.turn.responders import make_responder
 from discreet.turn.result import TurnResult
 from discreet.turn.run import CUT_OFF, run_turn
-from tests.support.minds import echo
 from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
+from tests.support.responders import echo
 from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -41,10 +41,10 @@ async def answered_by(
     """One turn of a model that replies so: what was answered, and the turn's row."""
     said = await world.say(ALICE, "Tell me a long story.")
     with openai_server(*replies) as script:
-        mind = mind_for(
+        responder = make_responder(
             Settings(home=home, model="scripted", model_base_url=script.base_url, **settings)
         )
-        turns = replace(turns_of(world.db, mind), total_seconds=60)
+        turns = replace(turns_of(world.db, responder), total_seconds=60)
         async with asyncio.timeout(30):
             await run_turn(turns, said.session_id)
     [turn] = await rows_of(world, "SELECT state, error, model, usage FROM discreet.turns")
@@ -115,9 +115,9 @@ class Deaf:
         self.free = asyncio.Event()
         self.left: set[asyncio.Task[Any]] = set()
 
-    async def __call__(self, situation: Any, prompt: Any, tools: Any, on_text: Any) -> TurnResult:
+    async def __call__(self, context: Any, prompt: Any, tools: Any, on_text: Any) -> TurnResult:
         if self.times == 0:
-            return await echo(situation, prompt, tools, on_text)
+            return await echo(context, prompt, tools, on_text)
         self.times -= 1
         await on_text(self.text)
         task = asyncio.current_task()

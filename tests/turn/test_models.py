@@ -69,8 +69,8 @@ async def test_a_base_url_serves_names_without_a_provider(name: str, asked_for: 
     with openai_server(Say("Yes.")) as script:
         model = await open_model(name, base_url=script.base_url)
         prompt = Prompt("You are Ada.", (ChatMessage("user", "Hi"),))
-        thought = await think(prompt, Echo(), model, Limits(), ignore)
-    assert thought.text == "Yes."
+        result = await think(prompt, Echo(), model, Limits(), ignore)
+    assert result.text == "Yes."
     assert script.requests[0]["model"] == asked_for
 
 
@@ -103,8 +103,8 @@ def test_the_model_library_is_imported_before_the_first_turn_where_a_model_is_co
     code = (
         "import asyncio, sys\n"
         "from discreet.settings import Settings\n"
-        "from discreet.turn.responders import import_minds\n"
-        f"asyncio.run(import_minds(Settings(), {models}))\n"
+        "from discreet.turn.responders import import_responders\n"
+        f"asyncio.run(import_responders(Settings(), {models}))\n"
         "print('pydantic_ai.messages' in sys.modules, 'openai' in sys.modules)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -20,7 +20,7 @@ from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.run import run_turn
 from discreet.turn.think import OnText, Tools
-from tests.support.minds import Held, Responder, echo, repeat
+from tests.support.responders import Held, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -100,16 +100,16 @@ async def test_an_answer_replies_to_the_last_message_that_it_answers(
 async def test_what_arrives_during_a_turn_waits_and_is_answered_by_the_next(
     database: Database, world: World
 ) -> None:
-    mind = Held()
-    async with working(database, world.db, turns_of(world.db, mind)):
+    responder = Held()
+    async with working(database, world.db, turns_of(world.db, responder)):
         said = await world.say(ALICE, "one")
-        await until(mind.has_begun)
+        await until(responder.has_begun)
         await world.say(ALICE, "two")
         await world.say(ALICE, "three")
-        mind.free.set()
+        responder.free.set()
         await until(lambda: both_answered(world, said.session_id))
     assert await answers_of(world, said.session_id) == ["re: one", "re: two | three"]
-    assert mind.begun == 2
+    assert responder.begun == 2
 
 
 async def both_answered(world: World, session_id: SessionId) -> bool:
@@ -121,15 +121,13 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
 ) -> None:
     thinking: dict[SessionId, int] = {}
 
-    async def watch(
-        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
-    ) -> TurnResult:
+    async def watch(context: TurnContext, prompt: Prompt, tools: Tools, tell: OnText) -> TurnResult:
         session: SessionId = tools.session_id  # type: ignore[attr-defined]
         thinking[session] = thinking.get(session, 0) + 1
         assert thinking[session] == 1, "two turns of one session at once"
         await asyncio.sleep(0)
         thinking[session] -= 1
-        return await echo(situation, prompt, tools, tell)
+        return await echo(context, prompt, tools, tell)
 
     async with (
         open_door(database) as second,
@@ -153,7 +151,7 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
     assert states["all"] == ["answered"]
 
 
-async def remember_twice(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
+async def remember_twice(context: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     await tools.call("remember", {"content": "written by the slow turn"})
     return TurnResult("the slow answer", "slow")
 
@@ -234,9 +232,9 @@ async def test_no_tool_and_no_draft_of_a_turn_that_lost_its_session_writes_anyth
 async def test_a_session_in_which_nothing_waits_makes_no_turn(world: World) -> None:
     said = await world.say(ALICE, "hello")
     await one_turn(world, said.session_id)
-    mind = Responder(repeat)
-    await one_turn(world, said.session_id, mind)
-    assert mind.situations == []
+    responder = Responder(repeat)
+    await one_turn(world, said.session_id, responder)
+    assert responder.contexts == []
     assert len(await rows_of(world, "SELECT * FROM discreet.turns")) == 1
 
 
@@ -245,9 +243,9 @@ async def test_a_message_that_waited_is_answered_in_its_contacts_scope_not_the_o
 ) -> None:
     await world.say(None, "the owner's secret")
     said = await world.say(ALICE, "hello")
-    mind = Responder(repeat)
-    await do_all(database, world.db, mind)
-    [hers] = [one for one in mind.situations if not one.of_owner]
+    responder = Responder(repeat)
+    await do_all(database, world.db, responder)
+    [hers] = [one for one in responder.contexts if not one.of_owner]
     assert hers.party.kind == "contact"
     assert not any("secret" in one.text for one in (*hers.history, *hers.recalled))
     [turn] = await rows_of(

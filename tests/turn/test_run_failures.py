@@ -21,8 +21,8 @@ from discreet.turn.prompt import Prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import COURTESY
 from discreet.turn.think import Limits, OnText, Tools, think
-from tests.support.minds import Failing, Responder, echo, repeat
 from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
+from tests.support.responders import Failing, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -58,11 +58,11 @@ async def waiting_in(world: World, session_id: SessionId) -> list[tuple[str, str
 
 async def test_a_failed_turn_keeps_the_message_and_the_next_try_answers_it(world: World) -> None:
     said = await world.say(ALICE, "hello")
-    mind = Failing([provider_down()])
-    await one_turn(world, said.session_id, mind)
+    responder = Failing([provider_down()])
+    await one_turn(world, said.session_id, responder)
     assert await waiting_in(world, said.session_id) == [("hello", "waiting", 1)]
     assert await answers_of(world, said.session_id) == []
-    await one_turn(world, said.session_id, mind)
+    await one_turn(world, said.session_id, responder)
     assert await answers_of(world, said.session_id) == ["re: hello"]
 
 
@@ -71,22 +71,22 @@ async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_at
 ) -> None:
     """Another server may have the key that this one lacks; or a person gives it, hours later."""
     said = await world.say(ALICE, "hello")
-    mind = Failing([ModelError("setup", "The model has no key.")] * 6)
+    responder = Failing([ModelError("setup", "The model has no key.")] * 6)
     for _ in range(6):
-        await one_turn(world, said.session_id, mind, max_attempts=2)
+        await one_turn(world, said.session_id, responder, max_attempts=2)
         assert await waiting_in(world, said.session_id) == [("hello", "waiting", 0)]
         assert await answers_of(world, said.session_id) == []
         admin.execute("UPDATE discreet.messages SET not_before = NULL")
     (turn,) = (await get_status(world.db, world.owner_id)).turns
     assert "has no key" in turn.error
-    await one_turn(world, said.session_id, mind, max_attempts=2)
+    await one_turn(world, said.session_id, responder, max_attempts=2)
     assert await answers_of(world, said.session_id) == ["re: hello"]
 
 
 async def test_a_database_that_was_lost_is_no_attempt_at_the_message(world: World) -> None:
     said = await world.say(ALICE, "hello")
-    mind = Failing([Unavailable("The database was lost.")])
-    await one_turn(world, said.session_id, mind, max_attempts=1)
+    responder = Failing([Unavailable("The database was lost.")])
+    await one_turn(world, said.session_id, responder, max_attempts=1)
     assert await waiting_in(world, said.session_id) == [("hello", "waiting", 0)]
 
 
@@ -115,17 +115,17 @@ async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
     world: World, admin: Admin
 ) -> None:
     said = await world.say(ALICE, "hello")
-    mind = Failing([provider_down()] * 9)
+    responder = Failing([provider_down()] * 9)
     admin.execute("SET search_path TO queue")
     waits = []
     for _ in range(4):
         admin.execute("DELETE FROM queue.procrastinate_jobs")
         await one_turn(
-            world, said.session_id, mind, max_attempts=9, first_wait=timedelta(minutes=1)
+            world, said.session_id, responder, max_attempts=9, first_wait=timedelta(minutes=1)
         )
         idle = Responder(repeat)
         await one_turn(world, said.session_id, idle)
-        assert idle.situations == []
+        assert idle.contexts == []
         # Until then the message waits, and so does the job that will look at it.
         [row] = admin.execute(
             "SELECT extract(epoch FROM m.not_before - now())::float,"
@@ -142,14 +142,14 @@ async def test_after_the_last_attempt_the_sender_gets_one_courteous_line_and_the
     database: Database, world: World
 ) -> None:
     said = await world.say(ALICE, "hello")
-    mind = Failing([provider_down()] * 99)
+    responder = Failing([provider_down()] * 99)
     channel = Recording()
-    async with working(database, world.db, turns_of(world.db, mind), channel):
+    async with working(database, world.db, turns_of(world.db, responder), channel):
         await until(lambda: answers_of(world, said.session_id))
-        assert mind.asked == 3
+        assert responder.asked == 3
         await world.say(ALICE, "are you there?")
         await until(lambda: two(channel))
-    assert mind.asked == 6
+    assert responder.asked == 6
     assert [one.text for one in channel.sent] == [COURTESY, COURTESY]
     status = await get_status(world.db, world.owner_id)
     assert [(turn.state, turn.attempt, turn.error) for turn in status.turns] == [
@@ -201,9 +201,9 @@ async def test_an_unexpected_error_is_counted_and_given_up_like_any_other(
 ) -> None:
     poisoned = await world.say(ALICE, "poison")
     fine = await world.say(BOB, "hello")
-    mind = Failing([ZeroDivisionError("poison")] * 99, only="poison")
-    await do_all(database, world.db, mind)
-    assert mind.asked == 3
+    responder = Failing([ZeroDivisionError("poison")] * 99, only="poison")
+    await do_all(database, world.db, responder)
+    assert responder.asked == 3
     assert await answers_of(world, poisoned.session_id) == [COURTESY]
     assert await answers_of(world, fine.session_id) == ["re: hello"]
     [turn] = (await get_status(world.db, world.owner_id)).turns
@@ -214,13 +214,13 @@ async def test_messages_behind_one_that_cannot_be_answered_go_on(
     database: Database, world: World
 ) -> None:
     said = await world.say(ALICE, "poison")
-    mind = Failing([ZeroDivisionError()] * 99, only="poison")
-    await one_turn(world, said.session_id, mind)
+    responder = Failing([ZeroDivisionError()] * 99, only="poison")
+    await one_turn(world, said.session_id, responder)
     await world.say(ALICE, "and my dog?")
     await world.say(ALICE, "hello?", chat="another chat")
     channel = Recording()
-    await do_all(database, world.db, mind, channel)
-    assert mind.asked == 3
+    await do_all(database, world.db, responder, channel)
+    assert responder.asked == 3
     assert await waiting_in(world, said.session_id) == [
         ("poison", "failed", 3),
         ("and my dog?", "answered", 3),
@@ -263,9 +263,9 @@ async def test_a_message_that_kills_every_worker_is_given_up_without_another_tho
         async with world.db.begin(world.contact(said.contact_id)) as tx:
             assert isinstance(await acquire(tx, said.session_id), Lease)
         # ... and the worker is gone.
-    mind = Responder(repeat)
-    await one_turn(world, said.session_id, mind)
-    assert mind.situations == []
+    responder = Responder(repeat)
+    await one_turn(world, said.session_id, responder)
+    assert responder.contexts == []
     assert await answers_of(world, said.session_id) == [COURTESY]
 
 
@@ -281,10 +281,10 @@ async def test_where_the_indexing_after_an_answer_fails_the_answer_stands(
         " FOR EACH ROW EXECUTE FUNCTION no_index()"
     )
     said = await world.say(ALICE, "hello")
-    mind = Responder(repeat)
-    await do_all(database, world.db, mind)
-    await do_all(database, world.db, mind)
-    assert len(mind.situations) == 1
+    responder = Responder(repeat)
+    await do_all(database, world.db, responder)
+    await do_all(database, world.db, responder)
+    assert len(responder.contexts) == 1
     assert await answers_of(world, said.session_id) == ["re: hello"]
     assert not (await get_status(world.db, world.owner_id)).turns
 

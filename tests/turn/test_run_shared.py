@@ -19,7 +19,7 @@ from discreet.turn.lease import acquire
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.think import OnText, Tools
-from tests.support.minds import Responder, repeat
+from tests.support.responders import Responder, repeat
 from tests.support.turns import Recording, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
 from tests.support.world import World, make_world, open_door
@@ -50,17 +50,17 @@ async def remember(world: World, scope: Any, text: str) -> None:
         await tx.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (text,))
 
 
-async def keep(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
+async def keep(context: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     """Remembers what was said, and tells all that it can find and that it was given."""
-    for line in situation.waiting:
+    for line in context.waiting:
         await tools.call("remember", {"content": line.text})
     found = await tools.call("recall", {"query": "secret"})
     said = await tools.call("search_conversation", {"query": "secret"})
     return TurnResult(f"{found.text}\n{said.text}", "keep")
 
 
-def everything(situation: TurnContext) -> str:
-    return repr(situation)
+def everything(context: TurnContext) -> str:
+    return repr(context)
 
 
 async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
@@ -73,14 +73,14 @@ async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
     assert first.session_id == second.session_id == third.session_id
     assert first.contact_id is second.contact_id is third.contact_id is None
     channel = Recording()
-    mind = Responder(repeat)
-    await do_all(database, shared.db, mind, channel)
+    responder = Responder(repeat)
+    await do_all(database, shared.db, responder, channel)
     # Each is answered apart, where the message came from, and each answer knows of all.
     assert [(one.chat_id, one.text) for one in channel.sent] == [
         (BOB, "re: bob's secret"),
         ("owner", "re: olga's secret"),
     ]
-    assert "alice's secret" in everything(mind.situations[0])
+    assert "alice's secret" in everything(responder.contexts[0])
     kept = await rows_of(shared, "SELECT contact_id, agent_id, content FROM discreet.memories")
     assert kept == [{"contact_id": None, "agent_id": shared.agent_id, "content": "alice's secret"}]
 
@@ -90,13 +90,13 @@ async def test_in_a_shared_session_each_line_says_who_spoke(
 ) -> None:
     for sender, name in ((ALICE, "Alice"), (BOB, "Alice"), (None, "")):
         await shared.say(sender, "hello", name=name, chat="the kitchen")
-    mind = Responder(repeat)
-    await do_all(database, shared.db, mind)
-    [situation] = mind.situations
-    assert situation.party.kind == "shared"
-    speakers = [line.speaker for line in situation.waiting]
+    responder = Responder(repeat)
+    await do_all(database, shared.db, responder)
+    [context] = responder.contexts
+    assert context.party.kind == "shared"
+    speakers = [line.speaker for line in context.waiting]
     assert [one.address for one in speakers if one] == [ALICE, BOB, OWNER.address]
-    prompt = mind.prompts[0].messages[-1].text
+    prompt = responder.prompts[0].messages[-1].text
     assert ALICE in prompt
     assert BOB in prompt
 
@@ -114,12 +114,10 @@ async def test_a_shared_agent_never_sees_the_owners_other_rows_also_when_the_own
     )
     seen: list[str] = []
 
-    async def look(
-        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
-    ) -> TurnResult:
-        thought = await keep(situation, prompt, tools, tell)
-        seen.append(everything(situation) + repr(prompt) + thought.text)
-        return thought
+    async def look(context: TurnContext, prompt: Prompt, tools: Tools, tell: OnText) -> TurnResult:
+        result = await keep(context, prompt, tools, tell)
+        seen.append(everything(context) + repr(prompt) + result.text)
+        return result
 
     for sender in (BOB, ALICE, None):
         said = await shared.say(sender, "what is the secret?")
@@ -143,10 +141,10 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     await change_agent(world.db, world.owner_id, "Ada", change)
     assert await scope_of_session(world.db, said.session_id) == world.owner
     asked = await world.say(ALICE, "what is the secret?")
-    mind = Responder(repeat)
-    await one_turn(world, asked.session_id, mind)
-    assert mind.situations[0].party.kind == "shared"
-    assert "olga's secret" not in everything(mind.situations[0])
+    responder = Responder(repeat)
+    await one_turn(world, asked.session_id, responder)
+    assert responder.contexts[0].party.kind == "shared"
+    assert "olga's secret" not in everything(responder.contexts[0])
     # What a contact said before stays that contact's.
     alone = await make_world(world.db, agent="Cyd")
     before = await alone.say(ALICE, "alice's secret")
@@ -154,12 +152,12 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     after = await alone.say(ALICE, "hello")
     assert after.session_id != before.session_id
     assert after.contact_id is None
-    mind = Responder(repeat)
-    await do_all(database, alone.db, mind)
-    kinds = {one.waiting[0].text: one.party.kind for one in mind.situations}
+    responder = Responder(repeat)
+    await do_all(database, alone.db, responder)
+    kinds = {one.waiting[0].text: one.party.kind for one in responder.contexts}
     assert kinds["alice's secret"] == "contact"
     assert kinds["hello"] == "shared"
-    [hello] = [one for one in mind.situations if one.waiting[0].text == "hello"]
+    [hello] = [one for one in responder.contexts if one.waiting[0].text == "hello"]
     assert "alice's secret" not in everything(hello)
 
 
@@ -175,12 +173,12 @@ async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobod
     with pytest.raises(ScopeError):
         async with shared.db.begin(shared.owner) as tx:
             await acquire(tx, waits.session_id)
-    mind = Responder(repeat)
+    responder = Responder(repeat)
     channel = Recording()
-    await do_all(database, shared.db, mind, channel)
-    [situation] = mind.situations
-    assert situation.party.kind == "shared"
-    assert "olga's secret" not in everything(situation)
+    await do_all(database, shared.db, responder, channel)
+    [context] = responder.contexts
+    assert context.party.kind == "shared"
+    assert "olga's secret" not in everything(context)
     assert [one.chat_id for one in channel.sent] == [ALICE]
     after = await shared.say(ALICE, "hello")
     assert after.contact_id is not None
@@ -216,15 +214,13 @@ async def test_no_members_private_words_come_into_the_group_nor_the_groups_into_
 ) -> None:
     seen: dict[str, str] = {}
 
-    async def look(
-        situation: TurnContext, prompt: Prompt, tools: Tools, tell: OnText
-    ) -> TurnResult:
-        thought = await keep(situation, prompt, tools, tell)
-        who = situation.party.kind
-        speaker = situation.waiting[0].speaker
+    async def look(context: TurnContext, prompt: Prompt, tools: Tools, tell: OnText) -> TurnResult:
+        result = await keep(context, prompt, tools, tell)
+        who = context.party.kind
+        speaker = context.waiting[0].speaker
         assert speaker
-        seen[f"{who} {speaker.address}"] = everything(situation) + repr(prompt) + thought.text
-        return thought
+        seen[f"{who} {speaker.address}"] = everything(context) + repr(prompt) + result.text
+        return result
 
     for sender, group in ((ALICE, FAMILY), (BOB, FAMILY), (ALICE, None), (BOB, None)):
         await world.say(sender, "what did I tell?", group=group)
@@ -244,15 +240,15 @@ async def test_two_members_whose_messages_are_taken_together_are_both_named(
 ) -> None:
     for sender, name, text in ((ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")):
         said = await world.say(sender, text, group=FAMILY, name=name)
-    mind = Responder(repeat)
-    await do_all(database, world.db, mind)
-    [situation] = mind.situations
+    responder = Responder(repeat)
+    await do_all(database, world.db, responder)
+    [context] = responder.contexts
     assert [
         (line.speaker.address, line.speaker.name, line.text)
-        for line in situation.waiting
+        for line in context.waiting
         if line.speaker
     ] == [(ALICE, "Alice", "I hate fish"), (BOB, "Bob", "I love fish")]
-    prompt = mind.prompts[0].messages[-1].text
+    prompt = responder.prompts[0].messages[-1].text
     assert prompt.index(ALICE) < prompt.index("I hate fish") < prompt.index(BOB)
     senders = await rows_of(
         world,

@@ -73,8 +73,8 @@ async def ask(
 
     with openai_server(*replies) as script:
         model = await open_model("scripted", base_url=script.base_url)
-        thought = await think(prompt, tools or Echo(), model, limits, on_text)
-    return thought, texts, script
+        result = await think(prompt, tools or Echo(), model, limits, on_text)
+    return result, texts, script
 
 
 async def fails(*replies: Reply, limits: Limits = Limits()) -> ModelError:  # noqa: B008
@@ -87,8 +87,8 @@ async def fails(*replies: Reply, limits: Limits = Limits()) -> ModelError:  # no
 async def test_a_long_answer_is_not_handed_on_whole_with_each_word() -> None:
     words = 8_000
     text = " ".join(["word"] * words)
-    thought, texts, _ = await ask(Say(text))
-    assert (thought.text, texts[-1]) == (text, text)
+    result, texts, _ = await ask(Say(text))
+    assert (result.text, texts[-1]) == (text, text)
     assert sum(map(len, texts)) < len(text) * words / 20
 
 
@@ -107,11 +107,11 @@ async def test_what_was_written_last_is_handed_on_also_where_the_model_falls_sil
 
 
 async def test_an_answer_streams_as_the_whole_text_so_far() -> None:
-    thought, texts, _ = await ask(Say("Your dog is Rex."))
-    assert thought.text == "Your dog is Rex."
+    result, texts, _ = await ask(Say("Your dog is Rex."))
+    assert result.text == "Your dog is Rex."
     assert texts == ["Your", "Your dog", "Your dog is", "Your dog is Rex."]
-    assert (thought.usage.requests, thought.usage.input_tokens) == (1, 11)
-    assert thought.model == "compatible:scripted"
+    assert (result.usage.requests, result.usage.input_tokens) == (1, 11)
+    assert result.model == "compatible:scripted"
 
 
 async def test_the_model_gets_system_text_history_and_the_last_message_in_order() -> None:
@@ -134,9 +134,9 @@ async def test_the_model_gets_system_text_history_and_the_last_message_in_order(
 
 
 async def test_a_tool_call_goes_there_and_back_and_is_kept_as_a_step() -> None:
-    thought, _, script = await ask(Call((("recall", {"query": "dog"}),)), Say("Rex."))
-    assert thought.text == "Rex."
-    assert thought.steps_as_json() == [
+    result, _, script = await ask(Call((("recall", {"query": "dog"}),)), Say("Rex."))
+    assert result.text == "Rex."
+    assert result.steps_as_json() == [
         {
             "tool": "recall",
             "arguments": {"query": "dog"},
@@ -149,39 +149,39 @@ async def test_a_tool_call_goes_there_and_back_and_is_kept_as_a_step() -> None:
 
 
 async def test_arguments_that_nobody_asked_for_reach_the_toolbox_and_are_not_dropped() -> None:
-    thought, _, _ = await ask(
+    result, _, _ = await ask(
         Call((("recall", {"query": "dog", "contact_id": "somebody"}),)), Say("No.")
     )
-    assert thought.steps[0].arguments == {"query": "dog", "contact_id": "somebody"}
+    assert result.steps[0].arguments == {"query": "dog", "contact_id": "somebody"}
 
 
 async def test_calls_of_one_answer_run_in_its_order() -> None:
-    thought, _, _ = await ask(
+    result, _, _ = await ask(
         Call((("recall", {"query": "a"}), ("recall", {"query": "b"}))), Say("Done.")
     )
-    assert [step.arguments["query"] for step in thought.steps] == ["a", "b"]
+    assert [step.arguments["query"] for step in result.steps] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     "given", ["", "{", '{"query": ', "null", "[]", '"dog"', "[1]", '{"": 1}', '{"self": 1}']
 )
 async def test_arguments_that_are_no_object_are_told_to_the_model_which_goes_on(given: str) -> None:
-    thought, _, _ = await ask(Call((("recall", given),)), Say("I could not look."))
-    assert thought.text == "I could not look."
+    result, _, _ = await ask(Call((("recall", given),)), Say("I could not look."))
+    assert result.text == "I could not look."
 
 
 async def test_characters_that_cannot_be_stored_are_left_out_of_answer_and_steps() -> None:
     given = '{"query": "a\\u0000b", "\\u0000": [1, {"c": "\\u0000"}]}'
-    thought, texts, _ = await ask(Call((("recall", given),)), Say("Re\x00x\x1b is\r\nhere."))
-    assert thought.text == texts[-1] == "Rex is\nhere."
-    (step,) = thought.steps_as_json()
+    result, texts, _ = await ask(Call((("recall", given),)), Say("Re\x00x\x1b is\r\nhere."))
+    assert result.text == texts[-1] == "Rex is\nhere."
+    (step,) = result.steps_as_json()
     assert step["arguments"] == {"query": "ab", "": [1, {"c": ""}]}
     assert "\x00" not in step["result"]
 
 
 async def test_a_tool_that_does_not_exist_is_told_to_the_model_which_goes_on() -> None:
-    thought, _, script = await ask(Call((("read_all_contacts", {}),)), Say("I can't."))
-    assert thought.text == "I can't."
+    result, _, script = await ask(Call((("read_all_contacts", {}),)), Say("I can't."))
+    assert result.text == "I can't."
     assert len(script.requests) == 2
 
 
@@ -196,8 +196,8 @@ async def test_a_server_error_is_tried_once_more_and_then_a_failure() -> None:
 
 
 async def test_a_short_hiccup_of_the_provider_is_bridged() -> None:
-    thought, _, _ = await ask(Fail(503), Say("Here."))
-    assert thought.text == "Here."
+    result, _, _ = await ask(Fail(503), Say("Here."))
+    assert result.text == "Here."
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "provider"), (401, "setup"), (404, "setup")])
@@ -246,10 +246,10 @@ async def test_a_deterministic_model_thinks_like_any_other() -> None:
             yield "Rex"
 
     model = FunctionModel(stream_function=answer)
-    thoughts = [await think(PROMPT, Echo(), model, Limits(), _ignore) for _ in range(2)]
-    assert thoughts[0] == thoughts[1]
-    assert thoughts[0].text == "Rex"
-    assert len(thoughts[0].steps) == 1
+    results = [await think(PROMPT, Echo(), model, Limits(), _ignore) for _ in range(2)]
+    assert results[0] == results[1]
+    assert results[0].text == "Rex"
+    assert len(results[0].steps) == 1
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\n", "\u200b"])

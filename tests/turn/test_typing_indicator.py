@@ -10,7 +10,7 @@ from typing import Any
 from discreet.domain.outbound import Place
 from discreet.postgres.server import Database
 from discreet.turn.run import run_turn
-from tests.support.minds import Responder
+from tests.support.responders import Responder
 from tests.support.turns import answers_of, turns_of
 from tests.support.waiting import patience
 from tests.support.world import World, make_world, open_door

@@ -81,13 +81,13 @@ def show_turn(
         record = await turns.get_turn(app.db, app.owner_id, wanted)
         return record, await app.rehearse(wanted) if rerun else None
 
-    record, thought = in_app(work)
+    record, result = in_app(work)
     if as_json:
-        print_json(_whole(record, thought))
+        print_json(_whole(record, result))
         return
     _print(record)
-    if thought is not None:
-        _print_rerun(thought)
+    if result is not None:
+        _print_rerun(result)
 
 
 def _print(record: TurnRecord) -> None:
@@ -137,13 +137,13 @@ def _delivery(turn: Turn) -> str:
     return f"{turn.delivery.state} {when(at) if at else ''}".strip() + why
 
 
-def _print_rerun(thought: TurnResult) -> None:
+def _print_rerun(result: TurnResult) -> None:
     from discreet.cli.printing import print_text
 
     _heading("Tool calls of the dry run")
-    _print_steps(thought.steps_as_json())
-    _heading(f"Answer of the dry run ({thought.model}); nothing was saved or sent")
-    print_text(thought.text)
+    _print_steps(result.steps_as_json())
+    _heading(f"Answer of the dry run ({result.model}); nothing was saved or sent")
+    print_text(result.text)
 
 
 def _print_steps(steps: list[dict[str, Any]] | tuple[Mapping[str, Any], ...]) -> None:
@@ -165,7 +165,7 @@ def _score(found: Mapping[str, Any]) -> str:
     return "known" if found["score"] is None else f"{found['score']:5.2f}"
 
 
-def _whole(record: TurnRecord, thought: TurnResult | None) -> Mapping[str, Any]:
+def _whole(record: TurnRecord, result: TurnResult | None) -> Mapping[str, Any]:
     whole: dict[str, Any] = {
         **_record(record.turn),
         "said": record.said,
@@ -175,12 +175,12 @@ def _whole(record: TurnRecord, thought: TurnResult | None) -> Mapping[str, Any]:
         "found": record.found,
         "steps": record.steps,
     }
-    if thought is not None:
+    if result is not None:
         whole["rerun"] = {
-            "answer": thought.text,
-            "model": thought.model,
-            "steps": thought.steps_as_json(),
-            "usage": thought.usage_as_json(),
+            "answer": result.text,
+            "model": result.model,
+            "steps": result.steps_as_json(),
+            "usage": result.usage_as_json(),
         }
     return whole
 

@@ -25,7 +25,7 @@ READING = frozenset(["recall", "search_conversation"])
 
 
 async def rehearse(
-    db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId, embedder: Embedder, mind: Responder
+    db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId, embedder: Embedder, responder: Responder
 ) -> TurnResult:
     """What the mind would make of a turn's context today. Its tools find what there is now, in the
     scope of the turn's session; what they would change stays as it is.
@@ -47,13 +47,13 @@ async def rehearse(
     scope = session_scope(owner_id, turn["agent_id"], turn["contact_id"], shared=turn["shared"])
     lease = Lease(turn_id, turn["session_id"], turn["route_id"], turn["attempt"])
     try:
-        situation = await load(db, scope, lease, embedder)
+        context = await load(db, scope, lease, embedder)
     except NotFound:
         raise NotFound(
             "The messages of that turn were answered by a later one.", hint="Rerun that one."
         ) from None
     toolbox = _DryToolbox(db, scope, lease.session_id, turn_id, embedder)
-    return await mind(situation, _prompt(turn["prompt"]), toolbox, _nowhere)
+    return await responder(context, _prompt(turn["prompt"]), toolbox, _nowhere)
 
 
 @dataclass(frozen=True, slots=True)

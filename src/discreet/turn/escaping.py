@@ -63,7 +63,7 @@ def record(**fields: str | int | None) -> str:
     )
 
 
-def fenced(tag: str, records: list[str]) -> str:
+def tagged(tag: str, records: list[str]) -> str:
     """Records, one a line, between ``<tag>`` and ``</tag>``; nothing quoted can hold either."""
     return "\n".join([f"<{tag}>", *records, f"</{tag}>"])
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
 
-def mind_for(settings: Settings) -> Responder:
+def make_responder(settings: Settings) -> Responder:
     """The mind of an installation. A model is opened when it is first asked."""
 
     async def answer(
-        situation: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
+        context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
     ) -> TurnResult:
-        model = await _model_of(settings, situation.agent)
+        model = await _model_of(settings, context.agent)
         if model is None:
-            return await respond(situation, toolbox, on_text)
+            return await respond(context, toolbox, on_text)
         return await think(prompt, toolbox, model, _limits(settings), on_text)
 
     return answer
@@ -46,7 +46,7 @@ def summariser_for(settings: Settings) -> Summarise:
     return summarise
 
 
-async def import_minds(settings: Settings, models: Iterable[str]) -> None:
+async def import_responders(settings: Settings, models: Iterable[str]) -> None:
     """Import what the installation's model needs, and those of agents; nothing if there is none."""
     names = dict.fromkeys([*([settings.model] if settings.model else []), *models])
     await import_models(names, base_url=settings.model_base_url, key=_key(settings))

@@ -26,7 +26,7 @@ from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, while_held
 from discreet.turn.load import load
-from discreet.turn.prompt import Budget, Prompt, plan
+from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.streaming import Platforms, streaming
@@ -70,7 +70,7 @@ class Turns:
 
     db: ScopedDatabase
     embedder: Embedder
-    mind: Responder
+    responder: Responder
     max_attempts: int
     budget: Budget
     first_wait: timedelta = FIRST_WAIT
@@ -113,9 +113,9 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
             typing_indicator(turns.db, scope.owner_id, lease.route_id, turns.show_typing),
             answer.shown(),
         ):
-            prompt, thought = await answer.think()
+            prompt, result = await answer.think()
         async with turns.db.begin(scope) as tx:
-            await save_answer(tx, lease, prompt, thought)
+            await save_answer(tx, lease, prompt, result)
     except LeaseLost:
         raise
     except Exception as error:
@@ -144,25 +144,25 @@ class _Answer:
         # What a model may take is its own limit, and has passed by then.
         seconds = turns.total_seconds + MARGIN_SECONDS
         try:
-            thought = await while_held(turns.db, self._scope, self._lease, self._think(), seconds)
+            result = await while_held(turns.db, self._scope, self._lease, self._think(), seconds)
         except TookTooLong:
             failure = ModelError("timeout", f"The turn took longer than {seconds:g} seconds.")
-            thought = self._as_far_as_written(failure)
+            result = self._as_far_as_written(failure)
         except ModelError as failure:
-            thought = self._as_far_as_written(failure)
+            result = self._as_far_as_written(failure)
         if self.prompt is None:
             raise ModelError("internal", "There is an answer to nothing.")
-        return self.prompt, thought
+        return self.prompt, result
 
     async def _think(self) -> TurnResult:
         turns, scope, lease = self._turns, self._scope, self._lease
         files = await files_of_turn(turns.db, scope, lease, turns.fetch)
         spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, turns.budget)
-        situation = await load(turns.db, scope, lease, turns.embedder, files)
-        self.prompt = prompt = plan(situation, turns.budget)
+        context = await load(turns.db, scope, lease, turns.embedder, files)
+        self.prompt = prompt = build_prompt(context, turns.budget)
         toolbox = Toolbox(turns.db, scope, lease.session_id, lease.turn_id, turns.embedder)
-        thought = await turns.mind(situation, prompt, toolbox, self._draft.write)
-        return replace(thought, usage=with_cost(thought.usage, spent))
+        result = await turns.responder(context, prompt, toolbox, self._draft.write)
+        return replace(result, usage=with_cost(result.usage, spent))
 
     def shown(self) -> AbstractAsyncContextManager[None]:
         """Show it where it is awaited as it grows, while the block lasts."""

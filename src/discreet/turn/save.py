@@ -22,10 +22,10 @@ COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my o
 """What a sender gets when every attempt has failed."""
 
 
-async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, thought: TurnResult) -> None:
+async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
     """Stores the answer to every message that the turn took, and puts it into the outbox."""
     await _release(tx, lease)
-    await _put_out(tx, lease, thought.text)
+    await _put_out(tx, lease, result.text)
     await tx.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
@@ -38,11 +38,11 @@ async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, thought: Tu
         " WHERE id = %(turn)s",
         {
             "turn": lease.turn_id,
-            "model": thought.model,
-            "cut_off": thought.cut_off,
+            "model": result.model,
+            "cut_off": result.cut_off,
             "prompt": Jsonb(_as_json(prompt)),
-            "steps": Jsonb(thought.steps_as_json()),
-            "usage": Jsonb(thought.usage_as_json()),
+            "steps": Jsonb(result.steps_as_json()),
+            "usage": Jsonb(result.usage_as_json()),
         },
     )
     await mark_used(tx, _made_use_of(prompt))

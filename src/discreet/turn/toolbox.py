@@ -34,7 +34,7 @@ from discreet.turn.arguments import (
     what_is_wrong,
 )
 from discreet.turn.context import Found
-from discreet.turn.escaping import fenced, quote
+from discreet.turn.escaping import quote, tagged
 from discreet.turn.lease import hold
 from discreet.turn.prompt import found_record
 from discreet.turn.retrieval import find, find_newest, find_said, prepare_query
@@ -121,7 +121,7 @@ class Toolbox:
             return Outcome(NOTHING_FOUND)
         of_owner = isinstance(self.scope, OwnerScope)
         records = [found_record(one, of_owner=of_owner) for one in found]
-        return Outcome(fenced("found", records), found)
+        return Outcome(tagged("found", records), found)
 
 
 async def _remember(box: Toolbox, given: Remember) -> Outcome:

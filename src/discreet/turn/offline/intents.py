@@ -74,7 +74,7 @@ class Statement:
     text: str
 
 
-Wish = (
+Intent = (
     RememberIntent | Forget | ListKept | About | Said | Question | Request | SmallTalk | Statement
 )
 
@@ -83,7 +83,7 @@ Wish = (
 class Understood:
     """A wish and the language that it was made in."""
 
-    wish: Wish
+    intent: Intent
     language: Language = "en"
 
 
@@ -104,22 +104,22 @@ def understand(text: str, agent_name: str) -> list[Understood]:
     sentences = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
     if len(sentences) > MAX_SENTENCES:
         sentences = [text]
-    wishes: list[Understood] = []
+    intents: list[Understood] = []
     for sentence in sentences or [text]:
         understood = _one(sentence)
-        before = wishes[-1] if wishes else None
-        if before is not None and isinstance(understood.wish, Statement):
-            match before.wish:
+        before = intents[-1] if intents else None
+        if before is not None and isinstance(understood.intent, Statement):
+            match before.intent:
                 case RememberIntent(what) if what:
-                    wishes[-1] = Understood(RememberIntent(f"{what} {sentence}"), before.language)
+                    intents[-1] = Understood(RememberIntent(f"{what} {sentence}"), before.language)
                     continue
                 case Statement(said):
-                    wishes[-1] = Understood(Statement(f"{said} {sentence}"), before.language)
+                    intents[-1] = Understood(Statement(f"{said} {sentence}"), before.language)
                     continue
-        wishes.append(understood)
+        intents.append(understood)
     # A greeting or thanks beside something else is politeness.
     polite = (SmallTalk("greeting"), SmallTalk("thanks"))
-    return [it for it in wishes if it.wish not in polite] or wishes[:1]
+    return [it for it in intents if it.intent not in polite] or intents[:1]
 
 
 def _one(sentence: str) -> Understood:
@@ -141,15 +141,15 @@ def _one(sentence: str) -> Understood:
 
 
 def _asked(sentence: str, bare: str, *, asks: bool) -> Understood:
-    readers: tuple[tuple[Mapping[Language, str], Callable[[str], Wish]], ...] = (
+    readers: tuple[tuple[Mapping[Language, str], Callable[[str], Intent]], ...] = (
         (patterns.SAID, Said),
         (patterns.ABOUT, About),
     )
-    for ways, wish in readers:
+    for ways, intent in readers:
         for language, way in ways.items():
             topic = _after(way, bare)
             if topic:
-                return Understood(wish(topic), language)
+                return Understood(intent(topic), language)
     for language, way in patterns.FORGET.items():
         what = _after(way, bare)
         if what is not None and not asks:

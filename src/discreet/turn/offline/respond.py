@@ -44,15 +44,15 @@ PASSAGE_SHOWN = 1_200
 _PLAIN_QUOTES = str.maketrans("“”„«»", '"""""')
 
 
-async def respond(situation: TurnContext, tools: Tools, on_text: OnText) -> TurnResult:
+async def respond(context: TurnContext, tools: Tools, on_text: OnText) -> TurnResult:
     """Answers every waiting line by rules. Deterministic.
 
     Raises:
         LeaseLost: another turn has the session by now.
     """
-    responder = _Responder(situation, tools)
+    responder = _Responder(context, tools)
     answers: list[str] = []
-    for line in situation.waiting:
+    for line in context.waiting:
         for answer in await responder.answer(line):
             if answer not in answers:
                 answers.append(answer)
@@ -64,20 +64,20 @@ async def respond(situation: TurnContext, tools: Tools, on_text: OnText) -> Turn
 class _Responder:
     """One turn's answers; keeps the steps."""
 
-    def __init__(self, situation: TurnContext, tools: Tools) -> None:
-        self._situation = situation
+    def __init__(self, context: TurnContext, tools: Tools) -> None:
+        self._context = context
         self._tools = tools
         self._admitted = False
         self.steps: list[Step] = []
 
     async def answer(self, line: Line) -> list[str]:
         """The answers to one line, in its order."""
-        agent = self._situation.agent.name
+        agent = self._context.agent.name
         return [await self._grant(it, line) for it in understand(line.text, agent)]
 
     async def _grant(self, understood: Understood, line: Line) -> str:
         say = REPLIES[understood.language]
-        match understood.wish:
+        match understood.intent:
             case RememberIntent(what):
                 return await self._remember(say, what, line)
             case Forget(what):
@@ -97,13 +97,13 @@ class _Responder:
             case Statement():
                 return say.statement
             case _:
-                assert_never(understood.wish)
+                assert_never(understood.intent)
 
     async def _remember(self, say: Replies, what: str, line: Line) -> str:
         content = _sentence(what or self._said_before(line))
         if not content:
             return say.keep_what
-        if self._situation.many_speak:
+        if self._context.many_speak:
             content = f"{_short(line.speaker)}: {content}"
         outcome = await self._call("remember", content=content)
         if outcome.full:
@@ -112,11 +112,11 @@ class _Responder:
 
     def _said_before(self, line: Line) -> str:
         """What the same speaker told last, for "remember that"."""
-        agent = self._situation.agent.name
-        for earlier in reversed(self._situation.history):
+        agent = self._context.agent.name
+        for earlier in reversed(self._context.history):
             if earlier.direction == "in" and earlier.speaker == line.speaker:
-                told = [it.wish for it in understand(earlier.text, agent)]
-                return " ".join(wish.text for wish in told if isinstance(wish, Statement))
+                told = [it.intent for it in understand(earlier.text, agent)]
+                return " ".join(intent.text for intent in told if isinstance(intent, Statement))
         return ""
 
     async def _forget(self, say: Replies, what: str) -> str:
@@ -138,7 +138,7 @@ class _Responder:
         kept = [one for one in found if one.kind == "memory"]
         if not kept:
             return say.nothing_kept
-        alone = not self._situation.of_owner and not self._situation.many_speak
+        alone = not self._context.of_owner and not self._context.many_speak
         return "\n".join([say.told_me_all if alone else say.kept_here, *self._items(say, kept)])
 
     async def _about(self, say: Replies, topic: str) -> str:
@@ -157,12 +157,12 @@ class _Responder:
     async def _from_conversation(self, say: Replies, asked: str) -> str:
         """What was told and not kept. What somebody asked, or wanted kept or forgotten, is no
         answer: it would bring back what was forgotten."""
-        agent = self._situation.agent.name
+        agent = self._context.agent.name
         told = [
             one
             for one in await self._search_conversation(asked)
             if one.by is not None
-            and all(isinstance(it.wish, Statement) for it in understand(one.text, agent))
+            and all(isinstance(it.intent, Statement) for it in understand(one.text, agent))
         ]
         hits = relevant(asked, told)
         if not hits:
@@ -177,9 +177,9 @@ class _Responder:
         return "\n".join([say.wrote, *self._items(say, hits)])
 
     async def _chat(self, say: Replies, language: Language, kind: Small, line: Line) -> str:
-        situation = self._situation
-        agent = clean_name(situation.agent.name)
-        name = clean_name((line.speaker or Speaker()).name or situation.party.name)
+        context = self._context
+        agent = clean_name(context.agent.name)
+        name = clean_name((line.speaker or Speaker()).name or context.party.name)
         match kind:
             case "greeting":
                 return say.greeting.format(agent=agent, name=f", {name}" if name else "")
@@ -188,9 +188,9 @@ class _Responder:
             case "bye":
                 return say.bye
             case "help":
-                return _help(situation, agent)
+                return _help(context, agent)
             case "who_are_you":
-                role = one_line(situation.agent.role).rstrip(".")
+                role = one_line(context.agent.role).rstrip(".")
                 return say.i_am.format(agent=agent, role=f", {role}" if role else "")
             case "who_am_i":
                 hits = relevant(line.text, await self._search(line.text))
@@ -198,9 +198,9 @@ class _Responder:
                 return self._show(say, hits) if hits else say.you_are.format(_quoted(say, known))
             case "clock":
                 form = "%A, %d %B %Y, %H:%M" if language == "en" else "%H:%M, %Y-%m-%d"
-                return say.clock.format(situation.now.strftime(form))
+                return say.clock.format(context.now.strftime(form))
             case "yes":
-                offered = [one.text for one in situation.history if one.direction == "out"][-1:]
+                offered = [one.text for one in context.history if one.direction == "out"][-1:]
                 if offered and say.statement in offered[0]:
                     return await self._remember(say, "", line)
                 return say.keep_what
@@ -219,12 +219,12 @@ class _Responder:
         return "\n\n".join(part for part in parts if part)
 
     def _told(self, say: Replies, kept: list[Found]) -> str:
-        if self._situation.of_owner:
+        if self._context.of_owner:
             return "\n".join([say.kept_here, *self._items(say, kept)])
         if len(kept) > 1:
-            header = say.kept_here if self._situation.many_speak else say.told_me_all
+            header = say.kept_here if self._context.many_speak else say.told_me_all
             return "\n".join([header, *self._items(say, kept)])
-        if self._situation.many_speak:
+        if self._context.many_speak:
             return _cut(one_line(kept[0].text), SHOWN)
         return say.told_me.format(_quoted(say, kept[0].text))
 
@@ -234,7 +234,7 @@ class _Responder:
         for one in found:
             text = _quoted(say, one.text)
             whose = one.whose
-            if whose is None and one.kind == "message" and self._situation.many_speak:
+            if whose is None and one.kind == "message" and self._context.many_speak:
                 whose = one.by
             if whose is not None:
                 text = f"{describe_speaker(whose)}: {text}"
@@ -243,7 +243,7 @@ class _Responder:
 
     def _nothing(self, say: Replies) -> str:
         """Nothing was found; once in a conversation also why no more can be expected."""
-        said = (line.text for line in self._situation.history if line.direction == "out")
+        said = (line.text for line in self._context.history if line.direction == "out")
         if self._admitted or any(say.no_model in text for text in said):
             return say.nothing
         self._admitted = True
@@ -256,7 +256,7 @@ class _Responder:
         outcome = await self._call(
             "search_conversation", query=text[:QUERY_CHARACTERS], limit=SEARCHED
         )
-        waiting = {line.position for line in self._situation.waiting}
+        waiting = {line.position for line in self._context.waiting}
         return [one for one in outcome.found if one.position not in waiting]
 
     async def _call(self, tool: str, **arguments: Any) -> Outcome:
@@ -265,11 +265,11 @@ class _Responder:
         return outcome
 
 
-def _help(situation: TurnContext, agent: str) -> str:
-    if situation.of_owner:
+def _help(context: TurnContext, agent: str) -> str:
+    if context.of_owner:
         privacy = replies.FOR_OWNER.format(agent=agent)
     else:
-        privacy = replies.IN_GROUP if situation.many_speak else replies.PRIVATE
+        privacy = replies.IN_GROUP if context.many_speak else replies.PRIVATE
     return replies.HELP.format(agent=agent, privacy=privacy)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from discreet.turn.offline.intents import (
     About,
     Forget,
+    Intent,
     ListKept,
     Question,
     RememberIntent,
@@ -18,11 +19,10 @@ from discreet.turn.offline.intents import (
     Said,
     SmallTalk,
     Statement,
-    Wish,
     understand,
 )
 
-MEANT: tuple[tuple[str, Wish], ...] = (
+MEANT: tuple[tuple[str, Intent], ...] = (
     ("Remember that my dog is called Rex.", RememberIntent("my dog is called Rex.")),
     ("remember my dog is called Rex", RememberIntent("my dog is called Rex")),
     ("Please remember: the code is 1234", RememberIntent("the code is 1234")),
@@ -79,13 +79,13 @@ MEANT: tuple[tuple[str, Wish], ...] = (
 
 
 @pytest.mark.parametrize(("text", "wish"), MEANT, ids=[text for text, _ in MEANT])
-def test_it_is_understood(text: str, wish: Wish) -> None:
-    assert [it.wish for it in understand(text, "Ada")] == [wish]
+def test_it_is_understood(text: str, intent: Intent) -> None:
+    assert [it.intent for it in understand(text, "Ada")] == [intent]
 
 
 def test_several_wishes_in_one_message_are_all_understood_in_order() -> None:
     text = "Hi Ada, remember that Rex is my dog. He is five! What is my dog called? Thanks!"
-    assert [it.wish for it in understand(text, "Ada")] == [
+    assert [it.intent for it in understand(text, "Ada")] == [
         RememberIntent("Rex is my dog. He is five!"),
         Question("What is my dog called?"),
     ]

@@ -22,16 +22,16 @@ async def hm(_: TurnContext, __: Tools) -> str:
     return "hm"
 
 
-async def repeat(situation: TurnContext, _: Tools) -> str:
+async def repeat(context: TurnContext, _: Tools) -> str:
     """Says what it answers."""
-    return "re: " + " | ".join(line.text for line in situation.waiting)
+    return "re: " + " | ".join(line.text for line in context.waiting)
 
 
-async def do_as_told(situation: TurnContext, tools: Tools) -> str:
+async def do_as_told(context: TurnContext, tools: Tools) -> str:
     """Makes every call that a waiting line asks for, ``["recall", {"query": "dog"}]``, and answers
     with all that came back: a model that any sender has talked round."""
     told = []
-    for line in situation.waiting:
+    for line in context.waiting:
         if line.text.startswith("["):
             name, arguments = json.loads(line.text)
             told.append((await tools.call(name, arguments)).text)
@@ -43,9 +43,9 @@ def calling(tool: str, **arguments: Any) -> str:
     return json.dumps([tool, arguments])
 
 
-async def echo(situation: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
+async def echo(context: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
     """A mind that says what it answers."""
-    return TurnResult(await repeat(situation, tools), "echo")
+    return TurnResult(await repeat(context, tools), "echo")
 
 
 @dataclass
@@ -53,17 +53,17 @@ class Responder:
     """Answers as ``reply`` does, and keeps everything that it was given."""
 
     reply: Reply = hm
-    situations: list[TurnContext] = field(default_factory=list)
+    contexts: list[TurnContext] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     toolboxes: list[Tools] = field(default_factory=list)
 
     async def __call__(
-        self, situation: TurnContext, prompt: Prompt, tools: Tools, _: OnText
+        self, context: TurnContext, prompt: Prompt, tools: Tools, _: OnText
     ) -> TurnResult:
-        self.situations.append(situation)
+        self.contexts.append(context)
         self.prompts.append(prompt)
         self.toolboxes.append(tools)
-        return TurnResult(await self.reply(situation, tools), "scripted")
+        return TurnResult(await self.reply(context, tools), "scripted")
 
 
 @dataclass
@@ -75,11 +75,11 @@ class Held:
     begun: int = 0
 
     async def __call__(
-        self, situation: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
+        self, context: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
     ) -> TurnResult:
         self.begun += 1
         await self.free.wait()
-        return await self.then(situation, prompt, tools, on_text)
+        return await self.then(context, prompt, tools, on_text)
 
     async def has_begun(self) -> bool:
         return self.begun > 0
@@ -94,10 +94,10 @@ class Failing:
     asked: int = 0
 
     async def __call__(
-        self, situation: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
+        self, context: TurnContext, prompt: Prompt, tools: Tools, on_text: OnText
     ) -> TurnResult:
-        if any(self.only in line.text for line in situation.waiting):
+        if any(self.only in line.text for line in context.waiting):
             self.asked += 1
             if self.asked <= len(self.errors):
                 raise self.errors[self.asked - 1]
-        return await echo(situation, prompt, tools, on_text)
+        return await echo(context, prompt, tools, on_text)

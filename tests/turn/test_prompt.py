@@ -22,7 +22,7 @@ from discreet.turn.context import (
     TurnContext,
 )
 from discreet.turn.escaping import clean_name, clip, quote, tokens
-from discreet.turn.prompt import Budget, Prompt, describe_speaker, found_record, plan
+from discreet.turn.prompt import Budget, Prompt, build_prompt, describe_speaker, found_record
 
 NOW = datetime(2026, 5, 3, 9, 30, tzinfo=UTC)
 ALICE = Speaker("Alice", "telegram:1")
@@ -48,7 +48,7 @@ def memory(text: str, *, whose: Speaker | None = None) -> Found:
     return Found("memory", text, NOW, id=UUID(int=len(text)), salience="high", whose=whose)
 
 
-def situation(kind: str = "contact", *waiting: Line) -> TurnContext:
+def context(kind: str = "contact", *waiting: Line) -> TurnContext:
     party = {
         "contact": Party("contact", "Alice", "telegram", "external"),
         "group": Party("group", "The choir", "telegram", "group"),
@@ -64,17 +64,17 @@ def situation(kind: str = "contact", *waiting: Line) -> TurnContext:
 
 
 def system_of(of: TurnContext) -> str:
-    return plan(of, Budget()).system
+    return build_prompt(of, Budget()).system
 
 
-def fenced_lines(prompt: Prompt, tag: str) -> list[str]:
+def tagged_lines(prompt: Prompt, tag: str) -> list[str]:
     lines = prompt.system.split("\n")
     assert lines.count(f"<{tag}>") == lines.count(f"</{tag}>") == 1
     return lines[lines.index(f"<{tag}>") + 1 : lines.index(f"</{tag}>")]
 
 
 def test_a_contact_is_introduced_with_name_platform_type_and_privacy() -> None:
-    system = system_of(situation())
+    system = system_of(context())
     for part in ('"Ada"', "receptionist", "Be kind.", '"Alice"', "telegram", "external"):
         assert part in system
     assert "private to this sender" in system
@@ -82,16 +82,16 @@ def test_a_contact_is_introduced_with_name_platform_type_and_privacy() -> None:
 
 
 def test_the_same_situation_gives_the_same_prompt() -> None:
-    of = replace(situation(), knowledge=(memory("a"),), recalled=(memory("bc"),))
-    assert plan(of, Budget()) == plan(of, Budget())
+    of = replace(context(), knowledge=(memory("a"),), recalled=(memory("bc"),))
+    assert build_prompt(of, Budget()) == build_prompt(of, Budget())
 
 
 def test_a_direct_chat_is_history_and_then_all_that_waits_in_turns() -> None:
     of = replace(
-        situation("contact", line(5, "One more thing"), line(6, "And another")),
+        context("contact", line(5, "One more thing"), line(6, "And another")),
         history=(line(1, "Hi"), line(2, "Hello Alice", out=True)),
     )
-    chat = [(message.role, message.text) for message in plan(of, Budget()).messages]
+    chat = [(message.role, message.text) for message in build_prompt(of, Budget()).messages]
     assert chat == [
         ("user", "Hi"),
         ("assistant", "Hello Alice"),
@@ -101,23 +101,23 @@ def test_a_direct_chat_is_history_and_then_all_that_waits_in_turns() -> None:
 
 def test_every_line_in_a_group_says_who_spoke() -> None:
     of = replace(
-        situation("group", line(3, "And me", BOB)),
+        context("group", line(3, "And me", BOB)),
         history=(line(1, "It's me", ALICE), line(2, "Hello", out=True)),
     )
-    first, _, last = plan(of, Budget()).messages
+    first, _, last = build_prompt(of, Budget()).messages
     assert json.loads(first.text) == {"from": "telegram:1", "name": "Alice", "text": "It's me"}
     assert json.loads(last.text) == {"from": "telegram:2", "name": "Bob", "text": "And me"}
 
 
 def test_two_members_with_one_name_stay_two_people() -> None:
-    of = situation("group", line(1, "a", ALICE), line(2, "b", Speaker("Alice", "telegram:9")))
-    said = plan(of, Budget()).messages[0].text.split("\n\n")
+    of = context("group", line(1, "a", ALICE), line(2, "b", Speaker("Alice", "telegram:9")))
+    said = build_prompt(of, Budget()).messages[0].text.split("\n\n")
     assert [json.loads(one)["from"] for one in said] == ["telegram:1", "telegram:9"]
 
 
 def test_a_speaker_without_an_address_is_not_taken_for_the_owner() -> None:
-    of = situation("shared", line(1, "a", OWNER), line(2, "b", Speaker()))
-    said = plan(of, Budget()).messages[0].text.split("\n\n")
+    of = context("shared", line(1, "a", OWNER), line(2, "b", Speaker()))
+    said = build_prompt(of, Budget()).messages[0].text.split("\n\n")
     assert [json.loads(one)["from"] for one in said] == ["owner", "unknown"]
     assert describe_speaker(OWNER) == "the owner"
     assert "owner" not in describe_speaker(Speaker())
@@ -125,14 +125,14 @@ def test_a_speaker_without_an_address_is_not_taken_for_the_owner() -> None:
 
 def test_in_an_owners_session_each_thing_found_says_whose_it_is() -> None:
     of = replace(
-        situation("owner"),
+        context("owner"),
         recalled=(
             memory("My dog is Rex.", whose=ALICE),
             memory("Pay the rent."),
             Found("passage", "Open 9 to 5", NOW, title="hours"),
         ),
     )
-    records = [json.loads(one) for one in fenced_lines(plan(of, Budget()), "found")]
+    records = [json.loads(one) for one in tagged_lines(build_prompt(of, Budget()), "found")]
     assert [one["whose"] for one in records] == [
         "contact Alice (telegram:1)",
         "the owner",
@@ -142,16 +142,16 @@ def test_in_an_owners_session_each_thing_found_says_whose_it_is() -> None:
 
 
 def test_a_contacts_prompt_names_no_owner_of_anything() -> None:
-    of = replace(situation(), recalled=(memory("My dog is Rex."),))
-    (record,) = fenced_lines(plan(of, Budget()), "found")
+    of = replace(context(), recalled=(memory("My dog is Rex."),))
+    (record,) = tagged_lines(build_prompt(of, Budget()), "found")
     assert "whose" not in json.loads(record)
 
 
 def test_what_is_known_already_is_not_said_twice() -> None:
     known = memory("Allergic to nuts")
-    of = replace(situation(), knowledge=(known,), recalled=(known, memory("Likes tea")))
-    prompt = plan(of, Budget())
-    assert len(fenced_lines(prompt, "memories")) == len(fenced_lines(prompt, "found")) == 1
+    of = replace(context(), knowledge=(known,), recalled=(known, memory("Likes tea")))
+    prompt = build_prompt(of, Budget())
+    assert len(tagged_lines(prompt, "memories")) == len(tagged_lines(prompt, "found")) == 1
 
 
 @given(texts, texts, texts)
@@ -167,26 +167,26 @@ def test_no_text_or_name_of_others_leaves_its_fence(text: str, name: str, title:
         Found("passage", "x", NOW, title="y"),
         Found("message", "x", NOW, by=Speaker("y", "telegram:7"), whose=ALICE),
     )
-    of = replace(situation("owner"), knowledge=found, party=Party("owner"))
-    prompt = plan(of, Budget())
-    inside = fenced_lines(prompt, "memories")
+    of = replace(context("owner"), knowledge=found, party=Party("owner"))
+    prompt = build_prompt(of, Budget())
+    inside = tagged_lines(prompt, "memories")
     assert [json.loads(one)["text"] for one in inside] == [text] * 3
     outside = prompt.system.replace("\n".join(inside), "")
-    safe = plan(replace(of, knowledge=calm), Budget())
-    assert outside == safe.system.replace("\n".join(fenced_lines(safe, "memories")), "")
+    safe = build_prompt(replace(of, knowledge=calm), Budget())
+    assert outside == safe.system.replace("\n".join(tagged_lines(safe, "memories")), "")
 
 
 @given(texts, texts)
 def test_nobody_in_a_group_speaks_for_somebody_else(text: str, name: str) -> None:
-    of = situation("group", line(1, text, Speaker(name, "telegram:666")), line(2, "Hi", BOB))
-    said = plan(of, Budget()).messages[0].text.split("\n\n")
+    of = context("group", line(1, text, Speaker(name, "telegram:666")), line(2, "Hi", BOB))
+    said = build_prompt(of, Budget()).messages[0].text.split("\n\n")
     assert [json.loads(one)["from"] for one in said] == ["telegram:666", "telegram:2"]
     assert json.loads(said[0])["text"] == text
 
 
 @given(texts, texts, texts)
 def test_names_never_add_a_line_to_the_system_text(name: str, thread: str, platform: str) -> None:
-    of = replace(situation(), party=Party("contact", name, platform, "external"), thread_key=thread)
+    of = replace(context(), party=Party("contact", name, platform, "external"), thread_key=thread)
     calm = replace(of, party=Party("contact", "x", "y", "external"), thread_key="z")
     assert system_of(of).count("\n") == system_of(calm).count("\n")
 
@@ -227,8 +227,8 @@ def test_history_that_does_not_fit_loses_its_oldest_and_never_opens_with_the_age
         line(position, f"{position} {'word ' * 50}", out=position % 2 == 0)
         for position in range(1, 41)
     )
-    of = replace(situation("contact", line(50, "Now this")), history=history)
-    prompt = plan(of, Budget(total=1_500))
+    of = replace(context("contact", line(50, "Now this")), history=history)
+    prompt = build_prompt(of, Budget(total=1_500))
     assert prompt.messages[-1].text == "Now this"
     assert prompt.messages[0].role == "user"
     assert "40 word" in prompt.messages[-2].text
@@ -239,17 +239,17 @@ def test_history_that_does_not_fit_loses_its_oldest_and_never_opens_with_the_age
 
 def test_every_waiting_message_is_there_however_long_they_are() -> None:
     waiting = tuple(line(number, f"<{number}>" + "x" * 60_000) for number in range(50, 60))
-    prompt = plan(situation("contact", *waiting), Budget(total=4_000))
+    prompt = build_prompt(context("contact", *waiting), Budget(total=4_000))
     assert all(f"<{number}>" in prompt.messages[-1].text for number in range(50, 60))
     assert tokens(prompt.messages[-1].text) < 6_000
 
 
 def test_one_long_older_message_does_not_push_the_others_out() -> None:
     of = replace(
-        situation(),
+        context(),
         history=(line(1, "first"), line(2, "y" * 60_000), line(3, "third")),
     )
-    text = plan(of, Budget()).messages[0].text
+    text = build_prompt(of, Budget()).messages[0].text
     assert "first" in text
     assert "third" in text
 
@@ -258,4 +258,4 @@ def test_one_long_older_message_does_not_push_the_others_out() -> None:
 def test_only_an_owners_prompt_speaks_of_whose_things_are(kind: str) -> None:
     record = found_record(memory("x", whose=BOB), of_owner=False)
     assert "Bob" not in record
-    assert "belong to a contact" not in system_of(situation(kind))
+    assert "belong to a contact" not in system_of(context(kind))
