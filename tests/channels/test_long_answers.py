@@ -25,6 +25,10 @@ CUTS: dict[str, Callable[[str], Sequence[Any]]] = {
 SHAPES = {
     "paragraphs": "The quick brown fox jumps over the lazy dog. " * 8 + "\n\n",
     "markdown": "## Title\n\n**bold** *it* [a](https://b.org)\n\n- one\n\n```py\nx = 1\n```\n\n",
+    "tables": "| a | b |\n|---|---|\n| 1 | 2 |\n\n",
+    "one table": "|a|b|\n|-|-|\n",
+    "items": "- a\n",
+    "quotes": "> a\n\n",
     "one word": "x",
     "brackets": "[[",
     "exclamation marks": "![",

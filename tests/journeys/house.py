@@ -102,10 +102,11 @@ class House:
         }
 
     def receiving(self) -> int:
-        """How many processes receive for a channel, or wait until the one that does ends."""
+        """Count the processes that hold the lease of a channel, or have tried to take it and try
+        again until it is free."""
         [(number,)] = self.admin.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = 'discreet-alone'"
+            " AND application_name = 'discreet-lease' AND query LIKE '%queue.leases%'"
         ).fetchall()
         return int(number)
 

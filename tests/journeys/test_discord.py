@@ -278,6 +278,7 @@ async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
     other = house.app_with(discord_base_url=api.base_url)
     async with house.serving(other):
         async with line.serving():
+            await house.until(lambda: house.receiving() == 2, "two that want the bot")
             for number in range(5):
                 await api.say(DIRECT, ALICE, f"hello {number}")
             await house.until(lambda: line.answered(5))

@@ -32,6 +32,7 @@ async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(house: Hou
         await house.api.direct(1001, "What is my dog called?")
         await house.until(lambda: len(house.api.texts(1001)) == 2)
         assert "Rex" in house.api.texts(1001)[1]
+        assert house.receiving() == 1
         await house.app.remove_channel(f"@{added.name}")
         await house.until(lambda: house.receiving() == 0, "the end of receiving")
         polls = house.api.calls.count("getUpdates")
@@ -190,6 +191,7 @@ async def test_two_servers_never_poll_the_same_bot(house: House, database: Datab
         other = App(house.app.settings, database, other_door, house.app.owner_id)
         async with house.serving(other):
             async with house.serving():
+                await house.until(lambda: house.receiving() == 2, "two that want the bot")
                 for number in range(5):
                     await house.api.direct(1001, f"hello {number}")
                 await house.until(lambda: house.count("messages WHERE state = 'answered'") == 5)

@@ -5,7 +5,9 @@ Entities, unlike a markup language, can't be malformed: no answer is refused for
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -48,9 +50,24 @@ def render(markdown: str) -> Formatted:
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
     writer = _Writer()
-    _write_blocks(writer, parser.parse(markdown))
+    with _collector_paused():
+        _write_blocks(writer, parser.parse(markdown))
     formatted = writer.finish()
     return formatted if formatted.text.strip() else Formatted(markdown)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking the tokens of a long text again and again while they
+    are made. They hold no cycles, so it would free none of them."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Writer:
