@@ -42,6 +42,8 @@ RUN_LOCK = pytest.StashKey[int]()
 ADMIN_URL = "DISCREET_TEST_ADMIN_URL"
 FOLDER = "DISCREET_TEST_FOLDER"
 """Credentials of a migrated template that somebody else made, and removes."""
+ROOM_BYTES = 4_000_000_000
+"""More than a run has taken at any moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if FOLDER in os.environ:
         config.stash[RUN_FOLDER] = Path(os.environ[FOLDER])
         return
-    folder = Path(tempfile.mkdtemp(prefix="discreet-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="discreet-tests-", dir=folder_in_memory()))
     config.stash[RUN_FOLDER] = folder
+    if not config.option.basetemp:
+        # For temporary folders, in which are servers too: the path of a socket has to be short.
+        config.option.basetemp = folder / "t"
     # Using the server without needing it yet: it then lives as long as the run does.
     layout = make_layout(folder)
     lock = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
     config.stash[RUN_LOCK] = lock
+
+
+def folder_in_memory() -> str | None:
+    """Where a database is made and removed several times as fast as on a disk; None where there is
+    no such place with room, or ``TMPDIR`` names another."""
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
+        return None
+    place = os.statvfs(memory)
+    roomy = place.f_bavail * place.f_frsize > ROOM_BYTES and not place.f_flag & os.ST_NOEXEC
+    return str(memory) if roomy else None
 
 
 @pytest.hookimpl(optionalhook=True)

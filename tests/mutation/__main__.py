@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.conftest import folder_in_memory
 from tests.mutation.house import House, open_house
 from tests.mutation.mutant import Mutant
 from tests.mutation.of_catalogue import of_catalogue
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _arguments(arguments)
     begun = time.monotonic()
     with (
-        tempfile.TemporaryDirectory(prefix="discreet-mutants-") as folder,
+        tempfile.TemporaryDirectory(prefix="discreet-mutants-", dir=folder_in_memory()) as folder,
         open_house(Path(folder)) as house,
     ):
         with house.admin(house.credentials.dbname) as admin:
