@@ -12,7 +12,7 @@ from typing import Any, Literal
 import uvicorn
 
 from discreet.domain.concurrency import running
-from discreet.domain.errors import BadInput, Unavailable
+from discreet.domain.errors import AddressInUse, BadInput, Unavailable
 from discreet.domain.listen_address import ListenAddress
 
 __all__ = ["bind", "serving_http"]
@@ -141,7 +141,7 @@ def _bound(family: socket.AddressFamily, place: Any, others: list[socket.socket]
 def _why(error: OSError, address: ListenAddress, setting: str) -> Unavailable:
     match error.errno:
         case errno.EADDRINUSE:
-            return Unavailable(
+            return AddressInUse(
                 f"{setting}: {address} is already in use.",
                 hint=f"Stop the program there, or set {setting} to another port.",
             )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from discreet.domain.errors import BadInput
 from discreet.domain.listen_address import ListenAddress
@@ -27,7 +31,36 @@ def _listen_address(text: str) -> str:
     return text
 
 
+def _items(value: object) -> object:
+    """Read a list from a variable: items separated by commas, or a JSON array."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            raise ValueError("must be a list of items separated by commas") from None
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _origin(text: str) -> str:
+    """Check an origin as browsers send it: a scheme and a host, without a path."""
+    origin = text.rstrip("/")
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ValueError(f"must hold origins such as https://shop.example (got {text!a})")
+    return origin.lower()
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 HostPort = Annotated[str, AfterValidator(_listen_address)]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_items)
+]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 
 
 class Settings(Policy):
@@ -133,10 +166,10 @@ class Settings(Policy):
         ge=1,
         description="Answers that one token may have streamed at the same time; of each server.",
     )
-    api_origins: tuple[str, ...] = Field(
+    api_origins: Origins = Field(
         default=(),
-        description="Web origins whose pages may call the doors for machines, as a JSON list."
-        " Others may not (CORS).",
+        description="Web origins whose pages may call REST and MCP, separated by commas, such as"
+        " https://shop.example. Others may not (CORS).",
     )
     max_turns: int = Field(
         default=200,
@@ -147,7 +180,7 @@ class Settings(Policy):
     max_turns_per_agent: int = Field(
         default=64, ge=1, description="Turns of one agent that one server runs at the same time."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: LogLevel = Field(
         default="info", description="Least severe log line that is written."
     )
 
@@ -173,10 +206,12 @@ def load_settings() -> Settings:
         return Settings(**_Environment().model_dump())
     except ValidationError as error:
         first = error.errors()[0]
-        name = "DISCREET_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "DISCREET_" + str(first["loc"][0]).upper()
         if first["type"] == "value_error":  # one of ours, which is written to follow the name
             raise BadInput(f"{name} {first['ctx']['error']}.") from None
-        raise BadInput(f"{name} can't be used: {first['msg']}.") from None
+        raise BadInput(f"{name} is not valid: {first['msg']}.") from None
+    except SettingsError as error:
+        raise BadInput(f"A DISCREET_ variable can't be read: {error}.") from None
 
 
 def line_history(home: Path) -> Path:

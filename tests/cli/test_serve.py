@@ -37,6 +37,17 @@ def test_the_server_answers_says_what_to_type_next_and_ends_cleanly(
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Rex" in done.stdout
     assert sb.json("status")["installation"]["serving"] is True
+    serving.expect(r"REST at http://(\S+)/api")
+    address = serving.match[1]
+    second = subprocess.run(
+        [str(SB), "serve"],
+        env={**sb.environment(), "DISCREET_LISTEN": address},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert b"already being served (pid %d)" % serving.pid in second.stderr
     assert "Rex" in sb.answer("--sender", "telegram:1001", "-m", "What is my dog called?")
     serving.kill(signal.SIGINT)
     serving.expect("Stopped")

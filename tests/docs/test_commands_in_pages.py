@@ -40,7 +40,7 @@ def _unknown(words: list[str]) -> str:
     command = get_command(app)
     rest = words
     while rest and hasattr(command, "commands"):
-        if rest[0] == "--help":
+        if rest[0] in ("--help", "-h") or rest[0] in {o for p in command.params for o in p.opts}:
             return ""
         if rest[0] not in command.commands:
             return f"no command {rest[0]!r}"

@@ -150,6 +150,29 @@ async def test_who_is_denied_gets_silence_until_the_owner_thinks_otherwise(
     assert (await platform.accepted(ALICE, "thank you")).new
 
 
+async def test_who_was_denied_stays_out_when_the_channel_is_opened(platform: Platform) -> None:
+    db, owner = platform.world.db, platform.world.owner_id
+    assert await platform.reason(ALICE, "hello", name="Alice") == "aside"
+    await decide(platform, ALICE, let_in=False)
+    await admission.set_admission(db, owner, "Ada", "telegram", "open")
+    assert await platform.reason(ALICE, "let me in") == "stranger"
+    assert (await platform.accepted(BOB, "hello")).new
+    await decide(platform, ALICE)
+    assert (await platform.accepted(ALICE, "thank you")).new
+
+
+async def test_opening_a_channel_answers_those_who_wait_there(platform: Platform) -> None:
+    db, owner = platform.world.db, platform.world.owner_id
+    for sender in (ALICE, BOB):
+        assert await platform.reason(sender, "what are your prices?") == "aside"
+    _, let_in = await admission.set_admission(db, owner, "Ada", "telegram", "open")
+    assert let_in == 2
+    assert await admission.list_pairings(db, owner) == []
+    async with db.begin(OwnerScope(owner)) as tx:
+        waiting = await tx.fetch("SELECT text FROM discreet.messages WHERE state = 'waiting'")
+    assert [row["text"] for row in waiting] == ["what are your prices?"] * 2
+
+
 async def test_only_so_many_strangers_wait_and_the_rest_leave_no_trace(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:

@@ -58,11 +58,15 @@ def set_admission(
     ],
 ) -> None:
     """Change a channel's admission policy. It applies from the next message."""
-    from discreet.cli.printing import print_text
+    from discreet.cli.printing import counted, print_text
     from discreet.services import admission
 
-    in_app(lambda app: admission.set_admission(app.db, app.owner_id, agent, platform, mode))
+    _, waiting = in_app(
+        lambda app: admission.set_admission(app.db, app.owner_id, agent, platform, mode)
+    )
     print_text(f"{agent} on {platform}: {mode}.")
+    if waiting:
+        print_text(f"{counted(waiting, 'pending request')} approved; their messages are answered.")
 
 
 @app.command("allow")

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import sys
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, DiscreetError
 
 
-def agreed(question: str, *, yes: bool) -> bool:
-    """Whether whoever sits there wants it; ``yes``: they said so already.
+class Declined(DiscreetError):
+    """The person at the terminal said no."""
+
+
+def confirm(question: str, *, yes: bool, otherwise: str) -> None:
+    """Ask a yes-or-no question until the answer is clear; an empty answer means no.
+
+    Args:
+        yes: The command line said so already; nobody is asked.
+        otherwise: What to say where the answer is no, such as "Nothing was removed."
 
     Raises:
-        BadInput: nobody can be asked, and nobody said so.
+        BadInput: Nobody can be asked, and nobody said yes.
+        Declined: The answer is no.
     """
     if yes:
-        return True
+        return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput(
             "Confirmation required.", hint="Check with --preview, then repeat with --yes."
         )
-    return input(f"{question} [y/N] ").strip().casefold() in ("y", "yes")
+    while True:
+        try:
+            answer = input(f"{question} [y/N] ").strip().casefold()
+        except EOFError:
+            print()
+            answer = ""
+        if answer in ("y", "yes"):
+            return
+        if answer in ("", "n", "no"):
+            raise Declined(otherwise)
+        print("Please answer y or n.")

@@ -44,6 +44,8 @@ def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -
         Column("ADDRESSES", _addresses),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
+    if any(item.states for item in found):
+        columns.append(Column("STATE", lambda item: ", ".join(item.states)))
     print_page(
         found, columns, _record, limit=limit, skip=skip, as_json=as_json,
         empty="No contacts yet.",
@@ -73,6 +75,8 @@ def show_contact(
         ("addresses", ", ".join(contact.addresses) or "-"),
         ("note", found.entry.note or "-"),
         *([("blocked", when(found.entry.blocked_at))] if found.entry.blocked_at else []),
+        *([("taken over", when(found.taken_over_at))] if found.taken_over_at else []),
+        *([("state", ", ".join(found.states))] if found.states else []),
         ("since", when(contact.created_at)),
         ("last message", when(found.last_message_at)),
         (
@@ -179,6 +183,9 @@ def _record(item: ContactActivity) -> Mapping[str, Any]:
         "aliases": item.entry.aliases,
         "note": item.entry.note,
         "blocked_at": item.entry.blocked_at,
+        "taken_over_at": item.taken_over_at,
+        "limited": item.limited,
+        "waiting": item.waiting,
         "addresses": item.contact.addresses,
         "sessions": item.sessions,
         "messages": item.messages,

@@ -28,7 +28,7 @@ def erase(
 ) -> None:
     """Permanently erase a contact and everything kept about it. To keep a copy, run sb contacts
     export first."""
-    from discreet.cli.confirmation import agreed
+    from discreet.cli.confirmation import confirm
     from discreet.services import erasing
 
     with Notice() as notice:
@@ -37,8 +37,9 @@ def erase(
         notice.clear()
         if preview or not (yes or as_json):
             _show_preview(found, as_json=as_json)
-        if preview or not agreed("Erase it permanently?", yes=yes):
+        if preview:
             return
+        confirm("Erase it permanently?", yes=yes, otherwise="Nothing was removed.")
         notice.show("Removing.")
         contact = str(found.entry.contact.id)
         erased = in_app(

@@ -34,15 +34,16 @@ def link(
     as_json: AsOne = False,
 ) -> None:
     """Merge two contacts of one person into one conversation and memory. Can be undone."""
-    from discreet.cli.confirmation import agreed
+    from discreet.cli.confirmation import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 
     found = in_app(lambda app: linking.preview_link(app.db, app.owner_id, kept, joined))
     if preview or not (yes or as_json):
         _show_preview(found, as_json=as_json)
-    if preview or not agreed("Merge them?", yes=yes):
+    if preview:
         return
+    confirm("Merge them?", yes=yes, otherwise="Nothing was merged.")
     made = in_app(
         lambda app: linking.link_contacts(
             app.db, app.owner_id, str(found.kept.contact.id), str(found.joined.contact.id)
@@ -95,15 +96,16 @@ def unlink(
     as_json: AsOne = False,
 ) -> None:
     """Undo a link. Everything it moved goes back to where it was."""
-    from discreet.cli.confirmation import agreed
+    from discreet.cli.confirmation import confirm
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 
     found = in_app(lambda app: linking.preview_undo(app.db, app.owner_id, link))
     if preview or not (yes or as_json):
         _show_undo(found, as_json=as_json)
-    if preview or not agreed("Undo it?", yes=yes):
+    if preview:
         return
+    confirm("Undo it?", yes=yes, otherwise="Nothing was undone.")
     undone = in_app(lambda app: linking.undo_link(app.db, app.owner_id, link))
     if as_json:
         print_json({**_record(undone), "undone": True})

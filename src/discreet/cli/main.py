@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from typing import Annotated
 
 import typer
 
@@ -30,6 +31,7 @@ from discreet.cli import (
     takeover,
     tokens,
     turns,
+    usage,
     version,
 )
 from discreet.cli.runtime import INTERRUPTED
@@ -39,10 +41,23 @@ from discreet.domain.errors import DiscreetError
 app = typer.Typer(
     help="One AI agent, many people, every one of them private.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=version.print_and_exit,
+                     is_eager=True),
+    ] = False,
+) -> None:  # fmt: skip
+    """One AI agent, many people, every one of them private."""
+
+
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)
@@ -65,6 +80,7 @@ app.add_typer(database.app, name="db")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.command("version")(version.version)
+app.command("help")(usage.show_usage)
 
 
 def run() -> None:

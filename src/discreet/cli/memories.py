@@ -13,6 +13,7 @@ import typer
 from discreet.cli.options import AsJson, Limit, OfContact, Skip
 from discreet.cli.runtime import in_app
 from discreet.cli.searches import recall
+from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,7 +123,8 @@ def forget_memory(memory_id: Id) -> None:
 @app.command("update")
 def update_memory(
     memory_id: Id,
-    content: Annotated[str | None, typer.Option(help="The new text.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="The new text.")] = None,
+    content: Annotated[str | None, typer.Option(help="The new text, as an option.")] = None,
     salience: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
     topic: Annotated[
         list[str] | None,
@@ -141,9 +143,11 @@ def update_memory(
     from discreet.memory.memories import MemoryChange
     from discreet.services import memories
 
+    if text is not None and content is not None:
+        raise BadInput("The new text was given twice.", hint="Leave out --content.")
     wanted = _id(memory_id)
     change = MemoryChange(
-        content=content,
+        content=text if content is None else content,
         salience=cast("Any", salience),
         topics=topic or None,
         topic_key=topic_key or None,
@@ -203,7 +207,6 @@ def _id(text: str) -> MemoryId:
 
 
 def _moment(text: str) -> datetime:
-    from discreet.domain.errors import BadInput
 
     try:
         return datetime.fromisoformat(text).astimezone()

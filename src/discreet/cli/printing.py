@@ -78,6 +78,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=_jsonable))
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON object on one line, for programs that read as it goes on."""
+    print(json.dumps(value, default=_jsonable), flush=True)
+
+
 def print_text(text: str = "") -> None:
     """A text that may be somebody else's."""
     print(terminal_text(text))

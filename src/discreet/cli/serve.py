@@ -8,11 +8,13 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discreet.cli import server_pid
 from discreet.cli.streams import flush_output
+from discreet.domain.errors import AddressInUse
 
 if TYPE_CHECKING:
     from discreet.app import App
@@ -49,13 +51,17 @@ async def _serve(settings: Settings) -> None:
     for number in _ENDING:
         loop.add_signal_handler(number, stop)
     try:
-        async with open_app(settings, _say) as app:
+        async with open_app(settings, _say) as app, AsyncExitStack() as stack:
             if doors is None:
                 await app.serve(lambda: _say(_welcome(settings)), stopped)
                 return
-            async with doors(app) as address:
-                ready = f"{_welcome(settings)}\n{_machines(address)}"
-                await app.serve(lambda: _say(ready), stopped)
+            try:
+                listening = await stack.enter_async_context(doors(app))
+            except AddressInUse as error:
+                raise server_pid.explain(settings.home, error) from None
+            stack.enter_context(server_pid.noted(settings.home))
+            ready = f"{_welcome(settings)}\n{_machines(listening)}"
+            await app.serve(lambda: _say(ready), stopped)
     finally:
         await end_all()
     _say("Stopped.")
@@ -75,7 +81,7 @@ def _welcome(settings: Settings) -> str:
         + (
             ""
             if settings.model
-            else "No model is configured. The built-in rule-based responder answers."
+            else "No model is configured. The built-in rule-based responder answers.\n"
         )
         + "Ctrl-C ends it."
     )

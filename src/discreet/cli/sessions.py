@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,8 +70,33 @@ def show_session(
     print_text(f"{session.agent} with {session.whose}{thread} ({_state(session)})\n")
     for line in found.lines:
         mark = "" if line.state in ("answered", "sent") else f"  [{line.state}]"
+        mark = f" (in person){mark}" if line.in_person else mark
         text = line.text.replace("\n", "\n    ")
         print_text(f"{when(line.at)}  {line.speaker}{mark}\n    {text}")
+
+
+@app.command("follow")
+def follow(
+    contact: Annotated[
+        str,
+        typer.Argument(metavar="CONTACT", help="A contact: its id, address (platform:id) or name."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Read along with a contact until Ctrl-C. The agent goes on answering."""
+    from discreet.cli.following import follow_contact, show_line
+    from discreet.cli.printing import print_json_line, print_text
+    from discreet.services import contacts
+
+    async def work(app: App) -> None:
+        found = (await contacts.find_contact(app.db, app.owner_id, contact)).contact
+        if not as_json:
+            print_text(f"Reading along with {found.label}. Ctrl-C ends it.")
+        await follow_contact(
+            app, found.id, (lambda line: print_json_line(asdict(line))) if as_json else show_line
+        )
+
+    in_app(work)
 
 
 def _with_whom(session: Session) -> str:
@@ -109,4 +135,5 @@ def _line_record(line: TranscriptLine) -> Mapping[str, Any]:
         "speaker": line.speaker,
         "text": line.text,
         "state": line.state,
+        "in_person": line.in_person,
     }

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discreet.cli.following import follow_contact, show_line
 from discreet.cli.runtime import in_app
+from discreet.cli.typed_lines import prompt_session, stdin_lines
 from discreet.domain.errors import BadInput, DiscreetError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from discreet.app import App
     from discreet.contacts import Contact
 
-LISTEN_SECONDS = 0.5
-EARLIER_LINES = 20
 DELIVERY_LOOKS, DELIVERY_LOOK_SECONDS = 50, 0.1
+HELP = """\
+/help   show this help
+/end    hand back to the agent and leave
+Ctrl-D  leave; you are asked who answers from now on
+Everything else is sent to {who}. A line that begins with / never is."""
 
 
 def takeover(
@@ -47,79 +51,125 @@ def takeover(
     async def work(app: App) -> str:
         if end:
             back = await service.hand_back(app.db, app.owner_id, contact)
-            return f"The agent answers {back.label} again."
+            return _answers_again(back)
         taken = await service.take_over(app.db, app.owner_id, contact)
-        # The answer has to leave, also where nobody serves.
+        # The answer has to leave, also where no server runs.
         async with app.working():
-            if message is not None:
-                await service.speak(app.db, app.owner_id, taken.id, message)
-                await _until_delivered(app)
-                return f"Said. The agent is silent until: sb takeover {taken.id} --end"
-            return await _converse(app, taken)
+            if message is None:
+                return await _converse(app, taken)
+            await service.speak(app.db, app.owner_id, taken.id, message)
+            await _until_delivered(app)
+            return f"Sent. {_stays_silent(taken)}"
 
     print_text(in_app(work))
 
 
 async def _converse(app: App, contact: Contact) -> str:
-    """Shows what is said and says what is typed, until /end or the end of the input."""
+    """Show the conversation and send each line that is typed. Return who answers afterwards."""
     from discreet.cli.printing import print_text
     from discreet.domain.concurrency import running
     from discreet.services import takeover as service
 
     print_text(
-        f"You answer {contact.label} in person. /end hands back to the agent; Ctrl-D leaves, and"
-        " the agent stays silent."
+        f"You answer {contact.label} in person; the agent is silent. /end hands back, /help shows"
+        " more."
     )
-    async with running(_show_for_ever(app, contact), "listening"):
-        typed = _typed()
-        while line := await typed.get():
-            if line.strip() == "/end":
-                await service.hand_back(app.db, app.owner_id, str(contact.id))
-                return f"The agent answers {contact.label} again."
-            if line.strip():
-                try:
-                    await service.speak(app.db, app.owner_id, contact.id, line.rstrip("\n"))
-                except DiscreetError as error:
-                    print_text(f"sb: {error}")
-        await _until_delivered(app)
-        return f"The agent stays silent until: sb takeover {contact.id} --end"
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    typed = _prompted(app, contact) if at_terminal else stdin_lines()
+    handed_back = False
+    try:
+        following = follow_contact(app, contact.id, show_line, own=False)
+        async with running(following, "following"), aclosing(typed) as lines:
+            async for line in lines:
+                match line.strip():
+                    case "":
+                        continue
+                    case "/end":
+                        handed_back = True
+                        break
+                    case "/help":
+                        print_text(HELP.format(who=contact.label))
+                    case command if command.startswith("/"):
+                        _complain(f"Not sent. There is no command {command.split()[0]}; see /help.")
+                    case _:
+                        await _send(app, contact, line)
+            await _until_delivered(app)
+        if at_terminal and not handed_back:
+            handed_back = await _asked_to_hand_back(contact)
+    except asyncio.CancelledError:
+        print_text(f"\n{_stays_silent(contact)}")
+        raise
+    if handed_back:
+        await service.hand_back(app.db, app.owner_id, str(contact.id))
+        return _answers_again(contact)
+    return _stays_silent(contact)
 
 
-async def _show_for_ever(app: App, contact: Contact) -> None:
-    from discreet.cli.printing import print_text, when
+async def _send(app: App, contact: Contact, line: str) -> None:
     from discreet.services import takeover as service
 
-    after: datetime | None = None
+    try:
+        await service.speak(app.db, app.owner_id, contact.id, line)
+    except DiscreetError as error:
+        _complain(f"Not sent. {error}")
+
+
+def _complain(text: str) -> None:
+    from discreet.domain.text import terminal_text
+
+    print(f"sb: {terminal_text(text)}", file=sys.stderr, flush=True)
+
+
+async def _prompted(app: App, contact: Contact) -> AsyncGenerator[str, None]:
+    """Yield lines from the line editor. Ctrl-C empties a line; on an empty one it leaves."""
+    from prompt_toolkit.patch_stdout import patch_stdout
+
+    from discreet.domain.text import terminal_text
+
+    session = prompt_session(app.settings.home)
+    with patch_stdout():
+        while True:
+            try:
+                yield await session.prompt_async(f"to {terminal_text(contact.label)}> ")
+            except KeyboardInterrupt:
+                if not session.default_buffer.text:
+                    return
+            except EOFError:
+                return
+
+
+async def _asked_to_hand_back(contact: Contact) -> bool:
+    """Ask who answers from now on; without an answer the agent stays silent."""
+    from prompt_toolkit import PromptSession
+
+    from discreet.domain.text import terminal_text
+
+    question = f"Should the agent answer {terminal_text(contact.label)} again? [y/n] "
+    session: PromptSession[str] = PromptSession()
     while True:
-        first = after is None
-        for heard in await service.listen(
-            app.db, app.owner_id, contact.id, after=after, limit=EARLIER_LINES
-        ):
-            if first or not heard.in_person:  # what was typed here stands here already
-                print_text(f"[{when(heard.at)}] {heard.speaker}: {heard.text}")
-            after = heard.at
-        await asyncio.sleep(LISTEN_SECONDS)
+        try:
+            answer = (await session.prompt_async(question)).strip().casefold()
+        except (KeyboardInterrupt, EOFError):
+            return False
+        if answer in ("y", "yes", "n", "no"):
+            return answer.startswith("y")
+
+
+def _answers_again(contact: Contact) -> str:
+    return f"The agent answers {contact.label} again."
+
+
+def _stays_silent(contact: Contact) -> str:
+    return (
+        f"The agent stays silent for {contact.label}. To hand back: sb takeover {contact.id} --end"
+    )
 
 
 async def _until_delivered(app: App) -> None:
-    """Waits a little for what was said to leave; a server that is slow goes on with it."""
+    """Wait a little for answers to leave; a running server goes on with them."""
     from discreet.services import takeover as service
 
     for _ in range(DELIVERY_LOOKS):
         if await service.all_delivered(app.db, app.owner_id):
             return
         await asyncio.sleep(DELIVERY_LOOK_SECONDS)
-
-
-def _typed() -> asyncio.Queue[str]:
-    """Lines of standard input, then an empty text; read in a thread that keeps nobody waiting."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str] = asyncio.Queue()
-
-    def read() -> None:
-        for data in sys.stdin.buffer:
-            loop.call_soon_threadsafe(lines.put_nowait, data.decode("utf-8", "replace"))
-        loop.call_soon_threadsafe(lines.put_nowait, "")
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    return lines

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from discreet.cli.typed_lines import prompt_session, stdin_lines
 from discreet.cli.waiting import not_shown, tell_trouble
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
-from discreet.settings import line_history
 
 if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
     from rich.status import Status
 
     from discreet.app import Answer
@@ -67,7 +63,7 @@ class Conversation:
     async def _read(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        prompt = _prompt_session(self._ear.home)
+        prompt = prompt_session(self._ear.home)
         self._console.print(Text(f"You are {self._speaker}. Type /help for commands."))
         while True:
             try:
@@ -201,37 +197,9 @@ def _interruptible() -> Iterator[asyncio.Event]:
 
 async def _read_lines(ear: ChatBackend, said: TerminalMessage) -> None:
     """Input that no person types: every line is a message, and only answers are printed."""
-    async for line in _lines():
+    async for line in stdin_lines():
         if line.strip():
-            heard = await ear.say(replace(said, text=checked_text(line.rstrip("\n"))))
+            heard = await ear.say(replace(said, text=checked_text(line)))
             said = replace(said, new=False)
             answer = await heard.answer(not_shown, tell_trouble)
             print(terminal_text(answer.text), flush=True)
-
-
-async def _lines() -> AsyncIterator[str]:
-    """Standard input, read beside the loop, in a thread that keeps nobody from leaving."""
-    loop = asyncio.get_running_loop()
-    read: asyncio.Queue[str] = asyncio.Queue()
-
-    def reading() -> None:
-        for data in sys.stdin.buffer:
-            loop.call_soon_threadsafe(read.put_nowait, data.decode("utf-8", "surrogateescape"))
-        loop.call_soon_threadsafe(read.put_nowait, "")
-
-    threading.Thread(target=reading, name="stdin", daemon=True).start()
-    while line := await read.get():
-        yield line
-
-
-def _prompt_session(home: Path) -> PromptSession[str]:
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory
-
-    # One line needs no cursor reports, and not every terminal answers when it is asked for one.
-    os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    history = line_history(home)
-    # Made before it is used, so that nobody else can read it even for a moment.
-    os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
-    return PromptSession(history=FileHistory(str(history)))

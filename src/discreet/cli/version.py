@@ -1,6 +1,8 @@
-"""``sb version``."""
+"""``sb version`` and ``sb --version``."""
 
 from __future__ import annotations
+
+import typer
 
 
 def version() -> None:
@@ -8,3 +10,10 @@ def version() -> None:
     from importlib.metadata import version as installed
 
     print(f"discreet {installed('discreet')}")
+
+
+def print_and_exit(wanted: bool) -> None:
+    """Do what ``--version`` asks for, before a command is looked for."""
+    if wanted:
+        version()
+        raise typer.Exit

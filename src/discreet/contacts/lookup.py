@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 from uuid import UUID
 
-from discreet.contacts.names import Ambiguous, Found, Unknown, resolve_name
+from discreet.contacts.names import (
+    Ambiguous,
+    Found,
+    Unknown,
+    resolve_name,
+    resolve_part_of_name,
+)
 from discreet.contacts.store import Entry, entry_at, get_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound
@@ -15,6 +22,9 @@ from discreet.scope import Transaction
 
 async def find_entry(tx: Transaction, who: str) -> Entry:
     """Find a contact by id, address ``platform:id``, name or alias.
+
+    The first six or more characters of an id, and a part of a name such as the first name, are
+    enough where they fit one contact only.
 
     Raises:
         NotFound: no such contact; similar names are suggested, never taken.
@@ -29,7 +39,11 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
     address = _as_address(who)
     if address is not None and (entry := await entry_at(tx, address)) is not None:
         return entry
+    if (entry := await _by_id_prefix(tx, who)) is not None:
+        return entry
     resolution = await resolve_name(tx, who)
+    if isinstance(resolution, Unknown):
+        resolution = await resolve_part_of_name(tx, who) or resolution
     match resolution:
         case Found(entry):
             return entry
@@ -46,6 +60,21 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
             )
         case _:
             assert_never(resolution)
+
+
+async def _by_id_prefix(tx: Transaction, who: str) -> Entry | None:
+    """The contact whose id begins like this, where exactly one does."""
+    prefix = who.strip().casefold()
+    if not re.fullmatch(r"[0-9a-f]{6,8}(-[0-9a-f-]{0,27})?", prefix):
+        return None
+    found = await tx.fetch(
+        "SELECT id FROM discreet.contacts WHERE starts_with(id::text, %(prefix)s)"
+        " AND joined_into IS NULL LIMIT 2",
+        {"prefix": prefix},
+    )
+    if len(found) != 1:
+        return None
+    return await get_entry(tx, ContactId(found[0]["id"]))
 
 
 async def _no_contact(tx: Transaction, contact_id: ContactId) -> NotFound:

@@ -61,6 +61,33 @@ async def resolve_name(tx: Transaction, name: str) -> Resolution:
     return Found(entries[0]) if len(entries) == 1 else Ambiguous(entries)
 
 
+async def resolve_part_of_name(tx: Transaction, name: str) -> Found | Ambiguous | None:
+    """Find the contacts whose name or an alias holds each of these words, such as a first name.
+
+    For people at a keyboard, who see whom they found; programs name a contact in full.
+    """
+    found = await asyncio.to_thread(_match_words, await named_entries(tx), name)
+    entries = tuple(await get_entries(tx, found))
+    match entries:
+        case ():
+            return None
+        case (entry,):
+            return Found(entry)
+        case _:
+            return Ambiguous(entries)
+
+
+def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:
+    wanted = set(_folded(name).split())
+    if not wanted:
+        return ()
+    return tuple(
+        of
+        for of, borne, aliases in named
+        if any(wanted <= set(_folded(spelling).split()) for spelling in (borne, *aliases))
+    )[: _MAX_SUGGESTIONS + 1]
+
+
 def match_name(named: Sequence[Named], name: str) -> Match:
     """Who bears a name, or else this alias, or else a similar one."""
     wanted = _folded(name)

@@ -103,7 +103,10 @@ async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
 def no_such_pairing(who: str) -> DiscreetError:
     """What to say where ``find_pairing`` found nobody."""
     if ":" in who:
-        return NotFound(f"{who} doesn't wait to come in.", hint="See: sb pairing list")
+        return NotFound(
+            f"{who} has no pending request.",
+            hint=f"See: sb pairing list. To stop somebody who may write: sb contacts block {who}",
+        )
     return BadInput(
         "That code is wrong, used or expired.",
         hint="It has eight characters; a new one comes with their next message after an hour.",

@@ -57,6 +57,10 @@ class Unavailable(DiscreetError):
     """The database, the model or the platform can't be reached."""
 
 
+class AddressInUse(Unavailable):
+    """Another program listens on this address."""
+
+
 class SecretMissing(Unavailable):
     """This server lacks a secret that the work needs. Another one may have it, or a person gives
     it: the work is left for later, and never fails for it."""

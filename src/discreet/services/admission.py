@@ -51,8 +51,11 @@ async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPo
 
 async def set_admission(
     db: ScopedDatabase, owner_id: OwnerId, agent: str, platform: str, admission: Admission
-) -> list[ChannelPolicy]:
-    """Sets who may come in on an agent's channels of a platform, from the next message on.
+) -> tuple[list[ChannelPolicy], int]:
+    """Set who may write on an agent's channels of a platform, from the next message on.
+
+    Opening a channel lets in everybody who is waiting there; what they said is answered now.
+    Return the channels, and how many were let in.
 
     Raises:
         NotFound: the agent has no channel of this platform.
@@ -82,7 +85,16 @@ async def set_admission(
             " WHERE (id = ANY (%(ids)s) OR parent_id = ANY (%(ids)s)) AND closed_at IS NULL",
             {"admission": admission, "ids": ids},
         )
-        return await _channels_of(tx, agent, platform)
+        waiting = 0
+        if admission == "open":
+            waiting = await tx.value(
+                "SELECT count(gate.decide_pairing(p.id, true)) FROM discreet.pairings p"
+                " JOIN discreet.channels c ON c.id = p.channel_id"
+                " WHERE (c.id = ANY (%(ids)s) OR c.parent_id = ANY (%(ids)s))"
+                "   AND p.state = 'pending'",
+                {"ids": ids},
+            )
+        return await _channels_of(tx, agent, platform), waiting
 
 
 async def allow_address(

@@ -26,12 +26,19 @@ from discreet.services.requeue import wake_waiting
 # Of those that are shown, in one look at each table: it has no index on the contact alone.
 _ACTIVITY = """
     SELECT c.id, coalesce(s.sessions, 0) AS sessions, coalesce(s.messages, 0) AS messages,
-           s.last_message_at, coalesce(m.memories, 0) AS memories
+           s.last_message_at, coalesce(m.memories, 0) AS memories,
+           coalesce(s.waiting, 0) AS waiting, held.taken_over_at,
+           EXISTS (SELECT FROM discreet.limit_hits h WHERE h.contact_id = c.id
+                     AND h.until > clock_timestamp()) AS limited
       FROM unnest(%(ids)s::uuid[]) AS c (id)
+      JOIN discreet.contacts held ON held.id = c.id
       LEFT JOIN (SELECT s.contact_id, count(*) AS sessions, sum(said.messages) AS messages,
+                        sum(said.waiting) AS waiting,
                         max(s.last_message_at) AS last_message_at
                    FROM discreet.sessions s
-                  CROSS JOIN LATERAL (SELECT count(*) AS messages FROM discreet.messages msg
+                  CROSS JOIN LATERAL (SELECT count(*) AS messages, count(*) FILTER
+                     (WHERE msg.direction = 'in' AND msg.state IN ('waiting', 'taken')) AS waiting
+                                       FROM discreet.messages msg
                                        WHERE msg.session_id = s.id) said
                   WHERE s.contact_id = ANY(%(ids)s) GROUP BY s.contact_id) s
              ON s.contact_id = c.id
@@ -58,10 +65,24 @@ class ContactActivity:
     messages: int
     memories: int
     last_message_at: datetime | None
+    waiting: int
+    taken_over_at: datetime | None
+    limited: bool
 
     @property
     def contact(self) -> Contact:
         return self.entry.contact
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What the owner should know at a glance; empty where there is nothing."""
+        found = {
+            "blocked": self.entry.blocked_at is not None,
+            "taken over": self.taken_over_at is not None,
+            "limited": self.limited,
+            f"{self.waiting} waiting": self.waiting > 0,
+        }
+        return tuple(state for state, holds in found.items() if holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +325,9 @@ async def _activity(tx: Transaction, entries: list[Entry]) -> list[ContactActivi
             messages=int(counts[entry.contact.id]["messages"]),
             memories=counts[entry.contact.id]["memories"],
             last_message_at=counts[entry.contact.id]["last_message_at"],
+            waiting=int(counts[entry.contact.id]["waiting"]),
+            taken_over_at=counts[entry.contact.id]["taken_over_at"],
+            limited=counts[entry.contact.id]["limited"],
         )
         for entry in entries
     ]

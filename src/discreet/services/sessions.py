@@ -58,6 +58,7 @@ class TranscriptLine:
     speaker: str
     text: str
     state: str
+    in_person: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,10 @@ async def get_transcript(
         if session is None:
             raise NotFound(f"There is no session {session_id}.", hint="See: sb sessions list")
         lines = await tx.fetch(
-            """SELECT m.id, m.created_at AS at, m.direction, m.text,
+            """SELECT m.id, m.created_at AS at, m.direction, m.text, m.in_person,
                       coalesce(o.state, m.state) AS state,
-                      CASE WHEN m.direction = 'out' THEN %(agent)s
+                      CASE WHEN m.in_person THEN 'owner'
+                           WHEN m.direction = 'out' THEN %(agent)s
                            ELSE coalesce(nullif(m.sender_name, ''),
                                          (SELECT nullif(c.name, '') FROM discreet.contacts c
                                            WHERE c.id = m.sender_contact_id),

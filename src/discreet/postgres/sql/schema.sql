@@ -1890,7 +1890,10 @@ BEGIN
   IF gate.links_owner(owner, via, said) THEN
     RETURN 'linked';
   END IF;
-  IF via.admission = 'open'
+  IF (via.admission = 'open'
+      AND NOT EXISTS (SELECT 1 FROM discreet.pairings p
+                       WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = party
+                         AND p.state = 'denied'))
      OR EXISTS (SELECT 1 FROM discreet.admissions a
                  WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
      OR (said.group_id IS NULL

@@ -1,4 +1,4 @@
--- Who may come in, channel by channel: 'open' (whoever writes), 'pairing' (a stranger gets a code,
+-- Who may come in, channel by channel: 'open' (whoever writes, unless they were denied), 'pairing' (a stranger gets a code,
 -- and waits until the owner approves it), 'allowlist' (nobody whom the owner didn't name). The
 -- terminal belongs to whoever runs the installation, and is never asked.
 SET ROLE discreet_gate;
@@ -24,7 +24,10 @@ BEGIN
   IF gate.links_owner(owner, via, said) THEN
     RETURN 'linked';
   END IF;
-  IF via.admission = 'open'
+  IF (via.admission = 'open'
+      AND NOT EXISTS (SELECT 1 FROM discreet.pairings p
+                       WHERE p.channel_id IN (via.id, via.parent_id) AND p.contact_id = party
+                         AND p.state = 'denied'))
      OR EXISTS (SELECT 1 FROM discreet.admissions a
                  WHERE a.channel_id IN (via.id, via.parent_id) AND a.contact_id = party)
      OR (said.group_id IS NULL

@@ -1,0 +1,135 @@
+"""What a person types first, and by mistake."""
+
+from __future__ import annotations
+
+import pexpect
+import pytest
+
+from discreet.domain.errors import BadInput
+from discreet.settings import load_settings
+from tests.cli.conftest import SB, Sb
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"]])
+def test_the_version_is_one_line(sb: Sb, words: list[str]) -> None:
+    done = sb(*words)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "discreet")
+    assert not sb.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [(["-h"], ["--help"]), (["help"], ["--help"]), (["contacts", "-h"], ["contacts", "--help"]),
+     (["help", "contacts", "erase"], ["contacts", "erase", "--help"])],
+)  # fmt: skip
+def test_help_is_found_where_people_look_for_it(sb: Sb, words: list[str], same: list[str]) -> None:
+    assert sb(*words).stdout == sb(*same).stdout
+
+
+def test_help_for_a_command_that_does_not_exist_says_where_to_look(sb: Sb) -> None:
+    done = sb("help", "contacts", "forget")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("sb: There is no command sb contacts forget. See: sb contacts --help\n")
+
+
+def test_a_shell_gets_its_completion(sb: Sb) -> None:
+    done = sb("--show-completion", "bash")
+    assert (done.returncode, "_SB_COMPLETE" in done.stdout) == (0, True)
+
+
+def test_an_unclear_answer_is_asked_again_and_no_removes_nothing(warm_sb: Sb) -> None:
+    warm_sb.answer("--sender", "telegram:3001", "-m", "hello there")
+    for answers in ("hm\rn\r", "\r", "\x04"):
+        child = pexpect.spawn(
+            str(SB), ["contacts", "erase", "telegram:3001"], env=warm_sb.environment(),
+            encoding="utf-8", timeout=60,
+        )  # fmt: skip
+        child.expect(r"\[y/N\] ?")
+        child.send(answers)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert (child.exitstatus, "Nothing was removed." in child.before) == (1, True)
+    assert warm_sb("contacts", "show", "telegram:3001").returncode == 0
+
+
+def test_a_first_name_or_the_beginning_of_an_id_is_enough_where_one_fits(warm_sb: Sb) -> None:
+    for sender, name in (("telegram:3101", "Bob Smith"), ("telegram:3102", "Anna Müller")):
+        warm_sb.answer("--sender", sender, "-m", "hello there")
+        warm_sb("contacts", "rename", sender, name)
+    anna = warm_sb.json("contacts", "show", "anna")
+    assert anna["name"] == "Anna Müller"
+    for words in ("BOB", "smith", "Müller anna", anna["id"][:6], anna["id"][:13].upper()):
+        assert warm_sb("contacts", "show", words).returncode == 0, words
+    warm_sb.answer("--sender", "telegram:3103", "-m", "hello there")
+    warm_sb("contacts", "rename", "telegram:3103", "Bob Jones")
+    done = warm_sb("contacts", "show", "bob")
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in ("Bob Smith", "Bob Jones"))
+    assert warm_sb("contacts", "show", "Bobby").returncode == 2
+    assert warm_sb("contacts", "show", anna["id"][:5]).returncode == 2
+
+
+def test_the_list_of_contacts_shows_who_is_blocked_taken_over_or_waiting(warm_sb: Sb) -> None:
+    for sender in ("telegram:3201", "telegram:3202"):
+        warm_sb.answer("--sender", sender, "-m", "hello there")
+    warm_sb("contacts", "block", "telegram:3201")
+    warm_sb("takeover", "telegram:3202", "-m", "I answer myself")
+    listed = warm_sb("contacts", "list").stdout.splitlines()
+    assert [line for line in listed if "telegram:3201" in line and "blocked" in line]
+    assert [line for line in listed if "telegram:3202" in line and "taken over" in line]
+
+
+def test_a_memory_is_corrected_with_its_text_alone(warm_sb: Sb) -> None:
+    warm_sb.answer("--sender", "telegram:3301", "-m", "Remember that my dog is called Rex.")
+    (memory,) = warm_sb.json("memories", "list", "--contact", "telegram:3301")
+    done = warm_sb("memories", "update", memory["id"], "My dog is called Max.")
+    assert (done.returncode, done.stderr) == (0, "")
+    (memory,) = warm_sb.json("memories", "list", "--contact", "telegram:3301")
+    assert memory["content"] == "My dog is called Max."
+    twice = warm_sb("memories", "update", memory["id"], "a", "--content", "b")
+    assert (twice.returncode, twice.stderr[:4]) == (2, "sb: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "origins"),
+    [
+        ("DISCREET_API_ORIGINS", "https://shop.example", ("https://shop.example",)),
+        ("DISCREET_API_ORIGINS", "https://A.example/, http://b.example:8080",
+         ("https://a.example", "http://b.example:8080")),
+        ("DISCREET_API_ORIGINS", '["https://shop.example"]', ("https://shop.example",)),
+    ],
+)  # fmt: skip
+def test_lists_take_commas(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, origins: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert load_settings().api_origins == origins
+
+
+def test_the_log_level_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCREET_LOG_LEVEL", "DEBUG")
+    assert load_settings().log_level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DISCREET_API_ORIGINS", "shop.example"),
+        ("DISCREET_API_ORIGINS", "[https://shop.example"),
+        ("DISCREET_API_ORIGINS", "https://shop.example/path"),
+        ("DISCREET_LOG_LEVEL", "loud"),
+        ("DISCREET_MAX_TURNS", "many"),
+        ("DISCREET_MAX_TURNS", "0"),
+        ("DISCREET_TURN_SILENCE_SECONDS", "-1"),
+        ("DISCREET_LISTEN", "5000"),
+        ("DISCREET_WHATSAPP_API_VERSION", "24"),
+    ],
+)
+def test_a_setting_that_is_not_valid_is_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{name} ")
+    assert "\n" not in str(refused.value)
