@@ -152,16 +152,18 @@ async def _nearest(bare: psycopg.AsyncConnection[Any], query: Query) -> None:
 
 def _everything(admin: psycopg.Connection[Any]) -> tuple[list[UUID], Candidates]:
     """All memories; for cosines they have their vectors, shape (rows, dimensions)."""
-    ids, texts, seconds = [], [], []
+    ids, texts, seconds, contacts = [], [], [], []
     with admin.transaction(), admin.cursor(name="all") as cursor:
         cursor.itersize = 20_000
         cursor.execute(
-            "SELECT id, content, extract(epoch FROM created_at)::float8 FROM discreet.memories"
+            "SELECT id, content, extract(epoch FROM created_at)::float8, contact_id"
+            "  FROM discreet.memories"
         )
-        for memory_id, text, second in cursor:
+        for memory_id, text, second, contact in cursor:
             ids.append(memory_id)
             texts.append(text)
             seconds.append(second)
+            contacts.append(contact.bytes)
     embedder = bundled_embedder()
     vectors = [embedder.embed(texts[at : at + 5_000]) for at in range(0, len(texts), 5_000)]
     return ids, Candidates.of(
@@ -169,6 +171,7 @@ def _everything(admin: psycopg.Connection[Any]) -> tuple[list[UUID], Candidates]
         cosines=np.concatenate(vectors),
         conversations=np.full(len(texts), -1),
         seconds=np.array(seconds),
+        contacts=np.array(contacts, dtype="V16"),
     )
 
 

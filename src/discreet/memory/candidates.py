@@ -130,7 +130,10 @@ async def _fetch(
     tx: Transaction, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
 ) -> tuple[Any, ...]:
     every: LiteralString = " UNION ALL ".join([f"({_SELECT[kind]}{where[kind]})" for kind in where])
-    many: LiteralString = ", ".join([is_large(kind) for kind in where])
+    # Counted only where a count decides; of candidates that were chosen already none does.
+    many: LiteralString = ", ".join(
+        [is_large(kind) if where[kind] == few_enough(kind) else "false" for kind in where]
+    )
     sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{large}", many)
     (row,) = await tx.fetch_tuples(sql, params, binary=True)
     return row
