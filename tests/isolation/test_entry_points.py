@@ -22,7 +22,7 @@ from discreet.auth.scopes import (
 )
 from discreet.auth.tokens import Bearer, authenticate, create_token, revoke_token
 from discreet.domain.addresses import Address
-from discreet.domain.errors import Conflict, Forbidden, NotFound, ScopeError
+from discreet.domain.errors import BadInput, Conflict, Forbidden, NotFound, ScopeError
 from discreet.domain.ids import AgentId, ContactId
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
@@ -254,6 +254,29 @@ async def test_an_agents_token_knows_nobody_who_wrote_to_another_agent_only(
     again = await resolved(ALICE)
     assert (again.id, again.name, again.addresses) == (alice, "", (ALICE,))
     assert await scope_to_write(world.db, bearer, None, alice) == world.contact(alice)
+
+
+async def test_an_agents_token_hears_nothing_of_whose_an_address_is_that_it_never_saw(
+    world: World, admin: Admin
+) -> None:
+    eve = await make_world(world.db, agent="Eve")
+    group, own = "telegram:-500", "telegram:7007"
+    await eve.say(ALICE, "hi", group=group)
+    admin.execute(
+        "INSERT INTO discreet.addresses (owner_id, platform, platform_id, of_owner)"
+        " VALUES (%s, 'telegram', '7007', true)",
+        (world.owner_id,),
+    )
+    bearer = await _bearer(world, agent="Ada")
+    for who, kind in ((own, "external"), (own, "group"), (group, "external"), (ALICE, "group")):
+        for make in (False, True):
+            with pytest.raises(NotFound, match=f"No contact has the address {who}."):
+                await resolve_contact(
+                    world.db, bearer, Address.parse(who), auto_create=make, kind=kind
+                )
+    await world.say(BOB, "hi")
+    with pytest.raises(BadInput, match="group"):
+        await resolve_contact(world.db, bearer, Address.parse(BOB), auto_create=True, kind="group")
 
 
 async def test_an_agents_token_knows_who_speaks_among_others_and_to_an_agent_that_shares(

@@ -157,6 +157,9 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
     sender = None if given.sender is None else Address.parse(given.sender)
     if sender is not None:
         await resolve_contact(who.db, who.bearer, sender, auto_create=True, meet=False)
+    group = None if given.group is None else Address.parse(given.group)
+    if group is not None and who.bearer.kind == "agent":
+        await resolve_contact(who.db, who.bearer, group, auto_create=True, kind="group", meet=False)
     if contact_id is not None and who.bearer.kind != "contact":
         await require_contact(who.db, who.bearer, contact_id)
     return TerminalMessage(
@@ -166,7 +169,7 @@ async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
         ),
         sender=sender,
         contact_id=contact_id,
-        group=None if given.group is None else Address.parse(given.group),
+        group=group,
         thread_key=given.thread_key,
         new=given.new,
         limited=who.bearer.kind != "owner",

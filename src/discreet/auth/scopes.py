@@ -142,8 +142,9 @@ async def resolve_contact(
     """The contact behind an address, made if it is new and may be.
 
     With an agent's token nobody is there but whom that agent knows, and of them no more is shown
-    than what they told it (see ``known_contacts``). ``meet`` false: the agent doesn't know a new
-    one yet, because a message of theirs is about to be stored.
+    than what they told it (see ``known_contacts``). An address that it can't be given, the owner's
+    or one of another kind, has no contact. ``meet`` false: the agent doesn't know a new one yet,
+    because a message of theirs is about to be stored.
 
     Raises:
         Forbidden: the token is a contact's.
@@ -153,30 +154,49 @@ async def resolve_contact(
     if bearer.kind == "contact":
         raise Forbidden("A contact's token can't resolve addresses.")
     agent_id, name = bearer.agent_id, plain_name(name)
-    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
-        contact_id = await tx.value(
-            "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
-            {
-                "platform": address.platform,
-                "id": address.platform_id,
-                "kind": kind,
-                "name": name,
-                "make": auto_create,
-            },
-        )
-        entry = None if contact_id is None else await get_entry(tx, ContactId(contact_id))
-        known = entry is not None
-        if entry is not None and agent_id is not None:
-            known = await knows(tx, bearer.owner_id, agent_id, entry.contact.id)
-            if known or auto_create:
-                entry = await as_told(tx, bearer.owner_id, agent_id, entry, address, name)
-    if entry is None and auto_create:
+    entry, known = None, False
+    try:
+        async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+            entry = await _behind(tx, address, kind=kind, name=name, make=auto_create)
+            known = entry is not None
+            if entry is not None and agent_id is not None:
+                known = await knows(tx, bearer.owner_id, agent_id, entry.contact.id)
+                if known or auto_create:
+                    entry = await as_told(tx, bearer.owner_id, agent_id, entry, address, name)
+    except BadInput:
+        if agent_id is None or await _is_known(db, bearer.owner_id, agent_id, address):
+            raise
+    if entry is None and auto_create and agent_id is None:
         raise BadInput(f"{address} belongs to the owner.")
     if entry is None or not (known or auto_create):
         raise NotFound(f"No contact has the address {address}.")
     if agent_id is not None and meet and not known:
         await introduce(db, bearer.owner_id, agent_id, entry.contact.id, shared=bearer.shared)
     return entry
+
+
+async def _behind(
+    tx: Transaction, address: Address, *, kind: str = "external", name: str = "", make: bool = False
+) -> Entry | None:
+    contact_id = await tx.value(
+        "SELECT gate.resolve_contact(%(platform)s, %(id)s, %(kind)s, %(name)s, %(make)s)",
+        {
+            "platform": address.platform,
+            "id": address.platform_id,
+            "kind": kind,
+            "name": name,
+            "make": make,
+        },
+    )
+    return None if contact_id is None else await get_entry(tx, ContactId(contact_id))
+
+
+async def _is_known(
+    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, address: Address
+) -> bool:
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await _behind(tx, address)
+        return entry is not None and await knows(tx, owner_id, agent_id, entry.contact.id)
 
 
 async def require_contact(db: ScopedDatabase, bearer: Bearer, contact_id: ContactId) -> None:
