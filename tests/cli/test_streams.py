@@ -82,6 +82,25 @@ def test_the_command_line_is_utf_8_in_every_locale(talked: Sb) -> None:
     assert rb"K\xf6ln" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([b"messages", b"search", b"K\xffln"], 0),
+        ([b"memories", b"recall", b"K\xffln", b"--topic", b"\xff"], 2),
+        ([b"memories", b"update", b"MEMORY", b"--content", b"K\xffln"], 2),
+        ([b"contacts", b"show", b"\xff"], 2),
+    ],
+    ids=["search", "filter", "change", "name"],
+)
+def test_bytes_that_are_not_utf_8_are_no_unexpected_error(
+    words: list[bytes], expected: int, talked: Sb
+) -> None:
+    memory = talked.json("memories", "list")[0]["id"].encode()
+    done = talked(*(memory if word == b"MEMORY" else word for word in words))
+    assert "Unexpected" not in done.stderr
+    assert done.returncode == expected, done.stderr
+
+
 def test_what_an_encoding_lacks_is_written_as_an_escape(talked: Sb) -> None:
     done = run(talked, ["memories", "list"], PYTHONIOENCODING="latin-1")
     text = done.stdout.decode("latin-1")

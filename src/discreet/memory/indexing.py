@@ -11,6 +11,7 @@ from uuid import UUID
 
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import SessionId
+from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.filters import Kind
 from discreet.memory.tokenizer import VERSION, terms_of
@@ -64,6 +65,7 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
 
     An embedder that can't be reached costs the vectors, never the texts.
     """
+    texts = [valid_unicode(text) for text in texts]
     made = [
         Indexed(tuple(terms_of(text)), tokens)
         for text, tokens in zip(texts, pack(texts), strict=True)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
 from discreet.memory.temporal import days_asked_for
@@ -56,6 +57,7 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
         Unavailable: the embedder can't be reached.
     """
     asked_at = now or datetime.now(UTC)
+    text = valid_unicode(text)
     asked = ask(text, asked_at)
     if embedder is None:
         return Query(text, asked, asked_at)
@@ -65,6 +67,7 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
 
 def ask(text: str, now: datetime) -> Asked:
     """Takes a question apart; ``now`` is what "last week" is counted from."""
+    text = valid_unicode(text)
     words = frozenset(words_of(text))
     content = content_words(text)
     return Asked(

@@ -14,6 +14,8 @@ from discreet.scope.scopes import Scope
 
 Params = Mapping[str, Any] | Sequence[Any]
 
+_UNSTORABLE = "The text contains a character that can't be stored."
+
 
 class Transaction:
     """The only way to a row: parameterised statements inside one scope's open transaction.
@@ -78,6 +80,8 @@ class Transaction:
     async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
         try:
             await cursor.execute(sql, params)
+        except (UnicodeEncodeError, errors.UntranslatableCharacter) as error:
+            raise BadInput(_UNSTORABLE, hint="Send it as UTF-8 text.") from error
         except errors.InsufficientPrivilege as error:
             raise ScopeError("This scope may not do that.") from error
         except errors.UniqueViolation as error:
@@ -89,7 +93,7 @@ class Transaction:
         except Error as error:
             if isinstance(error, DataError) and error.sqlstate is None:
                 # The driver itself refuses it: a NUL in a text.
-                raise BadInput("The text contains a character that can't be stored.") from error
+                raise BadInput(_UNSTORABLE, hint="Leave it out.") from error
             # What functions of the gate say themselves.
             if error.sqlstate == "DS004":
                 raise LimitReached(
