@@ -77,7 +77,7 @@ async def _overhead(app: App, world: World, url: str) -> None:
                 else:
                     result = await mcp.call_tool("recall", {"query": question, "limit": LIMIT})
                     content = result.structured_content or {}
-                    found[db] = [hit["id"] for hit in content["found"]]
+                    found[db] = [hit["id"] for hit in content["items"]]
                 if number >= WARM:
                     seconds.append(time.perf_counter() - start)
             assert found["in process"] == found["REST"] == found["MCP"] != []
@@ -112,11 +112,11 @@ async def _many(world: World, url: str) -> None:
                 result = await mcp.call_tool(call, arguments)
                 errors += bool(result.is_error)
                 if call == "recall":
-                    found = (result.structured_content or {})["found"]
+                    found = (result.structured_content or {})["items"]
                     foreign += sum(f"number {number} " not in hit["content"] for hit in found)
                     errors += len(found) != 1
                 if call == "list_sessions":
-                    foreign += len(json.loads(result.content[0].text)["sessions"]) - 1
+                    foreign += len(json.loads(result.content[0].text)["items"]) - 1
         return errors, foreign
 
     start = time.perf_counter()

@@ -25,13 +25,14 @@ from benchmarks.owner_memories import indexes_made_last, texts, vocabulary
 from benchmarks.scratch import scratch_home
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index_backlog, vector_literal
-from discreet.memory.recall import Filters
 from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
 from discreet.queue.worker import count_words
-from discreet.scope import ContactScope
-from discreet.services import contacts, searches, sessions
+from discreet.schemas.memories import Recall
+from discreet.scope import ContactScope, OwnerScope
+from discreet.services import contacts, recall, sessions
+from discreet.services.context import in_scope
 from discreet.settings import Settings
 from discreet.turn.prompt import Budget
 from discreet.turn.responders import make_responder
@@ -152,21 +153,24 @@ def _many_contacts(database: Database, owner: UUID, agent: UUID, many: int) -> N
 
 async def _calls(world: World, many: int) -> None:
     db, owner = world.db, world.owner_id
-    (middle,) = await contacts.list_contacts(db, owner, limit=1, skip=many // 2)
+    (middle,) = await contacts.list_recent_contacts(db, owner, limit=1, skip=many // 2)
     embedder = bundled_embedder()
     words = vocabulary()
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "the first page of contacts": lambda: contacts.list_contacts(db, owner, limit=100),
-        "a page from the middle": lambda: contacts.list_contacts(
+        "the first page of contacts": lambda: contacts.list_recent_contacts(db, owner, limit=100),
+        "a page from the middle": lambda: contacts.list_recent_contacts(
             db, owner, limit=100, skip=many // 2
         ),
-        "the first page of sessions": lambda: sessions.list_sessions(db, owner, limit=100),
+        "the first page of sessions": lambda: sessions.list_recent_sessions(
+            in_scope(db, OwnerScope(owner), lambda: embedder, "cli"), limit=100
+        ),
         "a contact by its name": lambda: contacts.find_contact(db, owner, middle.contact.name),
         "suggestions for a wrong name": lambda: contacts.resolve_contact_name(
             db, owner, middle.contact.name.replace("a", "e")
         ),
-        "the owner's search": lambda: searches.search(
-            db, owner, f"{words[10]} {words[300]}", embedder, filters=Filters()
+        "the owner's search": lambda: recall.recall(
+            in_scope(db, OwnerScope(owner), lambda: embedder, "cli"),
+            Recall(query=f"{words[10]} {words[300]}"),
         ),
     }
     for what, call in calls.items():

@@ -31,6 +31,7 @@ from discreet.services.channels import (
     remove_channel,
     terminal_of,
 )
+from discreet.services.context import OperationContext, in_scope
 from discreet.services.requeue import why_silent
 from discreet.services.seed import make_example_agent
 from discreet.sessions.replies import MessageReply, reply_to
@@ -248,6 +249,11 @@ class App:
         from discreet.memory.embedders import open_embedder
 
         return open_embedder(self.settings)
+
+    @property
+    def context(self) -> OperationContext:
+        """The context of an operation in the owner's scope, as it is run at the terminal."""
+        return in_scope(self.db, self.scope, self.embedder, "cli")
 
     async def rehearse(self, turn_id: TurnId) -> TurnResult:
         """A turn once more, as a dry run; see ``discreet.turn.dry_run``."""

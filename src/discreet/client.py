@@ -34,7 +34,6 @@ from discreet.schemas.contacts import (
     ResolvedContact,
 )
 from discreet.schemas.memories import (
-    Hit,
     Hits,
     Memory,
     MemoryPage,
@@ -43,7 +42,9 @@ from discreet.schemas.memories import (
     MemoryVersions,
     Recall,
     Remember,
+    Remembered,
     Restore,
+    SearchMessages,
 )
 from discreet.schemas.messages import Reply, Say
 from discreet.schemas.operations import Me, Status
@@ -327,12 +328,19 @@ class Client:
 
     async def remember(self, new: Remember, **scope: Unpack[Scope]) -> Versioned:
         """Keeps something."""
-        return await self._versioned(Memory, "POST", "/api/memories", new, **scope)
+        return await self._versioned(Remembered, "POST", "/api/memories", new, **scope)
 
-    async def recall(self, wanted: Recall, **scope: Unpack[Scope]) -> list[Hit]:
-        """What answers a question best."""
-        found = await self._post(Hits, "/api/memories/recall", wanted, **scope)
-        return found.items
+    async def recall(self, wanted: Recall, **scope: Unpack[Scope]) -> Hits:
+        """Search memories and reference texts, best match first."""
+        return await self._post(Hits, "/api/memories/recall", wanted, **scope)
+
+    async def search_messages(
+        self, wanted: SearchMessages, *, session_id: UUID | None = None, **scope: Unpack[Scope]
+    ) -> Hits:
+        """Search past messages, best match first."""
+        return await self._post(
+            Hits, "/api/messages/search", wanted, session_id=session_id, **scope
+        )
 
     async def update_memory(
         self,
@@ -358,7 +366,9 @@ class Client:
         found = await self._get(MemoryVersions, f"/api/memories/{memory_id}/history", **scope)
         return found.items
 
-    async def restore(self, memory_id: UUID, version: int, **scope: Unpack[Scope]) -> Versioned:
+    async def restore(
+        self, memory_id: UUID, version: int | None = None, **scope: Unpack[Scope]
+    ) -> Versioned:
         """Brings an older version of a memory back."""
         return await self._versioned(
             Memory,

@@ -65,6 +65,14 @@ async def idle(database: Database, settings: Settings) -> AsyncIterator[House]:
 
 
 @pytest.fixture
+async def idle_and_served(idle: House) -> AsyncIterator[House]:
+    """The same, served: nobody takes what is said."""
+    served = serving_http(machine_doors(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+    async with served as url, AsyncExitStack() as stack:
+        yield replace(idle, url=url, stack=stack)
+
+
+@pytest.fixture
 async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         made = await _house(database, settings, stack)

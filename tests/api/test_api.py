@@ -104,9 +104,13 @@ async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_else
         refused = await alice.request(method, asked, json=None if method == "GET" else body)
         assert refused.status_code == 403, (method, path)
     assert (await alice.get("/api/memories")).json()["items"] == []
-    assert (await alice.post("/api/memories/recall", json={"query": "tea key"})).json() == {
-        "items": []
-    }
+    for path in ("/api/memories/recall", "/api/messages/search"):
+        found = (await alice.post(path, json={"query": "tea key"})).json()
+        assert found == {"items": [], "by_words_only": False}
+    narrowed = await alice.post(
+        "/api/messages/search", json={"query": "hi"}, params={"session_id": session["id"]}
+    )
+    assert narrowed.json()["items"] == []
 
 
 @pytest.mark.parametrize("named", ["contact_id", "agent_id"])

@@ -79,7 +79,7 @@ async def test_every_method_speaks_to_the_server(house: House) -> None:
         back = await owner.restore(kept.item.id, 1)
         assert (await owner.memory(kept.item.id)).item == back.item
         hits = await owner.recall(Recall(query="tea"), **hers)
-        assert hits[0].content == "Alice likes tea"
+        assert hits.items[0].content == "Alice likes tea"
         assert len([one async for one in owner.memories(**hers)]) == 2
         assert (await owner.status()).counts.memories == 2
         assert (await owner.end_session(sessions[0].id)).ended_at is not None

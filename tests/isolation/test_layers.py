@@ -20,12 +20,14 @@ from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.memories import NewMemory, remember
 from discreet.postgres.pool import MEET
 from discreet.postgres.server import Database
+from discreet.schemas.attribution import OWNER, SHARED
 from discreet.scope import ContactScope, IntakeScope, OwnerScope, ScopedDatabase, SharedScope
 from discreet.scope.scopes import ids_of, session_scope
 from discreet.services.agents import AgentChange, change_agent
+from discreet.services.attribution import Attribution
 from discreet.turn.lease import acquire
+from discreet.turn.retrieval import EVERYBODY
 from discreet.turn.run import run_turn
-from discreet.turn.whose import EVERYBODY, Whose
 from tests.isolation.conftest import ALICE, BOB, Neighbours
 from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
@@ -90,10 +92,10 @@ def test_only_what_has_neither_a_contact_nor_is_shared_is_the_owners() -> None:
 
 def test_whoever_cannot_be_named_is_not_the_owner_for_that() -> None:
     contact = ContactId(uuid4())
-    assert Whose(True, {}).of(contact, shared=False) is not None
-    assert Whose(True, {}).of(None, shared=True) == EVERYBODY
-    assert Whose(True, {}).of(None, shared=False) is None
-    assert Whose(False, {}).of(contact, shared=False) is None
+    assert Attribution(True, {}).whose(contact, shared=False) not in (None, OWNER, SHARED)
+    assert Attribution(True, {}).whose(None, shared=True) == SHARED
+    assert Attribution(True, {}).whose(None, shared=False) == OWNER
+    assert Attribution(False, {}).whose(contact, shared=False) is None
 
 
 # Rows and tickets.

@@ -33,9 +33,10 @@ from discreet.intake.retry import release_due
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
+from discreet.schemas.sessions import ListMessages
 from discreet.scope import IntakeScope, ScopedDatabase, SharedScope
 from discreet.services.quarantine import list_quarantine
-from discreet.services.sessions import get_transcript
+from discreet.services.sessions import end_session, get_session, list_messages
 from discreet.sessions.replies import reply_to
 from discreet.sessions.transcript import transcript
 from discreet.turn.context import TurnContext
@@ -218,11 +219,17 @@ async def test_p03_a_session_that_is_named_by_its_id_is_used_in_its_own_scope_on
                 assert await acquire(tx, theirs.session_id) is None
                 with pytest.raises(NotFound):
                     await reply_to(tx, theirs.message_id)
+        for theirs in (neighbours.bob, neighbours.owner):
+            context = world.context(stranger)
+            with pytest.raises(NotFound):
+                await get_session(context, theirs.session_id)
+            with pytest.raises(NotFound):
+                await list_messages(context, theirs.session_id, ListMessages())
+            with pytest.raises(NotFound):
+                await end_session(context, theirs.session_id)
         box = _toolbox(world, stranger, neighbours.bob)
         with pytest.raises(LeaseLost):
             await box.call("recall", {})
-    with pytest.raises(NotFound):
-        await get_transcript(world.db, otto.owner_id, neighbours.bob.session_id)
     held = admin.execute("SELECT DISTINCT state FROM discreet.messages").fetchall()
     assert held == [("waiting",)]
 

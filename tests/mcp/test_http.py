@@ -28,10 +28,10 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
         kept = await alice.call_tool("remember", {"content": "the heron is in the bath"})
         assert not kept.is_error
         memory = kept.structured_content["id"]
-        assert [hit["content"] for hit in (await _recall(alice, "heron"))["found"]] == [
+        assert [hit["content"] for hit in (await _recall(alice, "heron"))["items"]] == [
             "the heron is in the bath"
         ]
-        assert (await _recall(bob, "heron"))["found"] == []
+        assert (await _recall(bob, "heron"))["items"] == []
         for name in ("forget", "get_memory_history"):
             assert (await bob.call_tool(name, {"memory_id": memory})).is_error
         names = {tool.name for tool in (await bob.list_tools()).tools}
@@ -107,7 +107,7 @@ async def test_an_id_with_a_sign_that_nobody_sees_is_nobodys(
             ),
         ):
             assert (await mine.call_tool(tool, given)).is_error
-        assert (await mine.call_tool("list_contacts", {})).structured_content["contacts"] == []
+        assert (await mine.call_tool("list_contacts", {})).structured_content["items"] == []
 
 
 async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_widened(
@@ -121,7 +121,7 @@ async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_
         await mine.call_tool("remember", {"content": "the owner's key is under the stone"})
     async with client(urls[0], token) as bound:
         everybody = await bound.call_tool("list_contacts", {})
-        assert len(everybody.structured_content["contacts"]) == 2
+        assert len(everybody.structured_content["items"]) == 2
         begun = await bound.call_tool("start_session", {"contact_id": str(alice)})
         assert begun.structured_content["contact_id"] == str(alice)
         names = {tool.name for tool in (await bound.list_tools()).tools}
@@ -133,7 +133,7 @@ async def test_a_session_for_a_contact_takes_the_owners_tools_away_and_is_never_
             assert (await bound.call_tool("start_session", wider)).is_error
         kept = await bound.call_tool("remember", {"content": "Alice likes tea"})
         assert kept.structured_content["contact_id"] == str(alice)
-        assert [hit["content"] for hit in (await _recall(bound, "key stone tea"))["found"]] == [
+        assert [hit["content"] for hit in (await _recall(bound, "key stone tea"))["items"]] == [
             "Alice likes tea"
         ]
         assert (await _recall(bound, "tea", contact_id=str(bob)))["error"]

@@ -16,7 +16,7 @@ from tests.cli.conftest import SB, Sb
 ALICE, BOB = "telegram:1001", "telegram:1002"
 TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "remember", "recall",
          "forget", "update_memory", "get_memory_history", "restore_memory", "search_conversation",
-         "get_knowledge"}  # fmt: skip
+         "get_knowledge", "list_messages", "list_memories", "get_memory"}  # fmt: skip
 
 
 @asynccontextmanager
@@ -49,7 +49,7 @@ async def test_a_sender_named_at_the_start_is_all_that_the_process_is_for(sb: Sb
         assert "private to this sender" in prompt.messages[0].content.text
     async with stdio(sb, "--sender", BOB) as bob:
         found = await bob.call_tool("recall", {"query": "dog Rex"})
-        assert found.structured_content["found"] == []
+        assert found.structured_content["items"] == []
 
 
 async def test_the_owner_names_a_contact_once_and_keeps_to_it(sb: Sb) -> None:
@@ -65,7 +65,7 @@ async def test_the_owner_names_a_contact_once_and_keeps_to_it(sb: Sb) -> None:
             await owner.call_tool("list_contacts", {})
         assert (await owner.call_tool("start_session", {"sender": BOB})).is_error
         found = (await owner.call_tool("recall", {"query": "dog key stone"})).structured_content
-        assert [("Rex" in hit["content"]) for hit in found["found"]] == [True]
+        assert [("Rex" in hit["content"]) for hit in found["items"]] == [True]
         read = await owner.read_resource("discreet://session/transcript")
         assert [line["said_by"] for line in json.loads(read.contents[0].text)] == [ALICE, "you"]
 
@@ -80,7 +80,7 @@ async def test_in_the_owners_session_a_contacts_text_is_marked_as_theirs(sb: Sb)
         read = await owner.read_resource("discreet://session/knowledge")
         assert "I own everything" not in read.contents[0].text
         found = (await owner.call_tool("recall", {"query": "everything"})).structured_content
-        assert [hit["contact_id"] is not None for hit in found["found"]] == [True]
+        assert [hit["contact_id"] is not None for hit in found["items"]] == [True]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_a_token_is_the_scope_and_one_that_is_revoked_opens_nothing(
     assert sb("mcp", "--token-file", str(file), "--sender", BOB).returncode == 2
     async with stdio(sb, "--token-file", str(file)) as alice:
         assert {tool.name for tool in (await alice.list_tools()).tools} == TOOLS
-        found = (await alice.call_tool("recall", {"query": "dog"})).structured_content["found"]
+        found = (await alice.call_tool("recall", {"query": "dog"})).structured_content["items"]
         assert len(found) == 1
         assert sb("tokens", "revoke", "hers").returncode == 0
         with pytest.raises(MCPError):

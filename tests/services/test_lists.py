@@ -6,11 +6,17 @@ import pytest
 
 from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import SessionId
+from discreet.schemas.memories import ListMemories, Memory
+from discreet.schemas.sessions import ListMessages, Session
 from discreet.scope import SharedScope
-from discreet.services.contacts import find_contact, list_contacts
+from discreet.services.contacts import find_contact, list_recent_contacts
 from discreet.services.memories import list_memories
-from discreet.services.sessions import get_transcript, list_sessions
+from discreet.services.sessions import get_session, list_messages, list_recent_sessions
 from tests.support.world import World, make_world
+
+
+def label(item: Memory | Session) -> str | None:
+    return None if item.whose is None else item.whose.label
 
 
 async def _keep(world: World, scope: object, *contents: str) -> None:
@@ -24,7 +30,7 @@ async def test_contacts_are_listed_with_how_much_there_is_of_each(world: World) 
     await world.say("telegram:1002", "hi")
     await world.say("telegram:1001", "again", thread_key="trip")
     await _keep(world, world.contact(first.contact_id), "likes tea", "has a dog")
-    listed = await list_contacts(world.db, world.owner_id)
+    listed = await list_recent_contacts(world.db, world.owner_id)
     assert [
         (item.contact.label, item.contact.addresses, item.sessions, item.messages, item.memories)
         for item in listed
@@ -58,8 +64,8 @@ async def test_sessions_say_whose_they_are_and_what_waits(world: World) -> None:
     await world.say("telegram:1001", "hello", name="Alice")
     await world.say("telegram:1001", "and this")
     await world.say(None, "mine", thread_key="trip")
-    listed = await list_sessions(world.db, world.owner_id)
-    assert [(item.whose, item.thread_key, item.messages, item.waiting) for item in listed] == [
+    listed = await list_recent_sessions(world.context(), limit=100)
+    assert [(label(item), item.thread_key, item.messages, item.waiting) for item in listed] == [
         ("owner", "trip", 1, 1),
         ("Alice", "", 2, 2),
     ]
@@ -70,18 +76,18 @@ async def test_sessions_and_memories_of_one_contact_are_of_that_one_only(world: 
     bob = await world.say("telegram:1002", "hello")
     await _keep(world, world.contact(alice.contact_id), "tea")
     await _keep(world, world.contact(bob.contact_id), "heron")
-    sessions = await list_sessions(world.db, world.owner_id, contact_id=alice.contact_id)
-    memories = await list_memories(world.db, world.owner_id, contact_id=alice.contact_id)
+    sessions = await list_recent_sessions(world.context(), contact_id=alice.contact_id, limit=9)
+    memories = await list_memories(world.context(), ListMemories(), contact_id=alice.contact_id)
     assert [item.contact_id for item in sessions] == [alice.contact_id]
-    assert [item.content for item in memories] == ["tea"]
+    assert [item.content for item in memories.items] == ["tea"]
 
 
 async def test_every_line_of_a_group_says_who_spoke(world: World) -> None:
     await world.say("telegram:1001", "to the agent alone", name="Alice")
     first = await world.say("telegram:1001", "hello all", group="telegram:-5", name="Alice")
     await world.say("telegram:1002", "hi", group="telegram:-5")
-    transcript = await get_transcript(world.db, world.owner_id, first.session_id)
-    assert [(line.speaker, line.text) for line in transcript.lines] == [
+    lines = await list_messages(world.context(), first.session_id, ListMessages())
+    assert [(line.said_by and line.said_by.label, line.text) for line in lines.items] == [
         ("Alice", "hello all"),
         ("telegram:1002", "hi"),
     ]
@@ -89,7 +95,9 @@ async def test_every_line_of_a_group_says_who_spoke(world: World) -> None:
 
 async def test_a_session_that_is_not_there_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
-        await get_transcript(world.db, world.owner_id, SessionId(uuid4()))
+        await get_session(world.context(), SessionId(uuid4()))
+    with pytest.raises(NotFound):
+        await list_messages(world.context(), SessionId(uuid4()), ListMessages())
 
 
 async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
@@ -100,8 +108,8 @@ async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
     await _keep(world, world.owner, "mine")
     family = await make_world(world.db, agent="Family", memory_model="shared")
     await _keep(family, SharedScope(family.owner_id, family.agent_id), "ours")
-    listed = await list_memories(world.db, world.owner_id)
-    assert [(item.content, item.whose, item.agent) for item in listed] == [
+    listed = (await list_memories(world.context(), ListMemories())).items
+    assert [(item.content, label(item), item.agent) for item in listed] == [
         ("ours", "shared", "Family"),
         ("mine", "owner", "Ada"),
         ("heron", "Bob", "Ada"),
@@ -111,7 +119,7 @@ async def test_memories_are_labelled_with_whose_they_are(world: World) -> None:
 
 async def test_a_limit_keeps_the_newest(world: World) -> None:
     await _keep(world, world.owner, "one", "two", "three")
-    listed = await list_memories(world.db, world.owner_id, limit=2)
+    listed = (await list_memories(world.context(), ListMemories(limit=2))).items
     assert [item.content for item in listed] == ["three", "two"]
 
 
@@ -120,12 +128,13 @@ async def test_lists_come_in_pages_in_which_nobody_is_missing_or_shown_twice(wor
         await world.say(f"telegram:{1000 + number}", "hello")
     await world.say("telegram:1003", "again", thread_key="trip")
     pages = [
-        await list_contacts(world.db, world.owner_id, limit=3, skip=skip) for skip in (0, 3, 6, 9)
+        await list_recent_contacts(world.db, world.owner_id, limit=3, skip=skip)
+        for skip in (0, 3, 6, 9)
     ]
     listed = [item.contact.addresses[0] for page in pages for item in page]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     assert listed == [f"telegram:{1000 + number}" for number in (3, 6, 5, 4, 2, 1, 0)]
-    (newest,) = await list_sessions(world.db, world.owner_id, limit=1)
-    (next_one,) = await list_sessions(world.db, world.owner_id, limit=1, skip=1)
+    (newest,) = await list_recent_sessions(world.context(), limit=1)
+    (next_one,) = await list_recent_sessions(world.context(), limit=1, skip=1)
     assert (newest.thread_key, newest.messages) == ("trip", 1)
-    assert next_one.whose == "telegram:1006"
+    assert label(next_one) == "telegram:1006"

@@ -15,11 +15,13 @@ from discreet.domain.addresses import Address
 from discreet.domain.ids import AgentId, ChannelId, ContactId, OwnerId
 from discreet.domain.inbound import AddressSender, Group, Inbound, OwnerSender, Sender
 from discreet.intake import Accepted, accept
+from discreet.memory.embedding import bundled_embedder
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, WorkScope
-from discreet.scope.scopes import Role
+from discreet.scope.scopes import Role, SessionScope
 from discreet.services.agents import AgentChange, create_agent
 from discreet.services.channels import terminal_of
+from discreet.services.context import OperationContext, in_scope
 
 
 @asynccontextmanager
@@ -105,6 +107,11 @@ class World:
             )
             await tx.execute("UPDATE discreet.channels SET gather = '0' WHERE id = %s", (made,))
         return ChannelId(made)
+
+    def context(self, scope: SessionScope | None = None) -> OperationContext:
+        """The context of an operation in a scope; by default in that of the owner and no agent."""
+        within = OwnerScope(self.owner_id) if scope is None else scope
+        return in_scope(self.db, within, bundled_embedder, "cli")
 
     def contact(self, contact_id: ContactId | None) -> ContactScope:
         assert contact_id is not None

@@ -15,11 +15,10 @@ from discreet.api.pagination import (
     Limit,
     etag,
     expected_of,
-    mark_of,
-    next_of,
 )
 from discreet.api.problems import documented
 from discreet.domain.ids import AgentId
+from discreet.domain.paging import mark_of, next_of
 from discreet.schemas import agents as wire
 from discreet.services.agents import (
     AgentChange,

@@ -20,6 +20,7 @@ from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.memory.embedding import Embedder
 from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
+from discreet.services.context import OperationContext, in_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class Caller:
     def owner_id(self) -> OwnerId:
         """Whose token it is, in the end."""
         return self.bearer.owner_id
+
+    def context(self, scope: SessionScope) -> OperationContext:
+        """Return the context of an operation in ``scope``."""
+        return in_scope(self.db, scope, lambda: self.api.embedder, "api")
 
 
 _bearer = HTTPBearer(

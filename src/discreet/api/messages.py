@@ -30,11 +30,13 @@ from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
 from discreet.domain.concurrency import end, happens, running, start
 from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unauthorized, Unavailable
-from discreet.domain.ids import AgentId, ContactId, MessageId
+from discreet.domain.ids import AgentId, ContactId, MessageId, SessionId
 from discreet.intake import Accepted
 from discreet.schemas import messages as wire
+from discreet.schemas.memories import Hits, SearchMessages
 from discreet.scope.scopes import SessionScope
 from discreet.services.idempotency import once
+from discreet.services.recall import Part, search_messages
 from discreet.sessions.replies import reply_to
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
@@ -102,6 +104,18 @@ async def send(
         state=state,
         answer=None if answer is None else answer.text,
     )
+
+
+@router.post("/search", responses=documented(404), operation_id="search_messages")
+async def search(
+    who: AnyCaller,
+    scope: ReadScope,
+    given: SearchMessages,
+    session_id: Annotated[UUID | None, Query(description="Search this session only.")] = None,
+) -> Hits:
+    """Search past messages. Best match first."""
+    part = Part(session_id=None if session_id is None else SessionId(session_id))
+    return await search_messages(who.context(scope), given, part)
 
 
 @router.get("/{message_id}", responses=documented(404), operation_id="get_reply")

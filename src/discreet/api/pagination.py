@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Annotated, Any, TypeVar
-from uuid import UUID
+from typing import Annotated, Any
 
 from fastapi import Header, Query
 
 from discreet.domain.errors import BadInput
-from discreet.domain.paging import Mark
-
-Row = TypeVar("Row")
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of items per page.")]
 Cursor = Annotated[
@@ -42,32 +33,6 @@ IdempotencyKey = Annotated[
 ETAG: dict[str, Any] = {
     "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}}
 }
-
-
-def mark_of(cursor: str | None) -> Mark | None:
-    """Where a page begins.
-
-    Raises:
-        BadInput: it is no cursor of ours.
-    """
-    if cursor is None:
-        return None
-    try:
-        at, of = json.loads(base64.urlsafe_b64decode(cursor))
-        mark = datetime.fromisoformat(at), UUID(of)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        mark = None
-    if mark is None or mark[0].tzinfo is None:
-        raise BadInput("Invalid cursor.", hint="Use the `next` value of the previous page.")
-    return mark
-
-
-def next_of(found: Sequence[Row], limit: int, mark: Callable[[Row], Mark]) -> str | None:
-    """The cursor of the page after ``found``, of which one more than ``limit`` was asked for."""
-    if len(found) <= limit:
-        return None
-    at, of = mark(found[limit - 1])
-    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(of)]).encode()).decode()
 
 
 def etag(version: object) -> str:

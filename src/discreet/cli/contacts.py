@@ -36,7 +36,7 @@ def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -
     from discreet.services import contacts
 
     found = in_app(
-        lambda app: contacts.list_contacts(app.db, app.owner_id, limit=limit + 1, skip=skip)
+        lambda app: contacts.list_recent_contacts(app.db, app.owner_id, limit=limit + 1, skip=skip)
     )
     columns: list[Column[ContactActivity]] = [
         Column("ID", lambda item: str(item.contact.id), whole=True),
@@ -176,20 +176,4 @@ def _addresses(item: ContactActivity) -> str:
 
 
 def _record(item: ContactActivity) -> Mapping[str, Any]:
-    return {
-        "id": item.contact.id,
-        "type": item.contact.type,
-        "name": item.contact.name,
-        "aliases": item.entry.aliases,
-        "note": item.entry.note,
-        "blocked_at": item.entry.blocked_at,
-        "taken_over_at": item.taken_over_at,
-        "limited": item.limited,
-        "waiting": item.waiting,
-        "addresses": item.contact.addresses,
-        "sessions": item.sessions,
-        "messages": item.messages,
-        "memories": item.memories,
-        "last_message_at": item.last_message_at,
-        "created_at": item.contact.created_at,
-    }
+    return item.shown.model_dump()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.cli.options import AsJson, Limit, OfContact, Skip
+from discreet.cli.options import AsJson, Limit, OfContact, Skip, checked
 from discreet.cli.runtime import in_app
-from discreet.cli.searches import recall
+from discreet.cli.searches import SalienceName, Since, Until, in_utc, recall
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
 
     from discreet.app import App
     from discreet.domain.ids import MemoryId
-    from discreet.memory.history import MemoryVersion
-    from discreet.services.memories import LabelledMemory
+    from discreet.schemas.memories import Memory, MemoryVersion
 
 app = typer.Typer(help="What is kept, and whose it is.", no_args_is_help=True)
 
@@ -36,27 +33,47 @@ app.command("recall")(recall)
 
 @app.command("list")
 def list_memories(
-    contact: OfContact = None, limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False
+    contact: OfContact = None,
+    since: Since = None,
+    until: Until = None,
+    expired: Annotated[bool, typer.Option("--expired", help="Include expired memories.")] = False,
+    limit: Limit = 100,
+    skip: Skip = 0,
+    as_json: AsJson = False,
 ) -> None:
     """List all memories, newest first, with the contact each belongs to."""
     from discreet.cli.printing import Column, print_page
+    from discreet.schemas.memories import ListMemories
+    from discreet.schemas.pages import MAX_PAGE
     from discreet.services import contacts, memories
 
-    async def work(app: App) -> list[LabelledMemory]:
+    async def work(app: App) -> list[Memory]:
         of = None
         if contact is not None:
             of = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
-        return await memories.list_memories(
-            app.db, app.owner_id, contact_id=of, limit=limit + 1, skip=skip
-        )
+        found: list[Memory] = []
+        cursor, first = None, skip
+        while len(found) <= limit:
+            request = ListMemories(
+                limit=min(limit + 1 - len(found), MAX_PAGE),
+                cursor=cursor,
+                since=in_utc(since),
+                until=in_utc(until),
+                include_expired=expired,
+            )
+            page = await memories.list_memories(app.context, request, contact_id=of, skip=first)
+            found, cursor, first = found + page.items, page.next, 0
+            if cursor is None:
+                break
+        return found
 
-    columns: list[Column[LabelledMemory]] = [
+    columns: list[Column[Memory]] = [
         Column("ID", lambda item: str(item.id), whole=True),
-        Column("WHOSE", lambda item: item.whose),
+        Column("WHOSE", whose),
         Column("MEMORY", _text),
     ]
     print_page(
-        in_app(work), columns, _record, limit=limit, skip=skip, as_json=as_json,
+        in_app(work), columns, record, limit=limit, skip=skip, as_json=as_json,
         empty="No memories yet.",
     )  # fmt: skip
 
@@ -67,13 +84,76 @@ Id = Annotated[
 OneAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+TopicKey = Annotated[
+    str | None,
+    typer.Option(help="A key for one fact; a new value replaces the old one. '' removes it."),
+]
+Topic = Annotated[list[str] | None, typer.Option(help="A topic; can be repeated.")]
+Expires = Annotated[
+    str | None, typer.Option(metavar="TIME", help="The expiry time (ISO 8601); '' for never.")
+]
+IfVersion = Annotated[
+    int | None, typer.Option(min=1, help="Only do it if this is still the memory's version.")
+]
+
+
+@app.command("remember")
+def remember(
+    content: Annotated[str, typer.Argument(metavar="TEXT", help="What to remember.")],
+    contact: Annotated[
+        str | None,
+        typer.Option(metavar="WHO", help="Whose memory it is. Default: the owner's own."),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With which agent. Default: the first one.")
+    ] = None,
+    summary: Annotated[str, typer.Option(help="A short form of the text.")] = "",
+    topic_key: TopicKey = None,
+    topic: Topic = None,
+    salience: Annotated[SalienceName, typer.Option()] = SalienceName.medium,
+    expires: Expires = None,
+    replaces: Annotated[
+        str | None, typer.Option(metavar="ID", help="The memory whose place it takes.")
+    ] = None,
+    as_json: OneAsJson = False,
+) -> None:
+    """Create a memory, in the scope of a contact or in your own."""
+    from discreet.auth.scopes import agent_named, bearer_of_owner, scope_to_write
+    from discreet.domain.ids import MemoryId
+    from discreet.schemas.memories import Remember
+    from discreet.services import contacts, memories
+    from discreet.services.context import in_scope
+
+    given = checked(
+        Remember,
+        content=content,
+        summary=summary,
+        topic_key=topic_key or None,
+        topics=topic or [],
+        salience=salience.value,
+        expires_at=_moment(expires) if expires else None,
+        replaces=None if replaces is None else _id(replaces),
+    )
+
+    async def work(app: App) -> Memory:
+        owner, contact_id = bearer_of_owner(app.owner_id), None
+        if contact is not None:
+            contact_id = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
+        agent_id = None if agent is None else await agent_named(app.db, owner, agent)
+        scope = await scope_to_write(app.db, owner, agent_id, contact_id)
+        made = await memories.remember(in_scope(app.db, scope, app.embedder, "cli"), given)
+        return await memories.get_memory(app.context, MemoryId(made.id))
+
+    _show(in_app(work), as_json)
+
+
 @app.command("show")
 def show_memory(memory_id: Id, as_json: OneAsJson = False) -> None:
     """Show a memory with all its fields."""
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    _show(in_app(lambda app: memories.get_memory(app.db, app.owner_id, wanted)), as_json)
+    _show(in_app(lambda app: memories.get_memory(app.context, wanted)), as_json)
 
 
 @app.command("history")
@@ -83,7 +163,7 @@ def show_history(memory_id: Id, as_json: AsJson = False) -> None:
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    found = in_app(lambda app: memories.get_history(app.db, app.owner_id, wanted))
+    found = in_app(lambda app: memories.get_history(app.context, wanted)).items
     columns: list[Column[MemoryVersion]] = [
         Column("VERSION", lambda item: str(item.version), whole=True),
         Column("UNTIL", lambda item: when(item.archived_at), whole=True),
@@ -102,21 +182,22 @@ def restore_memory(
     as_json: OneAsJson = False,
 ) -> None:
     """Restore an older version of a memory exactly as it was."""
+    from discreet.schemas.memories import Restore
     from discreet.services import memories
 
-    wanted = _id(memory_id)
-    _show(in_app(lambda app: memories.restore(app.db, app.owner_id, wanted, version)), as_json)
+    wanted, given = _id(memory_id), checked(Restore, version=version)
+    _show(in_app(lambda app: memories.restore(app.context, wanted, given)), as_json)
 
 
 @app.command("forget")
-def forget_memory(memory_id: Id) -> None:
+def forget_memory(memory_id: Id, version: IfVersion = None) -> None:
     """Forget a memory. Its history is kept: sb memories restore ID brings it back."""
     from discreet.cli.printing import print_text
     from discreet.services import memories
 
     wanted = _id(memory_id)
-    gone = in_app(lambda app: memories.forget(app.db, app.owner_id, wanted))
-    print_text(f"Forgotten, of {gone.whose}: {gone.content}")
+    gone = in_app(lambda app: memories.forget(app.context, wanted, expected=version))
+    print_text(f"Forgotten, of {whose(gone)}: {gone.content}")
     print(f"To undo: sb memories restore {gone.id}")
 
 
@@ -125,42 +206,38 @@ def update_memory(
     memory_id: Id,
     text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="The new text.")] = None,
     content: Annotated[str | None, typer.Option(help="The new text, as an option.")] = None,
-    salience: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
+    summary: Annotated[str | None, typer.Option(help="A short form of the text.")] = None,
+    salience: Annotated[SalienceName | None, typer.Option()] = None,
     topic: Annotated[
         list[str] | None,
         typer.Option(help="A topic; can be repeated. Replaces all current topics."),
     ] = None,
-    topic_key: Annotated[str | None, typer.Option(help="The topic key; '' removes it.")] = None,
-    expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="The expiry time (ISO 8601); '' for never.")
-    ] = None,
-    version: Annotated[
-        int | None, typer.Option(help="Only change it if this is still its version.")
-    ] = None,
+    topic_key: TopicKey = None,
+    expires: Expires = None,
+    version: IfVersion = None,
     as_json: OneAsJson = False,
 ) -> None:
     """Change a memory. The previous version stays in its history."""
-    from discreet.memory.memories import MemoryChange
+    from discreet.schemas.memories import MemoryPatch
     from discreet.services import memories
 
     if text is not None and content is not None:
         raise BadInput("The new text was given twice.", hint="Leave out --content.")
     wanted = _id(memory_id)
-    change = MemoryChange(
-        content=text if content is None else content,
-        salience=cast("Any", salience),
-        topics=topic or None,
-        topic_key=topic_key or None,
-        expires_at=_moment(expires) if expires else None,
-        clear=_cleared(topic_key, expires),
-    )
+    changed: dict[str, Any] = {
+        "content": text if content is None else content,
+        "summary": summary,
+        "salience": None if salience is None else salience.value,
+        "topics": topic or None,
+    }
+    changed = {name: value for name, value in changed.items() if value is not None}
+    if topic_key is not None:
+        changed["topic_key"] = topic_key or None
+    if expires is not None:
+        changed["expires_at"] = _moment(expires) if expires else None
+    given = checked(MemoryPatch, **changed)
     _show(
-        in_app(
-            lambda app: memories.update(
-                app.db, app.owner_id, wanted, change, app.embedder(), expected=version
-            )
-        ),
-        as_json,
+        in_app(lambda app: memories.update(app.context, wanted, given, expected=version)), as_json
     )
 
 
@@ -188,18 +265,6 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-def _cleared(
-    topic_key: str | None, expires: str | None
-) -> frozenset[Literal["topic_key", "expires_at"]]:
-    """What was given as nothing shall be empty."""
-    cleared: set[Literal["topic_key", "expires_at"]] = set()
-    if topic_key == "":
-        cleared.add("topic_key")
-    if expires == "":
-        cleared.add("expires_at")
-    return frozenset(cleared)
-
-
 def _id(text: str) -> MemoryId:
     from discreet.domain.ids import MemoryId, parse_uuid
 
@@ -216,15 +281,15 @@ def _moment(text: str) -> datetime:
         ) from None
 
 
-def _show(item: LabelledMemory, as_json: bool) -> None:
+def _show(item: Memory, as_json: bool) -> None:
     from discreet.cli.printing import print_json, print_text, when
 
     if as_json:
-        print_json(_record(item))
+        print_json(record(item))
         return
     for title, value in (
         ("memory", str(item.id)),
-        ("whose", f"{item.whose}, with {item.agent}"),
+        ("whose", f"{whose(item)}, with {item.agent}"),
         ("version", f"{item.version}, of {when(item.updated_at)}"),
         ("kept", f"{when(item.created_at)}, by {item.source}"),
         ("expires", when(item.expires_at)),
@@ -237,31 +302,19 @@ def _show(item: LabelledMemory, as_json: bool) -> None:
     print_text(f"\n{item.content}")
 
 
-def _version_record(item: MemoryVersion) -> Mapping[str, Any]:
-    return asdict(item)
+def _version_record(item: MemoryVersion) -> dict[str, Any]:
+    return item.model_dump()
 
 
-def _text(item: LabelledMemory) -> str:
+def _text(item: Memory) -> str:
     return item.content if item.salience == "medium" else f"[{item.salience}] {item.content}"
 
 
-def _record(item: LabelledMemory) -> Mapping[str, Any]:
-    return {
-        "id": item.id,
-        "agent_id": item.agent_id,
-        "agent": item.agent,
-        "contact_id": item.contact_id,
-        "whose": item.whose,
-        "content": item.content,
-        "summary": item.summary,
-        "topic_key": item.topic_key,
-        "topics": item.topics,
-        "salience": item.salience,
-        "source": item.source,
-        "version": item.version,
-        "expires_at": item.expires_at,
-        "created_at": item.created_at,
-        "updated_at": item.updated_at,
-        "used_at": item.used_at,
-        "metadata": item.metadata,
-    }
+def whose(item: Memory) -> str:
+    """Name the contact that a memory belongs to."""
+    return "" if item.whose is None else item.whose.label
+
+
+def record(item: Memory) -> dict[str, Any]:
+    """Return a memory as JSON for programs, with a label instead of names and addresses."""
+    return {**item.model_dump(exclude={"may_replace"}), "whose": whose(item)}

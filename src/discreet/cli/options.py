@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Request = TypeVar("Request", bound="BaseModel")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
 OfContact = Annotated[
@@ -37,3 +42,22 @@ ResetRoles = Annotated[
         ),
     ),
 ]
+
+
+def checked(schema: type[Request], **given: Any) -> Request:
+    """Build the request of an operation from options.
+
+    Raises:
+        BadInput: an option is out of range.
+    """
+    from pydantic import ValidationError
+
+    from discreet.domain.errors import BadInput
+
+    try:
+        return schema(**given)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = " ".join(str(part) for part in wrong["loc"]).replace("_", " ")
+        why = wrong["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{name}: {why[:1].lower()}{why[1:]}.") from None

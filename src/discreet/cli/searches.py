@@ -3,21 +3,21 @@ first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.cli.options import AsJson, OfContact
+from discreet.cli.options import AsJson, OfContact, checked
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.memory.recall import Filters
-    from discreet.services.searches import LabelledHit
+    from discreet.schemas.memories import Hit, Hits
+    from discreet.services.recall import Part
 
 messages = typer.Typer(help="What was said.", no_args_is_help=True)
 
@@ -100,20 +100,28 @@ def recall(
     as_json: AsJson = False,
 ) -> None:
     """Search all memories and reference texts. Each result names its contact."""
-    from discreet.memory.recall import Filters
+    from discreet.schemas.memories import Recall
+    from discreet.services import recall as service
 
-    filters = Filters(
-        kinds=frozenset(one.value for one in kind or [KindName.memory, KindName.passage]),
-        salience=None if not salience else tuple(one.value for one in salience),
-        topics_any=None if not topic else tuple(topic),
-        topics_all=None if not all_topics else tuple(all_topics),
+    request = checked(
+        Recall,
+        query=query,
+        mode=mode.value,
+        limit=limit,
+        kinds=[one.value for one in kind or [KindName.memory, KindName.passage]],
+        salience=None if not salience else [one.value for one in salience],
+        topics_any=topic or None,
+        topics_all=all_topics or None,
         source=source,
         topic_key=topic_key,
-        since=_aware(since),
-        until=_aware(until),
+        since=in_utc(since),
+        until=in_utc(until),
         include_expired=expired,
     )
-    _search(query, filters, contact, agent, mode, limit, explain=explain, as_json=as_json)
+    _search(
+        lambda app, part: service.recall(app.context, request, part),
+        contact, agent, None, explain=explain, as_json=as_json,
+    )  # fmt: skip
 
 
 @messages.callback()
@@ -137,114 +145,97 @@ def search_messages(
     as_json: AsJson = False,
 ) -> None:
     """Search all conversations. Each result names its contact and speaker."""
-    from discreet.domain.ids import SessionId, parse_uuid
-    from discreet.memory.recall import Filters
+    from discreet.schemas.memories import SearchMessages
+    from discreet.services import recall as service
 
-    filters = Filters(
-        kinds=frozenset(["message"]),
-        session_id=None if session is None else SessionId(parse_uuid(session, "session id")),
-        since=_aware(since),
-        until=_aware(until),
-    )
-    _search(query, filters, contact, agent, mode, limit, explain=explain, as_json=as_json)
+    request = checked(
+        SearchMessages, query=query, mode=mode.value, limit=limit, since=in_utc(since),
+        until=in_utc(until),
+    )  # fmt: skip
+    _search(
+        lambda app, part: service.search_messages(app.context, request, part),
+        contact, agent, session, explain=explain, as_json=as_json,
+    )  # fmt: skip
 
 
 def _search(
-    query: str,
-    filters: Filters,
+    search: Callable[[App, Part], Awaitable[Hits]],
     contact: str | None,
     agent: str | None,
-    mode: ModeName,
-    limit: int,
+    session: str | None,
     *,
     explain: bool,
     as_json: bool,
 ) -> None:
-    from dataclasses import replace
+    from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.services import agents, contacts
+    from discreet.services.recall import Part
 
-    from discreet.services import agents, contacts, searches
+    session_id = None if session is None else SessionId(parse_uuid(session, "session id"))
 
-    async def work(app: App) -> list[LabelledHit]:
-        wanted = filters
+    async def work(app: App) -> Hits:
+        contact_id = agent_id = None
         if contact is not None:
-            of = await contacts.find_contact(app.db, app.owner_id, contact)
-            wanted = replace(wanted, contact_id=of.contact.id)
+            contact_id = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
         if agent is not None:
-            found = await agents.get_agent(app.db, app.owner_id, agent)
-            wanted = replace(wanted, agent_id=found.id)
-        return await searches.search(
-            app.db, app.owner_id, query, app.embedder(), mode=mode.value, limit=limit,
-            filters=wanted,
-        )  # fmt: skip
+            agent_id = (await agents.get_agent(app.db, app.owner_id, agent)).id
+        return await search(app, Part(agent_id, contact_id, session_id))
 
     _print(in_app(work), explain=explain, as_json=as_json)
 
 
-def _print(found: list[LabelledHit], *, explain: bool, as_json: bool) -> None:
+def _print(found: Hits, *, explain: bool, as_json: bool) -> None:
     from discreet.cli.printing import print_json, print_text, when
+    from discreet.services.recall import BY_WORDS_ONLY
 
+    if found.by_words_only:
+        print(BY_WORDS_ONLY, file=sys.stderr)
     if as_json:
-        print_json([_record(one) for one in found])
+        print_json([_record(hit) for hit in found.items])
         return
-    if not found:
+    if not found.items:
         print("No results.")
-    for one in found:
-        hit = one.hit
-        about = [hit.title] if hit.kind == "passage" else [one.whose]
+    for hit in found.items:
+        about = [hit.title] if hit.kind == "passage" else [_whose(hit)]
         if hit.kind == "message":
-            about.append(f"{one.speaker} said")
+            about.append(f"{_speaker(hit)} said")
         elif hit.salience not in (None, "medium"):
             about.append(str(hit.salience))
         print_text(f"{hit.score:.2f}  {when(hit.created_at)}  {hit.kind} {hit.id}")
         print_text(f"    {', '.join(about)}: {hit.content}".replace("\n", "\n    "))
         if explain:
-            print_text(f"    {_why(one)}")
+            print_text(f"    {_why(hit)}")
 
 
-def _why(one: LabelledHit) -> str:
-    parts = asdict(one.hit.parts)
+def _whose(hit: Hit) -> str:
+    return "" if hit.whose is None else hit.whose.label
+
+
+def _speaker(hit: Hit) -> str:
+    return (hit.agent or "") if hit.said_by is None else hit.said_by.label
+
+
+def _why(hit: Hit) -> str:
+    parts = hit.parts.model_dump()
     matched, cosine = parts.pop("matched"), parts.pop("cosine")
     told = [f"{name} {value:+.2f}" for name, value in parts.items() if abs(value) >= 0.005]
     near = "no vector" if cosine is None else f"cosine {cosine:.2f}"
     return f"= {' '.join(told)}  (words matched {matched:.0%}, {near})"
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    """A time without a zone is this machine's."""
+def in_utc(moment: datetime | None) -> datetime | None:
+    """Return a time with its zone; without one it is this machine's."""
     return None if moment is None else moment.astimezone()
 
 
-def _record(one: LabelledHit) -> Mapping[str, Any]:
-    hit = one.hit
-    common = {
-        "kind": hit.kind,
-        "id": hit.id,
-        "score": hit.score,
-        "parts": asdict(hit.parts),
-        "agent_id": hit.agent_id,
-        "agent": one.agent,
-        "contact_id": hit.contact_id,
-        "whose": one.whose,
-        "content": hit.content,
-        "created_at": hit.created_at,
-    }
-    match hit.kind:
-        case "memory":
-            return common | {
-                "summary": hit.summary,
-                "topic_key": hit.topic_key,
-                "topics": hit.topics,
-                "salience": hit.salience,
-                "source": hit.source,
-                "version": hit.version,
-                "expires_at": hit.expires_at,
-            }
-        case "passage":
-            return common | {"title": hit.title}
-        case _:
-            return common | {
-                "session_id": hit.session_id,
-                "position": hit.position,
-                "direction": hit.direction,
-                "speaker": one.speaker,
-            }
+def _record(hit: Hit) -> dict[str, Any]:
+    of_kind = {
+        "memory": {
+            "summary", "topic_key", "topics", "salience", "source", "version", "expires_at",
+        },
+        "passage": {"title"},
+        "message": {"session_id", "position", "direction"},
+    }  # fmt: skip
+    others = set().union(*of_kind.values()) - of_kind[hit.kind]
+    record = {**hit.model_dump(exclude=others | {"said_by"}), "whose": _whose(hit)}
+    return record if hit.kind != "message" else {**record, "speaker": _speaker(hit)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.sessions import Session, Transcript, TranscriptLine
+    from discreet.schemas.sessions import Message, Session
 
 app = typer.Typer(help="Conversations.", no_args_is_help=True)
 
@@ -30,13 +29,13 @@ def list_sessions(
         of = None
         if contact is not None:
             of = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
-        return await sessions.list_sessions(
-            app.db, app.owner_id, contact_id=of, limit=limit + 1, skip=skip
+        return await sessions.list_recent_sessions(
+            app.context, contact_id=of, limit=limit + 1, skip=skip
         )
 
     columns: list[Column[Session]] = [
         Column("ID", lambda item: str(item.id), whole=True),
-        Column("AGENT", lambda item: item.agent),
+        Column("AGENT", lambda item: item.agent or ""),
         Column("WITH", _with_whom),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
@@ -56,23 +55,38 @@ def show_session(
     """Show a session's transcript."""
     from discreet.cli.printing import print_json, print_text, when
     from discreet.domain.ids import SessionId, parse_uuid
+    from discreet.schemas.pages import MAX_PAGE
+    from discreet.schemas.sessions import ListMessages
     from discreet.services import sessions
 
     wanted = SessionId(parse_uuid(session_id, "session id"))
-    found: Transcript = in_app(lambda app: sessions.get_transcript(app.db, app.owner_id, wanted))
+
+    async def work(app: App) -> tuple[Session, list[Message]]:
+        session = await sessions.get_session(app.context, wanted)
+        lines: list[Message] = []
+        after: int | None = 0
+        while after is not None:
+            asked = ListMessages(limit=MAX_PAGE, after=after)
+            page = await sessions.list_messages(app.context, wanted, asked)
+            lines, after = lines + page.items, page.next
+        return session, lines
+
+    session, lines = in_app(work)
     if as_json:
         print_json(
-            {**_record(found.session), "transcript": [_line_record(line) for line in found.lines]}
+            {
+                **_record(session),
+                "transcript": [_line_record(line, session) for line in lines],
+            }
         )
         return
-    session = found.session
     thread = f", thread {session.thread_key}" if session.thread_key else ""
-    print_text(f"{session.agent} with {session.whose}{thread} ({_state(session)})\n")
-    for line in found.lines:
+    print_text(f"{session.agent} with {_whose(session)}{thread} ({_state(session)})\n")
+    for line in lines:
         mark = "" if line.state in ("answered", "sent") else f"  [{line.state}]"
         mark = f" (in person){mark}" if line.in_person else mark
         text = line.text.replace("\n", "\n    ")
-        print_text(f"{when(line.at)}  {line.speaker}{mark}\n    {text}")
+        print_text(f"{when(line.created_at)}  {_speaker(line, session)}{mark}\n    {text}")
 
 
 @app.command("follow")
@@ -102,7 +116,7 @@ def follow(
 def _with_whom(session: Session) -> str:
     thread = f", {session.thread_key}" if session.thread_key else ""
     state = _state(session)
-    return f"{session.whose}{thread}" + ("" if state == "open" else f" ({state})")
+    return f"{_whose(session)}{thread}" + ("" if state == "open" else f" ({state})")
 
 
 def _state(session: Session) -> str:
@@ -111,28 +125,24 @@ def _state(session: Session) -> str:
     return f"{session.waiting} waiting" if session.waiting else "open"
 
 
-def _record(item: Session) -> Mapping[str, Any]:
-    return {
-        "id": item.id,
-        "agent_id": item.agent_id,
-        "agent": item.agent,
-        "contact_id": item.contact_id,
-        "whose": item.whose,
-        "thread_key": item.thread_key,
-        "messages": item.messages,
-        "waiting": item.waiting,
-        "last_message_at": item.last_message_at,
-        "created_at": item.created_at,
-        "ended_at": item.ended_at,
-    }
+def _whose(session: Session) -> str:
+    return "" if session.whose is None else session.whose.label
 
 
-def _line_record(line: TranscriptLine) -> Mapping[str, Any]:
+def _speaker(line: Message, session: Session) -> str:
+    return (session.agent or "") if line.said_by is None else line.said_by.label
+
+
+def _record(item: Session) -> dict[str, Any]:
+    return {**item.model_dump(), "whose": _whose(item)}
+
+
+def _line_record(line: Message, session: Session) -> dict[str, Any]:
     return {
         "id": line.id,
-        "at": line.at,
+        "at": line.created_at,
         "direction": line.direction,
-        "speaker": line.speaker,
+        "speaker": _speaker(line, session),
         "text": line.text,
         "state": line.state,
         "in_person": line.in_person,

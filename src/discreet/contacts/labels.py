@@ -1,13 +1,12 @@
-"""Whose a row is, in words."""
+"""What to call the contact that a row belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from discreet.domain.ids import ContactId
 from discreet.scope import Transaction
-
-Labels = Mapping[ContactId | None, str]
 
 # Joined to a row that has a contact_id: the contact's name, else its first address, else its id.
 # Null where the row is the owner's (or, with an agent that shares its memory, everybody's).
@@ -21,15 +20,30 @@ CONTACT_LABEL = """
 """
 
 
-async def labels_of(tx: Transaction, contact_ids: Iterable[ContactId | None]) -> Labels:
-    """A label for each of these contacts."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The name a contact gives itself, and its first address; empty if it has none."""
+
+    name: str
+    address: str
+
+
+async def names_of(
+    tx: Transaction, contact_ids: Iterable[ContactId | None]
+) -> Mapping[ContactId, Names]:
+    """Return the names of the contacts among these ids that the scope knows."""
     wanted = {contact_id for contact_id in contact_ids if contact_id is not None}
-    found = await tx.fetch_tuples(
-        f"SELECT m.contact_id, {CONTACT_LABEL.format(row='m')}"
-        " FROM unnest(%(ids)s::uuid[]) AS m (contact_id)",
+    if not wanted:
+        return {}
+    found = await tx.fetch(
+        """SELECT c.id, c.name, coalesce(
+                    (SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
+                      WHERE a.contact_id = c.id
+                      ORDER BY a.created_at, a.platform, a.platform_id LIMIT 1), '') AS address
+             FROM discreet.contacts c WHERE c.id = ANY(%(ids)s)""",
         {"ids": list(wanted)},
     )
-    return dict(found)
+    return {row["id"]: Names(row["name"], row["address"]) for row in found}
 
 
 def whose(contact_label: str | None, *, shared: bool) -> str:

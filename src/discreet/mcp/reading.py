@@ -10,13 +10,13 @@ import mcp_types as types
 
 from discreet.domain.errors import BadInput, NotFound
 from discreet.mcp.tools import ToolCall
-from discreet.memory import knowledge
-from discreet.memory.types import Memory
+from discreet.schemas.attribution import OWNER
+from discreet.schemas.memories import GetKnowledge, Memory
 from discreet.scope import OwnerScope
+from discreet.services import memories
 from discreet.sessions import listing, transcript
 from discreet.turn.load import party_of
 from discreet.turn.prompt import OF_CONTACTS, whom_you_talk_to
-from discreet.turn.whose import Whose, whose_rows
 
 TRANSCRIPT, KNOWLEDGE = "discreet://session/transcript", "discreet://session/knowledge"
 TALKING_TO = "talking_to"
@@ -114,15 +114,13 @@ async def _transcript(call: ToolCall) -> list[dict[str, Any]]:
 
 
 async def _knowledge(call: ToolCall) -> list[dict[str, Any]]:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await knowledge.get_knowledge_memories(tx, KNOWLEDGE_TOKENS)
-        whose = await whose_rows(tx, [memory.contact_id for memory in found])
-    return [_record(memory, whose) for memory in found]
+    found = await memories.get_knowledge(call.context, GetKnowledge(budget=KNOWLEDGE_TOKENS))
+    return [_record(memory) for memory in found.items]
 
 
-def _record(memory: Memory, whose: Whose) -> dict[str, Any]:
-    of = whose.of(memory.contact_id, shared=memory.shared)
-    label = {} if of is None else {"whose": f"contact {of.name or of.address}"}
+def _record(memory: Memory) -> dict[str, Any]:
+    of = memory.whose
+    label = {} if of is None or of == OWNER else {"whose": f"contact {of.label}"}
     return {
         "id": str(memory.id),
         **label,

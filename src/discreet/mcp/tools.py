@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -15,13 +14,13 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId, MemoryId, SessionId
 from discreet.mcp import shapes
-from discreet.memory import history, knowledge, memories, recall
 from discreet.memory.embedding import Embedder
-from discreet.memory.indexing import Indexed, index
-from discreet.memory.outdated import may_be_outdated
+from discreet.schemas import contacts as contact_schemas
+from discreet.schemas import memories as memory_schemas
+from discreet.schemas import sessions as session_schemas
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services.contacts import list_contacts
-from discreet.sessions import listing
+from discreet.services import contacts, memories, recall, sessions
+from discreet.services.context import OperationContext, in_scope
 
 For = Literal["all", "owner"]
 
@@ -48,6 +47,11 @@ class ToolCall:
         if self.connection.session_id is None:
             raise BadInput("No session is open.", hint="Call start_session first.")
         return self.connection.session_id
+
+    @property
+    def context(self) -> OperationContext:
+        """The context of an operation in the scope of this connection."""
+        return in_scope(self.db, self.connection.scope, lambda: self.embedder, "mcp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,105 +91,72 @@ async def _start(call: ToolCall, given: shapes.StartOwn) -> BaseModel:
         force_new=given.force_new,
     )
     assert now.session_id is not None  # noqa: S101 - it was started a moment ago
-    async with call.db.begin(now.scope) as tx:
-        found = await listing.get_session(tx, now.session_id)
-    return shapes.SessionShown.model_validate(found)
+    return await sessions.get_session(replace(call, connection=now).context, now.session_id)
 
 
 async def _get_session(call: ToolCall, _: shapes.Nothing) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await listing.get_session(tx, call.session_id)
-    return shapes.SessionShown.model_validate(found)
+    return await sessions.get_session(call.context, call.session_id)
 
 
 async def _end_session(call: ToolCall, _: shapes.Nothing) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await listing.end_session(tx, call.session_id)
-    return shapes.SessionShown.model_validate(found)
+    return await sessions.end_session(call.context, call.session_id)
 
 
-async def _list_sessions(call: ToolCall, given: shapes.Listed) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await listing.list_sessions(tx, given.limit)
-    return shapes.SessionsShown(sessions=[shapes.SessionShown.model_validate(one) for one in found])
+async def _list_sessions(call: ToolCall, given: session_schemas.ListSessions) -> BaseModel:
+    return await sessions.list_sessions(call.context, given)
 
 
-async def _remember(call: ToolCall, given: shapes.RememberArguments) -> BaseModel:
+async def _list_messages(call: ToolCall, given: session_schemas.ListMessages) -> BaseModel:
+    return await sessions.list_messages(call.context, call.session_id, given)
+
+
+async def _remember(call: ToolCall, given: memory_schemas.Remember) -> BaseModel:
     if isinstance(call.connection.scope, OwnerScope):
         _ = call.session_id  # the owner's memories are one agent's, which a session names
-    new = memories.NewMemory(
-        given.content,
-        await _indexed(call, given.content),
-        summary=given.summary,
-        topic_key=given.topic_key,
-        topics=given.topics,
-        salience=given.salience,
-        source="mcp",
+    return await memories.remember(call.context, given)
+
+
+async def _recall(call: ToolCall, given: memory_schemas.Recall) -> BaseModel:
+    return await recall.recall(call.context, given)
+
+
+async def _search(call: ToolCall, given: memory_schemas.SearchMessages) -> BaseModel:
+    return await recall.search_messages(call.context, given)
+
+
+async def _list_memories(call: ToolCall, given: memory_schemas.ListMemories) -> BaseModel:
+    return await memories.list_memories(call.context, given)
+
+
+async def _get_memory(call: ToolCall, given: shapes.OfMemory) -> BaseModel:
+    return await memories.get_memory(call.context, MemoryId(given.memory_id))
+
+
+async def _forget(call: ToolCall, given: shapes.Forget) -> BaseModel:
+    return await memories.forget(
+        call.context, MemoryId(given.memory_id), expected=given.expected_version
     )
-    replaces = None if given.replaces is None else MemoryId(given.replaces)
-    async with call.db.begin(call.connection.scope) as tx:
-        memory = await memories.remember(tx, new, replaces=replaces)
-        outdated = [] if replaces else await may_be_outdated(tx, memory, new.indexed.terms)
-    shown = shapes.MemoryShown.model_validate(memory)
-    older = [shapes.MemoryShown.model_validate(one) for one in outdated]
-    return shapes.Remembered(**shown.model_dump(), may_replace=older)
-
-
-async def _recall(call: ToolCall, given: shapes.Recall) -> BaseModel:
-    query = await asyncio.to_thread(recall.prepare, given.query, call.embedder)
-    async with call.db.begin(call.connection.scope) as tx:
-        hits = await recall.recall(tx, query, mode=given.mode, limit=given.limit)
-    return shapes.HitsShown(found=[shapes.HitShown.model_validate(hit) for hit in hits])
-
-
-async def _search(call: ToolCall, given: shapes.Recall) -> BaseModel:
-    query = await asyncio.to_thread(recall.prepare, given.query, call.embedder)
-    async with call.db.begin(call.connection.scope) as tx:
-        hits = await recall.search_messages(tx, query, mode=given.mode, limit=given.limit)
-    return shapes.HitsShown(found=[shapes.HitShown.model_validate(hit) for hit in hits])
-
-
-async def _forget(call: ToolCall, given: shapes.OfMemory) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        await memories.forget(tx, MemoryId(given.memory_id))
-    return shapes.Done()
 
 
 async def _update(call: ToolCall, given: shapes.UpdateMemory) -> BaseModel:
-    change = memories.MemoryChange(
-        content=given.content,
-        indexed=None if given.content is None else await _indexed(call, given.content),
-        summary=given.summary,
-        topic_key=given.topic_key,
-        topics=given.topics,
-        salience=given.salience,
+    return await memories.update(
+        call.context, MemoryId(given.memory_id), given.patch, expected=given.expected_version
     )
-    async with call.db.begin(call.connection.scope) as tx:
-        memory = await memories.update_memory(
-            tx, MemoryId(given.memory_id), change, expected=given.expected_version
-        )
-    return shapes.MemoryShown.model_validate(memory)
 
 
 async def _history(call: ToolCall, given: shapes.OfMemory) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await history.get_memory_history(tx, MemoryId(given.memory_id))
-    return shapes.VersionsShown(versions=[shapes.VersionShown.model_validate(one) for one in found])
+    return await memories.get_history(call.context, MemoryId(given.memory_id))
 
 
 async def _restore(call: ToolCall, given: shapes.RestoreMemory) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        memory = await history.restore_memory(tx, MemoryId(given.memory_id), given.version)
-    return shapes.MemoryShown.model_validate(memory)
+    return await memories.restore(call.context, MemoryId(given.memory_id), given)
 
 
-async def _knowledge(call: ToolCall, given: shapes.Knowledge) -> BaseModel:
-    async with call.db.begin(call.connection.scope) as tx:
-        found = await knowledge.get_knowledge_memories(tx, given.budget)
-    return shapes.MemoriesShown(memories=[shapes.MemoryShown.model_validate(one) for one in found])
+async def _knowledge(call: ToolCall, given: memory_schemas.GetKnowledge) -> BaseModel:
+    return await memories.get_knowledge(call.context, given)
 
 
-async def _resolve(call: ToolCall, given: shapes.ResolveContact) -> BaseModel:
+async def _resolve(call: ToolCall, given: contact_schemas.ToResolve) -> BaseModel:
     entry = await scopes.resolve_contact(
         call.db,
         call.connection.bearer,
@@ -194,51 +165,49 @@ async def _resolve(call: ToolCall, given: shapes.ResolveContact) -> BaseModel:
         name=given.name,
         kind=given.type,
     )
-    return shapes.ContactShown.model_validate(entry.contact)
+    return contact_schemas.ResolvedContact.model_validate(entry.contact)
 
 
-async def _contacts(call: ToolCall, given: shapes.Listed) -> BaseModel:
-    owner_id = call.connection.bearer.owner_id
-    found = await list_contacts(call.db, owner_id, limit=given.limit)
-    return shapes.ContactsShown(
-        contacts=[shapes.ContactShown.model_validate(one.contact) for one in found]
-    )
-
-
-async def _indexed(call: ToolCall, text: str) -> Indexed:
-    return (await asyncio.to_thread(index, [text], call.embedder))[0]
+async def _contacts(call: ToolCall, given: contact_schemas.ListContacts) -> BaseModel:
+    return await contacts.list_contacts(call.db, call.connection.bearer.owner_id, given)
 
 
 TOOLS: tuple[Tool, ...] = (
     Tool(
         "start_session",
         "Open a session. It fixes the contact for the rest of this connection.",
-        shapes.StartAny, shapes.SessionShown, _start, "adds",
+        shapes.StartAny, session_schemas.Session, _start, "adds",
     ),
     Tool("get_session", "Get the session of this connection.",
-         shapes.Nothing, shapes.SessionShown, _get_session),
+         shapes.Nothing, session_schemas.Session, _get_session),
     Tool("end_session", "End the session of this connection.",
-         shapes.Nothing, shapes.SessionShown, _end_session, "changes"),
+         shapes.Nothing, session_schemas.Session, _end_session, "changes"),
     Tool("list_sessions", "List sessions, newest first.",
-         shapes.Listed, shapes.SessionsShown, _list_sessions),
+         session_schemas.ListSessions, session_schemas.SessionPage, _list_sessions),
+    Tool("list_messages", "List the messages of the session of this connection, in order.",
+         session_schemas.ListMessages, session_schemas.Transcript, _list_messages),
     Tool("remember", "Remember something for later conversations.",
-         shapes.RememberArguments, shapes.Remembered, _remember, "adds"),
+         memory_schemas.Remember, memory_schemas.Remembered, _remember, "adds"),
     Tool("recall", "Search memories and reference texts.",
-         shapes.Recall, shapes.HitsShown, _recall),
+         memory_schemas.Recall, memory_schemas.Hits, _recall),
+    Tool("list_memories", "List memories, newest first.",
+         memory_schemas.ListMemories, memory_schemas.MemoryPage, _list_memories),
+    Tool("get_memory", "Get a memory, even if it has expired.",
+         shapes.OfMemory, memory_schemas.Memory, _get_memory),
     Tool("forget", "Forget a memory. Its history is kept.",
-         shapes.OfMemory, shapes.Done, _forget, "destroys"),
+         shapes.Forget, memory_schemas.Memory, _forget, "destroys"),
     Tool("update_memory", "Change a memory. The previous version stays in its history.",
-         shapes.UpdateMemory, shapes.MemoryShown, _update, "changes"),
+         shapes.UpdateMemory, memory_schemas.Memory, _update, "changes"),
     Tool("get_memory_history", "List older versions of a memory, newest first.",
-         shapes.OfMemory, shapes.VersionsShown, _history),
+         shapes.OfMemory, memory_schemas.MemoryVersions, _history),
     Tool("restore_memory", "Restore an older version of a memory.",
-         shapes.RestoreMemory, shapes.MemoryShown, _restore, "changes"),
+         shapes.RestoreMemory, memory_schemas.Memory, _restore, "changes"),
     Tool("search_conversation", "Search past messages.",
-         shapes.Recall, shapes.HitsShown, _search),
+         memory_schemas.SearchMessages, memory_schemas.Hits, _search),
     Tool("get_knowledge", "List the critical and high memories that a session starts with.",
-         shapes.Knowledge, shapes.MemoriesShown, _knowledge),
+         memory_schemas.GetKnowledge, memory_schemas.Knowledge, _knowledge),
     Tool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
-         shapes.ResolveContact, shapes.ContactShown, _resolve, "adds", "owner"),
-    Tool("list_contacts", "List contacts.",
-         shapes.Listed, shapes.ContactsShown, _contacts, "reads", "owner"),
+         contact_schemas.ToResolve, contact_schemas.ResolvedContact, _resolve, "adds", "owner"),
+    Tool("list_contacts", "List contacts, newest first.",
+         contact_schemas.ListContacts, contact_schemas.ContactPage, _contacts, "reads", "owner"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from psycopg.types.json import Jsonb
 
 from discreet.domain.errors import Conflict, NotFound, Outdated, ScopeError
-from discreet.domain.ids import MemoryId
+from discreet.domain.ids import ContactId, MemoryId
 from discreet.domain.paging import Mark
 from discreet.memory.duplicates import nearly_the_same
 from discreet.memory.indexing import Indexed
@@ -104,6 +104,9 @@ _GET: LiteralString = f"SELECT {COLUMNS} FROM discreet.memories WHERE id = %(id)
 _LIST: LiteralString = f"""
     SELECT {COLUMNS} FROM discreet.memories
      WHERE (%(include_expired)s OR {ALIVE})
+       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)
        AND (%(before)s::timestamptz IS NULL
             OR (created_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
      ORDER BY created_at DESC, id DESC
@@ -235,8 +238,12 @@ async def list_memories(
     offset: int = 0,
     before: Mark | None = None,
     include_expired: bool = False,
+    contact_id: ContactId | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Memory]:
-    """The memories of this scope, newest first; those before a mark, where one is given."""
+    """List the memories of this scope, newest first. ``before`` is where a page begins; ``until``
+    is exclusive."""
     at, of = before or (None, None)
     found = await tx.fetch(
         _LIST,
@@ -246,6 +253,9 @@ async def list_memories(
             "before": at,
             "before_id": of,
             "include_expired": include_expired,
+            "contact": contact_id,
+            "since": since,
+            "until": until,
         },
     )
     return [memory_of(row) for row in found]

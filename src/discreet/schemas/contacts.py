@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from discreet.schemas.pages import Page
+
 Line = Annotated[str, Field(max_length=200)]
 
 
@@ -22,6 +24,17 @@ class Contact(BaseModel):
     note: str
     blocked_at: datetime | None
     created_at: datetime
+    sessions: int
+    messages: int
+    memories: int
+    last_message_at: datetime | None
+    taken_over_at: datetime | None = Field(description="Since when the owner answers in person.")
+    limited: bool = Field(description="Whether it has reached a limit.")
+    waiting: int = Field(description="Messages that are not answered yet.")
+
+
+class ListContacts(Page):
+    """The contacts to list."""
 
 
 class ContactPage(BaseModel):
@@ -55,6 +68,8 @@ class ToResolve(BaseModel):
 
 class ResolvedContact(BaseModel):
     """The contact of an address, without the owner's notes."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     type: Literal["external", "group", "personal"]

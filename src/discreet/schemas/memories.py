@@ -9,6 +9,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from discreet.schemas.attribution import Person
+from discreet.schemas.pages import Page
+
 Line = Annotated[str, Field(max_length=200)]
 
 
@@ -21,11 +24,18 @@ def _aware(at: datetime) -> datetime:
 
 Salience = Literal["low", "medium", "high", "critical"]
 Kind = Literal["memory", "passage", "message"]
+Mode = Literal["text", "semantic", "hybrid"]
 Content = Annotated[str, Field(min_length=1, max_length=65_536)]
 Summary = Annotated[str, Field(max_length=4000)]
 Topics = Annotated[list[Line], Field(max_length=50)]
 Time = Annotated[
     datetime, AfterValidator(_aware), Field(description="UTC if no time zone is given.")
+]
+
+
+Whose = Annotated[
+    Person | None,
+    Field(description="Whom it belongs to. Null outside of the owner's scope, where all is one's."),
 ]
 
 
@@ -50,6 +60,19 @@ class Memory(BaseModel):
     version: int
     created_at: datetime
     updated_at: datetime
+    whose: Whose = None
+    agent: str | None = Field(None, description="The agent's name. Owner's scope only.")
+    used_at: datetime | None = Field(
+        None, description="The last day on which a turn used it. Owner's scope only."
+    )
+
+
+class ListMemories(Page):
+    """The memories to list."""
+
+    since: Time | None = Field(None, description="Included.")
+    until: Time | None = Field(None, description="Exclusive.")
+    include_expired: bool = False
 
 
 class MemoryPage(BaseModel):
@@ -135,37 +158,87 @@ class MemoryPatch(BaseModel):
     expires_at: Time | None = None
 
 
+class GetKnowledge(BaseModel):
+    """How much knowledge to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    budget: int = Field(2000, ge=1, le=100_000, description="Approximate number of tokens.")
+
+
+class Knowledge(BaseModel):
+    """The critical and high memories that a session starts with, most important first."""
+
+    items: list[Memory]
+
+
 class Restore(BaseModel):
     """The version to restore."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 1}})
 
-    version: int = Field(ge=1, le=2**31 - 1)
+    version: int | None = Field(None, ge=1, le=2**31 - 1, description="Default: the latest one.")
 
 
-class Recall(BaseModel):
-    """A search. Filters narrow the request's scope and can't widen it."""
+class Search(BaseModel):
+    """What every search takes. Filters narrow the scope of the request and can't widen it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=4000)
+    mode: Mode = "hybrid"
+    limit: int = Field(10, ge=1, le=100)
+    since: Time | None = Field(None, description="Included.")
+    until: Time | None = Field(None, description="Exclusive.")
+
+
+class Recall(Search):
+    """A search of memories and reference texts. Filters narrow the request's scope and can't widen
+    it."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"query": "what is her dog called?"}}
     )
 
-    query: str = Field(min_length=1, max_length=4000)
-    mode: Literal["text", "semantic", "hybrid"] = "hybrid"
-    limit: int = Field(10, ge=1, le=100)
     kinds: list[Kind] = Field(["memory", "passage"], min_length=1, max_length=3)
     salience: Annotated[list[Salience], Field(min_length=1, max_length=4)] | None = None
     topics_any: Annotated[Topics, Field(min_length=1)] | None = None
     topics_all: Annotated[Topics, Field(min_length=1)] | None = None
     source: Line | None = None
     topic_key: Line | None = None
-    since: Time | None = Field(None, description="Included.")
-    until: Time | None = Field(None, description="Exclusive.")
     include_expired: bool = False
 
 
+class SearchMessages(Search):
+    """A search of past messages. Filters narrow the request's scope and can't widen it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"query": "when does the train leave?"}}
+    )
+
+
+class Parts(BaseModel):
+    """How a score was computed. `matched`: the share of the query's information in the result's own
+    words, 0 to 1. `cosine`: similarity to the query, -1 to 1; null without a vector. The others
+    add up to the score."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    matched: float
+    cosine: float | None
+    text: float
+    meaning: float
+    nearby: float
+    speaker: float
+    date: float
+    form: float
+    salience: float
+    age: float
+
+
 class Hit(BaseModel):
-    """A search result and the contact it belongs to."""
+    """A search result. `title` is a passage's; `salience` to `expires_at` are a memory's;
+    `session_id` to `said_by` are a message's."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -173,10 +246,13 @@ class Hit(BaseModel):
     id: UUID
     content: str
     score: float
+    parts: Parts
     created_at: datetime
     agent_id: UUID
     contact_id: UUID | None
     shared: bool
+    whose: Whose = None
+    agent: str | None = Field(None, description="The agent's name. Owner's scope only.")
     title: str
     salience: Salience | None
     summary: str
@@ -188,9 +264,13 @@ class Hit(BaseModel):
     session_id: UUID | None
     position: int | None
     direction: str
+    said_by: Person | None = Field(None, description="Who wrote a message; null: the agent.")
 
 
 class Hits(BaseModel):
     """Search results, best match first."""
 
     items: list[Hit]
+    by_words_only: bool = Field(
+        description="The embedder could not be reached, so results were matched by words alone."
+    )

@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from discreet.schemas.attribution import Person
+from discreet.schemas.pages import MAX_PAGE, Page
 
 
 class Session(BaseModel):
@@ -22,6 +25,18 @@ class Session(BaseModel):
     thread_key: str
     created_at: datetime
     ended_at: datetime | None
+    last_message_at: datetime | None
+    messages: int = Field(description="How many there are, in and out.")
+    waiting: int = Field(description="How many are not answered yet.")
+    whose: Person | None = Field(
+        None,
+        description="Whom it is with. Null outside of the owner's scope, where all is one's own.",
+    )
+    agent: str | None = Field(None, description="The agent's name. Owner's scope only.")
+
+
+class ListSessions(Page):
+    """The sessions to list."""
 
 
 class SessionPage(BaseModel):
@@ -45,6 +60,22 @@ class Message(BaseModel):
     sender_contact_id: UUID | None
     in_person: bool
     created_at: datetime
+    state: str = Field(
+        description="Of an inbound message: waiting, taken, answered or failed. Of an answer:"
+        " pending, sending, sent or failed."
+    )
+    said_by: Person | None = Field(None, description="Who wrote it; null: the agent.")
+
+
+class ListMessages(BaseModel):
+    """The messages to list, in order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(100, ge=1, le=MAX_PAGE, description="Maximum number of items per page.")
+    after: int = Field(
+        0, ge=0, le=2**62, description="Return messages after this position (`next`)."
+    )
 
 
 class Transcript(BaseModel):

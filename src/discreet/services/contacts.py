@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import assert_never
 
 from discreet.contacts import (
+    Ambiguous,
     Contact,
     Entry,
-    Resolution,
+    Found,
+    Unknown,
     get_entries,
     get_entry,
     page_of_entries,
@@ -18,8 +20,9 @@ from discreet.contacts import (
 from discreet.contacts.lookup import find_entry
 from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
-from discreet.domain.paging import MAX_LISTED, Mark
+from discreet.domain.paging import MAX_LISTED, mark_of, next_of
 from discreet.domain.text import checked_text, plain_name
+from discreet.schemas import contacts as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.requeue import wake_waiting
 
@@ -84,29 +87,54 @@ class ContactActivity:
         }
         return tuple(state for state, holds in found.items() if holds)
 
+    @property
+    def shown(self) -> schemas.Contact:
+        """The contact as every entry point shows it."""
+        return schemas.Contact(
+            id=self.contact.id,
+            type=self.contact.type,
+            name=self.contact.name,
+            aliases=list(self.entry.aliases),
+            addresses=list(self.contact.addresses),
+            note=self.entry.note,
+            blocked_at=self.entry.blocked_at,
+            created_at=self.contact.created_at,
+            sessions=self.sessions,
+            messages=self.messages,
+            memories=self.memories,
+            last_message_at=self.last_message_at,
+            taken_over_at=self.taken_over_at,
+            limited=self.limited,
+            waiting=self.waiting,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class VersionedEntry:
-    """An entry of the address book, and which version of it that is."""
+class VersionedContact:
+    """A contact, and the version of its entry in the address book."""
 
-    entry: Entry
+    contact: schemas.Contact
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContactChange:
-    """What to set; None leaves it as it is."""
-
-    name: str | None = None
-    aliases: tuple[str, ...] | None = None
-    note: str | None = None
-    blocked: bool | None = None
-
-
 async def list_contacts(
+    db: ScopedDatabase, owner_id: OwnerId, request: schemas.ListContacts
+) -> schemas.ContactPage:
+    """List contacts, newest first."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await page_of_entries(tx, request.limit + 1, mark_of(request.cursor))
+        items = [one.shown for one in await _activity(tx, found[: request.limit])]
+    following = next_of(found, request.limit, lambda one: (one.contact.created_at, one.contact.id))
+    return schemas.ContactPage(items=items, next=following)
+
+
+async def list_recent_contacts(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[ContactActivity]:
-    """Contacts, whoever wrote last first, those that never wrote at the end."""
+    """List contacts, most recently active first, those that never wrote at the end.
+
+    This order changes while people write, so a page begins at a number and not at a cursor.
+    """
     async with db.begin(OwnerScope(owner_id)) as tx:
         listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
         return await _activity(tx, await get_entries(tx, [row[0] for row in listed]))
@@ -176,25 +204,10 @@ async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: st
         return await _entry(tx, entry.contact.id)
 
 
-async def page_of_contacts(
-    db: ScopedDatabase, owner_id: OwnerId, limit: int, before: Mark | None
-) -> list[VersionedEntry]:
-    """The address book, the newest entry first; what comes before a mark, if given."""
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        entries = await page_of_entries(tx, limit, before)
-        found: dict[UUID, str] = dict(
-            await tx.fetch_tuples(
-                "SELECT id, xmin::text FROM discreet.contacts WHERE id = ANY(%(ids)s)",
-                {"ids": [entry.contact.id for entry in entries]},
-            )
-        )
-    return [VersionedEntry(entry, found[entry.contact.id]) for entry in entries]
-
-
-async def get_contact_entry(
+async def get_contact(
     db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId
-) -> VersionedEntry:
-    """One contact, by its id.
+) -> VersionedContact:
+    """Return one contact, by its id.
 
     Raises:
         NotFound: this owner has no such contact.
@@ -203,20 +216,37 @@ async def get_contact_entry(
         return await _versioned(tx, contact_id)
 
 
-async def resolve_contact_name(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Resolution:
-    """Whom a name means: exactly one, several, or nobody, with similar ones as suggestions."""
+async def resolve_contact_name(
+    db: ScopedDatabase, owner_id: OwnerId, name: str
+) -> schemas.NameResolved:
+    """Look up whom a name means: one contact, several, or nobody, with similar ones suggested."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        return await resolve_name(tx, name)
+        resolution = await resolve_name(tx, name)
+        match resolution:
+            case Found(entry):
+                found: list[Entry] = [entry]
+            case Ambiguous(entries):
+                found = list(entries)
+            case Unknown(similar):
+                found = list(similar)
+            case _:
+                assert_never(resolution)
+        shown = [one.shown for one in await _activity(tx, found)]
+    return schemas.NameResolved(
+        found=shown[0] if isinstance(resolution, Found) else None,
+        ambiguous=shown if isinstance(resolution, Ambiguous) else [],
+        similar=shown if isinstance(resolution, Unknown) else [],
+    )
 
 
 async def change_contact(
     db: ScopedDatabase,
     owner_id: OwnerId,
     contact_id: ContactId,
-    change: ContactChange,
+    change: schemas.ContactPatch,
     *,
     expected: str | None = None,
-) -> VersionedEntry:
+) -> VersionedContact:
     """Sets what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
 
     Raises:
@@ -250,7 +280,7 @@ async def change_contact(
         return await _versioned(tx, contact_id)
 
 
-async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedEntry:
+async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedContact:
     entry = await get_entry(tx, contact_id)
     if entry is None:
         raise NotFound("There is no such contact.")
@@ -258,7 +288,8 @@ async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedEntry:
     version = await tx.value(
         "SELECT xmin::text FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
     )
-    return VersionedEntry(entry, version)
+    (activity,) = await _activity(tx, [entry])
+    return VersionedContact(activity.shown, version)
 
 
 async def _block(tx: Transaction, contact_id: ContactId) -> None:

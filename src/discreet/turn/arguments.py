@@ -1,4 +1,9 @@
-"""The arguments of the tools. None of them names a scope, and what is unknown is refused."""
+"""The arguments of the model's tools. None of them names a scope, and unknown ones are refused.
+
+They are a part of the requests in ``discreet.schemas.memories``, with lower limits. Two reasons:
+size, since every argument is sent to the model in each turn and every result fills its context; and
+safety, since what a model can't say can't be talked into it by somebody's message.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from discreet.turn.context import Salience
+from discreet.schemas.memories import Salience, Time
 
 MAX_MEMORY = 4_000
 MAX_QUERY = 1_000
@@ -21,6 +26,7 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
+Topic = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
 
 
 class Arguments(BaseModel):
@@ -49,10 +55,14 @@ _MEMORY_ID = Field(max_length=100, description="The memory's `id`, as returned b
 _LIMIT = Field(default=10, ge=1, le=MAX_FOUND, description="Maximum number of results.")
 
 
+_SINCE = Field(default=None, description="Only from this date or time on (ISO 8601).")
+_UNTIL = Field(default=None, description="Only before this date or time (ISO 8601).")
+
+
 class Remember(Arguments):
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
-    topics: list[Text] | None = _TOPICS
+    topics: list[Topic] | None = _TOPICS
     salience: Salience | None = _SALIENCE
     replaces: Text | None = Field(
         default=None,
@@ -69,6 +79,8 @@ class Recall(Arguments):
         description="What to search for. If empty, the newest memories.",
     )
     limit: int = _LIMIT
+    since: Time | None = _SINCE
+    until: Time | None = _UNTIL
 
 
 class Forget(Arguments):
@@ -82,13 +94,15 @@ class UpdateMemory(Arguments):
     )
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
-    topics: list[Text] | None = _TOPICS
+    topics: list[Topic] | None = _TOPICS
     salience: Salience | None = _SALIENCE
 
 
 class SearchConversation(Arguments):
     query: Text = Field(min_length=1, max_length=MAX_QUERY, description="What to look for.")
     limit: int = _LIMIT
+    since: Time | None = _SINCE
+    until: Time | None = _UNTIL
 
 
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:

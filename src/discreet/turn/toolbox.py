@@ -6,7 +6,6 @@ begins by making sure that the turn still holds its session; embedding is done b
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,11 +17,11 @@ from pydantic import ValidationError
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
 from discreet.domain.ids import MemoryId, SessionId, TurnId
 from discreet.memory.embedding import Embedder
-from discreet.memory.indexing import Indexed, index
-from discreet.memory.memories import MemoryChange, NewMemory, forget, remember, update_memory
-from discreet.memory.outdated import may_be_outdated
+from discreet.schemas import memories as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
+from discreet.services import memories, recall
+from discreet.services.context import OperationContext
 from discreet.turn.arguments import (
     Arguments,
     Forget,
@@ -37,7 +36,7 @@ from discreet.turn.context import Found
 from discreet.turn.escaping import quote, tagged
 from discreet.turn.lease import hold
 from discreet.turn.prompt import found_record
-from discreet.turn.retrieval import find, find_newest, find_said, prepare_query
+from discreet.turn.retrieval import found_hits, found_memories
 from discreet.turn.tools import Outcome
 
 if TYPE_CHECKING:
@@ -111,42 +110,45 @@ class Toolbox:
             await hold(tx, self.session_id, self.turn_id)
             yield tx
 
-    async def index(self, text: str) -> Indexed:
-        """Terms and vector of a text, made outside of any transaction."""
-        return (await asyncio.to_thread(index, [text], self.embedder))[0]
+    @property
+    def context(self) -> OperationContext:
+        """What the services need: the scope of this turn and no other."""
+        return OperationContext(self.begin, lambda: self.embedder, "agent", self.turn_id)
 
-    def show(self, found: tuple[Found, ...]) -> Outcome:
-        """What was found, as data; in an owner's session each record says whose it is."""
+    def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
+        """Show what was found, as data; in an owner's session each record says whose it is."""
         if not found:
-            return Outcome(NOTHING_FOUND)
+            return Outcome(f"{NOTHING_FOUND} {note}".strip())
         of_owner = isinstance(self.scope, OwnerScope)
         records = [found_record(one, of_owner=of_owner) for one in found]
-        return Outcome(tagged("found", records), found)
+        return Outcome(f"{tagged('found', records)}\n{note}".strip(), found)
+
+    def show_hits(self, hits: schemas.Hits) -> Outcome:
+        """Show the results of a search, and say if they were matched by words alone."""
+        note = recall.BY_WORDS_ONLY if hits.by_words_only else ""
+        return self.show(found_hits(hits.items), note)
 
 
 async def _remember(box: Toolbox, given: Remember) -> Outcome:
-    new = NewMemory(
-        given.content,
-        await box.index(given.content),
-        topic_key=given.topic_key,
-        topics=given.topics or (),
-        salience=given.salience or "medium",
-        turn_id=box.turn_id,
-    )
     replaces = None if given.replaces is None else _memory_id(given.replaces)
-    async with box.begin() as tx:
-        memory = await remember(tx, new, replaces=replaces)
-        if replaces is not None:
-            return Outcome(f"Remembered in its place. The memory's id is {memory.id}.")
-        outdated = await may_be_outdated(tx, memory, new.indexed.terms)
+    request = schemas.Remember(
+        content=given.content,
+        topic_key=given.topic_key,
+        topics=given.topics or [],
+        salience=given.salience or "medium",
+        replaces=replaces,
+    )
+    memory = await memories.remember(box.context, request)
+    if replaces is not None:
+        return Outcome(f"Remembered in its place. The memory's id is {memory.id}.")
     if memory.content != given.content:
         return Outcome(
             f"That is known already. Memory {memory.id} says: {quote(memory.content)}."
             " Its words can be changed with update_memory."
         )
-    if not outdated:
+    if not memory.may_replace:
         return Outcome(f"Remembered. The memory's id is {memory.id}.")
-    older = "; ".join(f"{one.id} says {quote(one.content)}" for one in outdated)
+    older = "; ".join(f"{one.id} says {quote(one.content)}" for one in memory.may_replace)
     return Outcome(
         f"Remembered. The memory's id is {memory.id}. It may contradict or update what was kept"
         f" before: {older}. If one of these is no longer true, call remember again with the same"
@@ -156,38 +158,29 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
 
 async def _recall(box: Toolbox, given: Recall) -> Outcome:
     if not given.query.strip():
-        async with box.begin() as tx:
-            return box.show(await find_newest(tx, given.limit))
-    query = await prepare_query(given.query, box.embedder)
-    async with box.begin() as tx:
-        return box.show(await find(tx, query, given.limit))
+        newest = schemas.ListMemories(**given.model_dump(exclude={"query"}))
+        page = await memories.list_memories(box.context, newest)
+        return box.show(found_memories(page.items))
+    request = schemas.Recall(**given.model_dump())
+    return box.show_hits(await recall.recall(box.context, request))
 
 
 async def _forget(box: Toolbox, given: Forget) -> Outcome:
-    memory_id = _memory_id(given.memory_id)
-    async with box.begin() as tx:
-        await forget(tx, memory_id)
+    await memories.forget(box.context, _memory_id(given.memory_id))
     return Outcome("Forgotten.")
 
 
 async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
+    asked = given.model_dump(exclude={"memory_id", "version"}, exclude_none=True)
+    request = schemas.MemoryPatch(**asked)
     memory_id = _memory_id(given.memory_id)
-    change = MemoryChange(
-        content=given.content,
-        indexed=await box.index(given.content),
-        topic_key=given.topic_key,
-        topics=given.topics,
-        salience=given.salience,
-    )
-    async with box.begin() as tx:
-        await update_memory(tx, memory_id, change, expected=given.version)
+    await memories.update(box.context, memory_id, request, expected=given.version)
     return Outcome("Changed.")
 
 
 async def _search_conversation(box: Toolbox, given: SearchConversation) -> Outcome:
-    query = await prepare_query(given.query, box.embedder)
-    async with box.begin() as tx:
-        return box.show(await find_said(tx, query, given.limit, box.turn_id))
+    request = schemas.SearchMessages(**given.model_dump())
+    return box.show_hits(await recall.search_messages(box.context, request))
 
 
 def _memory_id(text: str) -> MemoryId:

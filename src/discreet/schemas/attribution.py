@@ -1,0 +1,28 @@
+"""Who a row belongs to, and who said something."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["OWNER", "SHARED", "Person"]
+
+
+class Person(BaseModel):
+    """A contact, by the name it gives itself and its address (`platform:id`). The name proves
+    nothing. The address is `owner` for the owner and `shared` for everyone who talks to an agent
+    with a shared memory."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = ""
+    address: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call them in a list: the name, else the address."""
+        return self.name or self.address
+
+
+# Neither is the address of a platform: those contain a colon.
+OWNER = Person(address="owner")
+SHARED = Person(address="shared")

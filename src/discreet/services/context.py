@@ -1,0 +1,44 @@
+"""What an operation needs besides its request: a scope, an embedder, and where it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from discreet.domain.ids import TurnId
+from discreet.memory.embedding import Embedder
+from discreet.scope import ScopedDatabase, Transaction
+from discreet.scope.scopes import SessionScope
+
+__all__ = ["OperationContext", "Source", "in_scope"]
+
+Source = Literal["agent", "api", "mcp", "cli"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationContext:
+    """Where one operation runs. The scope is fixed here; no request can name or widen it.
+
+    Attributes:
+        begin: Begins a transaction in the caller's scope. A turn's also checks its lease.
+        embedder: Gives what makes vectors of texts. It may have to load a model, so only operations
+            that need one ask for it, and outside of transactions.
+        source: The ``source`` of memories that are created here.
+        turn_id: The turn that calls, if one does. Memories it creates carry its id, and a search
+            of messages leaves out the ones it answers.
+    """
+
+    begin: Callable[[], AbstractAsyncContextManager[Transaction]]
+    embedder: Callable[[], Embedder]
+    source: Source
+    turn_id: TurnId | None = None
+
+
+def in_scope(
+    db: ScopedDatabase, scope: SessionScope, embedder: Callable[[], Embedder], source: Source
+) -> OperationContext:
+    """Return the context of a caller who acts in ``scope``."""
+    return OperationContext(partial(db.begin, scope), embedder, source)
