@@ -66,16 +66,9 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
        m.turn_id IS NOT NULL AND m.command IS NULL AND NOT m.in_person
          AND coalesce(r.draft_at > clock_timestamp() - interval '10 minutes', false) AS draft_fits,
        o.next_try_at > clock_timestamp() AS early, o.next_try_at, o.state = 'sending' AS unknown,
-       (r.party = s.party AND r.agent_id = s.agent_id AND m.party = s.party
-        AND r.session_id = o.session_id AND m.route_id = r.id
-        AND NOT EXISTS (
-          SELECT FROM discreet.messages asked
-           WHERE asked.turn_id = m.turn_id AND asked.direction = 'in'
-             AND (asked.route_id, asked.channel_id, asked.chat_id)
-                 IS DISTINCT FROM (r.id, r.channel_id, r.chat_id))) AS same_way
+       gate.leads_back(r.id, o.session_id, m.turn_id, m.id) AS leads_back
   FROM discreet.outbox o
   JOIN discreet.messages m ON m.id = o.message_id
-  JOIN discreet.sessions s ON s.id = o.session_id
   JOIN discreet.routes r ON r.id = %(route)s
  WHERE o.route_id = %(route)s AND o.state IN ('pending', 'sending')
  ORDER BY m.position LIMIT 1
@@ -195,7 +188,7 @@ async def _take(
         await _lock_session(tx, route_id)
         while (row := await tx.fetch_one(NEXT, {"route": route_id})) is not None:
             message_id = row["message_id"]
-            if not row["same_way"]:
+            if not row["leads_back"]:
                 await _finish(tx, message_id, "its route leads somewhere else")
                 log.error(
                     "an answer was held back: its route leads somewhere else",

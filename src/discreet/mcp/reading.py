@@ -13,8 +13,8 @@ from discreet.mcp.tools import ToolCall
 from discreet.schemas.attribution import OWNER
 from discreet.schemas.memories import GetKnowledge, Memory
 from discreet.scope import OwnerScope
-from discreet.services import memories
-from discreet.sessions import listing, transcript
+from discreet.services import memories, sessions
+from discreet.sessions import transcript
 from discreet.turn.load import party_of
 from discreet.turn.prompt import OF_CONTACTS, whom_you_talk_to
 
@@ -86,7 +86,7 @@ async def prompt(call: ToolCall, name: str, arguments: Mapping[str, str]) -> typ
     scope = call.connection.scope
     async with call.db.begin(scope) as tx:
         party = await party_of(tx, scope)
-        session = await listing.get_session(tx, call.session_id)
+    session = await sessions.get_session(call.context, call.session_id)
     text = whom_you_talk_to(party, session.thread_key)
     if isinstance(scope, OwnerScope):
         text += f"\n{OF_CONTACTS}"

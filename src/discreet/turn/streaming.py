@@ -34,22 +34,17 @@ SHOWN_CHARACTERS = 16_000
 EDIT_SECONDS = 15.0
 """How long, at the end, an edit that is under way is waited for; channels give up on one sooner."""
 
-# The same check as before every send (delivery), and: no earlier answer is still on its way there,
-# or it would be put into the message of this one.
+# The check that delivery makes before every send; and no earlier answer may still be on its way
+# there, or it would be put into the message of this one.
 STANDS = """
 SELECT r.draft_message, r.draft_at > clock_timestamp() - interval '10 minutes' AS fresh,
        (SELECT m.platform_message_id FROM discreet.messages m
          WHERE m.turn_id = %(turn)s AND m.direction = 'in'
          ORDER BY m.position DESC LIMIT 1) AS reply_to,
-       (r.party = s.party AND r.agent_id = s.agent_id AND NOT EXISTS (
-          SELECT FROM discreet.messages asked
-           WHERE asked.turn_id = %(turn)s AND asked.direction = 'in'
-             AND (asked.route_id, asked.channel_id, asked.chat_id)
-                 IS DISTINCT FROM (r.id, r.channel_id, r.chat_id))) AS same_way,
+       gate.leads_back(r.id, %(session)s, %(turn)s, NULL) AS leads_back,
        NOT EXISTS (SELECT FROM discreet.outbox o WHERE o.route_id = r.id
                     AND o.state IN ('pending', 'sending')) AS free
-  FROM discreet.routes r JOIN discreet.sessions s ON s.id = r.session_id
- WHERE r.id = %(route)s AND r.session_id = %(session)s
+  FROM discreet.routes r WHERE r.id = %(route)s AND r.session_id = %(session)s
 """
 KEEP = """
 UPDATE discreet.routes SET draft_message = %(message)s, draft_at = clock_timestamp()
@@ -164,7 +159,7 @@ class _Growth:
         async with self.db.begin(self.scope) as tx:
             await hold(tx, self.lease.session_id, self.lease.turn_id)
             stands = await tx.fetch_one(STANDS, self._ids())
-        if stands is None or not stands["same_way"]:
+        if stands is None or not stands["leads_back"]:
             return Rejected("its route leads somewhere else")
         if not stands["free"]:
             return None

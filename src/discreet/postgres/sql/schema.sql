@@ -1618,6 +1618,30 @@ END $$;
 
 ALTER FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
 
+-- FUNCTION leads_back(uuid, uuid, uuid, uuid)
+CREATE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.sessions s ON s.id = leads_back.session
+     WHERE r.id = leads_back.route
+       AND r.session_id = s.id AND r.party = s.party AND r.agent_id = s.agent_id
+       AND (leads_back.answer IS NULL OR EXISTS (
+             SELECT FROM discreet.messages m
+              WHERE m.id = leads_back.answer AND m.party = s.party AND m.route_id = r.id))
+       AND NOT EXISTS (
+             SELECT FROM discreet.messages asked
+              WHERE asked.turn_id = leads_back.turn AND asked.direction = 'in'
+                AND (asked.route_id, asked.channel_id, asked.chat_id)
+                    IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
+END $$;
+
+
+ALTER FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) OWNER TO discreet_gate;
+
 -- FUNCTION limit_reached(uuid, uuid, uuid, boolean)
 CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -6250,6 +6274,12 @@ REVOKE ALL ON FUNCTION gate.keys() FROM PUBLIC;
 
 -- ACL FUNCTION known_contact(owner uuid, of_platform text, of_id text)
 REVOKE ALL ON FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
+
+-- ACL FUNCTION leads_back(route uuid, session uuid, turn uuid, answer uuid)
+GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) FROM PUBLIC;
 
 -- ACL FUNCTION limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
 REVOKE ALL ON FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;

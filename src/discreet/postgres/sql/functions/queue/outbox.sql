@@ -8,5 +8,30 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- Whether an answer may leave on a route: before it is sent, and before what was shown of it is
+-- edited. Route, session and answer are one party's, and the messages that it answers came this way.
+-- It runs with the rights of the caller. answer: NULL while there is no message yet; turn: NULL for
+-- what no turn wrote.
+CREATE OR REPLACE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.routes r
+      JOIN discreet.sessions s ON s.id = leads_back.session
+     WHERE r.id = leads_back.route
+       AND r.session_id = s.id AND r.party = s.party AND r.agent_id = s.agent_id
+       AND (leads_back.answer IS NULL OR EXISTS (
+             SELECT FROM discreet.messages m
+              WHERE m.id = leads_back.answer AND m.party = s.party AND m.route_id = r.id))
+       AND NOT EXISTS (
+             SELECT FROM discreet.messages asked
+              WHERE asked.turn_id = leads_back.turn AND asked.direction = 'in'
+                AND (asked.route_id, asked.channel_id, asked.chat_id)
+                    IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
+END $$;
+
 REVOKE ALL ON FUNCTION gate.deliver_outbox FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.deliver_outbox TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.leads_back FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.leads_back TO discreet_contact, discreet_shared, discreet_owner;

@@ -1,0 +1,528 @@
+"""The operations: the service function of each, and where each entry point offers it or why not.
+
+``python -m tests.docs.operations`` writes docs/operations.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from discreet.schemas import contacts, memories, sessions
+from tests.docs.pages import DOCS
+
+PAGE = DOCS / "operations.md"
+
+
+class Missing(str):
+    """Why an entry point doesn't offer an operation."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation. An entry point has the names under which it offers it, or says why not.
+
+    Attributes:
+        request: The model of what is asked for. REST and MCP take all its fields.
+        result: The model of what is returned.
+        options: The CLI's parameter for a field of ``request``, where it has another name.
+        lacks: Fields that an entry point doesn't take, and why.
+    """
+
+    name: str
+    service: str
+    cli: tuple[str, ...] | Missing
+    rest: str | Missing
+    mcp: str | Missing
+    model: str | Missing
+    request: type[BaseModel] | None = None
+    result: type[BaseModel] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+OWNERS = Missing("the owner's alone; nothing of the owner's is in a contact's turn")
+AT_TERMINAL = Missing("whoever runs the installation does this at its terminal")
+NOT_YET = Missing("no program has needed it yet; the service function is there for it")
+FROM_TURN = Missing("a turn starts with it and can recall")
+NO_ARGUMENTS = Missing("a turn has one session, which it can't change")
+FOR_MODELS = Missing("for programs that put it into a prompt; the terminal lists memories")
+SIZE = "size: it would be sent to the model in each turn"
+SAFETY = "safety: a message must not talk the model into it"
+BY_CURSOR = {"cursor": "the terminal skips a number (--skip)"}
+IN_PATH = "REST has it in the path"
+
+OF_MEMORIES = (
+    Operation(
+        "recall",
+        "recall.recall",
+        ("memories recall",),
+        "recall",
+        "recall",
+        "recall",
+        memories.Recall,
+        memories.Hits,
+        {
+            "kinds": "kind",
+            "topics_any": "topic",
+            "topics_all": "all_topics",
+            "include_expired": "expired",
+        },
+        {
+            "model": dict.fromkeys(
+                ("mode", "kinds", "salience", "topics_any", "topics_all", "source", "topic_key"),
+                SIZE,
+            )
+            | {"include_expired": SAFETY}
+        },
+    ),
+    Operation(
+        "search_messages",
+        "recall.search_messages",
+        ("messages search",),
+        "search_messages",
+        "search_conversation",
+        "search_conversation",
+        memories.SearchMessages,
+        memories.Hits,
+        lacks={"model": {"mode": SIZE}},
+    ),
+    Operation(
+        "remember",
+        "memories.remember",
+        ("memories remember",),
+        "remember",
+        "remember",
+        "remember",
+        memories.Remember,
+        memories.Remembered,
+        {"topics": "topic", "expires_at": "expires"},
+        {"model": {"summary": SIZE, "expires_at": SIZE}},
+    ),
+    Operation(
+        "list_memories",
+        "memories.list_memories",
+        ("memories list",),
+        "list_memories",
+        "list_memories",
+        Missing("its recall without a query lists the newest"),
+        memories.ListMemories,
+        memories.MemoryPage,
+        {"include_expired": "expired"},
+        {"cli": BY_CURSOR},
+    ),
+    Operation(
+        "get_memory",
+        "memories.get_memory",
+        ("memories show",),
+        "get_memory",
+        "get_memory",
+        Missing("recall shows whole memories"),
+        result=memories.Memory,
+    ),
+    Operation(
+        "update_memory",
+        "memories.update",
+        ("memories update",),
+        "update_memory",
+        "update_memory",
+        "update_memory",
+        memories.MemoryPatch,
+        memories.Memory,
+        {"topics": "topic", "expires_at": "expires"},
+        {"model": {"summary": SIZE, "expires_at": SIZE}},
+    ),
+    Operation(
+        "forget",
+        "memories.forget",
+        ("memories forget",),
+        "forget",
+        "forget",
+        "forget",
+    ),
+    Operation(
+        "get_memory_history",
+        "memories.get_history",
+        ("memories history",),
+        "get_memory_history",
+        "get_memory_history",
+        Missing(SIZE),
+        result=memories.MemoryVersions,
+    ),
+    Operation(
+        "restore_memory",
+        "memories.restore",
+        ("memories restore",),
+        "restore_memory",
+        "restore_memory",
+        Missing(SAFETY),
+        memories.Restore,
+        memories.Memory,
+    ),
+    Operation(
+        "get_knowledge",
+        "memories.get_knowledge",
+        FOR_MODELS,
+        Missing("a program with a model of its own uses MCP"),
+        "get_knowledge",
+        FROM_TURN,
+        memories.GetKnowledge,
+        memories.Knowledge,
+    ),
+    Operation(
+        "reembed",
+        "discreet.memory.reembedding.reembed",
+        ("memories reembed",),
+        AT_TERMINAL,
+        AT_TERMINAL,
+        OWNERS,
+    ),
+)
+
+OF_SESSIONS = (
+    Operation(
+        "start_session",
+        "discreet.auth.mcp_sessions.start_session",
+        ("chat", "mcp"),
+        Missing("send_message starts one where none is open"),
+        "start_session",
+        NO_ARGUMENTS,
+        result=sessions.Session,
+    ),
+    Operation(
+        "list_sessions",
+        "sessions.list_sessions",
+        Missing("the terminal lists the most recently active first (list_recent_sessions)"),
+        "list_sessions",
+        "list_sessions",
+        NO_ARGUMENTS,
+        sessions.ListSessions,
+        sessions.SessionPage,
+    ),
+    Operation(
+        "list_recent_sessions",
+        "sessions.list_recent_sessions",
+        ("sessions list",),
+        Missing("this order changes while people write, so it has no cursor"),
+        Missing("this order changes while people write, so it has no cursor"),
+        NO_ARGUMENTS,
+    ),
+    Operation(
+        "get_session",
+        "sessions.get_session",
+        ("sessions show",),
+        "get_session",
+        "get_session",
+        NO_ARGUMENTS,
+        result=sessions.Session,
+    ),
+    Operation(
+        "list_messages",
+        "sessions.list_messages",
+        ("sessions show",),
+        "list_messages",
+        "list_messages",
+        FROM_TURN,
+        sessions.ListMessages,
+        sessions.Transcript,
+        lacks={"cli": {"limit": "the terminal shows all", "after": "the terminal shows all"}},
+    ),
+    Operation(
+        "end_session",
+        "sessions.end_session",
+        Missing("sb chat --new, and /new in a chat"),
+        "end_session",
+        "end_session",
+        NO_ARGUMENTS,
+        result=sessions.Session,
+    ),
+    Operation(
+        "send_message",
+        "discreet.app.App.say",
+        ("chat",),
+        "send_message",
+        Missing("an MCP client is the agent's side; it answers, nobody answers it"),
+        NO_ARGUMENTS,
+    ),
+    Operation(
+        "get_reply",
+        "discreet.sessions.replies.reply_to",
+        Missing("sb chat waits; sb sessions show has the answer"),
+        "get_reply",
+        Missing("an MCP client is the agent's side; it answers, nobody answers it"),
+        NO_ARGUMENTS,
+    ),
+)
+
+OF_CONTACTS = (
+    Operation(
+        "resolve_contact",
+        "discreet.auth.scopes.resolve_contact",
+        Missing("sb chat --sender creates a contact; sb contacts show finds one"),
+        "resolve_contact",
+        "resolve_contact",
+        OWNERS,
+        contacts.ToResolve,
+        contacts.ResolvedContact,
+    ),
+    Operation(
+        "resolve_contact_name",
+        "contacts.resolve_contact_name",
+        Missing("every command takes a name for a contact, and suggests similar ones"),
+        "resolve_contact_name",
+        NOT_YET,
+        OWNERS,
+        contacts.NameToResolve,
+        contacts.NameResolved,
+    ),
+    Operation(
+        "list_contacts",
+        "contacts.list_contacts",
+        Missing("the terminal lists the most recently active first (list_recent_contacts)"),
+        "list_contacts",
+        "list_contacts",
+        OWNERS,
+        contacts.ListContacts,
+        contacts.ContactPage,
+    ),
+    Operation(
+        "list_recent_contacts",
+        "contacts.list_recent_contacts",
+        ("contacts list",),
+        Missing("this order changes while people write, so it has no cursor"),
+        Missing("this order changes while people write, so it has no cursor"),
+        OWNERS,
+    ),
+    Operation(
+        "get_contact",
+        "contacts.get_contact",
+        ("contacts show",),
+        "get_contact",
+        NOT_YET,
+        OWNERS,
+        result=contacts.Contact,
+    ),
+    Operation(
+        "update_contact",
+        "contacts.change_contact",
+        ("contacts rename", "contacts note", "contacts block", "contacts unblock"),
+        "update_contact",
+        NOT_YET,
+        OWNERS,
+        contacts.ContactPatch,
+        contacts.Contact,
+        lacks={
+            "cli": {
+                "aliases": "rename keeps the old name as an alias",
+                "blocked": "block and unblock are commands of their own",
+                "note": "note is a command of its own",
+            }
+        },
+    ),
+    Operation(
+        "export_contact",
+        "exporting.export_contact",
+        ("contacts export",),
+        Missing("it writes an archive to a file that only the owner can read"),
+        Missing("it writes an archive to a file that only the owner can read"),
+        OWNERS,
+    ),
+    Operation(
+        "erase_contact",
+        "erasing.erase_contact",
+        ("contacts erase",),
+        "erase_contact",
+        Missing(SAFETY),
+        OWNERS,
+    ),
+    Operation(
+        "list_erasures",
+        "erasing.list_erasures",
+        ("contacts erasures",),
+        "list_erasures",
+        NOT_YET,
+        OWNERS,
+    ),
+    Operation(
+        "link_contacts",
+        "linking.link_contacts",
+        ("contacts link",),
+        "link_contacts",
+        Missing(SAFETY),
+        OWNERS,
+    ),
+    Operation(
+        "list_links",
+        "linking.list_links",
+        ("contacts links",),
+        "list_links",
+        NOT_YET,
+        OWNERS,
+    ),
+    Operation(
+        "undo_link",
+        "linking.undo_link",
+        ("contacts unlink",),
+        "undo_link",
+        Missing(SAFETY),
+        OWNERS,
+    ),
+)
+
+
+def _agents_and_status() -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "list_agents", "agents.list_agents", ("agents list",), "list_agents", NOT_YET, OWNERS
+        ),
+        Operation("get_agent", "agents.get_agent", ("agents show",), "get_agent", NOT_YET, OWNERS),
+        Operation(
+            "create_agent",
+            "agents.create_agent",
+            ("agents create",),
+            "create_agent",
+            Missing(SAFETY),
+            OWNERS,
+        ),
+        Operation(
+            "update_agent",
+            "agents.change_agent",
+            ("agents set",),
+            "update_agent",
+            Missing(SAFETY),
+            OWNERS,
+        ),
+        Operation("get_status", "status.get_status", ("status",), "get_status", NOT_YET, OWNERS),
+        Operation(
+            "get_metrics",
+            "status.get_status",
+            Missing("sb status has the numbers"),
+            "get_metrics",
+            Missing("for Prometheus"),
+            OWNERS,
+        ),
+        Operation(
+            "get_me",
+            "discreet.auth.scopes.label_of",
+            Missing("the terminal has no token"),
+            "get_me",
+            Missing("get_session says whose the connection is"),
+            OWNERS,
+        ),
+        Operation(
+            "get_health",
+            "discreet.api.operations.health",
+            Missing("for load balancers"),
+            "get_health",
+            Missing("for load balancers"),
+            OWNERS,
+        ),
+        Operation(
+            "get_readiness",
+            "discreet.api.operations.readiness",
+            Missing("for load balancers"),
+            "get_readiness",
+            Missing("for load balancers"),
+            OWNERS,
+        ),
+    )
+
+
+# What only the owner does, at the terminal: command -> service function.
+OWNERS_COMMANDS = {
+    "agents pause": "agents.pause_agent",
+    "agents resume": "agents.resume_agent",
+    "channels list": "channels.list_channels",
+    "channels add telegram": "channels.add_channel",
+    "channels add discord": "channels.add_channel",
+    "channels add whatsapp": "channels.add_channel",
+    "channels add other": "channels.add_channel",
+    "channels remove": "channels.remove_channel",
+    "channels test": "channels.find_channel",
+    "channels gather": "channels.set_gathering",
+    "channels branch": "branches.add_branch",
+    "channels branches": "branches.list_branches",
+    "channels unbranch": "branches.remove_branch",
+    "turns list": "turns.list_turns",
+    "turns show": "turns.get_turn",
+    "takeover": "takeover.take_over",
+    "quarantine list": "quarantine.list_quarantine",
+    "quarantine retry": "discreet.intake.retry.release",
+    "admission list": "admission.list_policies",
+    "admission set": "admission.set_admission",
+    "admission allow": "admission.allow_address",
+    "pairing list": "admission.list_pairings",
+    "pairing approve": "admission.decide_pairing",
+    "pairing deny": "admission.decide_pairing",
+    "owner link": "admission.make_owner_link",
+    "owner list": "admission.list_owner_addresses",
+    "limits show": "limits.get_limits",
+    "limits set": "limits.set_limits",
+    "limits reset": "limits.reset_limits",
+    "tokens create": "discreet.auth.tokens.create_token",
+    "tokens list": "discreet.auth.tokens.list_tokens",
+    "tokens revoke": "discreet.auth.tokens.revoke_token",
+}
+
+OPERATIONS: tuple[Operation, ...] = (
+    *OF_MEMORIES,
+    *OF_SESSIONS,
+    *OF_CONTACTS,
+    *_agents_and_status(),
+    *(
+        Operation(command.replace(" ", "_"), service, (command,), NOT_YET, AT_TERMINAL, OWNERS)
+        for command, service in OWNERS_COMMANDS.items()
+    ),
+)  # fmt: skip
+
+# They run or maintain the installation and ask nothing of it.
+NO_OPERATIONS = {
+    "serve", "version", "backup", "restore",
+    "db init", "db migrate", "db invite", "db join", "db check",
+}  # fmt: skip
+
+HEAD = """\
+# Operations
+
+Each operation is one function in `src/discreet/services/`. Where an entry point offers it, this
+page says under which name; where it doesn't, why not. It is written by
+`python -m tests.docs.operations`, and a test compares.
+
+"""
+
+
+def page() -> str:
+    """Write the page."""
+    lines = ["| operation | function | sb | REST | MCP | tool of a turn |", "| --- " * 6 + "|"]
+    for one in OPERATIONS:
+        commands = one.cli if isinstance(one.cli, Missing) else ", ".join(map(_name, one.cli))
+        others = (
+            at if isinstance(at, Missing) else _name(at) for at in (one.rest, one.mcp, one.model)
+        )
+        lines.append(f"| {' | '.join((one.name, _name(one.service), commands, *others))} |")
+    lacking = [
+        f"| {one.name} | {_ENTRY_POINTS[at]} | {_name(name)} | {why} |"
+        for one in OPERATIONS
+        for at, fields in one.lacks.items()
+        for name, why in fields.items()
+    ]
+    fewer = [
+        "", "## What an entry point leaves out", "",
+        "| operation | entry point | field | why |", "| --- " * 4 + "|", *lacking, "",
+    ]  # fmt: skip
+    return HEAD + "\n".join([*lines, *fewer])
+
+
+_ENTRY_POINTS = {"cli": "sb", "rest": "REST", "mcp": "MCP", "model": "tool of a turn"}
+
+
+def _name(text: str) -> str:
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
