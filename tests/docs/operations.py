@@ -450,6 +450,7 @@ OWNERS_COMMANDS = {
     "turns list": "turns.list_turns",
     "turns show": "turns.get_turn",
     "takeover": "takeover.take_over",
+    "sessions follow": "takeover.listen",
     "quarantine list": "quarantine.list_quarantine",
     "quarantine retry": "discreet.intake.retry.release",
     "admission list": "admission.list_policies",
@@ -481,7 +482,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 # They run or maintain the installation and ask nothing of it.
 NO_OPERATIONS = {
-    "serve", "version", "backup", "restore",
+    "help", "serve", "version", "backup", "restore",
     "db init", "db migrate", "db invite", "db join", "db check",
 }  # fmt: skip
 
