@@ -56,7 +56,7 @@ def test_a_channel_of_a_server_is_a_group_that_is_answered_when_it_speaks_to_the
     assert overheard.group.name == "The Adamses #general"
     assert not overheard.addressed
     mention = heard(message(CHANNEL, ALICE, f"{AT_ME} hi", mentions=[BOT]))
-    assert (mention.text, mention.addressed) == ("@ada hi", True)
+    assert (mention.text, mention.addressed) == ("hi", True)
     role = message(CHANNEL, ALICE, f"<@&{BOT_ROLE}> hi", mention_roles=[BOT_ROLE])
     assert not heard(role).addressed
     assert heard({**role, "my_roles": [BOT_ROLE]}).addressed
@@ -96,20 +96,17 @@ def test_a_place_that_nobody_knows_is_a_group_of_its_own_never_a_direct_chat() -
     assert isinstance(heard(payload).sender, UnknownSender)
 
 
-def test_bots_webhooks_and_notes_of_discord_are_nobodys_words() -> None:
+def test_bots_and_webhooks_are_nobodys_words() -> None:
     assert read(message(CHANNEL, OTHER_BOT, f"{AT_ME} hi", mentions=[BOT])) is None
     assert read(message(DIRECT, BOT, "my own answer")) is None
     assert read(message(CHANNEL, ALICE, "hi", webhook_id="1")) is None
-    for kind in (6, 7, 8, 18, 20, 21):
-        assert read(message(CHANNEL, ALICE, "x", type=kind)) is None
-    assert read(message(CHANNEL, ALICE, "")) is None
 
 
 def test_an_edit_is_known_and_answered_by_nobody() -> None:
     first = message(CHANNEL, ALICE, f"{AT_ME} helo", mentions=[BOT])
     edit = heard(edited(first, f"{AT_ME} hello"))
-    assert (edit.text, edit.addressed) == ("[edited] @ada hello", False)
-    assert edit.reply_to == heard(first).message_id
+    assert (edit.text, edit.addressed) == ("hello", False)
+    assert edit.edit_of == heard(first).message_id
     assert edit.message_id not in ("", heard(first).message_id)
     # A link that got its preview is told as an edit too.
     assert read({**first, "edited": True}) is None
@@ -145,13 +142,9 @@ def test_what_is_passed_on_says_so_and_is_no_reply() -> None:
     said = heard(
         message(DIRECT, ALICE, "", message_reference=reference, message_snapshots=[snapshot])
     )
-    assert said.text == "[forwarded] [photo] the original"
+    assert said.line == "[forwarded] [photo] the original"
     assert said.reply_to is None
     assert len(said.attachments) == 1
-    sticker = heard(message(DIRECT, ALICE, "", sticker_items=[{"name": "wave"}]))
-    assert sticker.text == "[sticker: wave]"
-    poll = heard(message(DIRECT, ALICE, "", poll={"question": {"text": "Cake?"}}))
-    assert poll.text == "[poll: Cake?]"
 
 
 def test_the_same_person_is_one_sender_in_a_server_and_directly() -> None:

@@ -117,7 +117,7 @@ async def test_people_are_heard_in_servers_threads_and_directly() -> None:
         assert (first.addressed, second.addressed) == (False, True)
         assert first.group is not None
         assert first.group.name == "The Adamses #general"
-        assert (first.chat_id, second.text) == (str(channel.id), f"@{me.name} when is it?")
+        assert (first.chat_id, second.text) == (str(channel.id), "when is it?")
         assert isinstance(first.sender, AddressSender)
         assert str(first.sender.address) == f"discord:{alice.id}"
         await alice.send_dm("hello")
@@ -139,7 +139,7 @@ async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None
         said = await alice.send(channel, "helo")
         await alice.edit(said, "hello")
         edit = (await ear.hears(3))[-1]
-        assert (edit.text, edit.addressed) == ("[edited] hello", False)
+        assert (edit.text, bool(edit.edit_of), edit.addressed) == ("hello", True, False)
         real = client.get_channel(channel.id)
         assert isinstance(real, discord.TextChannel)
         thread = await real.create_thread(name="cake", type=discord.ChannelType.public_thread)

@@ -57,9 +57,11 @@ class World:
         channel_id: ChannelId | None = None,
         chat: str | None = None,
         sent_at: datetime | None = None,
+        **more: Any,
     ) -> Accepted:
         """Stores a message from an address (None: the owner), in a group or directly; on the
-        agent's terminal and in the sender's own chat, unless others are named."""
+        agent's terminal and in the sender's own chat, unless others are named. ``more``: other
+        attributes of the ``Inbound``."""
         who: Sender = (
             OwnerSender() if sender is None else AddressSender(Address.parse(sender), name)
         )
@@ -76,6 +78,7 @@ class World:
                 group=None if group is None else Group(Address.parse(group)),
                 thread_key=thread_key,
                 new_session=new,
+                **more,
             ),
         )
 

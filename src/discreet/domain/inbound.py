@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from discreet.domain.addresses import Address
+from discreet.domain.content import NO_CONTENT, Content, line_of
 from discreet.domain.ids import ChannelId, ContactId
 
 
@@ -36,9 +37,13 @@ class OwnerSender:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSender:
-    """The platform didn't say, or said it in a way that can't be read; ``why`` is for the owner."""
+    """The platform didn't say, or said it in a way that can't be read; ``why`` is for the owner.
+
+    ``tell``: who wrote it, as far as could be read, and is told that it could not be.
+    """
 
     why: str
+    tell: Address | None = None
 
 
 Sender = AddressSender | ContactSender | OwnerSender | UnknownSender
@@ -78,8 +83,14 @@ class Inbound:
     ``message_id`` (the platform's) they make a repeated delivery recognisable. ``thread_key`` names
     the topic inside the sender's scope; ``new_session`` asks for a session with nothing behind it.
 
+    ``text`` is what was said, and names its files in square brackets. ``content`` holds everything
+    else; ``line`` is both.
+
     ``addressed``: False for what was only overheard (a line of a group that isn't meant for the
-    agent, an edit): it is kept as context, a bounded number of lines, and nobody answers it.
+    agent, a notice, a reaction): it is kept as context, a bounded number of lines, and nobody
+    answers it.
+    ``edit_of``: the platform's id of the message whose text this replaces. Before its turn began it
+    does; while the model thinks, the turn begins again, once; afterwards it is context.
     ``album``: the platform's name of several messages that its sender sees as one.
     ``limited``: the sender's limits count at a terminal, too: whoever speaks there doesn't run the
     installation.
@@ -100,3 +111,10 @@ class Inbound:
     album: str = ""
     attachments: tuple[Attachment, ...] = ()
     limited: bool = False
+    content: Content = NO_CONTENT
+    edit_of: str = ""
+
+    @property
+    def line(self) -> str:
+        """The whole message as one text; see ``discreet.domain.content``."""
+        return line_of(self.text, self.content)

@@ -11,6 +11,7 @@ from psycopg import Error, OperationalError, errors
 from psycopg.types.json import Jsonb
 
 from discreet.domain.addresses import MAX_PLATFORM_ID, Address
+from discreet.domain.content import details_of
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, SessionId
@@ -242,7 +243,7 @@ def _message(inbound: Inbound) -> dict[str, Any]:
         "group_name": plain_name(group.name) if group else "",
         "thread": _checked(inbound.thread_key, "thread key"),
         "force_new": inbound.new_session,
-        "body": checked_text(inbound.text),
+        "body": checked_text(inbound.line),
         "in_reply_to": inbound.reply_to
         and _checked(inbound.reply_to, "id of the answered message"),
         "addressed": inbound.addressed,
@@ -252,6 +253,8 @@ def _message(inbound: Inbound) -> dict[str, Any]:
             {**asdict(attachment), "name": plain_name(attachment.name)}
             for attachment in inbound.attachments
         ],
+        "details": details_of(inbound.text, inbound.content),
+        "edit_of": _checked(inbound.edit_of, "id of the edited message"),
     }
 
 

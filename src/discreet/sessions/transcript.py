@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +15,9 @@ from discreet.scope import Transaction
 class Message:
     """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own.
 
-    ``in_person``: the owner said it, in the place of the agent.
+    ``in_person``: the owner said it, in the place of the agent. ``details``: what came beside the
+    words, as ``discreet.domain.content`` keeps it. ``replies_to``: the line that it
+    answers. ``sent_at``: when it was written, as the platform says.
     """
 
     id: MessageId
@@ -27,11 +30,14 @@ class Message:
     turn_id: TurnId | None
     in_person: bool
     created_at: datetime
+    details: Mapping[str, Any] | None = None
+    replies_to: MessageId | None = None
+    sent_at: datetime | None = None
 
 
 COLUMNS = (
     "id, position, direction, text, sender_name, sender_address, sender_contact_id, turn_id,"
-    " in_person, created_at"
+    " in_person, created_at, details, replies_to, sent_at"
 )
 
 
@@ -43,6 +49,14 @@ async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
         {"turn": turn_id},
     )
     return [_message(row) for row in found]
+
+
+async def messages_of_ids(tx: Transaction, ids: Sequence[MessageId]) -> dict[MessageId, Message]:
+    """Those of these messages that the scope has."""
+    found = await tx.fetch(
+        f"SELECT {COLUMNS} FROM discreet.messages WHERE id = ANY(%(ids)s)", {"ids": list(ids)}
+    )
+    return {row["id"]: _message(row) for row in found}
 
 
 async def messages_before(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
 from uuid import UUID
 
 PartyKind = Literal["contact", "group", "owner", "shared"]
@@ -29,15 +29,34 @@ OWNER = Speaker(address="owner")
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What a line replies to or quotes. ``speaker`` None: the agent; ``text`` empty: its words are
+    not to be had; ``is_part``: they were picked out of a longer text."""
+
+    text: str
+    speaker: Speaker | None
+    at: datetime | None = None
+    is_part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One message of the conversation. ``speaker`` is None where the agent itself spoke, and
-    the owner where they answered in its place."""
+    the owner where they answered in its place.
+
+    ``text`` is the whole message as one text. Where more than words came, ``words`` are what was
+    written, ``parts`` and ``forwarded`` the rest of it, as JSON (``discreet.domain.content``).
+    """
 
     position: int
     direction: Literal["in", "out"]
     speaker: Speaker | None
     text: str
     at: datetime
+    words: str | None = None
+    parts: tuple[Mapping[str, Any], ...] = ()
+    forwarded: Mapping[str, Any] | None = None
+    replies_to: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,7 @@ class TurnContext:
     ``waiting`` must be answered: one line or more, in order, all of one route. ``history`` is what
     was said before, oldest first. ``knowledge`` are the critical and high memories, ``recalled``
     what a search for the waiting lines found. ``summary`` stands for what was said before
-    ``history``.
+    ``history``. ``zone`` is where the contact is, as far as is known.
     """
 
     agent: AgentCard
@@ -114,6 +133,7 @@ class TurnContext:
     thread_key: str = ""
     files: tuple[KeptFile, ...] = ()
     summary: Found | None = None
+    zone: tzinfo = UTC
 
     @property
     def of_owner(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from typing import Any
 
 from discreet.domain.text import plain_name
 
@@ -42,22 +43,23 @@ def is_blank(text: str) -> bool:
     return all(char.isspace() or char in _JOINERS or _is_hidden(char) for char in text)
 
 
-def quote(text: str) -> str:
-    """A text as a JSON string on one line, in which no fence can end and nothing is hidden."""
+def quote(text: Any) -> str:
+    """A text, or any other value, as JSON on one line, in which no fence can end and nothing is
+    hidden."""
     return "".join(
         _escape(char) if char in "<>&" or _is_hidden(char) else char
         for char in json.dumps(text, ensure_ascii=False)
     )
 
 
-def record(**fields: str | int | None) -> str:
+def record(**fields: Any) -> str:
     """A JSON object on one line; fields that are None or empty are left out."""
     return (
         "{"
         + ", ".join(
-            f"{quote(key)}: {value if isinstance(value, int) else quote(value)}"
+            f"{quote(key)}: {quote(value)}"
             for key, value in fields.items()
-            if value is not None and value != ""
+            if value is not None and value not in ("", [], {})
         )
         + "}"
     )

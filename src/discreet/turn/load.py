@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from discreet.domain.errors import NotFound
+from discreet.domain.ids import MessageId
 from discreet.memory.embedding import Embedder
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.types import Memory
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.summaries import Summary, summary_of
-from discreet.sessions.transcript import Message, messages_before, messages_of_turn
+from discreet.sessions.transcript import (
+    Message,
+    messages_before,
+    messages_of_ids,
+    messages_of_turn,
+)
 from discreet.turn.context import (
     OWNER,
     AgentCard,
@@ -20,6 +27,7 @@ from discreet.turn.context import (
     KeptFile,
     Line,
     Party,
+    Reply,
     Speaker,
     TurnContext,
 )
@@ -93,13 +101,15 @@ async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _
     history = await messages_before(
         tx, lease.session_id, waiting[0].position, HISTORY_MESSAGES, after=summary.until
     )
+    replied = [each.replies_to for each in (*waiting, *history) if each.replies_to is not None]
+    answered = await messages_of_ids(tx, replied) if replied else {}
     return _Conversation(
         agent=AgentCard(**agent),
         party=_writing_from(await party_of(tx, scope), waiting[0].sender_address),
         thread_key=session["thread_key"],
         summary=summary,
-        waiting=tuple(_line(message, scope) for message in waiting),
-        history=tuple(_line(message, scope) for message in history),
+        waiting=tuple(_line(message, scope, answered) for message in waiting),
+        history=tuple(_line(message, scope, answered) for message in history),
     )
 
 
@@ -137,9 +147,38 @@ def _writing_from(party: Party, address: str) -> Party:
     return replace(party, platform=platform) if party.kind == "contact" and platform else party
 
 
-def _line(message: Message, scope: SessionScope) -> Line:
-    speaker = _speaker(message, scope)
-    return Line(message.position, message.direction, speaker, message.text, message.created_at)
+def _line(message: Message, scope: SessionScope, answered: Mapping[MessageId, Message]) -> Line:
+    details = message.details or {}
+    return Line(
+        message.position,
+        message.direction,
+        _speaker(message, scope),
+        message.text,
+        message.sent_at or message.created_at,
+        words=details.get("text"),
+        parts=tuple(details.get("parts") or ()),
+        forwarded=details.get("forwarded"),
+        replies_to=_reply(message, scope, answered),
+    )
+
+
+def _reply(
+    message: Message, scope: SessionScope, answered: Mapping[MessageId, Message]
+) -> Reply | None:
+    """What a line replies to: the stored line, in the words that were picked of it if some were;
+    else what the platform sent."""
+    quote = (message.details or {}).get("quote")
+    line = answered.get(message.replies_to) if message.replies_to is not None else None
+    is_part = bool(quote and quote.get("is_part"))
+    if line is not None:
+        text = quote["text"] if quote and is_part else line.text
+        return Reply(text, _speaker(line, scope), line.sent_at or line.created_at, is_part)
+    if quote is None:
+        return None
+    ours = quote.get("is_ours", False)
+    speaker = None if ours else Speaker(quote.get("said_by", ""), quote.get("address", ""))
+    at = datetime.fromisoformat(quote["at"]) if quote.get("at") else None
+    return Reply(quote.get("text", ""), speaker, at, is_part)
 
 
 def _speaker(message: Message, scope: SessionScope) -> Speaker | None:

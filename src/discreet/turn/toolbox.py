@@ -50,12 +50,14 @@ Given = TypeVar("Given", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[Given]):
-    """One tool: what a model reads about it, and what it does in a toolbox."""
+    """One tool: what a model reads about it, and what it does in a toolbox. ``acts``: it changes
+    something, so a turn that called it doesn't begin again."""
 
     name: str
     description: str
     arguments: type[Given]
     run: Callable[[Toolbox, Given], Awaitable[Outcome]]
+    acts: bool = False
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -91,6 +93,8 @@ class Toolbox:
             given = tool.arguments.model_validate(arguments)
         except ValidationError as error:
             return _refused(what_is_wrong(error))
+        if tool.acts:
+            await self._note_that_it_acts()
         try:
             return await tool.run(self, given)
         except NotFound:
@@ -114,6 +118,13 @@ class Toolbox:
     def context(self) -> OperationContext:
         """What the services need: the scope of this turn and no other."""
         return OperationContext(self.begin, lambda: self.embedder, "agent", self.turn_id)
+
+    async def _note_that_it_acts(self) -> None:
+        async with self.begin() as tx:
+            await tx.execute(
+                "UPDATE discreet.turns SET acted = true WHERE id = %(turn)s AND NOT acted",
+                {"turn": self.turn_id},
+            )
 
     def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
         """Show what was found, as data; in an owner's session each record says whose it is."""
@@ -200,6 +211,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Remember something for later conversations, such as a fact, a preference or a plan.",
         Remember,
         _remember,
+        acts=True,
     ),
     Tool(
         "recall",
@@ -212,8 +224,15 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Replace a memory that is no longer true.",
         UpdateMemory,
         _update_memory,
+        acts=True,
     ),
-    Tool("forget", "Forget a memory, when asked to or when it is wrong.", Forget, _forget),
+    Tool(
+        "forget",
+        "Forget a memory, when asked to or when it is wrong.",
+        Forget,
+        _forget,
+        acts=True,
+    ),
     Tool(
         "search_conversation",
         "Search the exact words of earlier messages, however old.",

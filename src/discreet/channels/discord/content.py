@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from discreet.domain.content import Part, part, unsupported
 from discreet.domain.inbound import Attachment, AttachmentKind
 from discreet.domain.text import plain_name
 
@@ -15,29 +16,135 @@ VOICE_MESSAGE = 1 << 13
 FORWARD = 1
 """Kind of a reference to a message that is passed on."""
 
+KNOWN = frozenset(
+    {
+        "activity",
+        "application",
+        "application_id",
+        "attachments",
+        "author",
+        "call",
+        "channel_id",
+        "channel_type",
+        "components",
+        "content",
+        "edited_timestamp",
+        "embeds",
+        "flags",
+        "guild_id",
+        "id",
+        "interaction",
+        "interaction_metadata",
+        "member",
+        "mention_channels",
+        "mention_everyone",
+        "mention_roles",
+        "mentions",
+        "message_reference",
+        "message_snapshots",
+        "nonce",
+        "pinned",
+        "poll",
+        "position",
+        "purchase_notification",
+        "reactions",
+        "referenced_message",
+        "resolved",
+        "role_subscription_data",
+        "shared_client_theme",
+        "sticker_items",
+        "stickers",
+        "thread",
+        "timestamp",
+        "tts",
+        "type",
+        "webhook_id",
+    }
+)
+"""The fields of a message that are read, or say nothing (``docs/what-arrives.md``)."""
+
 _MENTION = re.compile(r"<(@[!&]?|#)([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
+_COMMAND = re.compile(r"</([\w -]{1,100}):[0-9]{1,20}>")
 _TIME = re.compile(r"<t:(-?[0-9]{1,11})(?::[A-Za-z])?>")
 
 
 def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my_name: str) -> str:
-    """The text as it was said: names in place of ids; a file or a sticker in square brackets.
+    """The words of a message, or of what is passed on: names in place of ids, and not the bot's in
+    front; its files in square brackets.
 
-    ``names``: of roles and channels, by id. Empty: nothing was said.
+    ``names``: of roles and channels, by id. Empty: there are no words.
     """
     said = str(message.get("content") or "")
-    # "@Ada /new" is how a server gives a command to one bot among several.
-    command = re.match(rf"<@!?{re.escape(my_id)}>\s*(?=/)", said)
-    if command is not None:
-        said = said[command.end() :]
+    # "@Ada, /new" is how a server speaks to one bot among several.
+    said = re.sub(rf"^\s*(?:<@!?{re.escape(my_id)}>[\s,:;]*)+", "", said) or said
     known = {**names, my_id: my_name, **dict(_people(message))}
-    text = " ".join([*_labels(message), _readable(said, known)]).strip()
-    for snapshot in _snapshots(message):
-        passed_on = " ".join(
-            [*_labels(snapshot), _readable(str(snapshot.get("content") or ""), known)]
-        ).strip()
-        text = "\n".join(filter(None, [text, f"[forwarded] {passed_on}".strip()]))
-    return text
+    texts = [" ".join([*_labels(message), _readable(said, known)]).strip()]
+    for snapshot in snapshots_of(message):
+        passed_on = _readable(str(snapshot.get("content") or ""), known)
+        texts.append(" ".join([*_labels(snapshot), passed_on]).strip())
+    return "\n".join(filter(None, texts))
+
+
+def parts_of(message: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Everything that a message says beside its words and its files."""
+    found = [each for holder in (message, *snapshots_of(message)) for each in _held(holder)]
+    for name in message:
+        # Of what this version doesn't know, only what can hold something counts.
+        if name not in KNOWN and isinstance(message[name], dict | list) and message[name]:
+            found.append(unsupported(name))
+    return tuple(found)
+
+
+def _held(holder: Mapping[str, Any]) -> Iterator[Part]:
+    for sticker in holder.get("sticker_items") or ():
+        yield part("sticker", name=sticker.get("name"))
+    if holder.get("poll"):
+        yield _poll(holder["poll"])
+    for embed in holder.get("embeds") or ():
+        # What Discord itself shows of an address is nothing that anybody said.
+        if embed.get("type") == "rich" and str(embed.get("url")) not in holder.get("content", ""):
+            yield _embed(embed)
+    yield from _components(holder.get("components") or ())
+    if holder.get("activity"):
+        game = (holder.get("application") or {}).get("name") or "a game"
+        yield part("request", text=f"join in {game}")
+
+
+def _poll(poll: Mapping[str, Any]) -> Part:
+    return part(
+        "poll",
+        question=_media(poll.get("question") or {}),
+        options=[_media(answer.get("poll_media") or {}) for answer in poll.get("answers") or ()],
+        several_answers=poll.get("allow_multiselect"),
+        ends=poll.get("expiry"),
+    )
+
+
+def _media(media: Mapping[str, Any]) -> str:
+    emoji = (media.get("emoji") or {}).get("name")
+    return " ".join(filter(None, (emoji, media.get("text"))))
+
+
+def _embed(embed: Mapping[str, Any]) -> Part:
+    return part(
+        "embed",
+        title=embed.get("title"),
+        author=(embed.get("author") or {}).get("name"),
+        text=embed.get("description"),
+        url=embed.get("url"),
+        fields=[f"{each.get('name')}: {each.get('value')}" for each in embed.get("fields") or ()],
+        footer=(embed.get("footer") or {}).get("text"),
+    )
+
+
+def _components(components: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+    for each in components:
+        if each.get("content"):
+            yield part("embed", text=each["content"])
+        if each.get("url"):
+            yield part("link", text=each.get("label"), url=each["url"])
+        yield from _components(each.get("components") or ())
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
@@ -51,18 +158,25 @@ def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
             str(file.get("content_type") or "").split(";")[0].strip(),
             int(file["size"]) if file.get("size") is not None else None,
         )
-        for holder in (message, *_snapshots(message))
+        for holder in (message, *snapshots_of(message))
         for file in holder.get("attachments") or ()
     )
 
 
 def address_of(message: Mapping[str, Any], attachment_id: str) -> str | None:
     """Where a file of a message can be had now."""
-    for holder in (message, *_snapshots(message)):
+    for holder in (message, *snapshots_of(message)):
         for file in holder.get("attachments") or ():
             if str(file.get("id")) == attachment_id:
                 return str(file["url"])
     return None
+
+
+def snapshots_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The messages that are passed on in this one."""
+    if (message.get("message_reference") or {}).get("type") != FORWARD:
+        return []
+    return [found["message"] for found in message.get("message_snapshots") or ()]
 
 
 def name_of(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) -> str:
@@ -87,13 +201,8 @@ def _readable(said: str, names: Mapping[str, str]) -> str:
         except (ValueError, OverflowError, OSError):
             return found[0]
 
+    said = _COMMAND.sub(r"/\1", said)
     return _TIME.sub(time, _EMOJI.sub(r"\1", _MENTION.sub(named, said)))
-
-
-def _snapshots(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    if (message.get("message_reference") or {}).get("type") != FORWARD:
-        return []
-    return [found["message"] for found in message.get("message_snapshots") or ()]
 
 
 def _labels(message: Mapping[str, Any]) -> Iterator[str]:
@@ -104,14 +213,10 @@ def _labels(message: Mapping[str, Any]) -> Iterator[str]:
             case "voice":
                 yield "[voice message]"
             case "photo" | "video":
-                yield f"[{kind}]"
+                described = plain_name(str(file.get("description") or ""))
+                yield f"[{kind}: {described}]" if described else f"[{kind}]"
             case _:
                 yield f"[{kind}: {name}]" if name else f"[{kind}]"
-    for sticker in message.get("sticker_items") or ():
-        yield f"[sticker: {plain_name(str(sticker.get('name') or ''))}]"
-    question = ((message.get("poll") or {}).get("question") or {}).get("text")
-    if question:
-        yield f"[poll: {plain_name(str(question))}]"
 
 
 def _kind(file: Mapping[str, Any], message: Mapping[str, Any]) -> AttachmentKind:

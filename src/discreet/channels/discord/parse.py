@@ -7,13 +7,22 @@ A payload is what the gateway or the API says of a message, and of the place tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from discreet.channels.discord.content import attachments_of, name_of, text_of
+from discreet.channels.discord.content import (
+    attachments_of,
+    name_of,
+    parts_of,
+    snapshots_of,
+    text_of,
+)
+from discreet.channels.discord.notices import notice_of, reaction_of
 from discreet.domain.addresses import Address
+from discreet.domain.content import Content, Forward, Part, Quote, line_of, unsupported
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
 from discreet.domain.platform import Identity
@@ -22,8 +31,7 @@ log = structlog.get_logger(__name__)
 
 PLATFORM = "discord"
 SAID = {0, 19}
-"""Kinds of messages that somebody has written: plain ones and replies. Others tell that somebody
-joined, pinned or opened something."""
+"""Kinds of messages that somebody has written: plain ones and replies. Others are notices."""
 DIRECT = 1
 THREADS = {10, 11}
 """Kinds of channels: threads that everybody sees who sees the channel around them. A private thread
@@ -32,7 +40,9 @@ THREADS = {10, 11}
 
 def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Sequence[Inbound]:
     """What a payload means. A message in a server is ``addressed`` where it mentions the bot or
-    replies to it. An edit is never addressed: the agent doesn't run again, but knows of it."""
+    replies to it. Notices and reactions never are."""
+    if isinstance(payload.get("reaction"), Mapping):
+        return _reaction(payload, payload["reaction"], channel_id)
     message = payload.get("message")
     if not isinstance(message, Mapping) or not message:
         return ()
@@ -41,8 +51,31 @@ def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Se
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # Discord grows new kinds of messages; one that can't be read must not stop the others.
         log.warning("a message could not be read", error=type(error).__name__)
-        parsed = _unreadable(message, channel_id)
+        parsed = _unreadable(payload, message, channel_id)
     return () if parsed is None else (parsed,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where something was written: the chat, a thread in it, and the group; None: directly."""
+
+    chat_id: str
+    thread: str
+    group: Group | None
+
+    @classmethod
+    def of(cls, place: Mapping[str, Any]) -> _Place:
+        here, kind = str(place["id"]), place.get("type")
+        is_thread = kind in THREADS and bool(place.get("parent_id"))
+        return cls(
+            str(place["parent_id"]) if is_thread else here,
+            here if is_thread else "",
+            None if kind == DIRECT else _group(place, is_thread=is_thread),
+        )
+
+    @property
+    def thread_key(self) -> str:
+        return f"thread:{self.thread}" if self.thread else ""
 
 
 def _message(
@@ -51,30 +84,90 @@ def _message(
     edited_at = message.get("edited_timestamp") if payload.get("edited") else None
     if payload.get("edited") and edited_at is None:
         return None  # a link got its preview, or it was pinned: nobody said anything
-    if int(message.get("type") or 0) not in SAID or _is_of_a_program(message):
+    told = notice_of(message)
+    if _is_of_a_program(message) or (told is not None and edited_at is not None):
         return None
-    names: Mapping[str, str] = payload.get("names") or {}
-    text = text_of(message, names, me.account, me.name)
-    if not text:
-        return None
-    place = payload["channel"]
-    here, kind = str(place["id"]), place.get("type")
-    is_thread = kind in THREADS and bool(place.get("parent_id"))
+    text = ""
+    parts: tuple[Part, ...] = () if told is None else (told,)
+    if told is None:
+        text = text_of(message, payload.get("names") or {}, me.account, me.name)
+        parts = parts_of(message)
+        kind = int(message.get("type") or 0)
+        if not text and not parts:
+            parts = (unsupported("unknown" if kind in SAID else f"type {kind}"),)
+    place = _Place.of(payload["channel"])
+    addressed = place.group is None or _is_addressed(payload, message, me)
     message_id = str(message["id"])
     return Inbound(
         channel_id=channel_id,
-        chat_id=str(place["parent_id"]) if is_thread else here,
+        chat_id=place.chat_id,
         message_id=message_id if edited_at is None else f"{message_id}/{edited_at}",
         sender=_sender(message),
-        text=text if edited_at is None else f"[edited] {text}",
+        text=text,
         sent_at=datetime.fromisoformat(str(edited_at or message["timestamp"])),
-        platform_thread=here if is_thread else "",
-        group=None if kind == DIRECT else _group(place, is_thread=is_thread),
-        thread_key=f"thread:{here}" if is_thread else "",
-        reply_to=_reply_to(message) if edited_at is None else message_id,
-        addressed=edited_at is None and (kind == DIRECT or _is_addressed(payload, message, me)),
-        attachments=attachments_of(message) if edited_at is None else (),
+        platform_thread=place.thread,
+        group=place.group,
+        thread_key=place.thread_key,
+        reply_to=_reply_to(message),
+        addressed=edited_at is None and told is None and addressed,
+        attachments=attachments_of(message),
+        content=Content(parts, _quote(message, payload, me), _forward(message)),
+        edit_of="" if edited_at is None else message_id,
     )
+
+
+def _reaction(
+    payload: Mapping[str, Any], reaction: Mapping[str, Any], channel_id: ChannelId
+) -> Sequence[Inbound]:
+    user = reaction.get("user") or (reaction.get("member") or {}).get("user") or {}
+    if user.get("bot") or not reaction.get("user_id"):
+        return ()
+    place = _Place.of(payload["channel"])
+    name = name_of(user, reaction.get("member"))
+    # Discord gives a reaction no id, and tells it once.
+    said_as = f"reaction {reaction['message_id']} {reaction['user_id']} {reaction['number']}"
+    return (
+        Inbound(
+            channel_id=channel_id,
+            chat_id=place.chat_id,
+            message_id=said_as,
+            sender=AddressSender(Address(PLATFORM, str(reaction["user_id"])), name),
+            text="",
+            sent_at=datetime.fromisoformat(str(reaction["timestamp"])),
+            platform_thread=place.thread,
+            group=place.group,
+            thread_key=place.thread_key,
+            reply_to=str(reaction["message_id"]),
+            addressed=False,
+            content=Content((reaction_of(reaction),)),
+        ),
+    )
+
+
+def _quote(message: Mapping[str, Any], payload: Mapping[str, Any], me: Identity) -> Quote | None:
+    """What it replies to, as Discord sends it along; without words where it was deleted."""
+    if _reply_to(message) is None:
+        return None
+    original = message.get("referenced_message")
+    if not isinstance(original, Mapping):
+        return Quote()
+    author = original.get("author") or {}
+    text = text_of(original, payload.get("names") or {}, me.account, me.name)
+    return Quote(
+        line_of(text, Content(parts_of(original), None, _forward(original))),
+        name_of(author, original.get("member")),
+        f"{PLATFORM}:{author['id']}" if author.get("id") else "",
+        is_ours=str(author.get("id")) == me.account,
+        at=datetime.fromisoformat(str(original["timestamp"])),
+    )
+
+
+def _forward(message: Mapping[str, Any]) -> Forward | None:
+    """Discord doesn't tell who wrote what is passed on."""
+    for snapshot in snapshots_of(message):
+        at = snapshot.get("timestamp")
+        return Forward(at=datetime.fromisoformat(str(at)) if at else None)
+    return None
 
 
 def _is_of_a_program(message: Mapping[str, Any]) -> bool:
@@ -117,13 +210,19 @@ def _reply_to(message: Mapping[str, Any]) -> str | None:
     return str(reference["message_id"]) if reference.get("message_id") else None
 
 
-def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound | None:
-    """What can be told of it, for the quarantine."""
+def _unreadable(
+    payload: Mapping[str, Any], message: Mapping[str, Any], channel_id: ChannelId
+) -> Inbound:
+    """What can be told of it, for the quarantine; in a direct chat its sender is told."""
+    author, place = message.get("author"), payload.get("channel")
+    tell = None
+    if isinstance(author, Mapping) and isinstance(place, Mapping) and place.get("type") == DIRECT:
+        tell = Address(PLATFORM, str(author["id"])) if author.get("id") else None
     return Inbound(
         channel_id=channel_id,
         chat_id=str(message.get("channel_id") or "unknown"),
         message_id=f"unread {message.get('id')}",
-        sender=UnknownSender("Discord's message could not be read"),
+        sender=UnknownSender("Discord's message could not be read", tell),
         text=str(message.get("content") or "[unreadable]"),
         sent_at=datetime.now(UTC),
     )

@@ -9,9 +9,12 @@ from discreet.domain.inbound import Attachment
 
 def attachments_of(message: Message) -> tuple[Attachment, ...]:
     """The file of a message (Telegram allows one each; an album is several messages)."""
-    if message.photo:
+    # A live photo comes with its still picture as the photo too; it is kept once, as it moves.
+    if message.photo and not message.live_photo:
         largest = message.photo[-1]
         return (Attachment("photo", largest.file_id, "", "image/jpeg", largest.file_size),)
+    if live := message.live_photo:
+        return (Attachment("video", live.file_id, "", "video/mp4", live.file_size),)
     if voice := message.voice:
         media_type = voice.mime_type or "audio/ogg"
         return (Attachment("voice", voice.file_id, "", media_type, voice.file_size),)
@@ -31,8 +34,10 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
 
 
 def label_of(message: Message) -> str:
-    """What a reader of the text sees in place of a file, a sticker, a place; empty: nothing."""
+    """What a reader of the text sees in place of a file; empty: there is none."""
     match message:
+        case Message(live_photo=live) if live:
+            return "[live photo]"
         case Message(photo=[_, *_]):
             return "[photo]"
         case Message(voice=voice) if voice:
@@ -47,18 +52,6 @@ def label_of(message: Message) -> str:
             return "[video]"
         case Message(document=document) if document:
             return _named("document", document.file_name)
-        case Message(sticker=sticker) if sticker:
-            return f"[sticker {sticker.emoji}]" if sticker.emoji else "[sticker]"
-        case Message(venue=venue) if venue:
-            return _named("place", f"{venue.title}, {venue.address}")
-        case Message(location=location) if location:
-            return f"[location: {location.latitude}, {location.longitude}]"
-        case Message(contact=contact) if contact:
-            return _named("contact", f"{contact.first_name} {contact.phone_number}")
-        case Message(poll=poll) if poll:
-            return _named("poll", poll.question)
-        case Message(dice=dice) if dice:
-            return f"[{dice.emoji} {dice.value}]"
         case _:
             return ""
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from telegram import Message, MessageEntity, Update
+from telegram import (
+    Message,
+    MessageEntity,
+    MessageOriginChannel,
+    MessageOriginChat,
+    MessageOriginHiddenUser,
+    MessageOriginUser,
+    MessageReactionUpdated,
+    Update,
+)
 from telegram.constants import ChatType
 
+from discreet.channels.telegram.content import held_by, parts_of
 from discreet.channels.telegram.files import attachments_of, label_of
+from discreet.channels.telegram.notices import notices_of, reaction_of
 from discreet.domain.addresses import Address
+from discreet.domain.content import Content, Forward, Quote, line_of, line_of_part, unsupported
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
 from discreet.domain.platform import GroupMoved
 
 PLATFORM = "telegram"
-ALLOWED_UPDATES = ("message", "edited_message", "channel_post")
+ALLOWED_UPDATES = ("message", "edited_message", "channel_post", "message_reaction")
 """The kinds of updates that are asked for."""
 
 
@@ -28,17 +41,19 @@ class Bot:
 
 
 Parsed = Inbound | GroupMoved | None
-"""None: nothing that anybody said (somebody joined, a title changed, another bot spoke)."""
+"""None: nothing that a person did (another bot spoke, a live location moved on)."""
 
 
 def parse(update: Update, bot: Bot, channel_id: ChannelId) -> Parsed:
     """What an update means.
 
     A message in a group is ``addressed`` where it mentions the bot, replies to it or gives it a
-    command. An edit is never addressed: the agent doesn't run again, but knows of it next time.
+    command. Notices and reactions never are.
     """
     if update.edited_message is not None:
         return _edit(update.edited_message, bot, channel_id)
+    if update.message_reaction is not None:
+        return _reaction(update.message_reaction, update.update_id, channel_id)
     message = update.message or update.channel_post
     if message is None:
         return None
@@ -50,46 +65,69 @@ def parse(update: Update, bot: Bot, channel_id: ChannelId) -> Parsed:
 
 
 def _message(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
-    text = _text(message, bot)
-    if not text or _is_other_bot(message):
+    if _is_other_bot(message):
         return None
+    sender = _sender(message)
+    notices = notices_of(message)
+    if notices and isinstance(sender, UnknownSender):
+        return None  # nobody to whom the line could be given
+    text = _text(message, bot)
+    parts = notices or parts_of(message)
+    if not text and not parts:
+        # All that is known of it is that it came.
+        parts = (unsupported("unknown"),)
     topic = str(message.message_thread_id) if message.is_topic_message else ""
     return Inbound(
         channel_id=channel_id,
         chat_id=str(message.chat.id),
         message_id=str(message.message_id),
-        sender=_sender(message),
+        sender=sender,
         text=text,
         sent_at=message.date,
         platform_thread=topic,
         group=_group(message),
         thread_key=f"topic:{topic}" if topic else "",
         reply_to=_reply_to(message),
-        addressed=_is_addressed(message, bot),
+        addressed=not notices and _is_addressed(message, bot),
         album=message.media_group_id or "",
         attachments=attachments_of(message),
+        content=Content(parts, _quote(message, bot), _forward(message)),
     )
 
 
 def _edit(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
     # A place that moves and a poll that is voted on are edits too: nobody said anything.
-    if message.text is None and message.caption is None:
+    if message.text is None and message.caption is None and message.checklist is None:
         return None
     parsed = _message(message, bot, channel_id)
     if parsed is None or message.edit_date is None:
         return None
+    return replace(
+        parsed,
+        message_id=f"{parsed.message_id}/{int(message.edit_date.timestamp())}",
+        edit_of=parsed.message_id,
+        sent_at=message.edit_date,
+        addressed=False,
+        album="",
+    )
+
+
+def _reaction(update: MessageReactionUpdated, number: int, channel_id: ChannelId) -> Inbound | None:
+    # Without a user it is an anonymous administrator's, or a channel's: nobody's line.
+    if update.user is None or update.user.is_bot:
+        return None
+    is_group = update.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP)
     return Inbound(
         channel_id=channel_id,
-        chat_id=parsed.chat_id,
-        message_id=f"{parsed.message_id}/{int(message.edit_date.timestamp())}",
-        sender=parsed.sender,
-        text=f"[edited] {parsed.text}",
-        sent_at=message.edit_date,
-        platform_thread=parsed.platform_thread,
-        group=parsed.group,
-        thread_key=parsed.thread_key,
-        reply_to=parsed.message_id,
+        chat_id=str(update.chat.id),
+        message_id=f"reaction {number}",
+        sender=AddressSender(_address(update.user.id), update.user.full_name),
+        text="",
+        sent_at=update.date,
+        group=Group(_address(update.chat.id), update.chat.title or "") if is_group else None,
+        reply_to=str(update.message_id),
         addressed=False,
+        content=Content((reaction_of(update),)),
     )
 
 
@@ -121,6 +159,8 @@ def _group(message: Message) -> Group | None:
 def _is_addressed(message: Message, bot: Bot) -> bool:
     if message.chat.type == ChatType.PRIVATE:
         return True
+    if _is_for_another_bot(message, bot):
+        return False
     original = message.reply_to_message
     # In a topic, whatever replies to nothing "replies" to the message that opened the topic.
     if (
@@ -149,23 +189,100 @@ def _entities(message: Message) -> Iterator[tuple[MessageEntity, str]]:
         yield from message.parse_caption_entities().items()
 
 
-def _text(message: Message, bot: Bot) -> str:
-    """The text as it was said; a file, a sticker or a place is named in square brackets."""
-    said = message.text if message.text is not None else message.caption or ""
+def _is_for_another_bot(message: Message, bot: Bot) -> bool:
+    """Whether it begins with a command that names another bot: ``/new@other_bot``."""
     for entity, command in _entities(message):
+        if entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0:
+            name = command.partition("@")[2].lower()
+            return name not in ("", bot.username.lower())
+    return False
+
+
+def _text(message: Message, bot: Bot) -> str:
+    """The text as it was said, without the bot's name in front; a file in square brackets."""
+    said = message.text if message.text is not None else message.caption or ""
+    if message.forward_origin is None:
+        said = _without_mention(message, said, bot)
         # "/new@this_bot" is how groups write "/new".
-        name = f"@{bot.username}"
-        is_first_command = entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0
-        if is_first_command and command.lower().endswith(name.lower()):
-            said = command[: -len(name)] + said[len(command) :]
+        said = re.sub(rf"^(/\w+)@{re.escape(bot.username)}\b", r"\1", said, flags=re.I)
     label = label_of(message)
-    text = f"{label} {said}".strip() if label else said
-    if text and message.forward_origin is not None:
-        text = f"[forwarded] {text}"
-    return text
+    return f"{label} {said}".strip() if label else said
+
+
+def _without_mention(message: Message, said: str, bot: Bot) -> str:
+    """What is left behind the bot's name; all of it where nothing is."""
+    names = {f"@{bot.username}"}
+    for entity, name in _entities(message):
+        if entity.type == MessageEntity.TEXT_MENTION and entity.user and entity.user.id == bot.id:
+            names.add(name)
+    either = "|".join(re.escape(name) for name in names)
+    rest = re.sub(rf"^\s*(?:(?:{either})(?!\w)[\s,:;]*)+", "", said, flags=re.I)
+    return rest or said
+
+
+def _quote(message: Message, bot: Bot) -> Quote | None:
+    """What it replies to, as Telegram sends it along; the words that were picked, if any."""
+    picked = message.quote
+    if (outside := message.external_reply) is not None:
+        forward = _origin(outside.origin)
+        held = " ".join(line_of_part(one) for one in held_by(outside))
+        text = picked.text if picked is not None else held
+        return Quote(text, forward.said_by, at=forward.at, is_part=picked is not None)
+    if message.reply_to_story is not None:
+        return Quote("[story]", message.reply_to_story.chat.effective_name or "")
+    original = message.reply_to_message or message.pinned_message
+    if not isinstance(original, Message) or original.forum_topic_created is not None:
+        return None
+    whole = line_of(_text(original, bot), Content(parts_of(original), None, _forward(original)))
+    by = original.from_user
+    return Quote(
+        picked.text if picked is not None else _chosen(message, original) or whole,
+        "" if by is None else by.full_name,
+        "" if by is None else str(_address(by.id)),
+        is_ours=by is not None and by.id == bot.id,
+        at=original.date,
+        is_part=picked is not None and picked.text != whole,
+    )
+
+
+def _chosen(message: Message, original: Message) -> str:
+    """The task or the option of the original that this replies to."""
+    if original.checklist is not None and message.reply_to_checklist_task_id is not None:
+        for task in original.checklist.tasks:
+            if task.id == message.reply_to_checklist_task_id:
+                return f"[task: {task.text}]"
+    if original.poll is not None and message.reply_to_poll_option_id is not None:
+        for option in original.poll.options:
+            if option.persistent_id == message.reply_to_poll_option_id:
+                return f"[option: {option.text}]"
+    return ""
+
+
+def _forward(message: Message) -> Forward | None:
+    return None if message.forward_origin is None else _origin(message.forward_origin)
+
+
+def _origin(origin: object) -> Forward:
+    match origin:
+        case MessageOriginUser(sender_user=user, date=at):
+            return Forward(user.full_name, at)
+        case MessageOriginHiddenUser(sender_user_name=name, date=at):
+            return Forward(name, at)
+        case MessageOriginChat(sender_chat=chat, author_signature=signed, date=at):
+            return Forward(_signed(chat.effective_name, signed), at)
+        case MessageOriginChannel(chat=chat, author_signature=signed, date=at):
+            return Forward(_signed(chat.effective_name, signed), at)
+        case _:
+            return Forward()
+
+
+def _signed(name: str | None, signed: str | None) -> str:
+    return f"{name or ''} ({signed})".strip() if signed else name or ""
 
 
 def _reply_to(message: Message) -> str | None:
+    if isinstance(message.pinned_message, Message):
+        return str(message.pinned_message.message_id)
     original = message.reply_to_message
     if original is None or original.forum_topic_created is not None:
         return None

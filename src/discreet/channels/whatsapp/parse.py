@@ -4,12 +4,15 @@ Shapes after Meta's reference of webhooks (field ``messages``)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from discreet.channels.whatsapp.content import attachments_of, text_of
+from discreet.channels.whatsapp.content import attachments_of, parts_of, text_of
 from discreet.domain.addresses import Address
+from discreet.domain.content import Content, Forward, Quote
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Group, Inbound, Sender, UnknownSender
@@ -19,8 +22,8 @@ PLATFORM = "whatsapp"
 GROUP_CHAT = "group "
 """Begins the id of a chat that is a group's: answers go there in another way."""
 _STAGES: Mapping[str, Stage] = {"delivered": "delivered", "read": "read", "failed": "failed"}
-_OVERHEARD = ("reaction", "edit", "revoke", "unsupported", "system", "ephemeral")
-"""Kinds that call for no answer: an edit of an old message doesn't run the agent again."""
+_OVERHEARD = ("reaction", "request_welcome", "revoke", "system")
+"""Kinds that call for no answer: nobody said anything."""
 
 
 def accounts_in(payload: Mapping[str, Any]) -> set[str]:
@@ -40,8 +43,7 @@ def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Se
                 inbound = _message(message, value, names, channel_id)
             except (KeyError, TypeError, ValueError, AttributeError):
                 inbound = _unreadable(message, channel_id)
-            if inbound is not None:
-                events.append(inbound)
+            events.append(inbound)
         for status in _dicts(value.get("statuses")):
             receipt = _receipt(status, channel_id)
             if receipt is not None:
@@ -54,30 +56,58 @@ def _message(
     value: Mapping[str, Any],
     names: Mapping[str, str],
     channel_id: ChannelId,
-) -> Inbound | None:
-    kind = str(message["type"])
-    text = text_of(message)
-    if not text:
-        return None
+) -> Inbound:
+    # An edit holds the whole message as it is now, and is told with an id of its own.
+    edit = message["edit"] if message["type"] == "edit" else {}
+    said = edit.get("message") or message
+    number = _number(value)
+    context = said.get("context") or {}
+    text = _without_mention(text_of(said), number)
     # The id that WhatsApp keeps for this business comes first: a phone number may be missing, and
     # may be somebody else's next year.
     ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
     group = str(message.get("group_id") or "")
-    context = message.get("context") or {}
-    replied = context.get("id") or (message.get("reaction") or {}).get("message_id")
+    about = (said.get(kind) or {} for kind in ("reaction", "revoke"))
+    replied = context.get("id") or next(
+        (each.get("message_id") or each.get("original_message_id") for each in about if each), None
+    )
+    addressed = said["type"] not in _OVERHEARD and not edit
+    if group:
+        by_name = f"@{number}" in text_of(said)
+        answered = _digits(str(context.get("from") or "")) == number
+        addressed = addressed and bool(number) and (answered or by_name)
     return Inbound(
         channel_id=channel_id,
         chat_id=f"{GROUP_CHAT}{group}" if group else (ids[0] if ids else "unknown"),
         message_id=str(message["id"]),
         sender=_sender(ids, names),
-        text=f"[forwarded] {text}" if context.get("forwarded") else text,
+        text=text,
         sent_at=_time(message["timestamp"]),
         group=Group(Address.parse(f"{PLATFORM}:{group}")) if group else None,
         reply_to=str(replied) if replied else None,
-        addressed=kind not in _OVERHEARD
-        and (not group or _speaks_to(value, str(context.get("from") or ""), text)),
-        attachments=attachments_of(message),
+        addressed=addressed,
+        attachments=attachments_of(said),
+        content=Content(parts_of(said), _quote(context, number), _forward(context)),
+        edit_of=str(edit.get("original_message_id") or "unknown") if edit else "",
     )
+
+
+def _quote(context: Mapping[str, Any], number: str) -> Quote | None:
+    """WhatsApp tells the id of what is replied to, and who wrote it; the words it keeps."""
+    if not context.get("id"):
+        return None
+    return Quote(is_ours=bool(number) and _digits(str(context.get("from") or "")) == number)
+
+
+def _forward(context: Mapping[str, Any]) -> Forward | None:
+    if context.get("frequently_forwarded"):
+        return Forward(often=True)
+    return Forward() if context.get("forwarded") else None
+
+
+def _without_mention(text: str, number: str) -> str:
+    """What is left behind the mention of our number; all of it where nothing is."""
+    return re.sub(rf"^\s*(?:@{number}\b[\s,:;]*)+", "", text) or text if number else text
 
 
 def _sender(ids: Sequence[str], names: Mapping[str, str]) -> Sender:
@@ -91,9 +121,8 @@ def _sender(ids: Sequence[str], names: Mapping[str, str]) -> Sender:
     return AddressSender(addresses[0], name, tuple(addresses[1:]))
 
 
-def _speaks_to(value: Mapping[str, Any], replied_to: str, text: str) -> bool:
-    number = _digits(str((value.get("metadata") or {}).get("display_phone_number", "")))
-    return bool(number) and (_digits(replied_to) == number or f"@{number}" in text)
+def _number(value: Mapping[str, Any]) -> str:
+    return _digits(str((value.get("metadata") or {}).get("display_phone_number", "")))
 
 
 def _receipt(status: Mapping[str, Any], channel_id: ChannelId) -> Receipt | None:
@@ -122,11 +151,17 @@ def _chats(status: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound:
+    """What can be told of it, for the quarantine; in a direct chat its sender is told."""
+    ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
+    tell = None
+    if ids and not message.get("group_id"):
+        with suppress(BadInput):
+            tell = Address.parse(f"{PLATFORM}:{ids[0]}")
     return Inbound(
         channel_id=channel_id,
-        chat_id=str(message.get("from_user_id") or message.get("from") or "unknown"),
+        chat_id=ids[0] if ids else "unknown",
         message_id=str(message.get("id") or "unknown"),
-        sender=UnknownSender("WhatsApp's message could not be read"),
+        sender=UnknownSender("WhatsApp's message could not be read", tell),
         text="[unreadable]",
         sent_at=datetime.now(UTC),
     )

@@ -38,7 +38,9 @@ CREATE TYPE gate.inbound AS (
 	addressed boolean,
 	album_id text,
 	files jsonb,
-	limited boolean
+	limited boolean,
+	details jsonb,
+	edit_of text
 );
 
 
@@ -914,6 +916,23 @@ $$;
 
 ALTER FUNCTION gate.due_quarantined() OWNER TO discreet_gate;
 
+-- FUNCTION edit_as_line(gate.inbound)
+CREATE FUNCTION gate.edit_as_line(said gate.inbound) RETURNS gate.inbound
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  said.body := '[edited] ' || said.body;
+  said.details := NULL;
+  said.files := '[]';
+  said.in_reply_to := said.edit_of;
+  said.addressed := false;
+  RETURN said;
+END $$;
+
+
+ALTER FUNCTION gate.edit_as_line(said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION empty_turns(uuid[])
 CREATE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
     LANGUAGE plpgsql
@@ -1150,6 +1169,7 @@ BEGIN
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
   SELECT * INTO erased FROM gate.erase_memories(memories);
   DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
+  PERFORM gate.erase_quotes(sessions, said, addresses);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
   -- A chat in which nothing was said is nobody's way to be answered any more.
@@ -1185,6 +1205,19 @@ END $$;
 
 
 ALTER FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) OWNER TO discreet_gate;
+
+-- FUNCTION erase_quotes(uuid[], uuid[], text[])
+CREATE FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.messages m SET details = m.details - 'quote'
+   WHERE m.session_id = ANY (sessions)
+     AND (m.replies_to = ANY (lines) OR m.details->'quote'->>'address' = ANY (addresses))
+$$;
+
+
+ALTER FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) OWNER TO discreet_gate;
 
 -- FUNCTION erase_unsorted(uuid, uuid[], text[])
 CREATE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
@@ -1579,6 +1612,33 @@ END $$;
 
 ALTER FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) OWNER TO discreet_gate;
 
+-- FUNCTION joined_details(text, jsonb, gate.inbound)
+CREATE FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
+    coalesce(said.details, '{}') || coalesce(details, '{}') || jsonb_build_object(
+      'text', concat_ws(E'\n', coalesce(details->>'text', before),
+                        coalesce(said.details->>'text', said.body)),
+      'parts', coalesce(details->'parts', '[]') || coalesce(said.details->'parts', '[]')) END
+$$;
+
+
+ALTER FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) OWNER TO discreet_gate;
+
+-- FUNCTION kept_details(jsonb, uuid)
+CREATE FUNCTION gate.kept_details(details jsonb, replies_to uuid) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
+              THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
+              ELSE details END
+$$;
+
+
+ALTER FUNCTION gate.kept_details(details jsonb, replies_to uuid) OWNER TO discreet_gate;
+
 -- FUNCTION keys()
 CREATE FUNCTION gate.keys() RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
@@ -1706,6 +1766,33 @@ $$;
 
 
 ALTER FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) OWNER TO discreet_gate;
+
+-- FUNCTION line_replied_to(discreet.channels, discreet.sessions, text, text)
+CREATE FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF platform_message IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT m.id INTO result FROM discreet.messages m
+   WHERE m.channel_id = via.id AND m.chat_id = line_replied_to.chat
+     AND m.platform_message_id = platform_message AND m.direction = 'in'
+     AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  IF NOT FOUND THEN
+    SELECT m.id INTO result
+      FROM gate.answer_taken_as(here.owner_id, via.id, ARRAY[line_replied_to.chat], platform_message) o
+      JOIN discreet.messages m ON m.id = o.message_id
+     WHERE m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  END IF;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) OWNER TO discreet_gate;
 
 -- FUNCTION link_contacts(uuid, uuid)
 CREATE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
@@ -2417,6 +2504,48 @@ END $$;
 
 ALTER FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) OWNER TO discreet_gate;
 
+-- FUNCTION replace_edited(discreet.channels, discreet.sessions, uuid, boolean, gate.inbound)
+CREATE FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  found_line discreet.messages;
+BEGIN
+  SELECT m.* INTO found_line FROM discreet.messages m
+   WHERE m.channel_id = via.id AND m.chat_id = said.chat AND m.platform_message_id = said.edit_of
+     AND m.owner_id = here.owner_id AND m.direction = 'in' AND m.session_id = here.id
+     AND m.sender_contact_id IS NOT DISTINCT FROM speaker;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  ELSIF found_line.edited_by = said.platform_message THEN
+    RETURN found_line.id;
+  ELSIF found_line.state = 'taken' THEN
+    IF found_line.restarted OR found_line.command IS NOT NULL OR NOT gate.restart_turn(here.id) THEN
+      RETURN NULL;
+    END IF;
+  ELSIF found_line.state <> 'waiting' THEN
+    RETURN NULL;
+  END IF;
+  IF found_line.album <> '' THEN
+    -- Its text is that of several messages.
+    said.body := found_line.text || E'\n[edited] ' || said.body;
+    said.details := NULL;
+  ELSIF said.files <> '[]' THEN
+    DELETE FROM discreet.attachments f WHERE f.message_id = found_line.id;
+    PERFORM gate.store_files(here, found_line.route_id, found_line.id, via.id, said);
+  END IF;
+  UPDATE discreet.messages m
+     SET text = said.body, details = said.details, edited_by = said.platform_message,
+         command = gate.waiting_command_of(said, of_owner),
+         terms = NULL, tokens = NULL, embedder = NULL, embedding = NULL
+   WHERE m.id = found_line.id;
+  RETURN found_line.id;
+END $$;
+
+
+ALTER FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION reply_to_what_was_said()
 CREATE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2470,6 +2599,33 @@ END $$;
 
 
 ALTER FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) OWNER TO discreet_gate;
+
+-- FUNCTION restart_turn(uuid)
+CREATE FUNCTION gate.restart_turn(session uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  running uuid;
+BEGIN
+  UPDATE discreet.turns t SET state = 'restarted', finished_at = clock_timestamp()
+    FROM discreet.sessions s
+   WHERE s.id = session AND t.id = s.current_turn AND t.state = 'running' AND NOT t.acted
+  RETURNING t.id INTO running;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  DELETE FROM discreet.drafts d WHERE d.turn_id = running;
+  UPDATE discreet.sessions s SET current_turn = NULL WHERE s.id = session;
+  UPDATE discreet.messages m
+     SET state = 'waiting', turn_id = NULL, attempts = m.attempts - 1, restarted = true
+   WHERE m.turn_id = running AND m.direction = 'in' AND m.state = 'taken';
+  PERFORM gate.defer_turn(session, NULL, false);
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.restart_turn(session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION restore_memory(uuid, integer)
 CREATE FUNCTION gate.restore_memory(memory uuid, wanted integer) RETURNS uuid
@@ -2744,14 +2900,34 @@ END $$;
 
 ALTER FUNCTION gate.stop_turn(session uuid) OWNER TO discreet_gate;
 
+-- FUNCTION store_files(discreet.sessions, uuid, uuid, uuid, gate.inbound)
+CREATE FUNCTION gate.store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound) RETURNS void
+    LANGUAGE sql
+    AS $$
+  INSERT INTO discreet.attachments (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
+    platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
+  SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route, message,
+         (SELECT count(*) FROM discreet.attachments f WHERE f.message_id = message) + file.nr,
+         file.value->>'kind', file.value->>'platform_file', file.value->>'name',
+         file.value->>'media_type', (file.value->>'size')::bigint, via, said.chat,
+         said.platform_message
+    FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr)
+$$;
+
+
+ALTER FUNCTION gate.store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION store_message(discreet.channels, discreet.sessions, uuid, uuid, text, gate.inbound)
 CREATE FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  album discreet.messages;
+  album   discreet.messages;
+  replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
+  said.details := gate.kept_details(said.details, replied);
   IF said.album_id <> '' THEN
     SELECT m.* INTO album FROM discreet.messages m
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
@@ -2763,36 +2939,25 @@ BEGIN
     wanted := wanted OR album.state = 'waiting';
     UPDATE discreet.messages m
        SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
+           details = gate.joined_details(m.text, m.details, said),
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
   ELSE
     INSERT INTO discreet.messages (
       owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-      reply_to, sent_at, album, state, not_before, command)
+      reply_to, replies_to, details, sent_at, album, state, not_before, command)
     VALUES (
       here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
       here.last_position, 'in', said.body, speaker,
       CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
-      said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
+      replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
       CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
     RETURNING id INTO message_id;
   END IF;
-  IF said.files <> '[]' THEN
-    INSERT INTO discreet.attachments (
-      owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
-      platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-    SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
-           store_message.message_id,
-           (SELECT count(*) FROM discreet.attachments f
-             WHERE f.message_id = store_message.message_id) + file.nr,
-           file.value->>'kind', file.value->>'platform_file', file.value->>'name',
-           file.value->>'media_type', (file.value->>'size')::bigint, via.id, said.chat,
-           said.platform_message
-      FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr);
-  END IF;
+  PERFORM gate.store_files(here, route, message_id, via.id, said);
 END $$;
 
 
@@ -2825,6 +2990,15 @@ BEGIN
     END IF;
   END IF;
 
+  IF coalesce(said.edit_of, '') <> '' THEN
+    here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
+    message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
+    session_id := here.id;
+    IF message_id IS NOT NULL THEN
+      RETURN;
+    END IF;
+    said := gate.edit_as_line(said);
+  END IF;
   IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
     command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
   END IF;
@@ -3049,6 +3223,18 @@ END $$;
 
 
 ALTER FUNCTION gate.undo_link(link uuid) OWNER TO discreet_gate;
+
+-- FUNCTION waiting_command_of(gate.inbound, boolean)
+CREATE FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT nullif(nullif(gate.command_of(said.body, of_owner), 'new'), 'stop')
+   WHERE said.files = '[]' AND starts_with(said.body, '/')
+$$;
+
+
+ALTER FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) OWNER TO discreet_gate;
 
 -- FUNCTION wake_for_message(discreet.channels, uuid, text, gate.inbound)
 CREATE FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) RETURNS void
@@ -4284,6 +4470,10 @@ END))))) STORED,
     album text DEFAULT ''::text NOT NULL,
     command text,
     in_person boolean DEFAULT false NOT NULL,
+    details jsonb,
+    replies_to uuid,
+    edited_by text,
+    restarted boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_direction_check CHECK ((direction = ANY (ARRAY['in'::text, 'out'::text]))),
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'taken'::text, 'answered'::text, 'failed'::text, 'context'::text, 'sent'::text]))),
     CONSTRAINT messages_text_check CHECK ((text <> ''::text))
@@ -4302,6 +4492,8 @@ ALTER TABLE ONLY discreet.messages ALTER COLUMN scope_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.messages ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.messages ALTER COLUMN album SET STATISTICS 0;
 ALTER TABLE ONLY discreet.messages ALTER COLUMN command SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN details SET STATISTICS 0;
+ALTER TABLE ONLY discreet.messages ALTER COLUMN edited_by SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
 
@@ -4316,6 +4508,18 @@ COMMENT ON COLUMN discreet.messages.command IS 'what the machine was asked for, 
 
 -- COMMENT COLUMN messages.in_person
 COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in the place of the agent';
+
+-- COMMENT COLUMN messages.details
+COMMENT ON COLUMN discreet.messages.details IS 'what came beside the words: typed parts, a quote, whom it was forwarded from; null: nothing';
+
+-- COMMENT COLUMN messages.replies_to
+COMMENT ON COLUMN discreet.messages.replies_to IS 'the line of the same chat and scope that this replies to; no key, for that line may be erased';
+
+-- COMMENT COLUMN messages.edited_by
+COMMENT ON COLUMN discreet.messages.edited_by IS 'what the platform calls the edit whose text this has';
+
+-- COMMENT COLUMN messages.restarted
+COMMENT ON COLUMN discreet.messages.restarted IS 'a turn with it began again because of an edit; that happens once';
 
 -- TABLE owner_links
 CREATE TABLE discreet.owner_links (
@@ -4545,7 +4749,8 @@ CASE
     ELSE owner_id
 END))))) STORED,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'answered'::text, 'failed'::text, 'given_up'::text, 'lost'::text, 'stopped'::text])))
+    acted boolean DEFAULT false NOT NULL,
+    CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'answered'::text, 'failed'::text, 'given_up'::text, 'lost'::text, 'stopped'::text, 'restarted'::text])))
 );
 ALTER TABLE ONLY discreet.turns ALTER COLUMN model SET STATISTICS 0;
 ALTER TABLE ONLY discreet.turns ALTER COLUMN prompt SET STATISTICS 0;
@@ -4559,6 +4764,9 @@ ALTER TABLE ONLY discreet.turns FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE discreet.turns OWNER TO discreet_schema;
+
+-- COMMENT COLUMN turns.acted
+COMMENT ON COLUMN discreet.turns.acted IS 'it called a tool that changes something, so it must not begin again';
 
 -- TABLE wrong_codes
 CREATE TABLE discreet.wrong_codes (
@@ -6200,6 +6408,9 @@ REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.due_quarantined() FROM PUBLIC;
 
+-- ACL FUNCTION edit_as_line(said gate.inbound)
+REVOKE ALL ON FUNCTION gate.edit_as_line(said gate.inbound) FROM PUBLIC;
+
 -- ACL FUNCTION empty_turns(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
 
@@ -6223,6 +6434,9 @@ REVOKE ALL ON FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses t
 
 -- ACL FUNCTION erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
 REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) FROM PUBLIC;
+
+-- ACL FUNCTION erase_quotes(sessions uuid[], lines uuid[], addresses text[])
+REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[]) FROM PUBLIC;
 
 -- ACL FUNCTION erase_unsorted(owner uuid, gone uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
@@ -6265,6 +6479,12 @@ REVOKE ALL ON FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, ho
 -- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
 REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
 
+-- ACL FUNCTION joined_details(before text, details jsonb, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound) FROM PUBLIC;
+
+-- ACL FUNCTION kept_details(details jsonb, replies_to uuid)
+REVOKE ALL ON FUNCTION gate.kept_details(details jsonb, replies_to uuid) FROM PUBLIC;
+
 -- ACL FUNCTION keys()
 GRANT ALL ON FUNCTION gate.keys() TO discreet_contact;
 GRANT ALL ON FUNCTION gate.keys() TO discreet_owner;
@@ -6286,6 +6506,9 @@ REVOKE ALL ON FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uui
 
 -- ACL FUNCTION limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
 REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) FROM PUBLIC;
+
+-- ACL FUNCTION line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text)
+REVOKE ALL ON FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
 
 -- ACL FUNCTION link_contacts(kept uuid, joined uuid)
 GRANT ALL ON FUNCTION gate.link_contacts(kept uuid, joined uuid) TO discreet_owner;
@@ -6405,6 +6628,9 @@ REVOKE ALL ON FUNCTION gate.release_quarantined(ticket text, quarantined uuid) F
 GRANT ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval) FROM PUBLIC;
 
+-- ACL FUNCTION replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.replace_edited(via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound) FROM PUBLIC;
+
 -- ACL FUNCTION reply_to_what_was_said()
 GRANT ALL ON FUNCTION gate.reply_to_what_was_said() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.reply_to_what_was_said() FROM PUBLIC;
@@ -6415,6 +6641,9 @@ REVOKE ALL ON FUNCTION gate.require_owner() FROM PUBLIC;
 -- ACL FUNCTION resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean)
 GRANT ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.resolve_contact(platform text, platform_id text, kind text, display_name text, auto_create boolean) FROM PUBLIC;
+
+-- ACL FUNCTION restart_turn(session uuid)
+REVOKE ALL ON FUNCTION gate.restart_turn(session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION restore_memory(memory uuid, wanted integer)
 GRANT ALL ON FUNCTION gate.restore_memory(memory uuid, wanted integer) TO discreet_contact;
@@ -6457,6 +6686,9 @@ REVOKE ALL ON FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said g
 
 -- ACL FUNCTION stop_turn(session uuid)
 REVOKE ALL ON FUNCTION gate.stop_turn(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
@@ -6502,6 +6734,9 @@ REVOKE ALL ON FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[
 -- ACL FUNCTION undo_link(link uuid)
 GRANT ALL ON FUNCTION gate.undo_link(link uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.undo_link(link uuid) FROM PUBLIC;
+
+-- ACL FUNCTION waiting_command_of(said gate.inbound, of_owner boolean)
+REVOKE ALL ON FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) FROM PUBLIC;
 
 -- ACL FUNCTION wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.wake_for_message(via discreet.channels, session uuid, command text, said gate.inbound) FROM PUBLIC;
@@ -7481,28 +7716,28 @@ GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, em
 GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
     state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_contact;
 GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
-    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, party,
-    platform_message_id, reply_to, route_id, sender_address, sender_contact_id, sender_name,
-    sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON discreet.messages TO
-    discreet_contact;
+    created_at, details, direction, edited_by, embedder, embedding, id, in_person, not_before,
+    owner_id, party, platform_message_id, replies_to, reply_to, restarted, route_id, sender_address,
+    sender_contact_id, sender_name, sent_at, session_id, shared, state, terms, text, tokens,
+    turn_id) ON discreet.messages TO discreet_contact;
 GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
     discreet.messages TO discreet_contact;
 GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
     state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_owner;
 GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
-    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, owner_key,
-    party, platform_message_id, reply_to, route_id, scope_key, sender_address, sender_contact_id,
-    sender_name, sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON
-    discreet.messages TO discreet_owner;
+    created_at, details, direction, edited_by, embedder, embedding, id, in_person, not_before,
+    owner_id, owner_key, party, platform_message_id, replies_to, reply_to, restarted, route_id,
+    scope_key, sender_address, sender_contact_id, sender_name, sent_at, session_id, shared, state,
+    terms, text, tokens, turn_id) ON discreet.messages TO discreet_owner;
 GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
     discreet.messages TO discreet_owner;
 GRANT INSERT ("position", command, direction, embedder, embedding, reply_to, route_id, session_id,
     state, terms, text, tokens, turn_id) ON discreet.messages TO discreet_shared;
 GRANT SELECT ("position", agent_id, album, attempts, channel_id, chat_id, command, contact_id,
-    created_at, direction, embedder, embedding, id, in_person, not_before, owner_id, party,
-    platform_message_id, reply_to, route_id, sender_address, sender_contact_id, sender_name,
-    sent_at, session_id, shared, state, terms, text, tokens, turn_id) ON discreet.messages TO
-    discreet_shared;
+    created_at, details, direction, edited_by, embedder, embedding, id, in_person, not_before,
+    owner_id, party, platform_message_id, replies_to, reply_to, restarted, route_id, sender_address,
+    sender_contact_id, sender_name, sent_at, session_id, shared, state, terms, text, tokens,
+    turn_id) ON discreet.messages TO discreet_shared;
 GRANT UPDATE (attempts, embedder, embedding, not_before, state, terms, tokens, turn_id) ON
     discreet.messages TO discreet_shared;
 
@@ -7596,22 +7831,22 @@ GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.turns
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_contact;
-GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
+GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_contact;
-GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_contact;
 GRANT UPDATE (contact_id, error, finished_at, prompt, state, steps) ON discreet.turns TO
     discreet_gate;
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_owner;
-GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, owner_key,
-    party, prompt, route_id, scope_key, session_id, shared, started_at, state, steps, usage) ON
-    discreet.turns TO discreet_owner;
-GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id,
+    owner_key, party, prompt, route_id, scope_key, session_id, shared, started_at, state, steps,
+    usage) ON discreet.turns TO discreet_owner;
+GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_owner;
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_shared;
-GRANT SELECT (agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
+GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_shared;
-GRANT UPDATE (error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
+GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_shared;
 
 -- ACL COLUMNS OF discreet.wrong_codes

@@ -39,6 +39,10 @@ CREATE TABLE discreet.messages (
   album               text NOT NULL DEFAULT '',
   command             text,
   in_person           boolean NOT NULL DEFAULT false,
+  details             jsonb,
+  replies_to          uuid,
+  edited_by           text,
+  restarted           boolean NOT NULL DEFAULT false,
   -- With the scope in it, another scope's position is no conflict; it fails as a foreign key.
   UNIQUE (session_id, position, owner_id, agent_id, party),
   UNIQUE (id, session_id, route_id),
@@ -56,6 +60,14 @@ COMMENT ON COLUMN discreet.messages.command IS
   'what the machine was asked for, or (outbound) what it answers; no part of the conversation';
 COMMENT ON COLUMN discreet.messages.in_person IS
   'said by the owner in the place of the agent';
+COMMENT ON COLUMN discreet.messages.details IS
+  'what came beside the words: typed parts, a quote, whom it was forwarded from; null: nothing';
+COMMENT ON COLUMN discreet.messages.replies_to IS
+  'the line of the same chat and scope that this replies to; no key, for that line may be erased';
+COMMENT ON COLUMN discreet.messages.edited_by IS
+  'what the platform calls the edit whose text this has';
+COMMENT ON COLUMN discreet.messages.restarted IS
+  'a turn with it began again because of an edit; that happens once';
 CREATE INDEX messages_waiting
   ON discreet.messages (session_id, position, owner_id, agent_id, party)
   WHERE state IN ('waiting', 'taken');
@@ -88,7 +100,9 @@ ALTER TABLE discreet.messages
   ALTER COLUMN scope_key SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0,
   ALTER COLUMN album SET STATISTICS 0,
-  ALTER COLUMN command SET STATISTICS 0;
+  ALTER COLUMN command SET STATISTICS 0,
+  ALTER COLUMN details SET STATISTICS 0,
+  ALTER COLUMN edited_by SET STATISTICS 0;
 ALTER TABLE discreet.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.messages FORCE ROW LEVEL SECURITY;
 
@@ -134,7 +148,8 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, rou
               direction, state, text, sender_contact_id, sender_address, sender_name,
               channel_id, chat_id, platform_message_id, reply_to, turn_id, attempts,
               not_before, terms, tokens, embedder, embedding, sent_at, created_at, album,
-              command, in_person),
+              command, in_person, details, replies_to,
+              edited_by, restarted),
       INSERT (session_id, route_id, position, direction, state, text, reply_to, turn_id, terms,
               tokens, embedder, embedding, command),
       UPDATE (state, turn_id, attempts, not_before, terms, tokens, embedder, embedding)
@@ -144,7 +159,8 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, rou
               direction, state, text, sender_contact_id, sender_address, sender_name,
               channel_id, chat_id, platform_message_id, reply_to, turn_id, attempts,
               not_before, terms, tokens, embedder, embedding, sent_at, created_at,
-              scope_key, owner_key, album, command, in_person),
+              scope_key, owner_key, album, command, in_person, details, replies_to,
+              edited_by, restarted),
       INSERT (session_id, route_id, position, direction, state, text, reply_to, turn_id, terms,
               tokens, embedder, embedding, command),
       UPDATE (state, turn_id, attempts, not_before, terms, tokens, embedder, embedding)

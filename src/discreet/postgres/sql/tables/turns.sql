@@ -12,7 +12,7 @@ CREATE TABLE discreet.turns (
   session_id  uuid NOT NULL,
   route_id    uuid NOT NULL,
   state       text NOT NULL DEFAULT 'running'
-              CHECK (state IN ('running', 'answered', 'failed', 'given_up', 'lost', 'stopped')),
+              CHECK (state IN ('running', 'answered', 'failed', 'given_up', 'lost', 'stopped', 'restarted')),
   attempt     integer NOT NULL DEFAULT 1,
   model       text,
   prompt      jsonb,
@@ -25,6 +25,7 @@ CREATE TABLE discreet.turns (
     gate.key_of(uuid_send(owner_id) || uuid_send(agent_id)
     || uuid_send(coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)))) STORED,
   owner_key   text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  acted       boolean NOT NULL DEFAULT false,
   UNIQUE (id, session_id),
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
@@ -32,6 +33,8 @@ CREATE TABLE discreet.turns (
     ON DELETE CASCADE,
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE
 );
+COMMENT ON COLUMN discreet.turns.acted IS
+  'it called a tool that changes something, so it must not begin again';
 CREATE INDEX turns_session ON discreet.turns (session_id, started_at, owner_id, agent_id, party);
 CREATE INDEX turns_failed
   ON discreet.turns (owner_id, started_at)
@@ -75,16 +78,16 @@ CREATE POLICY owner ON discreet.turns TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.turns TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, route_id, state,
-              attempt, model, error, started_at, finished_at),
+              attempt, model, error, started_at, finished_at, acted),
       INSERT (session_id, route_id, attempt, model),
-      UPDATE (state, model, prompt, steps, usage, error, finished_at)
+      UPDATE (state, model, prompt, steps, usage, error, finished_at, acted)
   ON discreet.turns
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, route_id, state,
               attempt, model, prompt, steps, usage, error, started_at, finished_at,
-              scope_key, owner_key),
+              scope_key, owner_key, acted),
       INSERT (session_id, route_id, attempt, model),
-      UPDATE (state, model, prompt, steps, usage, error, finished_at)
+      UPDATE (state, model, prompt, steps, usage, error, finished_at, acted)
   ON discreet.turns
   TO discreet_owner;
 GRANT SELECT,

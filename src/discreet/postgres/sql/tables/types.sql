@@ -5,7 +5,8 @@ CREATE TYPE gate.scope AS (
   owner_id uuid, agent_id uuid, contact_id uuid, party uuid, known boolean);
 
 -- A message as a channel has read it. sender_kind: 'address' (sender_platform, sender_id), 'contact'
--- (sender_contact) or 'owner'. files: a list of objects; '[]' where there is none. What has to wait
+-- (sender_contact) or 'owner'. files: a list of objects; '[]' where there is none.
+-- details: what it holds beside its words. edit_of: the message whose text it replaces, '' where none. What has to wait
 -- outside of a session is kept as the JSON of this.
 CREATE TYPE gate.inbound AS (
   channel          uuid,
@@ -28,5 +29,7 @@ CREATE TYPE gate.inbound AS (
   addressed        boolean,
   album_id         text,
   files            jsonb,
-  limited          boolean
+  limited          boolean,
+  details          jsonb,
+  edit_of          text
 );

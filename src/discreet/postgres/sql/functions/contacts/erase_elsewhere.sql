@@ -57,6 +57,7 @@ BEGIN
    WHERE s.id = ANY (sessions) AND s.summary_id = ANY (memories);
   SELECT * INTO erased FROM gate.erase_memories(memories);
   DELETE FROM discreet.idempotency_keys k WHERE k.made = ANY (said);
+  PERFORM gate.erase_quotes(sessions, said, addresses);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
   -- A chat in which nothing was said is nobody's way to be answered any more.
@@ -69,6 +70,14 @@ BEGIN
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
     'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
 END $$;
+
+-- What others quoted of these lines, and of these people.
+CREATE OR REPLACE FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[])
+RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.messages m SET details = m.details - 'quote'
+   WHERE m.session_id = ANY (sessions)
+     AND (m.replies_to = ANY (lines) OR m.details->'quote'->>'address' = ANY (addresses))
+$$;
 
 -- The owner's turns that were shown something of these people. Whatever an owner's turn is shown of
 -- somebody stands beside their address, or their id.
@@ -113,4 +122,4 @@ BEGIN
   RETURN prompts;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.turns_shown, gate.empty_turns FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.erase_quotes, gate.turns_shown, gate.empty_turns FROM PUBLIC;

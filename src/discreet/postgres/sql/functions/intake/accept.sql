@@ -112,6 +112,15 @@ BEGIN
     END IF;
   END IF;
 
+  IF coalesce(said.edit_of, '') <> '' THEN
+    here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
+    message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
+    session_id := here.id;
+    IF message_id IS NOT NULL THEN
+      RETURN;
+    END IF;
+    said := gate.edit_as_line(said);
+  END IF;
   IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
     command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
   END IF;

@@ -46,9 +46,11 @@ CREATE OR REPLACE FUNCTION gate.store_message(
   said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
-  album discreet.messages;
+  album   discreet.messages;
+  replied uuid := gate.line_replied_to(via, here, said.chat, said.in_reply_to);
 BEGIN
   wanted := said.addressed;
+  said.details := gate.kept_details(said.details, replied);
   IF said.album_id <> '' THEN
     SELECT m.* INTO album FROM discreet.messages m
      WHERE m.session_id = here.id AND m.route_id = route AND m.album = said.album_id
@@ -60,37 +62,51 @@ BEGIN
     wanted := wanted OR album.state = 'waiting';
     UPDATE discreet.messages m
        SET text = m.text || E'\n' || said.body, terms = NULL, tokens = NULL,
+           details = gate.joined_details(m.text, m.details, said),
            state = CASE WHEN said.addressed THEN 'waiting' ELSE m.state END
      WHERE m.id = album.id;
   ELSE
     INSERT INTO discreet.messages (
       owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, text,
       sender_contact_id, sender_address, sender_name, channel_id, chat_id, platform_message_id,
-      reply_to, sent_at, album, state, not_before, command)
+      reply_to, replies_to, details, sent_at, album, state, not_before, command)
     VALUES (
       here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
       here.last_position, 'in', said.body, speaker,
       CASE WHEN said.sender_kind = 'address' THEN said.sender_platform || ':' || said.sender_id
            ELSE '' END,
       said.sender_display, via.id, said.chat, said.platform_message, said.in_reply_to,
-      said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
+      replied, said.details, said.written_at, said.album_id, CASE WHEN wanted THEN 'waiting' ELSE 'context' END,
       CASE WHEN said.album_id <> '' THEN clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second' END, command)
     RETURNING id INTO message_id;
   END IF;
-  IF said.files <> '[]' THEN
-    INSERT INTO discreet.attachments (
-      owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
-      platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
-    SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route,
-           store_message.message_id,
-           (SELECT count(*) FROM discreet.attachments f
-             WHERE f.message_id = store_message.message_id) + file.nr,
-           file.value->>'kind', file.value->>'platform_file', file.value->>'name',
-           file.value->>'media_type', (file.value->>'size')::bigint, via.id, said.chat,
-           said.platform_message
-      FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr);
-  END IF;
+  PERFORM gate.store_files(here, route, message_id, via.id, said);
 END $$;
+
+-- The files of a message, behind those that it has.
+CREATE OR REPLACE FUNCTION gate.store_files(
+  here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound)
+RETURNS void LANGUAGE sql AS $$
+  INSERT INTO discreet.attachments (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, message_id, position, kind,
+    platform_file, name, media_type, size, channel_id, chat_id, platform_message_id)
+  SELECT here.owner_id, here.agent_id, here.contact_id, here.shared, here.id, route, message,
+         (SELECT count(*) FROM discreet.attachments f WHERE f.message_id = message) + file.nr,
+         file.value->>'kind', file.value->>'platform_file', file.value->>'name',
+         file.value->>'media_type', (file.value->>'size')::bigint, via, said.chat,
+         said.platform_message
+    FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr)
+$$;
+
+-- The details of an album to which a message is added; null: neither has any.
+CREATE OR REPLACE FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound)
+RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
+    coalesce(said.details, '{}') || coalesce(details, '{}') || jsonb_build_object(
+      'text', concat_ws(E'\n', coalesce(details->>'text', before),
+                        coalesce(said.details->>'text', said.body)),
+      'parts', coalesce(details->'parts', '[]') || coalesce(said.details->'parts', '[]')) END
+$$;
 
 -- Has a session looked at. What the same people write within a short time is taken together;
 -- commands don't wait.
@@ -122,4 +138,4 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.channels_for, gate.speaker_of, gate.store_message,
-  gate.wake_for_message, gate.trim_context FROM PUBLIC;
+  gate.store_files, gate.joined_details, gate.wake_for_message, gate.trim_context FROM PUBLIC;

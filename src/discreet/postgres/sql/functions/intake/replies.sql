@@ -1,0 +1,36 @@
+SET ROLE discreet_gate;
+
+-- The line that a message replies to: in the same chat, of the same agent and party, or none. What the
+-- platform calls a message of another chat or of another scope leads nowhere.
+CREATE OR REPLACE FUNCTION gate.line_replied_to(
+  via discreet.channels, here discreet.sessions, chat text, platform_message text)
+RETURNS uuid LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  result uuid;
+BEGIN
+  IF platform_message IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT m.id INTO result FROM discreet.messages m
+   WHERE m.channel_id = via.id AND m.chat_id = line_replied_to.chat
+     AND m.platform_message_id = platform_message AND m.direction = 'in'
+     AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  IF NOT FOUND THEN
+    SELECT m.id INTO result
+      FROM gate.answer_taken_as(here.owner_id, via.id, ARRAY[line_replied_to.chat], platform_message) o
+      JOIN discreet.messages m ON m.id = o.message_id
+     WHERE m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+  END IF;
+  RETURN result;
+END $$;
+
+-- What of the details is kept: words that stand in a line of ours are not kept a second time, unless
+-- they are a part that was picked.
+CREATE OR REPLACE FUNCTION gate.kept_details(details jsonb, replies_to uuid) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)
+              THEN nullif(details - 'quote', jsonb_build_object('text', details->'text'))
+              ELSE details END
+$$;
+
+REVOKE ALL ON FUNCTION gate.line_replied_to, gate.kept_details FROM PUBLIC;

@@ -1,0 +1,82 @@
+"""How a line stands in a prompt: its time, who spoke, its words, and as data what came with it.
+
+A line's text depends on nothing but the line and the time zone, so the prompts of later turns begin
+with the same bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from discreet.turn.context import OWNER, Line, Reply, Speaker
+from discreet.turn.escaping import clean_name, clip, one_line, record, tokens
+
+LINE_OVERHEAD = 20
+"""Tokens of a line beside its text: role, time, delimiters, the speaker."""
+MAX_REPLY = 300
+"""Tokens of a line that another one replies to."""
+IN_PERSON = "[said by your owner in person, in your place]"
+"""Before what the owner said in the agent's place; it has to know that, and to stand by it."""
+
+
+def describe_speaker(speaker: Speaker) -> str:
+    """Who somebody is, on one line: the name, if there is one, then the address."""
+    if speaker == OWNER:
+        return "the owner"
+    name, address = clean_name(speaker.name), one_line(speaker.address)
+    if name and address:
+        return f"{name} ({address})"
+    return name or address or "somebody unknown"
+
+
+def size_of(line: Line) -> int:
+    """About how many tokens a line takes."""
+    quoted = 0 if line.replies_to is None else min(tokens(line.replies_to.text), MAX_REPLY)
+    return tokens(line.text) + quoted + LINE_OVERHEAD
+
+
+def stamp(at: datetime, zone: tzinfo) -> str:
+    """A time as it stands before a line: ``Sun 2026-05-03 09:30``."""
+    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
+
+
+def answer_line(line: Line) -> str:
+    """What the agent said. It has no time of its own, or the model would begin its answers so."""
+    return line.text if line.speaker is None else f"{IN_PERSON} {line.text}"
+
+
+def answered_at(lines: list[Line], zone: tzinfo) -> str:
+    """When the agent said what stands above."""
+    return f"[your words above: {', '.join(stamp(line.at, zone) for line in lines)}]"
+
+
+def said_line(line: Line, zone: tzinfo, *, name_speaker: bool) -> str:
+    """What somebody said: after its time, or as a JSON record where more than words came."""
+    at = stamp(line.at, zone)
+    if not name_speaker and not line.parts and not line.forwarded and line.replies_to is None:
+        return f"[{at}] {line.text}"
+    speaker = line.speaker or Speaker()
+    who: dict[str, Any] = {}
+    if name_speaker:
+        who = {"from": speaker.address or "unknown", "name": clean_name(speaker.name)}
+    words = line.text if line.words is None else line.words
+    return record(
+        at=at,
+        **who,
+        replies_to=None if line.replies_to is None else _reply(line.replies_to, zone),
+        forwarded=dict(line.forwarded) if line.forwarded else None,
+        text=words,
+        parts=[dict(each) for each in line.parts],
+    )
+
+
+def _reply(reply: Reply, zone: tzinfo) -> dict[str, Any]:
+    said_by = "you" if reply.speaker is None else describe_speaker(reply.speaker)
+    text = clip(reply.text, MAX_REPLY)
+    fields = {
+        "said_by": said_by,
+        "at": None if reply.at is None else stamp(reply.at, zone),
+        "quoted" if reply.is_part else "text": text or "(these words aren't kept here)",
+    }
+    return {name: value for name, value in fields.items() if value is not None}
