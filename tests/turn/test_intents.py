@@ -78,7 +78,7 @@ MEANT: tuple[tuple[str, Intent], ...] = (
 )
 
 
-@pytest.mark.parametrize(("text", "wish"), MEANT, ids=[text for text, _ in MEANT])
+@pytest.mark.parametrize(("text", "intent"), MEANT, ids=[text for text, _ in MEANT])
 def test_it_is_understood(text: str, intent: Intent) -> None:
     assert [it.intent for it in understand(text, "Ada")] == [intent]
 
