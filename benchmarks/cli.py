@@ -18,7 +18,7 @@ from benchmarks.scratch import scratch_home
 SB = Path(sys.executable).with_name("sb")
 ROUNDS = 7
 WITHOUT_TARGET, WITH_TARGET = 3.0, 1.0
-KEEPER_SECONDS = 15
+SUPERVISOR_SECONDS = 15
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         _chat(env)
         cold = []
         for _ in range(3):
-            time.sleep(KEEPER_SECONDS)  # until the last command's database has stopped
+            time.sleep(SUPERVISOR_SECONDS)  # until the last command's database has stopped
             cold.append(_chat(env))
         warm = [_chat(env) for _ in range(ROUNDS)]
         print(

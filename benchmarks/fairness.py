@@ -21,7 +21,7 @@ import psycopg
 from tests.support.turns import by_platform
 from tests.support.world import World, make_world
 
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
 from discreet.domain.concurrency import running
@@ -78,7 +78,7 @@ SELECT extract(epoch FROM o.sent_at - o.created_at) FROM discreet.outbox o
 
 
 async def main() -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         turns = Turns(db, bundled_embedder(), _responder, 3, Budget())
 

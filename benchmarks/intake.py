@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 from tests.support.world import World, make_world
 
-from benchmarks.scratch import scratch_door
+from benchmarks.scratch import scratch_database
 from discreet.domain.addresses import Address
 from discreet.domain.inbound import AddressSender, Inbound
 from discreet.intake import accept
@@ -26,7 +26,7 @@ TARGET = 0.4
 
 
 async def main() -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         for concurrency in (1, 8):
             connections = [

@@ -10,7 +10,7 @@ import time
 
 from tests.support.world import make_world
 
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.postgres.roles import ADMIN_ROLE
@@ -22,7 +22,7 @@ CHECK = "SELECT last_position FROM discreet.sessions WHERE thread_key = %s LIMIT
 
 
 async def main() -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         contacts = [
             ContactId((await world.say(f"telegram:{n}", "hi")).contact_id) for n in range(101)

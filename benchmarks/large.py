@@ -19,7 +19,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 from benchmarks.owner_memories import indexes_made_last, texts, vocabulary
 from benchmarks.scratch import scratch_home
@@ -28,7 +28,7 @@ from discreet.memory.indexing import index_backlog, vector_literal
 from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, open_database
-from discreet.queue.worker import count_words
+from discreet.queue.worker import count_owner_terms
 from discreet.schemas.memories import Recall
 from discreet.scope import ContactScope, OwnerScope
 from discreet.services import contacts, recall, sessions
@@ -45,13 +45,13 @@ BACKLOG_BATCHES = 20
 async def main(memories: int, many: int) -> None:
     with scratch_home() as home:
         settings = Settings(home=home)
-        async with open_database(settings, print) as database, open_door(database, 8) as db:
+        async with open_database(settings, print) as database, open_scoped(database, 8) as db:
             world = await make_world(db)
             await _first_turn(world, database, settings, memories)
             began = time.perf_counter()
             owner, agent = world.owner_id, world.agent_id
             await asyncio.to_thread(_many_contacts, database, owner, agent, many)
-            await count_words(db)
+            await count_owner_terms(db)
             print(f"made {many:,} contacts in {time.perf_counter() - began:.0f} s", flush=True)
             await _calls(world, many)
             await asyncio.to_thread(_commands, home, many)

@@ -24,7 +24,7 @@ from tests.support.world import make_world
 
 from benchmarks.owner_memories import load, vocabulary
 from benchmarks.recall_speed import BareRows
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index, vector_literal
@@ -33,7 +33,7 @@ from discreet.memory.ranking import Candidates, rank
 from discreet.memory.recall import prepare, recall
 from discreet.memory.tokenizer import terms_of
 from discreet.postgres.roles import ADMIN_ROLE
-from discreet.queue.worker import count_words
+from discreet.queue.worker import count_owner_terms
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 
@@ -42,14 +42,14 @@ OWNER_TARGET_MS, CONTACT_TARGET_MS, EXACT_TARGET = 25.0, 3.0, 0.95
 
 
 async def main(memories: int) -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         start = time.perf_counter()
         contacts = await asyncio.to_thread(
             load, database, world.owner_id, world.agent_id, memories // 100
         )
         print(f"loaded {memories:,} memories in {time.perf_counter() - start:.0f} s", flush=True)
-        await count_words(db)
+        await count_owner_terms(db)
         with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
             ids, every = await asyncio.to_thread(_everything, admin)
         questions = [prepare(text, bundled_embedder()) for text in _questions(every, QUESTIONS)]

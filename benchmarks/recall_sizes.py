@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.support.world import make_world
 
 from benchmarks.owner_memories import EACH, texts
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index
@@ -38,7 +38,7 @@ TARGETS_MS = {10_000: 30.0, 50_000: 120.0}
 
 
 async def main(sizes: list[int], rounds: int) -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         for size in sizes:
             said = [text for few in islice(texts(size // EACH), size // EACH) for text in few]

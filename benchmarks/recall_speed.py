@@ -25,7 +25,7 @@ import psycopg
 from psycopg.rows import dict_row
 from tests.support.world import make_world
 
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.memory.candidates import candidates_of
 from discreet.memory.embedding import bundled_embedder
@@ -40,7 +40,7 @@ from discreet.scope import ContactScope, ScopedDatabase
 
 EACH = 100
 ROUNDS = 400
-DOOR_TARGET, SIZE_TARGET = 1.5, 1.3
+SCOPED_TARGET, SIZE_TARGET = 1.5, 1.3
 WORDS = [
     "dog",
     "tea",
@@ -84,16 +84,16 @@ class BareRows:
         self, sql: LiteralString, params: Mapping[str, Any], *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor(binary=binary)
-        await cursor.execute(_scoped(sql), {**params, **self._scope})
+        await cursor.execute(_scoped_call(sql), {**params, **self._scope})
         return await cursor.fetchall()
 
     async def fetch(self, sql: LiteralString, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         cursor = self._connection.cursor(row_factory=dict_row)
-        await cursor.execute(_scoped(sql), {**params, **self._scope})
+        await cursor.execute(_scoped_call(sql), {**params, **self._scope})
         return await cursor.fetchall()
 
 
-def _scoped(sql: str) -> str:
+def _scoped_call(sql: str) -> str:
     ours = "owner_id = %(o)s AND agent_id = %(a)s"
     return sql.replace(
         "FROM discreet.memories",
@@ -108,12 +108,12 @@ async def main(memories: int) -> None:
     query = prepare(QUESTION, bundled_embedder())
     async with AsyncExitStack() as stack:
         small = await stack.enter_async_context(place(10_000))
-        await door_against_bare(stack, small, query)
+        await scoped_against_bare(stack, small, query)
         large = await stack.enter_async_context(place(memories))
         await large_against_small(small, large, query)
 
 
-async def door_against_bare(stack: AsyncExitStack, at: Place, query: Query) -> None:
+async def scoped_against_bare(stack: AsyncExitStack, at: Place, query: Query) -> None:
     bare = await stack.enter_async_context(
         await psycopg.AsyncConnection.connect(at.database.conninfo(ADMIN_ROLE), autocommit=True)
     )
@@ -125,12 +125,12 @@ async def door_against_bare(stack: AsyncExitStack, at: Place, query: Query) -> N
             async with bare.transaction():
                 await work(BareRows(bare, scope), query, ANY)  # type: ignore[arg-type]
             floor.append(time.perf_counter() - start)
-            subject.append(await _through_the_door(at.db, scope, query, work))
-        (bare_p50, _), (door_p50, door_p95) = p50_p95(floor[50:]), p50_p95(subject[50:])
+            subject.append(await _scoped_call(at.db, scope, query, work))
+        (bare_p50, _), (scoped_p50, scoped_p95) = p50_p95(floor[50:]), p50_p95(subject[50:])
         print(
-            f"recall, {name}: door p50 {door_p50 * 1e3:.2f} ms (p95 {door_p95 * 1e3:.2f}),"
-            f" bare p50 {bare_p50 * 1e3:.2f} ms, ratio {door_p50 / bare_p50:.2f}"
-            f" (at most {DOOR_TARGET})"
+            f"recall, {name}: door p50 {scoped_p50 * 1e3:.2f} ms (p95 {scoped_p95 * 1e3:.2f}),"
+            f" bare p50 {bare_p50 * 1e3:.2f} ms, ratio {scoped_p50 / bare_p50:.2f}"
+            f" (at most {SCOPED_TARGET})"
         )
 
 
@@ -140,7 +140,7 @@ async def large_against_small(small: Place, large: Place, query: Query) -> None:
         for which, at in enumerate((small, large)):
             contact = at.contacts[number % len(at.contacts)]
             scope = ContactScope(at.owner_id, at.agent_id, contact)
-            times[which].append(await _through_the_door(at.db, scope, query, _recall))
+            times[which].append(await _scoped_call(at.db, scope, query, _recall))
     (few, _), (many, p95) = p50_p95(times[0][50:]), p50_p95(times[1][50:])
     print(
         f"recall, many against few: p50 {many * 1e3:.2f} ms (p95 {p95 * 1e3:.2f}) against"
@@ -154,9 +154,7 @@ async def _recall(rows: Any, query: Query, _: object) -> None:
         raise SystemExit(f"{len(hits)} of 10 rows: this measures nothing")
 
 
-async def _through_the_door(
-    db: ScopedDatabase, scope: ContactScope, query: Query, work: Any
-) -> float:
+async def _scoped_call(db: ScopedDatabase, scope: ContactScope, query: Query, work: Any) -> float:
     start = time.perf_counter()
     async with db.begin(scope) as tx:
         await work(tx, query, ANY)
@@ -166,7 +164,7 @@ async def _through_the_door(
 @asynccontextmanager
 async def place(memories: int) -> AsyncIterator[Place]:
     """A fresh server with that many memories, 100 for each contact."""
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         start = time.perf_counter()
         contacts = [ContactId(uuid4()) for _ in range(memories // EACH)]

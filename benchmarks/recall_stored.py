@@ -13,7 +13,7 @@ import psycopg
 from tests.support.world import World, make_world
 
 from benchmarks.recall_sets import AGENT, Conversation
-from benchmarks.scratch import scratch_door
+from benchmarks.scratch import scratch_database
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up
 from discreet.memory.query import prepare
@@ -29,7 +29,7 @@ async def through_the_database(
 ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.float64]]:
     """The turns that a contact's search gives, best first, and the milliseconds of each search."""
     orders, spent = [], []
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         for number, one in enumerate(conversations):
             scope, turns = await _store(world, number, one, embedder)

@@ -20,7 +20,7 @@ from tests.support.bot_api import TOKEN, bot_api
 from tests.support.openai_server import Say, openai_server
 from tests.support.world import World, make_world
 
-from benchmarks.scratch import scratch_door
+from benchmarks.scratch import scratch_database
 from discreet.channels.telegram.api import Bots, Connection
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.cli.talk import AnswerDisplay
@@ -46,7 +46,7 @@ LOOK_SECONDS = 1.0
 
 async def main() -> None:
     figures = []
-    async with scratch_door() as (_, db):
+    async with scratch_database() as (_, db):
         world = await make_world(db)
         for length in LENGTHS:
             figures.append(await _measure(db, world, length))
@@ -57,8 +57,8 @@ async def main() -> None:
             )
     first, _, last = figures
     times = [slow / quick for quick, slow in zip(first, last, strict=True)]
-    growth = LENGTHS[-1] / LENGTHS[0]
-    worst = max(times) / growth * 4
+    stream = LENGTHS[-1] / LENGTHS[0]
+    worst = max(times) / stream * 4
     print(f"four times as long: {worst:.1f} times the seconds (target: at most {TARGET:g})")
 
 

@@ -13,7 +13,7 @@ import psycopg
 from tests.support.turns import by_platform
 from tests.support.world import make_world
 
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.channels.terminal import TerminalChannel
 from discreet.delivery import deliver
 from discreet.domain.ids import RouteId, SessionId
@@ -45,7 +45,7 @@ async def main() -> None:
         thinking[tools.session_id] = time.time()  # type: ignore[attr-defined]
         return TurnResult("Yes.", "none")
 
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         turns = Turns(db=db, embedder=bundled_embedder(), responder=responder, max_attempts=3,
                       budget=Budget())  # fmt: skip

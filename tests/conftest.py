@@ -101,7 +101,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with psycopg.connect(admin_url, autocommit=True) as conn:
             _drop(conn, credentials.dbname)
     os.close(lock)
-    with _locked(Layout(folder).keeper_lock):  # the keeper holds it until the server is down
+    with _locked(Layout(folder).supervisor_lock):  # the keeper holds it until the server is down
         shutil.rmtree(folder)
 
 

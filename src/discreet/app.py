@@ -166,13 +166,13 @@ class App:
         accepted: Accepted,
         scope: SessionScope,
         on_text: OnText,
-        on_trouble: OnText,
+        on_delay: OnText,
         *,
         delivered: bool = False,
     ) -> Answer:
         """Wait for the answer to a message, as ``scope`` sees it: until it is saved, or until it is
         ``delivered``, so that whoever works here has nothing left to do. ``on_text`` gets what is
-        written so far, whole. ``on_trouble`` gets one line about why it takes longer, which only
+        written so far, whole. ``on_delay`` gets one line about why it takes longer, which only
         the owner is told: an attempt failed and is followed by another, or the agent may not speak
         now.
 
@@ -190,14 +190,14 @@ class App:
                     return Answer(reply.answer, reply.failed)
                 if reply.dropped:
                     raise Stopped("This message was stopped before it was answered.")
-                if is_owner and reply.trouble is not None and reply.trouble != told:
-                    told = reply.trouble
-                    await on_trouble(f"The agent tries again ({told})")
+                if is_owner and reply.last_error is not None and reply.last_error != told:
+                    told = reply.last_error
+                    await on_delay(f"The agent tries again ({told})")
                 if is_owner and time.monotonic() - asked_at > SERVED_POLL_SECONDS:
                     asked_at, before = time.monotonic(), silence
                     silence = await why_silent(self.db, self.owner_id, accepted.session_id)
                     if silence is not None and silence != before:
-                        await on_trouble(silence)
+                        await on_delay(silence)
                 if reply.draft is not None and reply.draft != shown:
                     shown = reply.draft
                     await on_text(shown)

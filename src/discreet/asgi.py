@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from discreet.app import App
 
 
-def machine_doors(app: App) -> ASGIApp:
+def http_app(app: App) -> ASGIApp:
     """One ASGI application for both."""
     embedder = app.embedder()
     pace = Pace(app.settings.api_calls_a_minute)  # of both together
     mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)
     api = api_app(app, embedder, pace)
 
-    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # MCP alone has something to begin and to end with the server.
         is_mcp = scope["type"] == "lifespan" or f"{scope['path']}/".startswith("/mcp/")
         await (mcp if is_mcp else api)(scope, receive, send)
 
-    return doors
+    return dispatch

@@ -34,9 +34,9 @@ from discreet.http_server import serving_http
 from discreet.intake.accept import accept_or_quarantine
 from discreet.intake.groups import move_group
 from discreet.intake.receipts import note_receipt
-from discreet.intake.receive_cursor import ChannelHearing
+from discreet.intake.receive_cursor import ChannelCursor
 from discreet.queue.job_scope import DueRoute
-from discreet.queue.leases import alone
+from discreet.queue.leases import leader_lock
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.settings import Settings
 from discreet.webhooks import WebhookServer
@@ -122,11 +122,11 @@ class Gateway:
             await channel.take_back(place, message)
 
     async def fetch(
-        self, owner_id: OwnerId, platform: str, account: str, platform_file: str, most_bytes: int
+        self, owner_id: OwnerId, platform: str, account: str, platform_file: str, max_bytes: int
     ) -> bytes | NoFile:
         """The bytes of a file that came with a message; see ``Channel.fetch``."""
         channel = await self._channel(owner_id, platform, account)
-        return await channel.fetch(account, platform_file, most_bytes)
+        return await channel.fetch(account, platform_file, max_bytes)
 
     async def close(self) -> None:
         """Closes the connections to platforms."""
@@ -193,7 +193,7 @@ class Gateway:
     async def _receive(self, channel: _Open, webhooks: WebhookServer | None) -> None:
         while True:
             try:
-                await self._platforms[channel.platform].receive(self._line(channel, webhooks))
+                await self._platforms[channel.platform].receive(self._context(channel, webhooks))
             except BadInput as error:
                 # A wrong setting, such as a proxy: only a person can mend it.
                 log.error(
@@ -202,7 +202,9 @@ class Gateway:
                     why=error.message,
                 )
                 with suppress(DiscreetError):
-                    await self._line(channel, webhooks).hearing.trouble(error.message)
+                    await self._context(channel, webhooks).receive_cursor.record_error(
+                        error.message
+                    )
             except Exception as error:
                 log.warning(
                     "a channel broke off and is taken up again",
@@ -211,15 +213,15 @@ class Gateway:
                 )
             await asyncio.sleep(RESTART_SECONDS)
 
-    def _line(self, channel: _Open, webhooks: WebhookServer | None) -> ReceiveContext:
+    def _context(self, channel: _Open, webhooks: WebhookServer | None) -> ReceiveContext:
         return ReceiveContext(
             channel.account,
             channel.secret,
             channel.channel_id,
             self._take(channel),
-            lambda: alone(self._conninfo, f"receive {channel.channel_id}"),
+            lambda: leader_lock(self._conninfo, f"receive {channel.channel_id}"),
             webhooks,
-            ChannelHearing(self._db, channel.owner_id, channel.channel_id),
+            ChannelCursor(self._db, channel.owner_id, channel.channel_id),
         )
 
     @asynccontextmanager

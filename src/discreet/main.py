@@ -19,18 +19,18 @@ def run() -> None:
     from discreet.cli import mcp, serve
     from discreet.cli.main import run as run_command
 
-    serve.doors = _doors
+    serve.serve_http = _serve_http
     mcp.serve = _stdio
     run_command()
 
 
 @asynccontextmanager
-async def _doors(app: App) -> AsyncIterator[str]:
+async def _serve_http(app: App) -> AsyncIterator[str]:
     """The doors for machines, open; under which address they are."""
-    from discreet.asgi import machine_doors
+    from discreet.asgi import http_app
     from discreet.http_server import serving_http
 
-    serving = serving_http(machine_doors(app), app.settings.listen, setting="DISCREET_LISTEN")
+    serving = serving_http(http_app(app), app.settings.listen, setting="DISCREET_LISTEN")
     async with serving as address:
         yield address
 

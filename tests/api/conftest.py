@@ -12,19 +12,19 @@ import httpx
 import pytest
 
 from discreet.app import App
-from discreet.asgi import machine_doors
+from discreet.asgi import http_app
 from discreet.auth.tokens import create_token
 from discreet.domain.ids import ContactId
 from discreet.http_server import serving_http
 from discreet.postgres.server import Database
 from discreet.settings import Settings
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 
 
 @dataclass
-class House:
+class Harness:
     """An installation that works, with the doors for machines open."""
 
     app: App
@@ -58,26 +58,26 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def idle(database: Database, settings: Settings) -> AsyncIterator[House]:
+async def idle(database: Database, settings: Settings) -> AsyncIterator[Harness]:
     """The same in which nobody works and nothing is served."""
     async with AsyncExitStack() as stack:
-        yield await _house(database, settings, stack)
+        yield await _harness(database, settings, stack)
 
 
 @pytest.fixture
-async def idle_and_served(idle: House) -> AsyncIterator[House]:
+async def idle_and_served(idle: Harness) -> AsyncIterator[Harness]:
     """The same, served: nobody takes what is said."""
-    served = serving_http(machine_doors(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+    served = serving_http(http_app(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
     async with served as url, AsyncExitStack() as stack:
         yield replace(idle, url=url, stack=stack)
 
 
 @pytest.fixture
-async def house(database: Database, settings: Settings) -> AsyncIterator[House]:
+async def harness(database: Database, settings: Settings) -> AsyncIterator[Harness]:
     async with AsyncExitStack() as stack:
-        made = await _house(database, settings, stack)
+        made = await _harness(database, settings, stack)
         await stack.enter_async_context(_in_one_task(made.app.working()))
-        served = serving_http(machine_doors(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+        served = serving_http(http_app(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         url = await stack.enter_async_context(served)
         yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))
 
@@ -102,11 +102,11 @@ async def _in_one_task(context: AbstractAsyncContextManager[None]) -> AsyncItera
     await task
 
 
-async def _house(database: Database, settings: Settings, stack: AsyncExitStack) -> House:
+async def _harness(database: Database, settings: Settings, stack: AsyncExitStack) -> Harness:
     home = stack.enter_context(tempfile.TemporaryDirectory())
-    db = await stack.enter_async_context(open_door(database))
+    db = await stack.enter_async_context(open_scoped(database))
     world = await make_world(db)
     told = settings.model_copy(update={"home": Path(home)})
     app = App(told, database, db, world.owner_id)
     stack.push_async_callback(app.wakes.close)
-    return House(app, world, "", stack)
+    return Harness(app, world, "", stack)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from discreet.api import messages
-from discreet.asgi import machine_doors
+from discreet.asgi import http_app
 from discreet.auth.tokens import list_tokens, revoke_token
 from discreet.http_server import serving_http
 from discreet.postgres.server import Database
@@ -24,9 +24,9 @@ from discreet.services.contacts import block_contact
 from discreet.services.erasing import erase_contact
 from discreet.services.linking import link_contacts
 from discreet.settings import Settings
-from tests.api.conftest import ALICE, BOB, House
+from tests.api.conftest import ALICE, BOB, Harness
 from tests.support.waiting import patience, until
-from tests.support.world import World, open_door
+from tests.support.world import World, open_scoped
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'discreet-wakes'"
 
@@ -37,22 +37,22 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def silent(idle: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def silent(idle: Harness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     """A server on which nobody is ever answered, and which looks at nothing without being told."""
     monkeypatch.setattr(messages, "FIRST_CHECK_SECONDS", 3600.0)
     monkeypatch.setattr(messages, "CHECK_SECONDS", 3600.0)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(
-            serving_http(machine_doors(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+            serving_http(http_app(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         )
         clients = await stack.enter_async_context(AsyncExitStack())
         yield replace(idle, url=url, stack=clients)
 
 
 @pytest.fixture
-async def elsewhere(silent: House, database: Database) -> AsyncIterator[World]:
+async def elsewhere(silent: Harness, database: Database) -> AsyncIterator[World]:
     """What another process has: connections of its own."""
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield replace(silent.world, db=db)
 
 
@@ -108,7 +108,7 @@ async def _listens(admin: psycopg.Connection[Any]) -> None:
 @pytest.mark.parametrize("whose", ["contact", "agent"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_the_stream_of_who_may_not_have_the_answer_any_more_ends_at_once(
-    change: str, whose: str, silent: House, elsewhere: World, admin: psycopg.Connection[Any]
+    change: str, whose: str, silent: Harness, elsewhere: World, admin: psycopg.Connection[Any]
 ) -> None:
     alice, _ = await silent.of(ALICE)
     bob, _ = await silent.of(BOB)
@@ -132,7 +132,7 @@ async def test_the_stream_of_who_may_not_have_the_answer_any_more_ends_at_once(
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_call_that_waits_ends_at_once_too(
-    change: str, silent: House, elsewhere: World, admin: psycopg.Connection[Any]
+    change: str, silent: Harness, elsewhere: World, admin: psycopg.Connection[Any]
 ) -> None:
     alice, _ = await silent.of(ALICE)
     await silent.of(BOB)
@@ -144,7 +144,7 @@ async def test_a_call_that_waits_ends_at_once_too(
 
 
 async def test_a_change_of_which_nothing_was_heard_is_found_all_the_same(
-    silent: House, elsewhere: World, monkeypatch: pytest.MonkeyPatch, admin: Any
+    silent: Harness, elsewhere: World, monkeypatch: pytest.MonkeyPatch, admin: Any
 ) -> None:
     monkeypatch.setattr(messages, "FIRST_CHECK_SECONDS", 0.1)
     monkeypatch.setattr(messages, "CHECK_SECONDS", 0.1)
@@ -158,7 +158,7 @@ async def test_a_change_of_which_nothing_was_heard_is_found_all_the_same(
 
 
 async def test_a_token_has_so_many_streams_and_a_stream_that_ended_makes_room(
-    silent: House, elsewhere: World, admin: psycopg.Connection[Any]
+    silent: Harness, elsewhere: World, admin: psycopg.Connection[Any]
 ) -> None:
     alice, _ = await silent.of(ALICE)
     bob, _ = await silent.of(BOB)

@@ -13,12 +13,12 @@ from discreet.auth.tokens import create_token, revoke_token
 from discreet.domain.policy import Policy
 from discreet.services.policy import write_policy
 from discreet.settings import Settings
-from tests.api.conftest import ALICE, BOB, House
+from tests.api.conftest import ALICE, BOB, Harness
 from tests.support.world import make_world
 
 
-async def _owners_only(house: House) -> list[tuple[str, str]]:
-    description = (await (await house.owner()).get("/api/openapi.json")).json()
+async def _owners_only(harness: Harness) -> list[tuple[str, str]]:
+    description = (await (await harness.owner()).get("/api/openapi.json")).json()
     return [
         (method.upper(), path)
         for path, operations in description["paths"].items()
@@ -28,9 +28,9 @@ async def _owners_only(house: House) -> list[tuple[str, str]]:
 
 
 async def test_a_message_is_answered_in_its_senders_session_and_the_owner_sees_it(
-    house: House,
+    harness: Harness,
 ) -> None:
-    owner = await house.owner()
+    owner = await harness.owner()
     said = {"text": "Remember that my dog is called Rex", "sender": ALICE}
     reply = (await owner.post("/api/messages", json=said)).json()
     assert reply["state"] == "answered"
@@ -46,8 +46,8 @@ async def test_a_message_is_answered_in_its_senders_session_and_the_owner_sees_i
     assert [line["direction"] for line in lines] == ["in", "out"]
 
 
-async def test_an_answer_comes_as_events_while_it_is_written(house: House) -> None:
-    alice, _ = await house.of(ALICE)
+async def test_an_answer_comes_as_events_while_it_is_written(harness: Harness) -> None:
+    alice, _ = await harness.of(ALICE)
     events = []
     async with alice.stream(
         "POST",
@@ -68,11 +68,11 @@ async def test_an_answer_comes_as_events_while_it_is_written(house: House) -> No
 
 
 async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_elses(
-    house: House,
+    harness: Harness,
 ) -> None:
-    owner = await house.owner()
-    alice, _ = await house.of(ALICE)
-    bob, bobs_id = await house.of(BOB)
+    owner = await harness.owner()
+    alice, _ = await harness.of(ALICE)
+    bob, bobs_id = await harness.of(BOB)
     kept = (await bob.post("/api/memories", json={"content": "Bob likes tea"})).json()
     own = (await owner.post("/api/memories", json={"content": "the key is under the stone"})).json()
     assert (kept["contact_id"], own["contact_id"]) == (str(bobs_id), None)
@@ -94,9 +94,9 @@ async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_else
         hers = await alice.request(method, path.format(session["id"]))
         nobodys = await alice.request(method, path.format(missing))
         assert (hers.status_code, hers.json()) == (404, nobodys.json())
-    for method, path in await _owners_only(house):
+    for method, path in await _owners_only(harness):
         asked = path.replace("{contact_id}", str(bobs_id)).replace(
-            "{agent_id}", str(house.world.agent_id)
+            "{agent_id}", str(harness.world.agent_id)
         )
         body = {"platform": "telegram", "platform_id": "1002", "auto_create": False}
         if not path.endswith("/resolve"):
@@ -115,11 +115,11 @@ async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_else
 
 @pytest.mark.parametrize("named", ["contact_id", "agent_id"])
 async def test_a_contacts_token_never_names_a_scope_not_even_its_own(
-    house: House, named: str
+    harness: Harness, named: str
 ) -> None:
-    alice, her_id = await house.of(ALICE)
-    bob, his_id = await house.of(BOB)
-    for one in (her_id, his_id, house.world.agent_id, uuid4()):
+    alice, her_id = await harness.of(ALICE)
+    bob, his_id = await harness.of(BOB)
+    for one in (her_id, his_id, harness.world.agent_id, uuid4()):
         for path in ("/api/memories", "/api/sessions"):
             assert (await alice.get(path, params={named: str(one)})).status_code == 403
         for body in ({"text": "hi", named: str(one)}, {"text": "hi", "sender": BOB}):
@@ -127,8 +127,8 @@ async def test_a_contacts_token_never_names_a_scope_not_even_its_own(
     del bob
 
 
-async def test_what_is_not_described_is_refused_and_never_dropped(house: House) -> None:
-    owner = await house.owner()
+async def test_what_is_not_described_is_refused_and_never_dropped(harness: Harness) -> None:
+    owner = await harness.owner()
     for asked in (
         await owner.get("/api/memories", params={"contact": str(uuid4())}),
         await owner.post("/api/memories", json={"content": "x", "contact_id": str(uuid4())}),
@@ -141,10 +141,10 @@ async def test_what_is_not_described_is_refused_and_never_dropped(house: House) 
 
 
 async def test_an_agents_token_works_for_the_contact_it_names_and_never_as_the_owner(
-    house: House,
+    harness: Harness,
 ) -> None:
-    agent = await house.client(await house.token(agent="Ada"))
-    owner = await house.owner()
+    agent = await harness.client(await harness.token(agent="Ada"))
+    owner = await harness.owner()
     await owner.post("/api/memories", json={"content": "the key is under the stone"})
     made = await agent.post(
         "/api/admin/contacts/resolve",
@@ -163,10 +163,12 @@ async def test_an_agents_token_works_for_the_contact_it_names_and_never_as_the_o
     assert (await agent.get("/api/memories", params=elsewhere)).status_code == 404
 
 
-async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(house: House) -> None:
-    eve = await make_world(house.app.db, agent="Eve")
+async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(
+    harness: Harness,
+) -> None:
+    eve = await make_world(harness.app.db, agent="Eve")
     alice = (await eve.say(ALICE, "hi", name="Alice Adams")).contact_id
-    agent = await house.client(await house.token(agent="Ada"))
+    agent = await harness.client(await harness.token(agent="Ada"))
     told = []
     for number, contact in (("1001", alice), ("9009", uuid4())):
         address = {"platform": "telegram", "platform_id": number, "auto_create": False}
@@ -185,9 +187,9 @@ async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(hous
     assert (shown["id"], shown["name"], shown["addresses"]) == (str(alice), "", [ALICE])
 
 
-async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(house: House) -> None:
-    owner = await house.owner()
-    alice, her_id = await house.of(ALICE)
+async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(harness: Harness) -> None:
+    owner = await harness.owner()
+    alice, her_id = await harness.of(ALICE)
     await alice.post("/api/memories", json={"content": "Alice likes tea"})
     await owner.post("/api/memories", json={"content": "the owner likes tea as well"})
     every = (await owner.get("/api/memories")).json()["items"]
@@ -198,19 +200,19 @@ async def test_the_owner_narrows_a_call_to_what_one_contact_would_see(house: Hou
     ).status_code == 404
 
 
-async def test_a_token_that_is_revoked_or_missing_opens_nothing(house: House) -> None:
-    made, token = await create_token(house.app.db, house.app.owner_id)
-    client = await house.client(token)
+async def test_a_token_that_is_revoked_or_missing_opens_nothing(harness: Harness) -> None:
+    made, token = await create_token(harness.app.db, harness.app.owner_id)
+    client = await harness.client(token)
     assert (await client.get("/api/sessions")).status_code == 200
-    await revoke_token(house.app.db, house.app.owner_id, str(made.id))
-    async with httpx.AsyncClient(base_url=house.url) as nobody:
+    await revoke_token(harness.app.db, harness.app.owner_id, str(made.id))
+    async with httpx.AsyncClient(base_url=harness.url) as nobody:
         for refused in (await client.get("/api/sessions"), await nobody.get("/api/sessions")):
             assert refused.status_code == 401
             assert refused.headers["www-authenticate"] == "Bearer"
 
 
-async def test_pages_are_complete_and_without_doubles(house: House) -> None:
-    alice, _ = await house.of(ALICE)
+async def test_pages_are_complete_and_without_doubles(harness: Harness) -> None:
+    alice, _ = await harness.of(ALICE)
     for number in range(7):
         await alice.post("/api/memories", json={"content": f"fact {number} about herons"})
     seen: list[str] = []
@@ -226,9 +228,9 @@ async def test_pages_are_complete_and_without_doubles(house: House) -> None:
     assert (await alice.get("/api/memories", params={"cursor": "bm8="})).status_code == 422
 
 
-async def test_a_change_made_from_an_old_version_is_refused(house: House) -> None:
-    owner = await house.owner()
-    alice, her_id = await house.of(ALICE)
+async def test_a_change_made_from_an_old_version_is_refused(harness: Harness) -> None:
+    owner = await harness.owner()
+    alice, her_id = await harness.of(ALICE)
     made = await alice.post("/api/memories", json={"content": "Alice likes tea"})
     path, tag = f"/api/memories/{made.json()['id']}", made.headers["etag"]
     new = await alice.patch(path, json={"content": "Alice likes mate"}, headers={"If-Match": tag})
@@ -245,16 +247,16 @@ async def test_a_change_made_from_an_old_version_is_refused(house: House) -> Non
             f"/api/admin/contacts/{her_id}", json={"name": f"A{status}"}, headers=given
         )
         assert renamed.status_code == status
-    agent = f"/api/admin/agents/{house.world.agent_id}"
+    agent = f"/api/admin/agents/{harness.world.agent_id}"
     given = {"If-Match": (await owner.get(agent)).headers["etag"]}
     for status in (200, 412):
         changed = await owner.patch(agent, json={"role": f"r{status}"}, headers=given)
         assert changed.status_code == status
 
 
-async def test_a_call_repeated_under_its_key_does_nothing_twice(house: House) -> None:
-    alice, _ = await house.of(ALICE)
-    bob, _ = await house.of(BOB)
+async def test_a_call_repeated_under_its_key_does_nothing_twice(harness: Harness) -> None:
+    alice, _ = await harness.of(ALICE)
+    bob, _ = await harness.of(BOB)
     key = {"Idempotency-Key": "first"}
     said = {"text": "Remember that my dog is called Rex"}
     one, two = await asyncio.gather(
@@ -273,7 +275,7 @@ async def test_a_call_repeated_under_its_key_does_nothing_twice(house: House) ->
     for path, body in (("/api/memories", {"content": "tea"}),):
         made = [await alice.post(path, json=body, headers={"Idempotency-Key": "m"}) for _ in "12"]
         assert [(r.status_code, r.json()["id"]) for r in made] == [(201, made[0].json()["id"])] * 2
-    owner = await house.owner()
+    owner = await harness.owner()
     made = [
         await owner.post(
             "/api/admin/agents", json={"name": "Eve"}, headers={"Idempotency-Key": "a"}
@@ -285,9 +287,9 @@ async def test_a_call_repeated_under_its_key_does_nothing_twice(house: House) ->
 
 
 async def test_a_message_is_stored_once_although_a_server_died_before_it_noted_that(
-    house: House, admin: psycopg.Connection[Any]
+    harness: Harness, admin: psycopg.Connection[Any]
 ) -> None:
-    alice, _ = await house.of(ALICE)
+    alice, _ = await harness.of(ALICE)
     key, said = {"Idempotency-Key": "first"}, {"text": "Remember that my dog is called Rex"}
     one = await alice.post("/api/messages", json=said, headers=key)
     admin.execute("DELETE FROM discreet.idempotency_keys")
@@ -295,8 +297,8 @@ async def test_a_message_is_stored_once_although_a_server_died_before_it_noted_t
     assert two.json() == one.json()
 
 
-async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(house: House) -> None:
-    owner = await house.owner()
+async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(harness: Harness) -> None:
+    owner = await harness.owner()
     ids = []
     for number, name in ((1, "Alice"), (2, "Alice"), (3, "Robert")):
         made = {"platform": "telegram", "platform_id": str(number), "auto_create": True,
@@ -325,15 +327,15 @@ async def test_a_name_is_resolved_exactly_or_suggested_and_never_guessed(house: 
     ],
 )
 async def test_what_cannot_be_resolved_says_why(
-    house: House, body: dict[str, object], status: int
+    harness: Harness, body: dict[str, object], status: int
 ) -> None:
-    refused = await (await house.owner()).post("/api/admin/contacts/resolve", json=body)
+    refused = await (await harness.owner()).post("/api/admin/contacts/resolve", json=body)
     assert refused.status_code == status
     assert refused.json()["detail"]
 
 
-async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(house: House) -> None:
-    owner = await house.owner()
+async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(harness: Harness) -> None:
+    owner = await harness.owner()
     large = await owner.post("/api/memories", content=b"x" * 1_000_001)
 
     async def endless() -> object:
@@ -349,16 +351,18 @@ class TestPace:
     def settings(self) -> Settings:
         return Settings(api_calls_a_minute=3)
 
-    async def test_calls_of_mcp_count_with_those_of_the_api(self, house: House) -> None:
-        alice, _ = await house.of(ALICE)
+    async def test_calls_of_mcp_count_with_those_of_the_api(self, harness: Harness) -> None:
+        alice, _ = await harness.of(ALICE)
         assert (await alice.get("/api/sessions")).status_code == 200
         answers = [await alice.post("/mcp/", json={}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [400, 400, 429]
         assert (await alice.get("/api/sessions")).status_code == 429
 
-    async def test_a_token_that_calls_too_often_waits_and_others_do_not(self, house: House) -> None:
-        alice, _ = await house.of(ALICE)
-        bob, _ = await house.of(BOB)
+    async def test_a_token_that_calls_too_often_waits_and_others_do_not(
+        self, harness: Harness
+    ) -> None:
+        alice, _ = await harness.of(ALICE)
+        bob, _ = await harness.of(BOB)
         answers = [await alice.get("/api/sessions") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 0 < int(answers[-1].headers["retry-after"]) <= 20
@@ -366,10 +370,10 @@ class TestPace:
 
 
 async def test_a_contact_keeps_no_more_memories_than_may_be_by_the_api_or_by_asking(
-    house: House,
+    harness: Harness,
 ) -> None:
-    await write_policy(house.app.db, Policy(memories_per_contact=1))
-    alice, _ = await house.of(ALICE)
+    await write_policy(harness.app.db, Policy(memories_per_contact=1))
+    alice, _ = await harness.of(ALICE)
     assert (await alice.post("/api/memories", json={"content": "tea"})).status_code == 201
     refused = await alice.post("/api/memories", json={"content": "the moon"})
     assert refused.status_code == 409
@@ -379,12 +383,12 @@ async def test_a_contact_keeps_no_more_memories_than_may_be_by_the_api_or_by_ask
 
 
 async def test_a_contacts_limits_count_whichever_token_speaks_for_it_and_not_for_the_owner(
-    house: House,
+    harness: Harness,
 ) -> None:
-    owner = await house.owner()
-    alice, her_id = await house.of(ALICE)
-    bob, _ = await house.of(BOB)
-    agent = await house.client(await house.token(agent="Ada"))
+    owner = await harness.owner()
+    alice, her_id = await harness.of(ALICE)
+    bob, _ = await harness.of(BOB)
+    agent = await harness.client(await harness.token(agent="Ada"))
     told = {"wait": 0}
     for number in range(20):
         last = await alice.post("/api/messages", params=told, json={"text": f"again {number}"})
@@ -399,19 +403,19 @@ async def test_a_contacts_limits_count_whichever_token_speaks_for_it_and_not_for
     assert (await owner.post("/api/messages", params=told, json=hers)).status_code == 202
 
 
-async def test_what_a_blocked_contact_says_is_refused_for_everybody(house: House) -> None:
-    owner = await house.owner()
-    _, her_id = await house.of(ALICE)
-    agent = await house.client(await house.token(agent="Ada"))
+async def test_what_a_blocked_contact_says_is_refused_for_everybody(harness: Harness) -> None:
+    owner = await harness.owner()
+    _, her_id = await harness.of(ALICE)
+    agent = await harness.client(await harness.token(agent="Ada"))
     await owner.patch(f"/api/admin/contacts/{her_id}", json={"blocked": True})
     for speaker in (owner, agent):
         said = {"text": "hi", "contact_id": str(her_id)}
         assert (await speaker.post("/api/messages", json=said)).status_code == 403
 
 
-async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(house: House) -> None:
-    owner = await house.owner()
-    alice, her_id = await house.of(ALICE)
+async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(harness: Harness) -> None:
+    owner = await harness.owner()
+    alice, her_id = await harness.of(ALICE)
     await alice.post("/api/messages", json={"text": "Remember that the heron sleeps"})
     told = (await owner.get("/metrics")).text
     assert 'discreet_http_requests_total{operation="send_message",status="200"} 1.0' in told
@@ -420,23 +424,23 @@ async def test_metrics_hold_numbers_and_nobodys_text_name_or_id(house: House) ->
         assert private not in told
 
 
-async def test_no_other_web_page_may_call_it(house: House) -> None:
-    owner = await house.owner()
+async def test_no_other_web_page_may_call_it(harness: Harness) -> None:
+    owner = await harness.owner()
     asked = await owner.get("/api/sessions", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in asked.headers
 
 
-async def test_anybody_may_ask_whether_it_runs_and_is_ready(house: House) -> None:
-    async with httpx.AsyncClient(base_url=house.url) as nobody:
+async def test_anybody_may_ask_whether_it_runs_and_is_ready(harness: Harness) -> None:
+    async with httpx.AsyncClient(base_url=harness.url) as nobody:
         assert (await nobody.get("/healthz")).json() == {"status": "ok"}
         assert (await nobody.get("/readyz")).json() == {"status": "ok"}
 
 
-async def test_the_owner_joins_parts_and_erases_contacts(house: House) -> None:
-    owner = await house.owner()
-    alice, alices = await house.of(ALICE)
-    bob, bobs = await house.of(BOB)
-    given = {"kept_id": str(alices), "joined_id": str(bobs)}
+async def test_the_owner_joins_parts_and_erases_contacts(harness: Harness) -> None:
+    owner = await harness.owner()
+    alice, alices = await harness.of(ALICE)
+    bob, bobs = await harness.of(BOB)
+    given = {"survivor_id": str(alices), "merged_id": str(bobs)}
     made = await owner.post("/api/admin/links", json=given)
     assert (made.status_code, made.json()["addresses"]) == (201, [BOB])
     assert (await owner.post("/api/admin/links", json=given)).status_code == 404

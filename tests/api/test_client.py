@@ -22,7 +22,7 @@ from discreet.schemas.agents import AgentPatch, NewAgent
 from discreet.schemas.contacts import ContactPatch
 from discreet.schemas.memories import MemoryPatch, Recall, Remember
 from discreet.schemas.messages import Say
-from tests.api.conftest import ALICE, BOB, House
+from tests.api.conftest import ALICE, BOB, Harness
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "existing_bot.py"
 SB = [sys.executable, "-c", "from discreet.main import run; run()"]
@@ -41,8 +41,8 @@ async def _run(command: list[str], said: str = "", **environment: str) -> tuple[
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_every_method_speaks_to_the_server(house: House) -> None:
-    async with Client(house.url, await house.token()) as owner:
+async def test_every_method_speaks_to_the_server(harness: Harness) -> None:
+    async with Client(harness.url, await harness.token()) as owner:
         reply = await owner.say("Remember that my dog is called Rex", sender=ALICE)
         assert (reply.state, "Rex" in (reply.answer or "")) == ("answered", True)
         assert await owner.reply(reply.message_id) == reply
@@ -86,8 +86,8 @@ async def test_every_method_speaks_to_the_server(house: House) -> None:
         assert (await owner.me()).kind == "owner"
 
 
-async def test_drafts_come_before_the_answer(house: House) -> None:
-    async with Client(house.url, await house.token(contact=None, agent="Ada")) as agent:
+async def test_drafts_come_before_the_answer(harness: Harness) -> None:
+    async with Client(harness.url, await harness.token(contact=None, agent="Ada")) as agent:
         drafts: list[str] = []
 
         async def on_draft(text: str) -> None:
@@ -98,11 +98,11 @@ async def test_drafts_come_before_the_answer(house: House) -> None:
         assert all(reply.answer and reply.answer.startswith(draft[:5]) for draft in drafts)
 
 
-async def test_what_the_server_refuses_is_raised_as_what_it_is(house: House) -> None:
-    await house.of(ALICE)
+async def test_what_the_server_refuses_is_raised_as_what_it_is(harness: Harness) -> None:
+    await harness.of(ALICE)
     async with (
-        Client(house.url, "sb_nothing") as nobody,
-        Client(house.url, await house.token(contact=ALICE)) as alice,
+        Client(harness.url, "sb_nothing") as nobody,
+        Client(harness.url, await harness.token(contact=ALICE)) as alice,
     ):
         with pytest.raises(Unauthorized):
             await nobody.me()
@@ -117,22 +117,22 @@ async def test_what_the_server_refuses_is_raised_as_what_it_is(house: House) -> 
             await unreachable.me()
 
 
-async def test_a_message_is_stored_once_although_the_first_call_broke_off(house: House) -> None:
-    async with Client(house.url, await house.token()) as owner:
+async def test_a_message_is_stored_once_although_the_first_call_broke_off(harness: Harness) -> None:
+    async with Client(harness.url, await harness.token()) as owner:
         said = Say(text="Remember that my dog is called Rex", sender=ALICE)
         async with owner.sending(said) as first:
             answered = await first.answer()
         assert answered.message_id == first.message_id
 
 
-async def test_the_example_keeps_its_senders_apart(house: House) -> None:
+async def test_the_example_keeps_its_senders_apart(harness: Harness) -> None:
     code, out, err = await _run(
         [sys.executable, str(EXAMPLE)],
         "ann: Remember that my dog is called Rex\n"
         "ben: What is my dog called?\n"
         "ann: What is my dog called?\n",
-        DISCREET_SERVER=house.url,
-        DISCREET_TOKEN=await house.token(agent="Ada"),
+        DISCREET_SERVER=harness.url,
+        DISCREET_TOKEN=await harness.token(agent="Ada"),
     )
     assert (code, err) == (0, "")
     lines = out.splitlines()
@@ -146,10 +146,10 @@ class TestChat:
         return tmp_path / "no installation"
 
     async def test_it_talks_to_a_server_without_an_installation_here(
-        self, house: House, home: Path
+        self, harness: Harness, home: Path
     ) -> None:
-        elsewhere = {"DISCREET_HOME": str(home), "DISCREET_TOKEN": await house.token()}
-        chat = [*SB, "chat", "--server", house.url]
+        elsewhere = {"DISCREET_HOME": str(home), "DISCREET_TOKEN": await harness.token()}
+        chat = [*SB, "chat", "--server", harness.url]
         alice = [*chat, "--sender", ALICE, "--message"]
         assert (await _run([*alice, "Remember that my dog is called Rex"], **elsewhere))[0] == 0
         code, out, _ = await _run([*alice, "What is my dog called?"], **elsewhere)
@@ -173,23 +173,23 @@ class TestChat:
         ],
     )
     async def test_who_cannot_be_resolved_ends_it_with_one_line(
-        self, house: House, home: Path, arguments: list[str], told: str
+        self, harness: Harness, home: Path, arguments: list[str], told: str
     ) -> None:
         code, out, err = await _run(
-            [*SB, "chat", "--server", house.url, *arguments, "--message", "hi"],
+            [*SB, "chat", "--server", harness.url, *arguments, "--message", "hi"],
             DISCREET_HOME=str(home),
-            DISCREET_TOKEN=await house.token(),
+            DISCREET_TOKEN=await harness.token(),
         )
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert told in err
 
     async def test_a_contacts_token_is_that_contact_and_nobody_else(
-        self, house: House, home: Path, tmp_path: Path
+        self, harness: Harness, home: Path, tmp_path: Path
     ) -> None:
-        await house.of(ALICE)
+        await harness.of(ALICE)
         file = tmp_path / "token"
-        file.write_text(await house.token(contact=ALICE) + "\n")
-        chat = [*SB, "chat", "--server", house.url, "--token-file", str(file), "--message", "hi"]
+        file.write_text(await harness.token(contact=ALICE) + "\n")
+        chat = [*SB, "chat", "--server", harness.url, "--token-file", str(file), "--message", "hi"]
         file.chmod(0o644)
         code, _, err = await _run(chat, DISCREET_HOME=str(home))
         assert (code, "chmod 600" in err) == (2, True)
@@ -199,20 +199,20 @@ class TestChat:
         assert (code, "A contact's token" in err) == (1, True)
 
     async def test_with_an_agents_token_somebody_has_to_be_named_before_anything_is_typed(
-        self, house: House, home: Path
+        self, harness: Harness, home: Path
     ) -> None:
         code, out, err = await _run(
-            [*SB, "chat", "--server", house.url],
+            [*SB, "chat", "--server", harness.url],
             DISCREET_HOME=str(home),
-            DISCREET_TOKEN=await house.token(agent="Ada"),
+            DISCREET_TOKEN=await harness.token(agent="Ada"),
         )
         assert (code, out, "--sender" in err) == (2, "", True)
 
     async def test_without_a_token_it_says_where_one_comes_from(
-        self, house: House, home: Path
+        self, harness: Harness, home: Path
     ) -> None:
         code, _, err = await _run(
-            [*SB, "chat", "--server", house.url, "--message", "hi"],
+            [*SB, "chat", "--server", harness.url, "--message", "hi"],
             DISCREET_HOME=str(home),
             DISCREET_TOKEN="",
         )

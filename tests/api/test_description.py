@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import openapi
 
-from tests.api.conftest import ALICE, BOB, House
+from tests.api.conftest import ALICE, BOB, Harness
 
 # The library draws with `random` inside of its strategies.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
@@ -60,16 +60,16 @@ def _every_operation(url: str, token: str) -> int:
 
 
 @pytest.mark.parametrize("whose", ["owner", "agent", "contact"])
-async def test_every_answer_is_one_that_the_description_names(house: House, whose: str) -> None:
-    await house.world.say(ALICE, "hi")
-    token = await house.token(
+async def test_every_answer_is_one_that_the_description_names(harness: Harness, whose: str) -> None:
+    await harness.world.say(ALICE, "hi")
+    token = await harness.token(
         **{"owner": {}, "agent": {"agent": "Ada"}, "contact": {"contact": ALICE}}[whose]
     )
-    assert await asyncio.to_thread(_every_operation, house.url, token) > 20
+    assert await asyncio.to_thread(_every_operation, harness.url, token) > 20
 
 
-async def test_every_error_and_example_of_the_description_is_complete(house: House) -> None:
-    description = (await (await house.owner()).get("/api/openapi.json")).json()
+async def test_every_error_and_example_of_the_description_is_complete(harness: Harness) -> None:
+    description = (await (await harness.owner()).get("/api/openapi.json")).json()
     assert description["openapi"].startswith("3.1")
     for path, operations in description["paths"].items():
         for operation in operations.values():
@@ -129,17 +129,17 @@ def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: s
 
 
 async def test_two_contacts_who_hand_each_other_their_ids_never_see_each_others_rows(
-    house: House,
+    harness: Harness,
 ) -> None:
     tokens, forbidden = [], []
     for who, secret in ((ALICE, "the heron sleeps at noon"), (BOB, "the otter wakes at six")):
-        client, contact_id = await house.of(who)
+        client, contact_id = await harness.of(who)
         assert (await client.post("/api/memories", json={"content": secret})).status_code == 201
         sent = await client.post("/api/messages", json={"text": f"remember that {secret}"})
         assert sent.status_code == 200
         tokens.append(client.headers["Authorization"].removeprefix("Bearer "))
         forbidden.append({secret, str(contact_id), who})
     calls = await asyncio.to_thread(
-        _two_people, house.url, tokens, forbidden[::-1], {str(house.world.agent_id)}
+        _two_people, harness.url, tokens, forbidden[::-1], {str(harness.world.agent_id)}
     )
     assert calls > EXAMPLES

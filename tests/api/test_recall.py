@@ -17,53 +17,53 @@ from discreet.services.recall import BY_WORDS_ONLY, recall
 from discreet.settings import Settings
 from discreet.turn.lease import Lease, acquire
 from discreet.turn.toolbox import Toolbox
-from tests.api.conftest import ALICE, BOB, House
+from tests.api.conftest import ALICE, BOB, Harness
 
 KEPT = ("Alice feeds the heron at noon.", "Alice drinks tea.", "Alice reads about trains.")
 
 
-async def _kept(house: House, who: str) -> tuple[Any, ContactId]:
-    client, contact_id = await house.of(who)
+async def _kept(harness: Harness, who: str) -> tuple[Any, ContactId]:
+    client, contact_id = await harness.of(who)
     for content in KEPT:
         made = await client.post("/api/memories", json={"content": content})
         assert made.status_code == 201
     return client, contact_id
 
 
-async def _by_mcp(house: House, token: str, tool: str, **given: Any) -> Any:
+async def _by_mcp(harness: Harness, token: str, tool: str, **given: Any) -> Any:
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
-        McpClient(streamable_http_client(f"{house.url}/mcp/", http_client=http)) as connected,
+        McpClient(streamable_http_client(f"{harness.url}/mcp/", http_client=http)) as connected,
     ):
         answer = await connected.call_tool(tool, given)
         assert not answer.is_error, answer
         return answer.structured_content
 
 
-async def _toolbox(house: House, contact_id: ContactId | None) -> Toolbox:
-    scope = house.world.contact(contact_id) if contact_id else house.world.owner
-    said = await house.world.say(ALICE if contact_id else None, "hi", thread_key="asks")
-    async with house.app.db.begin(scope) as tx:
+async def _toolbox(harness: Harness, contact_id: ContactId | None) -> Toolbox:
+    scope = harness.world.contact(contact_id) if contact_id else harness.world.owner
+    said = await harness.world.say(ALICE if contact_id else None, "hi", thread_key="asks")
+    async with harness.app.db.begin(scope) as tx:
         lease = await acquire(tx, said.session_id)
     turn_id = lease.turn_id if isinstance(lease, Lease) else TurnId(said.session_id)
-    return Toolbox(house.app.db, scope, said.session_id, turn_id, house.app.embedder())
+    return Toolbox(harness.app.db, scope, said.session_id, turn_id, harness.app.embedder())
 
 
 def _contents(found: Any) -> list[str]:
     return [hit["content"] for hit in found["items"]]
 
 
-async def test_every_entry_point_finds_the_same_in_the_same_order(idle_and_served: House) -> None:
-    house = idle_and_served
-    alice, contact_id = await _kept(house, ALICE)
-    await _kept(house, BOB)
+async def test_every_entry_point_finds_the_same_in_the_same_order(idle_and_served: Harness) -> None:
+    harness = idle_and_served
+    alice, contact_id = await _kept(harness, ALICE)
+    await _kept(harness, BOB)
     asked = {"query": "when is the heron fed?", "limit": 2}
     by_rest = (await alice.post("/api/memories/recall", json=asked)).json()
-    by_mcp = await _by_mcp(house, await house.token(contact=ALICE), "recall", **asked)
-    box = await _toolbox(house, contact_id)
+    by_mcp = await _by_mcp(harness, await harness.token(contact=ALICE), "recall", **asked)
+    box = await _toolbox(harness, contact_id)
     by_model = (await box.call("recall", asked)).found
-    scope = house.world.contact(contact_id)
-    context = in_scope(house.app.db, scope, house.app.embedder, "cli")
+    scope = harness.world.contact(contact_id)
+    context = in_scope(harness.app.db, scope, harness.app.embedder, "cli")
     by_service = await recall(context, Recall.model_validate(asked))
     found = [hit.content for hit in by_service.items]
     assert found[0] == KEPT[0]
@@ -73,17 +73,17 @@ async def test_every_entry_point_finds_the_same_in_the_same_order(idle_and_serve
     assert [hit["whose"] for hit in by_rest["items"]] == [None, None]
 
 
-async def test_the_owner_is_told_the_same_by_every_entry_point(idle_and_served: House) -> None:
-    house = idle_and_served
-    await _kept(house, ALICE)
-    owner = await house.owner()
+async def test_the_owner_is_told_the_same_by_every_entry_point(idle_and_served: Harness) -> None:
+    harness = idle_and_served
+    await _kept(harness, ALICE)
+    owner = await harness.owner()
     asked = {"query": "heron", "limit": 1}
     by_rest = (await owner.post("/api/memories/recall", json=asked)).json()
-    by_mcp = await _by_mcp(house, await house.token(), "recall", **asked)
+    by_mcp = await _by_mcp(harness, await harness.token(), "recall", **asked)
     assert by_rest["items"][0]["whose"] == by_mcp["items"][0]["whose"]
     assert by_rest["items"][0]["whose"] == {"name": "", "address": ALICE}
     assert by_rest["items"][0]["agent"] == by_mcp["items"][0]["agent"] == "Ada"
-    box = await _toolbox(house, None)
+    box = await _toolbox(harness, None)
     record = json.loads((await box.call("recall", asked)).text.split("\n")[1])
     assert record["whose"] == f"contact {ALICE}"
 
@@ -100,18 +100,18 @@ class TestWithoutTheEmbedder:
 
     @pytest.mark.parametrize("mode", ["text", "semantic", "hybrid"])
     async def test_every_entry_point_finds_by_words_and_says_so(
-        self, idle_and_served: House, mode: str
+        self, idle_and_served: Harness, mode: str
     ) -> None:
-        house = idle_and_served
-        alice, contact_id = await _kept(house, ALICE)
+        harness = idle_and_served
+        alice, contact_id = await _kept(harness, ALICE)
         asked = {"query": "heron", "mode": mode}
         by_rest = await alice.post("/api/memories/recall", json=asked)
         assert by_rest.status_code == 200
-        token = await house.token(contact=ALICE)
-        by_mcp = await _by_mcp(house, token, "recall", **asked)
+        token = await harness.token(contact=ALICE)
+        by_mcp = await _by_mcp(harness, token, "recall", **asked)
         for found in (by_rest.json(), by_mcp):
             assert (_contents(found)[0], found["by_words_only"]) == (KEPT[0], True)
-        box = await _toolbox(house, contact_id)
+        box = await _toolbox(harness, contact_id)
         by_model = await box.call("recall", {"query": "heron"})
         assert by_model.found[0].text == KEPT[0]
         assert by_model.text.endswith(BY_WORDS_ONLY)

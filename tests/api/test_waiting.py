@@ -16,7 +16,7 @@ from discreet.scope import Transaction
 from discreet.sessions.replies import MessageReply, reply_to
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Responder, Turns, run_turn
-from tests.api.conftest import ALICE, House
+from tests.api.conftest import ALICE, Harness
 from tests.support.responders import Held, echo
 from tests.support.waiting import patience, until
 
@@ -40,17 +40,17 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
 async def _ignore(_: str) -> None: ...
 
 
-def _turns(house: House, responder: Responder = echo) -> Turns:
-    return Turns(house.app.db, bundled_embedder(), responder, 3, Budget())
+def _turns(harness: Harness, responder: Responder = echo) -> Turns:
+    return Turns(harness.app.db, bundled_embedder(), responder, 3, Budget())
 
 
-def _wait_for(app: App, accepted: Accepted, house: House) -> asyncio.Task[Answer]:
-    scope = house.world.contact(accepted.contact_id)
+def _wait_for(app: App, accepted: Accepted, harness: Harness) -> asyncio.Task[Answer]:
+    scope = harness.world.contact(accepted.contact_id)
     return asyncio.create_task(app.answer_to(accepted, scope, _ignore, _ignore))
 
 
 async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered(
-    idle: House, looks: list[MessageReply]
+    idle: Harness, looks: list[MessageReply]
 ) -> None:
     said = await idle.world.say(ALICE, "hello")
     responder = Held()
@@ -67,7 +67,7 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
 
 
 async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_anew(
-    idle: House, looks: list[MessageReply], admin: psycopg.Connection[Any]
+    idle: Harness, looks: list[MessageReply], admin: psycopg.Connection[Any]
 ) -> None:
     said = [await idle.world.say(f"telegram:{n}", "hello") for n in range(20)]
     answering = [_wait_for(idle.app, one, idle) for one in said]
@@ -88,7 +88,7 @@ async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_a
 
 
 async def test_a_notification_that_is_not_true_only_costs_a_look(
-    idle: House, looks: list[MessageReply], admin: psycopg.Connection[Any]
+    idle: Harness, looks: list[MessageReply], admin: psycopg.Connection[Any]
 ) -> None:
     said = await idle.world.say(ALICE, "hello")
     answering = _wait_for(idle.app, said, idle)
@@ -105,7 +105,7 @@ async def test_a_notification_that_is_not_true_only_costs_a_look(
 
 
 async def test_an_answer_is_found_although_no_notification_is_ever_heard(
-    idle: House, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    idle: Harness, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_module, "LOOK_SECONDS", 0.1)
     admin.execute("ALTER TABLE discreet.messages DISABLE TRIGGER tell_waiting")

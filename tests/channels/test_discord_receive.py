@@ -23,39 +23,39 @@ from discreet.channels.discord.gateway import (
 from discreet.channels.discord.receive import MARGIN, listen
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import AddressSender, Inbound
-from discreet.domain.platform import ChannelSecret, Event, EventSink, ReceiveContext, StillAlone
+from discreet.domain.platform import ChannelSecret, EnsureLeader, Event, EventSink, ReceiveContext
 from tests.support.waiting import until
 
 
 @dataclass
-class Notes:
+class MemoryCursor:
     """How far was heard, kept in memory: what is tried here is the channel, not the database."""
 
     since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     noted: list[datetime] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    async def until(self) -> datetime:
+    async def received_through(self) -> datetime:
         return self.since
 
-    async def note(self, until: datetime) -> None:
+    async def advance(self, until: datetime) -> None:
         self.noted.append(until)
 
     async def chats(self) -> Sequence[tuple[str, str]]:
         return []
 
-    async def trouble(self, why: str) -> None:
-        self.troubles.append(why)
+    async def record_error(self, why: str) -> None:
+        self.errors.append(why)
 
 
 @dataclass
-class Ear:
+class Receiver:
     """A bot that listens, and what it took in."""
 
     env: simcord.Env
     client: GatewayClient
     taken: list[Inbound]
-    notes: Notes
+    notes: MemoryCursor
 
     async def hears(self, how_many: int) -> list[Inbound]:
         await until(
@@ -67,27 +67,29 @@ class Ear:
 
 
 @asynccontextmanager
-async def _alone() -> AsyncIterator[StillAlone]:
-    yield _still_alone
+async def _leader_lock() -> AsyncIterator[EnsureLeader]:
+    yield _ensure_leader
 
 
-async def _still_alone() -> None:
+async def _ensure_leader() -> None:
     pass
 
 
-def line_of(account: str, take: EventSink, notes: Notes) -> ReceiveContext:
-    def alone() -> AbstractAsyncContextManager[StillAlone]:
-        return _alone()
+def line_of(account: str, take: EventSink, notes: MemoryCursor) -> ReceiveContext:
+    def leader_lock() -> AbstractAsyncContextManager[EnsureLeader]:
+        return _leader_lock()
 
     channel_id = ChannelId(UUID(int=1))
-    return ReceiveContext(account, ChannelSecret("token"), channel_id, take, alone, None, notes)
+    return ReceiveContext(
+        account, ChannelSecret("token"), channel_id, take, leader_lock, None, notes
+    )
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Ear]:
+async def listening() -> AsyncIterator[Receiver]:
     client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
     taken: list[Inbound] = []
-    notes = Notes()
+    notes = MemoryCursor()
 
     async def take(event: Event) -> None:
         assert isinstance(event, Inbound)
@@ -98,8 +100,8 @@ async def listening() -> AsyncIterator[Ear]:
         assert client.user is not None
 
         line = line_of(str(client.user.id), take, notes)
-        task = asyncio.create_task(listen(client, line, _still_alone))
-        yield Ear(env, client, taken, notes)
+        task = asyncio.create_task(listen(client, line, _ensure_leader))
+        yield Receiver(env, client, taken, notes)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -165,7 +167,7 @@ def is_through(client: GatewayClient) -> bool:
 
 async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
     client = GatewayClient("http://127.0.0.1:9", "ws://127.0.0.1:9")
-    notes = Notes()
+    notes = MemoryCursor()
 
     async def take(event: Event) -> None:
         raise AssertionError(event)
@@ -175,7 +177,7 @@ async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
             client.news.put_nowait(news)
             await until(lambda: is_through(client), "the end of the news")
 
-    task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
+    task = asyncio.create_task(listen(client, line_of("1", take, notes), _ensure_leader))
     await hear(NewSession(), Cut(), Complete(), Cut())
     assert notes.noted == []
     await hear(Resumed())
@@ -186,7 +188,7 @@ async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
 
 
 async def test_a_chat_that_can_not_be_asked_holds_back_what_counts_as_heard() -> None:
-    class Nowhere(Notes):
+    class Nowhere(MemoryCursor):
         async def chats(self) -> Sequence[tuple[str, str]]:
             return [("9000", "")]
 
@@ -196,7 +198,7 @@ async def test_a_chat_that_can_not_be_asked_holds_back_what_counts_as_heard() ->
     async def take(event: Event) -> None:
         raise AssertionError(event)
 
-    task = asyncio.create_task(listen(client, line_of("1", take, notes), _still_alone))
+    task = asyncio.create_task(listen(client, line_of("1", take, notes), _ensure_leader))
     for news in (NewSession(), Complete(), Resumed(), Resumed()):
         client.news.put_nowait(news)
     await until(lambda: is_through(client), "the end of the news")

@@ -26,9 +26,9 @@ def test_contacts_are_joined_after_a_look_and_parted_again(warm_sb: Sb) -> None:
     assert made["addresses"] == ["whatsapp:3001"]
     assert "Alma" in sb.answer("--sender", "whatsapp:3001", "-m", "What is my boat called?")
     assert [one["id"] for one in sb.json("contacts", "links", "telegram:3001")] == [made["id"]]
-    gone = sb("contacts", "show", made["joined_id"])
+    gone = sb("contacts", "show", made["merged_id"])
     assert gone.returncode == 2
-    assert made["kept_id"] in gone.stderr
+    assert made["survivor_id"] in gone.stderr
     again = sb("contacts", "link", *pair, "--yes")
     assert (again.returncode, again.stdout) == (2, "")
 

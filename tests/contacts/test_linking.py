@@ -27,7 +27,7 @@ from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, do_all, turns_of
 from tests.support.waiting import until
-from tests.support.world import make_world, open_door
+from tests.support.world import make_world, open_scoped
 
 Admin = psycopg.Connection[Any]
 
@@ -39,7 +39,7 @@ OF_LINKS = {"links", "linked_rows", "link_requests"}
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

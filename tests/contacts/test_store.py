@@ -10,12 +10,12 @@ from discreet.domain.addresses import Address
 from discreet.domain.errors import ScopeError
 from discreet.domain.ids import ContactId
 from discreet.postgres.server import Database
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield await make_world(db)
 
 

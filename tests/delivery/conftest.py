@@ -6,12 +6,12 @@ import pytest
 
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

@@ -443,7 +443,7 @@ OWNERS_COMMANDS = {
     "channels add other": "channels.add_channel",
     "channels remove": "channels.remove_channel",
     "channels test": "channels.find_channel",
-    "channels gather": "channels.set_gathering",
+    "channels debounce": "channels.set_debounce",
     "channels branch": "branches.add_branch",
     "channels branches": "branches.list_branches",
     "channels unbranch": "branches.remove_branch",

@@ -19,7 +19,7 @@ from discreet.scope import ContactScope
 from discreet.scope.scopes import role_of
 from tests.docs.pages import DOCS, fences
 from tests.support.tickets import show_ticket
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 PAGE = DOCS / "what-postgresql-shows-anyway.md"
 
@@ -46,7 +46,7 @@ class Two:
 
 @pytest.fixture
 async def two(database: Database) -> Two:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         world = await make_world(db)
         alice = await world.say("telegram:1001", "hello")
         bob = await world.say("telegram:1002", "hello")
@@ -113,7 +113,7 @@ async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Tw
     conninfo = two.database.conninfo("discreet_contact")
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute("LISTEN procrastinate_any_queue_v1")
-        async with open_door(two.database) as db:
+        async with open_scoped(two.database) as db:
             await World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id).say(
                 "telegram:1003", "hello"
             )
@@ -128,7 +128,7 @@ async def test_notifications_about_answers_name_nobody_and_connect_no_two_messag
     conninfo = two.database.conninfo("discreet_contact")
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute("LISTEN discreet_answers")
-        async with open_door(two.database) as db:
+        async with open_scoped(two.database) as db:
             world = World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id)
             said = [await world.say("telegram:1003", text) for text in ("hello", "again")]
             async with db.begin(world.contact(said[0].contact_id)) as tx:

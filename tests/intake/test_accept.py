@@ -25,7 +25,7 @@ from discreet.intake import accept
 from discreet.postgres.server import Database
 from tests.support.turns import answers_of, count, do_all, one_turn, rows_of
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE = AddressSender(Address("telegram", "1001"), "Alice")
 TABLES = ("contacts", "addresses", "sessions", "routes", "messages", "quarantine")
@@ -115,7 +115,7 @@ async def test_the_same_message_delivered_at_once_over_many_connections_is_store
     database: Database, world: World
 ) -> None:
     async with AsyncExitStack() as stack:
-        doors = [await stack.enter_async_context(open_door(database)) for _ in range(3)]
+        doors = [await stack.enter_async_context(open_scoped(database)) for _ in range(3)]
         accepted = await asyncio.gather(
             *(accept(db, world.owner_id, message(world)) for db in doors for _ in range(4))
         )
@@ -130,7 +130,7 @@ async def test_of_two_deliveries_that_have_both_looked_one_is_stored_and_the_oth
     database: Database, world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
     await accept(world.db, world.owner_id, message(world, message_id="1"))
-    async with open_door(database) as other:
+    async with open_scoped(database) as other:
         with admin.transaction():
             # Both have seen that the message is not there yet, and wait for the row of the session.
             admin.execute("SELECT 1 FROM discreet.sessions FOR UPDATE")
@@ -149,7 +149,7 @@ async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_sessi
     database: Database, world: World
 ) -> None:
     async with AsyncExitStack() as stack:
-        doors = [await stack.enter_async_context(open_door(database)) for _ in range(4)]
+        doors = [await stack.enter_async_context(open_scoped(database)) for _ in range(4)]
         accepted = await asyncio.gather(
             *(
                 accept(
@@ -184,7 +184,7 @@ async def test_a_new_session_asked_for_many_times_at_once_by_one_message_is_made
 ) -> None:
     await accept(world.db, world.owner_id, message(world, message_id="1"))
     fresh = message(world, message_id="2", new_session=True)
-    async with open_door(database) as other:
+    async with open_scoped(database) as other:
         accepted = await asyncio.gather(
             *(accept(db, world.owner_id, fresh) for db in (world.db, other) for _ in range(4))
         )

@@ -25,7 +25,7 @@ from discreet.services.contacts import block_contact
 from discreet.services.status import get_status
 from discreet.turn.lease import Lease
 from tests.support.platform import Platform, make_platform
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 CODE = re.compile(r"\b([A-HJKMNP-Z2-9]{4})-([A-HJKMNP-Z2-9]{4})\b")
@@ -33,7 +33,7 @@ CODE = re.compile(r"\b([A-HJKMNP-Z2-9]{4})-([A-HJKMNP-Z2-9]{4})\b")
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
@@ -69,7 +69,7 @@ async def test_a_stranger_gets_one_code_and_no_turn(
     jobs = admin.execute("SELECT DISTINCT task_name FROM queue.procrastinate_jobs").fetchall()
     assert jobs == [("deliver",)]
     [waiting] = await admission.list_pairings(platform.world.db, platform.world.owner_id)
-    assert (waiting.name, waiting.address, waiting.kept, waiting.said) == (
+    assert (waiting.name, waiting.address, waiting.held, waiting.said) == (
         "Alice", ALICE, 2, "hello",
     )  # fmt: skip
     assert (await get_status(platform.world.db, platform.world.owner_id)).pairings == (waiting,)
@@ -145,7 +145,7 @@ async def test_who_is_denied_gets_silence_until_the_owner_thinks_otherwise(
     assert await decide(platform, ALICE, let_in=False) == 1
     admin.execute("UPDATE discreet.pairings SET expires_at = now()")
     assert await platform.reason(ALICE, "please") == "stranger"
-    assert (len(await platform.sent(ALICE)), count(admin, "kept_aside")) == (1, 0)
+    assert (len(await platform.sent(ALICE)), count(admin, "held_messages")) == (1, 0)
     await decide(platform, ALICE)
     assert (await platform.accepted(ALICE, "thank you")).new
 
@@ -229,7 +229,7 @@ async def test_a_group_of_strangers_that_moved_unheard_still_waits(
     code = await code_of(platform, old)
     assert await move_group(world.db, world.owner_id, Address.parse(old), Address.parse(new))
     assert await platform.reason(ALICE, "hello?", group=new) == "aside"
-    assert (count(admin, "pairings"), count(admin, "kept_aside")) == (1, 3)
+    assert (count(admin, "pairings"), count(admin, "held_messages")) == (1, 3)
     assert await decide(platform, code) == 3
 
 

@@ -24,14 +24,14 @@ from discreet.turn.prompt import Prompt
 from discreet.turn.result import ModelError, TurnResult, Usage
 from discreet.turn.save import save_answer, save_failure
 from tests.support.platform import Platform, make_platform
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

@@ -18,14 +18,14 @@ from discreet.turn.lease import Lease, LeaseLost, acquire, hold
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult, Usage
 from discreet.turn.save import save_answer
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

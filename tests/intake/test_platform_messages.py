@@ -20,14 +20,14 @@ from discreet.scope import ContactScope, ScopedDatabase
 from discreet.services.contacts import block_contact, unblock_contact
 from discreet.sessions.transcript import messages_before
 from discreet.turn.lease import Lease, NotYet, acquire
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 OLD, NEW = Address("telegram", "-500"), Address("telegram", "-100500")
 
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

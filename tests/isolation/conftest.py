@@ -10,7 +10,7 @@ import pytest
 from discreet.intake import Accepted
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 BOBS_SECRET = "bob-keeps-a-heron-in-the-bath"
@@ -20,7 +20,7 @@ OWNERS_SECRET = "olga-hides-the-key-under-the-stone"
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
     # One connection a role: what one scope leaves behind on it, the next one would find.
-    async with open_door(database, size=1) as db:
+    async with open_scoped(database, size=1) as db:
         yield db
 
 

@@ -484,7 +484,9 @@ async def test_who_is_let_in_brings_nothing_of_another_stranger_along(
     for platform, who in ((mine, ALICE), (second, BOB)):
         await platform.say(who, f"{who} says hello")
     await decide(world, await code_of(mine, ALICE))
-    kept = admin.execute("SELECT channel_id, arrived->>'body' FROM discreet.kept_aside").fetchall()
+    kept = admin.execute(
+        "SELECT channel_id, arrived->>'body' FROM discreet.held_messages"
+    ).fetchall()
     assert kept == [(second.channel_id, f"{BOB} says hello")]
     said = admin.execute("SELECT text FROM discreet.messages WHERE direction = 'in'").fetchall()
     assert said == [(f"{ALICE} says hello",)]

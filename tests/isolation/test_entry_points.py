@@ -27,7 +27,7 @@ from discreet.domain.ids import AgentId, ContactId
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, SharedScope, WorkScope
 from discreet.services.idempotency import once
-from tests.support.world import World, make_world, open_door, other_owner
+from tests.support.world import World, make_world, open_scoped, other_owner
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
@@ -35,7 +35,7 @@ Admin = psycopg.Connection[Any]
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield await make_world(db)
 
 

@@ -23,8 +23,8 @@ ADMITTED = "INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, a
 PAIRING = (
     "INSERT INTO discreet.pairings (channel_id, contact_id, owner_id, agent_id, code, expires_at)"
 )
-KEPT_ASIDE = (
-    "INSERT INTO discreet.kept_aside"
+HELD_MESSAGES = (
+    "INSERT INTO discreet.held_messages"
     " (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)"
 )
 LIMIT_HIT = "INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)"
@@ -33,7 +33,7 @@ MCP_SESSION = (
     "INSERT INTO discreet.mcp_sessions"
     " (digest, token_id, owner_id, agent_id, contact_id, session_id)"
 )
-LINK = "INSERT INTO discreet.links (id, owner_id, kept_id, joined_id, proof)"
+LINK = "INSERT INTO discreet.links (id, owner_id, survivor_id, merged_id, proof)"
 LINK_REQUEST = (
     "INSERT INTO discreet.link_requests"
     " (owner_id, contact_id, digest, expires_at, other_id, back_digest)"
@@ -236,9 +236,9 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         ADMITTED + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s FROM generate_series(1, 2)",
     ),
-    "owner_words_pkey": (
+    "owner_term_stats_pkey": (
         UniqueViolation,
-        "INSERT INTO discreet.owner_words (owner_id, word, holding)"
+        "INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)"
         " VALUES (%(olga)s, 'tea', 1), (%(olga)s, 'tea', 2)",
     ),
     "pairings_channel_id_owner_id_agent_id_fkey": (
@@ -258,13 +258,13 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         PAIRING + " VALUES (%(channel)s, %(bob)s, %(olga)s, %(ada)s, 'ZZZZZZZZ', now())",
     ),
-    "kept_aside_pairing_id_owner_id_fkey": (
+    "held_messages_pairing_id_owner_id_fkey": (
         ForeignKeyViolation,
-        KEPT_ASIDE + " SELECT %(channel)s, '1', '1', %(otto)s, id, '{}' FROM discreet.pairings",
+        HELD_MESSAGES + " SELECT %(channel)s, '1', '1', %(otto)s, id, '{}' FROM discreet.pairings",
     ),
-    "kept_aside_pkey": (
+    "held_messages_pkey": (
         UniqueViolation,
-        KEPT_ASIDE + " SELECT %(channel)s, '1', '1', %(olga)s, id, '{}'"
+        HELD_MESSAGES + " SELECT %(channel)s, '1', '1', %(olga)s, id, '{}'"
         "  FROM discreet.pairings, generate_series(1, 2)",
     ),
     "limits_contact_id_owner_id_fkey": (
@@ -353,26 +353,26 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     ),
     "contacts_check": (
         CheckViolation,
-        "UPDATE discreet.contacts SET joined_into = id WHERE id = %(alice)s",
+        "UPDATE discreet.contacts SET merged_into = id WHERE id = %(alice)s",
     ),
-    "contacts_joined_into_owner_id_fkey": (
+    "contacts_merged_into_owner_id_fkey": (
         ForeignKeyViolation,
-        "UPDATE discreet.contacts SET joined_into = %(ottos_alice)s WHERE id = %(alice)s",
+        "UPDATE discreet.contacts SET merged_into = %(ottos_alice)s WHERE id = %(alice)s",
     ),
     "erased_addresses_pkey": (
         UniqueViolation,
         "INSERT INTO discreet.erased_addresses (owner_id, digest)"
         " SELECT %(olga)s, 'a' FROM generate_series(1, 2)",
     ),
-    "links_kept_id_owner_id_fkey": (
+    "links_survivor_id_owner_id_fkey": (
         ForeignKeyViolation,
         LINK + " VALUES (gen_random_uuid(), %(olga)s, %(ottos_alice)s, %(bob)s, 'owner')",
     ),
-    "links_joined_id_owner_id_fkey": (
+    "links_merged_id_owner_id_fkey": (
         ForeignKeyViolation,
         LINK + " VALUES (gen_random_uuid(), %(olga)s, %(bob)s, %(ottos_alice)s, 'owner')",
     ),
-    "links_joined": (
+    "links_merged": (
         UniqueViolation,
         LINK + " SELECT gen_random_uuid(), %(olga)s, %(alice)s, %(bob)s, 'owner'"
         "  FROM generate_series(1, 2)",

@@ -26,7 +26,7 @@ from discreet.scope.scopes import ids_of, session_scope
 from discreet.services.agents import AgentChange, change_agent
 from discreet.services.attribution import Attribution
 from discreet.turn.lease import acquire
-from discreet.turn.retrieval import EVERYBODY
+from discreet.turn.retrieval import SHARED_SPEAKER
 from discreet.turn.run import run_turn
 from tests.isolation.conftest import ALICE, BOB, Neighbours
 from tests.support.responders import Responder, calling, do_as_told
@@ -341,7 +341,7 @@ async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_oth
     await do_all(database, world.db, responder)
     (context,) = responder.contexts
     recalled = {found.text: found.whose for found in context.recalled}
-    assert recalled == {"of all": EVERYBODY, "private": None} or "of all" not in recalled
+    assert recalled == {"of all": SHARED_SPEAKER, "private": None} or "of all" not in recalled
     (made,) = index(["of all, too"], embedder)
     async with world.db.begin(SharedScope(world.owner_id, world.agent_id)) as tx:
         assert (await remember(tx, NewMemory("of all, too", made))).shared

@@ -27,7 +27,7 @@ from discreet.memory.memories import (
 )
 from discreet.memory.recall import ANY, Filters, Hit, prepare, recall
 from discreet.postgres.server import Database
-from discreet.queue.worker import count_words
+from discreet.queue.worker import count_owner_terms
 from discreet.scope import ContactScope, SharedScope, WorkScope
 from discreet.scope.scopes import SessionScope
 from discreet.services.turns import get_turn, list_turns
@@ -218,9 +218,9 @@ async def test_a_summary_is_made_and_read_in_its_own_scope_whatever_memory_is_na
 
 CANDIDATES = (
     "SELECT c.id FROM gate.owner_candidates(%(embedder)s, 256, %(vector)s::public.vector,"
-    " %(words)s, %(holding)s, 100, 3, %(many)s) c"
+    " %(words)s, %(document_frequency)s, 100, 3, %(many)s) c"
 )
-COUNTS = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, 10) c"
+COUNTS = "SELECT c.word, c.document_frequency FROM gate.owner_term_counts(%(words)s, 10) c"
 
 
 async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_else(
@@ -237,7 +237,7 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
     await _keep(other, other.contact(eve.contact_id), "the heron eats fish and frogs")
     await _keep(other, other.owner, "zeppelins")
     admin.execute("ANALYZE discreet.memories")
-    await count_words(world.db, many=1)
+    await count_owner_terms(world.db, many=1)
     embedder = bundled_embedder()
     made = index(["the heron eats fish"], embedder)[0]
     for many, words in ((100, ["heron", "fish"]), (0, ["heron", "eat"]), (0, ["heron"])):
@@ -245,7 +245,7 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
             "embedder": embedder.name,
             "vector": made.vector,
             "words": words,
-            "holding": [4.0] * len(words),
+            "document_frequency": [4.0] * len(words),
             "many": many,
         }
         async with world.db.begin(world.owner) as tx:
@@ -258,9 +258,9 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
             assert counts[""] <= 3
             assert counts["heron"] == 3
             assert counts["zeppelin"] == 0
-            assert await tx.value("SELECT count(*) FROM discreet.owner_words") > 0
+            assert await tx.value("SELECT count(*) FROM discreet.owner_term_stats") > 0
         for scope in (alice, SharedScope(world.owner_id, world.agent_id)):
-            for sql in (CANDIDATES, COUNTS, "SELECT word FROM discreet.owner_words"):
+            for sql in (CANDIDATES, COUNTS, "SELECT word FROM discreet.owner_term_stats"):
                 with pytest.raises(ScopeError):
                     async with world.db.begin(scope) as tx:
                         await tx.fetch(sql, params)
@@ -277,7 +277,7 @@ async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
     questions = ["What does the heron eat?", "Lisbon", "hreon", "who sleeps?", "zzz"]
     exact = [await _ask(world, question) for question in questions]
     admin.execute("ANALYZE discreet.memories")
-    await count_words(world.db, many=1)
+    await count_owner_terms(world.db, many=1)
     by_indexes = [await _ask(world, question) for question in questions]
     for few, many in zip(exact, by_indexes, strict=True):
         assert [hit.content for hit in many[:4]] == [hit.content for hit in few[:4]]

@@ -44,7 +44,7 @@ from discreet.turn.result import TurnResult
 from discreet.turn.run import Turns, run_turn
 from discreet.turn.think import OnText, Tools
 from tests.support.turns import Recording, by_platform
-from tests.support.world import World, open_door
+from tests.support.world import World, open_scoped
 
 MAX_WAITING = 3
 """So that the limit is reached by some."""
@@ -105,7 +105,7 @@ class Action:
 
 
 @dataclass
-class House:
+class Harness:
     """One owner's world, and what was observed in it, by actor."""
 
     world: World
@@ -303,9 +303,9 @@ def normalised(seen: list[str]) -> list[str]:
     return [TIMES.sub("TIME", line) for line in named]
 
 
-async def make_house(
+async def make_harness(
     db: ScopedDatabase, database: Database, admin: psycopg.Connection[Any]
-) -> House:
+) -> Harness:
     """A new owner with an agent, in the same database as all the others."""
     row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Olga') RETURNING id")
     owner_id = OwnerId((row.fetchone() or [None])[0])
@@ -324,7 +324,7 @@ async def make_house(
         world = World(db, owner_id, agent_id, channel_id)
         await tx.execute("INSERT INTO discreet.limits (waiting) VALUES (%s)", (MAX_WAITING,))
     telegram = await world.add_channel("telegram", "bot")
-    return House(world, telegram, database, admin)
+    return Harness(world, telegram, database, admin)
 
 
 class Lives(RuleBasedStateMachine):
@@ -393,15 +393,15 @@ class Lives(RuleBasedStateMachine):
 
     async def _compare(self) -> None:
         actions = [*self.actions, Action("work")]
-        async with open_door(self.database, size=2) as db:
-            full = await make_house(db, self.database, self.admin)
+        async with open_scoped(self.database, size=2) as db:
+            full = await make_harness(db, self.database, self.admin)
             for action in actions:
                 await full.do(action)
             for actor in ("alice", "bob", "group"):
                 mine = [a for a in actions if a.kind == "work" or a.actor == actor]
                 if len([a for a in mine if a.kind == "say"]) == 0:
                     continue
-                alone = await make_house(db, self.database, self.admin)
+                alone = await make_harness(db, self.database, self.admin)
                 for action in mine:
                     await alone.do(action)
                 assert await full.look_around(actor) == await alone.look_around(actor), actor

@@ -33,7 +33,7 @@ from tests.isolation.conftest import ALICE, BOB
 from tests.support.responders import Responder
 from tests.support.turns import Recording, by_platform, do_all, turns_of, work_of
 from tests.support.waiting import patience
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 Admin = psycopg.Connection[Any]
 
@@ -189,7 +189,7 @@ async def test_p25_two_workers_never_answer_in_one_session_at_the_same_moment(
         return f"re: {text}"
 
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(open_door(database))
+        db = await stack.enter_async_context(open_scoped(database))
         world = await make_world(db)
         doing = work_of(db, turns_of(db, Responder(watch)), {"terminal": TerminalChannel()})
         for _ in range(2):

@@ -47,7 +47,7 @@ from discreet.turn.toolbox import Toolbox
 from tests.isolation.conftest import ALICE, BOB, OWNERS_SECRET, Neighbours
 from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import do_all, turns_of
-from tests.support.world import World, make_world, open_door, other_owner
+from tests.support.world import World, make_world, open_scoped, other_owner
 
 Admin = psycopg.Connection[Any]
 GROUP = "telegram:-100500"
@@ -88,7 +88,7 @@ async def test_p01_a_message_that_waited_in_the_queue_is_still_its_senders(
         for text, sender in remembered.items()
     }
     # Another process finds them waiting, after a restart.
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         await do_all(database, db, Responder(do_as_told))
         for text, one in accepted.items():
             scope = world.contact(one.contact_id) if one.contact_id else world.owner
@@ -311,7 +311,7 @@ async def test_p04_a_thread_key_of_another_agent_or_owner_is_another_session(
 async def test_p05_first_messages_that_arrive_at_once_make_one_contact_and_one_session(
     database: Database, admin: Admin, sender: str | None
 ) -> None:
-    async with open_door(database, size=6) as db:
+    async with open_scoped(database, size=6) as db:
         world = await make_world(db)
         accepted = await asyncio.gather(
             *(world.say(sender, f"message {n}", name=f"Name {n}") for n in range(12))
@@ -433,7 +433,7 @@ async def test_p09_turns_that_run_at_the_same_moment_never_get_each_others_sende
         found = await tools.call("recall", {"query": "who am I"})
         return found.text
 
-    async with open_door(database, size=2) as db:
+    async with open_scoped(database, size=2) as db:
         world = await make_world(db)
         accepted = {sender: await world.say(sender, str(sender)) for sender in everybody}
         turns = turns_of(db, Responder(all_at_once))

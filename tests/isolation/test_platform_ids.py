@@ -13,9 +13,9 @@ from discreet.domain.ids import ContactId
 from discreet.domain.inbound import AddressSender
 from discreet.domain.platform import Receipt, Stage
 from discreet.intake import accept
-from discreet.intake.address_aliases import know_again
+from discreet.intake.address_aliases import link_aliases
 from discreet.intake.receipts import note_receipt
-from discreet.intake.receive_cursor import ChannelHearing
+from discreet.intake.receive_cursor import ChannelCursor
 from discreet.services.agents import create_agent
 from tests.support.platform import Platform
 from tests.support.world import World, other_owner
@@ -90,12 +90,12 @@ async def test_no_id_becomes_the_owners_and_no_group_gets_a_persons(
         (world.owner_id, PHONE),
     )
     inbound = replace(line.inbound(f"whatsapp:{BSUID}", "hello"), sender=person(BSUID, PHONE))
-    await know_again(world.db, world.owner_id, inbound)
+    await link_aliases(world.db, world.owner_id, inbound)
     assert contact_of(admin, world, BSUID) is None
     assert await say(line, person(BSUID, PHONE)) is not None
     await line.accepted(f"whatsapp:{OTHER_BSUID}", "hello", group="whatsapp:Y2Fw")
     inbound = replace(line.inbound("whatsapp:US.5", "hello"), sender=person("US.5", "Y2Fw"))
-    await know_again(world.db, world.owner_id, inbound)
+    await link_aliases(world.db, world.owner_id, inbound)
     assert contact_of(admin, world, "US.5") is None
 
 
@@ -284,25 +284,25 @@ async def test_how_far_a_channel_has_listened_is_its_own_owners_and_never_goes_b
     second = await world.add_channel("discord", "8")
     other = await other_owner(world, admin)
     await line.accepted("discord:101", "hello", chat_id="201")
-    mine = ChannelHearing(world.db, world.owner_id, line.channel_id)
-    theirs = ChannelHearing(other.db, other.owner_id, line.channel_id)
-    sibling = ChannelHearing(world.db, world.owner_id, second)
+    mine = ChannelCursor(world.db, world.owner_id, line.channel_id)
+    theirs = ChannelCursor(other.db, other.owner_id, line.channel_id)
+    sibling = ChannelCursor(world.db, world.owner_id, second)
     assert await mine.chats() == [("201", "")]
     assert list(await theirs.chats()) == list(await sibling.chats()) == []
-    start = await mine.until()
+    start = await mine.received_through()
     later = start + timedelta(days=1)
-    troubles = "SELECT trouble FROM discreet.channels WHERE platform = 'discord' ORDER BY account"
-    await theirs.note(later)
-    await theirs.trouble("planted")
-    assert admin.execute(troubles).fetchall() == [("",), ("",)]
-    await sibling.note(later)
-    assert await mine.until() == start
-    await mine.note(later)
-    await mine.note(start)
-    assert await mine.until() == later
-    await mine.trouble("no token")
-    assert admin.execute(troubles).fetchall() == [("no token",), ("",)]
+    errors = "SELECT last_error FROM discreet.channels WHERE platform = 'discord' ORDER BY account"
+    await theirs.advance(later)
+    await theirs.record_error("planted")
+    assert admin.execute(errors).fetchall() == [("",), ("",)]
+    await sibling.advance(later)
+    assert await mine.received_through() == start
+    await mine.advance(later)
+    await mine.advance(start)
+    assert await mine.received_through() == later
+    await mine.record_error("no token")
+    assert admin.execute(errors).fetchall() == [("no token",), ("",)]
     admin.execute("UPDATE discreet.channels SET closed_at = now() WHERE platform = 'discord'")
     assert list(await mine.chats()) == []
-    await mine.trouble("")
-    assert admin.execute(troubles).fetchall() == [("no token",), ("",)]
+    await mine.record_error("")
+    assert admin.execute(errors).fetchall() == [("no token",), ("",)]

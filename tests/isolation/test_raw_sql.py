@@ -21,7 +21,7 @@ from tests.support.world import other_owner
 TABLES = (
     "owners", "agents", "contacts", "addresses", "channels", "sessions", "routes", "turns",
     "messages", "outbox", "drafts", "memories", "memory_history", "passages", "quarantine",
-    "admissions", "pairings", "kept_aside", "owner_links", "wrong_codes", "limits",
+    "admissions", "pairings", "held_messages", "owner_links", "wrong_codes", "limits",
     "limit_hits", "tokens", "channel_secrets",
     "attachments",
 )  # fmt: skip

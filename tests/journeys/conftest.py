@@ -18,9 +18,9 @@ import pytest
 from discreet.postgres.credentials import save_credentials
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
-from tests.journeys.house import House, open_house
+from tests.journeys.harness import Harness, open_harness
 from tests.support.waiting import until_sync
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 SB = Path(sys.executable).parent / "sb"
 DEADLINE = 60.0
@@ -89,7 +89,7 @@ def answer_of(process: subprocess.Popen[str]) -> str:
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
@@ -99,11 +99,11 @@ async def world(db: ScopedDatabase) -> World:
 
 
 @pytest.fixture
-async def house(
+async def harness(
     database: Database, db: ScopedDatabase, tmp_path: Path, admin: psycopg.Connection[Any]
-) -> AsyncIterator[House]:
-    async with open_house(database, db, tmp_path, admin) as house:
-        yield house
+) -> AsyncIterator[Harness]:
+    async with open_harness(database, db, tmp_path, admin) as harness:
+        yield harness
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.channels.discord_payloads import (
     THREAD,
 )
 from tests.journeys.conftest import Installation, kill
-from tests.journeys.house import FAULTS_SECONDS, House
+from tests.journeys.harness import FAULTS_SECONDS, Harness
 from tests.support.discord_api import ADA, BEA, Account, DiscordApi, Failure, discord_api
 from tests.support.openai_server import Say, openai_server
 from tests.support.waiting import until
@@ -45,14 +45,14 @@ HI = f"<@{BOT['id']}> hi"
 class Line:
     """A house with bots of Discord."""
 
-    house: House
+    harness: Harness
     api: DiscordApi
     app: App
 
     @asynccontextmanager
     async def serving(self, bots: int = 1) -> AsyncIterator[None]:
-        async with self.house.serving(self.app):
-            await self.house.until(lambda: self.api.listening >= bots)
+        async with self.harness.serving(self.app):
+            await self.harness.until(lambda: self.api.listening >= bots)
             yield
 
     async def add(self, agent: str, account: Account) -> None:
@@ -61,12 +61,12 @@ class Line:
 
     def answered(self, how_many: int) -> bool:
         return (
-            self.house.count("messages WHERE state = 'answered'") == how_many
-            and self.house.count("outbox WHERE state <> 'sent'") == 0
+            self.harness.count("messages WHERE state = 'answered'") == how_many
+            and self.harness.count("outbox WHERE state <> 'sent'") == 0
         )
 
     def misrouted(self) -> int:
-        return self.house.count(
+        return self.harness.count(
             "messages out JOIN discreet.messages asked ON asked.turn_id = out.turn_id"
             " AND asked.direction = 'in' AND asked.route_id IS DISTINCT FROM out.route_id"
             " WHERE out.direction = 'out'"
@@ -74,11 +74,11 @@ class Line:
 
 
 @pytest.fixture
-async def line(house: House) -> AsyncIterator[Line]:
+async def line(harness: Harness) -> AsyncIterator[Line]:
     async with discord_api() as api:
         for place in (DIRECT, CHANNEL, THREAD, PRIVATE_THREAD):
             api.add_place(place)
-        line = Line(house, api, house.app_with(discord_base_url=api.base_url))
+        line = Line(harness, api, harness.app_with(discord_base_url=api.base_url))
         await line.add("Ada", ADA)
         yield line
 
@@ -95,60 +95,60 @@ def person(number: int) -> dict[str, Any]:
 async def test_each_is_answered_where_it_was_said_and_nobody_is_called_by_accident(
     line: Line,
 ) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     async with line.serving():
         said = await api.say(DIRECT, ALICE, "hello @everyone")
-        await house.until(lambda: len(api.texts(DIRECT["id"])) == 1)
+        await harness.until(lambda: len(api.texts(DIRECT["id"])) == 1)
         await api.say(CHANNEL, BOB, "The picnic is on Sunday.")
         await api.say(CHANNEL, OTHER_BOT, HI, **AT_ADA)
-        await house.until(lambda: house.count("messages WHERE state = 'context'") == 1)
+        await harness.until(lambda: harness.count("messages WHERE state = 'context'") == 1)
         await api.say(CHANNEL, BOB, f"<@{BOT['id']}> when is the picnic?", **AT_ADA)
-        await house.until(lambda: len(api.texts(CHANNEL["id"])) == 1)
+        await harness.until(lambda: len(api.texts(CHANNEL["id"])) == 1)
         await api.say(THREAD, BOB, HI, **AT_ADA)
-        await house.until(lambda: len(api.texts(THREAD["id"])) == 1)
+        await harness.until(lambda: len(api.texts(THREAD["id"])) == 1)
         await api.say(PRIVATE_THREAD, ALICE, HI, **AT_ADA)
-        await house.until(lambda: line.answered(4))
+        await harness.until(lambda: line.answered(4))
     assert api.created[0]["message_reference"]["message_id"] == said["id"]
     assert {str(body["allowed_mentions"]["parse"]) for body in api.created} == {"[]"}
     assert [len(api.texts(place["id"])) for place in (DIRECT, CHANNEL, THREAD)] == [1, 1, 1]
     assert len(api.texts(PRIVATE_THREAD["id"])) == 1
     # The channel with its thread is one group of two sessions; the private thread is another.
-    assert house.count("contacts WHERE type = 'group'") == 2
-    assert house.count("sessions WHERE thread_key LIKE 'thread:%'") == 1
-    knew = house.admin.execute(
+    assert harness.count("contacts WHERE type = 'group'") == 2
+    assert harness.count("sessions WHERE thread_key LIKE 'thread:%'") == 1
+    knew = harness.admin.execute(
         "SELECT prompt::text LIKE '%picnic is on Sunday%' FROM discreet.turns ORDER BY started_at"
     ).fetchall()
     assert knew == [(False,), (True,), (False,), (False,)]
 
 
 async def test_what_was_said_while_the_connection_was_cut_comes_once(line: Line) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     async with line.serving():
         await api.say(DIRECT, ALICE, "one")
-        await house.until(lambda: line.answered(1))
+        await harness.until(lambda: line.answered(1))
         await api.cut()
         await api.say(DIRECT, ALICE, "two")
         await api.say(CHANNEL, BOB, HI, **AT_ADA)
-        await house.until(lambda: line.answered(3))
+        await harness.until(lambda: line.answered(3))
         assert (api.identified, api.resumed) == (1, 1)
         # The session is gone with what it was told: what was missed is asked for.
         await api.forget()
         await api.say(DIRECT, ALICE, "three")
         await api.say(THREAD, BOB, HI, **AT_ADA)
-        await house.until(lambda: line.answered(5))
+        await harness.until(lambda: line.answered(5))
         assert api.identified == 2
-    assert house.count("messages WHERE direction = 'in'") == 5
+    assert harness.count("messages WHERE direction = 'in'") == 5
     assert line.misrouted() == 0
 
 
 async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_new(
     line: Line,
 ) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     api.add_place(direct(1))
     async with line.serving():
         await api.say(DIRECT, ALICE, "one")
-        await house.until(lambda: line.answered(1))
+        await harness.until(lambda: line.answered(1))
     await api.forget()
     for number in range(150):  # more than one page
         await api.say(CHANNEL, BOB, f"line {number}")
@@ -156,11 +156,11 @@ async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_ne
     await api.say(DIRECT, ALICE, "two")
     await api.say(direct(1), person(1), "I am new, and wrote while you slept")
     async with line.serving():
-        await house.until(lambda: line.answered(3))
+        await harness.until(lambda: line.answered(3))
         # Discord tells bots no list of direct chats: this one is known once it goes on.
         await api.say(direct(1), person(1), "hello?")
-        await house.until(lambda: line.answered(5))
-    texts = house.admin.execute(
+        await harness.until(lambda: line.answered(5))
+    texts = harness.admin.execute(
         "SELECT text FROM discreet.messages m JOIN discreet.routes r ON r.id = m.route_id"
         " WHERE r.chat_id = %s AND m.direction = 'in' ORDER BY m.position",
         (direct(1)["id"],),
@@ -169,68 +169,68 @@ async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_ne
 
 
 async def test_a_thread_that_was_put_away_is_asked_as_well(line: Line) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     async with line.serving():
         await api.say(THREAD, ALICE, HI, **AT_ADA)
-        await house.until(lambda: line.answered(1))
+        await harness.until(lambda: line.answered(1))
     await api.forget()
     await api.say(THREAD, ALICE, HI, **AT_ADA)
     api.put_away.add(THREAD["id"])  # Discord tells of open threads only
     async with line.serving():
-        await house.until(lambda: line.answered(2))
+        await harness.until(lambda: line.answered(2))
     assert len(api.texts(THREAD["id"])) == 2
-    assert house.count("contacts WHERE type = 'group'") == 1
-    assert house.count("sessions WHERE contact_id IS NOT NULL") == 1
+    assert harness.count("contacts WHERE type = 'group'") == 1
+    assert harness.count("sessions WHERE contact_id IS NOT NULL") == 1
 
 
 async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_asked_for(
     line: Line,
 ) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     await api.say(CHANNEL, BOB, HI, **AT_ADA)
     old = await api.say(DIRECT, ALICE, "old")
     heard = snowflake_time(int(old["id"])) + timedelta(milliseconds=1)
-    house.admin.execute("UPDATE discreet.channels SET heard_until = %s", [heard])
+    harness.admin.execute("UPDATE discreet.channels SET received_through = %s", [heard])
     await until(lambda: snowflake_time(int(api.new_id())) > heard, "a later millisecond")
     async with line.serving():
         await api.say(DIRECT, ALICE, "new")
         await api.say(CHANNEL, BOB, HI, **AT_ADA)
-        await house.until(lambda: line.answered(2))
-    assert house.count("messages WHERE direction = 'in'") == 2
+        await harness.until(lambda: line.answered(2))
+    assert harness.count("messages WHERE direction = 'in'") == 2
 
 
 async def test_what_can_not_be_stored_is_stored_later_and_in_its_order(line: Line) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     async with line.serving():
-        async with house.storing_nothing() as refused:
+        async with harness.storing_nothing() as refused:
             for number in range(3):
                 await api.say(DIRECT, ALICE, f"line {number}")
-            await house.until(refused, "a message that can't be stored")
-        await house.until(lambda: line.answered(3))
-    stored = house.admin.execute(
+            await harness.until(refused, "a message that can't be stored")
+        await harness.until(lambda: line.answered(3))
+    stored = harness.admin.execute(
         "SELECT text FROM discreet.messages WHERE direction = 'in' ORDER BY position"
     ).fetchall()
     assert stored == [("line 0",), ("line 1",), ("line 2",)]
 
 
 async def test_a_message_that_is_broken_waits_for_the_owner_and_holds_nobody_up(line: Line) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     async with line.serving():
         await api.tell("MESSAGE_CREATE", {"id": "7", "content": "broken", "author": ALICE})
         await api.tell("MESSAGE_CREATE", {"content": "worse", "channel_id": "?", "type": 0})
         await api.say(DIRECT, ALICE, "hello")
-        await house.until(lambda: line.answered(1))
-    assert house.count("quarantine") == 2
+        await harness.until(lambda: line.answered(1))
+    assert harness.count("quarantine") == 2
 
 
 async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", BEA)
     async with line.serving(bots=2):
         await api.say(CHANNEL, ALICE, HI, **AT_ADA)
-        await house.until(lambda: line.answered(1))
-    agents = house.admin.execute(
+        await harness.until(lambda: line.answered(1))
+    agents = harness.admin.execute(
         "SELECT DISTINCT a.name, m.state FROM discreet.messages m JOIN discreet.agents a"
         " ON a.id = m.agent_id WHERE m.direction = 'in' ORDER BY 1"
     ).fetchall()
@@ -241,63 +241,63 @@ async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line:
 async def test_a_photo_is_fetched_and_kept_with_its_contact_and_the_token_goes_to_discord_only(
     line: Line,
 ) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     api.files["cat.png"] = b"\x89PNG a cat"
     url = api.base_url + "/files/cat.png"
     api.failures["message"] = [Failure(500)]
     async with line.serving():
         await api.say(DIRECT, ALICE, "my cat", attachments=[{**PHOTO, "url": url, "size": 10}])
-        await house.until(lambda: line.answered(1))
-    assert house.count("attachments WHERE state = 'kept'") == 1
+        await harness.until(lambda: line.answered(1))
+    assert harness.count("attachments WHERE state = 'kept'") == 1
 
 
 async def test_a_bot_that_may_not_read_is_not_added_and_one_that_may_no_more_is_shown(
     line: Line,
 ) -> None:
-    house, api = line.house, line.api
+    harness, api = line.harness, line.api
     api.intents_allowed = False
     with pytest.raises(BadInput, match="read messages") as refused:
         await line.app.add_channel("Ada", "discord", ChannelSecret(BEA.token))
     assert "Message Content Intent" in (refused.value.hint or "")
-    async with house.serving(line.app):
-        await house.until(lambda: house.count("channels WHERE trouble <> ''") == 1)
-    (trouble,) = (await get_status(line.app.db, line.app.owner_id)).deaf
-    assert "Message Content Intent" in trouble.why
+    async with harness.serving(line.app):
+        await harness.until(lambda: harness.count("channels WHERE last_error <> ''") == 1)
+    (channel,) = (await get_status(line.app.db, line.app.owner_id)).deaf
+    assert "Message Content Intent" in channel.why
     api.accounts, api.intents_allowed = (BEA,), True
-    async with house.serving(line.app):
-        await house.until(
-            lambda: house.count("channels WHERE trouble LIKE '%refuses the token%'") == 1
+    async with harness.serving(line.app):
+        await harness.until(
+            lambda: harness.count("channels WHERE last_error LIKE '%refuses the token%'") == 1
         )
     api.accounts = (ADA,)
     async with line.serving():
-        await house.until(lambda: house.count("channels WHERE trouble <> ''") == 0)
+        await harness.until(lambda: harness.count("channels WHERE last_error <> ''") == 0)
 
 
 async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
-    house, api = line.house, line.api
-    other = house.app_with(discord_base_url=api.base_url)
-    async with house.serving(other):
+    harness, api = line.harness, line.api
+    other = harness.app_with(discord_base_url=api.base_url)
+    async with harness.serving(other):
         async with line.serving():
-            await house.until(lambda: house.receiving() == 2, "two that want the bot")
+            await harness.until(lambda: harness.receiving() == 2, "two that want the bot")
             for number in range(5):
                 await api.say(DIRECT, ALICE, f"hello {number}")
-            await house.until(lambda: line.answered(5))
+            await harness.until(lambda: line.answered(5))
             assert api.identified == 1
         # Whichever had it, the other takes over.
         await api.say(DIRECT, ALICE, "hello again")
-        await house.until(lambda: line.answered(6))
+        await harness.until(lambda: line.answered(6))
 
 
 async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_breaks_off(
     line: Line,
 ) -> None:
-    house, api, chaos = line.house, line.api, random.Random(7)
+    harness, api, chaos = line.harness, line.api, random.Random(7)
     api.chaos = chaos
     for number in range(4):
         api.add_place(direct(number))
 
     def said() -> int:
-        return house.count("messages WHERE direction = 'in'")
+        return harness.count("messages WHERE direction = 'in'")
 
     async with line.serving():
         for number in range(24):
@@ -308,27 +308,29 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_bre
             else:
                 await api.say(direct(number % 3), person(number % 3), f"line {number}")
             behind = number - chaos.randrange(6)
-            await house.until(lambda behind=behind: said() > behind)  # type: ignore[misc]
+            await harness.until(lambda behind=behind: said() > behind)  # type: ignore[misc]
         await api.cut()
-        await house.until(lambda: line.answered(24), "every answer", faults_seconds=FAULTS_SECONDS)
-    assert house.count("messages WHERE direction = 'in'") == 24
+        await harness.until(
+            lambda: line.answered(24), "every answer", faults_seconds=FAULTS_SECONDS
+        )
+    assert harness.count("messages WHERE direction = 'in'") == 24
     # Where an answer was cut off after Discord took it, its nonce keeps it from being there twice.
     shown = sum(len(api.texts(place)) for place in api.places)
-    assert shown == house.count("messages WHERE direction = 'out'")
+    assert shown == harness.count("messages WHERE direction = 'out'")
     assert line.misrouted() == 0
 
 
 async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
     line: Line, installation: Installation
 ) -> None:
-    house, api, kills, people = line.house, line.api, 3, 12
+    harness, api, kills, people = line.harness, line.api, 3, 12
     installation.settings = {"DISCREET_DISCORD_BASE_URL": api.base_url}
     for number in range(people):
         api.add_place(direct(number))
 
     async def serve() -> Any:
         serving = await asyncio.to_thread(installation.serve)
-        await house.until(lambda: api.listening == 1)
+        await harness.until(lambda: api.listening == 1)
         return serving
 
     async def write(text: str, numbers: range) -> None:
@@ -336,28 +338,28 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
             await api.say(direct(number), person(number), text)
 
     def stored() -> int:
-        return house.count("messages WHERE direction = 'in'")
+        return harness.count("messages WHERE direction = 'in'")
 
     chaos = random.Random(3)
     serving = await serve()
     await write("first", range(people))
-    await house.until(lambda: stored() == people)
+    await harness.until(lambda: stored() == people)
     for turn in range(kills):
         # Half is said while it is served, and half while nobody listens.
         await write(f"hello {turn}", range(people // 2))
         enough = stored() + chaos.randrange(people // 2)
-        await house.until(lambda enough=enough: stored() >= enough)  # type: ignore[misc]
+        await harness.until(lambda enough=enough: stored() >= enough)  # type: ignore[misc]
         kill(serving)
         await api.forget()
         await write(f"hello {turn}", range(people // 2, people))
         await api.say(CHANNEL, BOB, HI, **AT_ADA)
         serving = await serve()
     said = people * (1 + kills) + kills
-    await house.until(lambda: line.answered(said))
+    await harness.until(lambda: line.answered(said))
     kill(serving)
-    assert house.count("messages WHERE direction = 'in'") == said
+    assert harness.count("messages WHERE direction = 'in'") == said
     for place in api.places:
-        stored = house.admin.execute(
+        stored = harness.admin.execute(
             "SELECT count(*) FROM discreet.messages m JOIN discreet.routes r ON r.id = m.route_id"
             " WHERE m.direction = 'out' AND coalesce(nullif(r.thread_id, ''), r.chat_id) = %s",
             (place,),
@@ -369,16 +371,16 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
 async def test_a_long_answer_of_a_slow_model_grows_in_one_message_also_where_edits_fail(
     line: Line,
 ) -> None:
-    api, house = line.api, line.house
+    api, harness = line.api, line.harness
     answer = " ".join(f"**word{number}** and" for number in range(40))
     api.failures["edit"] = [Failure(429, retry_after=1)]
     with openai_server(Say(answer, pause=0.08)) as script:
         settings = {"model": "any", "model_base_url": script.base_url}
-        slow = house.app_with(discord_base_url=api.base_url, **settings)
-        async with house.serving(slow):
-            await house.until(lambda: api.listening == 1)
+        slow = harness.app_with(discord_base_url=api.base_url, **settings)
+        async with harness.serving(slow):
+            await harness.until(lambda: api.listening == 1)
             await api.say(DIRECT, ALICE, "Tell me everything.")
-            await house.until(lambda: line.answered(1))
+            await harness.until(lambda: line.answered(1))
     assert api.texts(DIRECT["id"]) == [answer]
     assert len(api.created) == 1
     assert api.calls.count("edit") >= 2

@@ -21,7 +21,7 @@ from discreet.queue.server_lock import is_served
 from discreet.services.admission import set_admission
 from tests.channels.discord_payloads import ALICE, DIRECT
 from tests.journeys.conftest import Installation, frozen_at, wait_until_frozen
-from tests.journeys.house import House
+from tests.journeys.harness import Harness
 from tests.support.discord_api import ADA, discord_api
 from tests.support.openai_server import Hang, Say, openai_server
 from tests.support.waiting import until
@@ -51,146 +51,148 @@ def holder(admin: psycopg.Connection[Any]) -> Any:
     return admin.execute(HOLDER).fetchone()
 
 
-async def _taken_over(house: House, before: Any) -> float:
+async def _taken_over(harness: Harness, before: Any) -> float:
     """Seconds until another server holds the lease."""
     began = time.monotonic()
-    await house.until(lambda: holder(house.admin) not in (None, before))
+    await harness.until(lambda: holder(harness.admin) not in (None, before))
     return time.monotonic() - began
 
 
 async def _said_and_answered(
-    house: House, say: Callable[[str], Any], texts: Callable[[], list[str]], text: str
+    harness: Harness, say: Callable[[str], Any], texts: Callable[[], list[str]], text: str
 ) -> None:
     before = len(texts())
     await say(text)
-    await house.until(lambda: len(texts()) > before)
+    await harness.until(lambda: len(texts()) > before)
 
 
 async def _is_taken_over_and_back_to_sleep(
-    house: House,
+    harness: Harness,
     installation: Installation,
     say: Callable[[str], Any],
     texts: Callable[[], list[str]],
 ) -> None:
     first = await serve(installation)
-    await _said_and_answered(house, say, texts, "one")
-    before = holder(house.admin)
+    await _said_and_answered(harness, say, texts, "one")
+    before = holder(harness.admin)
     await serve(installation)
     with thawing(first):
         await say("two, to nobody yet")
-        assert await _taken_over(house, before) < TAKEOVER_SECONDS
-        await house.until(lambda: len(texts()) == 2)
-        await _said_and_answered(house, say, texts, "three")
-        after = holder(house.admin)
-    await _said_and_answered(house, say, texts, "four")
-    await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
-    assert holder(house.admin) == after, "who wakes up takes nothing back"
-    assert house.count(ANSWERED) == len(texts()) == 4, "nothing lost, nothing answered twice"
+        assert await _taken_over(harness, before) < TAKEOVER_SECONDS
+        await harness.until(lambda: len(texts()) == 2)
+        await _said_and_answered(harness, say, texts, "three")
+        after = holder(harness.admin)
+    await _said_and_answered(harness, say, texts, "four")
+    await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
+    assert holder(harness.admin) == after, "who wakes up takes nothing back"
+    assert harness.count(ANSWERED) == len(texts()) == 4, "nothing lost, nothing answered twice"
 
 
 async def test_another_server_polls_telegram_and_the_frozen_one_does_no_harm(
-    house: House, installation: Installation
+    harness: Harness, installation: Installation
 ) -> None:
-    await house.connect()
-    installation.settings["DISCREET_TELEGRAM_BASE_URL"] = house.api.base_url
+    await harness.connect()
+    installation.settings["DISCREET_TELEGRAM_BASE_URL"] = harness.api.base_url
 
     async def say(text: str) -> None:
-        await house.api.direct(1001, text)
+        await harness.api.direct(1001, text)
 
-    await _is_taken_over_and_back_to_sleep(house, installation, say, lambda: house.api.texts(1001))
+    await _is_taken_over_and_back_to_sleep(
+        harness, installation, say, lambda: harness.api.texts(1001)
+    )
 
 
 async def test_another_server_listens_to_discord_and_the_frozen_one_does_no_harm(
-    house: House, installation: Installation
+    harness: Harness, installation: Installation
 ) -> None:
     async with discord_api() as api:
         api.add_place(DIRECT)
-        app = house.app_with(discord_base_url=api.base_url)
+        app = harness.app_with(discord_base_url=api.base_url)
         await app.add_channel("Ada", "discord", ChannelSecret(ADA.token))
         await set_admission(app.db, app.owner_id, "Ada", "discord", "open")
         installation.settings["DISCREET_DISCORD_BASE_URL"] = api.base_url
 
         async def say(text: str) -> None:
-            await house.until(lambda: api.listening >= 1)
+            await harness.until(lambda: api.listening >= 1)
             await api.say(DIRECT, ALICE, text)
 
         await _is_taken_over_and_back_to_sleep(
-            house, installation, say, lambda: api.texts(DIRECT["id"])
+            harness, installation, say, lambda: api.texts(DIRECT["id"])
         )
 
 
 @asynccontextmanager
 async def _with_a_model(
-    house: House, installation: Installation, *replies: Any
+    harness: Harness, installation: Installation, *replies: Any
 ) -> AsyncIterator[Any]:
     with openai_server(*replies) as model:
         installation.settings |= {
             "DISCREET_MODEL": "test-model",
             "DISCREET_MODEL_BASE_URL": model.base_url,
             "DISCREET_MODEL_API_KEY": "none",
-            "DISCREET_TELEGRAM_BASE_URL": house.api.base_url,
+            "DISCREET_TELEGRAM_BASE_URL": harness.api.base_url,
         }
-        await house.connect()
+        await harness.connect()
         yield model
 
 
 async def test_another_server_answers_what_the_frozen_one_was_thinking_about_once(
-    house: House, installation: Installation
+    harness: Harness, installation: Installation
 ) -> None:
-    async with _with_a_model(house, installation, Hang(20.0), Say("an answer")) as model:
+    async with _with_a_model(harness, installation, Hang(20.0), Say("an answer")) as model:
         first = await serve(installation)
-        await house.api.direct(1001, "hello")
-        await house.until(lambda: len(model.requests) == 1)
+        await harness.api.direct(1001, "hello")
+        await harness.until(lambda: len(model.requests) == 1)
         await serve(installation)
         with thawing(first):
             began = time.monotonic()
-            await house.until(lambda: house.count("turns WHERE state = 'lost'") == 1)
+            await harness.until(lambda: harness.count("turns WHERE state = 'lost'") == 1)
             assert time.monotonic() - began < TAKEOVER_SECONDS
-            await house.until(lambda: len(house.api.texts(1001)) == 1)
-        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
-        await house.api.direct(1001, "and now?")
-        await house.until(lambda: len(house.api.texts(1001)) == 2)
-    assert house.count(ANSWERED) == 2
+            await harness.until(lambda: len(harness.api.texts(1001)) == 1)
+        await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
+        await harness.api.direct(1001, "and now?")
+        await harness.until(lambda: len(harness.api.texts(1001)) == 2)
+    assert harness.count(ANSWERED) == 2
 
 
 async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transaction(
-    house: House, installation: Installation
+    harness: Harness, installation: Installation
 ) -> None:
     first = await serve(installation)
-    with frozen_at(house.admin, "sending"):
+    with frozen_at(harness.admin, "sending"):
         address = Address.parse("telegram:1001")
-        said = await house.app.say(TerminalMessage("hello", sender=address, thread_key="sending"))
-        await asyncio.to_thread(wait_until_frozen, house.admin, 1)
+        said = await harness.app.say(TerminalMessage("hello", sender=address, thread_key="sending"))
+        await asyncio.to_thread(wait_until_frozen, harness.admin, 1)
         first.send_signal(signal.SIGSTOP)
         await serve(installation)
     try:
         # The frozen one has the session's lock.
-        await house.until(lambda: house.count("outbox WHERE state = 'sent'") == 1)
+        await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 1)
     finally:
         first.send_signal(signal.SIGCONT)
-    await house.app.say(TerminalMessage("and now?", sender=address, thread_key="sending"))
-    await house.until(lambda: house.count("outbox WHERE state = 'sent'") == 2)
-    assert house.count("messages WHERE direction = 'out'") == 2
-    assert house.count(f"messages WHERE session_id = '{said.session_id}'") == 4
+    await harness.app.say(TerminalMessage("and now?", sender=address, thread_key="sending"))
+    await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 2)
+    assert harness.count("messages WHERE direction = 'out'") == 2
+    assert harness.count(f"messages WHERE session_id = '{said.session_id}'") == 4
 
 
 async def test_a_frozen_server_is_not_taken_for_one_that_serves(
-    house: House, installation: Installation
+    harness: Harness, installation: Installation
 ) -> None:
     first = await serve(installation)
-    assert await is_served(house.app.db)
+    assert await is_served(harness.app.db)
     with thawing(first):
-        await house.until(
+        await harness.until(
             lambda: (
-                house.admin.execute(
+                harness.admin.execute(
                     "SELECT count(*) FROM queue.leases WHERE leased_until > clock_timestamp()"
                 ).fetchone()
                 == (0,)
             )
         )
-        assert not await is_served(house.app.db)
+        assert not await is_served(harness.app.db)
 
-    await until(lambda: is_served(house.app.db), "a server that serves again")
+    await until(lambda: is_served(harness.app.db), "a server that serves again")
 
 
 def test_a_lease_is_taken_over_in_time() -> None:

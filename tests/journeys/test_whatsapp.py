@@ -28,7 +28,7 @@ from tests.channels.whatsapp_payloads import (
     status,
 )
 from tests.journeys.conftest import Installation, kill
-from tests.journeys.house import FAULTS_SECONDS, House
+from tests.journeys.harness import FAULTS_SECONDS, Harness
 from tests.support.cloud_api import (
     APP_SECRET,
     NUMBER,
@@ -49,14 +49,14 @@ VERIFY = "a word that Meta has to show"
 class Line:
     """A house with numbers of WhatsApp."""
 
-    house: House
+    harness: Harness
     api: CloudApi
     app: App
     url: str
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        async with self.house.serving(self.app):
+        async with self.harness.serving(self.app):
 
             async def verified() -> bool:
                 return await self.verify(VERIFY) == (200, "1158201444")
@@ -82,14 +82,14 @@ class Line:
 
 
 @pytest.fixture
-async def line(house: House) -> AsyncIterator[Line]:
+async def line(harness: Harness) -> AsyncIterator[Line]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         at = f"127.0.0.1:{free.getsockname()[1]}"
     async with cloud_api() as api:
-        app = house.app_with(
+        app = harness.app_with(
             whatsapp_base_url=api.base_url, webhook_url=f"http://{at}", webhook_listen=at
         )
-        line = Line(house, api, app, f"http://{at}/whatsapp")
+        line = Line(harness, api, app, f"http://{at}/whatsapp")
         await line.add("Ada", NUMBER)
         yield line
 
@@ -110,25 +110,25 @@ def said(text: str, number: int, **fields: Any) -> dict[str, Any]:
 async def test_a_call_is_answered_200_once_its_message_is_stored_and_only_with_its_signature(
     line: Line,
 ) -> None:
-    house = line.house
+    harness = line.harness
     async with line.serving():
         assert (await line.verify("guessed"))[0] == 404
         assert await call(line.url, said("hello", 1), secret="guessed") == 404
-        assert house.count("messages") == 0
+        assert harness.count("messages") == 0
         # What can't be stored is not confirmed: Meta calls again, and then it is.
-        async with house.storing_nothing():
+        async with harness.storing_nothing():
             assert await call(line.url, said("hello", 1)) == 503
         assert await call(line.url, said("hello", 1)) == 200
         assert await call(line.url, said("hello", 1)) == 200
-        await house.until(lambda: len(line.api.texts(BSUID)) == 1)
-    assert house.count("messages WHERE direction = 'in'") == 1
-    assert house.count("turns") == 1
+        await harness.until(lambda: len(line.api.texts(BSUID)) == 1)
+    assert harness.count("messages WHERE direction = 'in'") == 1
+    assert harness.count("turns") == 1
 
 
 async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_hands_is_two(
     line: Line,
 ) -> None:
-    house = line.house
+    harness = line.harness
     other_bsuid = "US.99999999999999999999"
     async with line.serving():
         first = message("text", {"body": "hi"}, id="wamid.1", from_user_id=None)
@@ -136,13 +136,13 @@ async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_ha
         assert await call(line.url, said("it's me", 2)) == 200
         hidden = message("text", {"body": "no phone"}, id="wamid.3", **{"from": None})
         assert await call(line.url, payload(hidden)) == 200
-        assert house.count("contacts WHERE type = 'external'") == 1
+        assert harness.count("contacts WHERE type = 'external'") == 1
         stranger = message("text", {"body": "new"}, id="wamid.4", from_user_id=other_bsuid)
         assert await call(line.url, payload(stranger)) == 200
-        assert house.count("contacts WHERE type = 'external'") == 2
-        await house.until(lambda: house.count("messages WHERE state = 'answered'") == 4)
-        await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
-    rows = house.admin.execute(
+        assert harness.count("contacts WHERE type = 'external'") == 2
+        await harness.until(lambda: harness.count("messages WHERE state = 'answered'") == 4)
+        await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
+    rows = harness.admin.execute(
         "SELECT platform_id FROM discreet.addresses WHERE platform = 'whatsapp' AND contact_id ="
         " (SELECT contact_id FROM discreet.addresses WHERE platform_id = %s) ORDER BY 1",
         (PHONE,),
@@ -151,16 +151,16 @@ async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_ha
 
 
 async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
-    house = line.house
+    harness = line.harness
     await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", OTHER_NUMBER)
     async with line.serving():
         body = payload(message(id="wamid.7"), number=OTHER_NUMBER, contacts=[BOTH])
         await until(lambda: confirmed(line, body), "the second number")
         assert await call(line.url, said("hello", 1)) == 200
-        await house.until(lambda: len(line.api.texts(BSUID)) == 2)
+        await harness.until(lambda: len(line.api.texts(BSUID)) == 2)
     assert (
-        house.count(
+        harness.count(
             "sessions s JOIN discreet.agents a ON a.id = s.agent_id WHERE s.contact_id IS NOT NULL"
         )
         == 2
@@ -170,12 +170,12 @@ async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(li
 async def test_what_became_of_an_answer_is_kept_with_it_and_the_owner_sees_why_it_failed(
     line: Line,
 ) -> None:
-    house = line.house
+    harness = line.harness
     async with line.serving():
         for number in (1, 2):
             assert await call(line.url, said("hello", number)) == 200
-            await house.until(
-                lambda n=number: house.count("outbox WHERE state = 'sent'") == n  # type: ignore[misc]
+            await harness.until(
+                lambda n=number: harness.count("outbox WHERE state = 'sent'") == n  # type: ignore[misc]
             )
         stages = [
             status("wamid.out1", "read"),
@@ -186,7 +186,7 @@ async def test_what_became_of_an_answer_is_kept_with_it_and_the_owner_sees_why_i
         ]
         assert await call(line.url, payload(statuses=stages)) == 200
     seen = "outbox WHERE delivered_at IS NOT NULL AND read_at IS NOT NULL AND state = 'sent'"
-    assert house.count(seen) == 1
+    assert harness.count(seen) == 1
     (undelivered,) = (await get_status(line.app.db, line.app.owner_id)).undelivered
     assert "24 hours" in undelivered.error
 
@@ -196,7 +196,7 @@ async def test_an_answer_to_what_is_older_than_a_day_is_not_sent_and_the_owner_s
 ) -> None:
     async with line.serving():
         assert await call(line.url, said("hello", 1, timestamp="1760000000")) == 200
-        await line.house.until(lambda: line.house.count("outbox WHERE state = 'failed'") == 1)
+        await line.harness.until(lambda: line.harness.count("outbox WHERE state = 'failed'") == 1)
     assert line.api.sent == []
     (undelivered,) = (await get_status(line.app.db, line.app.owner_id)).undelivered
     assert "24 hours" in undelivered.error
@@ -208,8 +208,10 @@ async def test_a_call_that_comes_a_day_late_does_not_close_what_was_written_sinc
     async with line.serving():
         assert await call(line.url, said("hello", 1)) == 200
         assert await call(line.url, said("and this came late", 2, timestamp="1760000000")) == 200
-        await line.house.until(lambda: line.house.count("messages WHERE state = 'answered'") == 2)
-        await line.house.until(lambda: line.house.count("outbox WHERE state <> 'sent'") == 0)
+        await line.harness.until(
+            lambda: line.harness.count("messages WHERE state = 'answered'") == 2
+        )
+        await line.harness.until(lambda: line.harness.count("outbox WHERE state <> 'sent'") == 0)
     assert line.api.sent
 
 
@@ -218,14 +220,14 @@ async def test_a_photo_is_fetched_and_kept_with_its_contact(line: Line) -> None:
     line.api.failures["media"] = [Failure(500)]
     async with line.serving():
         assert await call(line.url, payload(message("image", IMAGE), contacts=[BOTH])) == 200
-        await line.house.until(lambda: len(line.api.texts(BSUID)) == 1)
-    assert line.house.count("attachments WHERE state = 'kept'") == 1
+        await line.harness.until(lambda: len(line.api.texts(BSUID)) == 1)
+    assert line.harness.count("attachments WHERE state = 'kept'") == 1
 
 
 async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_calls_repeat(
     line: Line,
 ) -> None:
-    house, chaos = line.house, random.Random(7)
+    harness, chaos = line.harness, random.Random(7)
     line.api.chaos = chaos
     people = [f"US.1000{number}" for number in range(4)]
     calls = []
@@ -243,31 +245,31 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_cal
     async with line.serving():
         for body in calls:
             assert await call(line.url, body) == 200
-        await house.until(
-            lambda: house.count("messages WHERE state = 'answered'") == 24,
+        await harness.until(
+            lambda: harness.count("messages WHERE state = 'answered'") == 24,
             "every answer",
             faults_seconds=FAULTS_SECONDS,
         )
-        await house.until(
-            lambda: house.count("outbox WHERE state <> 'sent'") == 0,
+        await harness.until(
+            lambda: harness.count("outbox WHERE state <> 'sent'") == 0,
             "every answer at its reader",
             faults_seconds=FAULTS_SECONDS,
         )
-    assert house.count("messages WHERE direction = 'in'") == 24
-    answers = house.count("messages WHERE direction = 'out'")
+    assert harness.count("messages WHERE direction = 'in'") == 24
+    answers = harness.count("messages WHERE direction = 'out'")
     assert len(line.api.sent) == answers
     wrong = (
         "messages out JOIN discreet.messages asked ON asked.turn_id = out.turn_id"
         " AND asked.direction = 'in' AND asked.route_id IS DISTINCT FROM out.route_id"
         " WHERE out.direction = 'out'"
     )
-    assert house.count(wrong) == 0
+    assert harness.count(wrong) == 0
 
 
 async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_are_all_kept(
     line: Line,
 ) -> None:
-    house, chaos = line.house, random.Random(11)
+    harness, chaos = line.harness, random.Random(11)
     line.api.chaos = chaos
     lost: list[str] = []
 
@@ -286,8 +288,8 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
         told.append(asyncio.create_task(after_it_is_sent(name, late)))
 
     async def after_it_is_sent(name: str, stages: list[dict[str, Any]]) -> None:
-        await house.until(
-            lambda: house.count(f"outbox WHERE platform_messages @> ARRAY['{name}']") == 1,
+        await harness.until(
+            lambda: harness.count(f"outbox WHERE platform_messages @> ARRAY['{name}']") == 1,
             f"a note that {name} was sent",
             faults_seconds=FAULTS_SECONDS,
         )
@@ -306,20 +308,20 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
                 **{"from": None},
             )
             assert await call(line.url, payload(body)) == 200
-        await house.until(lambda: len(told) == 12, "every answer", faults_seconds=FAULTS_SECONDS)
+        await harness.until(lambda: len(told) == 12, "every answer", faults_seconds=FAULTS_SECONDS)
         await asyncio.gather(*told)
     assert len(line.api.sent) == 12
     assert len(lost) == 6
-    assert house.count("outbox WHERE state = 'failed' AND read_at IS NULL") == len(lost)
+    assert harness.count("outbox WHERE state = 'failed' AND read_at IS NULL") == len(lost)
     seen = "outbox WHERE state = 'sent' AND delivered_at IS NOT NULL AND read_at IS NOT NULL"
-    assert house.count(seen) == 12 - len(lost)
-    assert house.count("early_receipts") == 0
+    assert harness.count(seen) == 12 - len(lost)
+    assert harness.count("early_receipts") == 0
 
 
 async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
     line: Line, installation: Installation
 ) -> None:
-    house, kills = line.house, 3
+    harness, kills = line.harness, 3
     installation.settings = {
         "DISCREET_WHATSAPP_BASE_URL": line.api.base_url,
         "DISCREET_WEBHOOK_URL": line.app.settings.webhook_url or "",
@@ -340,16 +342,16 @@ async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
             asyncio.create_task(until_confirmed(number)) for number in range(first, first + at_once)
         ]
         serving = await asyncio.to_thread(installation.serve)
-        await house.until(
-            lambda first=first: house.count("messages WHERE direction = 'in'") > first  # type: ignore[misc]
+        await harness.until(
+            lambda first=first: harness.count("messages WHERE direction = 'in'") > first  # type: ignore[misc]
         )
         kill(serving)
     await asyncio.to_thread(installation.serve)
     await asyncio.gather(*calling)
-    await house.until(lambda: house.count("messages WHERE state = 'answered'") == people)
-    await house.until(lambda: house.count("outbox WHERE state <> 'sent'") == 0)
-    assert house.count("messages WHERE direction = 'in'") == people
-    assert house.count("messages WHERE direction = 'out'") == people
+    await harness.until(lambda: harness.count("messages WHERE state = 'answered'") == people)
+    await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
+    assert harness.count("messages WHERE direction = 'in'") == people
+    assert harness.count("messages WHERE direction = 'out'") == people
     # An answer that was on its way when its sender was killed may arrive twice, never not at all.
     assert people <= len(line.api.sent) <= people + kills * 8
     assert {sent["recipient"] for sent in line.api.sent} == {f"US.1000{n}" for n in range(people)}

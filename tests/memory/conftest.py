@@ -15,7 +15,7 @@ from discreet.memory.recall import Filters, Hit, Mode, prepare, recall
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 
 @dataclass
@@ -57,7 +57,7 @@ def texts(found: Sequence[Hit]) -> list[str]:
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

@@ -10,7 +10,7 @@ from discreet.memory.knowledge import get_knowledge_memories, mark_used
 from discreet.memory.memories import forget
 from discreet.postgres.server import Database
 from tests.memory.conftest import People
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 
 async def _known(people: People, budget: int = 1000) -> list[str]:
@@ -66,6 +66,6 @@ async def test_a_change_that_another_process_makes_is_known_at_once(
 ) -> None:
     (kept,) = await people.keep(people.alice, "is allergic to nuts", salience="critical")
     assert await _known(people) == ["is allergic to nuts"]
-    async with open_door(database) as other, other.begin(people.alice) as tx:
+    async with open_scoped(database) as other, other.begin(people.alice) as tx:
         await forget(tx, kept.id)
     assert await _known(people) == []

@@ -62,10 +62,10 @@ async def test_sql_of_ones_own_keeps_no_more_either(few: People) -> None:
 async def test_the_owner_has_no_limit_and_who_share_have_one_together(few: People) -> None:
     await few.keep(few.world.owner, *(f"thing number {n}" for n in range(5)))
     shared = await make_world(few.db, agent="Fam", memory_model="shared")
-    everybody = SharedScope(shared.owner_id, shared.agent_id)
-    await few.keep(everybody, "tea", "rain", "a boat")
+    owner_candidates = SharedScope(shared.owner_id, shared.agent_id)
+    await few.keep(owner_candidates, "tea", "rain", "a boat")
     with pytest.raises(LimitReached):
-        await few.keep(everybody, "the moon")
+        await few.keep(owner_candidates, "the moon")
 
 
 async def test_a_conversation_is_summarised_although_there_is_no_room(few: People) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import folder_in_memory
-from tests.mutation.house import House, open_house
 from tests.mutation.mutant import Mutant
 from tests.mutation.of_catalogue import of_catalogue
 from tests.mutation.of_source import of_source
 from tests.mutation.trial import Verdict, start, verdict, warm_up
+from tests.mutation.workspace import Workspace, open_workspace
 
 FIRST_PATIENCE_SECONDS = 900
 PATIENCE = 6
@@ -29,19 +29,19 @@ def main(arguments: Sequence[str]) -> int:
     begun = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="discreet-mutants-", dir=folder_in_memory()) as folder,
-        open_house(Path(folder)) as house,
+        open_workspace(Path(folder)) as workspace,
     ):
-        with house.admin(house.credentials.dbname) as admin:
+        with workspace.admin(workspace.credentials.dbname) as admin:
             mutants = [*of_source(), *of_catalogue(admin)]
         mutants = [m for m in mutants if given.only.search(m.name)]
         if given.list:
             print(*(m.name for m in mutants), sep="\n")
             return 0
         warm_up()
-        patience = _patience(house)
+        patience = _patience(workspace)
         if patience is None:
             return 1
-        left = _try_all(house, mutants, given.jobs, patience, verbose=given.verbose)
+        left = _try_all(workspace, mutants, given.jobs, patience, verbose=given.verbose)
     print(f"{len(mutants)} mutants, {len(left)} left, {time.monotonic() - begun:.0f} s")
     return 1 if left or not mutants else 0
 
@@ -58,12 +58,12 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _patience(house: House) -> int | None:
+def _patience(workspace: Workspace) -> int | None:
     """How long a mutant may take, in seconds, by what the suite takes without any mutation; None if
     it fails, since such a suite notices nothing."""
     begun = time.monotonic()
-    _, status = os.waitpid(start(house, None, 0, FIRST_PATIENCE_SECONDS), 0)
-    found = verdict(house, 0, status)
+    _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS), 0)
+    found = verdict(workspace, 0, status)
     if found.fate != "survived":
         print(found.output, f"Without any mutation the suite was {found.fate}.", sep="\n")
         return None
@@ -71,25 +71,25 @@ def _patience(house: House) -> int | None:
 
 
 def _try_all(
-    house: House, mutants: Sequence[Mutant], jobs: int, patience: int, *, verbose: bool
+    workspace: Workspace, mutants: Sequence[Mutant], jobs: int, patience: int, *, verbose: bool
 ) -> list[Mutant]:
     """Those that were not noticed."""
     for number in range(jobs):
         # All copied before the first of them is changed.
-        house.lane(number)
+        workspace.lane(number)
     running: dict[int, tuple[Mutant, int, float]] = {}
     waiting, left, done = list(reversed(mutants)), [], 0
     free = list(range(jobs))
     while waiting or running:
         while waiting and free:
             mutant, number = waiting.pop(), free.pop()
-            running[start(house, mutant, number, patience)] = (mutant, number, time.monotonic())
+            running[start(workspace, mutant, number, patience)] = (mutant, number, time.monotonic())
         process, status = os.wait()
         if process not in running:
             continue
         mutant, number, begun = running.pop(process)
-        found = verdict(house, number, status)
-        house.clear(number)
+        found = verdict(workspace, number, status)
+        workspace.clear(number)
         free.append(number)
         done += 1
         place = f"[{done:{len(str(len(mutants)))}}/{len(mutants)}]"

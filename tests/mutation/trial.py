@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from discreet.memory.embedding import bundled_embedder
-from tests.mutation.house import House
 from tests.mutation.mutant import SUITE, Mutant
+from tests.mutation.workspace import Workspace
 
 ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
@@ -39,7 +39,7 @@ def warm_up() -> None:
     bundled_embedder()
 
 
-def start(house: House, mutant: Mutant | None, number: int, patience: int) -> int:
+def start(workspace: Workspace, mutant: Mutant | None, number: int, patience: int) -> int:
     """Forks; the process id of the child. Its output goes to the log of the number.
 
     A mutant may wait for ever; after ``patience`` seconds that counts as noticed.
@@ -52,7 +52,7 @@ def start(house: House, mutant: Mutant | None, number: int, patience: int) -> in
     code = 3
     try:
         signal.alarm(patience)
-        code = _run(house, mutant, number)
+        code = _run(workspace, mutant, number)
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
     finally:
@@ -61,9 +61,9 @@ def start(house: House, mutant: Mutant | None, number: int, patience: int) -> in
         os._exit(code)
 
 
-def verdict(house: House, number: int, status: int) -> Verdict:
+def verdict(workspace: Workspace, number: int, status: int) -> Verdict:
     """What became of a child that has ended with this wait status."""
-    output = log_of(house, number).read_text(encoding="utf-8", errors="replace")
+    output = log_of(workspace, number).read_text(encoding="utf-8", errors="replace")
     failed = _FAILED.search(output)
     by = failed[1] if failed else ""
     if os.WIFSIGNALED(status):
@@ -78,26 +78,26 @@ def verdict(house: House, number: int, status: int) -> Verdict:
             return Verdict("broken", by, output)
 
 
-def log_of(house: House, number: int) -> Path:
-    return house.folder / f"log{number}"
+def log_of(workspace: Workspace, number: int) -> Path:
+    return workspace.folder / f"log{number}"
 
 
-def _run(house: House, mutant: Mutant | None, number: int) -> int:
-    log = os.open(log_of(house, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _run(workspace: Workspace, mutant: Mutant | None, number: int) -> int:
+    log = os.open(log_of(workspace, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    with house.settled(mutant, number) as lane:
+    with workspace.settled(mutant, number) as lane:
         os.chdir(lane)
         # The run without a mutant leaves compiled files for all others; a mutant leaves none.
         sys.dont_write_bytecode = mutant is not None
-        house = _become(lane, house, anew=mutant is not None and bool(mutant.edits))
-        folder = house.prepare(mutant, number)
-        os.environ |= {FOLDER: str(folder), ADMIN_URL: house.admin_conninfo}
+        workspace = _become(lane, workspace, anew=mutant is not None and bool(mutant.edits))
+        folder = workspace.prepare(mutant, number)
+        os.environ |= {FOLDER: str(folder), ADMIN_URL: workspace.admin_conninfo}
         os.environ["PYTHONPATH"] = str(lane / "src")
         return _test(() if mutant is None else mutant.tests)
 
 
-def _become(lane: Path, house: House, *, anew: bool) -> House:
+def _become(lane: Path, workspace: Workspace, *, anew: bool) -> Workspace:
     """From now on the tests are those of the lane, and, if ``anew``, the package too. The house as
     they know it."""
     gone = ("discreet", "tests") if anew else ("tests",)
@@ -105,9 +105,11 @@ def _become(lane: Path, house: House, *, anew: bool) -> House:
         if name.split(".")[0] in gone:
             del sys.modules[name]
     sys.path[:0] = [str(lane / "src"), str(lane)]
-    from tests.mutation import house as anew_house
+    from tests.mutation import workspace as fresh_workspace
 
-    return anew_house.House(house.folder, house.credentials, house.admin_conninfo)
+    return fresh_workspace.Workspace(
+        workspace.folder, workspace.credentials, workspace.admin_conninfo
+    )
 
 
 def _test(first: tuple[str, ...]) -> int:

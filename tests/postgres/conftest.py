@@ -184,7 +184,7 @@ def server_pid(home: Path) -> int:
 
 def wait_until_stopped(home: Path) -> None:
     """Waits until neither a keeper nor a process of PostgreSQL is left in this home."""
-    for lock in (Layout(home).keeper_lock, Layout(home).server_lock):
+    for lock in (Layout(home).supervisor_lock, Layout(home).server_lock):
         waiting = threading.Thread(target=_take_and_release, args=[lock], daemon=True)
         waiting.start()
         waiting.join(PATIENCE_SECONDS)

@@ -99,7 +99,7 @@ def test_the_next_client_looks_after_a_server_whose_keeper_was_killed(
     first = start_client(home)
     first.wait_until_ready()
     server = server_pid(home)
-    os.kill(_keeper(home), signal.SIGKILL)
+    os.kill(_supervisor_pid(home), signal.SIGKILL)
     second = start_client(home)
     second.wait_until_ready()
     assert server_pid(home) == server
@@ -128,7 +128,7 @@ def test_the_next_start_works_after_everything_was_killed(
     client = start_client(home)
     sockets = client.wait_until_ready()
     keep_an_answer(home, sockets)
-    os.kill(_keeper(home), signal.SIGKILL)
+    os.kill(_supervisor_pid(home), signal.SIGKILL)
     os.kill(server_pid(home), signal.SIGKILL)
     client.kill()
     again = start_client(home)
@@ -149,7 +149,7 @@ def test_ctrl_c_reaches_no_process_of_the_server(home: Path, start_client: Start
     sockets = client.wait_until_ready()
     group = os.getpgid(client.process.pid)
     assert os.getpgid(server_pid(home)) != group
-    assert os.getpgid(_keeper(home)) != group
+    assert os.getpgid(_supervisor_pid(home)) != group
     second = start_client(home)
     second.wait_until_ready()
     with suppress(ProcessLookupError):
@@ -202,5 +202,5 @@ def test_an_interrupted_first_start_leaves_nothing_half_made(
     assert not (layout.database / "unfinished").exists()
 
 
-def _keeper(home: Path) -> int:
-    return int(Layout(home).keeper_lock.read_text())
+def _supervisor_pid(home: Path) -> int:
+    return int(Layout(home).supervisor_lock.read_text())

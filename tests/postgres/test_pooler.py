@@ -27,7 +27,7 @@ from tests.postgres.test_bootstrap import admin_url
 from tests.support.responders import Responder
 from tests.support.turns import do_all
 from tests.support.waiting import until_sync
-from tests.support.world import make_world, open_door
+from tests.support.world import make_world, open_scoped
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NOWHERE = "/nowhere-at-all"
@@ -150,7 +150,7 @@ async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settin
         initialise_external(home, url, reset_roles=True)
         migrate_external(home, url)
         with opened_database(home) as database:
-            async with open_door(database) as db:
+            async with open_scoped(database) as db:
                 world = await make_world(db)
                 said = await world.say("telegram:1001", "hello")
                 async with db.begin(WorkScope()) as tx:

@@ -11,7 +11,7 @@ from discreet.queue import server_lock as serving_module
 from discreet.queue.server_lock import is_served, serving
 from discreet.scope import ScopedDatabase
 from tests.support.waiting import until
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 
 async def test_it_is_served_as_long_as_somebody_serves(
@@ -34,7 +34,7 @@ async def is_not_served(db: ScopedDatabase) -> bool:
 async def test_who_asks_at_the_same_moment_takes_nobody_who_asks_for_one_who_serves(
     database: Database, db: ScopedDatabase
 ) -> None:
-    async with open_door(database) as other:
+    async with open_scoped(database) as other:
         answers = await asyncio.gather(*(is_served(one) for one in (db, other) for _ in range(8)))
     assert not any(answers)
 

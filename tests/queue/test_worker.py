@@ -20,7 +20,7 @@ from discreet.turn.run import run_turn
 from tests.support.responders import Held
 from tests.support.turns import Recording, answers_of, rows_of, turns_of, work_of, working
 from tests.support.waiting import patience, until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
@@ -98,7 +98,7 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
     dead, alive = Held(), Held()
     alive.free.set()
     async with (
-        open_door(database) as other,
+        open_scoped(database) as other,
         working(database, world.db, turns_of(world.db, dead)),
     ):
         said = await world.say(ALICE, "hello")
@@ -425,7 +425,7 @@ async def test_a_worker_that_is_stopped_as_it_starts_stops(database: Database) -
     async def nothing(*_: object) -> None: ...
 
     for _ in range(20):
-        async with patience(), open_door(database) as db:
+        async with patience(), open_scoped(database) as db:
             conninfo = database.conninfo("discreet_worker")
             async with work(conninfo, db, Work(nothing, nothing, nothing, ("terminal",)), Slots(1)):
                 await asyncio.sleep(0)

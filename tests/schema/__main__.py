@@ -23,7 +23,7 @@ from tests.schema.dump import schema_of
 from tests.schema.sample import fill, seen
 from tests.schema.scratch import Server, scratch_server
 from tests.schema.sources import whole_schema
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = SQL / "schema.sql"
@@ -112,7 +112,7 @@ def _store(server: Server, dbname: str) -> None:
 async def _live(server: Server, dbname: str) -> object:
     database = Database(server.named(dbname))
     with psycopg.connect(server.inside(dbname), autocommit=True) as admin:
-        async with open_door(database) as db:
+        async with open_scoped(database) as db:
             with tempfile.TemporaryDirectory() as home:
                 await fill(database, db, admin, Path(home))
             return await seen(db, admin)

@@ -129,7 +129,7 @@ async def _contact(
 
 
 _OWNERS = {
-    "contacts": "SELECT type, name, note, aliases, joined_into IS NOT NULL FROM discreet.contacts"
+    "contacts": "SELECT type, name, note, aliases, merged_into IS NOT NULL FROM discreet.contacts"
     " ORDER BY created_at, id",
     "addresses": "SELECT platform, platform_id, of_owner FROM discreet.addresses ORDER BY 1, 2",
     "agents": "SELECT name, instructions, memory_model FROM discreet.agents ORDER BY name",
@@ -147,7 +147,7 @@ _OWNERS = {
     "limits": "SELECT contact_id, waiting FROM discreet.limits",
     "tokens": "SELECT name, contact_id, revoked_at IS NULL FROM discreet.tokens",
     "pairings": "SELECT state, contact_id FROM discreet.pairings",
-    "kept_aside": "SELECT arrived ->> 'body' FROM discreet.kept_aside",
+    "held_messages": "SELECT arrived ->> 'body' FROM discreet.held_messages",
     "quarantine": "SELECT inbound ->> 'text', reason FROM discreet.quarantine",
     "erasures": "SELECT counts FROM discreet.erasures",
 }

@@ -31,7 +31,7 @@ from tests.schema.dump import schema_of
 from tests.schema.sample import BOB, Seen, seen
 from tests.schema.scratch import Server
 from tests.support.turns import answers_of, do_all
-from tests.support.world import World, open_door
+from tests.support.world import World, open_scoped
 
 STORED = sorted(path.name.removesuffix(".sql.gz") for path in VERSIONS.glob("*.gz"))
 
@@ -66,7 +66,7 @@ async def test_an_upgraded_database_looks_to_its_people_as_it_did_before(
     inside = place.inside(old.credentials.dbname)
     assert schema_of(inside) == schema_of(place.inside(server.credentials.dbname))
     with psycopg.connect(inside, autocommit=True) as admin:
-        async with open_door(old) as db:
+        async with open_scoped(old) as db:
             found = _as_json(await seen(db, admin))
     assert found == _before(version)
 
@@ -81,7 +81,7 @@ async def test_an_upgraded_database_goes_on_where_it_stood(server: Shared, old: 
             " JOIN discreet.channels c ON c.agent_id = a.id AND c.platform = 'terminal'"
         ).fetchone()
         assert row is not None
-    async with open_door(old) as db:
+    async with open_scoped(old) as db:
         world = World(db, OwnerId(row[0]), AgentId(row[1]), ChannelId(row[2]))
         said = await world.say(BOB, "Still there?")
         await do_all(old, db)
@@ -109,7 +109,7 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
         assert credentials is not None
         conninfo = replace(credentials, host=database.credentials.host).conninfo(ADMIN_ROLE)
         with psycopg.connect(conninfo, autocommit=True) as admin:
-            async with open_door(database) as db:
+            async with open_scoped(database) as db:
                 found = _as_json(await seen(db, admin))
     assert found == _before(version)
 
@@ -121,7 +121,7 @@ def test_what_is_stored_holds_people_memories_history_links_files_and_work(versi
     assert any(contact["memories"] for contact in before["contacts"].values())
     assert any(contact["history"] for contact in before["contacts"].values())
     assert any(contact["files"] for contact in before["contacts"].values())
-    for kind in ("links", "quarantine", "kept_aside", "erasures", "references", "turns"):
+    for kind in ("links", "quarantine", "held_messages", "erasures", "references", "turns"):
         assert before["owner"][kind], kind
     assert before["jobs"]
     assert "INSERT INTO queue.procrastinate_jobs" in text

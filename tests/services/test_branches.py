@@ -19,12 +19,12 @@ from discreet.scope import ScopedDatabase, WorkScope
 from discreet.services.admission import decide_pairing, set_admission
 from discreet.services.agents import AgentChange, change_agent, create_agent
 from discreet.services.branches import add_branch, list_branches, remove_branch
-from discreet.services.channels import list_channels, remove_channel, set_gathering
+from discreet.services.channels import list_channels, remove_channel, set_debounce
 from discreet.turn.run import run_turn
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder
 from tests.support.turns import Recording, do_all, turns_of
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 Admin = psycopg.Connection[Any]
 
@@ -33,14 +33,14 @@ ANN, BOB, GROUP, OTHER_GROUP = "telegram:1001", "telegram:1002", "telegram:-1005
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
 @pytest.fixture
 async def platform(db: ScopedDatabase) -> Platform:
     platform = await make_platform(db, admission="open")
-    await set_gathering(db, platform.world.owner_id, platform.channel_id, 0)
+    await set_debounce(db, platform.world.owner_id, platform.channel_id, 0)
     return platform
 
 

@@ -31,7 +31,7 @@ from discreet.turn.think import Tools
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
-from tests.support.world import open_door, other_owner
+from tests.support.world import open_scoped, other_owner
 
 Admin = psycopg.Connection[Any]
 
@@ -43,7 +43,7 @@ MARK = "zyxquo"
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
@@ -177,7 +177,7 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     )
     # Counted, as with an owner of many memories.
     admin.execute(
-        "INSERT INTO discreet.owner_words (owner_id, word, holding)"
+        "INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)"
         " SELECT DISTINCT owner_id, unnest(terms), 2 FROM discreet.memories"
     )
     # Waiting still, with jobs; and in quarantine.
@@ -212,8 +212,8 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     assert {
         "discreet.messages", "discreet.turns", "discreet.memories", "discreet.memory_history",
         "discreet.quarantine", "discreet.attachments", "discreet.tokens", "discreet.linked_rows",
-        "discreet.limits", "discreet.owner_words", "discreet.outbox", "queue.procrastinate_jobs",
-        "discreet.sessions",
+        "discreet.limits", "discreet.owner_term_stats", "discreet.outbox",
+        "queue.procrastinate_jobs", "discreet.sessions",
     } <= set(holding(admin, *words))  # fmt: skip
 
     erased = await erase(platform, ANN, tmp_path)
@@ -432,9 +432,9 @@ async def test_what_it_said_in_a_group_that_waits_to_be_let_in_goes_too(
     await platform.reason(BOB, "with you all", group=GROUP)
     await platform.reason(ANN, f"me too {MARK}", group=GROUP)
     erased = await erase(platform, ANN, tmp_path)
-    assert erased.erasure.counts["kept_aside"] == 2
+    assert erased.erasure.counts["held_messages"] == 2
     assert holding(admin, MARK, ANN.partition(":")[2]) == {}
-    left = admin.execute("SELECT arrived->>'body' FROM discreet.kept_aside").fetchall()
+    left = admin.execute("SELECT arrived->>'body' FROM discreet.held_messages").fetchall()
     assert left == [("with you all",)]
 
 

@@ -144,7 +144,7 @@ async def test_what_a_stranger_said_before_being_let_in_is_in_the_export(
         data = read(archive)
     assert len(data["pairings"]) == 1
     assert code not in json.dumps(data["pairings"])
-    assert "says alice" in json.dumps(data["kept_aside"])
+    assert "says alice" in json.dumps(data["held_messages"])
     assert "says bob" not in json.dumps(data)
 
 

@@ -10,7 +10,7 @@ from discreet.domain.inbound import Inbound, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
 from discreet.scope import ContactScope
 from discreet.services.quarantine import list_quarantine
-from discreet.services.status import Status, TroubledTurn, get_status
+from discreet.services.status import FailedTurn, Status, get_status
 from discreet.turn.lease import Lease, acquire
 from discreet.turn.result import ModelError
 from discreet.turn.save import save_failure, save_giving_up
@@ -91,7 +91,7 @@ async def test_a_message_that_was_given_up_stays_in_sight_for_a_week(
     async with world.db.begin(scope) as tx:
         await acquire(tx, said.session_id)
     [turn] = (await status_of(world)).turns
-    assert isinstance(turn, TroubledTurn)
+    assert isinstance(turn, FailedTurn)
     assert turn.state == "given_up"
     admin.execute("UPDATE discreet.turns SET started_at = now() - interval '8 days'")
     assert (await status_of(world)).turns == ()

@@ -22,7 +22,7 @@ from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, Scope, SharedScope
 from discreet.scope.scopes import role_of
 from tests.support.tickets import show_ticket, ticket_on
-from tests.support.world import World, make_world, open_door, other_owner
+from tests.support.world import World, make_world, open_scoped, other_owner
 
 Conn = psycopg.Connection[Any]
 Ticket = Literal["valid", "none", "forged", "expired", "a neighbour's"]
@@ -97,7 +97,7 @@ class Copies:
 async def build_town(database: Database, admin_conninfo: str) -> Town:
     """Alice and Bob with several agents, of which two are shared; another owner's people."""
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-        async with open_door(database) as db:
+        async with open_scoped(database) as db:
             ada = await make_world(db)
             eve = await make_world(db, agent="Eve")
             sam = await make_world(db, agent="Sam", memory_model="shared")

@@ -25,7 +25,7 @@ from discreet.services.context import OperationContext, in_scope
 
 
 @asynccontextmanager
-async def open_door(database: Database, size: int = 4) -> AsyncIterator[ScopedDatabase]:
+async def open_scoped(database: Database, size: int = 4) -> AsyncIterator[ScopedDatabase]:
     """A door to a test's database; ``size`` connections of each role."""
     db = ScopedDatabase(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
     try:
@@ -108,7 +108,7 @@ class World:
                 " VALUES (%s, %s, %s, %s) RETURNING id",
                 (self.agent_id, platform, account, admission),
             )
-            await tx.execute("UPDATE discreet.channels SET gather = '0' WHERE id = %s", (made,))
+            await tx.execute("UPDATE discreet.channels SET debounce = '0' WHERE id = %s", (made,))
         return ChannelId(made)
 
     def context(self, scope: SessionScope | None = None) -> OperationContext:

@@ -16,7 +16,7 @@ from discreet.turn.prompt import Budget, Prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.run import Responder, Turns, run_turn
 from discreet.turn.think import OnText, Tools
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 
 async def offline(context: TurnContext, _: Prompt, toolbox: Tools, on_text: OnText) -> TurnResult:
@@ -53,5 +53,5 @@ class Talk:
 async def talk(
     database: Database, *, responder: Responder = offline, memory_model: str = "per_contact"
 ) -> AsyncIterator[Talk]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield Talk(await make_world(db, memory_model=memory_model), responder)

@@ -25,14 +25,14 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.think import OnText, Tools
 from tests.support.platform import Platform, make_platform
 from tests.support.waiting import patience
-from tests.support.world import open_door
+from tests.support.world import open_scoped
 
 ALICE, BOB, GROUP = "telegram:1001", "telegram:1002", "telegram:-100500"
 
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
@@ -249,11 +249,11 @@ async def test_the_owner_can_not_have_everybodys_memories_forgotten_by_a_word(
 async def test_how_long_is_waited_for_more_can_be_set(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
-    from discreet.services.channels import set_gathering
+    from discreet.services.channels import set_debounce
 
-    await set_gathering(platform.world.db, platform.world.owner_id, platform.channel_id, 0)
+    await set_debounce(platform.world.db, platform.world.owner_id, platform.channel_id, 0)
     await platform.accepted(ALICE, "hello")
     assert due(admin) == [(False, 0)]
     assert admin.execute(
-        "SELECT gather FROM discreet.channels WHERE platform = 'telegram'"
+        "SELECT debounce FROM discreet.channels WHERE platform = 'telegram'"
     ).fetchone() == (timedelta(0),)

@@ -22,7 +22,7 @@ from discreet.turn.run import Turns, run_turn
 from discreet.turn.summarise import SUMMARY_CHARACTERS, pick_sentences
 from tests.support.responders import Responder
 from tests.support.turns import turns_of
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE = "telegram:1001"
 SMALL = Budget(history=400, recent=150)
@@ -31,7 +31,7 @@ LONG = "and much more was said about it on that day, word after word, until late
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

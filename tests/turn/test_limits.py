@@ -24,14 +24,14 @@ from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
 from tests.support.responders import echo
 from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield await make_world(db)
 
 

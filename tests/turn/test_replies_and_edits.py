@@ -16,7 +16,7 @@ from discreet.turn.think import Tools
 from tests.support.responders import Held, Responder, calling, do_as_told
 from tests.support.turns import Recording, answers_of, do_all, rows_of, turns_of, working
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB, CAROL = "telegram:1001", "telegram:1002", "telegram:1003"
 CHOIR = "telegram:-5"
@@ -25,7 +25,7 @@ LONG_AGO = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

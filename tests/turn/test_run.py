@@ -23,7 +23,7 @@ from discreet.turn.think import OnText, Tools
 from tests.support.responders import Held, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
@@ -31,7 +31,7 @@ Admin = psycopg.Connection[Any]
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 
@@ -130,8 +130,8 @@ async def test_many_workers_run_one_turn_at_a_time_in_each_session_and_in_order(
         return await echo(context, prompt, tools, tell)
 
     async with (
-        open_door(database) as second,
-        open_door(database) as third,
+        open_scoped(database) as second,
+        open_scoped(database) as third,
         working(database, world.db, turns_of(world.db, watch)),
         working(database, second, turns_of(second, watch)),
         working(database, third, turns_of(third, watch)),

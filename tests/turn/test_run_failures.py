@@ -25,7 +25,7 @@ from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, o
 from tests.support.responders import Failing, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 Admin = psycopg.Connection[Any]
@@ -33,7 +33,7 @@ Admin = psycopg.Connection[Any]
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

@@ -22,7 +22,7 @@ from discreet.turn.think import OnText, Tools
 from tests.support.responders import Responder, repeat
 from tests.support.turns import Recording, do_all, one_turn, rows_of, turns_of, working
 from tests.support.waiting import until
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 FAMILY = "telegram:-500"
@@ -31,7 +31,7 @@ Admin = psycopg.Connection[Any]
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield db
 
 

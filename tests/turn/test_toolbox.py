@@ -16,14 +16,14 @@ from discreet.postgres.server import Database
 from discreet.scope import session_scope
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.toolbox import NO_SUCH_MEMORY, NOTHING_FOUND, TOOLS, Toolbox
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1", "telegram:2"
 
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield await make_world(db)
 
 

@@ -13,7 +13,7 @@ from discreet.turn.run import run_turn
 from tests.support.responders import Responder
 from tests.support.turns import answers_of, turns_of
 from tests.support.waiting import patience
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE = "whatsapp:US.1"
 
@@ -21,7 +21,7 @@ ALICE = "whatsapp:US.1"
 async def test_what_is_answered_is_shown_as_such_and_not_what_came_since(
     database: Database,
 ) -> None:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         await _shows_what_is_answered(await make_world(db))
 
 
@@ -62,7 +62,7 @@ async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    async with open_door(database) as db, patience():
+    async with open_scoped(database) as db, patience():
         world = await make_world(db)
         said = await world.say(ALICE, "hello")
         turns = replace(turns_of(db, Responder(reply)), show_typing=show)

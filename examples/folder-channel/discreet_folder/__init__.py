@@ -88,20 +88,20 @@ class FolderPlatform:
             ),
         )
 
-    async def receive(self, line: ReceiveContext) -> None:
+    async def receive(self, context: ReceiveContext) -> None:
         """Looks for files; one is removed once its message is stored."""
-        folder = Path(line.account)
-        me = await self.identify(line.secret, line.account)
-        async with line.alone() as still_alone:
+        folder = Path(context.account)
+        me = await self.identify(context.secret, context.account)
+        async with context.leader_lock() as ensure_leader:
             while True:
-                await still_alone()
+                await ensure_leader()
                 for file in sorted((folder / "in").glob("*.json")):
                     try:
                         payload = json.loads(file.read_text(encoding="utf-8"))
                     except ValueError:
                         continue  # half written; it is read the next time
-                    for event in self.parse(payload, me, line.channel_id):
-                        await line.take(event)
+                    for event in self.parse(payload, me, context.channel_id):
+                        await context.sink(event)
                     file.unlink()
                 await asyncio.sleep(LOOK_SECONDS)
 

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/admin", tags=["contacts"])
 )
 async def link(who: OwnerCaller, given: wire.LinkToMake) -> wire.Link:
     """Merge one contact into another. Can be undone."""
-    made = await link_contacts(who.db, who.owner_id, str(given.kept_id), str(given.joined_id))
+    made = await link_contacts(who.db, who.owner_id, str(given.survivor_id), str(given.merged_id))
     return wire.Link.model_validate(made)
 
 

@@ -16,7 +16,7 @@ SELECT EXISTS (
        SELECT FROM unnest(ARRAY[m.contact_id, m.sender_contact_id]) AS of (id)
          LEFT JOIN discreet.contacts c ON c.id = of.id
         WHERE of.id IS NOT NULL
-          AND (c.id IS NULL OR c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL)))
+          AND (c.id IS NULL OR c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL)))
 """
 
 

@@ -49,7 +49,7 @@ class Connection:
         return own and self.bearer.kind == "owner"
 
     @property
-    def is_nobodys(self) -> bool:
+    def is_unbound(self) -> bool:
         """Whether it has no rows at all yet: an agent's, before it says for whom it is."""
         return self.bound_to is None and self.bearer.kind == "agent"
 
@@ -63,7 +63,7 @@ class Connection:
         return self.bound_to or self.bearer.scope
 
 
-class OfProcess:
+class InMemoryBinding:
     """The one connection of a process that lives as long as the process does."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class OfProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class OfServers:
+class DatabaseBinding:
     """A connection that every server knows by its secret name: what it is bound to stands in the
     database."""
 
@@ -123,7 +123,7 @@ async def find(db: ScopedDatabase, bearer: Bearer, key: str) -> Connection | Non
         )
     if row is None:
         return None
-    binding = OfServers(db, bearer, key)
+    binding = DatabaseBinding(db, bearer, key)
     if row["session_id"] is None:
         return Connection(bearer, binding)
     contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])

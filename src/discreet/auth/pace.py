@@ -47,8 +47,8 @@ class Pace:
 class Streams:
     """How many answers each token has streamed to it at the same time; of this process alone."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._open: Counter[UUID | None] = Counter()
 
     def begin(self, token_id: UUID | None) -> None:
@@ -57,8 +57,8 @@ class Streams:
         Raises:
             TooMany: there are as many as may be.
         """
-        if self._open[token_id] >= self._most:
-            raise TooMany(1, f"This token has {self._most} streams open, which is the limit.")
+        if self._open[token_id] >= self._limit:
+            raise TooMany(1, f"This token has {self._limit} streams open, which is the limit.")
         self._open[token_id] += 1
 
     def end(self, token_id: UUID | None) -> None:

@@ -28,7 +28,7 @@ MARK = "sb_"
 """What every token begins with, so that a leaked one is recognised."""
 SHOWN_CHARACTERS = len(MARK) + 6
 """Characters of a token that are kept, to tell one from another in a list; 36 bits of 256."""
-LONGEST = timedelta(days=3650)
+MAX_LIFETIME = timedelta(days=3650)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -209,7 +209,7 @@ def parse_lasting(text: str) -> timedelta:
     """
     read = re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip())
     lasts = timedelta(**{_UNITS[read[2]]: int(read[1])}) if read else timedelta()
-    if not timedelta() < lasts <= LONGEST:
+    if not timedelta() < lasts <= MAX_LIFETIME:
         raise BadInput(f"{text!a} is not a duration.", hint="Examples: 30m, 12h, 30d, 2w.")
     return lasts
 

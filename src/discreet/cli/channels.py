@@ -60,8 +60,8 @@ def test_channel(channel: Which) -> None:
     print_text(f"{tested.label} answers, and leads to {tested.agent}.")
 
 
-@app.command("gather")
-def gather(
+@app.command("debounce")
+def debounce(
     channel: Which,
     seconds: Annotated[
         float, typer.Argument(metavar="SECONDS", help="Seconds, 0 to 60. Default: 1.5.")
@@ -73,7 +73,7 @@ def gather(
 
     async def work(app: App) -> ConnectedChannel:
         found = await channels.find_channel(app.db, app.owner_id, channel)
-        await channels.set_gathering(app.db, app.owner_id, found.id, seconds)
+        await channels.set_debounce(app.db, app.owner_id, found.id, seconds)
         return found
 
     found = in_app(work)
@@ -96,6 +96,6 @@ def _record(item: ConnectedChannel) -> Mapping[str, Any]:
         "account": item.account,
         "name": item.name,
         "agent": item.agent,
-        "gather_seconds": item.gather.total_seconds(),
+        "debounce_seconds": item.debounce.total_seconds(),
         "created_at": item.created_at,
     }

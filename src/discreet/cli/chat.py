@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discreet.cli.runtime import Notice
-from discreet.cli.waiting import not_shown, tell_trouble
+from discreet.cli.waiting import not_shown, show_delay
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -82,25 +82,25 @@ def chat(
     )
     if token_file is not None and server is None:
         raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
-    from discreet.cli.chat_backend import with_ear
+    from discreet.cli.chat_backend import open_backend
 
     if message is None:
         from discreet.cli.talk import talk
 
-        with_ear(server, token_file, lambda ear: talk(ear, said))
+        open_backend(server, token_file, lambda backend: talk(backend, said))
     else:
-        sys.exit(with_ear(server, token_file, lambda ear: _say_once(ear, said)))
+        sys.exit(open_backend(server, token_file, lambda backend: _say_once(backend, said)))
 
 
-async def _say_once(ear: ChatBackend, said: TerminalMessage) -> int:
+async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
     """Prints the answer; the exit code."""
     from discreet.cli.printing import print_text
 
-    async with ear.listening():
-        heard = await ear.say(said)
+    async with backend.listening():
+        sent = await backend.say(said)
         with Notice() as notice:
             notice.show("Waiting for the answer.")
-            answer = await heard.answer(not_shown, tell_trouble)
+            answer = await sent.answer(not_shown, show_delay)
         print_text(answer.text)
     if answer.failed:
         print("sb: The agent could not answer. See why: sb status", file=sys.stderr)

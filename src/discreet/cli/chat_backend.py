@@ -25,10 +25,10 @@ OnText = Callable[[str], Awaitable[None]]
 TOKEN = "DISCREET_TOKEN"  # noqa: S105 - the name of a variable
 
 
-class Heard(Protocol):
+class SentMessage(Protocol):
     """A message that is stored."""
 
-    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:
+    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
         """Waits for its answer; see ``App.answer_to``."""
         ...
 
@@ -46,12 +46,12 @@ class ChatBackend(Protocol):
         """As whom one speaks, for the prompt."""
         ...
 
-    async def say(self, said: TerminalMessage) -> Heard:
+    async def say(self, said: TerminalMessage) -> SentMessage:
         """Stores a message."""
         ...
 
 
-def with_ear(
+def open_backend(
     server: str | None, token_file: Path | None, work: Callable[[ChatBackend], Awaitable[Result]]
 ) -> Result:
     """What ``work`` gives, with this machine's installation open, or with a server's.
@@ -62,7 +62,7 @@ def with_ear(
     from discreet.cli.runtime import in_app, interruptibly
 
     if server is None:
-        return in_app(lambda app: work(_Here(app)))
+        return in_app(lambda app: work(_LocalBackend(app)))
     token = token_of(token_file)
 
     async def main(_: Notice) -> Result:
@@ -70,12 +70,12 @@ def with_ear(
         from discreet.settings import load_settings
 
         async with Client(server, token) as client, AsyncExitStack() as stack:
-            return await work(_There(client, load_settings().home, stack))
+            return await work(_RemoteBackend(client, load_settings().home, stack))
 
     return interruptibly(main)
 
 
-class _Here:
+class _LocalBackend:
     """This machine's own installation."""
 
     def __init__(self, app: App) -> None:
@@ -99,22 +99,22 @@ class _Here:
             return "owner"
         return f"{said.sender} in {said.group}" if said.group else str(said.sender)
 
-    async def say(self, said: TerminalMessage) -> Heard:
-        return _HeardHere(self._app, await self._app.say(said))
+    async def say(self, said: TerminalMessage) -> SentMessage:
+        return _LocalMessage(self._app, await self._app.say(said))
 
 
-class _HeardHere:
+class _LocalMessage:
     def __init__(self, app: App, accepted: Accepted) -> None:
         self._app = app
         self._accepted = accepted
 
-    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:
+    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
         return await self._app.answer_to(
-            self._accepted, self._app.scope, on_text, on_trouble, delivered=True
+            self._accepted, self._app.scope, on_text, on_delay, delivered=True
         )
 
 
-class _There:
+class _RemoteBackend:
     """A server elsewhere. What was said there stays open until it is answered or all ends."""
 
     def __init__(self, client: Client, home: Path, stack: AsyncExitStack) -> None:
@@ -141,7 +141,7 @@ class _There:
             return terminal_text(contact.name or (contact.addresses or [str(contact.id)])[0])
         return terminal_text(me.label)
 
-    async def say(self, said: TerminalMessage) -> Heard:
+    async def say(self, said: TerminalMessage) -> SentMessage:
         from discreet.schemas.messages import Say
 
         message = Say(
@@ -154,7 +154,7 @@ class _There:
             new=said.new,
         )
         sending = self._client.sending(message)
-        return _HeardThere(await self._stack.enter_async_context(sending))
+        return _RemoteMessage(await self._stack.enter_async_context(sending))
 
     async def _agent_id(self, name: str) -> UUID:
         async for agent in self._client.agents():
@@ -163,11 +163,11 @@ class _There:
         raise BadInput(f"There is no agent named {name!r}.")
 
 
-class _HeardThere:
+class _RemoteMessage:
     def __init__(self, sent: Sent) -> None:
         self._sent = sent
 
-    async def answer(self, on_text: OnText, on_trouble: OnText) -> Answer:  # noqa: ARG002
+    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:  # noqa: ARG002
         from discreet.app import Answer, Stopped
 
         reply = await self._sent.answer(on_text)

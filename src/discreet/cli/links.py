@@ -25,10 +25,10 @@ AsOne = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def link(
-    kept: Annotated[
+    survivor: Annotated[
         str, typer.Argument(metavar="KEPT", help="The contact to keep: its id, address or name.")
     ],
-    joined: Annotated[str, typer.Argument(metavar="OTHER", help="The contact to merge into it.")],
+    merged: Annotated[str, typer.Argument(metavar="OTHER", help="The contact to merge into it.")],
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsOne = False,
@@ -38,7 +38,7 @@ def link(
     from discreet.cli.printing import print_json, print_text
     from discreet.services import linking
 
-    found = in_app(lambda app: linking.preview_link(app.db, app.owner_id, kept, joined))
+    found = in_app(lambda app: linking.preview_link(app.db, app.owner_id, survivor, merged))
     if preview or not (yes or as_json):
         _show_preview(found, as_json=as_json)
     if preview:
@@ -46,14 +46,14 @@ def link(
     confirm("Merge them?", yes=yes, otherwise="Nothing was merged.")
     made = in_app(
         lambda app: linking.link_contacts(
-            app.db, app.owner_id, str(found.kept.contact.id), str(found.joined.contact.id)
+            app.db, app.owner_id, str(found.survivor.contact.id), str(found.merged.contact.id)
         )
     )
     if as_json:
         print_json(_record(made))
         return
-    print_text(f"{', '.join(made.addresses) or found.joined.contact.label} now leads to"
-               f" {found.kept.contact.label}.")  # fmt: skip
+    print_text(f"{', '.join(made.addresses) or found.merged.contact.label} now leads to"
+               f" {found.survivor.contact.label}.")  # fmt: skip
     print_text(f"To undo it: sb contacts unlink {made.id}")
 
 
@@ -71,9 +71,9 @@ def links(
 
     columns: list[Column[Link]] = [
         Column("ID", lambda item: str(item.id), whole=True),
-        Column("KEPT", lambda item: item.kept),
-        Column("JOINED", lambda item: ", ".join(item.addresses) or item.joined_name
-               or str(item.joined_id)),
+        Column("KEPT", lambda item: item.survivor),
+        Column("MERGED", lambda item: ", ".join(item.addresses) or item.merged_name
+               or str(item.merged_id)),
         Column("PROOF", lambda item: item.proof, whole=True),
         Column("SINCE", lambda item: when(item.linked_at), whole=True),
         Column("UNDONE", lambda item: when(item.undone_at), whole=True),
@@ -110,19 +110,19 @@ def unlink(
     if as_json:
         print_json({**_record(undone), "undone": True})
         return
-    print_text(f"Undone. {', '.join(undone.addresses)} leads to the contact {undone.joined_id}.")
+    print_text(f"Undone. {', '.join(undone.addresses)} leads to the contact {undone.merged_id}.")
 
 
 def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
     from discreet.cli.printing import counted, print_json, print_text
 
-    kept, joined = found.kept.contact, found.joined.contact
+    survivor, merged = found.survivor.contact, found.merged.contact
     if as_json:
         print_json(
             {
-                "kept_id": kept.id,
-                "joined_id": joined.id,
-                "addresses": joined.addresses,
+                "survivor_id": survivor.id,
+                "merged_id": merged.id,
+                "addresses": merged.addresses,
                 "sessions": found.sessions,
                 "messages": found.messages,
                 "memories": found.memories,
@@ -132,8 +132,8 @@ def _show_preview(found: LinkPreview, *, as_json: bool) -> None:
             }
         )
         return
-    print_text(_called(joined))
-    print_text(f"  becomes part of {_called(kept)}")
+    print_text(_called(merged))
+    print_text(f"  becomes part of {_called(survivor)}")
     print_text(
         f"  with {counted(found.sessions, 'session')}, {counted(found.messages, 'message')},"
         f" {counted(found.memories, 'memory')}. All of these accounts will share"
@@ -171,7 +171,7 @@ def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
         )
         return
     print_text(
-        f"{', '.join(found.link.addresses) or found.link.joined_id}"
+        f"{', '.join(found.link.addresses) or found.link.merged_id}"
         " becomes a separate contact again"
     )
     print_text(
@@ -181,17 +181,17 @@ def _show_undo(found: UndoPreview, *, as_json: bool) -> None:
     if found.said_since:
         print_text(
             f"  {counted(found.said_since, 'message')} it sent since the link,"
-            f" and the memories from them, stay with {found.link.kept}"
+            f" and the memories from them, stay with {found.link.survivor}"
         )
 
 
 def _record(item: Link) -> Mapping[str, Any]:
     return {
         "id": item.id,
-        "kept_id": item.kept_id,
-        "kept": item.kept,
-        "joined_id": item.joined_id,
-        "joined_name": item.joined_name,
+        "survivor_id": item.survivor_id,
+        "survivor": item.survivor,
+        "merged_id": item.merged_id,
+        "merged_name": item.merged_name,
         "addresses": item.addresses,
         "proof": item.proof,
         "linked_at": item.linked_at,

@@ -32,7 +32,7 @@ def list_pairings(as_json: AsJson = False) -> None:
         Column("NAME", lambda item: f"{item.name} (group)" if item.of_group else item.name),
         Column("AGENT", lambda item: item.agent),
         Column("SINCE", lambda item: when(item.created_at), whole=True),
-        Column("SAID", lambda item: f"{item.said} (+{item.kept - 1})" if item.kept > 1
+        Column("SAID", lambda item: f"{item.said} (+{item.held - 1})" if item.held > 1
                else item.said),
     ]  # fmt: skip
     found = in_app(lambda app: admission.list_pairings(app.db, app.owner_id))
@@ -77,7 +77,7 @@ def _record(item: Pairing) -> Mapping[str, Any]:
         "platform": item.platform,
         "agent": item.agent,
         "said": item.said,
-        "kept": item.kept,
+        "held": item.held,
         "expires_at": item.expires_at,
         "created_at": item.created_at,
     }

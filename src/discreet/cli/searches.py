@@ -43,7 +43,7 @@ class SalienceName(StrEnum):
 
 Words = Annotated[str, typer.Argument(metavar="QUERY", help="A question or search words.")]
 Mode = Annotated[ModeName, typer.Option(help="Match by words, by meaning, or by both.")]
-Most = Annotated[
+MaxResults = Annotated[
     int, typer.Option("--limit", metavar="N", min=1, max=100, help="Show at most N results.")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show how each score was computed.")]
@@ -95,7 +95,7 @@ def recall(
     since: Since = None,
     until: Until = None,
     expired: Annotated[bool, typer.Option("--expired", help="Include expired memories.")] = False,
-    limit: Most = 10,
+    limit: MaxResults = 10,
     explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:
@@ -140,7 +140,7 @@ def search_messages(
     mode: Mode = ModeName.hybrid,
     since: Since = None,
     until: Until = None,
-    limit: Most = 10,
+    limit: MaxResults = 10,
     explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:

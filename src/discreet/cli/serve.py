@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.settings import Settings
 
-doors: Callable[[App], AbstractAsyncContextManager[str]] | None = None
+serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
 """Opens the doors for machines, and says where; set by the program, as rooms know no other."""
 
 
@@ -52,11 +52,11 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop)
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
-            if doors is None:
+            if serve_http is None:
                 await app.serve(lambda: _say(_welcome(settings)), stopped)
                 return
             try:
-                listening = await stack.enter_async_context(doors(app))
+                listening = await stack.enter_async_context(serve_http(app))
             except AddressInUse as error:
                 raise server_pid.explain(settings.home, error) from None
             stack.enter_context(server_pid.noted(settings.home))

@@ -51,7 +51,7 @@ def status(
     from discreet.domain.errors import Unavailable
 
     try:
-        found, installation, outage = in_app(_gather)
+        found, installation, outage = in_app(_collect)
     except Unavailable as error:
         _show_outage(error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
@@ -95,7 +95,7 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     print_text(f"\n{'home':<10} {home}")
 
 
-async def _gather(app: App) -> tuple[Status, Installation, Unavailable | None]:
+async def _collect(app: App) -> tuple[Status, Installation, Unavailable | None]:
     from importlib.metadata import version
 
     from discreet.queue.server_lock import is_served

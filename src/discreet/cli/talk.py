@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from discreet.cli.typed_lines import prompt_session, stdin_lines
-from discreet.cli.waiting import not_shown, tell_trouble
+from discreet.cli.waiting import not_shown, show_delay
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
 
@@ -34,21 +34,21 @@ Ctrl-C  stop waiting for an answer; it appears when it arrives
 Use the arrow keys to recall earlier messages."""
 
 
-async def talk(ear: ChatBackend, said: TerminalMessage) -> None:
+async def talk(backend: ChatBackend, said: TerminalMessage) -> None:
     """Reads lines and shows answers until /quit or the end of the input."""
-    async with ear.listening():
-        speaker = await ear.speaker(said)
+    async with backend.listening():
+        speaker = await backend.speaker(said)
         if sys.stdin.isatty() and sys.stdout.isatty():
-            await Conversation(ear, said, speaker).run()
+            await Conversation(backend, said, speaker).run()
         else:
-            await _read_lines(ear, said)
+            await _read_lines(backend, said)
 
 
 class Conversation:
     """One person at one terminal. ``said`` is the message to come, without its text."""
 
-    def __init__(self, ear: ChatBackend, said: TerminalMessage, speaker: str) -> None:
-        self._ear = ear
+    def __init__(self, backend: ChatBackend, said: TerminalMessage, speaker: str) -> None:
+        self._backend = backend
         self._said = said
         self._speaker = speaker
         self._console = Console(highlight=False)
@@ -63,7 +63,7 @@ class Conversation:
     async def _read(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        prompt = prompt_session(self._ear.home)
+        prompt = prompt_session(self._backend.home)
         self._console.print(Text(f"You are {self._speaker}. Type /help for commands."))
         while True:
             try:
@@ -98,10 +98,10 @@ class Conversation:
     async def _exchange(self, line: str) -> None:
         from discreet.domain.concurrency import running, start
 
-        heard = await self._ear.say(replace(self._said, text=checked_text(line)))
+        sent = await self._backend.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = AnswerDisplay(self._console)
-        waiting = start(heard.answer(page.show, page.tell), "an answer")
+        waiting = start(sent.answer(page.show, page.tell), "an answer")
         with _interruptible() as interrupted, page.spinning():
             async with running(interrupted.wait(), "Ctrl-C") as stop:
                 await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -195,11 +195,11 @@ def _interruptible() -> Iterator[asyncio.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _read_lines(ear: ChatBackend, said: TerminalMessage) -> None:
+async def _read_lines(backend: ChatBackend, said: TerminalMessage) -> None:
     """Input that no person types: every line is a message, and only answers are printed."""
     async for line in stdin_lines():
         if line.strip():
-            heard = await ear.say(replace(said, text=checked_text(line)))
+            sent = await backend.say(replace(said, text=checked_text(line)))
             said = replace(said, new=False)
-            answer = await heard.answer(not_shown, tell_trouble)
+            answer = await sent.answer(not_shown, show_delay)
             print(terminal_text(answer.text), flush=True)

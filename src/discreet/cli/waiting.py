@@ -7,7 +7,7 @@ import sys
 from discreet.domain.text import terminal_text
 
 
-async def tell_trouble(why: str) -> None:
+async def show_delay(why: str) -> None:
     """Says on standard error that it takes longer, and why."""
     print(f"sb: {terminal_text(why)}", file=sys.stderr)
 

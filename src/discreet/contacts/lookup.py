@@ -69,7 +69,7 @@ async def _by_id_prefix(tx: Transaction, who: str) -> Entry | None:
         return None
     found = await tx.fetch(
         "SELECT id FROM discreet.contacts WHERE starts_with(id::text, %(prefix)s)"
-        " AND joined_into IS NULL LIMIT 2",
+        " AND merged_into IS NULL LIMIT 2",
         {"prefix": prefix},
     )
     if len(found) != 1:
@@ -79,7 +79,7 @@ async def _by_id_prefix(tx: Transaction, who: str) -> Entry | None:
 
 async def _no_contact(tx: Transaction, contact_id: ContactId) -> NotFound:
     other = await tx.value(
-        "SELECT joined_into FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
+        "SELECT merged_into FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
     )
     if other is None:
         return NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")

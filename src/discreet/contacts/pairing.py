@@ -18,8 +18,8 @@ _PAIRINGS = """
            (SELECT ad.platform || ':' || ad.platform_id FROM discreet.addresses ad
              WHERE ad.contact_id = c.id ORDER BY ad.created_at LIMIT 1) AS address,
            p.state, p.expires_at, p.created_at,
-           (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = p.id) AS kept,
-           coalesce((SELECT k.arrived->>'body' FROM discreet.kept_aside k
+           (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = p.id) AS held,
+           coalesce((SELECT k.arrived->>'body' FROM discreet.held_messages k
                       WHERE k.pairing_id = p.id ORDER BY k.created_at LIMIT 1), '') AS said
       FROM discreet.pairings p
       JOIN discreet.channels ch ON ch.id = p.channel_id
@@ -36,7 +36,7 @@ class TooManyTries(DiscreetError):
 class Pairing:
     """A stranger, or a group of strangers, who wrote on a channel and waits for the owner.
 
-    ``kept``: how many messages of theirs are kept, of which ``said`` is the first. Once
+    ``held``: how many of their messages are held back; of these, ``said`` is the first. Once
     ``expires_at`` has passed, the code that they were given says nothing any more.
     """
 
@@ -49,7 +49,7 @@ class Pairing:
     state: Literal["pending", "approved", "denied"]
     expires_at: datetime
     created_at: datetime
-    kept: int
+    held: int
     said: str
 
     @property

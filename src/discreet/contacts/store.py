@@ -25,7 +25,7 @@ _CONTACT = """
 # no entry: its addresses lead to that one.
 _ENTRY = (
     _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
-    + " WHERE c.joined_into IS NULL"
+    + " WHERE c.merged_into IS NULL"
 )
 
 
@@ -80,7 +80,7 @@ async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]
     """Id, name and aliases of everybody in the owner's address book, the oldest first."""
     return await tx.fetch_tuples(
         "SELECT id, name, aliases FROM discreet.contacts"
-        " WHERE joined_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
+        " WHERE merged_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
         binary=True,
     )
 

@@ -19,9 +19,9 @@ DATABASE_CODES = {
     "contact_blocked": "one of them is blocked; unblock it first",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",
     "contact_taken_over": "one of them is taken over; hand it back first",
-    "erase_joined": ("it was merged into another contact; erase that one or undo the link first"),
-    "joined_already": "one of them is already merged with another contact",
-    "kept_joined": "the kept contact was merged into another one; undo that link first",
+    "erase_merged": ("it was merged into another contact; erase that one or undo the link first"),
+    "already_merged": "one of them is already merged with another contact",
+    "survivor_merged": "the kept contact was merged into another one; undo that link first",
     "same_contact": "they are already the same contact",
     # Why a turn came to nothing.
     "erased_meanwhile": "a contact was erased meanwhile",

@@ -115,7 +115,7 @@ class Channel(Protocol):
         """How many messages this text takes on the platform; always the same for the same text."""
         return 1
 
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:  # noqa: ARG002
+    async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:  # noqa: ARG002
         """The bytes of a file that came with a message, at most so many.
 
         Raises:

@@ -109,19 +109,19 @@ class Webhooks(Protocol):
         ...
 
 
-StillAlone = Callable[[], Awaitable[None]]
+EnsureLeader = Callable[[], Awaitable[None]]
 """Raises where somebody else may be at it by now."""
 
 
-class Hearing(Protocol):
+class ReceiveCursor(Protocol):
     """How far an account has been listened to. For platforms that wait for no confirmation: what
     was said while nobody listened has to be asked for."""
 
-    async def until(self) -> datetime:
+    async def received_through(self) -> datetime:
         """Everything that was said before is stored; at first, when the account was connected."""
         ...
 
-    async def note(self, until: datetime) -> None:
+    async def advance(self, until: datetime) -> None:
         """Everything that was said before is stored. An earlier time changes nothing."""
         ...
 
@@ -129,7 +129,7 @@ class Hearing(Protocol):
         """Every chat, with every thread of it, in which somebody has been heard."""
         ...
 
-    async def trouble(self, why: str) -> None:
+    async def record_error(self, why: str) -> None:
         """What keeps the account from receiving, and what the owner can do; empty: nothing."""
         ...
 
@@ -138,16 +138,16 @@ class Hearing(Protocol):
 class ReceiveContext:
     """An account to receive on. ``webhooks`` None: the installation has no public address.
 
-    ``alone``: opens once no other process of the installation receives on this account.
+    ``leader_lock``: opens once no other process of the installation receives on this account.
     """
 
     account: str
     secret: ChannelSecret
     channel_id: ChannelId
-    take: EventSink
-    alone: Callable[[], AbstractAsyncContextManager[StillAlone]]
+    sink: EventSink
+    leader_lock: Callable[[], AbstractAsyncContextManager[EnsureLeader]]
     webhooks: Webhooks | None
-    hearing: Hearing
+    receive_cursor: ReceiveCursor
 
 
 class OpenChannel(Channel, Protocol):
@@ -183,7 +183,7 @@ class Platform(Protocol):
         understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
         ...
 
-    async def receive(self, line: ReceiveContext) -> None:
+    async def receive(self, context: ReceiveContext) -> None:
         """Takes in what people write, until it is cancelled. It may end or raise: it is started
         again. What was not stored is not confirmed to the platform."""
         ...

@@ -34,7 +34,7 @@ class Policy(BaseModel):
     pairing_code_seconds: int = Field(
         default=3600, ge=60, description="How long a stranger's code is valid."
     )
-    messages_kept_aside: int = Field(
+    messages_held: int = Field(
         default=20, ge=1, description="Messages of one stranger that are kept until a decision."
     )
     wrong_codes_an_hour: int = Field(

@@ -23,7 +23,7 @@ from discreet.domain.inbound import (
     UnknownSender,
 )
 from discreet.domain.text import checked_text, is_visible, plain_name
-from discreet.intake.address_aliases import know_again
+from discreet.intake.address_aliases import link_aliases
 from discreet.intake.serialization import to_json
 from discreet.postgres.outages import outage_of
 from discreet.scope import IntakeScope, ScopedDatabase
@@ -111,7 +111,7 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
         Unavailable: the database can't be reached; nothing was stored.
     """
     params = {"messages": Jsonb([_message(inbound)])}
-    await know_again(db, owner_id, inbound)
+    await link_aliases(db, owner_id, inbound)
     for attempt in range(MAX_TRIES):
         try:
             row = _settled(await db.call(IntakeScope(owner_id), ACCEPT, params))
@@ -137,7 +137,7 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
         raise NotTaken(row["outcome"])
     # A contact that this message has made: its other ids are known from now on. A crash before here
     # leaves that to the next message.
-    await know_again(db, owner_id, inbound)
+    await link_aliases(db, owner_id, inbound)
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
     )

@@ -10,10 +10,10 @@ from discreet.domain.ids import OwnerId
 from discreet.domain.inbound import AddressSender, Inbound
 from discreet.scope import IntakeScope, ScopedDatabase
 
-SAME_PERSON = "SELECT gate.same_person(%(ticket)s, %(platform)s, %(main)s, %(other)s) AS new"
+LINK_ALIAS = "SELECT gate.link_alias(%(ticket)s, %(platform)s, %(main)s, %(other)s) AS new"
 
 
-async def know_again(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> None:
+async def link_aliases(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> None:
     """Makes the ids in this message addresses of one contact, where one of them is known and the
     other is not. To do it again changes nothing.
 
@@ -30,6 +30,6 @@ async def know_again(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) ->
             continue
         values = {"platform": main.platform, "main": main.platform_id, "other": other.platform_id}
         try:
-            await db.call(IntakeScope(owner_id), SAME_PERSON, values)
+            await db.call(IntakeScope(owner_id), LINK_ALIAS, values)
         except Error as error:
             raise Unavailable("The sender could not be looked up.", hint="Try again.") from error

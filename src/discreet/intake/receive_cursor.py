@@ -14,54 +14,58 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.scope import IntakeScope, ScopedDatabase
 
-MAX_TROUBLE = 500
+MAX_ERROR = 500
 """Characters of what keeps a channel from receiving that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelHearing:
-    """``Hearing`` of one channel, kept in the database."""
+class ChannelCursor:
+    """``ReceiveCursor`` of one channel, kept in the database."""
 
     db: ScopedDatabase
     owner_id: OwnerId
     channel_id: ChannelId
 
-    async def until(self) -> datetime:
-        """See ``Hearing.until``; now where the channel was removed meanwhile.
+    async def received_through(self) -> datetime:
+        """See ``ReceiveCursor.received_through``; now where the channel was removed meanwhile.
 
         Raises:
             Unavailable: the database can't be reached.
         """
         row = await self._call(
-            "SELECT heard_until FROM gate.hearing(%(ticket)s, %(channel)s)", None
+            "SELECT received_through FROM gate.receive_cursor(%(ticket)s, %(channel)s)", None
         )
-        return datetime.now(UTC) if row is None else row["heard_until"]
+        return datetime.now(UTC) if row is None else row["received_through"]
 
-    async def note(self, until: datetime) -> None:
-        """See ``Hearing.note``.
-
-        Raises:
-            Unavailable: the database can't be reached.
-        """
-        await self._call("SELECT gate.note_heard(%(ticket)s, %(channel)s, %(value)s)", until)
-
-    async def chats(self) -> Sequence[tuple[str, str]]:
-        """See ``Hearing.chats``.
-
-        Raises:
-            Unavailable: the database can't be reached.
-        """
-        row = await self._call("SELECT chats FROM gate.hearing(%(ticket)s, %(channel)s)", None)
-        return [] if row is None else [(chat, thread) for chat, thread in row["chats"]]
-
-    async def trouble(self, why: str) -> None:
-        """See ``Hearing.trouble``.
+    async def advance(self, until: datetime) -> None:
+        """See ``ReceiveCursor.advance``.
 
         Raises:
             Unavailable: the database can't be reached.
         """
         await self._call(
-            "SELECT gate.note_trouble(%(ticket)s, %(channel)s, %(value)s)", why[:MAX_TROUBLE]
+            "SELECT gate.advance_receive_cursor(%(ticket)s, %(channel)s, %(value)s)", until
+        )
+
+    async def chats(self) -> Sequence[tuple[str, str]]:
+        """See ``ReceiveCursor.chats``.
+
+        Raises:
+            Unavailable: the database can't be reached.
+        """
+        row = await self._call(
+            "SELECT chats FROM gate.receive_cursor(%(ticket)s, %(channel)s)", None
+        )
+        return [] if row is None else [(chat, thread) for chat, thread in row["chats"]]
+
+    async def record_error(self, why: str) -> None:
+        """See ``ReceiveCursor.record_error``.
+
+        Raises:
+            Unavailable: the database can't be reached.
+        """
+        await self._call(
+            "SELECT gate.record_channel_error(%(ticket)s, %(channel)s, %(value)s)", why[:MAX_ERROR]
         )
 
     async def _call(self, sql: LiteralString, value: object) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE, TOO_MANY_CALLS = -32022, -326
 RETRY_SECONDS = "5"
 
 
-class McpDoor:
+class McpEndpoint:
     """The ASGI application at ``/mcp``: a token, then a connection, then the SDK."""
 
     def __init__(
@@ -166,7 +166,7 @@ def mcp_app(
     db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str] = ()
 ) -> Starlette:
     """An application that serves MCP at ``/mcp``, to pages of this machine and of ``origins``."""
-    mcp = McpDoor(db, embedder, pace, origins)
+    mcp = McpEndpoint(db, embedder, pace, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from mcp.server.stdio import stdio_server
 
-from discreet.auth.mcp_sessions import OfProcess
+from discreet.auth.mcp_sessions import InMemoryBinding
 from discreet.auth.tokens import Bearer
 from discreet.mcp.server import Context, make_server
 from discreet.mcp.tools import ToolCall
@@ -19,7 +19,7 @@ async def serve_stdio(
 ) -> None:
     """Serves until the input ends. ``who`` is asked at each call, so that a token that was revoked
     opens nothing any more."""
-    binding = OfProcess()
+    binding = InMemoryBinding()
 
     async def find_call(_: Context) -> ToolCall:
         return ToolCall(db, embedder, binding.connection(await who()))

@@ -68,7 +68,7 @@ class Tool:
 
     def is_offered(self, connection: Connection) -> bool:
         """Whether this connection has it."""
-        if connection.is_nobodys:
+        if connection.is_unbound:
             return self.name in BEFORE_ANYBODY
         return self.offered == "all" or connection.of_owner
 

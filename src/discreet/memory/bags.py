@@ -41,11 +41,14 @@ SAME_BEGINNING = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """What is known of all rows of a scope where only some of them are candidates. ``holding``: how
-    many rows hold a term; a term that isn't there is held by candidates only."""
+    """Statistics of all rows of a scope, where only some of them are candidates.
+
+    ``document_frequency``: how many rows contain a term. A term that is missing here occurs only in
+    the candidates.
+    """
 
     rows: float
-    holding: Mapping[str, float]
+    document_frequency: Mapping[str, float]
     mean_length: float
 
 
@@ -130,12 +133,12 @@ def rarity_of(
 ) -> Floats:
     """How much each term tells, by how few of all rows hold it; shape (terms,)."""
     rows: float = frequencies.shape[1] + UNRELATED_ROWS
-    holding = (frequencies > 0).sum(axis=1).astype(np.float64)
+    document_frequency = (frequencies > 0).sum(axis=1).astype(np.float64)
     if population is not None:
         rows = max(rows, population.rows)
-        known = np.array([population.holding.get(term, 0.0) for term in terms])
-        holding = np.minimum(np.maximum(holding, known), rows)
-    rarity: Floats = np.log1p((rows - holding + 0.5) / (holding + 0.5))
+        known = np.array([population.document_frequency.get(term, 0.0) for term in terms])
+        document_frequency = np.minimum(np.maximum(document_frequency, known), rows)
+    rarity: Floats = np.log1p((rows - document_frequency + 0.5) / (document_frequency + 0.5))
     return rarity
 
 

@@ -15,7 +15,7 @@ from discreet.memory.features import Candidates
 from discreet.memory.filters import PASSING, Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
 from discreet.memory.large import CHOSEN, MANY, SAMPLE, choose, few_enough, is_large
-from discreet.memory.owner_candidates import CANDIDATE, everybody
+from discreet.memory.owner_candidates import CANDIDATE, owner_candidates
 from discreet.memory.query import Query
 from discreet.scope import Transaction
 
@@ -107,7 +107,7 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Foun
     where: dict[Kind, LiteralString] = {kind: few_enough(kind) for kind in kinds}
     population = None
     if "memory" in kinds and filters.are_wide():
-        all_of_them = await everybody(tx, query)
+        all_of_them = await owner_candidates(tx, query)
         if all_of_them is not None:
             population = all_of_them.population
             params |= all_of_them.params

@@ -91,8 +91,8 @@ def few_enough(kind: Kind) -> LiteralString:
 async def choose(tx: Transaction, kind: Kind, params: Mapping[str, Any]) -> Chosen:
     """Chooses the rows that are ranked."""
     (found,) = await tx.fetch_tuples(_of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True)
-    ids, terms, holding, count, mean_length = found
-    held = dict(zip(terms or [], map(float, holding or []), strict=True))
+    ids, terms, document_frequency, count, mean_length = found
+    held = dict(zip(terms or [], map(float, document_frequency or []), strict=True))
     return Chosen(list(ids), Population(float(count), held, float(mean_length)))
 
 

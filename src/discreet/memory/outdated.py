@@ -12,7 +12,7 @@ from discreet.scope import Transaction
 
 __all__ = ["may_be_outdated"]
 
-MOST = 3
+MAX_FOUND = 3
 SAME_SUBJECT, SAME_SUBJECT_CHANGED = 0.6, 0.3
 """Share of what the older speaks of that the newer names; the latter where it says that something
 is no longer as it was."""
@@ -41,4 +41,4 @@ async def may_be_outdated(tx: Transaction, newer: Memory, terms: Collection[str]
         if len(bag) <= MAX_TERMS and share >= enough:
             likely.append((share, memory_of(row)))
     likely.sort(key=lambda one: -one[0])
-    return [memory for _, memory in likely[:MOST]]
+    return [memory for _, memory in likely[:MAX_FOUND]]

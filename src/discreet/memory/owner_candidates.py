@@ -18,7 +18,7 @@ from discreet.memory.large import SAMPLE
 from discreet.memory.query import Query
 from discreet.scope import OwnerScope, Transaction
 
-__all__ = ["CANDIDATE", "Everybody", "everybody"]
+__all__ = ["CANDIDATE", "OwnerCandidates", "owner_candidates"]
 
 HELD_BY = 2_500
 """About how many memories are looked at for the words of a question."""
@@ -27,28 +27,30 @@ FEW = 300
 
 CANDIDATE: LiteralString = """
        AND id IN (SELECT c.id FROM gate.owner_candidates(
-                    %(embedder)s, %(dimensions)s, %(vector)s::public.vector, %(words)s, %(holding)s,
-                    %(memories)s, %(mean_length)s, %(held_by)s) c
+                    %(embedder)s, %(dimensions)s, %(vector)s::public.vector, %(words)s,
+                    %(document_frequency)s, %(memories)s, %(mean_length)s, %(held_by)s) c
                    UNION ALL
                   (SELECT s.id FROM discreet.memories s ORDER BY s.id LIMIT %(sample)s))"""
-"""Narrows a query of memories to candidates; its parameters are those of ``Everybody``."""
+"""Narrows a query of memories to candidates; its parameters are those of ``OwnerCandidates``."""
 
-_COUNTS: LiteralString = "SELECT c.word, c.holding FROM gate.owner_counts(%(words)s, %(few)s) c"
-_EVERY_WORD: LiteralString = "SELECT word, holding FROM discreet.owner_words"
+_COUNTS: LiteralString = (
+    "SELECT c.word, c.document_frequency FROM gate.owner_term_counts(%(words)s, %(few)s) c"
+)
+_EVERY_WORD: LiteralString = "SELECT word, document_frequency FROM discreet.owner_term_stats"
 
 
 @dataclass(frozen=True, slots=True)
-class Everybody:
+class OwnerCandidates:
     """The statistics of an owner's memories, and the parameters of ``CANDIDATE``."""
 
     population: Population
     params: dict[str, Any]
 
 
-async def everybody(tx: Transaction, query: Query) -> Everybody | None:
+async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | None:
     """None: they are few enough to be ranked exactly, or it isn't the owner who asks."""
     if not isinstance(tx.scope, OwnerScope) or not await tx.value(
-        "SELECT true FROM discreet.owner_words WHERE word = '' LIMIT 1"
+        "SELECT true FROM discreet.owner_term_stats WHERE word = '' LIMIT 1"
     ):
         return None
     params = {
@@ -61,19 +63,19 @@ async def everybody(tx: Transaction, query: Query) -> Everybody | None:
         "sample": SAMPLE,
     }
     found = await tx.fetch_tuples(_COUNTS, params)
-    holding = {word: float(count) for word, count in found}
-    memories, words = holding.pop("", 1.0), holding.pop("#", 1.0)
-    unknown = [word for word in query.asked.terms if not holding.get(word)]
+    document_frequency = {word: float(count) for word, count in found}
+    memories, words = document_frequency.pop("", 1.0), document_frequency.pop("#", 1.0)
+    unknown = [word for word in query.asked.terms if not document_frequency.get(word)]
     mean_length = words / max(memories, 1.0)
-    holding |= await _similar(tx, unknown)
-    asked = list(dict.fromkeys([*query.asked.terms, *holding]))
+    document_frequency |= await _similar(tx, unknown)
+    asked = list(dict.fromkeys([*query.asked.terms, *document_frequency]))
     params |= {
         "words": asked,
-        "holding": [holding.get(word, 1.0) for word in asked],
+        "document_frequency": [document_frequency.get(word, 1.0) for word in asked],
         "memories": memories,
         "mean_length": mean_length,
     }
-    return Everybody(Population(memories, holding, mean_length), params)
+    return OwnerCandidates(Population(memories, document_frequency, mean_length), params)
 
 
 async def _similar(tx: Transaction, unknown: Sequence[str]) -> dict[str, float]:

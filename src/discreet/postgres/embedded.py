@@ -110,18 +110,18 @@ def _start(
 ) -> None:
     began = time.monotonic()
     log_start = _log_size(layout)
-    keepers_pipe: int | None = None
+    supervisor_pipe: int | None = None
     told = False
     try:
         while not _is_ready(layout, sockets):
-            if not _is_held(layout.keeper_lock):
-                if keepers_pipe is not None:
-                    os.close(keepers_pipe)
-                keepers_pipe = _launch_keeper(
+            if not _is_held(layout.supervisor_lock):
+                if supervisor_pipe is not None:
+                    os.close(supervisor_pipe)
+                supervisor_pipe = _launch_supervisor(
                     layout, sockets, durable=durable, grace_seconds=grace_seconds
                 )
             waited = time.monotonic() - began
-            if _said_died(keepers_pipe) or waited > START_DEADLINE_SECONDS:
+            if _said_died(supervisor_pipe) or waited > START_DEADLINE_SECONDS:
                 raise Unavailable(
                     f"The database in {layout.home} doesn't start: {_reason(layout, log_start)}",
                     hint=_hint(layout),
@@ -131,16 +131,18 @@ def _start(
                 progress("The database is starting; it may be recovering from a crash.")
             time.sleep(READY_POLL_SECONDS)
         # A server without its keeper (killed) would run for ever.
-        if keepers_pipe is None and not _is_held(layout.keeper_lock):
-            keepers_pipe = _launch_keeper(
+        if supervisor_pipe is None and not _is_held(layout.supervisor_lock):
+            supervisor_pipe = _launch_supervisor(
                 layout, sockets, durable=durable, grace_seconds=grace_seconds
             )
     finally:
-        if keepers_pipe is not None:
-            os.close(keepers_pipe)
+        if supervisor_pipe is not None:
+            os.close(supervisor_pipe)
 
 
-def _launch_keeper(layout: Layout, sockets: Path, *, durable: bool, grace_seconds: float) -> int:
+def _launch_supervisor(
+    layout: Layout, sockets: Path, *, durable: bool, grace_seconds: float
+) -> int:
     """Starts a keeper, which detaches itself; returns the pipe where it says "the server died"."""
     runner = find_runner()
     give_to(runner, layout.data)
@@ -150,7 +152,7 @@ def _launch_keeper(layout: Layout, sockets: Path, *, durable: bool, grace_second
         "data": str(layout.data),
         "pid_file": str(layout.data / "postmaster.pid"),
         "socket_lock": str(sockets / f"{SOCKET_NAME}.lock"),
-        "keeper_lock": str(layout.keeper_lock),
+        "supervisor_lock": str(layout.supervisor_lock),
         "clients_lock": str(layout.clients_lock),
         "server_lock": str(layout.server_lock),
         "grace_seconds": grace_seconds,

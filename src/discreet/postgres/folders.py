@@ -47,7 +47,7 @@ class Layout:
         return self.run / "clients.lock"
 
     @property
-    def keeper_lock(self) -> Path:
+    def supervisor_lock(self) -> Path:
         return self.run / "keeper.lock"
 
     @property

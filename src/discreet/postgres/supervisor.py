@@ -29,13 +29,13 @@ FAST_STOP_SECONDS = 60.0
 
 def main() -> None:
     plan = json.loads(sys.argv[1])
-    keeper_lock = os.open(plan["keeper_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    supervisor_lock = os.open(plan["supervisor_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # Before the fork, which inherits it: who launched us sees it held as soon as we are detached.
-    if not _try_lock(keeper_lock) or os.fork():
+    if not _try_lock(supervisor_lock) or os.fork():
         os._exit(0)
     os.setsid()
     os.chdir("/")
-    os.pwrite(keeper_lock, b"%-20d\n" % os.getpid(), 0)
+    os.pwrite(supervisor_lock, b"%-20d\n" % os.getpid(), 0)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     server = Server(plan)

@@ -46,15 +46,15 @@ SELECT id FROM procrastinate_jobs
 
 
 class FairJobs(JobManager):
-    """``most``: how many jobs of one queue run at once, by the first word of its name.
+    """``limit``: how many jobs of one queue run at once, by the first word of its name.
 
     Whatever a notification says, it only means: look. Everybody who has a connection can send one,
     and procrastinate's own would also cancel the job that it names.
     """
 
-    def __init__(self, connector: BaseConnector, most: Mapping[str, int]) -> None:
+    def __init__(self, connector: BaseConnector, limit: Mapping[str, int]) -> None:
         super().__init__(connector)
-        self._most = most
+        self._limit = limit
         self._running: dict[int, str] = {}
         self._workers: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
@@ -66,7 +66,7 @@ class FairJobs(JobManager):
             query=_FETCH,
             names=list(running),
             jobs=list(running.values()),
-            full=[name for name in running if running[name] >= self._most[name.split("-")[0]]],
+            full=[name for name in running if running[name] >= self._limit[name.split("-")[0]]],
             queues=wanted,
             turns=TURNS in wanted,
             worker_id=worker_id,

@@ -45,7 +45,7 @@ class LeaseLost(Unavailable):
 
 
 @asynccontextmanager
-async def alone(conninfo: str, what: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def leader_lock(conninfo: str, what: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Wait until no other process does ``what``, then hold on to it until the block ends.
 
     Give a function that raises where the lease is lost: call it before each step. The block is

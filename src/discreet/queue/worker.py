@@ -138,10 +138,10 @@ async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
         return int(await tx.value("SELECT gate.wake_stranded()"))
 
 
-async def count_words(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
+async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
     """Counts the words of owners with ``many`` memories or more, for their searches."""
     async with db.begin(WorkScope()) as tx:
-        await tx.execute("SELECT gate.count_words(%s)", (many,))
+        await tx.execute("SELECT gate.count_owner_terms(%s)", (many,))
 
 
 class _Worker:
@@ -175,7 +175,7 @@ async def _sweep_for_ever(app: procrastinate.App, db: ScopedDatabase, work: Work
         try:
             if time.monotonic() - counted_at >= COUNT_SECONDS:
                 counted_at = time.monotonic()
-                await count_words(db)
+                await count_owner_terms(db)
             if woken := await sweep(app, db):
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
@@ -210,8 +210,8 @@ def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate
             max_size=CONNECTIONS,
         )
     )
-    most = {TURNS: slots.turns_of_agent, "deliveries": slots.deliveries_of_platform}
-    app.job_manager = FairJobs(app.connector, most)
+    limit = {TURNS: slots.turns_of_agent, "deliveries": slots.deliveries_of_platform}
+    app.job_manager = FairJobs(app.connector, limit)
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:

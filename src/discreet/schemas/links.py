@@ -16,14 +16,14 @@ class LinkToMake(BaseModel):
         extra="forbid",
         json_schema_extra={
             "example": {
-                "kept_id": "0f8b1c9e-3c44-4f0b-9a53-0a4b3b9c2d11",
-                "joined_id": "7d6f2a58-1f0e-4c57-8f6c-5a1c2e9b4d22",
+                "survivor_id": "0f8b1c9e-3c44-4f0b-9a53-0a4b3b9c2d11",
+                "merged_id": "7d6f2a58-1f0e-4c57-8f6c-5a1c2e9b4d22",
             }
         },
     )
 
-    kept_id: UUID = Field(description="The contact to keep.")
-    joined_id: UUID = Field(description="The contact to merge into it.")
+    survivor_id: UUID = Field(description="The contact to keep.")
+    merged_id: UUID = Field(description="The contact to merge into it.")
 
 
 class Link(BaseModel):
@@ -32,10 +32,10 @@ class Link(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    kept_id: UUID
-    kept: str = Field(description="Its name, or an address if it has none.")
-    joined_id: UUID
-    joined_name: str
+    survivor_id: UUID
+    survivor: str = Field(description="Its name, or an address if it has none.")
+    merged_id: UUID
+    merged_name: str
     addresses: list[str] = Field(description="Addresses of the merged contact; empty once undone.")
     proof: Literal["owner", "codes"]
     linked_at: datetime

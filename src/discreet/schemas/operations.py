@@ -56,7 +56,7 @@ class Status(BaseModel):
     paused_agents: list[str]
     blocked_contacts: int
     taken_over: int
-    troubled_turns: int
+    failed_turns: int
     long_turns: int
     undelivered: int
     waiting: Waiting

@@ -92,9 +92,9 @@ async def add_branch(
             {"agent": to["id"], "chat": chat, "id": found.id},
         )
         await tx.execute(
-            "UPDATE discreet.channels SET gather = %(gather)s"
+            "UPDATE discreet.channels SET debounce = %(debounce)s"
             " WHERE parent_id = %(id)s AND closed_at IS NULL",
-            {"gather": found.gather, "id": found.id},
+            {"debounce": found.debounce, "id": found.id},
         )
         [made] = [
             branch

@@ -11,7 +11,7 @@ from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.platform import ChannelSecret, Identity
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
-MAX_GATHER_SECONDS = 60
+MAX_DEBOUNCE_SECONDS = 60
 
 
 async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
@@ -35,7 +35,7 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
 class ConnectedChannel:
     """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing.
 
-    ``gather``: how long a first message waits for those that follow it.
+    ``debounce``: how long a first message waits for those that follow it.
     """
 
     id: ChannelId
@@ -43,7 +43,7 @@ class ConnectedChannel:
     platform: str
     account: str
     name: str
-    gather: timedelta
+    debounce: timedelta
     created_at: datetime
 
     @property
@@ -53,7 +53,7 @@ class ConnectedChannel:
 
 
 _CONNECTED = (
-    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.gather, c.created_at"
+    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.debounce, c.created_at"
     "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
     " WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL"
 )
@@ -137,7 +137,7 @@ async def add_channel(
     return await find_channel(db, owner_id, me.account)
 
 
-async def set_gathering(
+async def set_debounce(
     db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, seconds: float
 ) -> None:
     """What is written within so many seconds is taken together, from the next message on.
@@ -145,12 +145,12 @@ async def set_gathering(
     Raises:
         BadInput: less than nothing, or more than a minute.
     """
-    if not 0 <= seconds <= MAX_GATHER_SECONDS:
+    if not 0 <= seconds <= MAX_DEBOUNCE_SECONDS:
         raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
-            "UPDATE discreet.channels SET gather = %(gather)s WHERE %(id)s IN (id, parent_id)",
-            {"gather": timedelta(seconds=seconds), "id": channel_id},
+            "UPDATE discreet.channels SET debounce = %(debounce)s WHERE %(id)s IN (id, parent_id)",
+            {"debounce": timedelta(seconds=seconds), "id": channel_id},
         )
 
 

@@ -53,7 +53,7 @@ _LISTED = """
     SELECT c.id FROM discreet.contacts c
       LEFT JOIN (SELECT contact_id, max(last_message_at) AS last_message_at
                    FROM discreet.sessions GROUP BY contact_id) s ON s.contact_id = c.id
-     WHERE c.joined_into IS NULL
+     WHERE c.merged_into IS NULL
      ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
      LIMIT %(limit)s OFFSET %(skip)s
 """

@@ -59,7 +59,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     "pairings": "SELECT jsonb_build_object('id', r.id, 'channel_id', r.channel_id, 'state',"
     "   r.state, 'issued_at', r.issued_at, 'expires_at', r.expires_at) AS record"
     " FROM discreet.pairings r WHERE r.contact_id = ANY (%(contacts)s)",
-    "kept_aside": "SELECT to_jsonb(r) AS record FROM discreet.kept_aside r"
+    "held_messages": "SELECT to_jsonb(r) AS record FROM discreet.held_messages r"
     " JOIN discreet.pairings p ON p.id = r.pairing_id"
     " WHERE p.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
     "quarantine": "SELECT to_jsonb(r) AS record FROM discreet.quarantine r"
@@ -70,7 +70,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     "   (SELECT a.owner_id, a.platform, a.platform_id FROM discreet.addresses a"
     "     WHERE a.contact_id = ANY (%(contacts)s)) ORDER BY r.created_at",
     "links": "SELECT to_jsonb(r) AS record FROM discreet.links r"
-    " WHERE r.kept_id = ANY (%(contacts)s) ORDER BY r.linked_at",
+    " WHERE r.survivor_id = ANY (%(contacts)s) ORDER BY r.linked_at",
     "wrong_codes": "SELECT jsonb_build_object('tried_at', r.tried_at) AS record"
     " FROM discreet.wrong_codes r WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.tried_at",
     "limits": "SELECT to_jsonb(r) AS record FROM discreet.limits r"
@@ -88,7 +88,7 @@ _ONE_PERSON = """
     WITH RECURSIVE of_it AS (
       SELECT %(contact)s::uuid AS id, 0 AS depth
       UNION ALL
-      SELECT c.id, o.depth + 1 FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+      SELECT c.id, o.depth + 1 FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
     SELECT id FROM of_it ORDER BY depth, id
 """
 

@@ -1,4 +1,4 @@
-"""Contacts that are one person: joined by the owner after a look, and given back again."""
+"""Contacts that are one person: merged by the owner after a look, and given back again."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from discreet.domain.paging import MAX_LISTED
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 _LINKS = """
-    SELECT l.id, l.proof, l.linked_at, l.undone_at, l.kept_id, l.joined_id,
+    SELECT l.id, l.proof, l.linked_at, l.undone_at, l.survivor_id, l.merged_id,
            coalesce(nullif(k.name, ''), (
              SELECT a.platform || ':' || a.platform_id FROM discreet.addresses a
               WHERE a.contact_id = k.id ORDER BY a.created_at, a.platform, a.platform_id LIMIT 1),
-             k.id::text) AS kept,
-           j.name AS joined_name,
+             k.id::text) AS survivor,
+           j.name AS merged_name,
            (SELECT coalesce(array_agg(r.key ORDER BY r.key), '{}') FROM discreet.linked_rows r
              WHERE r.link_id = l.id AND r.kind = 'address') AS addresses
       FROM discreet.links l
-      JOIN discreet.contacts k ON k.id = l.kept_id
-      JOIN discreet.contacts j ON j.id = l.joined_id
+      JOIN discreet.contacts k ON k.id = l.survivor_id
+      JOIN discreet.contacts j ON j.id = l.merged_id
 """
 
 _WOULD_MOVE = """
-    SELECT (SELECT count(*) FROM discreet.sessions s WHERE s.contact_id = %(joined)s) AS sessions,
-           (SELECT count(*) FROM discreet.messages m WHERE m.contact_id = %(joined)s) AS messages,
+    SELECT (SELECT count(*) FROM discreet.sessions s WHERE s.contact_id = %(merged)s) AS sessions,
+           (SELECT count(*) FROM discreet.messages m WHERE m.contact_id = %(merged)s) AS messages,
            (SELECT count(*) FROM discreet.memories m
-             WHERE m.contact_id = %(joined)s AND NOT EXISTS (
+             WHERE m.contact_id = %(merged)s AND NOT EXISTS (
                SELECT FROM discreet.memories k
-                WHERE k.contact_id = %(kept)s
+                WHERE k.contact_id = %(survivor)s
                   AND (k.agent_id, k.digest) = (m.agent_id, m.digest))) AS memories,
            (SELECT count(*) FROM discreet.memories m JOIN discreet.memories k
                 ON (k.agent_id, k.digest) = (m.agent_id, m.digest)
-             WHERE m.contact_id = %(joined)s AND k.contact_id = %(kept)s) AS known_already,
+             WHERE m.contact_id = %(merged)s AND k.contact_id = %(survivor)s) AS known_already,
            (SELECT coalesce(array_agg(DISTINCT m.topic_key), '{}')
               FROM discreet.memories m JOIN discreet.memories k
                 ON (k.agent_id, k.topic_key) = (m.agent_id, m.topic_key)
-             WHERE m.contact_id = %(joined)s AND k.contact_id = %(kept)s
+             WHERE m.contact_id = %(merged)s AND k.contact_id = %(survivor)s
                AND k.digest <> m.digest) AS topics,
            (SELECT count(*) FROM discreet.tokens t
-             WHERE t.contact_id = %(joined)s AND t.revoked_at IS NULL) AS tokens
+             WHERE t.contact_id = %(merged)s AND t.revoked_at IS NULL) AS tokens
 """
 
 _WOULD_GO_BACK = """
@@ -57,7 +57,7 @@ _WOULD_GO_BACK = """
            (SELECT count(*) FROM discreet.memories m
              WHERE m.id IN (SELECT r.key::uuid FROM moved r WHERE r.kind = 'memory')) AS memories,
            (SELECT count(*) FROM discreet.messages m
-             WHERE m.contact_id = %(kept)s AND m.direction = 'in' AND m.created_at > %(since)s
+             WHERE m.contact_id = %(survivor)s AND m.direction = 'in' AND m.created_at > %(since)s
                AND m.sender_address IN (SELECT r.key FROM moved r WHERE r.kind = 'address')
                AND m.session_id NOT IN (SELECT r.key::uuid FROM moved r WHERE r.kind = 'session'))
              AS said_since
@@ -70,11 +70,11 @@ class LinkPreview:
 
     ``known_already``: memories that the kept one has too; they are not needed twice. ``topics``:
     topic keys under which both keep something; the kept one's stays under it. ``tokens`` of the
-    joined one open nothing as long as they are linked.
+    merged one open nothing as long as they are linked.
     """
 
-    kept: Entry
-    joined: Entry
+    survivor: Entry
+    merged: Entry
     sessions: int
     messages: int
     memories: int
@@ -85,15 +85,15 @@ class LinkPreview:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two contacts that were joined. ``kept``: what to call the kept one. ``addresses`` of the
-    joined one, ``platform:id``, which lead to the kept one; empty once it is undone. ``proof``: who
+    """Two contacts that were merged. ``survivor``: what to call the kept one. ``addresses`` of the
+    merged one, ``platform:id``, which lead to the kept one; empty once it is undone. ``proof``: who
     said that they are one person."""
 
     id: UUID
-    kept_id: ContactId
-    kept: str
-    joined_id: ContactId
-    joined_name: str
+    survivor_id: ContactId
+    survivor: str
+    merged_id: ContactId
+    merged_name: str
     addresses: tuple[str, ...]
     proof: Literal["owner", "codes"]
     linked_at: datetime
@@ -102,7 +102,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class UndoPreview:
-    """What undoing a link gives back. ``said_since``: messages that were written from the joined
+    """What undoing a link gives back. ``said_since``: messages that were written from the merged
     one's addresses in the meantime; they stay with the kept one, in whose conversation they are."""
 
     link: Link
@@ -113,7 +113,7 @@ class UndoPreview:
 
 
 async def preview_link(
-    db: ScopedDatabase, owner_id: OwnerId, kept: str, joined: str
+    db: ScopedDatabase, owner_id: OwnerId, survivor: str, merged: str
 ) -> LinkPreview:
     """What ``link_contacts`` would do; nothing is changed.
 
@@ -121,22 +121,22 @@ async def preview_link(
         NotFound, BadInput: as for ``find_contact``; or both are the same contact, or a group.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
-        return await _preview(tx, kept, joined)
+        return await _preview(tx, survivor, merged)
 
 
-async def link_contacts(db: ScopedDatabase, owner_id: OwnerId, kept: str, joined: str) -> Link:
-    """Everything of ``joined`` is ``kept``'s from now on, and its addresses lead there.
+async def link_contacts(db: ScopedDatabase, owner_id: OwnerId, survivor: str, merged: str) -> Link:
+    """Everything of ``merged`` is ``survivor``'s from now on, and its addresses lead there.
 
     Raises:
         NotFound, BadInput: as for ``preview_link``.
-        Conflict: one of them is joined already, blocked, taken over or waits to be let in, or an
+        Conflict: one of them is merged already, blocked, taken over or waits to be let in, or an
             answer is just being sent.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await _preview(tx, kept, joined)
+        found = await _preview(tx, survivor, merged)
         link_id = await tx.value(
-            "SELECT gate.link_contacts(%(kept)s, %(joined)s)",
-            {"kept": found.kept.contact.id, "joined": found.joined.contact.id},
+            "SELECT gate.link_contacts(%(survivor)s, %(merged)s)",
+            {"survivor": found.survivor.contact.id, "merged": found.merged.contact.id},
         )
         return await _link(tx, link_id)
 
@@ -157,7 +157,7 @@ async def list_links(
     async with db.begin(OwnerScope(owner_id)) as tx:
         contact_id = None if who is None else (await find_entry(tx, who)).contact.id
         found = await tx.fetch(
-            _LINKS + " WHERE %(id)s::uuid IS NULL OR %(id)s IN (l.kept_id, l.joined_id)"
+            _LINKS + " WHERE %(id)s::uuid IS NULL OR %(id)s IN (l.survivor_id, l.merged_id)"
             " ORDER BY l.linked_at DESC, l.id LIMIT %(limit)s OFFSET %(skip)s",
             {"id": contact_id, "limit": limit, "skip": skip},
         )
@@ -176,18 +176,18 @@ async def preview_undo(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Undo
         row = await tx.fetch_one(
             "WITH moved AS (SELECT kind, key FROM discreet.linked_rows WHERE link_id = %(link)s)"
             + _WOULD_GO_BACK,
-            {"link": made.id, "kept": made.kept_id, "since": made.linked_at},
+            {"link": made.id, "survivor": made.survivor_id, "since": made.linked_at},
         )
     assert row is not None  # noqa: S101 - a query of counts
     return UndoPreview(made, **row)
 
 
 async def undo_link(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Link:
-    """Gives back every row that the link moved; its addresses lead to the joined contact again.
+    """Gives back every row that the link moved; its addresses lead to the merged contact again.
 
     Raises:
         NotFound, BadInput: as for ``preview_undo``.
-        Conflict: the kept contact was joined with another one since, or an answer is just being
+        Conflict: the kept contact was merged with another one since, or an answer is just being
             sent.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -196,13 +196,13 @@ async def undo_link(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Link:
     return made
 
 
-async def _preview(tx: Transaction, kept: str, joined: str) -> LinkPreview:
-    stays, goes = await find_entry(tx, kept), await find_entry(tx, joined)
+async def _preview(tx: Transaction, survivor: str, merged: str) -> LinkPreview:
+    stays, goes = await find_entry(tx, survivor), await find_entry(tx, merged)
     if stays.contact.id == goes.contact.id:
         raise BadInput("They are already the same contact.", hint="See: sb contacts show")
     if "group" in (stays.contact.type, goes.contact.type):
         raise BadInput("A group can't be merged.", hint="See: sb contacts list")
-    row = await tx.fetch_one(_WOULD_MOVE, {"kept": stays.contact.id, "joined": goes.contact.id})
+    row = await tx.fetch_one(_WOULD_MOVE, {"survivor": stays.contact.id, "merged": goes.contact.id})
     assert row is not None  # noqa: S101 - a query of counts
     return LinkPreview(stays, goes, **{**row, "topics": tuple(row["topics"])})
 

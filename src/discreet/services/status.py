@@ -26,18 +26,18 @@ SELECT count(*) FROM (
   SELECT n FROM generate_series(1, 60000) n ORDER BY md5(n::text) OFFSET 0) sorted
 """
 
-TurnTrouble = Literal["failed", "given_up", "lost"]
+FailureState = Literal["failed", "given_up", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
-class TroubledTurn:
+class FailedTurn:
     """A turn that did not end in an answer. ``retry_at`` None: it is not tried again."""
 
     turn_id: UUID
     session_id: UUID
     agent: str
     whose: str
-    state: TurnTrouble
+    state: FailureState
     attempt: int
     error: str
     at: datetime
@@ -114,7 +114,7 @@ class Status:
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
     taken_over: tuple[str, ...]
-    turns: tuple[TroubledTurn, ...]
+    turns: tuple[FailedTurn, ...]
     long_turns: tuple[LongTurn, ...]
     undelivered: tuple[Undelivered, ...]
     deaf: tuple[DeafChannel, ...]
@@ -138,7 +138,7 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
             paused=await _paused(tx),
             blocked=await _blocked(tx),
             taken_over=await taken_over(tx, _MAX_SHOWN),
-            turns=await _troubled_turns(tx),
+            turns=await _failed_turns(tx),
             long_turns=await _long_turns(tx),
             undelivered=await _undelivered(tx),
             deaf=await _deaf(tx),
@@ -180,7 +180,7 @@ async def _blocked(tx: Transaction) -> tuple[str, ...]:
     return tuple(row["label"] for row in found)
 
 
-async def _troubled_turns(tx: Transaction) -> tuple[TroubledTurn, ...]:
+async def _failed_turns(tx: Transaction) -> tuple[FailedTurn, ...]:
     """Turns that gave up, and the last turn of a session where it failed: a later settles it."""
     found = await tx.fetch(
         f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
@@ -200,7 +200,7 @@ async def _troubled_turns(tx: Transaction) -> tuple[TroubledTurn, ...]:
         {"look_back": LOOK_BACK, "limit": _MAX_SHOWN},
     )
     return tuple(
-        TroubledTurn(
+        FailedTurn(
             turn_id=row["turn_id"],
             session_id=row["session_id"],
             agent=row["agent"],
@@ -270,12 +270,12 @@ async def _undelivered(tx: Transaction) -> tuple[Undelivered, ...]:
 
 async def _deaf(tx: Transaction) -> tuple[DeafChannel, ...]:
     found = await tx.fetch(
-        "SELECT c.platform, c.name, CASE WHEN s.platform IS NOT NULL THEN c.trouble"
+        "SELECT c.platform, c.name, CASE WHEN s.platform IS NOT NULL THEN c.last_error"
         "   ELSE 'its token is missing: sb channels add ' || c.platform END AS why"
         "  FROM discreet.channels c"
         "  LEFT JOIN discreet.channel_secrets s USING (owner_id, platform, account)"
         " WHERE c.closed_at IS NULL AND c.parent_id IS NULL AND c.platform <> 'terminal'"
-        "   AND (c.trouble <> '' OR s.platform IS NULL)"
+        "   AND (c.last_error <> '' OR s.platform IS NULL)"
         " ORDER BY c.created_at, c.id LIMIT %(limit)s",
         {"limit": _MAX_SHOWN},
     )
@@ -296,7 +296,7 @@ async def _counts(tx: Transaction) -> Counts:
     row = await tx.fetch_one(
         """SELECT (SELECT count(*) FROM discreet.agents) AS agents,
                   (SELECT count(*) FROM discreet.contacts
-                    WHERE joined_into IS NULL) AS contacts,
+                    WHERE merged_into IS NULL) AS contacts,
                   (SELECT count(*) FROM discreet.sessions WHERE ended_at IS NULL) AS open_sessions,
                   (SELECT count(*) FROM discreet.messages) AS messages,
                   (SELECT count(*) FROM discreet.memories) AS memories,

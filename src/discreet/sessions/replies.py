@@ -13,7 +13,7 @@ from discreet.scope import Transaction
 class MessageReply:
     """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse;
     ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
-    ``trouble``: why the last attempt failed, while the message waits for the next. ``dropped``:
+    ``last_error``: why the last attempt failed, while the message waits for the next. ``dropped``:
     nobody answers it any more (``/stop``)."""
 
     session_id: SessionId
@@ -21,7 +21,7 @@ class MessageReply:
     sent: bool
     draft: str | None
     failed: bool
-    trouble: str | None
+    last_error: str | None
     dropped: bool
 
 
@@ -38,7 +38,7 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
         "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
         "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
-        "      ORDER BY t.started_at DESC LIMIT 1) END AS trouble"
+        "      ORDER BY t.started_at DESC LIMIT 1) END AS last_error"
         " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
         " LEFT JOIN LATERAL ("
         "   SELECT a.text, o.state = 'sent' AS sent FROM discreet.messages a"

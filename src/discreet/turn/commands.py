@@ -40,7 +40,7 @@ OWNERS_HELP = """\
 /stop - stop the current answer
 /help - show this help"""
 FOR_ONE_ONLY = "Everyone here shares this memory; only my owner can make me forget it."
-NOBODYS_OWN = (
+NOT_PERSONAL = (
     "Other people write here too. To link another account, send /link in a direct chat with me."
 )
 HOW_TO_FORGET = (
@@ -173,12 +173,12 @@ async def _forget(tx: Transaction, scope: ContactScope | SharedScope, words: str
 
 async def _link(tx: Transaction, scope: ContactScope | SharedScope, typed: str) -> str:
     if not isinstance(scope, ContactScope):
-        return NOBODYS_OWN
+        return NOT_PERSONAL
     if typed:
         return _after_code(await enter_link_code(tx, typed))
     code = await ask_to_link(tx)
     if code is None:
-        return NOBODYS_OWN
+        return NOT_PERSONAL
     return (
         f"Send me this from your other account within ten minutes: /link {code}\n\n"
         "I'll reply there with a second code to send here. After that both accounts share one"
@@ -207,7 +207,7 @@ def _after_code(entered: Entered) -> str:
         case "locked":
             return "Too many wrong codes. Try again in an hour."
         case "nobody":
-            return NOBODYS_OWN
+            return NOT_PERSONAL
         case code:
             why = text_of_code(code)
             return f"That can't be done: {why}. The code is good until it expires."

@@ -13,9 +13,9 @@ from discreet.services import recall
 from discreet.services.recall import prepare_query
 from discreet.turn.context import OWNER, Found, Speaker
 
-__all__ = ["EVERYBODY", "find", "found_hits", "found_memories", "prepare_query"]
+__all__ = ["SHARED_SPEAKER", "find", "found_hits", "found_memories", "prepare_query"]
 
-EVERYBODY = Speaker(name="all who share this agent", address="shared")
+SHARED_SPEAKER = Speaker(name="all who share this agent", address="shared")
 
 
 async def find(tx: Transaction, query: Query, limit: int) -> tuple[Found, ...]:
@@ -65,7 +65,7 @@ def _whose(person: Person | None) -> Speaker | None:
     """None: this scope's own, which in the owner's scope is the owner's."""
     if person is None or person == OWNERS_OWN:
         return None
-    return EVERYBODY if person == SHARED else Speaker(person.name, person.address)
+    return SHARED_SPEAKER if person == SHARED else Speaker(person.name, person.address)
 
 
 def _speaker(person: Person) -> Speaker:

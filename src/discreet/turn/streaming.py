@@ -99,23 +99,23 @@ async def streaming(
 
     Where the block ends with ``LeaseLost``, what was shown is taken back: the turn says nothing.
     """
-    growth = _Growth(db, scope, lease, written, platforms)
+    stream = _Stream(db, scope, lease, written, platforms)
     stop = asyncio.Event()
     # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
-    async with running(growth.run(stop), "streaming", grace=EDIT_SECONDS) as task:
+    async with running(stream.run(stop), "streaming", grace=EDIT_SECONDS) as task:
         try:
             yield
         except LeaseLost:
             stop.set()
             await end(task, grace=EDIT_SECONDS)
-            await growth.withdraw()
+            await stream.withdraw()
             raise
         finally:
             stop.set()
 
 
 @dataclass
-class _Growth:
+class _Stream:
     db: ScopedDatabase
     scope: SessionScope
     lease: Lease

@@ -53,11 +53,11 @@ async def pick_sentences(passage: Passage) -> tuple[str, Usage]:
 
 def _worth(sentences: Sequence[str]) -> list[float]:
     bags = [set(content_terms(sentence)) for sentence in sentences]
-    holding = Counter(term for bag in bags for term in bag)
+    document_frequency = Counter(term for bag in bags for term in bag)
     worth = []
     for sentence, bag in zip(sentences, bags, strict=True):
         marks = set(terms_of(sentence))
-        rarity = sum(1 / holding[term] ** 0.5 for term in bag if len(term) > 2)
+        rarity = sum(1 / document_frequency[term] ** 0.5 for term in bag if len(term) > 2)
         bonus = 1.0 + 0.4 * (NUMBER in marks) + 0.4 * (TIME in marks) - 0.6 * (ASKS in marks)
         worth.append(rarity * bonus / (6 + len(bag)) ** 0.7)
     return worth

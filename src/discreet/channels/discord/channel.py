@@ -91,7 +91,7 @@ class DiscordChannel(OpenChannel):
         except httpx.HTTPError as error:
             return Later(timedelta(0), f"Discord can't be reached ({type(error).__name__})")
 
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+    async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """The bytes of a file. Its address expires, so its message is asked for it.
 
         Raises:
@@ -117,8 +117,8 @@ class DiscordChannel(OpenChannel):
                     return refused
                 async for piece in response.aiter_bytes():
                     content += piece
-                    if len(content) > most_bytes:
-                        return NoFile(f"larger than {most_bytes:,} bytes")
+                    if len(content) > max_bytes:
+                        return NoFile(f"larger than {max_bytes:,} bytes")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"Discord can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -25,10 +25,10 @@ from discreet.domain.ids import ChannelId
 from discreet.domain.platform import (
     Accounts,
     ChannelSecret,
+    EnsureLeader,
     Event,
     Identity,
     ReceiveContext,
-    StillAlone,
 )
 from discreet.settings import Settings
 
@@ -72,29 +72,31 @@ class DiscordPlatform:
         """What a message means, with the place that it was written in."""
         return parse(payload, me, channel_id)
 
-    async def receive(self, line: ReceiveContext) -> None:
+    async def receive(self, context: ReceiveContext) -> None:
         """Over the gateway, which only one process listens to."""
         if find_spec("discord") is None:
-            async with line.alone():  # another server may have it, and receive
-                await line.hearing.trouble(f"a library isn't installed: {LIBRARY_HINT}")
+            async with context.leader_lock():  # another server may have it, and receive
+                await context.receive_cursor.record_error(
+                    f"a library isn't installed: {LIBRARY_HINT}"
+                )
             await asyncio.sleep(REFUSED_SECONDS)
             return
-        async with line.alone() as still_alone:
-            await asyncio.sleep(self._pauses.get(line.account, 0.0))
+        async with context.leader_lock() as ensure_leader:
+            await asyncio.sleep(self._pauses.get(context.account, 0.0))
             clock = asyncio.get_running_loop().time
             began = clock()
             try:
-                refused = await self._connect(line, still_alone)
+                refused = await self._connect(context, ensure_leader)
             finally:
-                last = self._pauses.get(line.account, 0.0)
+                last = self._pauses.get(context.account, 0.0)
                 pause = min(max(last * 2, FIRST_PAUSE), MAX_PAUSE)
-                self._pauses[line.account] = pause if clock() - began < SHORT_SECONDS else 0.0
+                self._pauses[context.account] = pause if clock() - began < SHORT_SECONDS else 0.0
             if refused:
-                log.error("Discord refuses a bot", channel_id=str(line.channel_id), why=refused)
-                await line.hearing.trouble(refused)
+                log.error("Discord refuses a bot", channel_id=str(context.channel_id), why=refused)
+                await context.receive_cursor.record_error(refused)
                 await asyncio.sleep(REFUSED_SECONDS)
 
-    async def _connect(self, line: ReceiveContext, still_alone: StillAlone) -> str:
+    async def _connect(self, context: ReceiveContext, ensure_leader: EnsureLeader) -> str:
         """Receives until the connection ends for good. Why Discord refuses the bot; empty: it
         doesn't."""
         import discord
@@ -102,12 +104,12 @@ class DiscordPlatform:
         from discreet.channels.discord.gateway import GatewayClient
         from discreet.channels.discord.receive import listen
 
-        connection = self._connection(line.secret)
+        connection = self._connection(context.secret)
         try:
             client = GatewayClient(connection.base_url, await gateway_of(connection))
             async with client:
                 await client.login(connection.token)
-                await _until_one_ends(client.connect(), listen(client, line, still_alone))
+                await _until_one_ends(client.connect(), listen(client, context, ensure_leader))
         except (discord.LoginFailure, BadInput):
             return WRONG_TOKEN
         except discord.PrivilegedIntentsRequired:

@@ -26,7 +26,7 @@ from discreet.channels.discord.gateway import (
 from discreet.channels.discord.parse import DIRECT, parse
 from discreet.domain.concurrency import end, start
 from discreet.domain.errors import Unavailable
-from discreet.domain.platform import Identity, ReceiveContext, StillAlone
+from discreet.domain.platform import EnsureLeader, Identity, ReceiveContext
 
 log = structlog.get_logger(__name__)
 
@@ -47,33 +47,35 @@ PAGE = 100
 _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 
 
-async def listen(client: GatewayClient, line: ReceiveContext, still_alone: StillAlone) -> None:
+async def listen(
+    client: GatewayClient, context: ReceiveContext, ensure_leader: EnsureLeader
+) -> None:
     """Takes in what the gateway says, until it is cancelled or more came than can wait.
 
     Raises:
-        psycopg.Error: from ``still_alone``: somebody else may receive by now, so this one ends.
+        psycopg.Error: from ``ensure_leader``: somebody else may receive by now, so this one ends.
     """
-    ears = _Ears(client, line, still_alone)
+    receiver = _Receiver(client, context, ensure_leader)
     try:
         while not client.overrun:
             news: News | None = None
             with anyio.move_on_after(TICK_SECONDS):
                 news = await client.news.get()
-            await still_alone()
+            await ensure_leader()
             if news is not None:
-                await ears.heed(news)
-            await ears.note_progress()
+                await receiver.heed(news)
+            await receiver.note_progress()
     finally:
-        await ears.close()
+        await receiver.close()
 
 
-class _Ears:
+class _Receiver:
     """What was heard on one account since the last new session."""
 
     def __init__(
-        self, client: GatewayClient, line: ReceiveContext, still_alone: StillAlone
+        self, client: GatewayClient, context: ReceiveContext, ensure_leader: EnsureLeader
     ) -> None:
-        self._client, self._line, self._still_alone = client, line, still_alone
+        self._client, self._context, self._ensure_leader = client, context, ensure_leader
         self._since = datetime.now(UTC)
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._places: dict[str, dict[str, Any]] = {}
@@ -88,7 +90,9 @@ class _Ears:
                 await self._begin()
             case Complete():
                 self._complete = True
-                stored = [thread or chat for chat, thread in await self._line.hearing.chats()]
+                stored = [
+                    thread or chat for chat, thread in await self._context.receive_cursor.chats()
+                ]
                 told = list(self._newer(self._client.guilds))
                 unknown = [chat for chat in stored if self._client.place_of(chat) is None]
                 self._sweep([*told, *unknown])
@@ -117,7 +121,7 @@ class _Ears:
             return
         until = datetime.now(UTC) if self._client.news.empty() else self._last_said
         try:
-            await self._line.hearing.note(until - MARGIN)
+            await self._context.receive_cursor.advance(until - MARGIN)
         except Unavailable as error:
             log.warning("how far was heard could not be noted", error=error.message)
         self._noted_at = now
@@ -127,8 +131,8 @@ class _Ears:
         self._asked, self._places, self._sweeps = {}, {}, []
         self._connected, self._complete = True, False
         earliest = datetime.now(UTC) - MAX_BACK
-        self._since = max(await self._line.hearing.until(), earliest)
-        await self._line.hearing.trouble("")
+        self._since = max(await self._context.receive_cursor.received_through(), earliest)
+        await self._context.receive_cursor.record_error("")
 
     def _newer(self, guilds: Any) -> Iterator[str]:
         """Channels and threads in which something was said that may not be stored."""
@@ -192,17 +196,17 @@ class _Ears:
         while True:
             try:
                 payload = await self._payload(said)
-                for event in parse(payload, self._me(), self._line.channel_id):
-                    await self._line.take(event)
+                for event in parse(payload, self._me(), self._context.channel_id):
+                    await self._context.sink(event)
                 return
             except Exception as error:
                 log.warning("what came in could not be stored", error=type(error).__name__)
             wait = await _wait(wait)
-            await self._still_alone()
+            await self._ensure_leader()
 
     def _me(self) -> Identity:
         user = self._client.user
-        return Identity(self._line.account, user.name if user is not None else "")
+        return Identity(self._context.account, user.name if user is not None else "")
 
     async def _payload(self, said: Said) -> Mapping[str, Any]:
         if not str(said.message.get("channel_id")).isdecimal():

@@ -122,7 +122,7 @@ class TelegramChannel(OpenChannel):
         except TelegramError as error:
             log.debug("a draft could not be taken back", error=type(error).__name__)
 
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+    async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """The bytes of a file. Telegram gives bots files of up to 20 MB.
 
         Raises:
@@ -133,14 +133,14 @@ class TelegramChannel(OpenChannel):
             return NoFile("this channel was removed")
         try:
             file = await bot.get_file(platform_file)
-            if (file.file_size or 0) > most_bytes:
-                return NoFile(f"larger than {most_bytes:,} bytes")
+            if (file.file_size or 0) > max_bytes:
+                return NoFile(f"larger than {max_bytes:,} bytes")
             content = bytes(await file.download_as_bytearray())
         except (BadRequest, Forbidden) as error:
             return NoFile(f"Telegram refused it: {_reason(error)}")
         except TelegramError as error:
             raise Unavailable(f"Telegram can't be reached ({type(error).__name__}).") from None
-        return content if len(content) <= most_bytes else NoFile("larger than Telegram said")
+        return content if len(content) <= max_bytes else NoFile("larger than Telegram said")
 
     async def show_typing(self, place: Place) -> None:
         """Tells who waits that somebody writes, for about five seconds. Never fails."""

@@ -45,23 +45,25 @@ class TelegramPlatform:
         parsed = read_update(payload, Bot(int(me.account), me.name), channel_id)
         return () if parsed is None else (parsed,)
 
-    async def receive(self, line: ReceiveContext) -> None:
+    async def receive(self, context: ReceiveContext) -> None:
         """By webhook where the installation has a public address, else by long polling."""
-        if line.webhooks is None:
-            async with line.alone() as still_alone:
-                bot = await open_bot(self._connection(line.secret))
+        if context.webhooks is None:
+            async with context.leader_lock() as ensure_leader:
+                bot = await open_bot(self._connection(context.secret))
                 try:
                     me = await identity_of(bot)
-                    await poll(bot, me, line.channel_id, line.take, still_alone)
+                    await poll(bot, me, context.channel_id, context.sink, ensure_leader)
                 finally:
                     await bot.request.shutdown()
             return
-        bot = await open_bot(self._connection(line.secret))
+        bot = await open_bot(self._connection(context.secret))
         try:
             me = await identity_of(bot)
-            path = f"/{PLATFORM}/{line.channel_id}"
-            with line.webhooks.answering(path, answer_for(line, me)):
-                await set_webhook(bot, line.webhooks.address(path), line.secret.webhook_secret)
+            path = f"/{PLATFORM}/{context.channel_id}"
+            with context.webhooks.answering(path, answer_for(context, me)):
+                await set_webhook(
+                    bot, context.webhooks.address(path), context.secret.webhook_secret
+                )
                 await asyncio.Event().wait()
         finally:
             await bot.request.shutdown()

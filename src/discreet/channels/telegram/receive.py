@@ -42,17 +42,17 @@ async def poll(
     me: Bot,
     channel_id: ChannelId,
     take: EventSink,
-    still_alone: Callable[[], Awaitable[None]],
+    ensure_leader: Callable[[], Awaitable[None]],
 ) -> None:
     """Takes in what people write, for ever.
 
     Raises:
-        psycopg.Error: from ``still_alone``: somebody else may poll by now, so this one ends.
+        psycopg.Error: from ``ensure_leader``: somebody else may poll by now, so this one ends.
     """
     offset, wait = 0, FIRST_WAIT
     webhook_removed = False
     while True:
-        await still_alone()
+        await ensure_leader()
         try:
             if not webhook_removed:
                 webhook_removed = await bot.delete_webhook()

@@ -16,14 +16,14 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 
 
 def answer_for(
-    line: ReceiveContext, me: Bot
+    context: ReceiveContext, me: Bot
 ) -> Callable[[WebhookRequest], Awaitable[WebhookResponse]]:
     """What Telegram's calls for a bot get."""
 
     async def answer(call: WebhookRequest) -> WebhookResponse:
         shown = call.headers.get(SECRET_HEADER, "").encode("latin-1")
         # A wrong secret and a bot that isn't here look alike to who only guesses.
-        if not hmac.compare_digest(shown, line.secret.webhook_secret.encode()):
+        if not hmac.compare_digest(shown, context.secret.webhook_secret.encode()):
             return WebhookResponse(404)
         if call.method != "POST":
             return WebhookResponse(405)
@@ -36,7 +36,7 @@ def answer_for(
             return WebhookResponse(400)
         if not isinstance(update, dict):
             return WebhookResponse(400)
-        await take_update(update, me, line.channel_id, line.take)
+        await take_update(update, me, context.channel_id, context.sink)
         return WebhookResponse(200)
 
     return answer

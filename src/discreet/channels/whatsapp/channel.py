@@ -78,7 +78,7 @@ class WhatsAppChannel(OpenChannel):
             return Later(timedelta(0), f"WhatsApp can't be reached ({type(error).__name__})")
         return _result_of(response)
 
-    async def fetch(self, account: str, platform_file: str, most_bytes: int) -> bytes | NoFile:
+    async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """The bytes of a file, which WhatsApp keeps for some days.
 
         Raises:
@@ -95,16 +95,16 @@ class WhatsAppChannel(OpenChannel):
             if (refused := _no_file(found)) is not None:
                 return refused
             media = found.json()
-            if int(media.get("file_size") or 0) > most_bytes:
-                return NoFile(f"larger than {most_bytes:,} bytes")
+            if int(media.get("file_size") or 0) > max_bytes:
+                return NoFile(f"larger than {max_bytes:,} bytes")
             content = bytearray()
             async with client.stream("GET", str(media["url"])) as response:
                 if (refused := _no_file(response)) is not None:
                     return refused
                 async for piece in response.aiter_bytes():
                     content += piece
-                    if len(content) > most_bytes:
-                        return NoFile(f"larger than {most_bytes:,} bytes")
+                    if len(content) > max_bytes:
+                        return NoFile(f"larger than {max_bytes:,} bytes")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"WhatsApp can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):

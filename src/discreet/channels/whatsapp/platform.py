@@ -41,7 +41,7 @@ class WhatsAppPlatform:
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.whatsapp_base_url
         self._version = settings.whatsapp_api_version
-        self._lines: dict[str, list[ReceiveContext]] = {}
+        self._contexts: dict[str, list[ReceiveContext]] = {}
 
     def open(self, accounts: Accounts) -> WhatsAppChannel:
         """Sends through whichever number an answer belongs to."""
@@ -62,19 +62,19 @@ class WhatsAppPlatform:
         """What a payload tells about one number."""
         return parse(payload, me, channel_id)
 
-    async def receive(self, line: ReceiveContext) -> None:
+    async def receive(self, context: ReceiveContext) -> None:
         """Takes in what Meta calls with."""
-        if line.webhooks is None:
+        if context.webhooks is None:
             log.error("WhatsApp needs a public address to call: DISCREET_WEBHOOK_URL")
             await asyncio.Event().wait()
             return
-        lines = self._lines.setdefault(line.account, [])
-        lines.append(line)
+        contexts = self._contexts.setdefault(context.account, [])
+        contexts.append(context)
         try:
-            with line.webhooks.answering(PATH, self._answer):
+            with context.webhooks.answering(PATH, self._answer):
                 await asyncio.Event().wait()
         finally:
-            lines.remove(line)
+            contexts.remove(context)
 
     async def _answer(self, call: WebhookRequest) -> WebhookResponse:
         if call.method == "GET":
@@ -84,7 +84,7 @@ class WhatsAppPlatform:
         body = await call.read()
         if body is None:
             return WebhookResponse(413)
-        signed_by = self._lines_that_signed(call.headers.get(SIGNATURE_HEADER, ""), body)
+        signed_by = self._contexts_that_signed(call.headers.get(SIGNATURE_HEADER, ""), body)
         if not signed_by:
             return WebhookResponse(404)
         try:
@@ -94,37 +94,39 @@ class WhatsAppPlatform:
         if not isinstance(payload, dict):
             return WebhookResponse(400)
         accounts = accounts_in(payload)
-        for line in signed_by:
-            if line.account in accounts:
-                for event in parse(payload, Identity(line.account, ""), line.channel_id):
-                    await line.take(event)
+        for context in signed_by:
+            if context.account in accounts:
+                for event in parse(payload, Identity(context.account, ""), context.channel_id):
+                    await context.sink(event)
         # A number that isn't taken up yet is called for again. What was stored is recognised then.
-        return WebhookResponse(200 if accounts <= {line.account for line in signed_by} else 503)
+        return WebhookResponse(
+            200 if accounts <= {context.account for context in signed_by} else 503
+        )
 
     def _verify(self, call: WebhookRequest) -> WebhookResponse:
         shown = call.query.get("hub.verify_token", "").encode()
         known = [
-            hmac.compare_digest(shown, line.secret.webhook_secret.encode())
-            for line in self._all_lines()
+            hmac.compare_digest(shown, context.secret.webhook_secret.encode())
+            for context in self._all_contexts()
         ]
         if call.query.get("hub.mode") != "subscribe" or not any(known):
             return WebhookResponse(404)
         return WebhookResponse(200, call.query.get("hub.challenge", "").encode())
 
-    def _lines_that_signed(self, shown: str, body: bytes) -> list[ReceiveContext]:
+    def _contexts_that_signed(self, shown: str, body: bytes) -> list[ReceiveContext]:
         """The numbers for which this was signed with their app's secret; each is compared, in a
         time that tells nothing."""
         return [
-            line
-            for line in self._all_lines()
-            if line.secret.app_secret
+            context
+            for context in self._all_contexts()
+            if context.secret.app_secret
             and hmac.compare_digest(
-                shown.encode("latin-1"), signature(line.secret.app_secret, body).encode()
+                shown.encode("latin-1"), signature(context.secret.app_secret, body).encode()
             )
         ]
 
-    def _all_lines(self) -> list[ReceiveContext]:
-        return [line for lines in self._lines.values() for line in lines]
+    def _all_contexts(self) -> list[ReceiveContext]:
+        return [context for contexts in self._contexts.values() for context in contexts]
 
     def _connection(self, secret: ChannelSecret) -> Connection:
         return Connection(secret.token, secret.base_url or self._base_url, self._version)

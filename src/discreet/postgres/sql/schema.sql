@@ -252,6 +252,22 @@ END $$;
 
 ALTER FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) OWNER TO discreet_gate;
 
+-- FUNCTION advance_receive_cursor(text, uuid, timestamp with time zone)
+CREATE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
+
 -- FUNCTION key_of(bytea)
 CREATE FUNCTION gate.key_of(ids bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -510,19 +526,19 @@ CREATE TABLE discreet.channels (
     parent_id uuid,
     only_chat text,
     admission text DEFAULT 'pairing'::text NOT NULL,
-    gather interval DEFAULT '00:00:01.5'::interval NOT NULL,
-    heard_until timestamp with time zone DEFAULT now() NOT NULL,
-    trouble text DEFAULT ''::text NOT NULL,
+    debounce interval DEFAULT '00:00:01.5'::interval NOT NULL,
+    received_through timestamp with time zone DEFAULT now() NOT NULL,
+    last_error text DEFAULT ''::text NOT NULL,
     CONSTRAINT channels_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'pairing'::text, 'allowlist'::text]))),
     CONSTRAINT channels_check CHECK (((parent_id IS NULL) = (only_chat IS NULL))),
-    CONSTRAINT channels_gather_check CHECK (((gather >= '00:00:00'::interval) AND (gather <= '00:01:00'::interval))),
+    CONSTRAINT channels_debounce_check CHECK (((debounce >= '00:00:00'::interval) AND (debounce <= '00:01:00'::interval))),
     CONSTRAINT channels_only_chat_check CHECK ((only_chat <> ''::text))
 );
 ALTER TABLE ONLY discreet.channels ALTER COLUMN account SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN only_chat SET STATISTICS 0;
-ALTER TABLE ONLY discreet.channels ALTER COLUMN trouble SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN last_error SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
 
@@ -532,8 +548,8 @@ ALTER TABLE discreet.channels OWNER TO discreet_schema;
 -- COMMENT COLUMN channels.only_chat
 COMMENT ON COLUMN discreet.channels.only_chat IS 'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
 
--- COMMENT COLUMN channels.gather
-COMMENT ON COLUMN discreet.channels.gather IS 'how long a first message waits for those that follow it; a terminal never waits';
+-- COMMENT COLUMN channels.debounce
+COMMENT ON COLUMN discreet.channels.debounce IS 'how long a first message waits for those that follow it; a terminal never waits';
 
 -- FUNCTION ask_to_pair(uuid, discreet.channels, gate.inbound, uuid)
 CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
@@ -580,17 +596,17 @@ BEGIN
     RETURNING * INTO asked;
     -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
     -- conversation that may follow doesn't begin with it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
       'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
       said.platform_message);
   END IF;
-  IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
-       >= policy.messages_kept_aside THEN
+  IF (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = asked.id)
+       >= policy.messages_held THEN
     RETURN 'stranger';
   END IF;
-  INSERT INTO discreet.kept_aside
+  INSERT INTO discreet.held_messages
     (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
   ON CONFLICT DO NOTHING;
@@ -721,8 +737,8 @@ END $$;
 
 ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
 
--- FUNCTION count_words(bigint)
-CREATE FUNCTION gate.count_words(many bigint) RETURNS void
+-- FUNCTION count_owner_terms(bigint)
+CREATE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -733,11 +749,11 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
     RETURN;  -- another process counts
   END IF;
-  DELETE FROM discreet.owner_words;
+  DELETE FROM discreet.owner_term_stats;
   IF in_table < many THEN
     RETURN;
   END IF;
-  INSERT INTO discreet.owner_words (owner_id, word, holding)
+  INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
   WITH sampled AS MATERIALIZED (
     SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
   ), owners AS (
@@ -756,7 +772,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.count_words(many bigint) OWNER TO discreet_gate;
+ALTER FUNCTION gate.count_owner_terms(many bigint) OWNER TO discreet_gate;
 
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
@@ -785,7 +801,7 @@ BEGIN
      WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
   END IF;
   FOR kept IN
-    DELETE FROM discreet.kept_aside k WHERE k.pairing_id = pairing
+    DELETE FROM discreet.held_messages k WHERE k.pairing_id = pairing
     RETURNING k.arrived, k.created_at
   LOOP
     all_said := all_said || jsonb_build_array(
@@ -1017,7 +1033,7 @@ BEGIN
     outcome := 'own';
   ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
     BEGIN
-      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
     EXCEPTION WHEN SQLSTATE 'DS003' THEN
       -- Nothing was changed, and the code is good until it expires.
@@ -1064,17 +1080,17 @@ DECLARE
   counts    jsonb := '{}';
   result    uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   ELSIF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
+    RAISE EXCEPTION 'erase_merged' USING ERRCODE = 'DS003';
   END IF;
   WITH RECURSIVE of_it AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
   -- Whoever stores a message holds the row of its session; turns and deliveries do too.
@@ -1195,7 +1211,7 @@ DECLARE
   before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
 BEGIN
   -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
-  DELETE FROM discreet.owner_words w USING discreet.memories m
+  DELETE FROM discreet.owner_term_stats w USING discreet.memories m
    WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
   DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
   GET DIAGNOSTICS memories = ROW_COUNT;
@@ -1237,12 +1253,12 @@ BEGIN
         || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('quarantine', many);
-  DELETE FROM discreet.kept_aside k
+  DELETE FROM discreet.held_messages k
    WHERE k.owner_id = owner AND (
      (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('kept_aside', many);
+  counts := counts || jsonb_build_object('held_messages', many);
   -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
@@ -1464,26 +1480,6 @@ END $$;
 
 ALTER FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
 
--- FUNCTION hearing(text, uuid)
-CREATE FUNCTION gate.hearing(ticket text, channel uuid) RETURNS TABLE(heard_until timestamp with time zone, chats jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  RETURN QUERY
-  SELECT c.heard_until,
-         (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
-            FROM discreet.routes r
-           WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
-    FROM discreet.channels c
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
-END $$;
-
-
-ALTER FUNCTION gate.hearing(ticket text, channel uuid) OWNER TO discreet_gate;
-
 -- FUNCTION is_chat(uuid, text, text, text[])
 CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1513,60 +1509,6 @@ END $$;
 
 
 ALTER FUNCTION gate.is_withheld(session uuid) OWNER TO discreet_gate;
-
--- FUNCTION join_contacts(uuid, uuid, uuid, text)
-CREATE FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) RETURNS uuid
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  why  text := gate.why_not_joined(owner, kept, joined);
-  link uuid;
-BEGIN
-  IF why IS NOT NULL THEN
-    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
-  END IF;
-  INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
-  VALUES (owner, kept, joined, how) RETURNING id INTO link;
-  UPDATE discreet.contacts c SET joined_into = kept WHERE c.id = joined;
-  DELETE FROM discreet.link_requests r
-   WHERE r.contact_id IN (kept, joined) OR r.other_id IN (kept, joined);
-
-  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
-  SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
-    FROM discreet.addresses a WHERE a.contact_id = joined
-  UNION ALL
-  SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
-    FROM discreet.sessions s WHERE s.contact_id = joined
-  UNION ALL
-  SELECT link, owner, 'memory', m.id::text, m.topic_key
-    FROM discreet.memories m
-   WHERE m.contact_id = joined AND NOT EXISTS (
-     SELECT FROM discreet.memories k
-      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, kept, m.digest))
-  UNION ALL
-  SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
-    FROM discreet.memory_history h
-   WHERE h.contact_id = joined AND NOT EXISTS (
-     SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
-  UNION ALL
-  SELECT link, owner, 'admission', a.channel_id::text, NULL
-    FROM discreet.admissions a
-   WHERE a.contact_id = joined AND NOT EXISTS (
-     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = kept);
-
-  UPDATE discreet.addresses a SET contact_id = kept WHERE a.contact_id = joined;
-  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
-   WHERE s.contact_id = joined AND s.ended_at IS NULL;
-  PERFORM gate.give_rows(link, joined, kept);
-  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  SELECT a.channel_id, kept, a.owner_id, a.agent_id FROM discreet.admissions a
-   WHERE a.contact_id = joined ON CONFLICT DO NOTHING;
-  RETURN link;
-END $$;
-
-
-ALTER FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) OWNER TO discreet_gate;
 
 -- FUNCTION join_group(uuid, text, text, uuid)
 CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
@@ -1600,7 +1542,7 @@ BEGIN
   FOR asked IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
     SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
-      FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
+      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
     DELETE FROM discreet.pairings p WHERE p.id = asked.id;
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
       PERFORM gate.accept_again(owner, asked.channel_id, said);
@@ -1794,17 +1736,58 @@ END $$;
 
 ALTER FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) OWNER TO discreet_gate;
 
+-- FUNCTION link_alias(text, text, text, text)
+CREATE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  known  discreet.addresses;
+  person uuid;
+BEGIN
+  SELECT a.* INTO known FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
+  IF NOT FOUND OR known.contact_id IS NULL THEN
+    RETURN false;
+  END IF;
+  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
+  SELECT c.id INTO person FROM discreet.contacts c
+   WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
+  IF NOT FOUND OR (
+    SELECT count(*) FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
+  THEN
+    RETURN false;
+  END IF;
+  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
+  IF known.platform_id = other AND EXISTS (
+    SELECT FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
+       AND a.platform_id <> other)
+  THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) OWNER TO discreet_gate;
+
 -- FUNCTION link_contacts(uuid, uuid)
-CREATE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
+CREATE FUNCTION gate.link_contacts(survivor uuid, merged uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  RETURN gate.join_contacts(gate.require_owner(), kept, joined, 'owner');
+  RETURN gate.merge_contacts(gate.require_owner(), survivor, merged, 'owner');
 END $$;
 
 
-ALTER FUNCTION gate.link_contacts(kept uuid, joined uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.link_contacts(survivor uuid, merged uuid) OWNER TO discreet_gate;
 
 -- FUNCTION links_owner(uuid, discreet.channels, gate.inbound)
 CREATE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
@@ -1862,7 +1845,7 @@ BEGIN
     (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
     via.platform || ':' || said.sender_id, said.sender_display, via.id,
     said.chat, said.platform_message, said.written_at);
-  PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+  PERFORM gate.send_notice(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
                    said.platform_thread,
                    'owner_linked', NULL,
                    said.platform_message);
@@ -1935,6 +1918,60 @@ END $$;
 
 
 ALTER FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) OWNER TO discreet_gate;
+
+-- FUNCTION merge_contacts(uuid, uuid, uuid, text)
+CREATE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  why  text := gate.why_not_mergeable(owner, survivor, merged);
+  link uuid;
+BEGIN
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
+  END IF;
+  INSERT INTO discreet.links (owner_id, survivor_id, merged_id, proof)
+  VALUES (owner, survivor, merged, how) RETURNING id INTO link;
+  UPDATE discreet.contacts c SET merged_into = survivor WHERE c.id = merged;
+  DELETE FROM discreet.link_requests r
+   WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
+
+  INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
+  SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
+    FROM discreet.addresses a WHERE a.contact_id = merged
+  UNION ALL
+  SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
+    FROM discreet.sessions s WHERE s.contact_id = merged
+  UNION ALL
+  SELECT link, owner, 'memory', m.id::text, m.topic_key
+    FROM discreet.memories m
+   WHERE m.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.memories k
+      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, survivor, m.digest))
+  UNION ALL
+  SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
+    FROM discreet.memory_history h
+   WHERE h.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
+  UNION ALL
+  SELECT link, owner, 'admission', a.channel_id::text, NULL
+    FROM discreet.admissions a
+   WHERE a.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor);
+
+  UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
+  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+   WHERE s.contact_id = merged AND s.ended_at IS NULL;
+  PERFORM gate.give_rows(link, merged, survivor);
+  INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
+  SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
+  RETURN link;
+END $$;
+
+
+ALTER FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) OWNER TO discreet_gate;
 
 -- FUNCTION move_group(text, text, text, text)
 CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) RETURNS boolean
@@ -2022,22 +2059,6 @@ END $$;
 
 ALTER FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
 
--- FUNCTION note_heard(text, uuid, timestamp with time zone)
-CREATE FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  UPDATE discreet.channels c SET heard_until = greatest(c.heard_until, until)
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
-  RETURN FOUND;
-END $$;
-
-
-ALTER FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) OWNER TO discreet_gate;
-
 -- FUNCTION note_receipt(text, uuid, text[], text, text, timestamp with time zone, text)
 CREATE FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2060,22 +2081,6 @@ END $$;
 
 
 ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
-
--- FUNCTION note_trouble(text, uuid, text)
-CREATE FUNCTION gate.note_trouble(ticket text, channel uuid, why text) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  UPDATE discreet.channels c SET trouble = why
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.trouble <> why;
-  RETURN FOUND;
-END $$;
-
-
-ALTER FUNCTION gate.note_trouble(ticket text, channel uuid, why text) OWNER TO discreet_gate;
 
 -- FUNCTION open_channels()
 CREATE FUNCTION gate.open_channels() RETURNS TABLE(id uuid, owner_id uuid, platform text, account text, secret_at timestamp with time zone)
@@ -2172,7 +2177,7 @@ BEGIN
   RETURNING h.since = now_is INTO is_new;
   IF is_new THEN
     -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,
       'limit_' || beyond, NULL,
@@ -2185,7 +2190,7 @@ END $$;
 ALTER FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION owner_candidates(text, integer, public.vector, text[], double precision[], double precision, double precision, integer)
-CREATE FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) RETURNS TABLE(id uuid)
+CREATE FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) RETURNS TABLE(id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
@@ -2208,7 +2213,7 @@ BEGIN
                     ' + ')
     INTO rare, common, worth
     FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
-            FROM unnest(words, holding) AS w (word, held)) k;
+            FROM unnest(words, document_frequency) AS w (word, held)) k;
   IF cardinality(rare) > 0 THEN
     wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
@@ -2249,10 +2254,10 @@ BEGIN
 END $_$;
 
 
-ALTER FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) OWNER TO discreet_gate;
 
--- FUNCTION owner_counts(text[], integer)
-CREATE FUNCTION gate.owner_counts(words text[], few integer) RETURNS TABLE(word text, holding bigint)
+-- FUNCTION owner_term_counts(text[], integer)
+CREATE FUNCTION gate.owner_term_counts(words text[], few integer) RETURNS TABLE(word text, document_frequency bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $_$
@@ -2260,13 +2265,13 @@ DECLARE
   owner uuid := gate.require_owner();
   rare  text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = '') THEN
+  IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = '') THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT o.word, o.holding FROM discreet.owner_words o
+  RETURN QUERY SELECT o.word, o.document_frequency FROM discreet.owner_term_stats o
     WHERE o.owner_id = owner AND o.word = ANY (words || ARRAY['', '#']);
   FOREACH rare IN ARRAY words LOOP
-    IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
+    IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = rare) THEN
       RETURN QUERY EXECUTE
         'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> ARRAY[$2] '
         'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
@@ -2276,7 +2281,7 @@ BEGIN
 END $_$;
 
 
-ALTER FUNCTION gate.owner_counts(words text[], few integer) OWNER TO discreet_gate;
+ALTER FUNCTION gate.owner_term_counts(words text[], few integer) OWNER TO discreet_gate;
 
 -- FUNCTION owners()
 CREATE FUNCTION gate.owners() RETURNS TABLE(owner_id uuid)
@@ -2327,7 +2332,7 @@ BEGIN
   PERFORM gate.require_owner();
   RETURN (SELECT c.id FROM discreet.contacts c
            WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
-             AND c.joined_into IS NULL);
+             AND c.merged_into IS NULL);
 END $$;
 
 
@@ -2411,24 +2416,60 @@ END $$;
 
 ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) OWNER TO discreet_gate;
 
--- FUNCTION refuse_joined()
-CREATE FUNCTION gate.refuse_joined() RETURNS trigger
+-- FUNCTION receive_cursor(text, uuid)
+CREATE FUNCTION gate.receive_cursor(ticket text, channel uuid) RETURNS TABLE(received_through timestamp with time zone, chats jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  RETURN QUERY
+  SELECT c.received_through,
+         (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
+            FROM discreet.routes r
+           WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
+    FROM discreet.channels c
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+END $$;
+
+
+ALTER FUNCTION gate.receive_cursor(ticket text, channel uuid) OWNER TO discreet_gate;
+
+-- FUNCTION record_channel_error(text, uuid, text)
+CREATE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET last_error = why
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.last_error <> why;
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) OWNER TO discreet_gate;
+
+-- FUNCTION refuse_merged()
+CREATE FUNCTION gate.refuse_merged() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   into_whom uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
   IF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'joined' USING ERRCODE = 'serialization_failure';
+    RAISE EXCEPTION 'merged' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
 END $$;
 
 
-ALTER FUNCTION gate.refuse_joined() OWNER TO discreet_gate;
+ALTER FUNCTION gate.refuse_merged() OWNER TO discreet_gate;
 
 -- FUNCTION refuse_shared_and_open()
 CREATE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
@@ -2695,49 +2736,8 @@ $$;
 
 ALTER FUNCTION gate.rows_of_link(link uuid, of_kind text) OWNER TO discreet_gate;
 
--- FUNCTION same_person(text, text, text, text)
-CREATE FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  owner  uuid := gate.enter(ticket);
-  known  discreet.addresses;
-  person uuid;
-BEGIN
-  SELECT a.* INTO known FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
-  IF NOT FOUND OR known.contact_id IS NULL THEN
-    RETURN false;
-  END IF;
-  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
-  SELECT c.id INTO person FROM discreet.contacts c
-   WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
-  IF NOT FOUND OR (
-    SELECT count(*) FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
-  THEN
-    RETURN false;
-  END IF;
-  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
-  IF known.platform_id = other AND EXISTS (
-    SELECT FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
-       AND a.platform_id <> other)
-  THEN
-    RETURN false;
-  END IF;
-  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
-  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
-  RETURN FOUND;
-END $$;
-
-
-ALTER FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) OWNER TO discreet_gate;
-
--- FUNCTION say(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
-CREATE FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
+-- FUNCTION send_notice(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
+CREATE FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2753,7 +2753,7 @@ BEGIN
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
   VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent',
-          (SELECT replace(n.text, '{code}', coalesce(say.code, '')) FROM gate.notices n
+          (SELECT replace(n.text, '{code}', coalesce(send_notice.code, '')) FROM gate.notices n
             WHERE n.code = notice),
           'notice', in_reply_to)
   RETURNING id INTO result;
@@ -2764,7 +2764,7 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) OWNER TO discreet_gate;
 
 -- FUNCTION session_scope(uuid)
 CREATE FUNCTION gate.session_scope(session uuid) RETURNS TABLE(owner_id uuid, agent_id uuid, contact_id uuid, shared boolean)
@@ -2868,7 +2868,7 @@ BEGIN
       owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
   ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO result FROM discreet.contacts c
-     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
     END IF;
@@ -3116,7 +3116,7 @@ BEGIN
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
-                        AND (c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL));
+                        AND (c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL));
   IF found.id IS NULL THEN
     RETURN;
   END IF;
@@ -3195,27 +3195,27 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.survivor_id, made.merged_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
-              WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
-    RAISE EXCEPTION 'kept_joined'
+              WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
+    RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
-  -- Changed since, to what the joined contact has kept all along: once is enough.
+  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
+  -- Changed since, to what the merged contact has survivor all along: once is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.kept_id AND b.contact_id = made.joined_id
+   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.give_rows(link, made.kept_id, made.joined_id);
+  PERFORM gate.give_rows(link, made.survivor_id, made.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
-  UPDATE discreet.addresses a SET contact_id = made.joined_id
+  UPDATE discreet.addresses a SET contact_id = made.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
-     AND a.contact_id = made.kept_id AND l.key = a.platform || ':' || a.platform_id;
+     AND a.contact_id = made.survivor_id AND l.key = a.platform || ':' || a.platform_id;
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.kept_id
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
      AND l.key = a.channel_id::text;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
@@ -3244,7 +3244,7 @@ DECLARE
   wake_at timestamptz;
 BEGIN
   IF command IS NULL AND via.platform <> 'terminal' THEN
-    wake_at := clock_timestamp() + via.gather;
+    wake_at := clock_timestamp() + via.debounce;
   END IF;
   IF said.album_id <> '' THEN
     wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
@@ -3334,21 +3334,21 @@ END $$;
 
 ALTER FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) OWNER TO discreet_gate;
 
--- FUNCTION why_not_joined(uuid, uuid, uuid)
-CREATE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
+-- FUNCTION why_not_mergeable(uuid, uuid, uuid)
+CREATE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM 1 FROM discreet.contacts c
-    WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
-  IF kept = joined THEN
+    WHERE c.id IN (survivor, merged) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF survivor = merged THEN
     RETURN 'same_contact';
   END IF;
   RETURN (
     SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
-                WHEN bool_or(c.joined_into IS NOT NULL)
-                THEN 'joined_already'
+                WHEN bool_or(c.merged_into IS NOT NULL)
+                THEN 'already_merged'
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
@@ -3356,11 +3356,11 @@ BEGIN
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
                                       WHERE p.contact_id = c.id AND p.state = 'pending'))
                 THEN 'contact_not_admitted' END
-      FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
+      FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
 END $$;
 
 
-ALTER FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
 
 -- FUNCTION why_withheld(uuid)
 CREATE FUNCTION gate.why_withheld(session uuid) RETURNS text
@@ -4038,8 +4038,8 @@ CREATE TABLE discreet.contacts (
     scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(id)))) STORED,
     blocked_at timestamp with time zone,
     taken_over_at timestamp with time zone,
-    joined_into uuid,
-    CONSTRAINT contacts_check CHECK ((joined_into <> id)),
+    merged_into uuid,
+    CONSTRAINT contacts_check CHECK ((merged_into <> id)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
 );
 ALTER TABLE ONLY discreet.contacts ALTER COLUMN name SET STATISTICS 0;
@@ -4059,8 +4059,8 @@ COMMENT ON COLUMN discreet.contacts.blocked_at IS 'since then nothing it says is
 -- COMMENT COLUMN contacts.taken_over_at
 COMMENT ON COLUMN discreet.contacts.taken_over_at IS 'since then the owner answers it in person, and the agent is silent';
 
--- COMMENT COLUMN contacts.joined_into
-COMMENT ON COLUMN discreet.contacts.joined_into IS 'the contact that has its addresses and rows now, because they are one person';
+-- COMMENT COLUMN contacts.merged_into
+COMMENT ON COLUMN discreet.contacts.merged_into IS 'the contact that has its addresses and rows now, because they are one person';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -4143,6 +4143,27 @@ ALTER TABLE ONLY discreet.erasures FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.erasures OWNER TO discreet_schema;
 
+-- TABLE held_messages
+CREATE TABLE discreet.held_messages (
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    platform_message text NOT NULL,
+    owner_id uuid NOT NULL,
+    pairing_id uuid NOT NULL,
+    arrived jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.held_messages ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.held_messages ALTER COLUMN platform_message SET STATISTICS 0;
+ALTER TABLE ONLY discreet.held_messages ALTER COLUMN arrived SET STATISTICS 0;
+ALTER TABLE ONLY discreet.held_messages ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.held_messages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.held_messages OWNER TO discreet_schema;
+
 -- TABLE idempotency_keys
 CREATE TABLE discreet.idempotency_keys (
     token_id uuid NOT NULL,
@@ -4161,27 +4182,6 @@ ALTER TABLE ONLY discreet.idempotency_keys FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE discreet.idempotency_keys OWNER TO discreet_schema;
-
--- TABLE kept_aside
-CREATE TABLE discreet.kept_aside (
-    channel_id uuid NOT NULL,
-    chat_id text NOT NULL,
-    platform_message text NOT NULL,
-    owner_id uuid NOT NULL,
-    pairing_id uuid NOT NULL,
-    arrived jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
-);
-ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN chat_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN platform_message SET STATISTICS 0;
-ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN arrived SET STATISTICS 0;
-ALTER TABLE ONLY discreet.kept_aside ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.kept_aside FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.kept_aside OWNER TO discreet_schema;
 
 -- TABLE limit_hits
 CREATE TABLE discreet.limit_hits (
@@ -4265,8 +4265,8 @@ ALTER TABLE discreet.linked_rows OWNER TO discreet_schema;
 CREATE TABLE discreet.links (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     owner_id uuid NOT NULL,
-    kept_id uuid NOT NULL,
-    joined_id uuid NOT NULL,
+    survivor_id uuid NOT NULL,
+    merged_id uuid NOT NULL,
     proof text NOT NULL,
     linked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     undone_at timestamp with time zone,
@@ -4542,20 +4542,20 @@ ALTER TABLE ONLY discreet.owner_links FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.owner_links OWNER TO discreet_schema;
 
--- TABLE owner_words
-CREATE TABLE discreet.owner_words (
+-- TABLE owner_term_stats
+CREATE TABLE discreet.owner_term_stats (
     owner_id uuid NOT NULL,
     word text NOT NULL,
-    holding bigint NOT NULL,
+    document_frequency bigint NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
 );
-ALTER TABLE ONLY discreet.owner_words ALTER COLUMN word SET STATISTICS 0;
-ALTER TABLE ONLY discreet.owner_words ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_term_stats ALTER COLUMN word SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_term_stats ALTER COLUMN owner_key SET STATISTICS 0;
 
-ALTER TABLE ONLY discreet.owner_words FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY discreet.owner_term_stats FORCE ROW LEVEL SECURITY;
 
 
-ALTER TABLE discreet.owner_words OWNER TO discreet_schema;
+ALTER TABLE discreet.owner_term_stats OWNER TO discreet_schema;
 
 -- TABLE owners
 CREATE TABLE discreet.owners (
@@ -4806,7 +4806,7 @@ CREATE TABLE gate.policy (
     pairings_pending integer NOT NULL,
     pairing_codes_an_hour integer NOT NULL,
     pairing_code_seconds integer NOT NULL,
-    messages_kept_aside integer NOT NULL,
+    messages_held integer NOT NULL,
     wrong_codes_an_hour integer NOT NULL,
     owner_code_seconds integer NOT NULL,
     link_code_seconds integer NOT NULL,
@@ -4820,7 +4820,7 @@ CREATE TABLE gate.policy (
     CONSTRAINT policy_link_code_seconds_check CHECK ((link_code_seconds > 0)),
     CONSTRAINT policy_memories_per_contact_check CHECK ((memories_per_contact > 0)),
     CONSTRAINT policy_messages_a_minute_check CHECK ((messages_a_minute > 0)),
-    CONSTRAINT policy_messages_kept_aside_check CHECK ((messages_kept_aside > 0)),
+    CONSTRAINT policy_messages_held_check CHECK ((messages_held > 0)),
     CONSTRAINT policy_messages_waiting_check CHECK ((messages_waiting > 0)),
     CONSTRAINT policy_one_check CHECK (one),
     CONSTRAINT policy_owner_code_seconds_check CHECK ((owner_code_seconds > 0)),
@@ -5013,13 +5013,13 @@ ALTER TABLE ONLY discreet.erased_addresses
 ALTER TABLE ONLY discreet.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT held_messages held_messages_pkey
+ALTER TABLE ONLY discreet.held_messages
+    ADD CONSTRAINT held_messages_pkey PRIMARY KEY (channel_id, chat_id, platform_message, owner_id);
+
 -- CONSTRAINT idempotency_keys idempotency_keys_pkey
 ALTER TABLE ONLY discreet.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (token_id, digest);
-
--- CONSTRAINT kept_aside kept_aside_pkey
-ALTER TABLE ONLY discreet.kept_aside
-    ADD CONSTRAINT kept_aside_pkey PRIMARY KEY (channel_id, chat_id, platform_message, owner_id);
 
 -- CONSTRAINT limit_hits limit_hits_pkey
 ALTER TABLE ONLY discreet.limit_hits
@@ -5085,9 +5085,9 @@ ALTER TABLE ONLY discreet.outbox
 ALTER TABLE ONLY discreet.owner_links
     ADD CONSTRAINT owner_links_pkey PRIMARY KEY (id);
 
--- CONSTRAINT owner_words owner_words_pkey
-ALTER TABLE ONLY discreet.owner_words
-    ADD CONSTRAINT owner_words_pkey PRIMARY KEY (owner_id, word);
+-- CONSTRAINT owner_term_stats owner_term_stats_pkey
+ALTER TABLE ONLY discreet.owner_term_stats
+    ADD CONSTRAINT owner_term_stats_pkey PRIMARY KEY (owner_id, word);
 
 -- CONSTRAINT owners owners_pkey
 ALTER TABLE ONLY discreet.owners
@@ -5225,8 +5225,8 @@ CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only
 -- INDEX channels_open
 CREATE UNIQUE INDEX channels_open ON discreet.channels USING btree (owner_id, platform, account, only_chat) NULLS NOT DISTINCT WHERE (closed_at IS NULL);
 
--- INDEX contacts_joined
-CREATE INDEX contacts_joined ON discreet.contacts USING btree (joined_into) WHERE ((joined_into IS NOT NULL) AND (owner_key IS NOT NULL));
+-- INDEX contacts_merged
+CREATE INDEX contacts_merged ON discreet.contacts USING btree (merged_into) WHERE ((merged_into IS NOT NULL) AND (owner_key IS NOT NULL));
 
 -- INDEX contacts_owner
 CREATE INDEX contacts_owner ON discreet.contacts USING btree (owner_id, created_at) WHERE (owner_key IS NOT NULL);
@@ -5240,11 +5240,11 @@ CREATE INDEX early_receipts_message ON discreet.early_receipts USING btree (chan
 -- INDEX erasures_owner
 CREATE INDEX erasures_owner ON discreet.erasures USING btree (owner_id, erased_at);
 
+-- INDEX held_messages_pairing
+CREATE INDEX held_messages_pairing ON discreet.held_messages USING btree (pairing_id, created_at, owner_id);
+
 -- INDEX idempotency_keys_age
 CREATE INDEX idempotency_keys_age ON discreet.idempotency_keys USING btree (created_at);
-
--- INDEX kept_aside_pairing
-CREATE INDEX kept_aside_pairing ON discreet.kept_aside USING btree (pairing_id, created_at, owner_id);
 
 -- INDEX limit_hits_owner
 CREATE INDEX limit_hits_owner ON discreet.limit_hits USING btree (owner_id, since);
@@ -5255,11 +5255,11 @@ CREATE INDEX link_requests_digest ON discreet.link_requests USING btree (owner_i
 -- INDEX link_requests_other
 CREATE INDEX link_requests_other ON discreet.link_requests USING btree (other_id);
 
--- INDEX links_joined
-CREATE UNIQUE INDEX links_joined ON discreet.links USING btree (joined_id) WHERE (undone_at IS NULL);
+-- INDEX links_merged
+CREATE UNIQUE INDEX links_merged ON discreet.links USING btree (merged_id) WHERE (undone_at IS NULL);
 
--- INDEX links_kept
-CREATE INDEX links_kept ON discreet.links USING btree (kept_id);
+-- INDEX links_survivor
+CREATE INDEX links_survivor ON discreet.links USING btree (survivor_id);
 
 -- INDEX memories_expiry
 CREATE INDEX memories_expiry ON discreet.memories USING btree (expires_at, owner_id) WHERE ((expires_at IS NOT NULL) AND (owner_key IS NOT NULL));
@@ -5402,11 +5402,11 @@ CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNC
 -- TRIGGER outbox early_receipts
 CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
 
--- TRIGGER memories refuse_joined
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_joined();
+-- TRIGGER memories refuse_merged
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_merged();
 
--- TRIGGER sessions refuse_joined
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_joined();
+-- TRIGGER sessions refuse_merged
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.sessions FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_merged();
 
 -- TRIGGER messages reply_to_what_was_said
 CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages FOR EACH ROW WHEN (((new.direction = 'out'::text) AND (new.reply_to IS NOT NULL) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name, 'discreet_owner'::name])))) EXECUTE FUNCTION gate.reply_to_what_was_said();
@@ -5418,7 +5418,7 @@ CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents F
 CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
 
 -- TRIGGER contacts tell_of_access
-CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, joined_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.joined_into IS DISTINCT FROM old.joined_into))) EXECUTE FUNCTION gate.tell_of_access();
+CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.merged_into IS DISTINCT FROM old.merged_into))) EXECUTE FUNCTION gate.tell_of_access();
 
 -- TRIGGER tokens tell_of_access
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT EXECUTE FUNCTION gate.tell_of_access();
@@ -5503,9 +5503,9 @@ ALTER TABLE ONLY discreet.channels
 ALTER TABLE ONLY discreet.channels
     ADD CONSTRAINT channels_parent_id_owner_id_platform_account_fkey FOREIGN KEY (parent_id, owner_id, platform, account) REFERENCES discreet.channels(id, owner_id, platform, account);
 
--- FK CONSTRAINT contacts contacts_joined_into_owner_id_fkey
+-- FK CONSTRAINT contacts contacts_merged_into_owner_id_fkey
 ALTER TABLE ONLY discreet.contacts
-    ADD CONSTRAINT contacts_joined_into_owner_id_fkey FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts(id, owner_id);
+    ADD CONSTRAINT contacts_merged_into_owner_id_fkey FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts(id, owner_id);
 
 -- FK CONSTRAINT contacts contacts_owner_id_fkey
 ALTER TABLE ONLY discreet.contacts
@@ -5527,13 +5527,13 @@ ALTER TABLE ONLY discreet.erased_addresses
 ALTER TABLE ONLY discreet.erasures
     ADD CONSTRAINT erasures_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT held_messages held_messages_pairing_id_owner_id_fkey
+ALTER TABLE ONLY discreet.held_messages
+    ADD CONSTRAINT held_messages_pairing_id_owner_id_fkey FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings(id, owner_id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT idempotency_keys idempotency_keys_token_id_fkey
 ALTER TABLE ONLY discreet.idempotency_keys
     ADD CONSTRAINT idempotency_keys_token_id_fkey FOREIGN KEY (token_id) REFERENCES discreet.tokens(id) ON DELETE CASCADE;
-
--- FK CONSTRAINT kept_aside kept_aside_pairing_id_owner_id_fkey
-ALTER TABLE ONLY discreet.kept_aside
-    ADD CONSTRAINT kept_aside_pairing_id_owner_id_fkey FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings(id, owner_id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT limit_hits limit_hits_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.limit_hits
@@ -5563,13 +5563,13 @@ ALTER TABLE ONLY discreet.link_requests
 ALTER TABLE ONLY discreet.linked_rows
     ADD CONSTRAINT linked_rows_link_id_owner_id_fkey FOREIGN KEY (link_id, owner_id) REFERENCES discreet.links(id, owner_id) ON DELETE CASCADE;
 
--- FK CONSTRAINT links links_joined_id_owner_id_fkey
+-- FK CONSTRAINT links links_merged_id_owner_id_fkey
 ALTER TABLE ONLY discreet.links
-    ADD CONSTRAINT links_joined_id_owner_id_fkey FOREIGN KEY (joined_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+    ADD CONSTRAINT links_merged_id_owner_id_fkey FOREIGN KEY (merged_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
 
--- FK CONSTRAINT links links_kept_id_owner_id_fkey
+-- FK CONSTRAINT links links_survivor_id_owner_id_fkey
 ALTER TABLE ONLY discreet.links
-    ADD CONSTRAINT links_kept_id_owner_id_fkey FOREIGN KEY (kept_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+    ADD CONSTRAINT links_survivor_id_owner_id_fkey FOREIGN KEY (survivor_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT mcp_sessions mcp_sessions_session_id_owner_id_agent_id_party_fkey
 ALTER TABLE ONLY discreet.mcp_sessions
@@ -5619,9 +5619,9 @@ ALTER TABLE ONLY discreet.outbox
 ALTER TABLE ONLY discreet.owner_links
     ADD CONSTRAINT owner_links_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
--- FK CONSTRAINT owner_words owner_words_owner_id_fkey
-ALTER TABLE ONLY discreet.owner_words
-    ADD CONSTRAINT owner_words_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+-- FK CONSTRAINT owner_term_stats owner_term_stats_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_term_stats
+    ADD CONSTRAINT owner_term_stats_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
 -- FK CONSTRAINT pairings pairings_channel_id_owner_id_agent_id_fkey
 ALTER TABLE ONLY discreet.pairings
@@ -5896,11 +5896,11 @@ CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
 -- POLICY erasures gate
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY held_messages gate
+CREATE POLICY gate ON discreet.held_messages TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY idempotency_keys gate
 CREATE POLICY gate ON discreet.idempotency_keys TO discreet_gate USING (true);
-
--- POLICY kept_aside gate
-CREATE POLICY gate ON discreet.kept_aside TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY limit_hits gate
 CREATE POLICY gate ON discreet.limit_hits TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -5935,8 +5935,8 @@ CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
 -- POLICY owner_links gate
 CREATE POLICY gate ON discreet.owner_links TO discreet_gate USING ((owner_key IS NOT NULL));
 
--- POLICY owner_words gate
-CREATE POLICY gate ON discreet.owner_words TO discreet_gate USING ((owner_key IS NOT NULL));
+-- POLICY owner_term_stats gate
+CREATE POLICY gate ON discreet.owner_term_stats TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY owners gate
 CREATE POLICY gate ON discreet.owners TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -5962,11 +5962,11 @@ CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT N
 -- POLICY wrong_codes gate
 CREATE POLICY gate ON discreet.wrong_codes TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- ROW SECURITY held_messages
+ALTER TABLE discreet.held_messages ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY idempotency_keys
 ALTER TABLE discreet.idempotency_keys ENABLE ROW LEVEL SECURITY;
-
--- ROW SECURITY kept_aside
-ALTER TABLE discreet.kept_aside ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY limit_hits
 ALTER TABLE discreet.limit_hits ENABLE ROW LEVEL SECURITY;
@@ -6043,8 +6043,8 @@ CREATE POLICY owner ON discreet.erasures TO discreet_owner USING ((((( SELECT ga
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
--- POLICY kept_aside owner
-CREATE POLICY owner ON discreet.kept_aside TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+-- POLICY held_messages owner
+CREATE POLICY owner ON discreet.held_messages TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -6093,8 +6093,8 @@ CREATE POLICY owner ON discreet.owner_links TO discreet_owner USING ((((( SELECT
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
--- POLICY owner_words owner
-CREATE POLICY owner ON discreet.owner_words TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+-- POLICY owner_term_stats owner
+CREATE POLICY owner ON discreet.owner_term_stats TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -6146,8 +6146,8 @@ CREATE POLICY owner ON discreet.wrong_codes TO discreet_owner USING ((((( SELECT
 -- ROW SECURITY owner_links
 ALTER TABLE discreet.owner_links ENABLE ROW LEVEL SECURITY;
 
--- ROW SECURITY owner_words
-ALTER TABLE discreet.owner_words ENABLE ROW LEVEL SECURITY;
+-- ROW SECURITY owner_term_stats
+ALTER TABLE discreet.owner_term_stats ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY owners
 ALTER TABLE discreet.owners ENABLE ROW LEVEL SECURITY;
@@ -6309,6 +6309,10 @@ REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]
 GRANT ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) FROM PUBLIC;
 
+-- ACL FUNCTION advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone)
+GRANT ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
+
 -- ACL FUNCTION key_of(ids bytea)
 GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.key_of(ids bytea) TO discreet_owner;
@@ -6377,9 +6381,9 @@ REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 
--- ACL FUNCTION count_words(many bigint)
-GRANT ALL ON FUNCTION gate.count_words(many bigint) TO discreet_worker;
-REVOKE ALL ON FUNCTION gate.count_words(many bigint) FROM PUBLIC;
+-- ACL FUNCTION count_owner_terms(many bigint)
+GRANT ALL ON FUNCTION gate.count_owner_terms(many bigint) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
 
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
@@ -6460,10 +6464,6 @@ REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, conta
 -- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
 
--- ACL FUNCTION hearing(ticket text, channel uuid)
-GRANT ALL ON FUNCTION gate.hearing(ticket text, channel uuid) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.hearing(ticket text, channel uuid) FROM PUBLIC;
-
 -- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
 REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
 
@@ -6472,9 +6472,6 @@ GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_owner;
 GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.is_withheld(session uuid) FROM PUBLIC;
-
--- ACL FUNCTION join_contacts(owner uuid, kept uuid, joined uuid, how text)
-REVOKE ALL ON FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) FROM PUBLIC;
 
 -- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
 REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
@@ -6510,9 +6507,13 @@ REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_
 -- ACL FUNCTION line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text)
 REVOKE ALL ON FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
 
--- ACL FUNCTION link_contacts(kept uuid, joined uuid)
-GRANT ALL ON FUNCTION gate.link_contacts(kept uuid, joined uuid) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.link_contacts(kept uuid, joined uuid) FROM PUBLIC;
+-- ACL FUNCTION link_alias(ticket text, of_platform text, main text, other text)
+GRANT ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text) FROM PUBLIC;
+
+-- ACL FUNCTION link_contacts(survivor uuid, merged uuid)
+GRANT ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.link_contacts(survivor uuid, merged uuid) FROM PUBLIC;
 
 -- ACL FUNCTION links_owner(owner uuid, via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
@@ -6528,6 +6529,9 @@ REVOKE ALL ON FUNCTION gate.make_owner_link(of_platform text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean, OUT session_id uuid) FROM PUBLIC;
 
+-- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, how text)
+REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) FROM PUBLIC;
+
 -- ACL FUNCTION move_group(ticket text, of_platform text, old_id text, new_id text)
 GRANT ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) FROM PUBLIC;
@@ -6538,17 +6542,9 @@ REVOKE ALL ON FUNCTION gate.new_code() FROM PUBLIC;
 -- ACL FUNCTION not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION note_heard(ticket text, channel uuid, until timestamp with time zone)
-GRANT ALL ON FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.note_heard(ticket text, channel uuid, until timestamp with time zone) FROM PUBLIC;
-
 -- ACL FUNCTION note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
 GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
-
--- ACL FUNCTION note_trouble(ticket text, channel uuid, why text)
-GRANT ALL ON FUNCTION gate.note_trouble(ticket text, channel uuid, why text) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.note_trouble(ticket text, channel uuid, why text) FROM PUBLIC;
 
 -- ACL FUNCTION open_channels()
 GRANT ALL ON FUNCTION gate.open_channels() TO discreet_worker;
@@ -6570,13 +6566,13 @@ REVOKE ALL ON FUNCTION gate.open_session(thread text, force_new boolean) FROM PU
 -- ACL FUNCTION over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
 
--- ACL FUNCTION owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer)
-GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], holding double precision[], memories double precision, mean_length double precision, many integer) FROM PUBLIC;
+-- ACL FUNCTION owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer)
+GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) FROM PUBLIC;
 
--- ACL FUNCTION owner_counts(words text[], few integer)
-GRANT ALL ON FUNCTION gate.owner_counts(words text[], few integer) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.owner_counts(words text[], few integer) FROM PUBLIC;
+-- ACL FUNCTION owner_term_counts(words text[], few integer)
+GRANT ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) FROM PUBLIC;
 
 -- ACL FUNCTION owners()
 GRANT ALL ON FUNCTION gate.owners() TO discreet_worker;
@@ -6608,9 +6604,17 @@ REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) FROM PUBLIC;
 
--- ACL FUNCTION refuse_joined()
-GRANT ALL ON FUNCTION gate.refuse_joined() TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.refuse_joined() FROM PUBLIC;
+-- ACL FUNCTION receive_cursor(ticket text, channel uuid)
+GRANT ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) FROM PUBLIC;
+
+-- ACL FUNCTION record_channel_error(ticket text, channel uuid, why text)
+GRANT ALL ON FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.record_channel_error(ticket text, channel uuid, why text) FROM PUBLIC;
+
+-- ACL FUNCTION refuse_merged()
+GRANT ALL ON FUNCTION gate.refuse_merged() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_merged() FROM PUBLIC;
 
 -- ACL FUNCTION refuse_shared_and_open()
 GRANT ALL ON FUNCTION gate.refuse_shared_and_open() TO discreet_schema;
@@ -6658,12 +6662,8 @@ REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
 -- ACL FUNCTION rows_of_link(link uuid, of_kind text)
 REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
 
--- ACL FUNCTION same_person(ticket text, of_platform text, main text, other text)
-GRANT ALL ON FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.same_person(ticket text, of_platform text, main text, other text) FROM PUBLIC;
-
--- ACL FUNCTION say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
-REVOKE ALL ON FUNCTION gate.say(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
+-- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
+REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
 
 -- ACL FUNCTION session_scope(session uuid)
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
@@ -6760,8 +6760,8 @@ REVOKE ALL ON FUNCTION gate.wake_stranded() FROM PUBLIC;
 -- ACL FUNCTION was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text)
 REVOKE ALL ON FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) FROM PUBLIC;
 
--- ACL FUNCTION why_not_joined(owner uuid, kept uuid, joined uuid)
-REVOKE ALL ON FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) FROM PUBLIC;
+-- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
+REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
 
 -- ACL FUNCTION why_withheld(session uuid)
 REVOKE ALL ON FUNCTION gate.why_withheld(session uuid) FROM PUBLIC;
@@ -7465,11 +7465,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.erased_addresses TO discreet
 -- ACL TABLE erasures
 GRANT SELECT,INSERT ON TABLE discreet.erasures TO discreet_gate;
 
+-- ACL TABLE held_messages
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.held_messages TO discreet_gate;
+
 -- ACL TABLE idempotency_keys
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.idempotency_keys TO discreet_gate;
-
--- ACL TABLE kept_aside
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.kept_aside TO discreet_gate;
 
 -- ACL TABLE limit_hits
 GRANT DELETE ON TABLE discreet.limit_hits TO discreet_owner;
@@ -7506,8 +7506,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
 -- ACL TABLE owner_links
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_links TO discreet_gate;
 
--- ACL TABLE owner_words
-GRANT SELECT,INSERT,DELETE ON TABLE discreet.owner_words TO discreet_gate;
+-- ACL TABLE owner_term_stats
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.owner_term_stats TO discreet_gate;
 
 -- ACL TABLE owners
 GRANT SELECT,INSERT ON TABLE discreet.owners TO discreet_gate;
@@ -7615,17 +7615,17 @@ GRANT SELECT (account, changed_at, owner_id, owner_key, platform, sealed) ON
 GRANT UPDATE (changed_at, sealed) ON discreet.channel_secrets TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.channels
-GRANT UPDATE (heard_until, only_chat, trouble) ON discreet.channels TO discreet_gate;
+GRANT UPDATE (last_error, only_chat, received_through) ON discreet.channels TO discreet_gate;
 GRANT INSERT (account, admission, agent_id, name, only_chat, parent_id, platform) ON
     discreet.channels TO discreet_owner;
-GRANT SELECT (account, admission, agent_id, closed_at, created_at, gather, heard_until, id, name,
-    only_chat, owner_id, owner_key, parent_id, platform, trouble) ON discreet.channels TO
+GRANT SELECT (account, admission, agent_id, closed_at, created_at, debounce, id, last_error, name,
+    only_chat, owner_id, owner_key, parent_id, platform, received_through) ON discreet.channels TO
     discreet_owner;
-GRANT UPDATE (admission, closed_at, gather, name) ON discreet.channels TO discreet_owner;
+GRANT UPDATE (admission, closed_at, debounce, name) ON discreet.channels TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.contacts
 GRANT SELECT (created_at, id, name, owner_id, type) ON discreet.contacts TO discreet_contact;
-GRANT SELECT (aliases, blocked_at, created_at, id, joined_into, name, note, owner_id, owner_key,
+GRANT SELECT (aliases, blocked_at, created_at, id, merged_into, name, note, owner_id, owner_key,
     scope_key, taken_over_at, type, xmin) ON discreet.contacts TO discreet_owner;
 GRANT UPDATE (aliases, blocked_at, name, note, taken_over_at) ON discreet.contacts TO
     discreet_owner;
@@ -7647,9 +7647,9 @@ GRANT UPDATE (text) ON discreet.drafts TO discreet_shared;
 -- ACL COLUMNS OF discreet.erasures
 GRANT SELECT (counts, erased_at, id, owner_id, owner_key) ON discreet.erasures TO discreet_owner;
 
--- ACL COLUMNS OF discreet.kept_aside
+-- ACL COLUMNS OF discreet.held_messages
 GRANT SELECT (arrived, channel_id, chat_id, created_at, owner_id, owner_key, pairing_id,
-    platform_message) ON discreet.kept_aside TO discreet_owner;
+    platform_message) ON discreet.held_messages TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.limit_hits
 GRANT SELECT (agent_id, contact_id, kind, owner_id, owner_key, refused, since, until) ON
@@ -7667,7 +7667,7 @@ GRANT SELECT (key, kind, link_id, owner_id, owner_key, was) ON discreet.linked_r
     discreet_owner;
 
 -- ACL COLUMNS OF discreet.links
-GRANT SELECT (id, joined_id, kept_id, linked_at, owner_id, owner_key, proof, undone_at) ON
+GRANT SELECT (id, linked_at, merged_id, owner_id, owner_key, proof, survivor_id, undone_at) ON
     discreet.links TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.memories
@@ -7766,8 +7766,9 @@ GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_mes
 GRANT SELECT (created_at, expires_at, id, owner_id, platform, used_at, used_by) ON
     discreet.owner_links TO discreet_owner;
 
--- ACL COLUMNS OF discreet.owner_words
-GRANT SELECT (holding, owner_id, owner_key, word) ON discreet.owner_words TO discreet_owner;
+-- ACL COLUMNS OF discreet.owner_term_stats
+GRANT SELECT (document_frequency, owner_id, owner_key, word) ON discreet.owner_term_stats TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.owners
 GRANT SELECT (created_at, id, name, owner_key) ON discreet.owners TO discreet_owner;

@@ -256,7 +256,7 @@ CREATE TABLE gate.policy (
   pairings_pending             integer NOT NULL CHECK (pairings_pending > 0),
   pairing_codes_an_hour        integer NOT NULL CHECK (pairing_codes_an_hour > 0),
   pairing_code_seconds         integer NOT NULL CHECK (pairing_code_seconds > 0),
-  messages_kept_aside          integer NOT NULL CHECK (messages_kept_aside > 0),
+  messages_held          integer NOT NULL CHECK (messages_held > 0),
   wrong_codes_an_hour          integer NOT NULL CHECK (wrong_codes_an_hour > 0),
   owner_code_seconds           integer NOT NULL CHECK (owner_code_seconds > 0),
   link_code_seconds            integer NOT NULL CHECK (link_code_seconds > 0),
@@ -969,20 +969,20 @@ CREATE TABLE discreet.contacts (
   scope_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id) || uuid_send(id))) STORED,
   blocked_at    timestamptz,
   taken_over_at timestamptz,
-  joined_into   uuid,
+  merged_into   uuid,
   UNIQUE (id, owner_id),
-  CHECK (joined_into <> id),
-  FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
+  CHECK (merged_into <> id),
+  FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
 );
 COMMENT ON COLUMN discreet.contacts.blocked_at IS
   'since then nothing it says is taken';
 COMMENT ON COLUMN discreet.contacts.taken_over_at IS
   'since then the owner answers it in person, and the agent is silent';
-COMMENT ON COLUMN discreet.contacts.joined_into IS
+COMMENT ON COLUMN discreet.contacts.merged_into IS
   'the contact that has its addresses and rows now, because they are one person';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
-CREATE INDEX contacts_joined
-  ON discreet.contacts (joined_into) WHERE joined_into IS NOT NULL AND owner_key IS NOT NULL;
+CREATE INDEX contacts_merged
+  ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
 ALTER TABLE discreet.contacts
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN aliases SET STATISTICS 0,
@@ -1053,23 +1053,23 @@ ALTER TABLE discreet.owner_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.owner_links FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 
--- tables/owner_words.sql
+-- tables/owner_term_stats.sql
 -- How many of an owner's memories hold a word, about: of those that are not rare. The word '' stands
 -- for all memories, '#' for the words in them together.
 SET ROLE discreet_schema;
 
-CREATE TABLE discreet.owner_words (
+CREATE TABLE discreet.owner_term_stats (
   owner_id  uuid NOT NULL REFERENCES discreet.owners,
   word      text NOT NULL,
-  holding   bigint NOT NULL,
+  document_frequency   bigint NOT NULL,
   owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   PRIMARY KEY (owner_id, word)
 );
-ALTER TABLE discreet.owner_words
+ALTER TABLE discreet.owner_term_stats
   ALTER COLUMN word SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE discreet.owner_words ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.owner_words FORCE ROW LEVEL SECURITY;
+ALTER TABLE discreet.owner_term_stats ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.owner_term_stats FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 
 -- tables/channels.sql
@@ -1089,10 +1089,10 @@ CREATE TABLE discreet.channels (
   parent_id   uuid,
   only_chat   text CHECK (only_chat <> ''),
   admission   text NOT NULL DEFAULT 'pairing' CHECK (admission IN ('open', 'pairing', 'allowlist')),
-  gather      interval NOT NULL DEFAULT interval '1.5 seconds'
-              CHECK (gather >= interval '0' AND gather <= interval '1 minute'),
-  heard_until timestamptz NOT NULL DEFAULT now(),
-  trouble     text NOT NULL DEFAULT '',
+  debounce      interval NOT NULL DEFAULT interval '1.5 seconds'
+              CHECK (debounce >= interval '0' AND debounce <= interval '1 minute'),
+  received_through timestamptz NOT NULL DEFAULT now(),
+  last_error     text NOT NULL DEFAULT '',
   UNIQUE (id, owner_id, agent_id),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   UNIQUE (id, owner_id, platform, account),
@@ -1102,7 +1102,7 @@ CREATE TABLE discreet.channels (
 );
 COMMENT ON COLUMN discreet.channels.only_chat IS
   'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
-COMMENT ON COLUMN discreet.channels.gather IS
+COMMENT ON COLUMN discreet.channels.debounce IS
   'how long a first message waits for those that follow it; a terminal never waits';
 CREATE UNIQUE INDEX channels_open
   ON discreet.channels (owner_id, platform, account, only_chat) NULLS NOT DISTINCT
@@ -1114,7 +1114,7 @@ ALTER TABLE discreet.channels
   ALTER COLUMN owner_key SET STATISTICS 0,
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN only_chat SET STATISTICS 0,
-  ALTER COLUMN trouble SET STATISTICS 0;
+  ALTER COLUMN last_error SET STATISTICS 0;
 ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.channels FORCE ROW LEVEL SECURITY;
 RESET ROLE;
@@ -1261,18 +1261,18 @@ SET ROLE discreet_schema;
 CREATE TABLE discreet.links (
   id        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   owner_id  uuid NOT NULL,
-  kept_id   uuid NOT NULL,
-  joined_id uuid NOT NULL,
+  survivor_id   uuid NOT NULL,
+  merged_id uuid NOT NULL,
   proof     text NOT NULL CHECK (proof IN ('owner', 'codes')),
   linked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   undone_at timestamptz,
   owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   UNIQUE (id, owner_id),
-  FOREIGN KEY (kept_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
-  FOREIGN KEY (joined_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+  FOREIGN KEY (survivor_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
+  FOREIGN KEY (merged_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX links_joined ON discreet.links (joined_id) WHERE undone_at IS NULL;
-CREATE INDEX links_kept ON discreet.links (kept_id);
+CREATE UNIQUE INDEX links_merged ON discreet.links (merged_id) WHERE undone_at IS NULL;
+CREATE INDEX links_survivor ON discreet.links (survivor_id);
 ALTER TABLE discreet.links
   ALTER COLUMN proof SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
@@ -1757,11 +1757,11 @@ ALTER TABLE discreet.mcp_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.mcp_sessions FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 
--- tables/kept_aside.sql
+-- tables/held_messages.sql
 -- What strangers said meanwhile, as it arrived. It is nobody's row until they are let in.
 SET ROLE discreet_schema;
 
-CREATE TABLE discreet.kept_aside (
+CREATE TABLE discreet.held_messages (
   channel_id       uuid NOT NULL,
   chat_id          text NOT NULL,
   platform_message text NOT NULL,
@@ -1773,14 +1773,14 @@ CREATE TABLE discreet.kept_aside (
   PRIMARY KEY (channel_id, chat_id, platform_message, owner_id),
   FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings (id, owner_id) ON DELETE CASCADE
 );
-CREATE INDEX kept_aside_pairing ON discreet.kept_aside (pairing_id, created_at, owner_id);
-ALTER TABLE discreet.kept_aside
+CREATE INDEX held_messages_pairing ON discreet.held_messages (pairing_id, created_at, owner_id);
+ALTER TABLE discreet.held_messages
   ALTER COLUMN chat_id SET STATISTICS 0,
   ALTER COLUMN platform_message SET STATISTICS 0,
   ALTER COLUMN arrived SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE discreet.kept_aside ENABLE ROW LEVEL SECURITY;
-ALTER TABLE discreet.kept_aside FORCE ROW LEVEL SECURITY;
+ALTER TABLE discreet.held_messages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.held_messages FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 
 -- tables/turns.sql
@@ -1907,7 +1907,8 @@ CREATE TABLE discreet.messages (
   album               text NOT NULL DEFAULT '',
   command             text,
   in_person           boolean NOT NULL DEFAULT false,
-  UNIQUE (session_id, "position", owner_id, agent_id, party),
+  -- With the scope in it, another scope's position is no conflict; it fails as a foreign key.
+  UNIQUE (session_id, position, owner_id, agent_id, party),
   UNIQUE (id, session_id, route_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
@@ -2227,7 +2228,7 @@ BEGIN
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
-                        AND (c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL));
+                        AND (c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL));
   IF found.id IS NULL THEN
     RETURN;
   END IF;
@@ -2254,6 +2255,52 @@ GRANT EXECUTE ON FUNCTION gate.token_scope TO discreet_worker;
 GRANT EXECUTE ON FUNCTION gate.tell_of_access TO discreet_schema;
 RESET ROLE;
 
+-- functions/contacts/address_aliases.sql
+-- A platform that knows a person by several ids puts them into one message: they are addresses of one
+-- contact then. Platforms give numbers to somebody else after a while, so this never joins two
+-- contacts, and never makes an address the owner's.
+SET ROLE discreet_gate;
+
+-- main: the id that stays a person's; other: one that may change hands. True: one of them is new now.
+CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.enter(ticket);
+  known  discreet.addresses;
+  person uuid;
+BEGIN
+  SELECT a.* INTO known FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
+  IF NOT FOUND OR known.contact_id IS NULL THEN
+    RETURN false;
+  END IF;
+  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
+  SELECT c.id INTO person FROM discreet.contacts c
+   WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
+  IF NOT FOUND OR (
+    SELECT count(*) FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
+  THEN
+    RETURN false;
+  END IF;
+  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
+  IF known.platform_id = other AND EXISTS (
+    SELECT FROM discreet.addresses a
+     WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
+       AND a.platform_id <> other)
+  THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
+  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
+  RETURN FOUND;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.link_alias FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.link_alias TO discreet_intake;
+RESET ROLE;
+
 -- functions/contacts/erase_contact.sql
 -- Everything about one contact is removed, for good, and a receipt says how much that was.
 SET ROLE discreet_gate;
@@ -2275,17 +2322,17 @@ DECLARE
   counts    jsonb := '{}';
   result    uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   ELSIF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
+    RAISE EXCEPTION 'erase_merged' USING ERRCODE = 'DS003';
   END IF;
   WITH RECURSIVE of_it AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
   -- Whoever stores a message holds the row of its session; turns and deliveries do too.
@@ -2338,12 +2385,12 @@ BEGIN
         || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('quarantine', many);
-  DELETE FROM discreet.kept_aside k
+  DELETE FROM discreet.held_messages k
    WHERE k.owner_id = owner AND (
      (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('kept_aside', many);
+  counts := counts || jsonb_build_object('held_messages', many);
   -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
@@ -2375,7 +2422,7 @@ DECLARE
   before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
 BEGIN
   -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
-  DELETE FROM discreet.owner_words w USING discreet.memories m
+  DELETE FROM discreet.owner_term_stats w USING discreet.memories m
    WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
   DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
   GET DIAGNOSTICS memories = ROW_COUNT;
@@ -2651,7 +2698,7 @@ BEGIN
   FOR asked IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
     SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
-      FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
+      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
     DELETE FROM discreet.pairings p WHERE p.id = asked.id;
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
       PERFORM gate.accept_again(owner, asked.channel_id, said);
@@ -2676,7 +2723,7 @@ BEGIN
   PERFORM gate.require_owner();
   RETURN (SELECT c.id FROM discreet.contacts c
            WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
-             AND c.joined_into IS NULL);
+             AND c.merged_into IS NULL);
 END $$;
 
 -- A code to be written on the person's other account; the one before it is void. Null: nobody's own.
@@ -2726,7 +2773,7 @@ BEGIN
     outcome := 'own';
   ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
     BEGIN
-      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
     EXCEPTION WHEN SQLSTATE 'DS003' THEN
       -- Nothing was changed, and the code is good until it expires.
@@ -2760,20 +2807,20 @@ RESET ROLE;
 -- functions/contacts/links.sql
 -- Two contacts that turn out to be one person. The rows of one move to the other, and which ones they
 -- were is written down, so that a link can be undone with every row back where it was. The contact
--- that was joined stays as an empty shell: nothing leads to it and nothing is stored for it.
+-- that was merged stays as an empty shell: nothing leads to it and nothing is stored for it.
 SET ROLE discreet_gate;
 
--- Nothing new is stored for a contact that was joined. Whoever looked it up before that waits here for
+-- Nothing new is stored for a contact that was merged. Whoever looked it up before that waits here for
 -- the link, and has to look again.
-CREATE OR REPLACE FUNCTION gate.refuse_joined() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.refuse_merged() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   into_whom uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
   IF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'joined' USING ERRCODE = 'serialization_failure';
+    RAISE EXCEPTION 'merged' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
 END $$;
@@ -2839,19 +2886,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE l.link_id = link AND l.kind = of_kind
 $$;
 
--- Why two contacts can't be joined, as a code, or null. Both rows are locked then, always in the same order.
-CREATE OR REPLACE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
+-- Why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the same order.
+CREATE OR REPLACE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM discreet.contacts c
-    WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
-  IF kept = joined THEN
+    WHERE c.id IN (survivor, merged) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF survivor = merged THEN
     RETURN 'same_contact';
   END IF;
   RETURN (
     SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
-                WHEN bool_or(c.joined_into IS NOT NULL)
-                THEN 'joined_already'
+                WHEN bool_or(c.merged_into IS NOT NULL)
+                THEN 'already_merged'
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
@@ -2859,70 +2906,70 @@ BEGIN
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
                                       WHERE p.contact_id = c.id AND p.state = 'pending'))
                 THEN 'contact_not_admitted' END
-      FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
+      FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
 END $$;
 
 -- Everything of one contact is the other's from now on. Its sessions end: what the person says next
--- is in the kept contact's, and what was said before can be given back whole. A memory that the kept
--- contact has already stays where it is; of two under one topic key the kept contact's keeps the key.
+-- is in the survivor contact's, and what was said before can be given back whole. A memory that the survivor
+-- contact has already stays where it is; of two under one topic key the survivor contact's keeps the key.
 -- Errors: DS003 it can't be, or not now.
-CREATE OR REPLACE FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  why  text := gate.why_not_joined(owner, kept, joined);
+  why  text := gate.why_not_mergeable(owner, survivor, merged);
   link uuid;
 BEGIN
   IF why IS NOT NULL THEN
     RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
   END IF;
-  INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
-  VALUES (owner, kept, joined, how) RETURNING id INTO link;
-  UPDATE discreet.contacts c SET joined_into = kept WHERE c.id = joined;
+  INSERT INTO discreet.links (owner_id, survivor_id, merged_id, proof)
+  VALUES (owner, survivor, merged, how) RETURNING id INTO link;
+  UPDATE discreet.contacts c SET merged_into = survivor WHERE c.id = merged;
   DELETE FROM discreet.link_requests r
-   WHERE r.contact_id IN (kept, joined) OR r.other_id IN (kept, joined);
+   WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
 
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
   SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
-    FROM discreet.addresses a WHERE a.contact_id = joined
+    FROM discreet.addresses a WHERE a.contact_id = merged
   UNION ALL
   SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
-    FROM discreet.sessions s WHERE s.contact_id = joined
+    FROM discreet.sessions s WHERE s.contact_id = merged
   UNION ALL
   SELECT link, owner, 'memory', m.id::text, m.topic_key
     FROM discreet.memories m
-   WHERE m.contact_id = joined AND NOT EXISTS (
+   WHERE m.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.memories k
-      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, kept, m.digest))
+      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, survivor, m.digest))
   UNION ALL
   SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
     FROM discreet.memory_history h
-   WHERE h.contact_id = joined AND NOT EXISTS (
+   WHERE h.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
   UNION ALL
   SELECT link, owner, 'admission', a.channel_id::text, NULL
     FROM discreet.admissions a
-   WHERE a.contact_id = joined AND NOT EXISTS (
-     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = kept);
+   WHERE a.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor);
 
-  UPDATE discreet.addresses a SET contact_id = kept WHERE a.contact_id = joined;
+  UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
-   WHERE s.contact_id = joined AND s.ended_at IS NULL;
-  PERFORM gate.give_rows(link, joined, kept);
+   WHERE s.contact_id = merged AND s.ended_at IS NULL;
+  PERFORM gate.give_rows(link, merged, survivor);
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  SELECT a.channel_id, kept, a.owner_id, a.agent_id FROM discreet.admissions a
-   WHERE a.contact_id = joined ON CONFLICT DO NOTHING;
+  SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
   RETURN link;
 END $$;
 
 -- For the owner, who says that they are one person.
-CREATE OR REPLACE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.link_contacts(survivor uuid, merged uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN gate.join_contacts(gate.require_owner(), kept, joined, 'owner');
+  RETURN gate.merge_contacts(gate.require_owner(), survivor, merged, 'owner');
 END $$;
 
--- Gives back what a link moved, as it is now. What was said and kept since then stays with the
--- contact that was kept; an address that was given to somebody else meanwhile stays there.
+-- Gives back what a link moved, as it is now. What was said and survivor since then stays with the
+-- contact that was survivor; an address that was given to somebody else meanwhile stays there.
 -- Errors: DS001 no such link; DS003 it can't be undone, or not now.
 CREATE OR REPLACE FUNCTION gate.undo_link(link uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -2935,82 +2982,36 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.survivor_id, made.merged_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
-              WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
-    RAISE EXCEPTION 'kept_joined'
+              WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
+    RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
-  -- Changed since, to what the joined contact has kept all along: once is enough.
+  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
+  -- Changed since, to what the merged contact has survivor all along: once is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.kept_id AND b.contact_id = made.joined_id
+   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.give_rows(link, made.kept_id, made.joined_id);
+  PERFORM gate.give_rows(link, made.survivor_id, made.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
-  UPDATE discreet.addresses a SET contact_id = made.joined_id
+  UPDATE discreet.addresses a SET contact_id = made.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
-     AND a.contact_id = made.kept_id AND l.key = a.platform || ':' || a.platform_id;
+     AND a.contact_id = made.survivor_id AND l.key = a.platform || ':' || a.platform_id;
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.kept_id
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
      AND l.key = a.channel_id::text;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.refuse_joined, gate.give_rows, gate.rows_of_link,
-  gate.why_not_joined, gate.join_contacts, gate.link_contacts, gate.undo_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.refuse_joined TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_merged, gate.give_rows, gate.rows_of_link,
+  gate.why_not_mergeable, gate.merge_contacts, gate.link_contacts, gate.undo_link FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.refuse_merged TO discreet_schema;
 GRANT EXECUTE ON FUNCTION gate.link_contacts, gate.undo_link TO discreet_owner;
-RESET ROLE;
-
--- functions/contacts/same_person.sql
--- A platform that knows a person by several ids puts them into one message: they are addresses of one
--- contact then. Platforms give numbers to somebody else after a while, so this never joins two
--- contacts, and never makes an address the owner's.
-SET ROLE discreet_gate;
-
--- main: the id that stays a person's; other: one that may change hands. True: one of them is new now.
-CREATE OR REPLACE FUNCTION gate.same_person(ticket text, of_platform text, main text, other text)
-RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  owner  uuid := gate.enter(ticket);
-  known  discreet.addresses;
-  person uuid;
-BEGIN
-  SELECT a.* INTO known FROM discreet.addresses a
-   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other);
-  IF NOT FOUND OR known.contact_id IS NULL THEN
-    RETURN false;
-  END IF;
-  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
-  SELECT c.id INTO person FROM discreet.contacts c
-   WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
-  IF NOT FOUND OR (
-    SELECT count(*) FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id IN (main, other)) = 2
-  THEN
-    RETURN false;
-  END IF;
-  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
-  IF known.platform_id = other AND EXISTS (
-    SELECT FROM discreet.addresses a
-     WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
-       AND a.platform_id <> other)
-  THEN
-    RETURN false;
-  END IF;
-  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-  VALUES (owner, of_platform, CASE WHEN known.platform_id = main THEN other ELSE main END, person)
-  ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
-  RETURN FOUND;
-END $$;
-
-REVOKE ALL ON FUNCTION gate.same_person FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.same_person TO discreet_intake;
 RESET ROLE;
 
 -- functions/intake/accept.sql
@@ -3291,54 +3292,6 @@ $$;
 REVOKE ALL ON FUNCTION gate.command_of FROM PUBLIC;
 RESET ROLE;
 
--- functions/intake/hearing.sql
--- Platforms that wait for no confirmation: until when everything that was said on an account is
--- stored, and what keeps the account from receiving. A time names nobody, so erasing a contact
--- leaves nothing here.
-SET ROLE discreet_gate;
-
--- Until when, and in which chats and threads somebody has been heard: [[chat, thread], ...].
-CREATE OR REPLACE FUNCTION gate.hearing(ticket text, channel uuid)
-RETURNS TABLE (heard_until timestamptz, chats jsonb)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  RETURN QUERY
-  SELECT c.heard_until,
-         (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
-            FROM discreet.routes r
-           WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
-    FROM discreet.channels c
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
-END $$;
-
--- It never goes back: several servers may tell late.
-CREATE OR REPLACE FUNCTION gate.note_heard(ticket text, channel uuid, until timestamptz)
-RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  UPDATE discreet.channels c SET heard_until = greatest(c.heard_until, until)
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
-  RETURN FOUND;
-END $$;
-
--- Empty: it can receive again.
-CREATE OR REPLACE FUNCTION gate.note_trouble(ticket text, channel uuid, why text)
-RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  owner uuid := gate.enter(ticket);
-BEGIN
-  UPDATE discreet.channels c SET trouble = why
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.trouble <> why;
-  RETURN FOUND;
-END $$;
-
-REVOKE ALL ON FUNCTION gate.hearing, gate.note_heard, gate.note_trouble FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.hearing, gate.note_heard, gate.note_trouble TO discreet_intake;
-RESET ROLE;
-
 -- functions/intake/limits.sql
 -- What one contact may use of one agent: messages in a minute, messages that wait, tokens in a day
 -- (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
@@ -3452,7 +3405,7 @@ BEGIN
   RETURNING h.since = now_is INTO is_new;
   IF is_new THEN
     -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,
       'limit_' || beyond, NULL,
@@ -3525,7 +3478,7 @@ BEGIN
     (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
     via.platform || ':' || said.sender_id, said.sender_display, via.id,
     said.chat, said.platform_message, said.written_at);
-  PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+  PERFORM gate.send_notice(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
                    said.platform_thread,
                    'owner_linked', NULL,
                    said.platform_message);
@@ -3603,17 +3556,17 @@ BEGIN
     RETURNING * INTO asked;
     -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
     -- conversation that may follow doesn't begin with it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
       'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
       said.platform_message);
   END IF;
-  IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
-       >= policy.messages_kept_aside THEN
+  IF (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = asked.id)
+       >= policy.messages_held THEN
     RETURN 'stranger';
   END IF;
-  INSERT INTO discreet.kept_aside
+  INSERT INTO discreet.held_messages
     (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
   ON CONFLICT DO NOTHING;
@@ -3678,7 +3631,7 @@ BEGIN
      WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
   END IF;
   FOR kept IN
-    DELETE FROM discreet.kept_aside k WHERE k.pairing_id = pairing
+    DELETE FROM discreet.held_messages k WHERE k.pairing_id = pairing
     RETURNING k.arrived, k.created_at
   LOOP
     all_said := all_said || jsonb_build_array(
@@ -3766,7 +3719,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT o FROM discreet.outbox o
     JOIN discreet.routes r ON r.id = o.route_id AND r.owner_id = owner
     JOIN discreet.channels c ON c.id = r.channel_id
-   WHERE o.owner_id = owner AND o.platform_messages @> ARRAY[platform_message]
+   WHERE o.owner_id = owner AND o.owner_key IS NOT NULL AND o.platform_messages @> ARRAY[platform_message]
      AND channel IN (c.id, c.parent_id) AND o.state IN ('sent', 'failed')
      AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;
@@ -3850,13 +3803,61 @@ GRANT EXECUTE ON FUNCTION gate.note_receipt TO discreet_intake;
 GRANT EXECUTE ON FUNCTION gate.apply_early_receipts, gate.reply_to_what_was_said TO discreet_schema;
 RESET ROLE;
 
--- functions/intake/say.sql
+-- functions/intake/receive_cursor.sql
+-- Platforms that wait for no confirmation: until when everything that was said on an account is
+-- stored, and what keeps the account from receiving. A time names nobody, so erasing a contact
+-- leaves nothing here.
+SET ROLE discreet_gate;
+
+-- Until when, and in which chats and threads somebody has been heard: [[chat, thread], ...].
+CREATE OR REPLACE FUNCTION gate.receive_cursor(ticket text, channel uuid)
+RETURNS TABLE (received_through timestamptz, chats jsonb)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  RETURN QUERY
+  SELECT c.received_through,
+         (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
+            FROM discreet.routes r
+           WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
+    FROM discreet.channels c
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+END $$;
+
+-- It never goes back: several servers may tell late.
+CREATE OR REPLACE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamptz)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
+  RETURN FOUND;
+END $$;
+
+-- Empty: it can receive again.
+CREATE OR REPLACE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.enter(ticket);
+BEGIN
+  UPDATE discreet.channels c SET last_error = why
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.last_error <> why;
+  RETURN FOUND;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.receive_cursor, gate.advance_receive_cursor, gate.record_channel_error FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.receive_cursor, gate.advance_receive_cursor, gate.record_channel_error TO discreet_intake;
+RESET ROLE;
+
+-- functions/intake/send_notice.sql
 SET ROLE discreet_gate;
 
 -- What nobody thought of, said to a chat by the gate itself: a line of the session that is no part
 -- of the conversation, and on its way. `notice` is a code of gate.notices; '{code}' in its text is
 -- replaced.
-CREATE OR REPLACE FUNCTION gate.say(
+CREATE OR REPLACE FUNCTION gate.send_notice(
   owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text,
   notice text, code text, in_reply_to text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -3872,7 +3873,7 @@ BEGIN
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
   VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent',
-          (SELECT replace(n.text, '{code}', coalesce(say.code, '')) FROM gate.notices n
+          (SELECT replace(n.text, '{code}', coalesce(send_notice.code, '')) FROM gate.notices n
             WHERE n.code = notice),
           'notice', in_reply_to)
   RETURNING id INTO result;
@@ -3882,7 +3883,7 @@ BEGIN
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.say FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.send_notice FROM PUBLIC;
 RESET ROLE;
 
 -- functions/intake/sessions.sql
@@ -3987,7 +3988,7 @@ BEGIN
       owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
   ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO result FROM discreet.contacts c
-     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
     END IF;
@@ -4060,7 +4061,7 @@ DECLARE
   wake_at timestamptz;
 BEGIN
   IF command IS NULL AND via.platform <> 'terminal' THEN
-    wake_at := clock_timestamp() + via.gather;
+    wake_at := clock_timestamp() + via.debounce;
   END IF;
   IF said.album_id <> '' THEN
     wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');
@@ -4094,7 +4095,7 @@ DECLARE
   purged integer;
 BEGIN
   DELETE FROM discreet.memories WHERE id IN (
-    SELECT m.id FROM discreet.memories m WHERE m.expires_at < clock_timestamp() - kept
+    SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.expires_at < clock_timestamp() - kept
      ORDER BY m.expires_at LIMIT most FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
@@ -4221,11 +4222,11 @@ RESET ROLE;
 SET ROLE discreet_gate;
 
 -- Ids of an owner's memories that may be among the best for a question: of those that hold a rare word
--- of it, or two common ones, the most promising; and the nearest. `holding`: how many memories hold each
+-- of it, or two common ones, the most promising; and the nearest. `document_frequency`: how many memories hold each
 -- word, `memories`: how many there are, `mean_length`: words in one, `many`: about how many may be looked
 -- at for their words. What they are worth is BM25, as in memory/ranking.py.
 CREATE OR REPLACE FUNCTION gate.owner_candidates(
-  of_embedder text, dimensions integer, near public.vector, words text[], holding float8[],
+  of_embedder text, dimensions integer, near public.vector, words text[], document_frequency float8[],
   memories float8, mean_length float8, many integer)
 RETURNS TABLE (id uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -4248,15 +4249,15 @@ BEGIN
                     ' + ')
     INTO rare, common, worth
     FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
-            FROM unnest(words, holding) AS w (word, held)) k;
+            FROM unnest(words, document_frequency) AS w (word, held)) k;
   IF cardinality(rare) > 0 THEN
-    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.terms && %L::text[] '
+    wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
   END IF;
   FOR a IN 1 .. least(cardinality(common), 3) LOOP
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
-        '(SELECT * FROM discreet.memories m WHERE m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
+        '(SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
         ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
     END LOOP;
   END LOOP;
@@ -4272,7 +4273,7 @@ BEGIN
   IF near IS NOT NULL AND cardinality(rare) = 0 AND cardinality(common) > 0 THEN
     PERFORM set_config('hnsw.max_scan_tuples', '4000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'AND (m.terms @> %L::text[]) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, common[1:1], dimensions, dimensions)
@@ -4281,7 +4282,7 @@ BEGIN
   IF near IS NOT NULL THEN
     PERFORM set_config('hnsw.max_scan_tuples', '20000', true);
     RETURN QUERY EXECUTE format(
-      'SELECT m.id FROM discreet.memories m WHERE m.embedder = %L AND (m.owner_id = $1) IS TRUE '
+      'SELECT m.id FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.embedder = %L AND (m.owner_id = $1) IS TRUE '
       'ORDER BY m.embedding::halfvec(%s) <=> $2::halfvec(%s) LIMIT 150',
       of_embedder, dimensions, dimensions)
       USING owner, near;
@@ -4292,11 +4293,11 @@ REVOKE ALL ON FUNCTION gate.owner_candidates FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.owner_candidates TO discreet_owner;
 RESET ROLE;
 
--- functions/memory/owner_words.sql
+-- functions/memory/owner_term_stats.sql
 SET ROLE discreet_gate;
 
 -- Counts anew, from a sample, the words of each owner who has more memories than are ranked at once.
-CREATE OR REPLACE FUNCTION gate.count_words(many bigint) RETURNS void
+CREATE OR REPLACE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   in_table real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'discreet.memories'::regclass);
@@ -4305,11 +4306,11 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
     RETURN;  -- another process counts
   END IF;
-  DELETE FROM discreet.owner_words;
+  DELETE FROM discreet.owner_term_stats;
   IF in_table < many THEN
     RETURN;
   END IF;
-  INSERT INTO discreet.owner_words (owner_id, word, holding)
+  INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
   WITH sampled AS MATERIALIZED (
     SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
   ), owners AS (
@@ -4329,31 +4330,31 @@ END $$;
 
 -- How many of an owner's memories hold each word: exactly where few do (`few` stands for that many or
 -- more), and about where many do. No row: the owner has so few memories that they are ranked exactly.
-CREATE OR REPLACE FUNCTION gate.owner_counts(words text[], few integer)
-RETURNS TABLE (word text, holding bigint)
+CREATE OR REPLACE FUNCTION gate.owner_term_counts(words text[], few integer)
+RETURNS TABLE (word text, document_frequency bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
   rare  text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = '') THEN
+  IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = '') THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT o.word, o.holding FROM discreet.owner_words o
+  RETURN QUERY SELECT o.word, o.document_frequency FROM discreet.owner_term_stats o
     WHERE o.owner_id = owner AND o.word = ANY (words || ARRAY['', '#']);
   FOREACH rare IN ARRAY words LOOP
-    IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
+    IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = rare) THEN
       RETURN QUERY EXECUTE
-        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.terms @> ARRAY[$2] '
+        'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> ARRAY[$2] '
         'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
         USING owner, rare, few;
     END IF;
   END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.count_words, gate.owner_counts FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.count_words TO discreet_worker;
-GRANT EXECUTE ON FUNCTION gate.owner_counts TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.count_owner_terms, gate.owner_term_counts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.count_owner_terms TO discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.owner_term_counts TO discreet_owner;
 RESET ROLE;
 
 -- functions/memory/plain_text.sql
@@ -5009,14 +5010,14 @@ CREATE POLICY owner ON discreet.contacts TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, joined_into ON discreet.contacts
-  FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.joined_into IS DISTINCT FROM OLD.joined_into))
+CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts
+  FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.merged_into IS DISTINCT FROM OLD.merged_into))
   EXECUTE FUNCTION gate.tell_of_access();
 CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, type, name, created_at) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
-              blocked_at, taken_over_at, joined_into),
+              blocked_at, taken_over_at, merged_into),
       UPDATE (name, aliases, note, blocked_at, taken_over_at)
   ON discreet.contacts
   TO discreet_owner;
@@ -5059,18 +5060,18 @@ GRANT SELECT (id, owner_id, platform, used_by, used_at, expires_at, created_at)
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.owner_links TO discreet_gate;
 RESET ROLE;
 
--- tables/owner_words.sql
+-- tables/owner_term_stats.sql
 SET ROLE discreet_schema;
-CREATE POLICY owner ON discreet.owner_words TO discreet_owner
+CREATE POLICY owner ON discreet.owner_term_stats TO discreet_owner
   USING (
     (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.owner_words TO discreet_gate USING (owner_key IS NOT NULL);
-GRANT SELECT (owner_id, word, holding, owner_key) ON discreet.owner_words TO discreet_owner;
-GRANT SELECT, INSERT, DELETE ON discreet.owner_words TO discreet_gate;
+CREATE POLICY gate ON discreet.owner_term_stats TO discreet_gate USING (owner_key IS NOT NULL);
+GRANT SELECT (owner_id, word, document_frequency, owner_key) ON discreet.owner_term_stats TO discreet_owner;
+GRANT SELECT, INSERT, DELETE ON discreet.owner_term_stats TO discreet_gate;
 RESET ROLE;
 
 -- tables/channels.sql
@@ -5086,14 +5087,14 @@ CREATE POLICY gate ON discreet.channels TO discreet_gate USING (owner_key IS NOT
 CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
 GRANT SELECT (id, owner_id, agent_id, platform, account, created_at, owner_key, name, closed_at,
-              parent_id, only_chat, admission, gather, heard_until, trouble),
+              parent_id, only_chat, admission, debounce, received_through, last_error),
       INSERT (agent_id, platform, account, name, parent_id, only_chat, admission),
-      UPDATE (name, closed_at, admission, gather)
+      UPDATE (name, closed_at, admission, debounce)
   ON discreet.channels
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (only_chat, heard_until, trouble)
+      UPDATE (only_chat, received_through, last_error)
   ON discreet.channels
   TO discreet_gate;
 RESET ROLE;
@@ -5210,7 +5211,7 @@ CREATE POLICY owner ON discreet.links TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.links TO discreet_gate USING (owner_key IS NOT NULL);
-GRANT SELECT (id, owner_id, kept_id, joined_id, proof, linked_at, undone_at, owner_key)
+GRANT SELECT (id, owner_id, survivor_id, merged_id, proof, linked_at, undone_at, owner_key)
   ON discreet.links
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.links TO discreet_gate;
@@ -5241,11 +5242,12 @@ CREATE POLICY owner ON discreet.memories TO discreet_owner
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+-- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.memories TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER archive BEFORE DELETE OR UPDATE ON discreet.memories
   FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.memories
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
 CREATE TRIGGER too_many AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN (session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
   EXECUTE FUNCTION gate.refuse_too_many_memories();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest, summary,
@@ -5339,8 +5341,8 @@ CREATE POLICY owner ON discreet.sessions TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.sessions TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.sessions
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, compacted_to,
               summary_id),
@@ -5365,6 +5367,7 @@ CREATE POLICY owner ON discreet.tokens TO discreet_owner
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+-- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
@@ -5517,21 +5520,21 @@ CREATE POLICY gate ON discreet.mcp_sessions TO discreet_gate USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.mcp_sessions TO discreet_gate;
 RESET ROLE;
 
--- tables/kept_aside.sql
+-- tables/held_messages.sql
 SET ROLE discreet_schema;
-CREATE POLICY owner ON discreet.kept_aside TO discreet_owner
+CREATE POLICY owner ON discreet.held_messages TO discreet_owner
   USING (
     (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
-CREATE POLICY gate ON discreet.kept_aside TO discreet_gate USING (owner_key IS NOT NULL);
+CREATE POLICY gate ON discreet.held_messages TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived, created_at,
               owner_key)
-  ON discreet.kept_aside
+  ON discreet.held_messages
   TO discreet_owner;
-GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.kept_aside TO discreet_gate;
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.held_messages TO discreet_gate;
 RESET ROLE;
 
 -- tables/turns.sql
@@ -5753,6 +5756,7 @@ CREATE POLICY owner ON discreet.outbox TO discreet_owner
   WITH CHECK (
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+-- Any condition here would keep the gate from indexes whose operators aren't leakproof.
 CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox
   FOR EACH ROW EXECUTE FUNCTION gate.deliver_outbox();

@@ -14,10 +14,10 @@ CREATE TABLE discreet.channels (
   parent_id   uuid,
   only_chat   text CHECK (only_chat <> ''),
   admission   text NOT NULL DEFAULT 'pairing' CHECK (admission IN ('open', 'pairing', 'allowlist')),
-  gather      interval NOT NULL DEFAULT interval '1.5 seconds'
-              CHECK (gather >= interval '0' AND gather <= interval '1 minute'),
-  heard_until timestamptz NOT NULL DEFAULT now(),
-  trouble     text NOT NULL DEFAULT '',
+  debounce      interval NOT NULL DEFAULT interval '1.5 seconds'
+              CHECK (debounce >= interval '0' AND debounce <= interval '1 minute'),
+  received_through timestamptz NOT NULL DEFAULT now(),
+  last_error     text NOT NULL DEFAULT '',
   UNIQUE (id, owner_id, agent_id),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   UNIQUE (id, owner_id, platform, account),
@@ -27,7 +27,7 @@ CREATE TABLE discreet.channels (
 );
 COMMENT ON COLUMN discreet.channels.only_chat IS
   'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
-COMMENT ON COLUMN discreet.channels.gather IS
+COMMENT ON COLUMN discreet.channels.debounce IS
   'how long a first message waits for those that follow it; a terminal never waits';
 CREATE UNIQUE INDEX channels_open
   ON discreet.channels (owner_id, platform, account, only_chat) NULLS NOT DISTINCT
@@ -39,7 +39,7 @@ ALTER TABLE discreet.channels
   ALTER COLUMN owner_key SET STATISTICS 0,
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN only_chat SET STATISTICS 0,
-  ALTER COLUMN trouble SET STATISTICS 0;
+  ALTER COLUMN last_error SET STATISTICS 0;
 ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.channels FORCE ROW LEVEL SECURITY;
 
@@ -56,13 +56,13 @@ CREATE POLICY gate ON discreet.channels TO discreet_gate USING (owner_key IS NOT
 CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
 GRANT SELECT (id, owner_id, agent_id, platform, account, created_at, owner_key, name, closed_at,
-              parent_id, only_chat, admission, gather, heard_until, trouble),
+              parent_id, only_chat, admission, debounce, received_through, last_error),
       INSERT (agent_id, platform, account, name, parent_id, only_chat, admission),
-      UPDATE (name, closed_at, admission, gather)
+      UPDATE (name, closed_at, admission, debounce)
   ON discreet.channels
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (only_chat, heard_until, trouble)
+      UPDATE (only_chat, received_through, last_error)
   ON discreet.channels
   TO discreet_gate;

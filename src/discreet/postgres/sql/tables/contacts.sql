@@ -13,20 +13,20 @@ CREATE TABLE discreet.contacts (
   scope_key     text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id) || uuid_send(id))) STORED,
   blocked_at    timestamptz,
   taken_over_at timestamptz,
-  joined_into   uuid,
+  merged_into   uuid,
   UNIQUE (id, owner_id),
-  CHECK (joined_into <> id),
-  FOREIGN KEY (joined_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
+  CHECK (merged_into <> id),
+  FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
 );
 COMMENT ON COLUMN discreet.contacts.blocked_at IS
   'since then nothing it says is taken';
 COMMENT ON COLUMN discreet.contacts.taken_over_at IS
   'since then the owner answers it in person, and the agent is silent';
-COMMENT ON COLUMN discreet.contacts.joined_into IS
+COMMENT ON COLUMN discreet.contacts.merged_into IS
   'the contact that has its addresses and rows now, because they are one person';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
-CREATE INDEX contacts_joined
-  ON discreet.contacts (joined_into) WHERE joined_into IS NOT NULL AND owner_key IS NOT NULL;
+CREATE INDEX contacts_merged
+  ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
 ALTER TABLE discreet.contacts
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN aliases SET STATISTICS 0,
@@ -52,14 +52,14 @@ CREATE POLICY owner ON discreet.contacts TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.contacts TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, joined_into ON discreet.contacts
-  FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.joined_into IS DISTINCT FROM OLD.joined_into))
+CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts
+  FOR EACH ROW WHEN ((NEW.blocked_at IS DISTINCT FROM OLD.blocked_at) OR (NEW.merged_into IS DISTINCT FROM OLD.merged_into))
   EXECUTE FUNCTION gate.tell_of_access();
 CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, type, name, created_at) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
-              blocked_at, taken_over_at, joined_into),
+              blocked_at, taken_over_at, merged_into),
       UPDATE (name, aliases, note, blocked_at, taken_over_at)
   ON discreet.contacts
   TO discreet_owner;

@@ -4,18 +4,18 @@ SET ROLE discreet_schema;
 CREATE TABLE discreet.links (
   id        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   owner_id  uuid NOT NULL,
-  kept_id   uuid NOT NULL,
-  joined_id uuid NOT NULL,
+  survivor_id   uuid NOT NULL,
+  merged_id uuid NOT NULL,
   proof     text NOT NULL CHECK (proof IN ('owner', 'codes')),
   linked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   undone_at timestamptz,
   owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   UNIQUE (id, owner_id),
-  FOREIGN KEY (kept_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
-  FOREIGN KEY (joined_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
+  FOREIGN KEY (survivor_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE,
+  FOREIGN KEY (merged_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX links_joined ON discreet.links (joined_id) WHERE undone_at IS NULL;
-CREATE INDEX links_kept ON discreet.links (kept_id);
+CREATE UNIQUE INDEX links_merged ON discreet.links (merged_id) WHERE undone_at IS NULL;
+CREATE INDEX links_survivor ON discreet.links (survivor_id);
 ALTER TABLE discreet.links
   ALTER COLUMN proof SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
@@ -32,7 +32,7 @@ CREATE POLICY owner ON discreet.links TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.links TO discreet_gate USING (owner_key IS NOT NULL);
-GRANT SELECT (id, owner_id, kept_id, joined_id, proof, linked_at, undone_at, owner_key)
+GRANT SELECT (id, owner_id, survivor_id, merged_id, proof, linked_at, undone_at, owner_key)
   ON discreet.links
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.links TO discreet_gate;

@@ -102,8 +102,8 @@ CREATE POLICY owner ON discreet.memories TO discreet_owner
 CREATE POLICY gate ON discreet.memories TO discreet_gate USING (true);
 CREATE TRIGGER archive BEFORE DELETE OR UPDATE ON discreet.memories
   FOR EACH ROW EXECUTE FUNCTION gate.archive_memory();
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.memories
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
 CREATE TRIGGER too_many AFTER INSERT ON discreet.memories REFERENCING NEW TABLE AS added FOR EACH STATEMENT WHEN (session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
   EXECUTE FUNCTION gate.refuse_too_many_memories();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest, summary,

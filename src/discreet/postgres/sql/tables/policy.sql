@@ -11,7 +11,7 @@ CREATE TABLE gate.policy (
   pairings_pending             integer NOT NULL CHECK (pairings_pending > 0),
   pairing_codes_an_hour        integer NOT NULL CHECK (pairing_codes_an_hour > 0),
   pairing_code_seconds         integer NOT NULL CHECK (pairing_code_seconds > 0),
-  messages_kept_aside          integer NOT NULL CHECK (messages_kept_aside > 0),
+  messages_held          integer NOT NULL CHECK (messages_held > 0),
   wrong_codes_an_hour          integer NOT NULL CHECK (wrong_codes_an_hour > 0),
   owner_code_seconds           integer NOT NULL CHECK (owner_code_seconds > 0),
   link_code_seconds            integer NOT NULL CHECK (link_code_seconds > 0),

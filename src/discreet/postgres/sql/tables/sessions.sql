@@ -75,8 +75,8 @@ CREATE POLICY owner ON discreet.sessions TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.sessions TO discreet_gate USING (owner_key IS NOT NULL);
-CREATE TRIGGER refuse_joined BEFORE INSERT ON discreet.sessions
-  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_joined();
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.sessions
+  FOR EACH ROW WHEN (NEW.contact_id IS NOT NULL) EXECUTE FUNCTION gate.refuse_merged();
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, compacted_to,
               summary_id),

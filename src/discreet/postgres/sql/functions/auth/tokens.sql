@@ -15,7 +15,7 @@ BEGIN
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
-                        AND (c.blocked_at IS NOT NULL OR c.joined_into IS NOT NULL));
+                        AND (c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL));
   IF found.id IS NULL THEN
     RETURN;
   END IF;

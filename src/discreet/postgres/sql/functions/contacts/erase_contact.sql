@@ -18,17 +18,17 @@ DECLARE
   counts    jsonb := '{}';
   result    uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = contact AND c.owner_id = owner FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
   ELSIF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'erase_joined' USING ERRCODE = 'DS003';
+    RAISE EXCEPTION 'erase_merged' USING ERRCODE = 'DS003';
   END IF;
   WITH RECURSIVE of_it AS (
     SELECT contact AS id
     UNION ALL
-    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.joined_into = o.id)
+    SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
   -- Whoever stores a message holds the row of its session; turns and deliveries do too.
@@ -81,12 +81,12 @@ BEGIN
         || (q.inbound #>> '{group,address,platform_id}') = ANY (addresses));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('quarantine', many);
-  DELETE FROM discreet.kept_aside k
+  DELETE FROM discreet.held_messages k
    WHERE k.owner_id = owner AND (
      (k.arrived->>'sender_platform') || ':' || (k.arrived->>'sender_id') = ANY (addresses)
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
-  counts := counts || jsonb_build_object('kept_aside', many);
+  counts := counts || jsonb_build_object('held_messages', many);
   -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
@@ -118,7 +118,7 @@ DECLARE
   before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
 BEGIN
   -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
-  DELETE FROM discreet.owner_words w USING discreet.memories m
+  DELETE FROM discreet.owner_term_stats w USING discreet.memories m
    WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
   DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
   GET DIAGNOSTICS memories = ROW_COUNT;

@@ -60,7 +60,7 @@ BEGIN
   FOR asked IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
     SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said
-      FROM discreet.kept_aside k WHERE k.pairing_id = asked.id;
+      FROM discreet.held_messages k WHERE k.pairing_id = asked.id;
     DELETE FROM discreet.pairings p WHERE p.id = asked.id;
     FOR said IN SELECT j.value FROM jsonb_array_elements(all_said) j LOOP
       PERFORM gate.accept_again(owner, asked.channel_id, said);

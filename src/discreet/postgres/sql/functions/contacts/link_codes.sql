@@ -9,7 +9,7 @@ BEGIN
   PERFORM gate.require_owner();
   RETURN (SELECT c.id FROM discreet.contacts c
            WHERE c.id = here.contact_id AND c.owner_id = here.owner_id AND c.type <> 'group'
-             AND c.joined_into IS NULL);
+             AND c.merged_into IS NULL);
 END $$;
 
 -- A code to be written on the person's other account; the one before it is void. Null: nobody's own.
@@ -59,7 +59,7 @@ BEGIN
     outcome := 'own';
   ELSIF request.back_digest = sha256(convert_to(request.id || wanted, 'UTF8')) THEN
     BEGIN
-      PERFORM gate.join_contacts(owner, person, request.other_id, 'codes');
+      PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
     EXCEPTION WHEN SQLSTATE 'DS003' THEN
       -- Nothing was changed, and the code is good until it expires.

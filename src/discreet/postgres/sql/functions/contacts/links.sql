@@ -1,19 +1,19 @@
 -- Two contacts that turn out to be one person. The rows of one move to the other, and which ones they
 -- were is written down, so that a link can be undone with every row back where it was. The contact
--- that was joined stays as an empty shell: nothing leads to it and nothing is stored for it.
+-- that was merged stays as an empty shell: nothing leads to it and nothing is stored for it.
 SET ROLE discreet_gate;
 
--- Nothing new is stored for a contact that was joined. Whoever looked it up before that waits here for
+-- Nothing new is stored for a contact that was merged. Whoever looked it up before that waits here for
 -- the link, and has to look again.
-CREATE OR REPLACE FUNCTION gate.refuse_joined() RETURNS trigger
+CREATE OR REPLACE FUNCTION gate.refuse_merged() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   into_whom uuid;
 BEGIN
-  SELECT c.joined_into INTO into_whom FROM discreet.contacts c
+  SELECT c.merged_into INTO into_whom FROM discreet.contacts c
    WHERE c.id = NEW.contact_id AND c.owner_id = NEW.owner_id FOR KEY SHARE;
   IF into_whom IS NOT NULL THEN
-    RAISE EXCEPTION 'joined' USING ERRCODE = 'serialization_failure';
+    RAISE EXCEPTION 'merged' USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NEW;
 END $$;
@@ -79,19 +79,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE l.link_id = link AND l.kind = of_kind
 $$;
 
--- Why two contacts can't be joined, as a code, or null. Both rows are locked then, always in the same order.
-CREATE OR REPLACE FUNCTION gate.why_not_joined(owner uuid, kept uuid, joined uuid) RETURNS text
+-- Why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the same order.
+CREATE OR REPLACE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM 1 FROM discreet.contacts c
-    WHERE c.id IN (kept, joined) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
-  IF kept = joined THEN
+    WHERE c.id IN (survivor, merged) AND c.owner_id = owner ORDER BY c.id FOR UPDATE;
+  IF survivor = merged THEN
     RETURN 'same_contact';
   END IF;
   RETURN (
     SELECT CASE WHEN count(*) < 2 THEN 'no_such_contact'
-                WHEN bool_or(c.joined_into IS NOT NULL)
-                THEN 'joined_already'
+                WHEN bool_or(c.merged_into IS NOT NULL)
+                THEN 'already_merged'
                 WHEN bool_or(c.type = 'group') THEN 'group_is_no_person'
                 WHEN bool_or(c.blocked_at IS NOT NULL) THEN 'contact_blocked'
                 WHEN bool_or(c.taken_over_at IS NOT NULL)
@@ -99,70 +99,70 @@ BEGIN
                 WHEN bool_or(EXISTS (SELECT FROM discreet.pairings p
                                       WHERE p.contact_id = c.id AND p.state = 'pending'))
                 THEN 'contact_not_admitted' END
-      FROM discreet.contacts c WHERE c.id IN (kept, joined) AND c.owner_id = owner);
+      FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
 END $$;
 
 -- Everything of one contact is the other's from now on. Its sessions end: what the person says next
--- is in the kept contact's, and what was said before can be given back whole. A memory that the kept
--- contact has already stays where it is; of two under one topic key the kept contact's keeps the key.
+-- is in the survivor contact's, and what was said before can be given back whole. A memory that the survivor
+-- contact has already stays where it is; of two under one topic key the survivor contact's keeps the key.
 -- Errors: DS003 it can't be, or not now.
-CREATE OR REPLACE FUNCTION gate.join_contacts(owner uuid, kept uuid, joined uuid, how text) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  why  text := gate.why_not_joined(owner, kept, joined);
+  why  text := gate.why_not_mergeable(owner, survivor, merged);
   link uuid;
 BEGIN
   IF why IS NOT NULL THEN
     RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_contact' THEN 'DS001' ELSE 'DS003' END;
   END IF;
-  INSERT INTO discreet.links (owner_id, kept_id, joined_id, proof)
-  VALUES (owner, kept, joined, how) RETURNING id INTO link;
-  UPDATE discreet.contacts c SET joined_into = kept WHERE c.id = joined;
+  INSERT INTO discreet.links (owner_id, survivor_id, merged_id, proof)
+  VALUES (owner, survivor, merged, how) RETURNING id INTO link;
+  UPDATE discreet.contacts c SET merged_into = survivor WHERE c.id = merged;
   DELETE FROM discreet.link_requests r
-   WHERE r.contact_id IN (kept, joined) OR r.other_id IN (kept, joined);
+   WHERE r.contact_id IN (survivor, merged) OR r.other_id IN (survivor, merged);
 
   INSERT INTO discreet.linked_rows (link_id, owner_id, kind, key, was)
   SELECT link, owner, 'address', a.platform || ':' || a.platform_id, NULL
-    FROM discreet.addresses a WHERE a.contact_id = joined
+    FROM discreet.addresses a WHERE a.contact_id = merged
   UNION ALL
   SELECT link, owner, 'session', s.id::text, CASE WHEN s.ended_at IS NULL THEN 'open' END
-    FROM discreet.sessions s WHERE s.contact_id = joined
+    FROM discreet.sessions s WHERE s.contact_id = merged
   UNION ALL
   SELECT link, owner, 'memory', m.id::text, m.topic_key
     FROM discreet.memories m
-   WHERE m.contact_id = joined AND NOT EXISTS (
+   WHERE m.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.memories k
-      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, kept, m.digest))
+      WHERE (k.owner_id, k.agent_id, k.party, k.digest) = (owner, m.agent_id, survivor, m.digest))
   UNION ALL
   SELECT DISTINCT link, owner, 'memory', h.memory_id::text, NULL
     FROM discreet.memory_history h
-   WHERE h.contact_id = joined AND NOT EXISTS (
+   WHERE h.contact_id = merged AND NOT EXISTS (
      SELECT FROM discreet.memories m WHERE m.id = h.memory_id)
   UNION ALL
   SELECT link, owner, 'admission', a.channel_id::text, NULL
     FROM discreet.admissions a
-   WHERE a.contact_id = joined AND NOT EXISTS (
-     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = kept);
+   WHERE a.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor);
 
-  UPDATE discreet.addresses a SET contact_id = kept WHERE a.contact_id = joined;
+  UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
-   WHERE s.contact_id = joined AND s.ended_at IS NULL;
-  PERFORM gate.give_rows(link, joined, kept);
+   WHERE s.contact_id = merged AND s.ended_at IS NULL;
+  PERFORM gate.give_rows(link, merged, survivor);
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
-  SELECT a.channel_id, kept, a.owner_id, a.agent_id FROM discreet.admissions a
-   WHERE a.contact_id = joined ON CONFLICT DO NOTHING;
+  SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
+   WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
   RETURN link;
 END $$;
 
 -- For the owner, who says that they are one person.
-CREATE OR REPLACE FUNCTION gate.link_contacts(kept uuid, joined uuid) RETURNS uuid
+CREATE OR REPLACE FUNCTION gate.link_contacts(survivor uuid, merged uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN gate.join_contacts(gate.require_owner(), kept, joined, 'owner');
+  RETURN gate.merge_contacts(gate.require_owner(), survivor, merged, 'owner');
 END $$;
 
--- Gives back what a link moved, as it is now. What was said and kept since then stays with the
--- contact that was kept; an address that was given to somebody else meanwhile stays there.
+-- Gives back what a link moved, as it is now. What was said and survivor since then stays with the
+-- contact that was survivor; an address that was given to somebody else meanwhile stays there.
 -- Errors: DS001 no such link; DS003 it can't be undone, or not now.
 CREATE OR REPLACE FUNCTION gate.undo_link(link uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -175,33 +175,33 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no_such_link' USING ERRCODE = 'DS001';
   END IF;
-  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.kept_id, made.joined_id) ORDER BY c.id FOR UPDATE;
+  PERFORM 1 FROM discreet.contacts c WHERE c.id IN (made.survivor_id, made.merged_id) ORDER BY c.id FOR UPDATE;
   IF EXISTS (SELECT FROM discreet.contacts c
-              WHERE c.id = made.kept_id AND c.joined_into IS NOT NULL) THEN
-    RAISE EXCEPTION 'kept_joined'
+              WHERE c.id = made.survivor_id AND c.merged_into IS NOT NULL) THEN
+    RAISE EXCEPTION 'survivor_merged'
       USING ERRCODE = 'DS003';
   END IF;
-  UPDATE discreet.contacts c SET joined_into = NULL WHERE c.id = made.joined_id;
-  -- Changed since, to what the joined contact has kept all along: once is enough.
+  UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
+  -- Changed since, to what the merged contact has survivor all along: once is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
-   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.kept_id AND b.contact_id = made.joined_id
+   WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
-  PERFORM gate.give_rows(link, made.kept_id, made.joined_id);
+  PERFORM gate.give_rows(link, made.survivor_id, made.merged_id);
   UPDATE discreet.sessions s SET ended_at = NULL
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'session' AND l.key = s.id::text AND l.was = 'open';
-  UPDATE discreet.addresses a SET contact_id = made.joined_id
+  UPDATE discreet.addresses a SET contact_id = made.merged_id
     FROM discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'address' AND a.owner_id = owner
-     AND a.contact_id = made.kept_id AND l.key = a.platform || ':' || a.platform_id;
+     AND a.contact_id = made.survivor_id AND l.key = a.platform || ':' || a.platform_id;
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
-   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.kept_id
+   WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
      AND l.key = a.channel_id::text;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.refuse_joined, gate.give_rows, gate.rows_of_link,
-  gate.why_not_joined, gate.join_contacts, gate.link_contacts, gate.undo_link FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.refuse_joined TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_merged, gate.give_rows, gate.rows_of_link,
+  gate.why_not_mergeable, gate.merge_contacts, gate.link_contacts, gate.undo_link FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.refuse_merged TO discreet_schema;
 GRANT EXECUTE ON FUNCTION gate.link_contacts, gate.undo_link TO discreet_owner;

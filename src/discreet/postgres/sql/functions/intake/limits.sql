@@ -110,7 +110,7 @@ BEGIN
   RETURNING h.since = now_is INTO is_new;
   IF is_new THEN
     -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,
       'limit_' || beyond, NULL,

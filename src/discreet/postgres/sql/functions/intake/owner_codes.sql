@@ -56,7 +56,7 @@ BEGIN
     (SELECT n.text FROM gate.notices n WHERE n.code = 'owner_code'),
     via.platform || ':' || said.sender_id, said.sender_display, via.id,
     said.chat, said.platform_message, said.written_at);
-  PERFORM gate.say(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
+  PERFORM gate.send_notice(owner, via.agent_id, NULL, said.thread, via.id, said.chat,
                    said.platform_thread,
                    'owner_linked', NULL,
                    said.platform_message);

@@ -44,17 +44,17 @@ BEGIN
     RETURNING * INTO asked;
     -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
     -- conversation that may follow doesn't begin with it.
-    PERFORM gate.say(
+    PERFORM gate.send_notice(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
       'pairing', left(asked.code, 4) || '-' || right(asked.code, 4),
       said.platform_message);
   END IF;
-  IF (SELECT count(*) FROM discreet.kept_aside k WHERE k.pairing_id = asked.id)
-       >= policy.messages_kept_aside THEN
+  IF (SELECT count(*) FROM discreet.held_messages k WHERE k.pairing_id = asked.id)
+       >= policy.messages_held THEN
     RETURN 'stranger';
   END IF;
-  INSERT INTO discreet.kept_aside
+  INSERT INTO discreet.held_messages
     (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)
   VALUES (via.id, said.chat, said.platform_message, owner, asked.id, to_jsonb(said))
   ON CONFLICT DO NOTHING;
@@ -119,7 +119,7 @@ BEGIN
      WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
   END IF;
   FOR kept IN
-    DELETE FROM discreet.kept_aside k WHERE k.pairing_id = pairing
+    DELETE FROM discreet.held_messages k WHERE k.pairing_id = pairing
     RETURNING k.arrived, k.created_at
   LOOP
     all_said := all_said || jsonb_build_array(

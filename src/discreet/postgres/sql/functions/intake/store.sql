@@ -28,7 +28,7 @@ BEGIN
       owner, said.sender_platform, said.sender_id, 'external', said.sender_display);
   ELSIF said.sender_kind = 'contact' AND via.platform = 'terminal' THEN
     SELECT c.id INTO result FROM discreet.contacts c
-     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.joined_into IS NULL;
+     WHERE c.id = said.sender_contact AND c.owner_id = owner AND c.merged_into IS NULL;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
     END IF;
@@ -117,7 +117,7 @@ DECLARE
   wake_at timestamptz;
 BEGIN
   IF command IS NULL AND via.platform <> 'terminal' THEN
-    wake_at := clock_timestamp() + via.gather;
+    wake_at := clock_timestamp() + via.debounce;
   END IF;
   IF said.album_id <> '' THEN
     wake_at := greatest(wake_at, clock_timestamp() + (SELECT p.album_seconds FROM gate.policy p) * interval '1 second');

@@ -4,11 +4,11 @@
 SET ROLE discreet_gate;
 
 -- Ids of an owner's memories that may be among the best for a question: of those that hold a rare word
--- of it, or two common ones, the most promising; and the nearest. `holding`: how many memories hold each
+-- of it, or two common ones, the most promising; and the nearest. `document_frequency`: how many memories hold each
 -- word, `memories`: how many there are, `mean_length`: words in one, `many`: about how many may be looked
 -- at for their words. What they are worth is BM25, as in memory/ranking.py.
 CREATE OR REPLACE FUNCTION gate.owner_candidates(
-  of_embedder text, dimensions integer, near public.vector, words text[], holding float8[],
+  of_embedder text, dimensions integer, near public.vector, words text[], document_frequency float8[],
   memories float8, mean_length float8, many integer)
 RETURNS TABLE (id uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -31,7 +31,7 @@ BEGIN
                     ' + ')
     INTO rare, common, worth
     FROM (SELECT w.word, w.held, sum(w.held) OVER (ORDER BY w.held, w.word) AS upto
-            FROM unnest(words, holding) AS w (word, held)) k;
+            FROM unnest(words, document_frequency) AS w (word, held)) k;
   IF cardinality(rare) > 0 THEN
     wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);

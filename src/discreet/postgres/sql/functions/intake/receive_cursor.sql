@@ -4,14 +4,14 @@
 SET ROLE discreet_gate;
 
 -- Until when, and in which chats and threads somebody has been heard: [[chat, thread], ...].
-CREATE OR REPLACE FUNCTION gate.hearing(ticket text, channel uuid)
-RETURNS TABLE (heard_until timestamptz, chats jsonb)
+CREATE OR REPLACE FUNCTION gate.receive_cursor(ticket text, channel uuid)
+RETURNS TABLE (received_through timestamptz, chats jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.enter(ticket);
 BEGIN
   RETURN QUERY
-  SELECT c.heard_until,
+  SELECT c.received_through,
          (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(r.chat_id, r.thread_id)), '[]')
             FROM discreet.routes r
            WHERE r.channel_id IN (SELECT b.id FROM discreet.channels b WHERE c.id IN (b.id, b.parent_id)))
@@ -20,26 +20,26 @@ BEGIN
 END $$;
 
 -- It never goes back: several servers may tell late.
-CREATE OR REPLACE FUNCTION gate.note_heard(ticket text, channel uuid, until timestamptz)
+CREATE OR REPLACE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamptz)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.enter(ticket);
 BEGIN
-  UPDATE discreet.channels c SET heard_until = greatest(c.heard_until, until)
+  UPDATE discreet.channels c SET received_through = greatest(c.received_through, until)
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
   RETURN FOUND;
 END $$;
 
 -- Empty: it can receive again.
-CREATE OR REPLACE FUNCTION gate.note_trouble(ticket text, channel uuid, why text)
+CREATE OR REPLACE FUNCTION gate.record_channel_error(ticket text, channel uuid, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.enter(ticket);
 BEGIN
-  UPDATE discreet.channels c SET trouble = why
-   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.trouble <> why;
+  UPDATE discreet.channels c SET last_error = why
+   WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL AND c.last_error <> why;
   RETURN FOUND;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.hearing, gate.note_heard, gate.note_trouble FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.hearing, gate.note_heard, gate.note_trouble TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.receive_cursor, gate.advance_receive_cursor, gate.record_channel_error FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.receive_cursor, gate.advance_receive_cursor, gate.record_channel_error TO discreet_intake;

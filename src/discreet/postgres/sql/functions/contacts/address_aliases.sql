@@ -4,7 +4,7 @@
 SET ROLE discreet_gate;
 
 -- main: the id that stays a person's; other: one that may change hands. True: one of them is new now.
-CREATE OR REPLACE FUNCTION gate.same_person(ticket text, of_platform text, main text, other text)
+CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner  uuid := gate.enter(ticket);
@@ -39,5 +39,5 @@ BEGIN
   RETURN FOUND;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.same_person FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.same_person TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.link_alias FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.link_alias TO discreet_intake;

@@ -18,9 +18,9 @@ from mcp.client.client import Client as McpClient
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.world import World, make_world
 
-from benchmarks.scratch import p50_p95, scratch_door
+from benchmarks.scratch import p50_p95, scratch_database
 from discreet.app import App
-from discreet.asgi import machine_doors
+from discreet.asgi import http_app
 from discreet.auth.tokens import create_token
 from discreet.client import Client
 from discreet.domain.ids import ContactId
@@ -37,12 +37,10 @@ LIMIT = 10
 
 
 async def main() -> None:
-    async with scratch_door() as (database, db):
+    async with scratch_database() as (database, db):
         world = await make_world(db)
         app = App(Settings(api_calls_a_minute=1_000_000), database, db, world.owner_id)
-        async with serving_http(
-            machine_doors(app), "127.0.0.1:0", setting="DISCREET_LISTEN"
-        ) as url:
+        async with serving_http(http_app(app), "127.0.0.1:0", setting="DISCREET_LISTEN") as url:
             await _overhead(app, world, url)
             await _many(world, url)
 

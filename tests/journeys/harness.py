@@ -40,7 +40,7 @@ FAULTS_SECONDS = retry_seconds(Faults.MAX_IN_A_ROW, answers=6)
 
 
 @dataclass
-class House:
+class Harness:
     """One installation, and the Bot API that it reaches."""
 
     app: App
@@ -95,7 +95,7 @@ class House:
                 "outbox": "state, attempts, error, next_try_at FROM discreet.outbox"
                 " WHERE state <> 'sent'",
                 "jobs": "status, lock, scheduled_at FROM queue.procrastinate_jobs",
-                "channels": "platform, heard_until, trouble FROM discreet.channels",
+                "channels": "platform, received_through, last_error FROM discreet.channels",
                 "at work": "usename, state, wait_event FROM pg_stat_activity"
                 " WHERE datname = current_database()",
             }.items()
@@ -130,11 +130,11 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_harness(
     database: Database, db: ScopedDatabase, home: Path, admin: psycopg.Connection[Any]
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Harness]:
     """An installation with an agent and no channel yet."""
     world = await make_world(db)
     async with bot_api() as api:
         settings = Settings(home=home, telegram_base_url=api.base_url)
-        yield House(App(settings, database, db, world.owner_id), api, admin)
+        yield Harness(App(settings, database, db, world.owner_id), api, admin)

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
 -- Counts anew, from a sample, the words of each owner who has more memories than are ranked at once.
-CREATE OR REPLACE FUNCTION gate.count_words(many bigint) RETURNS void
+CREATE OR REPLACE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   in_table real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'discreet.memories'::regclass);
@@ -10,11 +10,11 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
     RETURN;  -- another process counts
   END IF;
-  DELETE FROM discreet.owner_words;
+  DELETE FROM discreet.owner_term_stats;
   IF in_table < many THEN
     RETURN;
   END IF;
-  INSERT INTO discreet.owner_words (owner_id, word, holding)
+  INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)
   WITH sampled AS MATERIALIZED (
     SELECT m.owner_id, m.terms FROM discreet.memories m TABLESAMPLE SYSTEM (percent)
   ), owners AS (
@@ -34,20 +34,20 @@ END $$;
 
 -- How many of an owner's memories hold each word: exactly where few do (`few` stands for that many or
 -- more), and about where many do. No row: the owner has so few memories that they are ranked exactly.
-CREATE OR REPLACE FUNCTION gate.owner_counts(words text[], few integer)
-RETURNS TABLE (word text, holding bigint)
+CREATE OR REPLACE FUNCTION gate.owner_term_counts(words text[], few integer)
+RETURNS TABLE (word text, document_frequency bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
   rare  text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = '') THEN
+  IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = '') THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT o.word, o.holding FROM discreet.owner_words o
+  RETURN QUERY SELECT o.word, o.document_frequency FROM discreet.owner_term_stats o
     WHERE o.owner_id = owner AND o.word = ANY (words || ARRAY['', '#']);
   FOREACH rare IN ARRAY words LOOP
-    IF NOT EXISTS (SELECT FROM discreet.owner_words o WHERE o.owner_id = owner AND o.word = rare) THEN
+    IF NOT EXISTS (SELECT FROM discreet.owner_term_stats o WHERE o.owner_id = owner AND o.word = rare) THEN
       RETURN QUERY EXECUTE
         'SELECT $2, count(*) FROM (SELECT FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> ARRAY[$2] '
         'AND (m.owner_id = $1) IS TRUE LIMIT $3) found'
@@ -56,6 +56,6 @@ BEGIN
   END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.count_words, gate.owner_counts FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.count_words TO discreet_worker;
-GRANT EXECUTE ON FUNCTION gate.owner_counts TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.count_owner_terms, gate.owner_term_counts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.count_owner_terms TO discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.owner_term_counts TO discreet_owner;

@@ -3,7 +3,7 @@ SET ROLE discreet_gate;
 -- What nobody thought of, said to a chat by the gate itself: a line of the session that is no part
 -- of the conversation, and on its way. `notice` is a code of gate.notices; '{code}' in its text is
 -- replaced.
-CREATE OR REPLACE FUNCTION gate.say(
+CREATE OR REPLACE FUNCTION gate.send_notice(
   owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text,
   notice text, code text, in_reply_to text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -19,7 +19,7 @@ BEGIN
     owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text, command,
     reply_to)
   VALUES (owner, agent, party, here.shared, here.id, route, here.last_position, 'out', 'sent',
-          (SELECT replace(n.text, '{code}', coalesce(say.code, '')) FROM gate.notices n
+          (SELECT replace(n.text, '{code}', coalesce(send_notice.code, '')) FROM gate.notices n
             WHERE n.code = notice),
           'notice', in_reply_to)
   RETURNING id INTO result;
@@ -29,4 +29,4 @@ BEGIN
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.say FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.send_notice FROM PUBLIC;

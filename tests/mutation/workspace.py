@@ -27,7 +27,7 @@ COPIED = ("src", "tests", "docs", "scripts", "pyproject.toml", "README.md")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Workspace:
     """``credentials`` lead to the database that was migrated without any mutation."""
 
     folder: Path
@@ -106,7 +106,7 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
+def open_workspace(folder: Path) -> Iterator[Workspace]:
     """A server in a folder, with the database as it is without any mutation."""
     make_layout(folder)
     credentials = new_credentials(embedded=True, dbname="original")
@@ -116,4 +116,4 @@ def open_house(folder: Path) -> Iterator[House]:
         admin = credentials.conninfo(ADMIN_ROLE, dbname="postgres")
         prepare_roles(admin, credentials)
         prepare_database(admin, credentials, read_migrations())
-        yield House(folder, credentials, admin)
+        yield Workspace(folder, credentials, admin)
