@@ -128,6 +128,24 @@ async def test_people_are_heard_in_servers_threads_and_directly() -> None:
         assert direct.sender == first.sender
 
 
+async def test_reactions_are_heard_as_lines_that_nobody_answers() -> None:
+    async with listening() as ear:
+        guild = ear.env.create_guild("The Adamses")
+        channel = guild.create_text_channel("general")
+        alice = guild.add_member(ear.env.create_user("alice"))
+        said = await alice.send(channel, "gate B")
+        await alice.react(said, "👍")
+        await alice.unreact(said, "👍")
+        _, there, gone = await ear.hears(3)
+        assert (there.line, gone.line) == ("[reaction: 👍]", "[reaction: none, taken back: 👍]")
+        assert there.reply_to == gone.reply_to == str(said.id)
+        assert not there.addressed
+        assert isinstance(there.sender, AddressSender)
+        assert str(there.sender.address) == f"discord:{alice.id}"
+        assert there.group is not None
+        assert there.group.name == "The Adamses #general"
+
+
 async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None:
     async with listening() as ear:
         env, client = ear.env, ear.client

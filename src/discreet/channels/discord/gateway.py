@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -25,7 +26,14 @@ MAX_WAITING = 10_000
 """Messages that wait to be stored. Beyond it the connection is given up, and they are asked for."""
 READY_SECONDS = 1.0
 """How long the next server is waited for after a connection, before all count as told."""
-INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)
+INTENTS = discord.Intents(
+    guilds=True,
+    guild_messages=True,
+    dm_messages=True,
+    guild_reactions=True,
+    dm_reactions=True,
+    message_content=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,13 @@ class Resumed:
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message as Discord has it. ``live``: it came over the gateway, which names the server of
-    every message that was not written directly."""
+    every message that was not written directly. ``reaction``: it is one, with the time at which it
+    came; Discord tells it once and gives it no id."""
 
     message: Mapping[str, Any]
     edited: bool = False
     live: bool = True
+    reaction: bool = False
 
 
 News = NewSession | Complete | ServerThere | Cut | Resumed | Said
@@ -151,6 +161,12 @@ class _State(ConnectionState[GatewayClient]):
     def parse_message_update(self, data: payloads.MessageUpdateEvent) -> None:
         self._hand_on(Said({**data}, edited=True))
 
+    def parse_message_reaction_add(self, data: payloads.MessageReactionAddEvent) -> None:
+        self._hand_on(_reacted({**data}))
+
+    def parse_message_reaction_remove(self, data: payloads.MessageReactionRemoveEvent) -> None:
+        self._hand_on(_reacted({**data, "removed": True}))
+
 
 class _Http(HTTPClient):
     """The library's requests, at the address of the settings."""
@@ -172,6 +188,13 @@ class _Http(HTTPClient):
         if url.startswith(default):
             url = self._gateway_url + url.removeprefix(default)
         return await super().ws_connect(url, compress=compress)
+
+
+def _reacted(data: dict[str, Any]) -> Said:
+    now = datetime.now(UTC)
+    return Said(
+        {**data, "timestamp": now.isoformat(), "number": str(time.time_ns())}, reaction=True
+    )
 
 
 def _socks_connector(proxy: str) -> BaseConnector:

@@ -42,7 +42,7 @@ def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Se
     """What a payload means. A message in a server is ``addressed`` where it mentions the bot or
     replies to it. Notices and reactions never are."""
     if isinstance(payload.get("reaction"), Mapping):
-        return _reaction(payload, payload["reaction"], channel_id)
+        return _reaction(payload, payload["reaction"], me, channel_id)
     message = payload.get("message")
     if not isinstance(message, Mapping) or not message:
         return ()
@@ -117,10 +117,10 @@ def _message(
 
 
 def _reaction(
-    payload: Mapping[str, Any], reaction: Mapping[str, Any], channel_id: ChannelId
+    payload: Mapping[str, Any], reaction: Mapping[str, Any], me: Identity, channel_id: ChannelId
 ) -> Sequence[Inbound]:
     user = reaction.get("user") or (reaction.get("member") or {}).get("user") or {}
-    if user.get("bot") or not reaction.get("user_id"):
+    if user.get("bot") or str(reaction.get("user_id") or me.account) == me.account:
         return ()
     place = _Place.of(payload["channel"])
     name = name_of(user, reaction.get("member"))

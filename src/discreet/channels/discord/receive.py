@@ -212,6 +212,8 @@ class _Receiver:
         if not str(said.message.get("channel_id")).isdecimal():
             return {"message": said.message}  # broken: for the quarantine
         place = await self._place(said)
+        if said.reaction:
+            return {"reaction": said.message, "channel": place}
         payload: dict[str, Any] = {
             "message": said.message,
             "channel": place,
