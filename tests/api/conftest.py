@@ -17,6 +17,7 @@ from discreet.auth.tokens import create_token
 from discreet.domain.ids import ContactId
 from discreet.http_server import serving_http
 from discreet.postgres.server import Database
+from discreet.serving import working
 from discreet.settings import Settings
 from tests.support.world import World, make_world, open_scoped
 
@@ -76,7 +77,7 @@ async def idle_and_served(idle: Harness) -> AsyncIterator[Harness]:
 async def harness(database: Database, settings: Settings) -> AsyncIterator[Harness]:
     async with AsyncExitStack() as stack:
         made = await _harness(database, settings, stack)
-        await stack.enter_async_context(_in_one_task(made.app.working()))
+        await stack.enter_async_context(_in_one_task(working(made.app)))
         served = serving_http(http_app(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         url = await stack.enter_async_context(served)
         yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))

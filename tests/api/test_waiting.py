@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from discreet import app as app_module
-from discreet.app import Answer, App
+from discreet.app import App
 from discreet.intake import Accepted
 from discreet.memory.embedding import bundled_embedder
 from discreet.scope import Transaction
+from discreet.services import messages
+from discreet.services.messages import Answer
 from discreet.sessions.replies import MessageReply, reply_to
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Responder, Turns, run_turn
@@ -32,8 +33,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
         seen.append(await reply_to(tx, message_id))
         return seen[-1]
 
-    monkeypatch.setattr(app_module, "reply_to", look)
-    monkeypatch.setattr(app_module, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(messages, "reply_to", look)
+    monkeypatch.setattr(messages, "LOOK_SECONDS", 3600.0)
     return seen
 
 
@@ -46,7 +47,9 @@ def _turns(harness: Harness, responder: Responder = echo) -> Turns:
 
 def _wait_for(app: App, accepted: Accepted, harness: Harness) -> asyncio.Task[Answer]:
     scope = harness.world.contact(accepted.contact_id)
-    return asyncio.create_task(app.answer_to(accepted, scope, _ignore, _ignore))
+    return asyncio.create_task(
+        messages.wait_for_answer(app.db, app.wakes, accepted, scope, _ignore, _ignore)
+    )
 
 
 async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered(
@@ -107,7 +110,7 @@ async def test_a_notification_that_is_not_true_only_costs_a_look(
 async def test_an_answer_is_found_although_no_notification_is_ever_heard(
     idle: Harness, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(messages, "LOOK_SECONDS", 0.1)
     admin.execute("ALTER TABLE discreet.messages DISABLE TRIGGER tell_waiting")
     said = await idle.world.say(ALICE, "hello")
     answering = _wait_for(idle.app, said, idle)

@@ -6,8 +6,8 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from discreet.app import Answer
 from discreet.cli.talk import AnswerDisplay
+from discreet.services.messages import Answer
 from tests.cli.conftest import SB, Sb
 from tests.support.openai_server import Hang, Say, openai_server
 

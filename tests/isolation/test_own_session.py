@@ -9,12 +9,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from discreet.channels.terminal import TerminalMessage, to_inbound
 from discreet.delivery import deliver
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId
 from discreet.intake import Accepted
+from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.sessions.replies import reply_to
 from discreet.turn.context import TurnContext
 from discreet.turn.draft import Draft

@@ -15,7 +15,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from discreet.channels.terminal import TerminalMessage, to_inbound
 from discreet.cli.chat import _said
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
@@ -30,6 +29,7 @@ from discreet.domain.inbound import (
 from discreet.intake import Accepted, accept
 from discreet.intake.accept import Quarantined, accept_or_quarantine
 from discreet.intake.retry import release_due
+from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database

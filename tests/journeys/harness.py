@@ -16,7 +16,8 @@ from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
 from discreet.services.admission import set_admission
-from discreet.services.channels import ConnectedChannel
+from discreet.services.channels import ConnectedChannel, connect_channel
+from discreet.serving import serve
 from discreet.settings import Settings
 from tests.support.bot_api import TOKEN, BotApi, bot_api
 from tests.support.waiting import Faults, retry_seconds, until
@@ -50,7 +51,7 @@ class Harness:
     @asynccontextmanager
     async def serving(self, app: App | None = None) -> AsyncIterator[None]:
         ready = asyncio.Event()
-        task = asyncio.create_task((app or self.app).serve(ready.set))
+        task = asyncio.create_task(serve(app or self.app, ready.set))
         try:
             await until(lambda: ready.is_set() or task.done(), "a server")
             if task.done():
@@ -113,7 +114,7 @@ class Harness:
     async def connect(self, app: App | None = None) -> ConnectedChannel:
         """A bot that whoever writes to is let in."""
         app = app or self.app
-        channel = await app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
+        channel = await connect_channel(app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
         await set_admission(app.db, app.owner_id, "Ada", "telegram", "open")
         return channel
 

@@ -19,6 +19,7 @@ from discreet.domain.errors import BadInput
 from discreet.domain.platform import ChannelSecret
 from discreet.services.admission import set_admission
 from discreet.services.agents import create_agent
+from discreet.services.channels import connect_channel
 from discreet.services.status import get_status
 from tests.channels.discord_payloads import (
     ALICE,
@@ -56,7 +57,7 @@ class Line:
             yield
 
     async def add(self, agent: str, account: Account) -> None:
-        await self.app.add_channel(agent, "discord", ChannelSecret(account.token))
+        await connect_channel(self.app.channels, agent, "discord", ChannelSecret(account.token))
         await set_admission(self.app.db, self.app.owner_id, agent, "discord", "open")
 
     def answered(self, how_many: int) -> bool:
@@ -257,7 +258,7 @@ async def test_a_bot_that_may_not_read_is_not_added_and_one_that_may_no_more_is_
     harness, api = line.harness, line.api
     api.intents_allowed = False
     with pytest.raises(BadInput, match="read messages") as refused:
-        await line.app.add_channel("Ada", "discord", ChannelSecret(BEA.token))
+        await connect_channel(line.app.channels, "Ada", "discord", ChannelSecret(BEA.token))
     assert "Message Content Intent" in (refused.value.hint or "")
     async with harness.serving(line.app):
         await harness.until(lambda: harness.count("channels WHERE last_error <> ''") == 1)

@@ -13,12 +13,14 @@ from typing import Any
 
 import psycopg
 
-from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
 from discreet.domain.platform import ChannelSecret
+from discreet.intake.terminal_message import TerminalMessage
 from discreet.queue.leases import LEASE, RETRY_SECONDS
 from discreet.queue.server_lock import is_served
 from discreet.services.admission import set_admission
+from discreet.services.channels import connect_channel
+from discreet.services.messages import send_message
 from tests.channels.discord_payloads import ALICE, DIRECT
 from tests.journeys.conftest import Installation, frozen_at, wait_until_frozen
 from tests.journeys.harness import Harness
@@ -108,7 +110,7 @@ async def test_another_server_listens_to_discord_and_the_frozen_one_does_no_harm
     async with discord_api() as api:
         api.add_place(DIRECT)
         app = harness.app_with(discord_base_url=api.base_url)
-        await app.add_channel("Ada", "discord", ChannelSecret(ADA.token))
+        await connect_channel(app.channels, "Ada", "discord", ChannelSecret(ADA.token))
         await set_admission(app.db, app.owner_id, "Ada", "discord", "open")
         installation.settings["DISCREET_DISCORD_BASE_URL"] = api.base_url
 
@@ -161,7 +163,11 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
     first = await serve(installation)
     with frozen_at(harness.admin, "sending"):
         address = Address.parse("telegram:1001")
-        said = await harness.app.say(TerminalMessage("hello", sender=address, thread_key="sending"))
+        said = await send_message(
+            harness.app.db,
+            harness.app.owner_id,
+            TerminalMessage("hello", sender=address, thread_key="sending"),
+        )
         await asyncio.to_thread(wait_until_frozen, harness.admin, 1)
         first.send_signal(signal.SIGSTOP)
         await serve(installation)
@@ -170,7 +176,11 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
         await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 1)
     finally:
         first.send_signal(signal.SIGCONT)
-    await harness.app.say(TerminalMessage("and now?", sender=address, thread_key="sending"))
+    await send_message(
+        harness.app.db,
+        harness.app.owner_id,
+        TerminalMessage("and now?", sender=address, thread_key="sending"),
+    )
     await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 2)
     assert harness.count("messages WHERE direction = 'out'") == 2
     assert harness.count(f"messages WHERE session_id = '{said.session_id}'") == 4

@@ -15,8 +15,10 @@ import pytest
 from discreet.app import App
 from discreet.domain.errors import BadInput, Conflict
 from discreet.domain.platform import ChannelSecret
+from discreet.intake import accept
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
+from discreet.services.channels import connect_channel, disconnect_channel
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
 from tests.journeys.harness import FAULTS_SECONDS, Harness
 from tests.support.bot_api import TOKEN, Fault, too_many
@@ -33,7 +35,7 @@ async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(harness: H
         await harness.until(lambda: len(harness.api.texts(1001)) == 2)
         assert "Rex" in harness.api.texts(1001)[1]
         assert harness.receiving() == 1
-        await harness.app.remove_channel(f"@{added.name}")
+        await disconnect_channel(harness.app.channels, f"@{added.name}")
         await harness.until(lambda: harness.receiving() == 0, "the end of receiving")
         polls = harness.api.calls.count("getUpdates")
         await harness.api.direct(1001, "Are you there?")
@@ -44,7 +46,7 @@ async def test_a_running_server_takes_up_a_bot_answers_and_lets_it_go(harness: H
 async def test_the_token_is_in_no_file_of_the_home_and_in_no_table_that_tells_it(
     harness: Harness,
 ) -> None:
-    await harness.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
+    await connect_channel(harness.app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
     assert list(harness.app.settings.home.iterdir()) == []
     tables = harness.admin.execute(
         "SELECT c.oid::regclass::text FROM pg_class c"
@@ -53,18 +55,20 @@ async def test_the_token_is_in_no_file_of_the_home_and_in_no_table_that_tells_it
     rows = [harness.admin.execute(f"SELECT t::text FROM {name} t").fetchall() for (name,) in tables]
     assert len(rows) > 30
     assert TOKEN.split(":")[1] not in str(rows)
-    await harness.app.remove_channel("ada_bot")
+    await disconnect_channel(harness.app.channels, "ada_bot")
     assert harness.count("channel_secrets") == 0
 
 
 async def test_a_bot_leads_to_one_agent(harness: Harness) -> None:
-    await harness.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
-    await harness.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
+    await connect_channel(harness.app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
+    await connect_channel(harness.app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
     await make_world(harness.app.db, agent="Bea")
     with pytest.raises(Conflict, match="leads to Ada"):
-        await harness.app.add_channel("Bea", "telegram", ChannelSecret(TOKEN))
-    await harness.app.remove_channel("ada_bot")
-    assert (await harness.app.add_channel("Bea", "telegram", ChannelSecret(TOKEN))).agent == "Bea"
+        await connect_channel(harness.app.channels, "Bea", "telegram", ChannelSecret(TOKEN))
+    await disconnect_channel(harness.app.channels, "ada_bot")
+    assert (
+        await connect_channel(harness.app.channels, "Bea", "telegram", ChannelSecret(TOKEN))
+    ).agent == "Bea"
 
 
 async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whatever_fails(
@@ -170,7 +174,7 @@ async def test_an_edit_runs_nothing_again(harness: Harness) -> None:
 
         async def take(parsed: object) -> None:
             assert isinstance(parsed, Inbound)
-            await harness.app.accept(parsed)
+            await accept(harness.app.db, harness.app.owner_id, parsed)
 
         await take_update(raw, Bot(7, "ada_bot"), channel["id"], take)
         await harness.api.direct(1001, "and now?")
@@ -240,7 +244,7 @@ async def test_a_token_that_telegram_refuses_is_not_kept(harness: Harness) -> No
 
     harness.api.faults["getMe"] = [refused(401, "Unauthorized")]
     with pytest.raises(BadInput, match="rejected the token"):
-        await harness.app.add_channel("Ada", "telegram", ChannelSecret(TOKEN))
+        await connect_channel(harness.app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
     assert list(harness.app.settings.home.iterdir()) == []
     assert harness.count("channels WHERE platform = 'telegram'") == 0
 

@@ -17,6 +17,7 @@ from discreet.app import App
 from discreet.domain.platform import ChannelSecret
 from discreet.services.admission import set_admission
 from discreet.services.agents import create_agent
+from discreet.services.channels import connect_channel
 from discreet.services.status import get_status
 from tests.channels.whatsapp_payloads import (
     BOTH,
@@ -77,7 +78,7 @@ class Line:
 
     async def add(self, agent: str, number: str) -> None:
         secret = ChannelSecret(TOKEN, webhook_secret=VERIFY, app_secret=APP_SECRET)
-        await self.app.add_channel(agent, "whatsapp", secret, number)
+        await connect_channel(self.app.channels, agent, "whatsapp", secret, number)
         await set_admission(self.app.db, self.app.owner_id, agent, "whatsapp", "open")
 
 

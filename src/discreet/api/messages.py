@@ -18,7 +18,6 @@ from starlette.types import Scope as AsgiScope
 from discreet.api.dependencies import AnyCaller, Caller, ReadScope
 from discreet.api.pagination import IdempotencyKey
 from discreet.api.problems import documented, of_error
-from discreet.app import Answer, OnText, Stopped
 from discreet.auth.access import check_access
 from discreet.auth.scopes import (
     agent_to_ask,
@@ -26,16 +25,24 @@ from discreet.auth.scopes import (
     resolve_contact,
     scope_of_message,
 )
-from discreet.channels.terminal import TerminalMessage
 from discreet.domain.addresses import Address
 from discreet.domain.concurrency import end, happens, running, start
 from discreet.domain.errors import BadInput, DiscreetError, Forbidden, Unauthorized, Unavailable
 from discreet.domain.ids import AgentId, ContactId, MessageId, SessionId
 from discreet.intake import Accepted
+from discreet.intake.terminal_message import TerminalMessage
 from discreet.schemas import messages as wire
 from discreet.schemas.memories import Hits, SearchMessages
 from discreet.scope.scopes import SessionScope
 from discreet.services.idempotency import once
+from discreet.services.messages import (
+    Answer,
+    OnText,
+    Stopped,
+    get_accepted,
+    send_message,
+    wait_for_answer,
+)
 from discreet.services.recall import Part, search_messages
 from discreet.sessions.replies import reply_to
 
@@ -142,14 +149,14 @@ async def _accept(who: Caller, given: wire.Say, request: Request, key: str | Non
     stored: list[Accepted] = []
 
     async def make() -> UUID:
-        stored.append(await who.api.app.say(said))
+        stored.append(await send_message(who.db, who.owner_id, said))
         return stored[0].message_id
 
     asked = f"{request.url.path}\n".encode() + await request.body()
     message_id = MessageId(await once(who.db, who.bearer, key, asked, make))
     if stored:
         return stored[0]
-    return await who.api.app.accepted_before(message_id)
+    return await get_accepted(who.db, who.owner_id, message_id)
 
 
 async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
@@ -209,12 +216,14 @@ async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text:
 
     Raises:
         Unauthorized, Forbidden: they may not any more.
-        Stopped, Unavailable: see ``App.answer_to``.
+        Stopped, Unavailable: see ``services.messages.wait_for_answer``.
     """
     refused: list[DiscreetError] = []
     with anyio.CancelScope() as waiting:
         async with running(_watch(who, accepted, refused, waiting), "access"):
-            return await who.api.app.answer_to(accepted, scope, on_text, _ignore)
+            return await wait_for_answer(
+                who.db, who.api.app.wakes, accepted, scope, on_text, _ignore
+            )
     raise refused[0]
 
 

@@ -55,8 +55,9 @@ def list_channels(as_json: AsJson = False) -> None:
 def test_channel(channel: Which) -> None:
     """Check with the platform that a channel works."""
     from discreet.cli.printing import print_text
+    from discreet.services import channels
 
-    tested = in_app(lambda app: app.test_channel(channel))
+    tested = in_app(lambda app: channels.test_channel(app.channels, channel))
     print_text(f"{tested.label} answers, and leads to {tested.agent}.")
 
 
@@ -84,8 +85,9 @@ def debounce(
 def remove_channel(channel: Which) -> None:
     """Disconnect a channel and delete its token. Its conversations are kept."""
     from discreet.cli.printing import print_text
+    from discreet.services import channels
 
-    removed = in_app(lambda app: app.remove_channel(channel))
+    removed = in_app(lambda app: channels.disconnect_channel(app.channels, channel))
     print_text(f"{removed.label} is disconnected and its token is deleted.")
 
 

@@ -166,9 +166,10 @@ def _connect(
     agent: str | None, platform: str, secret: ChannelSecret, account: str = ""
 ) -> tuple[ConnectedChannel, str | None]:
     """The channel, and the public address of this installation, where it has one."""
+    from discreet.services.channels import connect_channel
 
     async def work(app: App) -> tuple[ConnectedChannel, str | None]:
-        added = await app.add_channel(agent, platform, secret, account)
+        added = await connect_channel(app.channels, agent, platform, secret, account)
         return added, app.settings.webhook_url
 
     return in_app(work)

@@ -13,8 +13,8 @@ from discreet.cli.waiting import not_shown, show_delay
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from discreet.channels.terminal.messages import TerminalMessage
     from discreet.cli.chat_backend import ChatBackend
+    from discreet.intake.terminal_message import TerminalMessage
 
 
 def chat(
@@ -135,10 +135,10 @@ def _said(
     Raises:
         BadInput: an option is malformed or two exclude each other.
     """
-    from discreet.channels.terminal.messages import TerminalMessage
     from discreet.domain.addresses import Address
     from discreet.domain.ids import ContactId, parse_uuid
     from discreet.domain.text import checked_text, checked_thread_key
+    from discreet.intake.terminal_message import TerminalMessage
 
     if sender is not None and contact_id is not None:
         raise BadInput(

@@ -14,11 +14,12 @@ from discreet.domain.errors import BadInput
 from discreet.domain.text import terminal_text
 
 if TYPE_CHECKING:
-    from discreet.app import Answer, App
-    from discreet.channels.terminal.messages import TerminalMessage
+    from discreet.app import App
     from discreet.cli.runtime import Notice
     from discreet.client import Client, Sent
     from discreet.intake import Accepted
+    from discreet.intake.terminal_message import TerminalMessage
+    from discreet.services.messages import Answer
 
 Result = TypeVar("Result")
 OnText = Callable[[str], Awaitable[None]]
@@ -29,7 +30,7 @@ class SentMessage(Protocol):
     """A message that is stored."""
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
-        """Waits for its answer; see ``App.answer_to``."""
+        """Waits for its answer; see ``services.messages.wait_for_answer``."""
         ...
 
 
@@ -83,7 +84,9 @@ class _LocalBackend:
         self.home = app.settings.home
 
     def listening(self) -> AbstractAsyncContextManager[None]:
-        return self._app.working()
+        from discreet.serving import working
+
+        return working(self._app)
 
     async def speaker(self, said: TerminalMessage) -> str:
         from discreet.services.agents import get_agent
@@ -100,7 +103,9 @@ class _LocalBackend:
         return f"{said.sender} in {said.group}" if said.group else str(said.sender)
 
     async def say(self, said: TerminalMessage) -> SentMessage:
-        return _LocalMessage(self._app, await self._app.say(said))
+        from discreet.services.messages import send_message
+
+        return _LocalMessage(self._app, await send_message(self._app.db, self._app.owner_id, said))
 
 
 class _LocalMessage:
@@ -109,8 +114,11 @@ class _LocalMessage:
         self._accepted = accepted
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
-        return await self._app.answer_to(
-            self._accepted, self._app.scope, on_text, on_delay, delivered=True
+        from discreet.services.messages import wait_for_answer
+
+        app = self._app
+        return await wait_for_answer(
+            app.db, app.wakes, self._accepted, app.scope, on_text, on_delay, delivered=True
         )
 
 
@@ -168,7 +176,7 @@ class _RemoteMessage:
         self._sent = sent
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:  # noqa: ARG002
-        from discreet.app import Answer, Stopped
+        from discreet.services.messages import Answer, Stopped
 
         reply = await self._sent.answer(on_text)
         if reply.answer is None:

@@ -38,6 +38,7 @@ async def _serve(settings: Settings) -> None:
     """The first SIGINT, SIGTERM or SIGHUP ends it in order; a second one ends it at once."""
     from discreet.app import open_app
     from discreet.domain.concurrency import end_all
+    from discreet.serving import serve as serve_app
 
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -53,7 +54,7 @@ async def _serve(settings: Settings) -> None:
     try:
         async with open_app(settings, _say) as app, AsyncExitStack() as stack:
             if serve_http is None:
-                await app.serve(lambda: _say(_welcome(settings)), stopped)
+                await serve_app(app, lambda: _say(_welcome(settings)), stopped)
                 return
             try:
                 listening = await stack.enter_async_context(serve_http(app))
@@ -61,7 +62,7 @@ async def _serve(settings: Settings) -> None:
                 raise server_pid.explain(settings.home, error) from None
             stack.enter_context(server_pid.noted(settings.home))
             ready = f"{_welcome(settings)}\n{_machines(listening)}"
-            await app.serve(lambda: _say(ready), stopped)
+            await serve_app(app, lambda: _say(ready), stopped)
     finally:
         await end_all()
     _say("Stopped.")

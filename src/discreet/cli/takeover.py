@@ -47,6 +47,7 @@ def takeover(
         )
     from discreet.cli.printing import print_text
     from discreet.services import takeover as service
+    from discreet.serving import working
 
     async def work(app: App) -> str:
         if end:
@@ -54,7 +55,7 @@ def takeover(
             return _answers_again(back)
         taken = await service.take_over(app.db, app.owner_id, contact)
         # The answer has to leave, also where no server runs.
-        async with app.working():
+        async with working(app):
             if message is None:
                 return await _converse(app, taken)
             await service.speak(app.db, app.owner_id, taken.id, message)

@@ -21,9 +21,9 @@ from discreet.domain.text import checked_text, terminal_text
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from discreet.app import Answer
-    from discreet.channels.terminal.messages import TerminalMessage
     from discreet.cli.chat_backend import ChatBackend
+    from discreet.intake.terminal_message import TerminalMessage
+    from discreet.services.messages import Answer
 
 HELP = """\
 /help   show this help

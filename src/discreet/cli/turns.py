@@ -74,12 +74,17 @@ def show_turn(
     from discreet.cli.printing import print_json
     from discreet.domain.ids import TurnId, parse_uuid
     from discreet.services import turns
+    from discreet.turn.dry_run import rehearse
+    from discreet.turn.responders import make_responder
 
     wanted = TurnId(parse_uuid(turn_id, "turn id"))
 
     async def work(app: App) -> tuple[TurnRecord, TurnResult | None]:
         record = await turns.get_turn(app.db, app.owner_id, wanted)
-        return record, await app.rehearse(wanted) if rerun else None
+        if not rerun:
+            return record, None
+        responder = make_responder(app.settings)
+        return record, await rehearse(app.db, app.owner_id, wanted, app.embedder(), responder)
 
     record, result = in_app(work)
     if as_json:

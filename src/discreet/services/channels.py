@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from discreet.auth.channel_secrets import drop_secret, save_secret
+from discreet.auth.channel_secrets import drop_secret, load_secret, save_secret
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId, OwnerId
-from discreet.domain.platform import ChannelSecret, Identity
+from discreet.domain.platform import ChannelSecret, Identity, Platform
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 MAX_DEBOUNCE_SECONDS = 60
@@ -81,6 +82,67 @@ async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> Conn
     if len(of_platform) == 1:
         return of_platform[0]
     raise NotFound(f"There is no channel {what!a}.", hint="See: sb channels list")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccess:
+    """What it takes to connect channels. ``key`` encrypts their secrets."""
+
+    db: ScopedDatabase
+    owner_id: OwnerId
+    platforms: Mapping[str, Platform]
+    key: bytes = field(repr=False)
+
+
+async def connect_channel(
+    access: ChannelAccess,
+    agent: str | None,
+    platform: str,
+    secret: ChannelSecret,
+    account: str = "",
+) -> ConnectedChannel:
+    """Connect an account to an agent, after the platform has said whose secret it is.
+
+    Raises:
+        BadInput: the platform rejects the secret, or is unknown.
+        Unavailable: the platform can't be reached; nothing was stored.
+        NotFound, Conflict: there is no such agent; the account leads to another one.
+    """
+    if platform not in access.platforms:
+        raise BadInput(
+            f"{platform!a} is not a known platform.",
+            hint=f"Known platforms: {', '.join(access.platforms)}.",
+        )
+    me = await access.platforms[platform].identify(secret, account)
+    return await add_channel(access.db, access.owner_id, agent, platform, me, secret, access.key)
+
+
+async def test_channel(access: ChannelAccess, what: str) -> ConnectedChannel:
+    """Ask the platform whether a channel works.
+
+    Raises:
+        NotFound: there is no such channel.
+        SecretMissing: its secret is missing, or can't be read on this server.
+        BadInput, Unavailable: the platform's answer.
+    """
+    channel = await find_channel(access.db, access.owner_id, what)
+    async with access.db.begin(OwnerScope(access.owner_id)) as tx:
+        secret = await load_secret(tx, access.key, channel.platform, channel.account)
+    if secret is None:
+        raise NotFound(f"{channel.label} was removed.", hint="See: sb channels list")
+    await access.platforms[channel.platform].identify(secret, channel.account)
+    return channel
+
+
+async def disconnect_channel(access: ChannelAccess, what: str) -> ConnectedChannel:
+    """Disconnect a channel and delete its secret; its conversations are kept.
+
+    Raises:
+        NotFound: there is no such channel.
+    """
+    channel = await find_channel(access.db, access.owner_id, what)
+    await remove_channel(access.db, access.owner_id, channel.id)
+    return channel
 
 
 async def add_channel(

@@ -1,0 +1,63 @@
+"""Keep an installation at work: as a server, or for as long as a command waits for an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from discreet.domain.concurrency import happens, relying_on
+from discreet.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+SERVED_POLL_SECONDS = 1.0
+"""How often a command checks whether a server still works on its installation."""
+ENDING_SECONDS = 60.0
+"""How long the end of the work here may take; the worker gives itself less."""
+
+
+async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
+    """Work and deliver until ``stop`` is set; what has begun is finished first."""
+    from discreet.queue.backlog import indexing
+    from discreet.queue.server_lock import serving
+    from discreet.services.policy import write_policy
+
+    await write_policy(app.db, app.settings)
+    async with (
+        serving(app.database.conninfo("discreet_worker")),
+        indexing(app.db, app.embedder()),
+        app.gateway() as gateway,
+        app.worker(gateway),
+        gateway.receiving(),
+    ):
+        ready()
+        await (stop or asyncio.Event()).wait()
+
+
+@asynccontextmanager
+async def working(app: App) -> AsyncIterator[None]:
+    """Make sure that somebody works while open: this process, unless a server does."""
+    stop = asyncio.Event()
+    work = _work_unless_served(app, stop)
+    # Broken off if nobody works: it would wait for an answer that nobody writes.
+    async with relying_on(work, "work unless served", grace=ENDING_SECONDS):
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+async def _work_unless_served(app: App, stop: asyncio.Event) -> None:
+    from discreet.queue.server_lock import is_served
+
+    while not stop.is_set():
+        # While the database can't be reached, nobody can work on anything.
+        with suppress(Unavailable):
+            if not await is_served(app.db):
+                async with app.gateway() as gateway, app.worker(gateway):
+                    await stop.wait()
+                return
+        await happens(stop, SERVED_POLL_SECONDS)
