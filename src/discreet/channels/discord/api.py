@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +11,10 @@ from typing import Any
 
 import httpx
 
-from discreet.domain.errors import BadInput, Unavailable
+from discreet.channels import http
+from discreet.domain.errors import BadInput
 from discreet.domain.platform import Identity
-from discreet.proxies import check_proxies
 
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-"""Waits long: whether a request that timed out was carried out, nobody can tell."""
 TOKEN = re.compile(r"[A-Za-z0-9_-]{18,60}\.[A-Za-z0-9_-]{4,20}\.[A-Za-z0-9_-]{20,120}")
 """What a token looks like: anything else was copied wrongly, and is sent to nobody."""
 READS_MESSAGES = 1 << 18 | 1 << 19
@@ -47,15 +43,8 @@ class Connection:
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client. Close it with ``aclose``."""
-    # They log addresses, which say where somebody is written to.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).disabled = True
-    check_proxies()
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"DiscordBot (discreet, {version('discreet')})"},
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-    )
+    """Open a client. Close it with ``aclose``."""
+    return http.open_client({"User-Agent": f"DiscordBot (discreet, {version('discreet')})"})
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -98,17 +87,16 @@ async def who_am_i(connection: Connection) -> Identity:
 
 
 async def _get(client: httpx.AsyncClient, connection: Connection, path: str) -> Mapping[str, Any]:
-    try:
-        response = await client.get(connection.url(path), headers=connection.headers)
-        if response.status_code in (401, 403):
-            raise BadInput("Discord rejected the token.", hint=TOKEN_HINT)
-        response.raise_for_status()
-        found = response.json()
-        if not isinstance(found, dict):
-            raise ValueError("not an object")
-    except (httpx.HTTPError, ValueError) as error:
-        raise Unavailable(
-            f"{connection.base_url} can't be reached ({type(error).__name__}).",
-            hint="Check the network and the address.",
-        ) from None
-    return found
+    return await http.read_object(
+        client,
+        connection.url(path),
+        base_url=connection.base_url,
+        refused=_mistake,
+        headers=connection.headers,
+    )
+
+
+def _mistake(response: httpx.Response) -> BadInput | None:
+    if response.status_code not in (401, 403):
+        return None
+    return BadInput("Discord rejected the token.", hint=TOKEN_HINT)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import structlog
 
-from discreet.channels.discord.api import ANSWER_SECONDS, Connection, error_of, open_client
+from discreet.channels.discord.api import Connection, error_of, open_client
 from discreet.channels.discord.content import address_of
 from discreet.channels.discord.formatting import render, split
 from discreet.channels.discord.parse import PLATFORM
+from discreet.channels.http import ANSWER_SECONDS, Answers, download
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import MessageId
 from discreet.domain.outbound import (
@@ -24,7 +24,6 @@ from discreet.domain.outbound import (
     Place,
     Rejected,
     SendResult,
-    Sent,
     Unknown,
     Unreachable,
 )
@@ -33,9 +32,6 @@ from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
 
-TOKEN_WAIT = timedelta(minutes=5)
-"""A token that is refused is given anew by a person, if at all."""
-MAX_WAIT = 3600.0
 PACE = 1.5
 """Seconds between two edits of an answer that grows: Discord takes five in five seconds, and the
 other answers of a chat have to go through too."""
@@ -43,12 +39,29 @@ DRAFT_SECONDS = 10.0
 """How long one of these edits may take: the answer itself waits for it."""
 WITHOUT_PREVIEWS = 1 << 2
 """Flag of a message whose links nobody opens: an answer must not make Discord call an address."""
-_NOT_THERE = {10003, 10004, 50001, 50007, 50013, 50083, 50278}
-"""Error codes: no such channel or server, no access, the person takes no messages, no permission,
-an archived thread, nothing in common."""
 _UNKNOWN_MESSAGE = 10008
 _NO_REPLY = {160002, 50035}
 """Error codes of what can't be replied to: old messages may not be read, or it is gone."""
+
+
+def _wait_of(response: httpx.Response, _: int) -> float:
+    try:
+        return float(response.json()["retry_after"])
+    except (ValueError, KeyError, TypeError):
+        header = response.headers.get("retry-after", "")
+        return float(header) if header.isdecimal() else 5.0
+
+
+ANSWERS = Answers(
+    "Discord",
+    error_of,
+    sent_id=lambda sent: str(sent["id"]),
+    wait_of=_wait_of,
+    # No such channel or server, no access, the person takes no messages, no permission, an
+    # archived thread, nothing in common.
+    not_there=frozenset({10003, 10004, 50001, 50007, 50013, 50083, 50278}),
+    not_there_statuses=frozenset({403, 404}),
+)
 
 Connections = Callable[[str], Connection | None]
 """The connection of an account (the bot's id); None where there is no such channel any more."""
@@ -80,16 +93,16 @@ class DiscordChannel(OpenChannel):
             if draft is not None and draft.fits:
                 edited = await self._edit(connection, where, draft.platform_message_id, text)
                 if error_of(edited)[0] != _UNKNOWN_MESSAGE:
-                    return _result_of(edited)
+                    return ANSWERS.result_of(edited)
             elif draft is not None:
                 deleted = await self._delete(connection, where, draft.platform_message_id)
-                if isinstance(held_up := _result_of(deleted), Later):
+                if isinstance(held_up := ANSWERS.result_of(deleted), Later):
                     return held_up
             body = _body(text, outbound.reply_to if outbound.part == 0 else None)
             body |= {"nonce": _nonce(outbound.message_id, outbound.part), "enforce_nonce": True}
-            return _result_of(await self._put(connection, where, body))
+            return ANSWERS.result_of(await self._put(connection, where, body))
         except httpx.HTTPError as error:
-            return Later(timedelta(0), f"Discord can't be reached ({type(error).__name__})")
+            return ANSWERS.unreachable(type(error).__name__)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """The bytes of a file. Its address expires, so its message is asked for it.
@@ -106,24 +119,16 @@ class DiscordChannel(OpenChannel):
             found = await self._client().get(
                 connection.url(f"channels/{chat}/messages/{message}"), headers=connection.headers
             )
-            if (refused := _no_file(found)) is not None:
+            if (refused := ANSWERS.no_file(found)) is not None:
                 return refused
             address = address_of(found.json(), file)
             if address is None:
                 return NoFile("Discord has it no more")
-            content = bytearray()
-            async with self._client().stream("GET", address) as response:
-                if (refused := _no_file(response)) is not None:
-                    return refused
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > max_bytes:
-                        return NoFile(f"larger than {max_bytes:,} bytes")
+            return await download(self._client(), ANSWERS, address, max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"Discord can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             return NoFile("Discord didn't say where it is")
-        return bytes(content)
 
     async def show_typing(self, place: Place) -> None:
         """Tells who waits that somebody writes, for about ten seconds. Never fails."""
@@ -160,7 +165,7 @@ class DiscordChannel(OpenChannel):
             return Unknown()
         if response.status_code >= 500:
             return Unknown()
-        result = _result_of(response)
+        result = ANSWERS.result_of(response)
         return Rejected(result.why) if isinstance(result, Unreachable) else result
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:
@@ -247,50 +252,3 @@ def _nonce(message_id: MessageId, part: int) -> str:
     """What Discord knows a part again by: up to 25 characters."""
     name = base64.urlsafe_b64encode(message_id.bytes).decode().rstrip("=")
     return f"{name}{part % 1000:03d}"
-
-
-def _result_of(response: httpx.Response) -> SendResult:
-    code, words = error_of(response)
-    match response.status_code:
-        case status if 200 <= status < 300:
-            try:
-                return Sent(str(response.json()["id"]))
-            except (ValueError, KeyError, TypeError):
-                # It was taken; only its name is lost.
-                return Sent("unknown")
-        case 429:
-            return Later(timedelta(seconds=_wait_of(response)), "Discord asks to slow down")
-        case 401:
-            return Later(TOKEN_WAIT, "Discord refuses the token: sb channels add discord")
-        case 408:
-            return Later(timedelta(0), "Discord can't be reached (HTTP 408)")
-        case status if status >= 500:
-            return Later(timedelta(0), f"Discord can't be reached (HTTP {status})")
-        case 403 | 404:
-            return Unreachable(f"Discord doesn't let the bot write there: {words}")
-        case _ if code in _NOT_THERE:
-            return Unreachable(f"Discord doesn't let the bot write there: {words}")
-        case _:
-            return Rejected(f"Discord refused it: {words}")
-
-
-def _wait_of(response: httpx.Response) -> float:
-    """Seconds; more than none, for a limit was reached."""
-    try:
-        named = float(response.json()["retry_after"])
-    except (ValueError, KeyError, TypeError):
-        header = response.headers.get("retry-after", "")
-        named = float(header) if header.isdecimal() else 5.0
-    return min(max(named, 0.1), MAX_WAIT)
-
-
-def _no_file(response: httpx.Response) -> NoFile | None:
-    """None: it is there.
-
-    Raises:
-        httpx.HTTPStatusError: not now.
-    """
-    if response.status_code in (400, 403, 404, 410):
-        return NoFile(f"Discord has it no more (HTTP {response.status_code})")
-    response.raise_for_status()
-    return None

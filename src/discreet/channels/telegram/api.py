@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,17 +11,14 @@ import telegram
 from telegram.error import InvalidToken, NetworkError, TelegramError
 from telegram.request import HTTPXRequest
 
+from discreet.channels.http import ANSWER_SECONDS, CONNECT_SECONDS, silence
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.proxies import check_proxies
 
 DEFAULT_BASE_URL = "https://api.telegram.org"
 CONNECTIONS = 32
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-"""Waits long: whether a request that timed out was carried out, nobody can tell."""
 TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
 """What a token looks like: anything else was copied wrongly, and is sent to nobody."""
-_TALKATIVE = ("telegram", "httpx", "httpcore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,7 @@ class Bots:
 async def open_bot(connection: Connection) -> telegram.Bot:
     """A client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
     # They log addresses, which hold the token, and bodies, which hold what people wrote.
-    for name in _TALKATIVE:
-        logging.getLogger(name).disabled = True
+    silence("telegram", "httpx", "httpcore")
     check_proxies()
     request = HTTPXRequest(
         connection_pool_size=CONNECTIONS,

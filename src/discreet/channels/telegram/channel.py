@@ -18,7 +18,8 @@ from telegram.error import (
     TelegramError,
 )
 
-from discreet.channels.telegram.api import ANSWER_SECONDS, Bots
+from discreet.channels.http import ANSWER_SECONDS, TOKEN_WAIT
+from discreet.channels.telegram.api import Bots
 from discreet.channels.telegram.formatting import Formatted, render
 from discreet.channels.telegram.splitting import split
 from discreet.domain.errors import Unavailable
@@ -39,8 +40,6 @@ from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
 
-TOKEN_WAIT = timedelta(minutes=5)
-"""A token that is refused is given anew by a person, if at all."""
 MAX_ENTITIES = 100
 """Telegram takes so many in one message, and ignores the rest."""
 DIRECT_PACE, GROUP_PACE = 1.0, 4.0

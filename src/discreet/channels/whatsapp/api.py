@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 
-from discreet.domain.errors import BadInput, Unavailable
+from discreet.channels.http import open_client, read_object
+from discreet.domain.errors import BadInput
 from discreet.domain.platform import Identity
-from discreet.proxies import check_proxies
 
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-"""Waits long: whether a request that timed out was carried out, nobody can tell."""
 ACCOUNT = re.compile(r"[0-9]{5,30}")
 TOKEN = re.compile(r"[!-~]{20,1000}")
 
@@ -33,17 +27,9 @@ class Connection:
         """The address of what the API calls so."""
         return f"{self.base_url.rstrip('/')}/{self.version}/{path}"
 
-
-def open_client(connection: Connection) -> httpx.AsyncClient:
-    """A client that shows the token. Close it with ``aclose``."""
-    # They log addresses, which say who is written to.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).disabled = True
-    check_proxies()
-    return httpx.AsyncClient(
-        headers={"Authorization": f"Bearer {connection.token}"},
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-    )
+    def open_client(self) -> httpx.AsyncClient:
+        """Open a client that shows the token. Close it with ``aclose``."""
+        return open_client({"Authorization": f"Bearer {self.token}"})
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -74,23 +60,23 @@ async def who_am_i(connection: Connection, account: str) -> Identity:
             "That is not an access token.",
             hint="Meta Business Settings, System users, Generate token.",
         )
-    async with open_client(connection) as client:
-        try:
-            response = await client.get(
-                connection.url(account), params={"fields": "id,display_phone_number,verified_name"}
-            )
-            if response.status_code in (400, 401, 403, 404):
-                raise BadInput(
-                    f"WhatsApp rejected the request: {error_of(response)[1]}",
-                    hint="Check the token and the phone number ID.",
-                )
-            response.raise_for_status()
-            found: Mapping[str, Any] = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable(
-                f"{connection.base_url} can't be reached ({type(error).__name__}).",
-                hint="Check the network and the address.",
-            ) from None
+    async with connection.open_client() as client:
+        found = await read_object(
+            client,
+            connection.url(account),
+            base_url=connection.base_url,
+            refused=_mistake,
+            params={"fields": "id,display_phone_number,verified_name"},
+        )
     if str(found.get("id")) != account:
         raise BadInput("WhatsApp answered for a different phone number.", hint="Check the id.")
     return Identity(account, str(found.get("display_phone_number") or account))
+
+
+def _mistake(response: httpx.Response) -> BadInput | None:
+    if response.status_code not in (400, 401, 403, 404):
+        return None
+    return BadInput(
+        f"WhatsApp rejected the request: {error_of(response)[1]}",
+        hint="Check the token and the phone number ID.",
+    )

@@ -10,18 +10,17 @@ from typing import Any
 import httpx
 import structlog
 
-from discreet.channels.whatsapp.api import Connection, error_of, open_client
+from discreet.channels.http import Answers, download
+from discreet.channels.whatsapp.api import Connection, error_of
 from discreet.channels.whatsapp.formatting import render, split
 from discreet.channels.whatsapp.parse import GROUP_CHAT, PLATFORM
 from discreet.domain.errors import Unavailable
 from discreet.domain.outbound import (
-    Later,
     NoFile,
     Outbound,
     Place,
     Rejected,
     SendResult,
-    Sent,
     Unreachable,
 )
 from discreet.domain.parts import Parts
@@ -33,13 +32,25 @@ WINDOW = timedelta(hours=24)
 """How long after somebody wrote a business may answer freely. Later only templates go through."""
 TYPING_SECONDS = 24.0
 """WhatsApp shows it for 25 seconds, or until the answer comes."""
-TOKEN_WAIT = timedelta(minutes=5)
-"""A token that is refused is given anew by a person, if at all."""
 _SLOW_DOWN = {4: 60, 80007: 60, 130429: 10, 131048: 300, 131056: 10}
 """Error codes of limits, and the seconds to wait where WhatsApp names none."""
-_NOT_THERE = {131026, 131030, 131047, 131050, 130472}
-_WRONG_TOKEN = {0, 3, 10, 190, 200, 131005}
-_TRY_AGAIN = {1, 2, 131000, 131016, 131057, 133004}
+
+
+def _wait_of(response: httpx.Response, code: int) -> float:
+    named = response.headers.get("retry-after", "")
+    return float(named) if named.isdecimal() else _SLOW_DOWN.get(code, 10)
+
+
+ANSWERS = Answers(
+    "WhatsApp",
+    error_of,
+    sent_id=lambda sent: str(sent["messages"][0]["id"]),
+    wait_of=_wait_of,
+    slow_down=frozenset(_SLOW_DOWN),
+    not_there=frozenset({131026, 131030, 131047, 131050, 130472}),
+    wrong_token=frozenset({0, 3, 10, 190, 200, 131005}),
+    try_again=frozenset({1, 2, 131000, 131016, 131057, 133004}),
+)
 
 Connections = Callable[[str], Connection | None]
 """The connection of an account (the id of a phone number); None: there is no such channel."""
@@ -75,8 +86,8 @@ class WhatsAppChannel(OpenChannel):
         try:
             response = await client.post(connection.url(f"{outbound.account}/messages"), json=body)
         except httpx.HTTPError as error:
-            return Later(timedelta(0), f"WhatsApp can't be reached ({type(error).__name__})")
-        return _result_of(response)
+            return ANSWERS.unreachable(type(error).__name__)
+        return ANSWERS.result_of(response)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """The bytes of a file, which WhatsApp keeps for some days.
@@ -92,24 +103,16 @@ class WhatsAppChannel(OpenChannel):
             found = await client.get(
                 connection.url(platform_file), params={"phone_number_id": account}
             )
-            if (refused := _no_file(found)) is not None:
+            if (refused := ANSWERS.no_file(found)) is not None:
                 return refused
             media = found.json()
             if int(media.get("file_size") or 0) > max_bytes:
                 return NoFile(f"larger than {max_bytes:,} bytes")
-            content = bytearray()
-            async with client.stream("GET", str(media["url"])) as response:
-                if (refused := _no_file(response)) is not None:
-                    return refused
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > max_bytes:
-                        return NoFile(f"larger than {max_bytes:,} bytes")
+            return await download(client, ANSWERS, str(media["url"]), max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"WhatsApp can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             return NoFile("WhatsApp didn't say where it is")
-        return bytes(content)
 
     async def show_typing(self, place: Place) -> None:
         """Marks the message as read and shows for 25 seconds that somebody writes: WhatsApp has
@@ -153,7 +156,7 @@ class WhatsAppChannel(OpenChannel):
         # Nothing is awaited before the new one is in its place, so nobody opens two.
         opened = None
         if connection is not None:
-            opened = self._open[account] = (connection, open_client(connection))
+            opened = self._open[account] = (connection, connection.open_client())
         elif known is not None:
             del self._open[account]
         if known is not None:
@@ -181,36 +184,3 @@ def _body(outbound: Outbound, text: str) -> dict[str, Any]:
     if outbound.reply_to and outbound.part == 0:
         body["context"] = {"message_id": outbound.reply_to}
     return body
-
-
-def _result_of(response: httpx.Response) -> SendResult:
-    if response.is_success:
-        try:
-            return Sent(str(response.json()["messages"][0]["id"]))
-        except (ValueError, KeyError, TypeError, IndexError):
-            # It was taken; only its name is lost.
-            return Sent("unknown")
-    code, words = error_of(response)
-    if response.status_code == 429 or code in _SLOW_DOWN:
-        named = response.headers.get("retry-after", "")
-        seconds = int(named) if named.isdecimal() else _SLOW_DOWN.get(code, 10)
-        return Later(timedelta(seconds=min(seconds, 3600)), "WhatsApp asks to slow down")
-    if code in _NOT_THERE:
-        return Unreachable(f"WhatsApp can't deliver it there: {words}")
-    if response.status_code == 401 or (response.status_code == 403 and code in _WRONG_TOKEN):
-        return Later(TOKEN_WAIT, "WhatsApp refuses the token: sb channels add whatsapp")
-    if response.status_code >= 500 or code in _TRY_AGAIN:
-        return Later(timedelta(0), f"WhatsApp can't be reached (HTTP {response.status_code})")
-    return Rejected(f"WhatsApp refused it: {words}")
-
-
-def _no_file(response: httpx.Response) -> NoFile | None:
-    """None: it is there.
-
-    Raises:
-        httpx.HTTPStatusError: not now.
-    """
-    if response.status_code in (400, 403, 404, 410):
-        return NoFile(f"WhatsApp has it no more (HTTP {response.status_code})")
-    response.raise_for_status()
-    return None
