@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import parse_qsl
 
 import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
 from discreet.domain.platform import WebhookRequest, WebhookResponse
+from discreet.request_body import BodyTooLarge, read_body
 
 log = structlog.get_logger(__name__)
 
 MAX_BYTES = 4_000_000
+"""Bytes of one call of a platform: one may bring many messages."""
 
-_Message = MutableMapping[str, Any]
 _Answer = Callable[[WebhookRequest], Awaitable[WebhookResponse]]
 
 
@@ -24,62 +27,48 @@ class WebhookServer:
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url.rstrip("/")
-        self._answers: dict[str, list[_Answer]] = {}
+        self._router = Router(redirect_slashes=False, default=Response(status_code=404))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._router(scope, receive, send)
 
     def address(self, path: str) -> str:
-        """The public address of a path."""
+        """Return the public address of a path."""
         return self._public_url + path
 
     @contextmanager
     def answering(self, path: str, answer: _Answer) -> Iterator[None]:
-        """Calls to this path are answered as long as it is open; opened twice, by the later."""
-        answers = self._answers.setdefault(path, [])
-        answers.append(answer)
+        """Answer calls to this path while open. If it is opened twice, the later one answers."""
+        # An endpoint that is no function takes every method: the channel judges it.
+        route = Route(path, _Endpoint(answer))
+        self._router.routes.insert(0, route)
         try:
             yield
         finally:
-            answers.remove(answer)
+            self._router.routes.remove(route)
 
-    async def __call__(
-        self,
-        scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],
-        send: Callable[[_Message], Awaitable[None]],
-    ) -> None:
-        if scope["type"] != "http":
-            return
-        reply = await self._reply(scope, receive)
-        headers = [(b"content-type", b"text/plain; charset=utf-8")] if reply.body else []
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(
-        self, scope: _Message, receive: Callable[[], Awaitable[_Message]]
-    ) -> WebhookResponse:
-        answers = self._answers.get(str(scope["path"]))
-        if not answers:
-            return WebhookResponse(404)
+class _Endpoint:
+    def __init__(self, answer: _Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+
+        async def read() -> bytes | None:
+            try:
+                return await read_body(scope, receive, MAX_BYTES)
+            except (BodyTooLarge, ClientDisconnect):
+                return None
+
         call = WebhookRequest(
-            str(scope["method"]),
-            dict(parse_qsl(bytes(scope["query_string"]).decode("latin-1"))),
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            lambda: _read(receive),
+            request.method, dict(request.query_params), dict(request.headers), read
         )
         try:
-            return await answers[-1](call)
+            reply = await self._answer(call)
         except Exception as error:
-            log.warning("what came in could not be stored", error=type(error).__name__)
-            return WebhookResponse(503)
-
-
-async def _read(receive: Callable[[], Awaitable[_Message]]) -> bytes | None:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += bytes(message.get("body", b""))
-        if len(body) > MAX_BYTES:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
+            log.warning("a webhook call could not be stored", error=type(error).__name__)
+            reply = WebhookResponse(503)
+        media_type = "text/plain" if reply.body else None
+        await Response(reply.body, reply.status, media_type=media_type)(scope, receive, send)

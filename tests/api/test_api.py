@@ -71,7 +71,7 @@ async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_else
     harness: Harness,
 ) -> None:
     owner = await harness.owner()
-    alice, _ = await harness.of(ALICE)
+    alice, her_id = await harness.of(ALICE)
     bob, bobs_id = await harness.of(BOB)
     kept = (await bob.post("/api/memories", json={"content": "Bob likes tea"})).json()
     own = (await owner.post("/api/memories", json={"content": "the key is under the stone"})).json()
@@ -104,9 +104,10 @@ async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_else
         refused = await alice.request(method, asked, json=None if method == "GET" else body)
         assert refused.status_code == 403, (method, path)
     assert (await alice.get("/api/memories")).json()["items"] == []
-    for path in ("/api/memories/recall", "/api/messages/search"):
-        found = (await alice.post(path, json={"query": "tea key"})).json()
-        assert found == {"items": [], "by_words_only": False}
+    found = (await alice.post("/api/memories/recall", json={"query": "tea key"})).json()
+    assert found == {"items": [], "by_words_only": False}
+    said = (await alice.post("/api/messages/search", json={"query": "tea key"})).json()["items"]
+    assert {hit["contact_id"] for hit in said} == {str(her_id)}
     narrowed = await alice.post(
         "/api/messages/search", json={"query": "hi"}, params={"session_id": session["id"]}
     )

@@ -8,9 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from discreet.api import agents, contacts, links, memories, messages, operations, sessions
 from discreet.api.dependencies import Api
@@ -19,10 +18,8 @@ from discreet.api.problems import answer, handle_problems, problem
 from discreet.app import App
 from discreet.auth.pace import Pace, Streams
 from discreet.memory.embedding import Embedder
+from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, limit_body
 from discreet.schemas.problems import Problem
-
-MAX_BYTES = 1_000_000
-"Maximum size of a request body, in bytes."
 
 _DESCRIPTION = """\
 One AI agent, many people, every one of them private.
@@ -44,27 +41,13 @@ class _Limited:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > MAX_BYTES:
-            await answer(problem(413, _TOO_LARGE))(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > MAX_BYTES:
-                raise HTTPException(413, _TOO_LARGE)
-            return message
-
-        await self._app(scope, counted, send)
-
-
-_TOO_LARGE = f"The request body is too large; the limit is {MAX_BYTES:,} bytes."
+        if scope["type"] == "http":
+            try:
+                receive = limit_body(scope, receive, MAX_BODY_BYTES)
+            except BodyTooLarge as error:
+                await answer(problem(413, error.detail))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
@@ -25,9 +25,9 @@ from discreet.domain.errors import Unauthorized, Unavailable
 from discreet.mcp.server import Context, make_server
 from discreet.mcp.tools import ToolCall
 from discreet.memory.embedding import Embedder
+from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, read_body
 from discreet.scope import ScopedDatabase
 
-MAX_BYTES = 1_000_000
 FOUND = "discreet.connection"
 """Where one request carries the connection that was looked up for it, and for no other."""
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
@@ -50,7 +50,7 @@ class McpEndpoint:
             make_server(self._find_call),
             stateless=True,
             json_response=True,
-            max_request_body_size=MAX_BYTES,
+            max_request_body_size=MAX_BODY_BYTES,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,13 +128,12 @@ class McpEndpoint:
 
     async def _begin(self, bearer: Bearer, scope: Scope, receive: Receive, send: Send) -> None:
         """Only ``initialize`` comes without a connection; its answer gets a new one's name."""
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False) and len(body) <= MAX_BYTES
-        if len(body) > MAX_BYTES:
-            await _error(413, NO_SUCH_SESSION, "Too large")(scope, receive, send)
+        try:
+            body = await read_body(scope, receive, MAX_BODY_BYTES)
+        except BodyTooLarge as error:
+            await _error(413, NO_SUCH_SESSION, error.detail)(scope, receive, send)
+            return
+        except ClientDisconnect:
             return
         if not _is_initialize(body):
             await _error(400, NO_SUCH_SESSION, "Missing session ID")(scope, receive, send)
