@@ -19,8 +19,8 @@ import numpy.typing as npt
 import psycopg
 
 from discreet.memory.embedding import Vectors, bundled_embedder
+from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import terms_of
-from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 

@@ -32,8 +32,8 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.filters import ANY
 from discreet.memory.query import Query
 from discreet.memory.recall import prepare, recall
+from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import terms_of
-from discreet.memory.tokens import pack
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, ScopedDatabase

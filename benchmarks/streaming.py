@@ -21,7 +21,7 @@ from tests.support.openai_server import Say, openai_server
 from tests.support.world import World, make_world
 
 from benchmarks.scratch import scratch_database
-from discreet.channels.telegram.api import Bots, Connection
+from discreet.channels.telegram.api import ApiConnection, Bots
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.cli.talk import AnswerDisplay
 from discreet.delivery import deliver
@@ -105,7 +105,7 @@ async def _show(world: World, said: Any) -> float:
 
 async def _send(db: ScopedDatabase, session_id: Any) -> None:
     async with bot_api() as api:
-        bots = Bots({"7": Connection(TOKEN, api.base_url)}.get)
+        bots = Bots({"7": ApiConnection(TOKEN, api.base_url)}.get)
         channel = TelegramChannel(bots)
 
         async def by_telegram(_: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from discreet.channels.discord import api as discord_rest
-from discreet.channels.discord.gateway import Complete, GatewayClient
+from discreet.channels.discord.gateway_client import Complete, GatewayClient
 from discreet.channels.telegram import api as telegram_api
 from discreet.channels.whatsapp import api as whatsapp_api
 from discreet.client import Client
@@ -22,7 +22,7 @@ from discreet.proxies import check_proxies, proxy_for
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError
-from discreet.turn.think import Limits, think
+from discreet.turn.think import ModelLimits, think
 from tests.memory.test_reembedding import vectors_server
 from tests.support import bot_api, cloud_api, discord_api
 from tests.support.openai_server import Say, openai_server
@@ -52,13 +52,13 @@ async def proxy() -> AsyncIterator[Proxy]:
 
 async def telegram(at: Callable[[str], str]) -> None:
     async with bot_api.bot_api() as api:
-        connection = telegram_api.Connection(bot_api.TOKEN, at(api.base_url))
+        connection = telegram_api.ApiConnection(bot_api.TOKEN, at(api.base_url))
         assert (await telegram_api.who_am_i(connection)).is_bot
 
 
 async def whatsapp(at: Callable[[str], str]) -> None:
     async with cloud_api.cloud_api() as api:
-        connection = whatsapp_api.Connection(cloud_api.TOKEN, at(api.base_url), "v24.0")
+        connection = whatsapp_api.ApiConnection(cloud_api.TOKEN, at(api.base_url), "v24.0")
         assert (
             await whatsapp_api.who_am_i(connection, cloud_api.NUMBER)
         ).account == cloud_api.NUMBER
@@ -66,7 +66,7 @@ async def whatsapp(at: Callable[[str], str]) -> None:
 
 async def discord_requests(at: Callable[[str], str]) -> None:
     async with discord_api.discord_api() as api:
-        connection = discord_rest.Connection(discord_api.ADA.token, at(api.base_url))
+        connection = discord_rest.ApiConnection(discord_api.ADA.token, at(api.base_url))
         assert (await discord_rest.who_am_i(connection)).account == discord_api.ADA.id
 
 
@@ -87,7 +87,7 @@ async def model(at: Callable[[str], str]) -> None:
     with openai_server(Say("hello")) as script:
         opened = await open_model("some-model", base_url=at(script.base_url))
         prompt = Prompt("Be brief.", (ChatMessage("user", "Hello!"),))
-        result = await think(prompt, Echo(), opened, Limits(), _ignore)
+        result = await think(prompt, Echo(), opened, ModelLimits(), _ignore)
         assert result.text == "hello"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from discreet.auth.channels_file import take_over_channels_file
-from discreet.channel_registry import Platforms
+from discreet.channel_registry import ChannelRegistry
 from discreet.domain.ids import OwnerId, RouteId, SessionId
 from discreet.gateway import Gateway
 from discreet.postgres.server import Database, open_database
@@ -58,7 +58,7 @@ class App:
     def channels(self) -> ChannelAccess:
         """What it takes to connect channels."""
         return ChannelAccess(
-            self.db, self.owner_id, Platforms(self.settings), self.database.sealing_key
+            self.db, self.owner_id, ChannelRegistry(self.settings), self.database.sealing_key
         )
 
     def embedder(self) -> Embedder:

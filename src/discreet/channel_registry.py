@@ -19,7 +19,7 @@ OURS = {
 """Name -> what makes the platform, given the settings."""
 
 
-class Platforms(Mapping[str, Platform]):
+class ChannelRegistry(Mapping[str, Platform]):
     """Every platform that people write on from afar, by name."""
 
     def __init__(self, settings: Settings) -> None:

@@ -46,12 +46,12 @@ from discreet.schemas.memories import (
     Restore,
     SearchMessages,
 )
-from discreet.schemas.messages import Reply, Say
+from discreet.schemas.messages import NewMessage, Reply
 from discreet.schemas.operations import Me, Status
 from discreet.schemas.problems import Problem
 from discreet.schemas.sessions import Message, Session, SessionPage, Transcript
 
-__all__ = ["Client", "Scope", "Sent", "Versioned"]
+__all__ = ["Client", "PendingReply", "Scope", "Versioned"]
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Draft = Callable[[str], Awaitable[None]]
@@ -89,7 +89,7 @@ class Versioned:
     etag: str
 
 
-class Sent:
+class PendingReply:
     """A message that the server has stored."""
 
     def __init__(self, message_id: UUID, session_id: UUID, events: AsyncIterator[_Event]) -> None:
@@ -184,7 +184,7 @@ class Client:
         on_draft: Draft | None = None,
     ) -> Reply:
         """Says something, and waits for the answer as long as it takes."""
-        said = Say(
+        said = NewMessage(
             text=text,
             sender=sender,
             contact_id=contact_id,
@@ -197,7 +197,7 @@ class Client:
             return await sent.answer(on_draft)
 
     @asynccontextmanager
-    async def sending(self, said: Say) -> AsyncIterator[Sent]:
+    async def sending(self, said: NewMessage) -> AsyncIterator[PendingReply]:
         """A message that is stored when the block begins, and answered inside of it. It is stored
         once, however often the connection breaks."""
         key = str(uuid4())
@@ -219,7 +219,9 @@ class Client:
                     "Unexpected response from the server.",
                     hint="Check that the URL is a Discreet server.",
                 )
-            yield Sent(UUID(first.data["message_id"]), UUID(first.data["session_id"]), events)
+            yield PendingReply(
+                UUID(first.data["message_id"]), UUID(first.data["session_id"]), events
+            )
 
     async def reply(self, message_id: UUID, **scope: Unpack[Scope]) -> Reply:
         """What has become of a message."""

@@ -13,7 +13,7 @@ from typing import assert_never
 import structlog
 
 from discreet.auth.channel_secrets import load_secret
-from discreet.channel_registry import Platforms
+from discreet.channel_registry import ChannelRegistry
 from discreet.channels.terminal import TerminalChannel
 from discreet.domain.concurrency import end, running, start
 from discreet.domain.errors import BadInput, DiscreetError, SecretMissing
@@ -75,7 +75,7 @@ class Gateway:
         self._db = db
         self._conninfo = conninfo
         self._key = key
-        self._platforms = Platforms(settings)
+        self._platforms = ChannelRegistry(settings)
         self._terminal = TerminalChannel()
         self._opened: dict[tuple[OwnerId, str], OpenChannel] = {}
         self._secrets: dict[_Account, ChannelSecret | None] = {}

@@ -21,7 +21,7 @@ from discreet.domain.errors import (
 from discreet.schemas.agents import AgentPatch, NewAgent
 from discreet.schemas.contacts import ContactPatch
 from discreet.schemas.memories import MemoryPatch, Recall, Remember
-from discreet.schemas.messages import Say
+from discreet.schemas.messages import NewMessage
 from tests.api.conftest import ALICE, BOB, Harness
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "existing_bot.py"
@@ -119,7 +119,7 @@ async def test_what_the_server_refuses_is_raised_as_what_it_is(harness: Harness)
 
 async def test_a_message_is_stored_once_although_the_first_call_broke_off(harness: Harness) -> None:
     async with Client(harness.url, await harness.token()) as owner:
-        said = Say(text="Remember that my dog is called Rex", sender=ALICE)
+        said = NewMessage(text="Remember that my dog is called Rex", sender=ALICE)
         async with owner.sending(said) as first:
             answered = await first.answer()
         assert answered.message_id == first.message_id

@@ -12,13 +12,13 @@ from uuid import UUID
 import discord
 import simcord
 
-from discreet.channels.discord.gateway import (
+from discreet.channels.discord.gateway_client import (
     Complete,
-    Cut,
+    ConnectionCut,
     GatewayClient,
     News,
     NewSession,
-    Resumed,
+    SessionResumed,
 )
 from discreet.channels.discord.receive import MARGIN, listen
 from discreet.domain.ids import ChannelId
@@ -196,9 +196,9 @@ async def test_nothing_counts_as_heard_while_the_connection_is_cut() -> None:
             await until(lambda: is_through(client), "the end of the news")
 
     task = asyncio.create_task(listen(client, line_of("1", take, notes), _ensure_leader))
-    await hear(NewSession(), Cut(), Complete(), Cut())
+    await hear(NewSession(), ConnectionCut(), Complete(), ConnectionCut())
     assert notes.noted == []
-    await hear(Resumed())
+    await hear(SessionResumed())
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     (noted,) = notes.noted
@@ -217,7 +217,7 @@ async def test_a_chat_that_can_not_be_asked_holds_back_what_counts_as_heard() ->
         raise AssertionError(event)
 
     task = asyncio.create_task(listen(client, line_of("1", take, notes), _ensure_leader))
-    for news in (NewSession(), Complete(), Resumed(), Resumed()):
+    for news in (NewSession(), Complete(), SessionResumed(), SessionResumed()):
         client.news.put_nowait(news)
     await until(lambda: is_through(client), "the end of the news")
     task.cancel()

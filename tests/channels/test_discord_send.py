@@ -17,14 +17,14 @@ from discreet.channels.discord.platform import DiscordPlatform
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import MessageId
 from discreet.domain.outbound import (
-    Draft,
     Later,
     NoFile,
     Outbound,
+    OutcomeUnknown,
     Place,
     Rejected,
     Sent,
-    Unknown,
+    ShownDraft,
     Unreachable,
 )
 from discreet.domain.platform import ChannelSecret
@@ -119,12 +119,12 @@ async def test_an_answer_grows_in_one_message_and_takes_its_place(desk: Desk) ->
     assert isinstance(shown, Sent)
     name = shown.platform_message_id
     assert await channel.show_draft(HERE, "hello wor", None, name) == shown
-    assert await channel.send(answer("hello world", draft=Draft(name, fits=True))) == shown
+    assert await channel.send(answer("hello world", draft=ShownDraft(name, fits=True))) == shown
     assert desk.api.texts(here) == ["hello world"]
     # One that is another answer's is taken away; one that is gone is no hindrance.
-    assert isinstance(await channel.send(answer("other", draft=Draft(name, fits=False))), Sent)
+    assert isinstance(await channel.send(answer("other", draft=ShownDraft(name, fits=False))), Sent)
     assert desk.api.texts(here) == ["other"]
-    gone = answer("third", message_id=MessageId(UUID(int=9)), draft=Draft(name, fits=True))
+    gone = answer("third", message_id=MessageId(UUID(int=9)), draft=ShownDraft(name, fits=True))
     assert isinstance(await channel.send(gone), Sent)
     assert desk.api.texts(here) == ["other", "third"]
 
@@ -133,11 +133,11 @@ async def test_a_draft_that_can_not_be_taken_away_holds_the_answer_up(desk: Desk
     shown = await desk.channel.show_draft(HERE, "hel", None, None)
     assert isinstance(shown, Sent)
     desk.api.failures["delete"] = [Failure(500)]
-    held = answer("other", draft=Draft(shown.platform_message_id, fits=False))
+    held = answer("other", draft=ShownDraft(shown.platform_message_id, fits=False))
     assert isinstance(await desk.channel.send(held), Later)
     assert desk.api.texts(CHANNEL["id"]) == ["hel"]
     for failure, kind in (
-        (Failure(cut=True), Unknown),
+        (Failure(cut=True), OutcomeUnknown),
         (Failure(429, retry_after=2), Later),
         (Failure(403, 50013), Rejected),
     ):

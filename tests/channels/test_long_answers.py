@@ -15,7 +15,7 @@ from discreet.channels.telegram.splitting import split as telegram_split
 from discreet.channels.whatsapp import formatting as whatsapp
 from discreet.domain.ids import MessageId
 from discreet.domain.outbound import Outbound
-from discreet.domain.parts import MAX_KEPT, Parts
+from discreet.domain.parts import MAX_KEPT, SplitCache
 
 CUTS: dict[str, Callable[[str], Sequence[Any]]] = {
     "telegram": lambda text: telegram_split(telegram_render(text)),
@@ -75,7 +75,7 @@ def test_an_answer_is_cut_once_for_all_of_its_parts_and_for_no_other_answer() ->
         cut.append(text)
         return text.split()
 
-    parts = Parts(in_words)
+    parts = SplitCache(in_words)
     one, other = MessageId(uuid4()), MessageId(uuid4())
     text = "a b c"
     sent = [
@@ -86,7 +86,7 @@ def test_an_answer_is_cut_once_for_all_of_its_parts_and_for_no_other_answer() ->
 
 
 def test_of_answers_that_are_never_sent_to_their_end_few_are_kept() -> None:
-    parts = Parts(str.split)
+    parts = SplitCache(str.split)
     for number in range(10 * MAX_KEPT):
         assert parts.part(outbound(f"a{number} b", 0)) == f"a{number}"
     assert len(parts._kept) == MAX_KEPT

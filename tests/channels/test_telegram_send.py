@@ -11,19 +11,19 @@ from uuid import UUID
 
 import pytest
 
-from discreet.channels.telegram.api import Bots, Connection, who_am_i
+from discreet.channels.telegram.api import ApiConnection, Bots, who_am_i
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.ids import MessageId
 from discreet.domain.outbound import (
-    Draft,
     Later,
     Outbound,
+    OutcomeUnknown,
     Place,
     Rejected,
     SendResult,
     Sent,
-    Unknown,
+    ShownDraft,
     Unreachable,
 )
 from tests.support.bot_api import TOKEN, BotApi, Fault, bot_api, refused, too_many
@@ -37,7 +37,7 @@ async def api() -> AsyncIterator[BotApi]:
 
 @pytest.fixture
 async def channel(api: BotApi) -> AsyncIterator[TelegramChannel]:
-    connections = {"7": Connection(TOKEN, api.base_url)}
+    connections = {"7": ApiConnection(TOKEN, api.base_url)}
     bots = Bots(connections.get)
     yield TelegramChannel(bots)
     await bots.close()
@@ -109,10 +109,10 @@ async def test_what_telegram_says_decides_whether_it_is_tried_again(
     assert api.sent == []
 
 
-async def shown(channel: TelegramChannel, text: str) -> Draft:
+async def shown(channel: TelegramChannel, text: str) -> ShownDraft:
     sent = await channel.show_draft(Place("7", "1001", ""), text, "55", None)
     assert isinstance(sent, Sent)
-    return Draft(sent.platform_message_id, fits=True)
+    return ShownDraft(sent.platform_message_id, fits=True)
 
 
 async def test_an_answer_takes_the_place_of_what_grew_and_may_do_so_twice(
@@ -157,8 +157,8 @@ async def test_what_grows_is_edited_less_often_in_a_group(channel: TelegramChann
     ("fault", "result"),
     [
         (too_many(7), Later(timedelta(seconds=7), "Telegram asks to slow down")),
-        (Fault("status", 500), Unknown()),
-        (Fault("cut"), Unknown()),
+        (Fault("status", 500), OutcomeUnknown()),
+        (Fault("cut"), OutcomeUnknown()),
         (refused(403, "Forbidden: bot was blocked by the user"), Rejected),
     ],
 )
@@ -187,19 +187,19 @@ async def test_that_somebody_types_is_shown_and_never_fails(
 
 
 async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
-    assert (await who_am_i(Connection(TOKEN, api.base_url))).id == 7
+    assert (await who_am_i(ApiConnection(TOKEN, api.base_url))).id == 7
     api.faults["getMe"] = [refused(401, "Unauthorized"), Fault("status", 500)]
     with pytest.raises(BadInput, match="rejected the token"):
-        await who_am_i(Connection(TOKEN, api.base_url))
+        await who_am_i(ApiConnection(TOKEN, api.base_url))
     with pytest.raises(Unavailable, match="can't be reached"):
-        await who_am_i(Connection(TOKEN, api.base_url))
+        await who_am_i(ApiConnection(TOKEN, api.base_url))
     with pytest.raises(BadInput, match="not a bot token"):
-        await who_am_i(Connection("", api.base_url))
+        await who_am_i(ApiConnection("", api.base_url))
     asked = len(api.calls)
     with pytest.raises(BadInput, match="not a bot token"):
-        await who_am_i(Connection("4242 AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", api.base_url))
+        await who_am_i(ApiConnection("4242 AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", api.base_url))
     assert len(api.calls) == asked, "what is no token is sent to nobody"
 
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
-    assert TOKEN not in repr(Connection(TOKEN))
+    assert TOKEN not in repr(ApiConnection(TOKEN))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from discreet.channels.whatsapp.api import Connection, who_am_i
+from discreet.channels.whatsapp.api import ApiConnection, who_am_i
 from discreet.channels.whatsapp.channel import WhatsAppChannel
 from discreet.domain.errors import BadInput, Unavailable
 from discreet.domain.ids import MessageId
@@ -35,7 +35,7 @@ async def api() -> AsyncIterator[CloudApi]:
 
 @pytest.fixture
 async def channel(api: CloudApi) -> AsyncIterator[WhatsAppChannel]:
-    connections = {NUMBER: Connection(TOKEN, api.base_url, "v24.0")}
+    connections = {NUMBER: ApiConnection(TOKEN, api.base_url, "v24.0")}
     channel = WhatsAppChannel(connections.get)
     yield channel
     await channel.close()
@@ -114,7 +114,7 @@ async def test_a_file_is_fetched_by_its_id_and_never_more_than_was_asked_for(
 
 
 async def test_a_token_is_checked_against_the_number(api: CloudApi) -> None:
-    good = Connection(TOKEN, api.base_url, "v24.0")
+    good = ApiConnection(TOKEN, api.base_url, "v24.0")
     assert (await who_am_i(good, NUMBER)).name == "+1 555-078-3881"
     with pytest.raises(BadInput, match="Unsupported get request"):
         await who_am_i(good, "999999")
@@ -131,7 +131,7 @@ async def test_a_token_is_checked_against_the_number(api: CloudApi) -> None:
 
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
-    assert TOKEN not in repr(Connection(TOKEN, "", "v24.0"))
+    assert TOKEN not in repr(ApiConnection(TOKEN, "", "v24.0"))
 
 
 async def test_typing_marks_what_is_answered_as_read_and_is_shown_once_while_it_lasts(

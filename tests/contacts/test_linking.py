@@ -536,14 +536,14 @@ async def test_a_connection_that_was_bound_to_the_joined_one_is_nobodys_afterwar
     other = await platform.accepted(ANN_TOO, "b")
     _, token = await tokens.create_token(world.db, world.owner_id)
     owner = await tokens.authenticate(world.db, token)
-    await mcp_sessions.begin(world.db, owner, "key")
-    found = await mcp_sessions.find(world.db, owner, "key")
+    await mcp_sessions.begin_mcp_session(world.db, owner, "key")
+    found = await mcp_sessions.find_mcp_session(world.db, owner, "key")
     assert found is not None
     assert await found.binding.bind(world.contact(other.contact_id), other.session_id)
     made = await link(platform, ANN, ANN_TOO)
-    assert await mcp_sessions.find(world.db, owner, "key") is None
+    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
     await undo(platform, made)
-    assert await mcp_sessions.find(world.db, owner, "key") is None
+    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
 
 
 async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) -> None:

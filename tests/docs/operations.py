@@ -407,7 +407,7 @@ def _agents_and_status() -> tuple[Operation, ...]:
         ),
         Operation(
             "get_me",
-            "discreet.auth.scopes.label_of",
+            "discreet.auth.scopes.bearer_label",
             Missing("the terminal has no token"),
             "get_me",
             Missing("get_session says whose the connection is"),
@@ -450,7 +450,7 @@ OWNERS_COMMANDS = {
     "turns list": "turns.list_turns",
     "turns show": "turns.get_turn",
     "takeover": "takeover.take_over",
-    "sessions follow": "takeover.listen",
+    "sessions follow": "takeover.lines_after",
     "quarantine list": "quarantine.list_quarantine",
     "quarantine retry": "discreet.intake.retry.release",
     "admission list": "admission.list_policies",

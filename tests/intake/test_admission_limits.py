@@ -16,7 +16,7 @@ from discreet.postgres.server import Database
 from discreet.queue.job_scope import scope_of_session
 from discreet.scope import ScopedDatabase
 from discreet.services.admission import allow_address
-from discreet.services.limits import Limits, get_limits, reset_limits, set_limits
+from discreet.services.limits import ContactLimits, get_limits, reset_limits, set_limits
 from discreet.services.policy import write_policy
 from discreet.services.status import get_status
 from discreet.turn.lease import Lease, acquire
@@ -41,7 +41,7 @@ async def platform(db: ScopedDatabase) -> Platform:
 
 
 async def limit(platform: Platform, who: str | None = None, **limits: int) -> None:
-    await set_limits(platform.world.db, platform.world.owner_id, who, Limits(**limits))
+    await set_limits(platform.world.db, platform.world.owner_id, who, ContactLimits(**limits))
 
 
 async def answer(platform: Platform, tokens: int) -> None:

@@ -23,7 +23,7 @@ from discreet.services.admission import (
     set_admission,
 )
 from discreet.services.contacts import block_contact
-from discreet.services.limits import Limits, set_limits
+from discreet.services.limits import ContactLimits, set_limits
 from discreet.services.takeover import hand_back, speak, take_over
 from discreet.turn.commands import run_command
 from discreet.turn.files import files_of_turn
@@ -242,11 +242,11 @@ async def test_what_one_may_use_is_one_owners_agents_and_senders_own(
     mine = await channel(world)
     other = await ottos(world, admin)
     eve = await channel(await make_world(world.db, agent="Eve"), "eves")
-    limits = Limits(messages_a_minute=2, waiting=2, tokens_a_day=1)
+    limits = ContactLimits(messages_a_minute=2, waiting=2, tokens_a_day=1)
     await set_limits(other.world.db, other.world.owner_id, None, limits)
     for _ in range(3):
         await mine.accepted(ALICE, "hello")
-    await set_limits(world.db, world.owner_id, None, Limits(messages_a_minute=4))
+    await set_limits(world.db, world.owner_id, None, ContactLimits(messages_a_minute=4))
     await mine.accepted(ALICE, "hello")
     assert await mine.reason(ALICE, "hello") == "limited"
     # With another agent she begins anew, and hasn't lost her voice.
@@ -263,7 +263,7 @@ async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: W
     async with world.db.begin(world.contact(contact)) as tx:
         result = TurnResult("an answer", "model", (), Usage(1, 5000, 1))
         await save_answer(tx, lease, Prompt("", ()), result)
-    await set_limits(world.db, world.owner_id, None, Limits(waiting=2, tokens_a_day=1000))
+    await set_limits(world.db, world.owner_id, None, ContactLimits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
     # Twice: the first time nobody is known yet who could have spent anything.
     assert (await mine.accepted(BOB, "hello")).new

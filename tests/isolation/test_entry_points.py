@@ -44,14 +44,14 @@ async def _bearer(world: World, **whose: Any) -> Bearer:
     return await authenticate(world.db, token)
 
 
-async def _connection(world: World, bearer: Bearer) -> tuple[str, mcp_sessions.Connection]:
+async def _connection(world: World, bearer: Bearer) -> tuple[str, mcp_sessions.McpConnection]:
     key = uuid4().hex
-    await mcp_sessions.begin(world.db, bearer, key)
+    await mcp_sessions.begin_mcp_session(world.db, bearer, key)
     return key, await _again(world, bearer, key)
 
 
-async def _again(world: World, bearer: Bearer, key: str) -> mcp_sessions.Connection:
-    found = await mcp_sessions.find(world.db, bearer, key)
+async def _again(world: World, bearer: Bearer, key: str) -> mcp_sessions.McpConnection:
+    found = await mcp_sessions.find_mcp_session(world.db, bearer, key)
     assert found is not None
     return found
 
@@ -135,11 +135,11 @@ async def test_p09_a_connection_is_known_only_with_the_token_that_began_it(world
     first, second = await _bearer(world), await _bearer(world)
     key, connection = await _connection(world, first)
     await mcp_sessions.start_session(world.db, connection, sender=ALICE)
-    assert await mcp_sessions.find(world.db, second, key) is None
-    await mcp_sessions.end(world.db, second, key)
+    assert await mcp_sessions.find_mcp_session(world.db, second, key) is None
+    await mcp_sessions.end_mcp_session(world.db, second, key)
     assert (await _again(world, first, key)).is_bound
-    await mcp_sessions.end(world.db, first, key)
-    assert await mcp_sessions.find(world.db, first, key) is None
+    await mcp_sessions.end_mcp_session(world.db, first, key)
+    assert await mcp_sessions.find_mcp_session(world.db, first, key) is None
 
 
 async def test_of_two_who_bind_one_connection_at_once_one_is_refused(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_of_two_who_bind_one_connection_at_once_one_is_refused(world: Worl
             mcp_sessions.start_session(world.db, connection, sender=BOB),
             return_exceptions=True,
         )
-        won = [one for one in done if isinstance(one, mcp_sessions.Connection)]
+        won = [one for one in done if isinstance(one, mcp_sessions.McpConnection)]
         assert [type(one) for one in done if one not in won] == [Conflict]
         assert (await _again(world, bearer, key)).scope == won[0].scope
 
@@ -401,12 +401,12 @@ async def test_connections_that_nobody_uses_are_forgotten_and_others_stay(
     old, _ = await _connection(world, bearer)
     new, _ = await _connection(world, bearer)
     admin.execute("UPDATE discreet.mcp_sessions SET used_at = used_at - interval '29 d'")
-    assert await mcp_sessions.find(world.db, bearer, new) is not None
+    assert await mcp_sessions.find_mcp_session(world.db, bearer, new) is not None
     admin.execute("UPDATE discreet.mcp_sessions SET used_at = used_at - interval '2 d'")
     async with world.db.begin(WorkScope()) as tx:
         await tx.execute("SELECT gate.purge_mcp_sessions('30 days')")
-    assert await mcp_sessions.find(world.db, bearer, new) is not None
-    assert await mcp_sessions.find(world.db, bearer, old) is None
+    assert await mcp_sessions.find_mcp_session(world.db, bearer, new) is not None
+    assert await mcp_sessions.find_mcp_session(world.db, bearer, old) is None
 
 
 async def test_p16_a_revoked_token_ends_what_was_bound_with_it(world: World) -> None:

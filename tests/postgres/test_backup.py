@@ -25,7 +25,7 @@ from discreet.domain.ids import OwnerId
 from discreet.postgres.backup import backup
 from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
 from discreet.postgres.external import initialise_external
-from discreet.postgres.restore import restore
+from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.sealing import seal, unseal
 from discreet.postgres.server import Database, opened_database
@@ -160,7 +160,7 @@ def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
     add_owner(home, "Bob")
     backup(settings(home), tmp_path / "saved.tar")
     fresh = tmp_path / "fresh"
-    restore(settings(fresh), tmp_path / "saved.tar")
+    restore_backup(settings(fresh), tmp_path / "saved.tar")
     with opened_database(home) as before, opened_database(fresh) as after:
         assert catalogue(after) == catalogue(before)
         assert len(catalogue(after)) > 100
@@ -220,13 +220,13 @@ def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_resto
     keep_secret(full_home, "7", "sesame")
     backup(settings(full_home), tmp_path / "saved.tar")
     assert b"sesame" not in (tmp_path / "saved.tar").read_bytes()
-    restore(settings(tmp_path / "fresh"), tmp_path / "saved.tar")
+    restore_backup(settings(tmp_path / "fresh"), tmp_path / "saved.tar")
     assert secrets_in(tmp_path / "fresh") == {"7": "sesame"}
     # A home that has credentials keeps them: another key.
     other = tmp_path / "other"
     with opened_database(other):
         pass
-    restore(settings(other), tmp_path / "saved.tar", overwrite=True)
+    restore_backup(settings(other), tmp_path / "saved.tar", overwrite=True)
     assert load_credentials(other) != load_credentials(full_home)
     assert secrets_in(other) == {"7": "sesame"}
 
@@ -248,7 +248,7 @@ def test_an_old_backup_without_secrets_takes_none_away_from_the_channels_that_it
                 f"INSERT INTO discreet.channel_secrets ({columns}) VALUES (%s, %s, %s, %s, %s)", row
             )
     keep_secret(full_home, "8", "later")
-    restore(settings(full_home), tmp_path / "old.tar", overwrite=True)
+    restore_backup(settings(full_home), tmp_path / "old.tar", overwrite=True)
     assert secrets_in(full_home) == {"7": "sesame"}
 
 
@@ -266,10 +266,10 @@ def test_an_installation_with_data_is_overwritten_only_when_told(
 ) -> None:
     add_owner(full_home, "Bob")
     with pytest.raises(Conflict, match="--overwrite"):
-        restore(settings(full_home), saved)
+        restore_backup(settings(full_home), saved)
     assert owners(full_home) == ["Ada", "Bob"]
     kept = load_credentials(full_home)
-    restore(settings(full_home), saved, overwrite=True)
+    restore_backup(settings(full_home), saved, overwrite=True)
     assert owners(full_home) == ["Ada"]
     assert load_credentials(full_home) == kept
 
@@ -282,7 +282,7 @@ def test_a_restore_while_the_database_is_in_use_puts_the_users_out(
         psycopg.connect(database.conninfo("discreet_worker")) as conn,
     ):
         conn.execute("SELECT 1")
-        restore(settings(full_home), saved, overwrite=True)
+        restore_backup(settings(full_home), saved, overwrite=True)
         with pytest.raises(psycopg.OperationalError):
             conn.execute("SELECT 1")
         psycopg.connect(database.conninfo("discreet_worker")).close()
@@ -293,9 +293,9 @@ def test_a_restore_that_fails_leaves_the_installation_as_it_was(
 ) -> None:
     broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
     with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore(settings(full_home), broken, overwrite=True)
+        restore_backup(settings(full_home), broken, overwrite=True)
     assert owners(full_home) == ["Ada"]
-    restore(settings(full_home), saved, overwrite=True)
+    restore_backup(settings(full_home), saved, overwrite=True)
     assert owners(full_home) == ["Ada"]
 
 
@@ -305,9 +305,9 @@ def test_a_restore_that_fails_leaves_a_fresh_home_closed_until_it_is_repeated(
     fresh = tmp_path / "fresh"
     broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
     with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore(settings(fresh), broken)
+        restore_backup(settings(fresh), broken)
     refuses_to_open(fresh)
-    restore(settings(fresh), saved)
+    restore_backup(settings(fresh), saved)
     assert owners(fresh) == ["Ada"]
 
 
@@ -321,9 +321,9 @@ def test_a_restore_that_fails_closes_a_home_that_had_no_data(home: Path, tmp_pat
         conn.execute("DELETE FROM discreet.owners")
     broken = _rewritten(tmp_path / "saved.tar", tmp_path / "broken.tar", dump=b"PGDMP nonsense")
     with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore(settings(home), broken)
+        restore_backup(settings(home), broken)
     refuses_to_open(home)
-    restore(settings(home), tmp_path / "saved.tar")
+    restore_backup(settings(home), tmp_path / "saved.tar")
     assert owners(home) == ["Ada"]
 
 
@@ -333,11 +333,11 @@ def test_a_restore_that_fails_on_a_server_of_ones_own_leaves_the_home_closed(
     own, url = tmp_path / "own", admin_url(foreign)
     broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
     with pytest.raises(Unavailable, match="pg_restore failed"):
-        restore(settings(own), broken, admin_url=url)
+        restore_backup(settings(own), broken, admin_url=url)
     refuses_to_open(own)
     with pytest.raises(Unavailable, match="did not finish"):
         initialise_external(own, url)
-    restore(settings(own), saved, admin_url=url)
+    restore_backup(settings(own), saved, admin_url=url)
     with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
         assert conn.execute(OWNERS).fetchall() == [("Ada",)]
     with opened_database(own) as database:
@@ -380,7 +380,7 @@ def test_a_restore_that_is_killed_never_leaves_a_new_empty_installation(
     assert done.returncode == -signal.SIGKILL
     if function != "set_restored":
         refuses_to_open(fresh)
-        restore(settings(fresh), saved)
+        restore_backup(settings(fresh), saved)
     assert owners(fresh) == ["Ada"]
     assert list((fresh / "run").glob("restoring-*")) == [] or function == "set_restored"
 
@@ -401,14 +401,14 @@ def test_a_file_that_is_no_whole_backup_is_refused_and_nothing_is_made(
     elif fault == "folder":
         file.mkdir()
     with pytest.raises(BadInput, match=r"file\.tar"):
-        restore(settings(tmp_path / "fresh"), file)
+        restore_backup(settings(tmp_path / "fresh"), file)
     assert not (tmp_path / "fresh").exists()
 
 
 def test_a_backup_of_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
     newer = _rewritten(saved, tmp_path / "newer.tar", migrations=["0001_baseline", "9999_later"])
     with pytest.raises(BadInput, match="newer version"):
-        restore(settings(tmp_path / "fresh"), newer)
+        restore_backup(settings(tmp_path / "fresh"), newer)
 
 
 def test_a_backup_older_than_the_baseline_is_refused_in_one_line(
@@ -418,7 +418,7 @@ def test_a_backup_older_than_the_baseline_is_refused_in_one_line(
         saved, tmp_path / "older.tar", migrations=["0001_schemas", "0002_queue", "0090_columns"]
     )
     with pytest.raises(BadInput, match="made before 0001_baseline") as raised:
-        restore(settings(tmp_path / "fresh"), older)
+        restore_backup(settings(tmp_path / "fresh"), older)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "fresh").exists()
 
@@ -434,7 +434,7 @@ def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
     saved: Path, foreign: Credentials, tmp_path: Path
 ) -> None:
     own, url = tmp_path / "own", admin_url(foreign)
-    restore(settings(own), saved, admin_url=url)
+    restore_backup(settings(own), saved, admin_url=url)
     with opened_database(own) as database:
         assert not database.credentials.embedded
         with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
@@ -442,7 +442,7 @@ def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
     with pytest.raises(BadInput, match="--admin-url"):
         backup(settings(own), tmp_path / "again.tar")
     backup(settings(own), tmp_path / "again.tar", admin_url=url)
-    restore(settings(tmp_path / "back"), tmp_path / "again.tar")
+    restore_backup(settings(tmp_path / "back"), tmp_path / "again.tar")
     assert owners(tmp_path / "back") == ["Ada"]
 
 
@@ -481,9 +481,9 @@ def test_passwords_of_roles_that_others_use_are_reset_by_a_restore_only_when_tol
     own.mkdir()
     save_credentials(own, strange)
     with pytest.raises(Conflict, match="--reset-roles"):
-        restore(settings(own), file, admin_url=url, overwrite=True)
+        restore_backup(settings(own), file, admin_url=url, overwrite=True)
     psycopg.connect(own_server.conninfo("discreet_contact")).close()
-    restore(settings(own), file, admin_url=url, overwrite=True, reset_roles=True)
+    restore_backup(settings(own), file, admin_url=url, overwrite=True, reset_roles=True)
     with opened_database(own) as database:
         psycopg.connect(database.conninfo("discreet_contact")).close()
 

@@ -16,7 +16,7 @@ from discreet.postgres.binaries import run_client
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.environment import HONOURED, honoured_variables
 from discreet.postgres.external import external_credentials, initialise_external
-from discreet.postgres.restore import restore
+from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from discreet.settings import Settings
@@ -116,7 +116,7 @@ def test_a_backup_and_a_restore_work_whatever_is_set(
     for variable, value in (DOCUMENTED | others).items():
         monkeypatch.setenv(variable, value)
     backup(Settings(home=home), tmp_path / "saved")
-    restore(Settings(home=tmp_path / "fresh"), tmp_path / "saved")
+    restore_backup(Settings(home=tmp_path / "fresh"), tmp_path / "saved")
 
 
 def test_a_server_of_ones_own_takes_only_how_tls_is_done_and_the_admins_password(

@@ -17,7 +17,7 @@ from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.services import erasing, linking, references
-from discreet.services.limits import Limits, set_limits
+from discreet.services.limits import ContactLimits, set_limits
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn
 from tests.support.platform import make_platform
@@ -62,7 +62,7 @@ async def fill(
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
     await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")
-    await set_limits(db, world.owner_id, BOB, Limits(waiting=7))
+    await set_limits(db, world.owner_id, BOB, ContactLimits(waiting=7))
     asked = await world.say(None, "who wrote?")
     await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}

@@ -21,7 +21,7 @@ from discreet.postgres.binaries import run_client
 from discreet.postgres.bootstrap import prepare_database
 from discreet.postgres.credentials import load_credentials
 from discreet.postgres.migrate import read_migrations
-from discreet.postgres.restore import restore
+from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database, opened_database
 from discreet.settings import Settings
@@ -102,7 +102,7 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
     )  # fmt: skip
 
     home = tmp_path / "home"
-    restore(Settings(home=home), file)
+    restore_backup(Settings(home=home), file)
 
     with opened_database(home) as database:
         credentials = load_credentials(home)

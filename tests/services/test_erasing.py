@@ -23,7 +23,7 @@ from discreet.intake import Accepted
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
 from discreet.services import erasing, linking
-from discreet.services.limits import Limits, set_limits
+from discreet.services.limits import ContactLimits, set_limits
 from discreet.settings import line_history
 from discreet.turn.context import TurnContext
 from discreet.turn.run import run_turn
@@ -168,7 +168,7 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         "  WHERE s.id = %(group)s",
         {"said": f"a summary with {MARK}", "group": group.session_id},
     )
-    await set_limits(world.db, world.owner_id, ANN, Limits(waiting=7))
+    await set_limits(world.db, world.owner_id, ANN, ContactLimits(waiting=7))
     await linking.link_contacts(
         world.db,
         world.owner_id,

@@ -12,18 +12,21 @@ from discreet.services.reference_files import (
     PASSAGE_CHARACTERS,
     PASSAGE_WORDS,
     read_folder,
-    split,
+    split_reference,
 )
 
 
 def test_a_passage_stands_below_its_heading() -> None:
     text = "# Prices\n\nA haircut is 30 euros.\n\n# Hours\n\nTuesday to Saturday."
-    assert list(split(text)) == ["Prices\nA haircut is 30 euros.", "Hours\nTuesday to Saturday."]
+    assert list(split_reference(text)) == [
+        "Prices\nA haircut is 30 euros.",
+        "Hours\nTuesday to Saturday.",
+    ]
 
 
 def test_a_passage_names_the_headings_above_its_own() -> None:
     text = "# Hotel\n## Breakfast\nFrom 7 to 10.\n## Parking\nFree.\n# Bar\nOpen late."
-    assert list(split(text)) == [
+    assert list(split_reference(text)) == [
         "Hotel > Breakfast\nFrom 7 to 10.",
         "Hotel > Parking\nFree.",
         "Bar\nOpen late.",
@@ -32,20 +35,20 @@ def test_a_passage_names_the_headings_above_its_own() -> None:
 
 def test_a_long_section_is_cut_between_paragraphs_and_each_part_keeps_the_heading() -> None:
     paragraph = "word " * 100
-    passages = list(split(f"# Rules\n\n{paragraph}\n\n{paragraph}\n\n{paragraph}"))
+    passages = list(split_reference(f"# Rules\n\n{paragraph}\n\n{paragraph}\n\n{paragraph}"))
     assert [len(passage.split()) for passage in passages] == [101, 101, 101]
     assert all(passage.startswith("Rules\n") for passage in passages)
 
 
 def test_a_long_paragraph_is_cut_between_sentences() -> None:
-    passages = list(split("One two three four five six seven eight nine ten. " * 40))
+    passages = list(split_reference("One two three four five six seven eight nine ten. " * 40))
     assert all(passage.endswith("ten.") for passage in passages)
     assert max(len(passage.split()) for passage in passages) <= PASSAGE_WORDS
 
 
 @given(st.text(alphabet=st.sampled_from("ab. \n#-") | st.characters(codec="utf-8"), max_size=6000))
 def test_no_word_is_lost_and_no_passage_is_much_too_long(text: str) -> None:
-    passages = list(split(text))
+    passages = list(split_reference(text))
     said = "".join("".join(passages).split())
     bodies = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     for word in (word for line in bodies for word in line.split()):

@@ -12,7 +12,7 @@ from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
 from discreet.scope import OwnerScope
 from discreet.services.status import get_status
-from discreet.services.takeover import hand_back, listen, speak, take_over
+from discreet.services.takeover import hand_back, lines_after, speak, take_over
 from discreet.sessions.replies import reply_to
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.load import load
@@ -109,10 +109,10 @@ async def test_the_owner_reads_along_with_this_contact_alone(world: World) -> No
     await say(world, ALICE, "hello")
     await say(world, BOB, "a secret")
     alice = await contact(world, ALICE)
-    heard = await listen(world.db, world.owner_id, alice, after=None, limit=20)
+    heard = await lines_after(world.db, world.owner_id, alice, after=None, limit=20)
     assert [(line.speaker, line.text) for line in heard] == [(ALICE, "hello")]
     await speak(world.db, world.owner_id, alice, "Hi!")
-    [more] = await listen(world.db, world.owner_id, alice, after=heard[-1].at, limit=20)
+    [more] = await lines_after(world.db, world.owner_id, alice, after=heard[-1].at, limit=20)
     assert (more.speaker, more.in_person) == ("you", True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError
-from discreet.turn.think import Limits, think
+from discreet.turn.think import ModelLimits, think
 from tests.support.openai_server import Say, openai_server
 from tests.turn.test_think import Echo
 
@@ -69,7 +69,7 @@ async def test_a_base_url_serves_names_without_a_provider(name: str, asked_for: 
     with openai_server(Say("Yes.")) as script:
         model = await open_model(name, base_url=script.base_url)
         prompt = Prompt("You are Ada.", (ChatMessage("user", "Hi"),))
-        result = await think(prompt, Echo(), model, Limits(), ignore)
+        result = await think(prompt, Echo(), model, ModelLimits(), ignore)
     assert result.text == "Yes."
     assert script.requests[0]["model"] == asked_for
 

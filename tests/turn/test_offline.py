@@ -9,7 +9,7 @@ import pytest
 from discreet.postgres.server import Database
 from discreet.services.reference_files import ReferenceText
 from discreet.services.references import publish
-from discreet.turn.offline.replies import REPLIES
+from discreet.turn.offline.phrases import REPLIES
 from tests.turn.conversation import Talk, talk
 
 ALICE, BOB = "telegram:1001", "telegram:1002"

@@ -20,7 +20,7 @@ from discreet.turn.context import (
     Found,
     Line,
     Party,
-    Reply,
+    RepliedTo,
     Speaker,
     TurnContext,
 )
@@ -120,7 +120,7 @@ def test_what_a_line_replies_to_and_came_with_is_data_beside_its_words() -> None
         NOW,
         words="does this still hold?",
         parts=({"kind": "link", "text": "the menu", "url": "https://a.example"},),
-        replies_to=Reply(evil, None, NOW - timedelta(days=7)),
+        replies_to=RepliedTo(evil, None, NOW - timedelta(days=7)),
     )
     (only,) = build_prompt(context("contact", asks), Budget()).messages
     shown, _ = only.text.split("\n\n")
@@ -134,8 +134,8 @@ def test_what_a_line_replies_to_and_came_with_is_data_beside_its_words() -> None
 
 
 def test_a_quoted_part_of_somebody_else_says_so_and_a_lost_line_that_it_is_lost() -> None:
-    picked = replace(line(1, "true?"), replies_to=Reply("gate B", BOB, NOW, is_part=True))
-    lost = replace(line(2, "and this?"), replies_to=Reply("", None))
+    picked = replace(line(1, "true?"), replies_to=RepliedTo("gate B", BOB, NOW, is_part=True))
+    lost = replace(line(2, "and this?"), replies_to=RepliedTo("", None))
     said = records(build_prompt(context("group", picked, lost), Budget()).messages[0].text)
     assert said[0]["replies_to"] == {
         "said_by": "Bob (telegram:2)",

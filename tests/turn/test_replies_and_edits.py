@@ -11,7 +11,7 @@ import pytest
 from discreet.domain.content import Content, Quote, part
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
-from discreet.turn.context import Reply, Speaker, TurnContext
+from discreet.turn.context import RepliedTo, Speaker, TurnContext
 from discreet.turn.think import Tools
 from tests.support.responders import Held, Responder, calling, do_as_told
 from tests.support.turns import Recording, answers_of, do_all, rows_of, turns_of, working
@@ -34,7 +34,7 @@ async def world(db: ScopedDatabase) -> World:
     return await make_world(db)
 
 
-async def reply_seen(database: Database, world: World) -> Reply | None:
+async def reply_seen(database: Database, world: World) -> RepliedTo | None:
     """What the model is shown that the newest waiting line replies to."""
     responder = Responder()
     await do_all(database, world.db, responder)
@@ -60,7 +60,7 @@ async def test_in_a_group_a_reply_shows_the_line_and_who_said_it(
     sent = Quote("gate B", "Bob", BOB)
     await world.say(ALICE, "is that true?", group=CHOIR, reply_to="1", content=Content(quote=sent))
     reply = await reply_seen(database, world)
-    assert reply == Reply("gate B", Speaker("Bob", BOB), LONG_AGO)
+    assert reply == RepliedTo("gate B", Speaker("Bob", BOB), LONG_AGO)
 
 
 async def test_a_part_that_was_picked_is_shown_with_who_said_the_whole(
@@ -80,7 +80,7 @@ async def test_what_was_never_stored_is_shown_as_the_platform_sent_it(
     sent = Content(quote=Quote("gate B", "Bob", BOB, at=LONG_AGO))
     await world.say(ALICE, "is that true?", group=CHOIR, reply_to="77", content=sent)
     reply = await reply_seen(database, world)
-    assert reply == Reply("gate B", Speaker("Bob", BOB), LONG_AGO)
+    assert reply == RepliedTo("gate B", Speaker("Bob", BOB), LONG_AGO)
 
 
 async def test_the_words_of_every_part_are_in_the_line_that_search_and_memory_read(

@@ -20,7 +20,7 @@ from discreet.turn.lease import Lease, acquire
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import COURTESY
-from discreet.turn.think import Limits, OnText, Tools, think
+from discreet.turn.think import ModelLimits, OnText, Tools, think
 from tests.support.openai_server import Call, Fail, Garbage, Hang, Reply, Say, openai_server
 from tests.support.responders import Failing, Responder, echo, repeat
 from tests.support.turns import Recording, answers_of, do_all, one_turn, rows_of, turns_of, working
@@ -184,7 +184,11 @@ async def test_a_model_that_fails_hangs_loops_or_says_nothing_is_given_up_polite
             provider = OpenAIProvider(base_url=script.base_url, api_key="none")
             scripted = OpenAIChatModel("scripted", provider=provider)
             return await think(
-                prompt, tools, scripted, Limits(3, 10_000, 0.3 if kind == "timeout" else 30.0), tell
+                prompt,
+                tools,
+                scripted,
+                ModelLimits(3, 10_000, 0.3 if kind == "timeout" else 30.0),
+                tell,
             )
 
         said = await world.say(ALICE, "hello")

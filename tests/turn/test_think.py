@@ -14,7 +14,7 @@ from discreet.turn.lease import LeaseLost
 from discreet.turn.models import open_model
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import ModelError, TurnResult
-from discreet.turn.think import Limits, think
+from discreet.turn.think import ModelLimits, think
 from discreet.turn.tools import Outcome
 from tests.support.openai_server import (
     Call,
@@ -63,7 +63,7 @@ class Echo:
 async def ask(
     *replies: Reply,
     tools: Echo | None = None,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: ModelLimits = ModelLimits(),  # noqa: B008
     prompt: Prompt = PROMPT,
 ) -> tuple[TurnResult, list[str], Script]:
     texts: list[str] = []
@@ -77,7 +77,7 @@ async def ask(
     return result, texts, script
 
 
-async def fails(*replies: Reply, limits: Limits = Limits()) -> ModelError:  # noqa: B008
+async def fails(*replies: Reply, limits: ModelLimits = ModelLimits()) -> ModelError:  # noqa: B008
     with pytest.raises(ModelError) as caught:
         await ask(*replies, limits=limits)
     assert "Rex" not in str(caught.value)
@@ -102,7 +102,7 @@ async def test_what_was_written_last_is_handed_on_also_where_the_model_falls_sil
     with openai_server(Say(" ".join(words), hangs_after=1_500)) as script:
         model = await open_model("scripted", base_url=script.base_url)
         with pytest.raises(ModelError):
-            await think(PROMPT, Echo(), model, Limits(silence=2.0), on_text)
+            await think(PROMPT, Echo(), model, ModelLimits(silence=2.0), on_text)
     assert texts[-1] == " ".join(words[:1_500])
 
 
@@ -189,7 +189,7 @@ async def test_a_server_error_is_tried_once_more_and_then_a_failure() -> None:
     with openai_server(Fail(500)) as script:
         model = await open_model("scripted", base_url=script.base_url)
         with pytest.raises(ModelError) as caught:
-            await think(PROMPT, Echo(), model, Limits(), _ignore)
+            await think(PROMPT, Echo(), model, ModelLimits(), _ignore)
     assert (caught.value.kind, len(script.requests)) == ("provider", 2)
     assert "500" in str(caught.value)
     assert "Rex" not in str(caught.value)
@@ -212,12 +212,12 @@ async def test_a_provider_that_cannot_be_reached_is_a_failure() -> None:
         pass
     model = await open_model("scripted", base_url=script.base_url)
     with pytest.raises(ModelError) as caught:
-        await think(PROMPT, Echo(), model, Limits(), _ignore)
+        await think(PROMPT, Echo(), model, ModelLimits(), _ignore)
     assert caught.value.kind == "provider"
 
 
 async def test_a_model_that_hangs_is_given_up_in_time() -> None:
-    assert (await fails(Hang(), limits=Limits(silence=0.4))).kind == "timeout"
+    assert (await fails(Hang(), limits=ModelLimits(silence=0.4))).kind == "timeout"
 
 
 async def test_a_connection_that_ends_in_mid_answer_is_a_failure() -> None:
@@ -246,7 +246,7 @@ async def test_a_deterministic_model_thinks_like_any_other() -> None:
             yield "Rex"
 
     model = FunctionModel(stream_function=answer)
-    results = [await think(PROMPT, Echo(), model, Limits(), _ignore) for _ in range(2)]
+    results = [await think(PROMPT, Echo(), model, ModelLimits(), _ignore) for _ in range(2)]
     assert results[0] == results[1]
     assert results[0].text == "Rex"
     assert len(results[0].steps) == 1
@@ -262,7 +262,7 @@ async def test_a_content_filter_is_a_refusal() -> None:
 
 
 async def test_a_model_that_only_calls_tools_is_stopped_at_the_request_limit() -> None:
-    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=Limits(requests=4))
+    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=ModelLimits(requests=4))
     assert (failure.kind, len(failure.steps)) == ("limits", 4)
     assert (failure.usage.requests, failure.usage.input_tokens) == (4, 44), "it cost that much"
 
@@ -272,7 +272,7 @@ async def test_a_model_that_calls_what_does_not_exist_for_ever_is_stopped() -> N
 
 
 async def test_the_token_limit_ends_a_turn() -> None:
-    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=Limits(tokens=40))
+    failure = await fails(Call((("recall", {"query": "dog"}),)), limits=ModelLimits(tokens=40))
     assert failure.kind == "limits"
 
 
@@ -280,7 +280,7 @@ async def test_a_lost_claim_passes_through() -> None:
     with openai_server(Call((("recall", {"query": "dog"}),)), Say("late")) as script:
         model = await open_model("scripted", base_url=script.base_url)
         with pytest.raises(LeaseLost):
-            await think(PROMPT, Echo(lost=True), model, Limits(), _ignore)
+            await think(PROMPT, Echo(lost=True), model, ModelLimits(), _ignore)
     assert len(script.requests) == 1
 
 

@@ -43,7 +43,7 @@ from discreet.services.messages import (
     send_message,
     wait_for_answer,
 )
-from discreet.services.recall import Part, search_messages
+from discreet.services.recall import Subset, search_messages
 from discreet.sessions.replies import reply_to
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
@@ -73,7 +73,7 @@ _STREAMED: dict[str, Any] = {
 )
 async def send(
     who: AnyCaller,
-    given: wire.Say,
+    given: wire.NewMessage,
     request: Request,
     response: Response,
     wait: Annotated[
@@ -121,7 +121,7 @@ async def search(
     session_id: Annotated[UUID | None, Query(description="Search this session only.")] = None,
 ) -> Hits:
     """Search past messages. Best match first."""
-    part = Part(session_id=None if session_id is None else SessionId(session_id))
+    part = Subset(session_id=None if session_id is None else SessionId(session_id))
     return await search_messages(who.context(scope), given, part)
 
 
@@ -140,7 +140,9 @@ async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
     )
 
 
-async def _accept(who: Caller, given: wire.Say, request: Request, key: str | None) -> Accepted:
+async def _accept(
+    who: Caller, given: wire.NewMessage, request: Request, key: str | None
+) -> Accepted:
     said = await _said(who, given)
     if key is not None:
         # Named by the key, so that it is stored once also where a server dies before it notes that.
@@ -159,7 +161,7 @@ async def _accept(who: Caller, given: wire.Say, request: Request, key: str | Non
     return await get_accepted(who.db, who.owner_id, message_id)
 
 
-async def _said(who: Caller, given: wire.Say) -> TerminalMessage:
+async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
     """Who speaks: nobody but whom the token lets.
 
     Raises:

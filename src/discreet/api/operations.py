@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from discreet.api.dependencies import AnyCaller, Api, OwnerCaller
 from discreet.api.metrics import Measured
 from discreet.api.problems import documented
-from discreet.auth.scopes import label_of
+from discreet.auth.scopes import bearer_label
 from discreet.schemas import operations as wire
 from discreet.scope import WorkScope
 from discreet.services.status import Status, get_status
@@ -47,7 +47,7 @@ async def me(who: AnyCaller) -> wire.Me:
         kind=bearer.kind,
         agent_id=bearer.agent_id,
         contact_id=bearer.contact_id,
-        label=await label_of(who.db, bearer),
+        label=await bearer_label(who.db, bearer),
     )
 
 

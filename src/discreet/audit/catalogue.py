@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["Catalogue", "Column", "Function", "Table", "read_catalogue"]
+__all__ = ["Catalogue", "CatalogueColumn", "Function", "Table", "read_catalogue"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class CatalogueColumn:
     """``name`` and ``type`` as they are written in SQL."""
 
     name: str
@@ -28,10 +28,10 @@ class Table:
     """``name`` with its schema. ``columns``: those that the role has any right on."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[CatalogueColumn, ...]
     deletable: bool
 
-    def readable(self) -> tuple[Column, ...]:
+    def readable(self) -> tuple[CatalogueColumn, ...]:
         return tuple(column for column in self.columns if column.readable)
 
 
@@ -95,10 +95,10 @@ SELECT n.nspname || '.' || quote_ident(p.proname),
 
 def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
     """What the role of this connection may name. Reads nobody's rows."""
-    tables: dict[str, list[Column]] = {}
+    tables: dict[str, list[CatalogueColumn]] = {}
     deletable: dict[str, bool] = {}
     for table, *column, may_delete in conn.execute(COLUMNS).fetchall():
-        tables.setdefault(table, []).append(Column(*column))
+        tables.setdefault(table, []).append(CatalogueColumn(*column))
         deletable[table] = may_delete
     return Catalogue(
         tuple(Table(name, tuple(columns), deletable[name]) for name, columns in tables.items()),

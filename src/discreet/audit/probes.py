@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
-from discreet.audit.catalogue import Catalogue, Column, Table
+from discreet.audit.catalogue import Catalogue, CatalogueColumn, Table
 
 __all__ = ["SWITCHES", "Probe", "Values", "calls", "pairs", "singles", "writes"]
 
@@ -161,7 +161,7 @@ def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
             yield Probe(f"SELECT count(*) FROM {function.name}({', '.join(given)}) AS called")
 
 
-def _shapes(table: Table, column: Column, condition: str) -> Iterator[str]:
+def _shapes(table: Table, column: CatalogueColumn, condition: str) -> Iterator[str]:
     name = table.name
     yield f"SELECT {column.name}::text FROM {name} WHERE {condition}"
     yield f"SELECT count(*) FROM {name} WHERE CASE WHEN {condition} THEN {FAILS} ELSE true END"
@@ -172,7 +172,7 @@ def _shapes(table: Table, column: Column, condition: str) -> Iterator[str]:
 
 
 def _conditions(
-    catalogue: Catalogue, table: Table, column: Column, values: Values
+    catalogue: Catalogue, table: Table, column: CatalogueColumn, values: Values
 ) -> Iterator[str]:
     name = column.name
     yield f"{name} IS NULL"
@@ -192,19 +192,19 @@ def _conditions(
             yield f"({name}, {name}) >= ({literal}, {literal})"
 
 
-def _late(column: Column, late: str) -> str:
+def _late(column: CatalogueColumn, late: str) -> str:
     """A condition of the column that an index may serve, whose value is evaluated when needed."""
     if column.type == "boolean":
         return f"{column.name} = {late}"
     return f"{column.name}::text >= {late}::text"
 
 
-def _some(table: Table, column: Column, values: Values, at: int) -> str:
+def _some(table: Table, column: CatalogueColumn, values: Values, at: int) -> str:
     known = values.get((table.name, column.name), ())
     return _literal(column, known[at % len(known)]) if known else "DEFAULT"
 
 
-def _literal(column: Column, value: str) -> str:
+def _literal(column: CatalogueColumn, value: str) -> str:
     return f"{_quoted(value)}::{column.type}"
 
 

@@ -29,7 +29,7 @@ class Binding(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class McpConnection:
     """A connection as it is now. ``session_id`` None: no session was started on it."""
 
     bearer: Bearer
@@ -77,9 +77,9 @@ class InMemoryBinding:
         self.scope, self.session_id = scope, session_id
         return True
 
-    def connection(self, bearer: Bearer) -> Connection:
+    def connection(self, bearer: Bearer) -> McpConnection:
         """The connection as it is now."""
-        return Connection(bearer, self, self.session_id, self.scope)
+        return McpConnection(bearer, self, self.session_id, self.scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class DatabaseBinding:
         return bound
 
 
-async def begin(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
+async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
     """A new connection. ``key`` is its secret name, random."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
@@ -114,7 +114,7 @@ async def begin(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
         )
 
 
-async def find(db: ScopedDatabase, bearer: Bearer, key: str) -> Connection | None:
+async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpConnection | None:
     """The connection of this name that began with this token, or None."""
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one(
@@ -125,15 +125,15 @@ async def find(db: ScopedDatabase, bearer: Bearer, key: str) -> Connection | Non
         return None
     binding = DatabaseBinding(db, bearer, key)
     if row["session_id"] is None:
-        return Connection(bearer, binding)
+        return McpConnection(bearer, binding)
     contact_id = None if row["contact_id"] is None else ContactId(row["contact_id"])
     scope = session_scope(
         bearer.owner_id, AgentId(row["agent_id"]), contact_id, shared=row["shared"]
     )
-    return Connection(bearer, binding, SessionId(row["session_id"]), scope)
+    return McpConnection(bearer, binding, SessionId(row["session_id"]), scope)
 
 
-async def end(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
+async def end_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
     """The connection is gone, and what it was bound to with it."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
@@ -144,14 +144,14 @@ async def end(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
 
 async def start_session(
     db: ScopedDatabase,
-    connection: Connection,
+    connection: McpConnection,
     *,
     agent: str | None = None,
     contact_id: ContactId | None = None,
     sender: str | None = None,
     thread_key: str = "",
     force_new: bool = False,
-) -> Connection:
+) -> McpConnection:
     """Opens a session and binds the connection to whose it is; the connection as it is then.
 
     ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with

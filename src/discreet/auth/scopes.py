@@ -215,7 +215,7 @@ async def _require_known(tx: Transaction, bearer: Bearer, contact_id: ContactId)
         raise NotFound("There is no such contact.")
 
 
-async def label_of(db: ScopedDatabase, bearer: Bearer) -> str:
+async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
     """What to call whoever shows the token: ``owner``, the agent's name, the contact's label."""
     if bearer.kind == "owner":
         return "owner"

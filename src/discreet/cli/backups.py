@@ -39,12 +39,12 @@ def restore(
 ) -> None:
     """Restore a backup into an empty home."""
     from discreet.cli.printing import print_text
-    from discreet.postgres.restore import restore as put_back
+    from discreet.postgres.restore import restore_backup
     from discreet.settings import load_settings
 
     settings = load_settings()
     with Notice() as notice:
-        put_back(
+        restore_backup(
             settings,
             file,
             admin_url=admin_url,

@@ -16,7 +16,7 @@ from discreet.domain.text import terminal_text
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.cli.runtime import Notice
-    from discreet.client import Client, Sent
+    from discreet.client import Client, PendingReply
     from discreet.intake import Accepted
     from discreet.intake.terminal_message import TerminalMessage
     from discreet.services.messages import Answer
@@ -150,9 +150,9 @@ class _RemoteBackend:
         return terminal_text(me.label)
 
     async def say(self, said: TerminalMessage) -> SentMessage:
-        from discreet.schemas.messages import Say
+        from discreet.schemas.messages import NewMessage
 
-        message = Say(
+        message = NewMessage(
             text=said.text,
             sender=None if said.sender is None else str(said.sender),
             contact_id=said.contact_id,
@@ -172,7 +172,7 @@ class _RemoteBackend:
 
 
 class _RemoteMessage:
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: PendingReply) -> None:
         self._sent = sent
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:  # noqa: ARG002

@@ -30,7 +30,7 @@ async def follow_contact(
     after: datetime | None = None
     while True:
         earlier = after is None
-        for line in await takeover.listen(
+        for line in await takeover.lines_after(
             app.db, app.owner_id, contact_id, after=after, limit=EARLIER_LINES
         ):
             if earlier or own or not line.in_person:

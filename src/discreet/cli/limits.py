@@ -12,7 +12,7 @@ from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from discreet.services.limits import Limits
+    from discreet.services.limits import ContactLimits
 
 app = typer.Typer(
     help="Limit what each contact may use. You and the terminal have no limits.",
@@ -58,8 +58,8 @@ def set_limits(
     """Set limits for everyone or for one contact. They apply from the next message."""
     from discreet.services import limits
 
-    wanted = limits.Limits(messages_a_minute, waiting, tokens_a_day)
-    if wanted == limits.Limits():
+    wanted = limits.ContactLimits(messages_a_minute, waiting, tokens_a_day)
+    if wanted == limits.ContactLimits():
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
     _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
 
@@ -72,7 +72,7 @@ def reset(contact: OfContact = None) -> None:
     _print(in_app(lambda app: limits.reset_limits(app.db, app.owner_id, contact)))
 
 
-def _print(found: Limits) -> None:
+def _print(found: ContactLimits) -> None:
     from discreet.cli.printing import print_text
 
     for title, value in (

@@ -12,7 +12,7 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.quarantine import Quarantined
+    from discreet.services.quarantine import QuarantinedMessage
 
 app = typer.Typer(
     help="Inspect and retry messages whose sender could not be resolved.", no_args_is_help=True
@@ -25,7 +25,7 @@ def list_quarantine(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False)
     from discreet.cli.printing import Column, print_page
     from discreet.services import quarantine
 
-    columns: list[Column[Quarantined]] = [
+    columns: list[Column[QuarantinedMessage]] = [
         Column("ID", lambda item: str(item.id), whole=True),
         Column("CHANNEL", lambda item: f"{item.platform} to {item.agent}"),
         Column("REASON", lambda item: item.reason),
@@ -78,7 +78,7 @@ def retry(
         print_text("See why the others failed: sb quarantine list")
 
 
-def _record(item: Quarantined) -> Mapping[str, Any]:
+def _record(item: QuarantinedMessage) -> Mapping[str, Any]:
     return {
         "id": item.id,
         "platform": item.platform,

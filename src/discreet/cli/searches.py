@@ -17,7 +17,7 @@ from discreet.cli.runtime import in_app
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.schemas.memories import Hit, Hits
-    from discreet.services.recall import Part
+    from discreet.services.recall import Subset
 
 messages = typer.Typer(help="What was said.", no_args_is_help=True)
 
@@ -159,7 +159,7 @@ def search_messages(
 
 
 def _search(
-    search: Callable[[App, Part], Awaitable[Hits]],
+    search: Callable[[App, Subset], Awaitable[Hits]],
     contact: str | None,
     agent: str | None,
     session: str | None,
@@ -169,7 +169,7 @@ def _search(
 ) -> None:
     from discreet.domain.ids import SessionId, parse_uuid
     from discreet.services import agents, contacts
-    from discreet.services.recall import Part
+    from discreet.services.recall import Subset
 
     session_id = None if session is None else SessionId(parse_uuid(session, "session id"))
 
@@ -179,7 +179,7 @@ def _search(
             contact_id = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
         if agent is not None:
             agent_id = (await agents.get_agent(app.db, app.owner_id, agent)).id
-        return await search(app, Part(agent_id, contact_id, session_id))
+        return await search(app, Subset(agent_id, contact_id, session_id))
 
     _print(in_app(work), explain=explain, as_json=as_json)
 

@@ -1,7 +1,7 @@
 """Contacts: the address book, read. Contacts come into being at intake, never here."""
 
 from discreet.contacts.known_platforms import platform_name
-from discreet.contacts.names import Ambiguous, Found, Resolution, Unknown, resolve_name
+from discreet.contacts.names import AmbiguousName, FoundName, Resolution, UnknownName, resolve_name
 from discreet.contacts.store import (
     Contact,
     Entry,
@@ -13,12 +13,12 @@ from discreet.contacts.store import (
 )
 
 __all__ = [
-    "Ambiguous",
+    "AmbiguousName",
     "Contact",
     "Entry",
-    "Found",
+    "FoundName",
     "Resolution",
-    "Unknown",
+    "UnknownName",
     "entry_at",
     "get_contact",
     "get_entries",

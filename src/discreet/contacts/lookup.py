@@ -7,9 +7,9 @@ from typing import assert_never
 from uuid import UUID
 
 from discreet.contacts.names import (
-    Ambiguous,
-    Found,
-    Unknown,
+    AmbiguousName,
+    FoundName,
+    UnknownName,
     resolve_name,
     resolve_part_of_name,
 )
@@ -42,17 +42,17 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
     if (entry := await _by_id_prefix(tx, who)) is not None:
         return entry
     resolution = await resolve_name(tx, who)
-    if isinstance(resolution, Unknown):
+    if isinstance(resolution, UnknownName):
         resolution = await resolve_part_of_name(tx, who) or resolution
     match resolution:
-        case Found(entry):
+        case FoundName(entry):
             return entry
-        case Ambiguous(entries):
+        case AmbiguousName(entries):
             choices = "; ".join(_choice(entry) for entry in entries)
             raise BadInput(
                 f"{len(entries)} contacts are called {who!r}.", hint=f"Say which by id: {choices}"
             )
-        case Unknown(similar):
+        case UnknownName(similar):
             choices = "; ".join(_choice(entry) for entry in similar)
             raise NotFound(
                 f"There is no contact {who!r}.",

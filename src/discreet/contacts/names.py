@@ -17,27 +17,27 @@ _LEAST_SIMILARITY = 75.0  # of 100, rapidfuzz's WRatio
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundName:
     """Exactly one contact has this name, or, where none has, this alias."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
-class Ambiguous:
+class AmbiguousName:
     """Several contacts have it; which one is meant must be said by id or address."""
 
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownName:
     """Nobody has it. ``similar`` are suggestions to show, best first, never an answer."""
 
     similar: tuple[Entry, ...]
 
 
-Resolution = Found | Ambiguous | Unknown
+Resolution = FoundName | AmbiguousName | UnknownName
 Named = tuple[ContactId, str, Sequence[str]]
 """A contact's id, name and aliases."""
 
@@ -57,11 +57,11 @@ async def resolve_name(tx: Transaction, name: str) -> Resolution:
     match = await asyncio.to_thread(match_name, await named_entries(tx), name)
     entries = tuple(await get_entries(tx, match.ids))
     if not match.exact:
-        return Unknown(entries)
-    return Found(entries[0]) if len(entries) == 1 else Ambiguous(entries)
+        return UnknownName(entries)
+    return FoundName(entries[0]) if len(entries) == 1 else AmbiguousName(entries)
 
 
-async def resolve_part_of_name(tx: Transaction, name: str) -> Found | Ambiguous | None:
+async def resolve_part_of_name(tx: Transaction, name: str) -> FoundName | AmbiguousName | None:
     """Find the contacts whose name or an alias holds each of these words, such as a first name.
 
     For people at a keyboard, who see whom they found; programs name a contact in full.
@@ -72,9 +72,9 @@ async def resolve_part_of_name(tx: Transaction, name: str) -> Found | Ambiguous 
         case ():
             return None
         case (entry,):
-            return Found(entry)
+            return FoundName(entry)
         case _:
-            return Ambiguous(entries)
+            return AmbiguousName(entries)
 
 
 def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:

@@ -19,12 +19,12 @@ from discreet.domain.errors import BadInput, SecretMissing, Unavailable
 from discreet.domain.ids import MessageId, RouteId
 from discreet.domain.outbound import (
     Channel,
-    Draft,
     Later,
     Outbound,
     Rejected,
     SendResult,
     Sent,
+    ShownDraft,
     Unreachable,
 )
 from discreet.queue.job_scope import DueRoute, due_route
@@ -211,7 +211,7 @@ async def _take(
                 )
                 draft = None
                 if row["draft_message"] is not None and row["parts_sent"] == 0:
-                    draft = Draft(row["draft_message"], row["draft_fits"])
+                    draft = ShownDraft(row["draft_message"], row["draft_fits"])
                 outbound = Outbound(
                     message_id,
                     account,

@@ -10,7 +10,7 @@ from discreet.domain.ids import MessageId
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ShownDraft:
     """The message on a platform in which an answer was growing.
 
     ``fits``: the answer takes its place by an edit. Otherwise (it is another answer's, it is old,
@@ -37,7 +37,7 @@ class Outbound:
     text: str
     reply_to: str | None
     part: int = 0
-    draft: Draft | None = None
+    draft: ShownDraft | None = None
     heard_at: datetime | None = None
 
 
@@ -93,12 +93,12 @@ class NoFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class OutcomeUnknown:
     """Nobody knows whether the platform has taken it."""
 
 
 SendResult = Sent | Later | Rejected | Unreachable
-DraftResult = Sent | Later | Rejected | Unknown
+DraftResult = Sent | Later | Rejected | OutcomeUnknown
 
 
 class Channel(Protocol):

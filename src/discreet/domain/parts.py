@@ -14,7 +14,7 @@ MAX_KEPT = 16
 Part = TypeVar("Part")
 
 
-class Parts(Generic[Part]):
+class SplitCache(Generic[Part]):
     """The parts of answers, by the id of each answer. ``cut``: the parts of a text."""
 
     def __init__(self, cut: Callable[[str], Sequence[Part]]) -> None:

@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from discreet.auth import mcp_sessions
-from discreet.auth.mcp_sessions import Connection
+from discreet.auth.mcp_sessions import McpConnection
 from discreet.auth.pace import Pace, TooMany
 from discreet.auth.tokens import Bearer, authenticate
 from discreet.domain.errors import Unauthorized, Unavailable
@@ -117,12 +117,12 @@ class McpEndpoint:
         key = request.headers.get(SESSION)
         if key is None:
             return None
-        connection = await mcp_sessions.find(self._db, bearer, key)
+        connection = await mcp_sessions.find_mcp_session(self._db, bearer, key)
         if connection is None:
             return _error(404, NO_SUCH_SESSION, "Session not found")
         request.scope[FOUND] = connection
         if request.method == "DELETE":
-            await mcp_sessions.end(self._db, bearer, key)
+            await mcp_sessions.end_mcp_session(self._db, bearer, key)
             return Response(status_code=204)
         return None
 
@@ -139,7 +139,7 @@ class McpEndpoint:
             await _error(400, NO_SUCH_SESSION, "Missing session ID")(scope, receive, send)
             return
         key = secrets.token_hex(32)
-        await mcp_sessions.begin(self._db, bearer, key)
+        await mcp_sessions.begin_mcp_session(self._db, bearer, key)
 
         async def replay() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -156,7 +156,7 @@ class McpEndpoint:
         if not isinstance(request, Request):
             raise Unauthorized("Token missing.")
         connection = request.scope.get(FOUND)
-        if not isinstance(connection, Connection):
+        if not isinstance(connection, McpConnection):
             raise Unauthorized("Unknown session.")
         return ToolCall(self._db, self._embedder, connection)
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from discreet.domain.errors import DiscreetError
 from discreet.mcp import reading
-from discreet.mcp.tools import TOOLS, Tool, ToolCall
+from discreet.mcp.tools import TOOLS, McpTool, ToolCall
 
 Result = TypeVar("Result")
 Context = ServerRequestContext[Any, Any]
@@ -103,7 +103,7 @@ async def _told(reading: Awaitable[Result]) -> Result:
         raise MCPError(types.INVALID_PARAMS, str(error)) from error
 
 
-async def _run(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> types.CallToolResult:
+async def _run(tool: McpTool, call: ToolCall, arguments: dict[str, Any]) -> types.CallToolResult:
     try:
         given = tool.arguments(call.connection).model_validate(arguments)
         shown = (await tool.run(call, given)).model_dump(mode="json")

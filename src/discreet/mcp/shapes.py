@@ -43,7 +43,7 @@ class OfMemory(Given):
     memory_id: UUID
 
 
-class UpdateMemory(memories.MemoryPatch):
+class UpdateMemoryInput(memories.MemoryPatch):
     memory_id: UUID
     expected_version: int | None = Field(
         None, ge=1, description="Only change it if this is still its version."
@@ -56,7 +56,7 @@ class UpdateMemory(memories.MemoryPatch):
         return memories.MemoryPatch(**given)
 
 
-class Forget(OfMemory):
+class ForgetInput(OfMemory):
     expected_version: int | None = Field(
         None, ge=1, description="Only forget it if this is still its version."
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from discreet.auth import mcp_sessions, scopes
-from discreet.auth.mcp_sessions import Connection
+from discreet.auth.mcp_sessions import McpConnection
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId, MemoryId, SessionId
@@ -35,7 +35,7 @@ class ToolCall:
 
     db: ScopedDatabase
     embedder: Embedder
-    connection: Connection
+    connection: McpConnection
 
     @property
     def session_id(self) -> SessionId:
@@ -55,7 +55,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class McpTool:
     """``offered``: on which connections it is there; elsewhere it is unknown."""
 
     name: str
@@ -66,13 +66,13 @@ class Tool:
     kind: Literal["reads", "adds", "changes", "destroys"] = "reads"
     offered: For = "all"
 
-    def is_offered(self, connection: Connection) -> bool:
+    def is_offered(self, connection: McpConnection) -> bool:
         """Whether this connection has it."""
         if connection.is_unbound:
             return self.name in BEFORE_ANYBODY
         return self.offered == "all" or connection.of_owner
 
-    def arguments(self, connection: Connection) -> type[BaseModel]:
+    def arguments(self, connection: McpConnection) -> type[BaseModel]:
         """What it takes on this connection: where the scope is the token's, nothing names one."""
         if self.given is shapes.StartAny and connection.bearer.kind == "contact":
             return shapes.StartOwn
@@ -132,13 +132,13 @@ async def _get_memory(call: ToolCall, given: shapes.OfMemory) -> BaseModel:
     return await memories.get_memory(call.context, MemoryId(given.memory_id))
 
 
-async def _forget(call: ToolCall, given: shapes.Forget) -> BaseModel:
+async def _forget(call: ToolCall, given: shapes.ForgetInput) -> BaseModel:
     return await memories.forget(
         call.context, MemoryId(given.memory_id), expected=given.expected_version
     )
 
 
-async def _update(call: ToolCall, given: shapes.UpdateMemory) -> BaseModel:
+async def _update(call: ToolCall, given: shapes.UpdateMemoryInput) -> BaseModel:
     return await memories.update(
         call.context, MemoryId(given.memory_id), given.patch, expected=given.expected_version
     )
@@ -172,42 +172,42 @@ async def _contacts(call: ToolCall, given: contact_schemas.ListContacts) -> Base
     return await contacts.list_contacts(call.db, call.connection.bearer.owner_id, given)
 
 
-TOOLS: tuple[Tool, ...] = (
-    Tool(
+TOOLS: tuple[McpTool, ...] = (
+    McpTool(
         "start_session",
         "Open a session. It fixes the contact for the rest of this connection.",
         shapes.StartAny, session_schemas.Session, _start, "adds",
     ),
-    Tool("get_session", "Get the session of this connection.",
+    McpTool("get_session", "Get the session of this connection.",
          shapes.Nothing, session_schemas.Session, _get_session),
-    Tool("end_session", "End the session of this connection.",
+    McpTool("end_session", "End the session of this connection.",
          shapes.Nothing, session_schemas.Session, _end_session, "changes"),
-    Tool("list_sessions", "List sessions, newest first.",
+    McpTool("list_sessions", "List sessions, newest first.",
          session_schemas.ListSessions, session_schemas.SessionPage, _list_sessions),
-    Tool("list_messages", "List the messages of the session of this connection, in order.",
+    McpTool("list_messages", "List the messages of the session of this connection, in order.",
          session_schemas.ListMessages, session_schemas.Transcript, _list_messages),
-    Tool("remember", "Remember something for later conversations.",
+    McpTool("remember", "Remember something for later conversations.",
          memory_schemas.Remember, memory_schemas.Remembered, _remember, "adds"),
-    Tool("recall", "Search memories and reference texts.",
+    McpTool("recall", "Search memories and reference texts.",
          memory_schemas.Recall, memory_schemas.Hits, _recall),
-    Tool("list_memories", "List memories, newest first.",
+    McpTool("list_memories", "List memories, newest first.",
          memory_schemas.ListMemories, memory_schemas.MemoryPage, _list_memories),
-    Tool("get_memory", "Get a memory, even if it has expired.",
+    McpTool("get_memory", "Get a memory, even if it has expired.",
          shapes.OfMemory, memory_schemas.Memory, _get_memory),
-    Tool("forget", "Forget a memory. Its history is kept.",
-         shapes.Forget, memory_schemas.Memory, _forget, "destroys"),
-    Tool("update_memory", "Change a memory. The previous version stays in its history.",
-         shapes.UpdateMemory, memory_schemas.Memory, _update, "changes"),
-    Tool("get_memory_history", "List older versions of a memory, newest first.",
+    McpTool("forget", "Forget a memory. Its history is kept.",
+         shapes.ForgetInput, memory_schemas.Memory, _forget, "destroys"),
+    McpTool("update_memory", "Change a memory. The previous version stays in its history.",
+         shapes.UpdateMemoryInput, memory_schemas.Memory, _update, "changes"),
+    McpTool("get_memory_history", "List older versions of a memory, newest first.",
          shapes.OfMemory, memory_schemas.MemoryVersions, _history),
-    Tool("restore_memory", "Restore an older version of a memory.",
+    McpTool("restore_memory", "Restore an older version of a memory.",
          shapes.RestoreMemory, memory_schemas.Memory, _restore, "changes"),
-    Tool("search_conversation", "Search past messages.",
+    McpTool("search_conversation", "Search past messages.",
          memory_schemas.SearchMessages, memory_schemas.Hits, _search),
-    Tool("get_knowledge", "List the critical and high memories that a session starts with.",
+    McpTool("get_knowledge", "List the critical and high memories that a session starts with.",
          memory_schemas.GetKnowledge, memory_schemas.Knowledge, _knowledge),
-    Tool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
+    McpTool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
          contact_schemas.ToResolve, contact_schemas.ResolvedContact, _resolve, "adds", "owner"),
-    Tool("list_contacts", "List contacts, newest first.",
+    McpTool("list_contacts", "List contacts, newest first.",
          contact_schemas.ListContacts, contact_schemas.ContactPage, _contacts, "reads", "owner"),
 )  # fmt: skip

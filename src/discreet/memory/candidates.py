@@ -19,14 +19,14 @@ from discreet.memory.owner_candidates import CANDIDATE, owner_candidates
 from discreet.memory.query import Query
 from discreet.scope import Transaction
 
-__all__ = ["Found", "candidates_of"]
+__all__ = ["CandidateRows", "candidates_of"]
 
 MAX_UNINDEXED = 5_000
 """Texts without terms that one search takes apart; memories newest first. It takes 0.2 s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CandidateRows:
     """Rows in columns of equal length."""
 
     ids: Sequence[UUID]
@@ -91,7 +91,7 @@ _ALL_IN_ONE: LiteralString = """
              ORDER BY conversation NULLS FIRST, position, seconds DESC, id) AS candidate"""
 
 
-async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Found:
+async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> CandidateRows:
     """Every row that the filters let through, or where they are many those that may be among the
     best; expired ones only where they say so."""
     params = filters.params() | {
@@ -103,7 +103,7 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Foun
     }
     kinds = filters.wanted()
     if not kinds:
-        return Found([], [], Candidates.none())
+        return CandidateRows([], [], Candidates.none())
     where: dict[Kind, LiteralString] = {kind: few_enough(kind) for kind in kinds}
     population = None
     if "memory" in kinds and filters.are_wide():
@@ -139,9 +139,9 @@ async def _fetch(
     return row
 
 
-def _found(row: tuple[Any, ...], population: Population | None) -> Found:
+def _found(row: tuple[Any, ...], population: Population | None) -> CandidateRows:
     if row[0] is None:
-        return Found([], [], Candidates.none())
+        return CandidateRows([], [], Candidates.none())
     kinds, ids, bags, sizes, terms, tokens, token_sizes, cosines, places = row[:9]
     positions, seconds, speakers, agents, contacts, saliences, texts = row[9:16]
     bag_sizes, lengths = _numbers(sizes, ">i4"), _numbers(terms, ">i4").astype(np.float64)
@@ -151,7 +151,7 @@ def _found(row: tuple[Any, ...], population: Population | None) -> Found:
             texts, bags, bag_sizes, lengths, tokens, of_tokens
         )
     count = len(kinds)
-    return Found(
+    return CandidateRows(
         [UUID(bytes=ids[at : at + 16]) for at in range(0, 16 * count, 16)],
         [_KIND_OF[kind] for kind in kinds],
         Candidates(

@@ -17,8 +17,8 @@ from discreet.memory.bags import UNRELATED_ROWS, Bags, Population, bm25, rarity_
 from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import Indexed
 from discreet.memory.temporal import WhenAsked, closeness
+from discreet.memory.token_vectors import nearness
 from discreet.memory.tokenizer import ASKS, NUMBER, TIME, terms_of, words_of
-from discreet.memory.tokens import nearness
 
 __all__ = ["FEATURES", "Asked", "Candidates", "features"]
 

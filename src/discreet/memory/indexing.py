@@ -14,8 +14,8 @@ from discreet.domain.ids import SessionId
 from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors
 from discreet.memory.filters import Kind
+from discreet.memory.token_vectors import pack
 from discreet.memory.tokenizer import VERSION, terms_of
-from discreet.memory.tokens import pack
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.scope.scopes import SessionScope
 

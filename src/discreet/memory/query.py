@@ -10,8 +10,8 @@ from discreet.domain.text import valid_unicode
 from discreet.memory.embedding import Embedder, Vectors, bundled_embedder
 from discreet.memory.features import Asked
 from discreet.memory.temporal import days_asked_for
+from discreet.memory.token_vectors import is_word, word_vectors
 from discreet.memory.tokenizer import content_words, words_of
-from discreet.memory.tokens import is_word, word_vectors
 
 __all__ = ["Query", "ask", "prepare"]
 

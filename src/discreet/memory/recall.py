@@ -21,13 +21,13 @@ from discreet.memory.query import Query, prepare
 from discreet.memory.ranking import FEATURES, Candidates, Kind, Mode, Ranking, rank
 from discreet.scope import Transaction
 
-__all__ = ["ANY", "Filters", "Hit", "Parts", "Query", "prepare", "recall", "search_messages"]
+__all__ = ["ANY", "Filters", "Hit", "Query", "ScoreParts", "prepare", "recall", "search_messages"]
 
 MAX_HITS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ScoreParts:
     """Why a row was found. ``matched``: share of the question's information in its own words, 0 to
     1. ``cosine``: to the question, -1 to 1, None without a vector. The others are parts of the
     score and add up to it: own words; own vector; its neighbours' and its sitting's; who spoke; the
@@ -57,7 +57,7 @@ class Hit:
     content: str
     created_at: datetime
     score: float
-    parts: Parts
+    parts: ScoreParts
     agent_id: AgentId
     contact_id: ContactId | None = None
     shared: bool = False
@@ -173,7 +173,7 @@ _PART_OF = {
 }
 
 
-def _parts(ranking: Ranking, candidates: Candidates, at: int) -> Parts:
+def _parts(ranking: Ranking, candidates: Candidates, at: int) -> ScoreParts:
     sums = dict.fromkeys(
         ["text", "meaning", "nearby", "speaker", "date", "form", "salience", "age"], 0.0
     )
@@ -183,6 +183,6 @@ def _parts(ranking: Ranking, candidates: Candidates, at: int) -> Parts:
         sums[_PART_OF.get(name, "nearby")] += value
     sums["age"] += float(ranking.lifted[at])
     cosine = float(candidates.cosines[at])
-    return Parts(
+    return ScoreParts(
         matched=float(ranking.matched[at]), cosine=None if np.isnan(cosine) else cosine, **sums
     )

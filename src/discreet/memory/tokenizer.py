@@ -26,7 +26,7 @@ __all__ = [
     "VERSION",
     "content_terms",
     "content_words",
-    "parts_of",
+    "segments_of",
     "terms_of",
     "words_of",
 ]
@@ -87,7 +87,7 @@ _OF_SCRIPTS = frozenset().union(
 )
 
 
-def parts_of(text: str) -> list[str]:
+def segments_of(text: str) -> list[str]:
     """A text in parts of about ``PART_WORDS`` words, cut where a sentence or a line ends; a short
     text is one part. Nothing but white space is lost."""
     text = text[:MAX_CHARACTERS]
@@ -113,7 +113,7 @@ def parts_of(text: str) -> list[str]:
 
 def terms_of(text: str) -> list[str]:
     """The bag of a text that is stored: the version, stems in order with repeats, markers."""
-    parts = [_tokens(part) for part in parts_of(text)]
+    parts = [_tokens(part) for part in segments_of(text)]
     words = [_folded(token) for part in parts for token in part]
     language = language_of(words)
     terms = [VERSION]

@@ -128,7 +128,7 @@ def prepare_database(
         let_roles_connect(conn, credentials.dbname)
         reset_settings(conn, credentials.dbname)
         with _admin(make_conninfo(admin_conninfo, dbname=credentials.dbname)) as inside:
-            _restrict_everybody(inside)
+            _restrict_public(inside)
             _create_extension(inside)
             migrate(inside, migrations)
             _put_ticket_key(inside, credentials.ticket_key)
@@ -173,7 +173,7 @@ def _create_extension(conn: psycopg.Connection[Any]) -> None:
         ) from None
 
 
-def _restrict_everybody(conn: psycopg.Connection[Any]) -> None:
+def _restrict_public(conn: psycopg.Connection[Any]) -> None:
     """Takes from everybody what PostgreSQL gives by default inside of a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     conn.execute(REVOKE_FUNCTIONS)

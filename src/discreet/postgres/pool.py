@@ -11,10 +11,10 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-__all__ = ["Connection", "Pool", "open_intake_pool", "open_pool"]
+__all__ = ["Pool", "PooledConnection", "open_intake_pool", "open_pool"]
 
 
-class Connection(AsyncConnection[Any]):
+class PooledConnection(AsyncConnection[Any]):
     """A connection that knows which backend serves it and what the database's clock says.
 
     Both are asked of the database: behind a pooler libpq knows the number of another process.
@@ -41,7 +41,7 @@ class Connection(AsyncConnection[Any]):
             self.set_clock(clock)
 
 
-Pool = AsyncConnectionPool[Connection]
+Pool = AsyncConnectionPool[PooledConnection]
 
 MEET = (
     "SELECT pg_catalog.pg_backend_pid(),"
@@ -90,13 +90,13 @@ async def _open(
     conninfo: str,
     min_size: int,
     max_size: int,
-    reset: Callable[[Connection], Awaitable[None]] | None,
+    reset: Callable[[PooledConnection], Awaitable[None]] | None,
 ) -> AsyncIterator[Pool]:
     pool: Pool = AsyncConnectionPool(
         make_conninfo(conninfo, application_name="discreet"),
-        connection_class=Connection,
+        connection_class=PooledConnection,
         kwargs={"autocommit": True},
-        configure=Connection.meet,
+        configure=PooledConnection.meet,
         min_size=min_size,
         max_size=max_size,
         open=False,
@@ -111,7 +111,7 @@ async def _open(
         yield pool
 
 
-async def _clean(conn: Connection) -> None:
+async def _clean(conn: PooledConnection) -> None:
     """Leaves nothing of a session behind: settings, held cursors, channels, advisory locks, and
     statements prepared in SQL. The pool throws a connection away where this fails."""
     cursor = await conn.execute(CLEAN, prepare=False)

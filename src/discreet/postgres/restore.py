@@ -43,7 +43,7 @@ from discreet.postgres.restored_secrets import keep_secrets, reseal
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
 
-__all__ = ["restore"]
+__all__ = ["restore_backup"]
 
 SWAP_ATTEMPTS = 5
 SCRATCH = "restoring-"
@@ -53,7 +53,7 @@ SELECT pg_catalog.pg_terminate_backend(pid, 5000)
 """
 
 
-def restore(
+def restore_backup(
     settings: Settings,
     file: Path,
     *,

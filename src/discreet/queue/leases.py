@@ -40,7 +40,7 @@ UPDATE queue.leases SET leased_until = clock_timestamp() + %(long)s
 _RELEASE: LiteralString = "DELETE FROM queue.leases WHERE what = %(what)s AND holder = %(holder)s"
 
 
-class LeaseLost(Unavailable):
+class LeaderLockLost(Unavailable):
     """Another process may have the lease by now."""
 
 
@@ -78,7 +78,7 @@ class _Lease:
 
     async def renew(self) -> None:
         if not await self._says(_RENEW):
-            raise LeaseLost("Another process took over.", hint="This one tries again.")
+            raise LeaderLockLost("Another process took over.", hint="This one tries again.")
 
     async def keep(self) -> None:
         while True:

@@ -217,7 +217,7 @@ class SearchMessages(Search):
     )
 
 
-class Parts(BaseModel):
+class ScoreParts(BaseModel):
     """How a score was computed. `matched`: the share of the query's information in the result's own
     words, 0 to 1. `cosine`: similarity to the query, -1 to 1; null without a vector. The others
     add up to the score."""
@@ -246,7 +246,7 @@ class Hit(BaseModel):
     id: UUID
     content: str
     score: float
-    parts: Parts
+    parts: ScoreParts
     created_at: datetime
     agent_id: UUID
     contact_id: UUID | None

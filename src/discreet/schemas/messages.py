@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 State = Literal["waiting", "answered", "failed", "stopped"]
 
 
-class Say(BaseModel):
+class NewMessage(BaseModel):
     """A message and its sender. With a contact's token the sender is that contact, and none may be
     given. With an agent's token, give `sender` or `contact_id`. With an owner's token the default
     is the owner."""

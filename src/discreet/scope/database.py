@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from discreet.domain.errors import ScopeError, Unavailable
 from discreet.postgres.outages import outage_of, why_unreachable
-from discreet.postgres.pool import Connection, Pool, open_intake_pool, open_pool
+from discreet.postgres.pool import Pool, PooledConnection, open_intake_pool, open_pool
 from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
 from discreet.scope.tickets import ticket_for
 from discreet.scope.transaction import Transaction
@@ -92,7 +92,7 @@ class ScopedDatabase:
             raise Unavailable("The database connection was lost.", hint="Try again.") from error
 
     async def _begin(
-        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+        self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
     ) -> AsyncExitStack:
         """Begins a transaction and sets its ticket.
 
@@ -106,7 +106,7 @@ class ScopedDatabase:
             return await self._try_to_begin(connection, scope, before_all)
 
     async def _try_to_begin(
-        self, connection: Connection, scope: RowScope, before_all: Sequence[LiteralString]
+        self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
     ) -> AsyncExitStack:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(connection.transaction())
@@ -148,7 +148,7 @@ class ScopedDatabase:
             raise
 
     @asynccontextmanager
-    async def _connection(self, pool: Pool, role: Role) -> AsyncIterator[Connection]:
+    async def _connection(self, pool: Pool, role: Role) -> AsyncIterator[PooledConnection]:
         """One of the pool's. If it has none for a while, ask the server why.
 
         Raises:
@@ -171,7 +171,7 @@ class ScopedDatabase:
 
     async def _call(
         self,
-        connection: Connection,
+        connection: PooledConnection,
         scope: IntakeScope,
         sql: LiteralString,
         params: Mapping[str, Any],

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import assert_never
 
 from discreet.contacts import (
-    Ambiguous,
+    AmbiguousName,
     Contact,
     Entry,
-    Found,
-    Unknown,
+    FoundName,
+    UnknownName,
     get_entries,
     get_entry,
     page_of_entries,
@@ -223,19 +223,19 @@ async def resolve_contact_name(
     async with db.begin(OwnerScope(owner_id)) as tx:
         resolution = await resolve_name(tx, name)
         match resolution:
-            case Found(entry):
+            case FoundName(entry):
                 found: list[Entry] = [entry]
-            case Ambiguous(entries):
+            case AmbiguousName(entries):
                 found = list(entries)
-            case Unknown(similar):
+            case UnknownName(similar):
                 found = list(similar)
             case _:
                 assert_never(resolution)
         shown = [one.shown for one in await _activity(tx, found)]
     return schemas.NameResolved(
-        found=shown[0] if isinstance(resolution, Found) else None,
-        ambiguous=shown if isinstance(resolution, Ambiguous) else [],
-        similar=shown if isinstance(resolution, Unknown) else [],
+        found=shown[0] if isinstance(resolution, FoundName) else None,
+        ambiguous=shown if isinstance(resolution, AmbiguousName) else [],
+        similar=shown if isinstance(resolution, UnknownName) else [],
     )
 
 

@@ -18,7 +18,7 @@ _MAX_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ContactLimits:
     """What one contact may use of one agent. None, where limits are set: leave it as it is.
 
     ``tokens_a_day`` counts in and out together, from midnight to midnight UTC.
@@ -41,7 +41,7 @@ class LimitHit:
     until: datetime
 
 
-async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> Limits:
+async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
     """What counts for a contact; None: for everybody who has nothing of their own.
 
     Raises:
@@ -53,8 +53,8 @@ async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> 
 
 
 async def set_limits(
-    db: ScopedDatabase, owner_id: OwnerId, who: str | None, limits: Limits
-) -> Limits:
+    db: ScopedDatabase, owner_id: OwnerId, who: str | None, limits: ContactLimits
+) -> ContactLimits:
     """Sets what is named, from the next message on; what counts now. Silence ends at once.
 
     Raises:
@@ -78,7 +78,7 @@ async def set_limits(
         return await _limits(tx, contact_id)
 
 
-async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> Limits:
+async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
     """Forgets what was set for a contact, or for everybody; what counts now.
 
     Raises:
@@ -111,9 +111,9 @@ async def _contact_id(db: ScopedDatabase, owner_id: OwnerId, who: str | None) ->
     return None if who is None else (await find_contact(db, owner_id, who)).contact.id
 
 
-async def _limits(tx: Transaction, contact_id: ContactId | None) -> Limits:
+async def _limits(tx: Transaction, contact_id: ContactId | None) -> ContactLimits:
     row = await tx.fetch_one("SELECT * FROM gate.show_limits(%(contact)s)", {"contact": contact_id})
-    return Limits(**row) if row else Limits()
+    return ContactLimits(**row) if row else ContactLimits()
 
 
 async def _end_silence(tx: Transaction, contact_id: ContactId | None) -> None:

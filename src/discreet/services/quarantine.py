@@ -14,7 +14,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class QuarantinedMessage:
     """A message without a contact. ``inbound``: as it was parsed, or what could be kept of it."""
 
     id: UUID
@@ -29,7 +29,7 @@ class Quarantined:
 
 async def list_quarantine(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
-) -> list[Quarantined]:
+) -> list[QuarantinedMessage]:
     """What still waits, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await waiting_in_quarantine(tx, limit=limit, skip=skip)
@@ -37,7 +37,7 @@ async def list_quarantine(
 
 async def waiting_in_quarantine(
     tx: Transaction, *, limit: int = MAX_LISTED, skip: int = 0
-) -> list[Quarantined]:
+) -> list[QuarantinedMessage]:
     """The same, over rows of the owner's scope."""
     found = await tx.fetch(
         """SELECT q.id, c.platform, a.name AS agent, q.reason, q.inbound, q.attempts,
@@ -49,4 +49,4 @@ async def waiting_in_quarantine(
             LIMIT %(limit)s OFFSET %(skip)s""",
         {"limit": limit, "skip": skip},
     )
-    return [Quarantined(**row) for row in found]
+    return [QuarantinedMessage(**row) for row in found]

@@ -18,13 +18,13 @@ from discreet.scope import OwnerScope, Transaction
 from discreet.services.attribution import attribution_of
 from discreet.services.context import OperationContext
 
-__all__ = ["BY_WORDS_ONLY", "Part", "find", "prepare_query", "recall", "search_messages"]
+__all__ = ["BY_WORDS_ONLY", "Subset", "find_hits", "prepare_query", "recall", "search_messages"]
 
 BY_WORDS_ONLY = "The embedder can't be reached. Results were matched by words alone."
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Subset:
     """The part of a scope to search. It is chosen by the owner's own entry points or by code, so
     it stands in no request: a contact's request names no agent, contact or session."""
 
@@ -33,11 +33,11 @@ class Part:
     session_id: SessionId | None = None
 
 
-WHOLE = Part()
+WHOLE = Subset()
 
 
 async def recall(
-    context: OperationContext, request: schemas.Recall, part: Part = WHOLE
+    context: OperationContext, request: schemas.Recall, part: Subset = WHOLE
 ) -> schemas.Hits:
     """Search memories and reference texts, and messages if asked for. Best match first.
 
@@ -65,7 +65,7 @@ async def recall(
 
 
 async def search_messages(
-    context: OperationContext, request: schemas.SearchMessages, part: Part = WHOLE
+    context: OperationContext, request: schemas.SearchMessages, part: Subset = WHOLE
 ) -> schemas.Hits:
     """Search past messages. Best match first. A turn doesn't find the messages it answers.
 
@@ -89,7 +89,7 @@ async def _search(
 ) -> schemas.Hits:
     query = await prepare_query(request.query, context.embedder())
     async with context.begin() as tx:
-        items = await find(tx, query, mode=request.mode, limit=request.limit, filters=filters)
+        items = await find_hits(tx, query, mode=request.mode, limit=request.limit, filters=filters)
     return schemas.Hits(items=items, by_words_only=_has_words_only(query))
 
 
@@ -101,7 +101,7 @@ async def prepare_query(text: str, embedder: Embedder) -> Query:
         return prepare(text, None)
 
 
-async def find(
+async def find_hits(
     tx: Transaction,
     query: Query,
     *,

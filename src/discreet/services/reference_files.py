@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> list[ReferenceText]:
     for path in paths:
         title = path.relative_to(folder).as_posix()
         try:
-            texts.append(ReferenceText(title, tuple(split(_read(path)))))
+            texts.append(ReferenceText(title, tuple(split_reference(_read(path)))))
         except BadInput as error:
             wrong.append(f"{title} {error.message}")
     if wrong:
@@ -61,7 +61,7 @@ def read_folder(folder: Path) -> list[ReferenceText]:
     return texts
 
 
-def split(text: str) -> Iterator[str]:
+def split_reference(text: str) -> Iterator[str]:
     """Passages of about 160 words, cut at headings and paragraphs, each below its heading.
 
     >>> list(split("# Prices\\n\\nA haircut is 30 euros.\\n\\n# Hours\\n\\nTuesday to Saturday."))
@@ -96,7 +96,7 @@ def _read(path: Path) -> str:
         raise BadInput(f"can't be read ({error.strerror})") from None
     if "\0" in text:
         raise BadInput("contains a NUL character")
-    if not any(True for _ in split(text)):
+    if not any(True for _ in split_reference(text)):
         raise BadInput("is empty")
     return text
 

@@ -14,7 +14,7 @@ from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.limits import LimitHit, recent_limit_hits
-from discreet.services.quarantine import Quarantined, waiting_in_quarantine
+from discreet.services.quarantine import QuarantinedMessage, waiting_in_quarantine
 from discreet.services.takeover import taken_over
 
 LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
@@ -108,7 +108,7 @@ class Status:
     ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
     """
 
-    quarantine: tuple[Quarantined, ...]
+    quarantine: tuple[QuarantinedMessage, ...]
     pairings: tuple[Pairing, ...]
     limit_hits: tuple[LimitHit, ...]
     paused: tuple[str, ...]

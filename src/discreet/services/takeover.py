@@ -78,7 +78,7 @@ async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, te
         )
 
 
-async def listen(
+async def lines_after(
     db: ScopedDatabase,
     owner_id: OwnerId,
     contact_id: ContactId,

@@ -59,7 +59,7 @@ _SINCE = Field(default=None, description="Only from this date or time on (ISO 86
 _UNTIL = Field(default=None, description="Only before this date or time (ISO 8601).")
 
 
-class Remember(Arguments):
+class RememberCall(Arguments):
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
     topics: list[Topic] | None = _TOPICS
@@ -72,7 +72,7 @@ class Remember(Arguments):
     )
 
 
-class Recall(Arguments):
+class RecallCall(Arguments):
     query: Text = Field(
         default="",
         max_length=MAX_QUERY,
@@ -83,11 +83,11 @@ class Recall(Arguments):
     until: Time | None = _UNTIL
 
 
-class Forget(Arguments):
+class ForgetCall(Arguments):
     memory_id: Text = _MEMORY_ID
 
 
-class UpdateMemory(Arguments):
+class UpdateMemoryCall(Arguments):
     memory_id: Text = _MEMORY_ID
     version: int | None = Field(
         default=None, description="The version you read, so that a newer one is not overwritten."
@@ -98,7 +98,7 @@ class UpdateMemory(Arguments):
     salience: Salience | None = _SALIENCE
 
 
-class SearchConversation(Arguments):
+class SearchConversationCall(Arguments):
     query: Text = Field(min_length=1, max_length=MAX_QUERY, description="What to look for.")
     limit: int = _LIMIT
     since: Time | None = _SINCE

@@ -29,7 +29,7 @@ OWNER = Speaker(address="owner")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class RepliedTo:
     """What a line replies to or quotes. ``speaker`` None: the agent; ``text`` empty: its words are
     not to be had; ``is_part``: they were picked out of a longer text."""
 
@@ -56,7 +56,7 @@ class Line:
     words: str | None = None
     parts: tuple[Mapping[str, Any], ...] = ()
     forwarded: Mapping[str, Any] | None = None
-    replies_to: Reply | None = None
+    replies_to: RepliedTo | None = None
 
 
 @dataclass(frozen=True, slots=True)

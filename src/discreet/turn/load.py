@@ -27,12 +27,12 @@ from discreet.turn.context import (
     KeptFile,
     Line,
     Party,
-    Reply,
+    RepliedTo,
     Speaker,
     TurnContext,
 )
 from discreet.turn.lease import Lease
-from discreet.turn.retrieval import find, prepare_query
+from discreet.turn.retrieval import prepare_query, retrieve
 
 HISTORY_MESSAGES = 200
 """Messages before the waiting ones that are read; the prompt's budget decides how many it takes."""
@@ -69,7 +69,7 @@ async def load(
     asked = "\n".join(line.text for line in conversation.waiting)[:QUERY_CHARACTERS]
     query = await prepare_query(asked, embedder)
     async with db.begin(scope) as tx:
-        recalled = await find(tx, query, RECALLED)
+        recalled = await retrieve(tx, query, RECALLED)
         knowledge = await get_knowledge_memories(tx, KNOWLEDGE_TOKENS)
     return TurnContext(
         agent=conversation.agent,
@@ -164,7 +164,7 @@ def _line(message: Message, scope: SessionScope, answered: Mapping[MessageId, Me
 
 def _reply(
     message: Message, scope: SessionScope, answered: Mapping[MessageId, Message]
-) -> Reply | None:
+) -> RepliedTo | None:
     """What a line replies to: the stored line, in the words that were picked of it if some were;
     else what the platform sent."""
     quote = (message.details or {}).get("quote")
@@ -172,13 +172,13 @@ def _reply(
     is_part = bool(quote and quote.get("is_part"))
     if line is not None:
         text = quote["text"] if quote and is_part else line.text
-        return Reply(text, _speaker(line, scope), line.sent_at or line.created_at, is_part)
+        return RepliedTo(text, _speaker(line, scope), line.sent_at or line.created_at, is_part)
     if quote is None:
         return None
     ours = quote.get("is_ours", False)
     speaker = None if ours else Speaker(quote.get("said_by", ""), quote.get("address", ""))
     at = datetime.fromisoformat(quote["at"]) if quote.get("at") else None
-    return Reply(quote.get("text", ""), speaker, at, is_part)
+    return RepliedTo(quote.get("text", ""), speaker, at, is_part)
 
 
 def _speaker(message: Message, scope: SessionScope) -> Speaker | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Any
 
-from discreet.turn.context import OWNER, Line, Reply, Speaker
+from discreet.turn.context import OWNER, Line, RepliedTo, Speaker
 from discreet.turn.escaping import clean_name, clip, one_line, record, tokens
 
 LINE_OVERHEAD = 20
@@ -71,7 +71,7 @@ def said_line(line: Line, zone: tzinfo, *, name_speaker: bool) -> str:
     )
 
 
-def _reply(reply: Reply, zone: tzinfo) -> dict[str, Any]:
+def _reply(reply: RepliedTo, zone: tzinfo) -> dict[str, Any]:
     said_by = "you" if reply.speaker is None else describe_speaker(reply.speaker)
     text = clip(reply.text, MAX_REPLY)
     fields = {

@@ -14,7 +14,7 @@ from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult, Usage
 from discreet.turn.run import Responder
 from discreet.turn.summarise import pick_sentences, summarise_with
-from discreet.turn.think import Limits, OnText, Tools, think
+from discreet.turn.think import ModelLimits, OnText, Tools, think
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -64,8 +64,8 @@ def _key(settings: Settings) -> str | None:
     return None if key is None else key.get_secret_value()
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
+def _limits(settings: Settings) -> ModelLimits:
+    return ModelLimits(
         requests=settings.turn_request_limit,
         tokens=settings.turn_token_limit,
         silence=settings.turn_silence_seconds,

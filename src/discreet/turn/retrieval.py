@@ -13,14 +13,14 @@ from discreet.services import recall
 from discreet.services.recall import prepare_query
 from discreet.turn.context import OWNER, Found, Speaker
 
-__all__ = ["SHARED_SPEAKER", "find", "found_hits", "found_memories", "prepare_query"]
+__all__ = ["SHARED_SPEAKER", "found_hits", "found_memories", "prepare_query", "retrieve"]
 
 SHARED_SPEAKER = Speaker(name="all who share this agent", address="shared")
 
 
-async def find(tx: Transaction, query: Query, limit: int) -> tuple[Found, ...]:
+async def retrieve(tx: Transaction, query: Query, limit: int) -> tuple[Found, ...]:
     """Find memories and reference texts of this scope, best first."""
-    return found_hits(await recall.find(tx, query, limit=limit))
+    return found_hits(await recall.find_hits(tx, query, limit=limit))
 
 
 def found_hits(hits: Iterable[Hit]) -> tuple[Found, ...]:

@@ -29,7 +29,7 @@ from discreet.turn.load import load
 from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.result import ModelError, TurnResult
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
-from discreet.turn.streaming import Platforms, streaming
+from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
 from discreet.turn.think import OnText, Tools
 from discreet.turn.toolbox import Toolbox
@@ -76,7 +76,7 @@ class Turns:
     first_wait: timedelta = FIRST_WAIT
     show_typing: ShowTyping = _show_nothing
     fetch: Fetch = _fetch_nothing
-    platforms: Platforms | None = None
+    platforms: DraftPlatforms | None = None
     summarise: Summarise = pick_sentences
     total_seconds: float = 900.0
 

@@ -17,7 +17,7 @@ import structlog
 
 from discreet.domain.concurrency import end, happens, running
 from discreet.domain.ids import OwnerId
-from discreet.domain.outbound import DraftResult, Later, Place, Rejected, Sent, Unknown
+from discreet.domain.outbound import DraftResult, Later, OutcomeUnknown, Place, Rejected, Sent
 from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, LeaseLost, hold
@@ -63,7 +63,7 @@ RETURNING r.id
 """
 
 
-class Platforms(Protocol):
+class DraftPlatforms(Protocol):
     """The platforms, as far as an answer can grow on them."""
 
     def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
@@ -93,7 +93,7 @@ async def streaming(
     scope: SessionScope,
     lease: Lease,
     written: Callable[[], str],
-    platforms: Platforms,
+    platforms: DraftPlatforms,
 ) -> AsyncIterator[None]:
     """Shows what is written so far (``written``, whole) until the block ends; never fails itself.
 
@@ -120,7 +120,7 @@ class _Stream:
     scope: SessionScope
     lease: Lease
     written: Callable[[], str]
-    platforms: Platforms
+    platforms: DraftPlatforms
     platform: str = ""
     place: Place | None = None
     message: str | None = None
@@ -148,7 +148,7 @@ class _Stream:
                         shown = text
                     case Later(delay):
                         wait = max(pace, delay.total_seconds())
-                    case Rejected() | Unknown():
+                    case Rejected() | OutcomeUnknown():
                         return
         except LeaseLost:
             return
@@ -173,7 +173,7 @@ class _Stream:
         match result:
             case Sent(message):
                 await self._keep(place, message, is_new=message != before)
-            case Unknown():
+            case OutcomeUnknown():
                 await self._execute(DISTRUST)
             case Later() | Rejected():
                 pass

@@ -12,7 +12,7 @@ from discreet.turn.compact import Passage
 from discreet.turn.escaping import clip, one_line, record, tagged
 from discreet.turn.prompt import MAX_HISTORY_LINE, ChatMessage, Prompt
 from discreet.turn.result import Usage
-from discreet.turn.think import Limits, think
+from discreet.turn.think import ModelLimits, think
 from discreet.turn.tools import Outcome, ToolSpec
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _worth(sentences: Sequence[str]) -> list[float]:
     return worth
 
 
-async def summarise_with(model: Model, limits: Limits, passage: Passage) -> tuple[str, Usage]:
+async def summarise_with(model: Model, limits: ModelLimits, passage: Passage) -> tuple[str, Usage]:
     """A model's summary.
 
     Raises:

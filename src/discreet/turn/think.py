@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, UserContent
     from pydantic_ai.models import Model
 
-__all__ = ["Limits", "OnText", "Tools", "think"]
+__all__ = ["ModelLimits", "OnText", "Tools", "think"]
 
 OnText = Callable[[str], Awaitable[None]]
 
@@ -41,7 +41,7 @@ TOOL_RETRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ModelLimits:
     """What one turn may use: requests to the model, and tokens (in and out together).
 
     ``silence``: seconds for which nothing comes from the model; ``total``: seconds for everything.
@@ -54,7 +54,7 @@ class Limits:
 
 
 async def think(
-    prompt: Prompt, toolbox: Tools, model: Model, limits: Limits, on_text: OnText
+    prompt: Prompt, toolbox: Tools, model: Model, limits: ModelLimits, on_text: OnText
 ) -> TurnResult:
     """Lets the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
@@ -87,7 +87,7 @@ async def think(
 async def _run_in_time(
     agent: Agent[object, str | None],
     prompt: Prompt,
-    limits: Limits,
+    limits: ModelLimits,
     on_text: OnText,
     used: RunUsage,
 ) -> str:
@@ -120,7 +120,7 @@ async def _run_in_time(
 async def _run(
     agent: Agent[object, str | None],
     prompt: Prompt,
-    limits: Limits,
+    limits: ModelLimits,
     on_text: OnText,
     used: RunUsage,
     hear: Callable[[], None],
@@ -242,7 +242,7 @@ def _pause(length: int) -> float:
 
 
 @contextmanager
-def _failures(limits: Limits) -> Iterator[None]:
+def _failures(limits: ModelLimits) -> Iterator[None]:
     """Turns whatever goes wrong with a model into one kind of failure.
 
     Only the class and the status of the provider's error are told: its text may repeat the prompt.

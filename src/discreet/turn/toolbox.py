@@ -24,11 +24,11 @@ from discreet.services import memories, recall
 from discreet.services.context import OperationContext
 from discreet.turn.arguments import (
     Arguments,
-    Forget,
-    Recall,
-    Remember,
-    SearchConversation,
-    UpdateMemory,
+    ForgetCall,
+    RecallCall,
+    RememberCall,
+    SearchConversationCall,
+    UpdateMemoryCall,
     schema_of,
     what_is_wrong,
 )
@@ -140,7 +140,7 @@ class Toolbox:
         return self.show(found_hits(hits.items), note)
 
 
-async def _remember(box: Toolbox, given: Remember) -> Outcome:
+async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
     replaces = None if given.replaces is None else _memory_id(given.replaces)
     request = schemas.Remember(
         content=given.content,
@@ -167,7 +167,7 @@ async def _remember(box: Toolbox, given: Remember) -> Outcome:
     )
 
 
-async def _recall(box: Toolbox, given: Recall) -> Outcome:
+async def _recall(box: Toolbox, given: RecallCall) -> Outcome:
     if not given.query.strip():
         newest = schemas.ListMemories(**given.model_dump(exclude={"query"}))
         page = await memories.list_memories(box.context, newest)
@@ -176,12 +176,12 @@ async def _recall(box: Toolbox, given: Recall) -> Outcome:
     return box.show_hits(await recall.recall(box.context, request))
 
 
-async def _forget(box: Toolbox, given: Forget) -> Outcome:
+async def _forget(box: Toolbox, given: ForgetCall) -> Outcome:
     await memories.forget(box.context, _memory_id(given.memory_id))
     return Outcome("Forgotten.")
 
 
-async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
+async def _update_memory(box: Toolbox, given: UpdateMemoryCall) -> Outcome:
     asked = given.model_dump(exclude={"memory_id", "version"}, exclude_none=True)
     request = schemas.MemoryPatch(**asked)
     memory_id = _memory_id(given.memory_id)
@@ -189,7 +189,7 @@ async def _update_memory(box: Toolbox, given: UpdateMemory) -> Outcome:
     return Outcome("Changed.")
 
 
-async def _search_conversation(box: Toolbox, given: SearchConversation) -> Outcome:
+async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> Outcome:
     request = schemas.SearchMessages(**given.model_dump())
     return box.show_hits(await recall.search_messages(box.context, request))
 
@@ -209,34 +209,34 @@ TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "remember",
         "Remember something for later conversations, such as a fact, a preference or a plan.",
-        Remember,
+        RememberCall,
         _remember,
         acts=True,
     ),
     Tool(
         "recall",
         "Search memories and the published reference texts.",
-        Recall,
+        RecallCall,
         _recall,
     ),
     Tool(
         "update_memory",
         "Replace a memory that is no longer true.",
-        UpdateMemory,
+        UpdateMemoryCall,
         _update_memory,
         acts=True,
     ),
     Tool(
         "forget",
         "Forget a memory, when asked to or when it is wrong.",
-        Forget,
+        ForgetCall,
         _forget,
         acts=True,
     ),
     Tool(
         "search_conversation",
         "Search the exact words of earlier messages, however old.",
-        SearchConversation,
+        SearchConversationCall,
         _search_conversation,
     ),
 )

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from discreet.channel_registry import Platforms
+from discreet.channel_registry import ChannelRegistry
 from discreet.channels.discord.platform import DiscordPlatform
 from discreet.channels.telegram.platform import TelegramPlatform
 from discreet.channels.whatsapp.platform import WhatsAppPlatform
@@ -187,7 +187,7 @@ async def folder_bench(home: Path) -> AsyncIterator[Bench]:
     sys.path += paths
     known_platforms.cache_clear()
     try:
-        yield await _folder(home / "desk", Platforms(Settings(home=home))[name])
+        yield await _folder(home / "desk", ChannelRegistry(Settings(home=home))[name])
     finally:
         sys.path[:] = [path for path in sys.path if path not in paths]
         known_platforms.cache_clear()

@@ -11,18 +11,18 @@ from uuid import UUID
 
 import pytest
 
-from discreet.channel_registry import OURS, Platforms
+from discreet.channel_registry import OURS, ChannelRegistry
 from discreet.domain.errors import BadInput, DiscreetError
 from discreet.domain.ids import ChannelId, MessageId
 from discreet.domain.inbound import AddressSender, Inbound, UnknownSender
 from discreet.domain.outbound import (
-    Draft,
     Later,
     NoFile,
     Outbound,
     Place,
     Rejected,
     Sent,
+    ShownDraft,
     Unreachable,
 )
 from discreet.domain.platform import ChannelSecret
@@ -53,7 +53,7 @@ def answer(bench: Bench, text: str, part: int = 0, account: str = "") -> Outboun
 
 def test_every_platform_is_on_a_bench(tmp_path: Path) -> None:
     assert set(OURS) <= set(BENCHES)
-    platforms = Platforms(Settings(home=tmp_path))
+    platforms = ChannelRegistry(Settings(home=tmp_path))
     assert {platforms[name].name for name in OURS} == set(OURS)
 
 
@@ -121,7 +121,7 @@ async def test_no_link_in_what_is_sent_or_edited_is_fetched_for_a_preview(bench:
         assert isinstance(
             await bench.channel.show_draft(place, f"{text} grows on", None, name), Sent
         )
-        final = replace(answer(bench, text), draft=Draft(name, fits=True))
+        final = replace(answer(bench, text), draft=ShownDraft(name, fits=True))
         assert isinstance(await bench.channel.send(final), Sent)
     assert any("evil.example" in sent for sent in bench.sent())
     assert bench.previewed() == []

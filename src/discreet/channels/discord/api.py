@@ -26,7 +26,7 @@ LIBRARY_HINT = "pip install 'discreet[discord]'"
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ApiConnection:
     """How to reach the API. ``token`` is a secret: whoever has it is the bot."""
 
     token: str = field(repr=False)
@@ -56,7 +56,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
         return 0, f"HTTP {response.status_code}"
 
 
-async def gateway_of(connection: Connection) -> str:
+async def gateway_of(connection: ApiConnection) -> str:
     """Where the gateway is.
 
     Raises:
@@ -67,7 +67,7 @@ async def gateway_of(connection: Connection) -> str:
     return str(found.get("url") or "wss://gateway.discord.gg")
 
 
-async def who_am_i(connection: Connection) -> Identity:
+async def who_am_i(connection: ApiConnection) -> Identity:
     """The bot of a token, once it may read what is written to it.
 
     Raises:
@@ -86,7 +86,9 @@ async def who_am_i(connection: Connection) -> Identity:
     return Identity(str(me["id"]), str(me["username"]))
 
 
-async def _get(client: httpx.AsyncClient, connection: Connection, path: str) -> Mapping[str, Any]:
+async def _get(
+    client: httpx.AsyncClient, connection: ApiConnection, path: str
+) -> Mapping[str, Any]:
     return await http.read_object(
         client,
         connection.url(path),

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import structlog
 
-from discreet.channels.discord.api import Connection, error_of, open_client
+from discreet.channels.discord.api import ApiConnection, error_of, open_client
 from discreet.channels.discord.content import address_of
 from discreet.channels.discord.formatting import render, split
 from discreet.channels.discord.parse import PLATFORM
@@ -21,13 +21,13 @@ from discreet.domain.outbound import (
     Later,
     NoFile,
     Outbound,
+    OutcomeUnknown,
     Place,
     Rejected,
     SendResult,
-    Unknown,
     Unreachable,
 )
-from discreet.domain.parts import Parts
+from discreet.domain.parts import SplitCache
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ ANSWERS = Answers(
     not_there_statuses=frozenset({403, 404}),
 )
 
-Connections = Callable[[str], Connection | None]
+Connections = Callable[[str], ApiConnection | None]
 """The connection of an account (the bot's id); None where there is no such channel any more."""
 
 
@@ -75,7 +75,7 @@ class DiscordChannel(OpenChannel):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._open: httpx.AsyncClient | None = None
-        self._parts = Parts(_cut)
+        self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
@@ -162,9 +162,9 @@ class DiscordChannel(OpenChannel):
             else:
                 response = await self._edit(connection, where, shown_as, part, DRAFT_SECONDS)
         except httpx.HTTPError:
-            return Unknown()
+            return OutcomeUnknown()
         if response.status_code >= 500:
-            return Unknown()
+            return OutcomeUnknown()
         result = ANSWERS.result_of(response)
         return Rejected(result.why) if isinstance(result, Unreachable) else result
 
@@ -192,7 +192,7 @@ class DiscordChannel(OpenChannel):
 
     async def _put(
         self,
-        connection: Connection,
+        connection: ApiConnection,
         where: str,
         body: dict[str, Any],
         seconds: float = ANSWER_SECONDS,
@@ -208,7 +208,7 @@ class DiscordChannel(OpenChannel):
 
     async def _edit(
         self,
-        connection: Connection,
+        connection: ApiConnection,
         where: str,
         message_id: str,
         text: str,
@@ -222,7 +222,9 @@ class DiscordChannel(OpenChannel):
             timeout=seconds,
         )
 
-    async def _delete(self, connection: Connection, where: str, message_id: str) -> httpx.Response:
+    async def _delete(
+        self, connection: ApiConnection, where: str, message_id: str
+    ) -> httpx.Response:
         return await self._client().delete(
             connection.url(f"channels/{where}/messages/{message_id}"),
             headers=connection.headers,

@@ -13,7 +13,7 @@ from discreet.channels.discord.api import (
     INTENT_HINT,
     LIBRARY_HINT,
     TOKEN_HINT,
-    Connection,
+    ApiConnection,
     gateway_of,
     who_am_i,
 )
@@ -56,7 +56,7 @@ class DiscordPlatform:
     def open(self, accounts: Accounts) -> DiscordChannel:
         """Sends through whichever bot an answer belongs to."""
 
-        def connection_of(account: str) -> Connection | None:
+        def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
             return None if secret is None else self._connection(secret)
 
@@ -101,7 +101,7 @@ class DiscordPlatform:
         doesn't."""
         import discord
 
-        from discreet.channels.discord.gateway import GatewayClient
+        from discreet.channels.discord.gateway_client import GatewayClient
         from discreet.channels.discord.receive import listen
 
         connection = self._connection(context.secret)
@@ -126,8 +126,8 @@ class DiscordPlatform:
                     raise
         return ""
 
-    def _connection(self, secret: ChannelSecret) -> Connection:
-        return Connection(secret.token, secret.base_url or self._base_url)
+    def _connection(self, secret: ChannelSecret) -> ApiConnection:
+        return ApiConnection(secret.token, secret.base_url or self._base_url)
 
 
 async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:

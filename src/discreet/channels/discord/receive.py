@@ -13,15 +13,15 @@ import anyio
 import discord
 import structlog
 
-from discreet.channels.discord.gateway import (
+from discreet.channels.discord.gateway_client import (
     Complete,
-    Cut,
+    ConnectionCut,
     GatewayClient,
+    MessageReceived,
     News,
     NewSession,
-    Resumed,
-    Said,
     ServerThere,
+    SessionResumed,
 )
 from discreet.channels.discord.parse import DIRECT, parse
 from discreet.domain.concurrency import end, start
@@ -100,11 +100,11 @@ class _Receiver:
                 guild = self._client.get_guild(guild_id)
                 if self._complete and guild is not None:
                     self._sweep(list(self._newer([guild])))
-            case Cut():
+            case ConnectionCut():
                 self._connected = False
-            case Resumed():
+            case SessionResumed():
                 self._connected = True
-            case Said():
+            case MessageReceived():
                 await self._in_order(news)
 
     async def close(self) -> None:
@@ -160,7 +160,7 @@ class _Receiver:
             task = self._asked[chat] = start(self._catch_up(chat), "catch up")
         return task
 
-    async def _in_order(self, said: Said) -> None:
+    async def _in_order(self, said: MessageReceived) -> None:
         chat = str(said.message.get("channel_id"))
         before = self._caught_up(chat)
         if not before.done():
@@ -185,12 +185,12 @@ class _Receiver:
                 wait = await _wait(wait)
                 continue
             for message in sorted(page, key=lambda found: int(found["id"])):
-                await self._take(Said({**message}, live=False))
+                await self._take(MessageReceived({**message}, live=False))
                 after = int(message["id"])
             if len(page) < PAGE:
                 return
 
-    async def _take(self, said: Said) -> None:
+    async def _take(self, said: MessageReceived) -> None:
         """Stores it. Tried until it is stored: nobody sends it again."""
         wait = FIRST_WAIT
         while True:
@@ -208,7 +208,7 @@ class _Receiver:
         user = self._client.user
         return Identity(self._context.account, user.name if user is not None else "")
 
-    async def _payload(self, said: Said) -> Mapping[str, Any]:
+    async def _payload(self, said: MessageReceived) -> Mapping[str, Any]:
         if not str(said.message.get("channel_id")).isdecimal():
             return {"message": said.message}  # broken: for the quarantine
         place = await self._place(said)
@@ -226,7 +226,7 @@ class _Receiver:
             payload["my_roles"] = [] if mine is None else [str(mine.id)]
         return payload
 
-    async def _place(self, said: Said) -> dict[str, Any]:
+    async def _place(self, said: MessageReceived) -> dict[str, Any]:
         """Where it was written. What Discord doesn't tell is a place of its own, for nobody must
         hear in one place what was said in another."""
         here = str(said.message["channel_id"])

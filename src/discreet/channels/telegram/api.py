@@ -22,14 +22,14 @@ TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ApiConnection:
     """How to reach a bot. ``token`` is a secret: whoever has it is the bot."""
 
     token: str = field(repr=False)
     base_url: str = DEFAULT_BASE_URL
 
 
-Connections = Callable[[str], Connection | None]
+Connections = Callable[[str], ApiConnection | None]
 """The connection of an account (the bot's id); None where there is no such channel any more."""
 
 
@@ -38,7 +38,7 @@ class Bots:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._open: dict[str, tuple[Connection, telegram.Bot]] = {}
+        self._open: dict[str, tuple[ApiConnection, telegram.Bot]] = {}
         self._opening = asyncio.Lock()
 
     async def get(self, account: str) -> telegram.Bot | None:
@@ -65,7 +65,7 @@ class Bots:
             self._open.clear()
 
 
-async def open_bot(connection: Connection) -> telegram.Bot:
+async def open_bot(connection: ApiConnection) -> telegram.Bot:
     """A client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
     # They log addresses, which hold the token, and bodies, which hold what people wrote.
     silence("telegram", "httpx", "httpcore")
@@ -85,7 +85,7 @@ async def open_bot(connection: Connection) -> telegram.Bot:
     )
 
 
-async def who_am_i(connection: Connection) -> telegram.User:
+async def who_am_i(connection: ApiConnection) -> telegram.User:
     """The bot of a token, from the API.
 
     Raises:

@@ -28,14 +28,14 @@ from discreet.domain.outbound import (
     Later,
     NoFile,
     Outbound,
+    OutcomeUnknown,
     Place,
     Rejected,
     SendResult,
     Sent,
-    Unknown,
     Unreachable,
 )
-from discreet.domain.parts import Parts
+from discreet.domain.parts import SplitCache
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class TelegramChannel(OpenChannel):
 
     def __init__(self, bots: Bots) -> None:
         self._bots = bots
-        self._parts = Parts(_cut)
+        self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
@@ -109,7 +109,7 @@ class TelegramChannel(OpenChannel):
         except (BadRequest, Forbidden, ChatMigrated, InvalidToken) as error:
             return Rejected(_reason(error))
         except TelegramError:
-            return Unknown()
+            return OutcomeUnknown()
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:
         """Deletes it. Telegram lets bots do that for two days."""

@@ -212,6 +212,6 @@ def _digits(number: str) -> str:
     return "".join(char for char in number if char.isdecimal())
 
 
-def names_of(users: tuple[User, ...]) -> str:
+def people_named(users: tuple[User, ...]) -> str:
     """Several people in one line."""
     return ", ".join(user.full_name for user in users)

@@ -136,7 +136,7 @@ def _clipped(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
             yield Span(span.style, first - start, last - first, span.url, span.language)
 
 
-def clip(formatted: Formatted, text: str, start: int) -> Formatted:
+def clip_formatted(formatted: Formatted, text: str, start: int) -> Formatted:
     """The part of a text that begins at ``start`` (UTF-16 units), and its spans."""
     return Formatted(text, tuple(_clipped(formatted.spans, start, start + utf16_length(text))))
 

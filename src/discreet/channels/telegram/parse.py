@@ -18,8 +18,8 @@ from telegram import (
 )
 from telegram.constants import ChatType
 
+from discreet.channels.telegram.attachments import attachment_label, attachments_of
 from discreet.channels.telegram.content import held_by, parts_of
-from discreet.channels.telegram.files import attachments_of, label_of
 from discreet.channels.telegram.notices import notices_of, reaction_of
 from discreet.domain.addresses import Address
 from discreet.domain.content import Content, Forward, Quote, line_of, line_of_part, unsupported
@@ -205,7 +205,7 @@ def _text(message: Message, bot: Bot) -> str:
         said = _without_mention(message, said, bot)
         # "/new@this_bot" is how groups write "/new".
         said = re.sub(rf"^(/\w+)@{re.escape(bot.username)}\b", r"\1", said, flags=re.I)
-    label = label_of(message)
+    label = attachment_label(message)
     return f"{label} {said}".strip() if label else said
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from discreet.channels.telegram.api import Bots, Connection, open_bot, who_am_i
+from discreet.channels.telegram.api import ApiConnection, Bots, open_bot, who_am_i
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.channels.telegram.parse import PLATFORM, Bot
 from discreet.channels.telegram.receive import identity_of, poll, read_update
@@ -27,7 +27,7 @@ class TelegramPlatform:
     def open(self, accounts: Accounts) -> TelegramChannel:
         """Sends through whichever bot an answer belongs to."""
 
-        def connection_of(account: str) -> Connection | None:
+        def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
             return None if secret is None else self._connection(secret)
 
@@ -68,5 +68,5 @@ class TelegramPlatform:
         finally:
             await bot.request.shutdown()
 
-    def _connection(self, secret: ChannelSecret) -> Connection:
-        return Connection(secret.token, secret.base_url or self._base_url)
+    def _connection(self, secret: ChannelSecret) -> ApiConnection:
+        return ApiConnection(secret.token, secret.base_url or self._base_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import accumulate
 
-from discreet.channels.telegram.formatting import Formatted, Span, clip
+from discreet.channels.telegram.formatting import Formatted, Span, clip_formatted
 from discreet.domain.cutting import cuts
 
 MAX_UNITS = 4096
@@ -26,5 +26,5 @@ def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
         spans += formatted.spans[taken:until]
         spans = [span for span in spans if span.start + span.length > units[start]]
         taken = until
-        parts.append(clip(Formatted(text, tuple(spans)), text[start:end], units[start]))
+        parts.append(clip_formatted(Formatted(text, tuple(spans)), text[start:end], units[start]))
     return parts

@@ -16,7 +16,7 @@ TOKEN = re.compile(r"[!-~]{20,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ApiConnection:
     """How to reach the API. ``token`` is a secret: whoever has it writes as the business."""
 
     token: str = field(repr=False)
@@ -43,7 +43,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
         return 0, f"HTTP {response.status_code}"
 
 
-async def who_am_i(connection: Connection, account: str) -> Identity:
+async def who_am_i(connection: ApiConnection, account: str) -> Identity:
     """The phone number with this id, from the API.
 
     Raises:

@@ -11,7 +11,7 @@ import httpx
 import structlog
 
 from discreet.channels.http import Answers, download
-from discreet.channels.whatsapp.api import Connection, error_of
+from discreet.channels.whatsapp.api import ApiConnection, error_of
 from discreet.channels.whatsapp.formatting import render, split
 from discreet.channels.whatsapp.parse import GROUP_CHAT, PLATFORM
 from discreet.domain.errors import Unavailable
@@ -23,7 +23,7 @@ from discreet.domain.outbound import (
     SendResult,
     Unreachable,
 )
-from discreet.domain.parts import Parts
+from discreet.domain.parts import SplitCache
 from discreet.domain.platform import OpenChannel
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ ANSWERS = Answers(
     try_again=frozenset({1, 2, 131000, 131016, 131057, 133004}),
 )
 
-Connections = Callable[[str], Connection | None]
+Connections = Callable[[str], ApiConnection | None]
 """The connection of an account (the id of a phone number); None: there is no such channel."""
 
 
@@ -64,9 +64,9 @@ class WhatsAppChannel(OpenChannel):
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._open: dict[str, tuple[Connection, httpx.AsyncClient]] = {}
+        self._open: dict[str, tuple[ApiConnection, httpx.AsyncClient]] = {}
         self._typing: dict[str, float] = {}
-        self._parts = Parts(_cut)
+        self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
         """How many messages an answer takes."""
@@ -148,7 +148,7 @@ class WhatsAppChannel(OpenChannel):
             await client.aclose()
         self._open.clear()
 
-    async def _client(self, account: str) -> tuple[Connection, httpx.AsyncClient] | None:
+    async def _client(self, account: str) -> tuple[ApiConnection, httpx.AsyncClient] | None:
         connection = self._connections(account)
         known = self._open.get(account)
         if known is not None and known[0] == connection:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from discreet.channels.whatsapp.api import Connection, who_am_i
+from discreet.channels.whatsapp.api import ApiConnection, who_am_i
 from discreet.channels.whatsapp.channel import WhatsAppChannel
 from discreet.channels.whatsapp.parse import PLATFORM, accounts_in, parse
 from discreet.domain.ids import ChannelId
@@ -46,7 +46,7 @@ class WhatsAppPlatform:
     def open(self, accounts: Accounts) -> WhatsAppChannel:
         """Sends through whichever number an answer belongs to."""
 
-        def connection_of(account: str) -> Connection | None:
+        def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
             return None if secret is None else self._connection(secret)
 
@@ -128,8 +128,8 @@ class WhatsAppPlatform:
     def _all_contexts(self) -> list[ReceiveContext]:
         return [context for contexts in self._contexts.values() for context in contexts]
 
-    def _connection(self, secret: ChannelSecret) -> Connection:
-        return Connection(secret.token, secret.base_url or self._base_url, self._version)
+    def _connection(self, secret: ChannelSecret) -> ApiConnection:
+        return ApiConnection(secret.token, secret.base_url or self._base_url, self._version)
 
 
 def signature(app_secret: str, body: bytes) -> str:

@@ -21,26 +21,26 @@ class RememberIntent:
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class ForgetIntent:
     """Let go of ``what``; empty: it wasn't said what."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class ListKept:
+class ListIntent:
     """What do you know about me?"""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class AboutIntent:
     """Everything there is about a topic."""
 
     topic: str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SaidIntent:
     """What was said in this conversation about a topic."""
 
     topic: str
@@ -75,12 +75,20 @@ class Statement:
 
 
 Intent = (
-    RememberIntent | Forget | ListKept | About | Said | Question | Request | SmallTalk | Statement
+    RememberIntent
+    | ForgetIntent
+    | ListIntent
+    | AboutIntent
+    | SaidIntent
+    | Question
+    | Request
+    | SmallTalk
+    | Statement
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedIntent:
     """A wish and the language that it was made in."""
 
     intent: Intent
@@ -94,7 +102,7 @@ MAX_SENTENCES = 20
 """A longer text is taken as one piece: it is no conversation."""
 
 
-def understand(text: str, agent_name: str) -> list[Understood]:
+def understand(text: str, agent_name: str) -> list[ParsedIntent]:
     """What a message wants, in its order; at least one wish.
 
     A sentence after "remember that …" belongs to what is to be remembered, unless it wants
@@ -104,17 +112,19 @@ def understand(text: str, agent_name: str) -> list[Understood]:
     sentences = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
     if len(sentences) > MAX_SENTENCES:
         sentences = [text]
-    intents: list[Understood] = []
+    intents: list[ParsedIntent] = []
     for sentence in sentences or [text]:
         understood = _one(sentence)
         before = intents[-1] if intents else None
         if before is not None and isinstance(understood.intent, Statement):
             match before.intent:
                 case RememberIntent(what) if what:
-                    intents[-1] = Understood(RememberIntent(f"{what} {sentence}"), before.language)
+                    intents[-1] = ParsedIntent(
+                        RememberIntent(f"{what} {sentence}"), before.language
+                    )
                     continue
                 case Statement(said):
-                    intents[-1] = Understood(Statement(f"{said} {sentence}"), before.language)
+                    intents[-1] = ParsedIntent(Statement(f"{said} {sentence}"), before.language)
                     continue
         intents.append(understood)
     # A greeting or thanks beside something else is politeness.
@@ -122,45 +132,45 @@ def understand(text: str, agent_name: str) -> list[Understood]:
     return [it for it in intents if it.intent not in polite] or intents[:1]
 
 
-def _one(sentence: str) -> Understood:
+def _one(sentence: str) -> ParsedIntent:
     asks = sentence.endswith("?")
     bare = sentence.rstrip(" .!?…").strip()
     for kind, ways in patterns.SMALL.items():
         for language, way in ways.items():
             if _is(way, bare):
-                return Understood(SmallTalk(kind), language)
+                return ParsedIntent(SmallTalk(kind), language)
     for language, way in patterns.REMEMBER.items():
         what = _after(way, sentence)
         # "Can you remember that …?" is a wish, "Do you remember …?" and "Remember my dog?" are not.
         if what is not None and (not asks or " that " in sentence[:40].lower()):
-            return Understood(RememberIntent(_meant(what.rstrip("?").strip())), language)
+            return ParsedIntent(RememberIntent(_meant(what.rstrip("?").strip())), language)
     for language, way in patterns.LIST_KEPT.items():
         if _is(way, bare):
-            return Understood(ListKept(), language)
+            return ParsedIntent(ListIntent(), language)
     return _asked(sentence, bare, asks=asks)
 
 
-def _asked(sentence: str, bare: str, *, asks: bool) -> Understood:
+def _asked(sentence: str, bare: str, *, asks: bool) -> ParsedIntent:
     readers: tuple[tuple[Mapping[Language, str], Callable[[str], Intent]], ...] = (
-        (patterns.SAID, Said),
-        (patterns.ABOUT, About),
+        (patterns.SAID, SaidIntent),
+        (patterns.ABOUT, AboutIntent),
     )
     for ways, intent in readers:
         for language, way in ways.items():
             topic = _after(way, bare)
             if topic:
-                return Understood(intent(topic), language)
+                return ParsedIntent(intent(topic), language)
     for language, way in patterns.FORGET.items():
         what = _after(way, bare)
         if what is not None and not asks:
-            return Understood(Forget(_meant(what)), language)
+            return ParsedIntent(ForgetIntent(_meant(what)), language)
     for language, way in patterns.ASKING.items():
         if re.match(way, sentence, re.IGNORECASE):
-            return Understood(Question(sentence), language)
+            return ParsedIntent(Question(sentence), language)
     for language, way in patterns.REQUESTING.items():
         if _after(way, sentence) and not asks:
-            return Understood(Request(sentence), language)
-    return Understood(Question(sentence) if asks else Statement(sentence))
+            return ParsedIntent(Request(sentence), language)
+    return ParsedIntent(Question(sentence) if asks else Statement(sentence))
 
 
 def _is(way: str, bare: str) -> bool:

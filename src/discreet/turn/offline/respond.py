@@ -10,23 +10,23 @@ from typing import Any, assert_never
 
 from discreet.turn.context import Found, Line, Speaker, TurnContext
 from discreet.turn.escaping import clean_name, one_line
-from discreet.turn.offline import replies
+from discreet.turn.offline import phrases
 from discreet.turn.offline.intents import (
-    About,
-    Forget,
-    ListKept,
+    AboutIntent,
+    ForgetIntent,
+    ListIntent,
+    ParsedIntent,
     Question,
     RememberIntent,
     Request,
-    Said,
+    SaidIntent,
     SmallTalk,
     Statement,
-    Understood,
     understand,
 )
 from discreet.turn.offline.patterns import Language, Small
+from discreet.turn.offline.phrases import REPLIES, Replies
 from discreet.turn.offline.relevance import relevant
-from discreet.turn.offline.replies import REPLIES, Replies
 from discreet.turn.prompt import describe_speaker
 from discreet.turn.result import Step, TurnResult
 from discreet.turn.think import OnText
@@ -75,18 +75,18 @@ class _Responder:
         agent = self._context.agent.name
         return [await self._grant(it, line) for it in understand(line.text, agent)]
 
-    async def _grant(self, understood: Understood, line: Line) -> str:
+    async def _grant(self, understood: ParsedIntent, line: Line) -> str:
         say = REPLIES[understood.language]
         match understood.intent:
             case RememberIntent(what):
                 return await self._remember(say, what, line)
-            case Forget(what):
+            case ForgetIntent(what):
                 return await self._forget(say, what)
-            case ListKept():
+            case ListIntent():
                 return await self._list(say)
-            case About(topic):
+            case AboutIntent(topic):
                 return await self._about(say, topic)
-            case Said(topic):
+            case SaidIntent(topic):
                 return await self._said(say, topic)
             case Question(text):
                 return await self._answer(say, text)
@@ -267,10 +267,10 @@ class _Responder:
 
 def _help(context: TurnContext, agent: str) -> str:
     if context.of_owner:
-        privacy = replies.FOR_OWNER.format(agent=agent)
+        privacy = phrases.FOR_OWNER.format(agent=agent)
     else:
-        privacy = replies.IN_GROUP if context.many_speak else replies.PRIVATE
-    return replies.HELP.format(agent=agent, privacy=privacy)
+        privacy = phrases.IN_GROUP if context.many_speak else phrases.PRIVATE
+    return phrases.HELP.format(agent=agent, privacy=privacy)
 
 
 def _sentence(text: str) -> str:

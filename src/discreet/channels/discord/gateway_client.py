@@ -54,17 +54,17 @@ class ServerThere:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """Nothing comes any more, until ``Resumed`` or a ``NewSession``."""
+class ConnectionCut:
+    """Nothing comes any more, until ``SessionResumed`` or a ``NewSession``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class SessionResumed:
     """All that was said while the connection was cut has come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MessageReceived:
     """A message as Discord has it. ``live``: it came over the gateway, which names the server of
     every message that was not written directly. ``reaction``: it is one, with the time at which it
     came; Discord tells it once and gives it no id."""
@@ -75,7 +75,7 @@ class Said:
     reaction: bool = False
 
 
-News = NewSession | Complete | ServerThere | Cut | Resumed | Said
+News = NewSession | Complete | ServerThere | ConnectionCut | SessionResumed | MessageReceived
 
 
 class GatewayClient(discord.Client):
@@ -116,10 +116,10 @@ class GatewayClient(discord.Client):
         self._hand_on(ServerThere(guild.id))
 
     async def on_disconnect(self) -> None:
-        self._hand_on(Cut())
+        self._hand_on(ConnectionCut())
 
     async def on_resumed(self) -> None:
-        self._hand_on(Resumed())
+        self._hand_on(SessionResumed())
 
     def place_of(self, channel_id: str) -> dict[str, Any] | None:
         """What is known of a channel or thread of a server; None: nothing."""
@@ -156,10 +156,10 @@ class _State(ConnectionState[GatewayClient]):
         super().parse_ready(data)
 
     def parse_message_create(self, data: payloads.MessageCreateEvent) -> None:
-        self._hand_on(Said({**data}))
+        self._hand_on(MessageReceived({**data}))
 
     def parse_message_update(self, data: payloads.MessageUpdateEvent) -> None:
-        self._hand_on(Said({**data}, edited=True))
+        self._hand_on(MessageReceived({**data}, edited=True))
 
     def parse_message_reaction_add(self, data: payloads.MessageReactionAddEvent) -> None:
         self._hand_on(_reacted({**data}))
@@ -190,9 +190,9 @@ class _Http(HTTPClient):
         return await super().ws_connect(url, compress=compress)
 
 
-def _reacted(data: dict[str, Any]) -> Said:
+def _reacted(data: dict[str, Any]) -> MessageReceived:
     now = datetime.now(UTC)
-    return Said(
+    return MessageReceived(
         {**data, "timestamp": now.isoformat(), "number": str(time.time_ns())}, reaction=True
     )
 

@@ -33,7 +33,7 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
     return ()
 
 
-def label_of(message: Message) -> str:
+def attachment_label(message: Message) -> str:
     """What a reader of the text sees in place of a file; empty: there is none."""
     match message:
         case Message(live_photo=live) if live:

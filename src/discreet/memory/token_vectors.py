@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discreet.memory.embedding import MAX_CHARACTERS, Vectors, bundled_embedder
-from discreet.memory.tokenizer import parts_of
+from discreet.memory.tokenizer import segments_of
 
 __all__ = ["Nearness", "is_word", "nearness", "pack", "word_vectors"]
 
@@ -48,7 +48,7 @@ def pack(texts: Sequence[str]) -> list[str]:
     """Tokens of texts, as PostgreSQL reads a bytea: 16-bit numbers, little-endian. How many parts;
     the length of the summed vectors of all; for each part how many tokens, and the length of their
     summed vectors; then the tokens. Lengths are half-precision numbers."""
-    parts = [parts_of(text[:MAX_CHARACTERS]) for text in texts]
+    parts = [segments_of(text[:MAX_CHARACTERS]) for text in texts]
     encoded = iter(_tokens_of([part for of_text in parts for part in of_text]))
     made = [[tokens for _ in of_text if (tokens := next(encoded))] for of_text in parts]
     return [_packed(of_text) if of_text else "\\x" for of_text in made]
