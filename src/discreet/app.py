@@ -138,7 +138,7 @@ class App:
 
 @asynccontextmanager
 async def open_app(settings: Settings, progress: Progress = lambda _: None) -> AsyncIterator[App]:
-    """An installation that is ready: database up and migrated, an owner and an agent in it.
+    """Open an installation: start and migrate the database, and make an owner and an agent.
 
     ``progress`` gets a line for each thing that takes long; it may be called from another thread.
 

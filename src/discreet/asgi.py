@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def http_app(app: App) -> ASGIApp:
-    """One ASGI application for both."""
+    """Return one ASGI application for both."""
     embedder = app.embedder()
     pace = Pace(app.settings.api_calls_a_minute)  # of both together
     mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)

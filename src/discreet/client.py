@@ -98,7 +98,7 @@ class PendingReply:
         self._events = events
 
     async def answer(self, on_draft: Draft | None = None) -> Reply:
-        """Waits for the answer; ``on_draft`` gets what is written so far, whole.
+        """Wait for the answer; ``on_draft`` gets what is written so far, whole.
 
         Raises:
             Unavailable: the connection was lost; ``Client.reply`` asks again later.
@@ -158,15 +158,15 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def me(self) -> Me:
-        """Who the token is."""
+        """Return what the token is for."""
         return await self._get(Me, "/api/me")
 
     async def status(self) -> Status:
-        """What needs the owner's attention, in numbers."""
+        """Return what needs the owner's attention, in numbers."""
         return await self._get(Status, "/api/admin/status")
 
     # Messages.
@@ -183,7 +183,7 @@ class Client:
         new: bool = False,
         on_draft: Draft | None = None,
     ) -> Reply:
-        """Says something, and waits for the answer as long as it takes."""
+        """Send a message and wait for the answer, as long as it takes."""
         said = NewMessage(
             text=text,
             sender=sender,
@@ -198,7 +198,7 @@ class Client:
 
     @asynccontextmanager
     async def sending(self, said: NewMessage) -> AsyncIterator[PendingReply]:
-        """A message that is stored when the block begins, and answered inside of it. It is stored
+        """Send a message when the block begins; it is answered inside the block. It is stored
         once, however often the connection breaks."""
         key = str(uuid4())
         async with AsyncExitStack() as stack:
@@ -224,7 +224,7 @@ class Client:
             )
 
     async def reply(self, message_id: UUID, **scope: Unpack[Scope]) -> Reply:
-        """What has become of a message."""
+        """Return the state of a message and its answer."""
         return await self._get(Reply, f"/api/messages/{message_id}", **scope)
 
     # Contacts.
@@ -238,7 +238,7 @@ class Client:
         name: str = "",
         kind: str = "external",
     ) -> ResolvedContact:
-        """The contact behind an address."""
+        """Return the contact behind an address."""
         return await self._post(
             ResolvedContact,
             "/api/admin/contacts/resolve",
@@ -252,21 +252,21 @@ class Client:
         )
 
     async def resolve_name(self, name: str) -> NameResolved:
-        """Whom a name means."""
+        """Return the contacts that a name may mean."""
         return await self._post(NameResolved, "/api/admin/contacts/resolve-name", {"name": name})
 
     def contacts(self) -> AsyncIterator[Contact]:
-        """Everybody, the newest first."""
+        """Return all contacts, newest first."""
         return self._pages(ContactPage, "/api/admin/contacts")
 
     async def contact(self, contact_id: UUID) -> Versioned:
-        """One contact."""
+        """Return one contact."""
         return await self._versioned(Contact, "GET", f"/api/admin/contacts/{contact_id}")
 
     async def update_contact(
         self, contact_id: UUID, patch: ContactPatch, *, if_match: str | None = None
     ) -> Versioned:
-        """Sets a contact's name, aliases, note, or whether it is blocked."""
+        """Set a contact's name, aliases, note, or whether it is blocked."""
         return await self._versioned(
             Contact, "PATCH", f"/api/admin/contacts/{contact_id}", patch, if_match
         )
@@ -274,21 +274,21 @@ class Client:
     # Agents.
 
     def agents(self) -> AsyncIterator[Agent]:
-        """The owner's agents, the newest first."""
+        """Return the owner's agents, the newest first."""
         return self._pages(AgentPage, "/api/admin/agents")
 
     async def agent(self, agent_id: UUID) -> Versioned:
-        """One agent."""
+        """Return one agent."""
         return await self._versioned(Agent, "GET", f"/api/admin/agents/{agent_id}")
 
     async def create_agent(self, new: NewAgent) -> Versioned:
-        """Makes an agent."""
+        """Create an agent."""
         return await self._versioned(Agent, "POST", "/api/admin/agents", new)
 
     async def update_agent(
         self, agent_id: UUID, patch: AgentPatch, *, if_match: str | None = None
     ) -> Versioned:
-        """Sets an agent's role, instructions, model, or memory model."""
+        """Set an agent's role, instructions, model, or memory model."""
         return await self._versioned(
             Agent, "PATCH", f"/api/admin/agents/{agent_id}", patch, if_match
         )
@@ -296,15 +296,15 @@ class Client:
     # Sessions.
 
     def sessions(self, **scope: Unpack[Scope]) -> AsyncIterator[Session]:
-        """The sessions of the scope, the newest first."""
+        """Return the sessions of the scope, the newest first."""
         return self._pages(SessionPage, "/api/sessions", **scope)
 
     async def session(self, session_id: UUID, **scope: Unpack[Scope]) -> Session:
-        """One session."""
+        """Return one session."""
         return await self._get(Session, f"/api/sessions/{session_id}", **scope)
 
     async def transcript(self, session_id: UUID, **scope: Unpack[Scope]) -> AsyncIterator[Message]:
-        """What was said in a session, the oldest first."""
+        """Return what was said in a session, the oldest first."""
         after: int | None = 0
         while after is not None:
             page = await self._get(
@@ -315,21 +315,21 @@ class Client:
             after = page.next
 
     async def end_session(self, session_id: UUID, **scope: Unpack[Scope]) -> Session:
-        """Ends a session."""
+        """End a session."""
         return await self._post(Session, f"/api/sessions/{session_id}/end", None, **scope)
 
     # Memories.
 
     def memories(self, **scope: Unpack[Scope]) -> AsyncIterator[Memory]:
-        """The memories of the scope, the newest first."""
+        """Return the memories of the scope, the newest first."""
         return self._pages(MemoryPage, "/api/memories", **scope)
 
     async def memory(self, memory_id: UUID, **scope: Unpack[Scope]) -> Versioned:
-        """One memory."""
+        """Return one memory."""
         return await self._versioned(Memory, "GET", f"/api/memories/{memory_id}", **scope)
 
     async def remember(self, new: Remember, **scope: Unpack[Scope]) -> Versioned:
-        """Keeps something."""
+        """Store a memory."""
         return await self._versioned(Remembered, "POST", "/api/memories", new, **scope)
 
     async def recall(self, wanted: Recall, **scope: Unpack[Scope]) -> Hits:
@@ -352,7 +352,7 @@ class Client:
         if_match: str | None = None,
         **scope: Unpack[Scope],
     ) -> Versioned:
-        """Changes a memory; the version before it stays in its history."""
+        """Change a memory. The previous version stays in its history."""
         return await self._versioned(
             Memory, "PATCH", f"/api/memories/{memory_id}", patch, if_match, **scope
         )
@@ -360,18 +360,18 @@ class Client:
     async def forget(
         self, memory_id: UUID, *, if_match: str | None = None, **scope: Unpack[Scope]
     ) -> None:
-        """Takes a memory away; its history keeps it."""
+        """Forget a memory. Its history keeps it."""
         await self._call("DELETE", f"/api/memories/{memory_id}", None, if_match, **scope)
 
     async def history(self, memory_id: UUID, **scope: Unpack[Scope]) -> list[MemoryVersion]:
-        """Older versions of a memory, the newest first."""
+        """Return older versions of a memory, the newest first."""
         found = await self._get(MemoryVersions, f"/api/memories/{memory_id}/history", **scope)
         return found.items
 
     async def restore(
         self, memory_id: UUID, version: int | None = None, **scope: Unpack[Scope]
     ) -> Versioned:
-        """Brings an older version of a memory back."""
+        """Restore an older version of a memory."""
         return await self._versioned(
             Memory,
             "POST",
@@ -428,8 +428,8 @@ class Client:
         )
 
     async def _repeating(self, call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        """The answer to a call, repeated while nobody or somebody busy answers. Everything can be:
-        what makes something has a key, and the rest does the same again."""
+        """Return the answer to a call, repeated while nobody or somebody busy answers. Everything
+        can be: what makes something has a key, and the rest does the same again."""
         pause = FIRST_PAUSE_SECONDS
         for left in reversed(range(TRIES)):
             try:

@@ -87,11 +87,11 @@ class Gateway:
         return ("terminal", *self._platforms)
 
     async def channel_of(self, route: DueRoute) -> Channel:
-        """What the answers of a route are sent with."""
+        """Return what the answers of a route are sent with."""
         return await self._channel(route.scope.owner_id, route.platform, route.account)
 
     async def show_typing(self, owner_id: OwnerId, platform: str, place: Place) -> None:
-        """Shows where an answer is awaited that it is coming."""
+        """Show where an answer is awaited that it is coming."""
         with suppress(BadInput):  # the proxy can't be used: the channel's own trouble tells
             await (await self._channel(owner_id, platform, place.account)).show_typing(place)
 
@@ -124,19 +124,19 @@ class Gateway:
     async def fetch(
         self, owner_id: OwnerId, platform: str, account: str, platform_file: str, max_bytes: int
     ) -> bytes | NoFile:
-        """The bytes of a file that came with a message; see ``Channel.fetch``."""
+        """Return the bytes of a file that came with a message; see ``Channel.fetch``."""
         channel = await self._channel(owner_id, platform, account)
         return await channel.fetch(account, platform_file, max_bytes)
 
     async def close(self) -> None:
-        """Closes the connections to platforms."""
+        """Close the connections to platforms."""
         for channel in self._opened.values():
             await channel.close()
         self._opened.clear()
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Takes in what comes on every channel, as long as it is open.
+        """Take in what comes on every channel, as long as it is open.
 
         Raises:
             BadInput, Unavailable: webhooks can't be taken in at the address of the settings.
@@ -178,7 +178,7 @@ class Gateway:
     async def _secret_given_at(
         self, account: _Account, given_at: datetime | None
     ) -> ChannelSecret | None:
-        """What was given then, read once; None: it isn't for this server."""
+        """Return what was given then, read once; None: it isn't for this server."""
         read_at, secret = self._read.get(account, (None, None))
         if given_at == read_at:
             return secret
@@ -226,7 +226,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _webhooks(self) -> AsyncIterator[WebhookServer | None]:
-        """Listens for webhooks where the installation has a public address."""
+        """Listen for webhooks where the installation has a public address."""
         if self._settings.webhook_url is None:
             yield None
             return

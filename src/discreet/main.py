@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Runs ``sb``."""
+    """Run ``sb``."""
     from discreet.cli import mcp, serve
     from discreet.cli.main import run as run_command
 
@@ -26,7 +26,7 @@ def run() -> None:
 
 @asynccontextmanager
 async def _serve_http(app: App) -> AsyncIterator[str]:
-    """The doors for machines, open; under which address they are."""
+    """Serve REST and MCP while open; yield their address."""
     from discreet.asgi import http_app
     from discreet.http_server import serving_http
 

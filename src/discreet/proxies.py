@@ -76,7 +76,7 @@ def _check(variable: str, value: str) -> None:
 
 
 def _is_usable_exception(entry: str) -> bool:
-    """Whether httpx takes an entry of NO_PROXY; it makes the same pattern of it."""
+    """Return whether httpx takes an entry of NO_PROXY; it makes the same pattern of it."""
     try:
         ip_address(entry.partition("/")[0])
     except ValueError:
@@ -95,6 +95,6 @@ def _with_scheme(value: str) -> str:
 
 
 def _variable(scheme: str) -> str:
-    """The name under which the value was found; the lower-case one wins."""
+    """Return the name under which the value was found; the lower-case one wins."""
     lower = f"{scheme}_proxy"
     return lower if os.environ.get(lower) else lower.upper()

@@ -198,7 +198,7 @@ class _Environment(Settings, BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process, from its environment.
+    """Return the settings of this process, from its environment.
 
     Raises:
         BadInput: a variable has a value that can't be used; the message names it.
@@ -216,5 +216,5 @@ def load_settings() -> Settings:
 
 
 def line_history(home: Path) -> Path:
-    """The lines that were typed at terminals, whoever they were typed as."""
+    """Return the lines that were typed at terminals, whoever they were typed as."""
     return home / "history"

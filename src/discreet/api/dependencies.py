@@ -64,7 +64,7 @@ _bearer = HTTPBearer(
 
 
 def _refuse_unknown(request: Request) -> None:
-    """A parameter that isn't there is refused rather than dropped: it may have been a scope."""
+    """Refuse unknown query parameters: dropping one might drop a scope."""
     paths: dict[str, Any] = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
     known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
@@ -92,7 +92,7 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 
 
 async def owner_only(who: AnyCaller) -> Caller:
-    """The owner, with everything that is theirs."""
+    """Return the owner, with everything that is theirs."""
     if who.bearer.kind != "owner":
         raise Forbidden("This operation needs an owner's token.", hint="Use an owner's token.")
     return who
@@ -118,7 +118,7 @@ ContactParameter = Annotated[
 async def read_scope(
     who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
 ) -> SessionScope:
-    """Where a call looks."""
+    """Return where a call looks."""
     return await scope_to_read(
         who.db,
         who.bearer,
@@ -130,7 +130,7 @@ async def read_scope(
 async def write_scope(
     who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
 ) -> SessionScope:
-    """Where a call makes something."""
+    """Return where a call makes something."""
     return await scope_to_write(
         who.db,
         who.bearer,

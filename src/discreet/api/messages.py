@@ -162,7 +162,7 @@ async def _accept(
 
 
 async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
-    """Who speaks: nobody but whom the token lets.
+    """Return who speaks: nobody but whom the token lets.
 
     Raises:
         Forbidden, BadInput, NotFound: it lets nobody, or somebody else.
@@ -214,7 +214,7 @@ class _Stream(StreamingResponse):
 
 
 async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text: OnText) -> Answer:
-    """The answer, as long as whoever waits may have it.
+    """Return the answer, as long as whoever waits may have it.
 
     Raises:
         Unauthorized, Forbidden: they may not any more.
@@ -232,7 +232,7 @@ async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text:
 async def _watch(
     who: Caller, accepted: Accepted, refused: list[DiscreetError], waiting: anyio.CancelScope
 ) -> None:
-    """Ends the wait, and says why, once the answer is nobody's business any more."""
+    """End the wait, and say why, once the answer is nobody's business any more."""
     wait = FIRST_CHECK_SECONDS
     async with who.api.app.wakes.of_access() as woken:
         while True:
@@ -250,7 +250,7 @@ async def _watch(
 
 
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
-    """The message stays, and is answered, also where nobody listens any more."""
+    """Ignore a listener that has gone; its message is stored and answered anyway."""
     drafts: asyncio.Queue[str | None] = asyncio.Queue()
     answering = start(_answer(who, accepted, scope, drafts.put), "an answer, streamed")
     answering.add_done_callback(lambda _: drafts.put_nowait(None))

@@ -36,12 +36,12 @@ ETAG: dict[str, Any] = {
 
 
 def etag(version: object) -> str:
-    """A version as a header."""
+    """Return a version as a header."""
     return f'"{version}"'
 
 
 def expected_of(if_match: str | None) -> str | None:
-    """The version that is meant; None: any.
+    """Return the version that is meant; None: any.
 
     Raises:
         BadInput: it is no ETag.

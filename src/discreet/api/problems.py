@@ -49,7 +49,7 @@ _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
 
 
 def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) -> wire.Problem:
-    """The details of a problem with this HTTP status."""
+    """Return the details of a problem with this HTTP status."""
     title = HTTPStatus(status).phrase
     kind = title.lower().replace(" ", "-")
     return wire.Problem(
@@ -58,7 +58,7 @@ def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) ->
 
 
 def of_error(error: DiscreetError) -> wire.Problem:
-    """The details of what a room raised."""
+    """Return the details of what a room raised."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if isinstance(error, NotTaken) and error.reason == "limited":
         status = 429
@@ -66,14 +66,15 @@ def of_error(error: DiscreetError) -> wire.Problem:
 
 
 def answer(details: wire.Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """A problem as a response."""
+    """Return a problem as a response."""
     return JSONResponse(
         details.model_dump(), details.status, headers=headers, media_type=MEDIA_TYPE
     )
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems of an operation, for its description; every operation has the first three."""
+    """Return the problems of an operation, for its description; every operation has the first
+    three."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -84,7 +85,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Answers every error of the application with problem details."""
+    """Answer every error of the application with problem details."""
 
     @app.exception_handler(DiscreetError)
     async def of_a_room(_: Request, error: DiscreetError) -> JSONResponse:

@@ -94,7 +94,7 @@ SELECT n.nspname || '.' || quote_ident(p.proname),
 
 
 def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
-    """What the role of this connection may name. Reads nobody's rows."""
+    """Return what the role of this connection may name. Reads nobody's rows."""
     tables: dict[str, list[CatalogueColumn]] = {}
     deletable: dict[str, bool] = {}
     for table, *column, may_delete in conn.execute(COLUMNS).fetchall():

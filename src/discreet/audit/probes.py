@@ -42,8 +42,8 @@ class Probe:
 
 
 def singles(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Every condition of every readable column by itself, in each form that can be noticed, with
-    each of ``SWITCHES`` in turn."""
+    """Return every condition of every readable column by itself, in each form that can be noticed,
+    with each of ``SWITCHES`` in turn."""
     turn = 0
     for table in catalogue.tables:
         for column in table.readable():
@@ -106,7 +106,7 @@ def pairs(catalogue: Catalogue, values: Values, chance: Random) -> Iterator[Prob
 
 
 def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Changes that name other people's values, or meet them in a key."""
+    """Change that name other people's values, or meet them in a key."""
     for table in catalogue.tables:
         insertable = [column for column in table.columns if column.insertable]
         if insertable:
@@ -140,8 +140,8 @@ def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
 
 
 def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Every function that may be called, with ids and texts of other people and with nulls. Whether
-    it fails, and how, is compared; what it makes may be random."""
+    """Return every function that may be called, with ids and texts of other people and with nulls.
+    Whether it fails, and how, is compared; what it makes may be random."""
     by_type: dict[str, list[str]] = {}
     types = {
         (table.name, column.name): column.type
@@ -193,7 +193,8 @@ def _conditions(
 
 
 def _late(column: CatalogueColumn, late: str) -> str:
-    """A condition of the column that an index may serve, whose value is evaluated when needed."""
+    """Return a condition of the column that an index may serve, whose value is evaluated when
+    needed."""
     if column.type == "boolean":
         return f"{column.name} = {late}"
     return f"{column.name}::text >= {late}::text"

@@ -48,7 +48,7 @@ class Difference:
 def compare(
     twins: Sequence[Twin], probes: Iterable[Probe], *, enough: int | None = None
 ) -> tuple[list[Difference], int]:
-    """Runs each statement in each twin, in a transaction that is rolled back; those whose answers
+    """Run each statement in each twin, in a transaction that is rolled back; those whose answers
     differ, at most ``enough``, and how many statements there were."""
     sessions = [_Session(twin) for twin in twins]
     found: list[Difference] = []

@@ -34,7 +34,7 @@ DELETE FROM discreet.channel_secrets WHERE platform = %(platform)s AND account =
 async def load_secret(
     tx: Transaction, key: bytes, platform: str, account: str
 ) -> ChannelSecret | None:
-    """The secret of this owner's account; None where the account is connected no more.
+    """Return the secret of this owner's account; None where the account is connected no more.
 
     Raises:
         SecretMissing: it is connected, and its secret isn't there, or not for this key.
@@ -61,14 +61,14 @@ async def load_secret(
 async def save_secret(
     tx: Transaction, key: bytes, platform: str, account: str, secret: ChannelSecret
 ) -> None:
-    """Keeps the secret of this owner's account, in place of the one before."""
+    """Keep the secret of this owner's account, in place of the one before."""
     text = json.dumps(asdict(secret))
     sealed = seal(key, text, str(_owner_of(tx)), platform, account)
     await tx.execute(SAVE, {"platform": platform, "account": account, "sealed": sealed})
 
 
 async def drop_secret(tx: Transaction, platform: str, account: str) -> None:
-    """Forgets the secret of this owner's account."""
+    """Forget the secret of this owner's account."""
     await tx.execute(DROP, {"platform": platform, "account": account})
 
 

@@ -19,7 +19,7 @@ FILE_NAME = "channels.json"
 async def take_over_channels_file(
     db: ScopedDatabase, owner_id: OwnerId, key: bytes, home: Path
 ) -> None:
-    """Moves the secrets of connected channels into the database, and removes the file.
+    """Move the secrets of connected channels into the database, and remove the file.
 
     A secret that the database has already stays. What no channel needs stays in the file: its
     database may still be restored.

@@ -42,8 +42,8 @@ SELECT min(s.created_at) FROM discreet.sessions s
 async def knows(
     tx: Transaction, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId
 ) -> bool:
-    """Whether a contact has a session with the agent, or spoke to it among others. Owner's scope
-    only."""
+    """Return whether a contact has a session with the agent, or spoke to it among others. Owner's
+    scope only."""
     values = {"owner": owner_id, "agent": agent_id, "contact": contact_id}
     return bool(await tx.value(KNOWS, values))
 
@@ -51,7 +51,7 @@ async def knows(
 async def as_told(
     tx: Transaction, owner_id: OwnerId, agent_id: AgentId, entry: Entry, asked: Address, name: str
 ) -> Entry:
-    """What the agent was told of a contact: names and addresses under which it wrote to this
+    """Return what the agent was told of a contact: names and addresses under which it wrote to this
     agent, else ``name`` and the address that was ``asked`` for. Owner's scope only."""
     values = {"owner": owner_id, "agent": agent_id, "contact": entry.contact.id}
     (told,) = await tx.fetch(TOLD, values)
@@ -70,7 +70,7 @@ async def as_told(
 async def introduce(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId, *, shared: bool
 ) -> None:
-    """Makes a contact one that the agent knows, by a session with it; apart from the conversation
+    """Make a contact one that the agent knows, by a session with it; apart from the conversation
     that all share, where the agent does."""
     async with db.begin(ContactScope(owner_id, agent_id, contact_id)) as tx:
         await tx.execute(

@@ -24,7 +24,7 @@ class Binding(Protocol):
     """Where it is kept for whom a connection is."""
 
     async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
-        """Makes it one party's; False: it is somebody else's already."""
+        """Bind it to one party; return False if it is bound to another."""
         ...
 
 
@@ -78,7 +78,7 @@ class InMemoryBinding:
         return True
 
     def connection(self, bearer: Bearer) -> McpConnection:
-        """The connection as it is now."""
+        """Return the connection as it is now."""
         return McpConnection(bearer, self, self.session_id, self.scope)
 
 
@@ -106,7 +106,7 @@ class DatabaseBinding:
 
 
 async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
-    """A new connection. ``key`` is its secret name, random."""
+    """Store a new connection. ``key`` is its secret name, random."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
             "SELECT gate.begin_mcp_session(%(key)s, %(token)s)",
@@ -115,7 +115,7 @@ async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> Non
 
 
 async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpConnection | None:
-    """The connection of this name that began with this token, or None."""
+    """Return the connection of this name that began with this token, or None."""
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one(
             "SELECT * FROM gate.mcp_session(%(key)s, %(token)s)",
@@ -134,7 +134,7 @@ async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpC
 
 
 async def end_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
-    """The connection is gone, and what it was bound to with it."""
+    """Delete a connection and its binding."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
             "SELECT gate.end_mcp_session(%(key)s, %(token)s)",
@@ -152,7 +152,7 @@ async def start_session(
     thread_key: str = "",
     force_new: bool = False,
 ) -> McpConnection:
-    """Opens a session and binds the connection to whose it is; the connection as it is then.
+    """Open a session, bind the connection to its party, and return the connection.
 
     ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with
     none of the last two it is the owner's own.
@@ -204,7 +204,7 @@ async def _scope_named(
 def _is_same(
     scope: SessionScope, agent: str | None, contact_id: ContactId | None, sender: str | None
 ) -> bool:
-    """Whether what is named is, beyond doubt, whom the connection belongs to."""
+    """Return whether what is named is, beyond doubt, whom the connection belongs to."""
     return (
         isinstance(scope, ContactScope)
         and agent is None

@@ -18,8 +18,8 @@ from discreet.scope.scopes import SessionScope, session_scope
 async def scope_to_read(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """The scope in which a call looks at what there is: the contact's that is named, else the
-    token's own. The owner's sees everybody's.
+    """Return the scope in which a call looks at what there is: the contact's that is named, else
+    the token's own. The owner's sees everybody's.
 
     Raises:
         Forbidden: the token may not name one, or has to.
@@ -33,8 +33,8 @@ async def scope_to_read(
 async def scope_to_write(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """The scope in which a call makes something new, which is always one agent's: the one named,
-    else the token's, else the one that was made first.
+    """Return the scope in which a call makes something new, which is always one agent's: the one
+    named, else the token's, else the one that was made first.
 
     Raises:
         Forbidden: the token may not name one, or has to.
@@ -55,8 +55,8 @@ async def scope_to_write(
 async def scope_of(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """The scope of a contact with an agent, or of the owner with an agent; what everybody shares,
-    where the agent does.
+    """Return the scope of a contact with an agent, or of the owner with an agent; what everybody
+    shares, where the agent does.
 
     Raises:
         NotFound: no such agent or contact of this owner.
@@ -77,7 +77,7 @@ async def scope_of(
 
 
 async def agent_to_ask(db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None) -> str | None:
-    """The name of the agent that a message is for; None: the one that was made first.
+    """Return the name of the agent that a message is for; None: the one that was made first.
 
     Raises:
         NotFound: no such agent, or not with this token.
@@ -99,7 +99,7 @@ async def agent_to_ask(db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | N
 async def scope_of_message(
     db: ScopedDatabase, bearer: Bearer, session_id: SessionId
 ) -> SessionScope:
-    """The scope in which the answer to a message of this session is read.
+    """Return the scope in which the answer to a message of this session is read.
 
     Raises:
         NotFound: the session is gone.
@@ -113,7 +113,7 @@ async def scope_of_message(
 
 
 async def agent_named(db: ScopedDatabase, bearer: Bearer, name: str) -> AgentId:
-    """The agent of this name, among those that the token may use.
+    """Return the agent of this name, among those that the token may use.
 
     Raises:
         NotFound: there is none.
@@ -139,7 +139,7 @@ async def resolve_contact(
     kind: str = "external",
     meet: bool = True,
 ) -> Entry:
-    """The contact behind an address, made if it is new and may be.
+    """Return the contact behind an address, made if it is new and may be.
 
     With an agent's token nobody is there but whom that agent knows, and of them no more is shown
     than what they told it (see ``known_contacts``). An address that it can't be given, the owner's
@@ -200,8 +200,10 @@ async def _is_known(
 
 
 async def require_contact(db: ScopedDatabase, bearer: Bearer, contact_id: ContactId) -> None:
-    """Raises:
-    NotFound: there is no such contact, or none that an agent's token knows.
+    """Check that the token may name a contact.
+
+    Raises:
+        NotFound: There is no such contact, or the agent's token doesn't know it.
     """
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
         await _require_known(tx, bearer, contact_id)
@@ -216,7 +218,8 @@ async def _require_known(tx: Transaction, bearer: Bearer, contact_id: ContactId)
 
 
 async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
-    """What to call whoever shows the token: ``owner``, the agent's name, the contact's label."""
+    """Return what to call whoever shows the token: ``owner``, the agent's name, the contact's
+    label."""
     if bearer.kind == "owner":
         return "owner"
     if bearer.kind == "agent":
@@ -228,15 +231,15 @@ async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
 
 
 def bearer_of_owner(owner_id: OwnerId) -> Bearer:
-    """The owner, without a token: whoever runs the installation."""
+    """Return the owner, without a token: whoever runs the installation."""
     return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
 
 
 async def bearer_of_contact(
     db: ScopedDatabase, owner_id: OwnerId, agent: str | None, who: Address | ContactId
 ) -> Bearer:
-    """A contact, without a token, as whoever runs the installation says: by an address, for which
-    one is made if it is new, or by its id; with an agent, or the first one.
+    """Return a contact, without a token, as whoever runs the installation says: by an address, for
+    which one is made if it is new, or by its id; with an agent, or the first one.
 
     Raises:
         BadInput, NotFound: it can't be resolved; nobody is taken instead.

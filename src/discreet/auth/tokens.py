@@ -97,7 +97,7 @@ class Bearer:
 
 
 async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
-    """Who shows this token, as of now.
+    """Return who shows this token, as of now.
 
     Raises:
         Unauthorized: it opens nothing; the answer is the same whatever the reason.
@@ -124,7 +124,7 @@ async def create_token(
     name: str = "",
     lasts: timedelta | None = None,
 ) -> tuple[Token, str]:
-    """A new token and its text, which is told this once.
+    """Return a new token and its text, which is told this once.
 
     With neither ``agent`` nor ``contact`` it is the owner's; a contact's is for ``agent``, or for
     the agent that was made first.
@@ -172,7 +172,7 @@ async def list_tokens(db: ScopedDatabase, owner_id: OwnerId) -> list[Token]:
 
 
 async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Token:
-    """A token opens nothing any more, from the next call on, in every process.
+    """Revoke a token. It stops working at the next call, in every process.
 
     ``which``: its id, its prefix or its name.
 

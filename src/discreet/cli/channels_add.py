@@ -165,7 +165,7 @@ def add_other(
 def _connect(
     agent: str | None, platform: str, secret: ChannelSecret, account: str = ""
 ) -> tuple[ConnectedChannel, str | None]:
-    """The channel, and the public address of this installation, where it has one."""
+    """Return the channel, and the public address of this installation, where it has one."""
     from discreet.services.channels import connect_channel
 
     async def work(app: App) -> tuple[ConnectedChannel, str | None]:

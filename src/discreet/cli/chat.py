@@ -93,7 +93,7 @@ def chat(
 
 
 async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
-    """Prints the answer; the exit code."""
+    """Print the answer and return the exit code."""
     from discreet.cli.printing import print_text
 
     async with backend.listening():
@@ -109,7 +109,7 @@ async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
 
 
 def _text_of(message: str) -> str:
-    """The message as it was given, or standard input where it is ``-``."""
+    """Return the message as it was given, or standard input where it is ``-``."""
     if message != "-":
         return message
     # One byte more than the longest text in UTF-8 is enough to see that it is too long.
@@ -130,7 +130,7 @@ def _said(
     text: str,
     checked: bool,
 ) -> TerminalMessage:
-    """What was asked for, checked before anything is opened.
+    """Return what was asked for, checked before anything is opened.
 
     Raises:
         BadInput: an option is malformed or two exclude each other.

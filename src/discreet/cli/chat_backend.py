@@ -30,7 +30,7 @@ class SentMessage(Protocol):
     """A message that is stored."""
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
-        """Waits for its answer; see ``services.messages.wait_for_answer``."""
+        """Wait for its answer; see ``services.messages.wait_for_answer``."""
         ...
 
 
@@ -48,14 +48,14 @@ class ChatBackend(Protocol):
         ...
 
     async def say(self, said: TerminalMessage) -> SentMessage:
-        """Stores a message."""
+        """Store a message."""
         ...
 
 
 def open_backend(
     server: str | None, token_file: Path | None, work: Callable[[ChatBackend], Awaitable[Result]]
 ) -> Result:
-    """What ``work`` gives, with this machine's installation open, or with a server's.
+    """Return what ``work`` gives, with this machine's installation open, or with a server's.
 
     Raises:
         BadInput: no token for the server, or a file that others can read.
@@ -185,7 +185,8 @@ class _RemoteMessage:
 
 
 def token_of(file: Path | None) -> str:
-    """A token from the file, or the environment; never from the command line, which others see.
+    """Return a token from the file, or the environment; never from the command line, which others
+    see.
 
     Raises:
         BadInput: there is none, or others can read the file.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def write_down(error: BaseException) -> str:
-    """Adds the error to the log file of the home; a sentence that says where."""
+    """Add the error to the log file of the home; a sentence that says where."""
     from discreet.cli.logs import log_file, places_of
     from discreet.domain.errors import DiscreetError
     from discreet.settings import load_settings

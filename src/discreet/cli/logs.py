@@ -68,7 +68,7 @@ def log_file(home: Path) -> PrivateFile:
 
 
 def log_to(sink: Sink, level: str) -> None:
-    """Sends everything from ``level`` on to ``sink``; from libraries, warnings and worse."""
+    """Send everything from ``level`` on to ``sink``; from libraries, warnings and worse."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     sink = _Forgiving(sink)
     structlog.configure(
@@ -83,7 +83,8 @@ def log_to(sink: Sink, level: str) -> None:
 
 
 def places_of(error: BaseException) -> str:
-    """The types of an error and of what caused it, each with the places it passed; no words."""
+    """Return the types of an error and of what caused it, each with the places it passed;
+    no words."""
     parts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(parts) < 20:

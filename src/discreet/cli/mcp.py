@@ -50,7 +50,7 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Speaks MCP on standard input and output, in one scope.
+    """Speak MCP on standard input and output, in one scope.
 
     The scope is that of --contact-id or --sender, or of the token in --token-file or
     DISCREET_TOKEN; with none of them you are the owner.

@@ -25,7 +25,7 @@ app = typer.Typer(help="What is kept, and whose it is.", no_args_is_help=True)
 
 @app.callback()
 def _group() -> None:
-    """What is kept, and whose it is."""
+    """Print memories and the contact that each belongs to."""
 
 
 app.command("recall")(recall)

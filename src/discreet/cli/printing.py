@@ -42,7 +42,8 @@ def print_list(
     as_json: bool,
     empty: str,
 ) -> None:
-    """A table, or with ``as_json`` an array of ``record``s. ``empty`` is said of an empty table."""
+    """Print a table, or with ``as_json`` an array of ``record``s. ``empty`` replaces an empty
+    table."""
     if as_json:
         print_json([record(item) for item in items])
     elif not items:
@@ -84,17 +85,17 @@ def print_json_line(value: Any) -> None:
 
 
 def print_text(text: str = "") -> None:
-    """A text that may be somebody else's."""
+    """Print a text that may come from somebody else."""
     print(terminal_text(text))
 
 
 def when(moment: datetime | None) -> str:
-    """A moment in local time, to the minute; a dash where there is none."""
+    """Return a moment in local time, to the minute; a dash where there is none."""
     return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def ago(moment: datetime | None) -> str:
-    """How long ago, in words: ``3 minutes ago``."""
+    """Return how long ago, in words: ``3 minutes ago``."""
     if moment is None:
         return "never"
     seconds = max(0, int((datetime.now(moment.tzinfo) - moment).total_seconds()))

@@ -18,7 +18,7 @@ INTERRUPTED = 130  # the exit code that shells give a program that Ctrl-C ended
 
 
 def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
-    """What ``work`` gives, with the database up; the installation is closed afterwards.
+    """Return what ``work`` gives, with the database up; the installation is closed afterwards.
 
     To end it in order takes as long as an answer that is being written here. Nothing is lost by
     ending it at once: whoever works next does it again.
@@ -42,7 +42,7 @@ def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
 
 
 def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
-    """What ``work`` gives, in its own loop. Ctrl-C ends it in order, a second one at once.
+    """Return what ``work`` gives, in its own loop. Ctrl-C ends it in order, a second one at once.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
@@ -97,14 +97,14 @@ class Notice:
         self.clear()
 
     def show(self, text: str) -> None:
-        """Replaces the line; says nothing where nobody looks."""
+        """Replace the line; says nothing where nobody looks."""
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[2K\x1b[2m{text}\x1b[0m")
             sys.stderr.flush()
             self._shown = True
 
     def clear(self) -> None:
-        """Takes the line away."""
+        """Take the line away."""
         if self._shown:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()

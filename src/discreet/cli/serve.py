@@ -35,7 +35,7 @@ def serve() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    """The first SIGINT, SIGTERM or SIGHUP ends it in order; a second one ends it at once."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once."""
     from discreet.app import open_app
     from discreet.domain.concurrency import end_all
     from discreet.serving import serve as serve_app
@@ -93,7 +93,7 @@ def _machines(address: str) -> str:
 
 
 def _command() -> str:
-    """How to call this very ``sb`` from anywhere, on this home, as a shell takes it."""
+    """Return how to call this very ``sb`` from anywhere, on this home, as a shell takes it."""
     sb = shlex.quote(str(Path(sys.argv[0]).absolute()))
     home = os.environ.get("DISCREET_HOME")
     return (

@@ -76,7 +76,7 @@ def _outage(outage: Unavailable | None) -> Iterator[Attention]:
 
 
 def _show_outage(error: Unavailable, *, as_json: bool) -> None:
-    """What can be said where the database gives no connection to anybody."""
+    """Print what is known when the database accepts no connection."""
     from discreet.cli.printing import counted, print_json, print_text
     from discreet.postgres.outages import NoConnectionsLeft, connections_held
     from discreet.settings import load_settings

@@ -35,7 +35,7 @@ Use the arrow keys to recall earlier messages."""
 
 
 async def talk(backend: ChatBackend, said: TerminalMessage) -> None:
-    """Reads lines and shows answers until /quit or the end of the input."""
+    """Read lines and show answers until /quit or the end of the input."""
     async with backend.listening():
         speaker = await backend.speaker(said)
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -144,11 +144,11 @@ class AnswerDisplay:
             self._status.stop()
 
     async def tell(self, why: str) -> None:
-        """Says that it takes longer, and why."""
+        """Say that it takes longer, and why."""
         self._console.print(Text(terminal_text(why), style="dim"))
 
     async def show(self, text: str) -> None:
-        """The whole text so far. Where it isn't a continuation (a new attempt), it begins anew."""
+        """Show the whole text so far. Start over if it doesn't continue the shown text."""
         if self._left:
             return
         text = terminal_text(text)
@@ -161,7 +161,7 @@ class AnswerDisplay:
         self._shown = text
 
     def finish(self, answer: Answer) -> None:
-        """The answer as it was sent, of which a part may stand there already."""
+        """Show the answer as it was sent; part of it may be shown already."""
         text = terminal_text(answer.text)
         if text.startswith(self._shown):
             self._write(text[len(self._shown) :] + "\n\n")
@@ -185,7 +185,7 @@ class AnswerDisplay:
 
 @contextmanager
 def _interruptible() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C sets, instead of ending everything."""
+    """Yield an event that Ctrl-C sets, instead of ending the program."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupted.set))

@@ -8,7 +8,7 @@ from discreet.domain.text import terminal_text
 
 
 async def show_delay(why: str) -> None:
-    """Says on standard error that it takes longer, and why."""
+    """Say on standard error that it takes longer, and why."""
     print(f"sb: {terminal_text(why)}", file=sys.stderr)
 
 

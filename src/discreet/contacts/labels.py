@@ -47,7 +47,7 @@ async def names_of(
 
 
 def whose(contact_label: str | None, *, shared: bool) -> str:
-    """The contact; or ``owner``; or ``shared``, everybody's who talks to the agent."""
+    """Return the contact; or ``owner``; or ``shared``, everybody's who talks to the agent."""
     if contact_label is not None:
         return contact_label
     return "shared" if shared else "owner"

@@ -23,7 +23,8 @@ class Entered:
 
 
 async def ask_to_link(tx: Transaction) -> str | None:
-    """A code for the person's other account, valid for ten minutes; the one before it is void.
+    """Return a code for the person's other account, valid for ten minutes; the one before it is
+    void.
 
     None: this is a group's scope, which is no person's.
     """
@@ -32,7 +33,7 @@ async def ask_to_link(tx: Transaction) -> str | None:
 
 
 async def enter_link_code(tx: Transaction, typed: str) -> Entered:
-    """Takes a code; a wrong one has been counted then, so the transaction must commit."""
+    """Take a code; a wrong one has been counted then, so the transaction must commit."""
     found = await tx.fetch_one("SELECT * FROM gate.enter_link_code(%(code)s)", {"code": typed})
     assert found is not None  # noqa: S101 - a function's one row
     return Entered(**found)

@@ -63,7 +63,7 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
 
 
 async def _by_id_prefix(tx: Transaction, who: str) -> Entry | None:
-    """The contact whose id begins like this, where exactly one does."""
+    """Return the contact whose id begins like this, where exactly one does."""
     prefix = who.strip().casefold()
     if not re.fullmatch(r"[0-9a-f]{6,8}(-[0-9a-f-]{0,27})?", prefix):
         return None

@@ -89,7 +89,7 @@ def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:
 
 
 def match_name(named: Sequence[Named], name: str) -> Match:
-    """Who bears a name, or else this alias, or else a similar one."""
+    """Return who bears a name, or else this alias, or else a similar one."""
     wanted = _folded(name)
     if not wanted:
         return Match((), exact=False)

@@ -59,7 +59,7 @@ class Pairing:
 
 
 async def pending_pairings(tx: Transaction) -> list[Pairing]:
-    """Everybody who waits, the newest first."""
+    """Return everyone who waits, newest first."""
     found = await tx.fetch(
         _PAIRINGS + " WHERE p.state = 'pending' ORDER BY p.created_at DESC LIMIT %(limit)s",
         {"limit": MAX_LISTED},
@@ -68,7 +68,7 @@ async def pending_pairings(tx: Transaction) -> list[Pairing]:
 
 
 async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
-    """The pairings of an address (one for each channel), or the one whose code was typed.
+    """Return the pairings of an address (one for each channel), or the one whose code was typed.
 
     Empty: there is none. A wrong code has been counted then, so the transaction must commit.
 
@@ -93,7 +93,7 @@ async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
 
 
 async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
-    """Lets them in, or not; how many messages that were kept are answered now, or thrown away."""
+    """Admit or deny a stranger; return how many held messages are answered, or deleted."""
     many = await tx.value(
         "SELECT gate.decide_pairing(%(id)s, %(let_in)s)", {"id": pairing.id, "let_in": let_in}
     )
@@ -101,7 +101,7 @@ async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
 
 
 def no_such_pairing(who: str) -> DiscreetError:
-    """What to say where ``find_pairing`` found nobody."""
+    """Return what to say where ``find_pairing`` found nobody."""
     if ":" in who:
         return NotFound(
             f"{who} has no pending request.",

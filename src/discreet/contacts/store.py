@@ -62,13 +62,13 @@ class Entry:
 
 
 async def get_contact(tx: Transaction, contact_id: ContactId) -> Contact | None:
-    """The contact with this id, or None where this scope has none."""
+    """Return the contact with this id, or None where this scope has none."""
     row = await tx.fetch_one(_CONTACT + " WHERE c.id = %(id)s", {"id": contact_id})
     return None if row is None else _contact(row)
 
 
 async def get_entries(tx: Transaction, contact_ids: Sequence[ContactId]) -> list[Entry]:
-    """The entries of these contacts, in this order. Owner's scope only."""
+    """Return the entries of these contacts, in this order. Owner's scope only."""
     found = await tx.fetch(
         _ENTRY + " AND c.id = ANY(%(ids)s) ORDER BY array_position(%(ids)s::uuid[], c.id)",
         {"ids": list(contact_ids)},
@@ -86,7 +86,8 @@ async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]
 
 
 async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = None) -> list[Entry]:
-    """The address book, the newest first; what comes before a mark, if given. Owner's only."""
+    """Return the address book, the newest first; what comes before a mark, if given.
+    Owner's only."""
     at, of = before or (None, None)
     found = await tx.fetch(
         _ENTRY + " AND (%(at)s::timestamptz IS NULL"
@@ -98,13 +99,14 @@ async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = Non
 
 
 async def get_entry(tx: Transaction, contact_id: ContactId) -> Entry | None:
-    """The entry of one contact; None: none, or it was joined with another. Owner's scope only."""
+    """Return the entry of one contact; None: none, or it was joined with another. Owner's scope
+    only."""
     row = await tx.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
     return None if row is None else _entry(row)
 
 
 async def entry_at(tx: Transaction, address: Address) -> Entry | None:
-    """The entry that an address leads to, or None: nobody's, or the owner's own."""
+    """Return the entry that an address leads to, or None: nobody's, or the owner's own."""
     contact_id = await tx.value(
         """SELECT contact_id FROM discreet.addresses
             WHERE platform = %(platform)s AND platform_id = %(platform_id)s""",

@@ -84,7 +84,7 @@ class _Sending:
 
 
 async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> None:
-    """Sends what waits for one route, oldest first, until nothing is left or one has to wait.
+    """Send what waits for one route, oldest first, until nothing is left or one has to wait.
 
     A send whose outcome nobody knows (the process died in the middle) is sent again: the reader
     rather gets an answer twice than never. What this server lacks the secret for waits, uncounted.
@@ -139,7 +139,7 @@ async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:
 
 
 async def _renew(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> None:
-    """Shows, while a platform takes long, that whoever sends this lives."""
+    """Renew the claim on an answer while the platform is slow."""
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with suppress(Unavailable):
@@ -153,7 +153,8 @@ async def _renew(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> 
 
 
 async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
-    """How long it is left to whoever is sending it; None: they have said nothing all that time.
+    """Return how long it is left to whoever is sending it; None: they have said nothing all that
+    time.
 
     After an outage every worker looks dead to the others. The first one back would send again what
     another one has sent and just can't write down.
@@ -168,7 +169,7 @@ async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
 
 
 async def _leave(db: ScopedDatabase, scope: SessionScope, route_id: RouteId, why: str) -> None:
-    """Leaves what waits to whoever has the secret, and looks again. The owner sees why."""
+    """Leave the answer to a server that has the secret, and look again. The owner sees why."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
         due_at = await tx.value(
@@ -183,7 +184,8 @@ async def _leave(db: ScopedDatabase, scope: SessionScope, route_id: RouteId, why
 async def _take(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, account: str
 ) -> _Sending | None:
-    """The next answer that is due, marked as being sent; its route is checked here, each time."""
+    """Return the next answer that is due, marked as being sent; its route is checked here, each
+    time."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
         while (row := await tx.fetch_one(NEXT, {"route": route_id})) is not None:
@@ -230,7 +232,7 @@ async def _take(
 async def _record_part(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
 ) -> None:
-    """A part that was taken is not sent again, whatever becomes of the next one."""
+    """Record a part that the platform took, so that it is never sent again."""
     async with db.begin(scope) as tx:
         await _forget_draft(tx, route_id, outbound)
         await tx.execute(
@@ -253,8 +255,8 @@ async def _record(
     sending: _Sending,
     result: SendResult,
 ) -> bool:
-    """Whether the next one may be sent. Who was taken for dead while sending learns it here: only
-    that it has been sent is still news then."""
+    """Return whether the next one may be sent. Who was taken for dead while sending learns it here:
+    only that it has been sent is still news then."""
     outbound = sending.outbound
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
@@ -281,7 +283,7 @@ async def _record(
 
 
 async def _forget_draft(tx: Transaction, route_id: RouteId, outbound: Outbound) -> None:
-    """The answer stands in its place now, or instead of it."""
+    """Forget the draft: the answer has replaced it."""
     if outbound.draft is not None:
         await tx.execute(
             "UPDATE discreet.routes SET draft_message = NULL, draft_at = NULL"

@@ -18,7 +18,7 @@ MAX_PLATFORM_ID = 256
 
 @cache
 def known_platforms() -> tuple[str, ...]:
-    """The platforms of this program, and of the packages beside it."""
+    """Return the platforms of this program, and of the packages beside it."""
     others = {found.name for found in entry_points(group=CHANNEL_ENTRY_POINTS)}
     return (*PLATFORMS, *sorted(others - set(PLATFORMS)))
 
@@ -35,7 +35,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Reads ``telegram:99887766``.
+        """Read ``telegram:99887766``.
 
         Raises:
             BadInput: no such form, an unknown platform, or an id with characters that no platform

@@ -94,7 +94,7 @@ NO_CONTENT = Content()
 
 
 def part(kind: PartKind, **fields: object) -> Part:
-    """A part with those of its fields that hold something. Lists become tuples of texts."""
+    """Return a part with those of its fields that hold something. Lists become tuples of texts."""
     kept: list[tuple[str, Value]] = []
     for name, value in fields.items():
         read = _value(value)
@@ -114,7 +114,7 @@ def unsupported(kind: object) -> Part:
 
 
 def line_of_part(one: Part) -> str:
-    """A part on one line, in square brackets."""
+    """Return a part on one line, in square brackets."""
     fields = dict(one.fields)
     match one.kind:
         case "notice":
@@ -130,7 +130,8 @@ def line_of_part(one: Part) -> str:
 
 
 def line_of(text: str, content: Content) -> str:
-    """The whole message: from whom it was forwarded, its words, then a line for each part."""
+    """Return the whole message: from whom it was forwarded, its words, then a line for each
+    part."""
     lines = [text] if text else []
     lines += [line_of_part(one) for one in content.parts]
     line = "\n".join(lines)
@@ -142,7 +143,7 @@ def line_of(text: str, content: Content) -> str:
 
 
 def details_of(text: str, content: Content) -> dict[str, Any] | None:
-    """The structure as JSON; None where a message is nothing but its words."""
+    """Return the structure as JSON; None where a message is nothing but its words."""
     if content == NO_CONTENT:
         return None
     kept: dict[str, Any] = {"text": clean(text)}
@@ -168,7 +169,8 @@ def details_of(text: str, content: Content) -> dict[str, Any] | None:
 
 
 def clean(text: str) -> str:
-    """A text that can be stored: without control characters and halves of surrogate pairs."""
+    """Return a text that can be stored: without control characters and halves of surrogate
+    pairs."""
     return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -189,7 +191,7 @@ def _value(value: object) -> Value:
 
 
 def _flat(value: Value) -> str:
-    """A value on one line."""
+    """Return a value on one line."""
     text = value if isinstance(value, str) else ", ".join(value)
     return " ".join(clean(text).split())
 

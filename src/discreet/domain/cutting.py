@@ -12,7 +12,7 @@ from operator import itemgetter
 def cuts(
     text: str, units: Sequence[int], blocks: Sequence[tuple[int, int]], limit: int
 ) -> list[tuple[int, int]]:
-    """The parts of a text, as first and last place; each at most ``limit`` units long.
+    """Return the parts of a text, as first and last place; each at most ``limit`` units long.
 
     ``units``: where each character begins, as the platform counts; one more than there are
     characters. ``blocks``: of code, from where to where, in units; in their order, and apart.
@@ -44,7 +44,7 @@ def _best_cut(
     end: int,
     limit: int,
 ) -> int:
-    """Where to cut at best: ``start`` < cut <= ``end``. The next part begins there."""
+    """Return where to cut at best: ``start`` < cut <= ``end``. The next part begins there."""
     half = start + (end - start) // 2
     for separator in ("\n\n", "\n"):
         cut = text.rfind(separator, half, end + 1)
@@ -75,12 +75,13 @@ def _inside(blocks: Sequence[tuple[int, int]], unit: int) -> bool:
 
 
 def _after(blocks: Sequence[tuple[int, int]], unit: int) -> int:
-    """The index of the first block that doesn't begin before a unit."""
+    """Return the index of the first block that doesn't begin before a unit."""
     return bisect_left(blocks, unit, key=itemgetter(0))
 
 
 def _begins_a_character(text: str, at: int) -> bool:
-    """Whether what a reader takes for one character begins here (a flag, a family, an accent)."""
+    """Return whether what a reader takes for one character begins here (a flag, a family, an
+    accent)."""
     here, before = text[at], text[at - 1]
     if here in _JOINING or before == _JOINER or unicodedata.category(here)[0] == "M":
         return False

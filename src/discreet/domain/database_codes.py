@@ -29,5 +29,6 @@ DATABASE_CODES = {
 
 
 def text_of_code(code: str | None) -> str:
-    """The text for a code; what is none, such as a text that the program itself kept, stays."""
+    """Return the text for a code; what is none, such as a text that the program itself
+    kept, stays."""
     return DATABASE_CODES.get(code or "", code or "")

@@ -19,7 +19,7 @@ MemoryId = NewType("MemoryId", UUID)
 
 
 def parse_uuid(text: str, what: str) -> UUID:
-    """The UUID that a person or a program wrote.
+    """Return the UUID that a person or a program wrote.
 
     Raises:
         BadInput: it is not a UUID; ``what`` names it in the message.

@@ -108,15 +108,16 @@ class Channel(Protocol):
     platform: str
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Sends one part of an answer. Doesn't raise for what the platform says."""
+        """Send one part of an answer. Doesn't raise for what the platform says."""
         ...
 
     def parts(self, text: str) -> int:  # noqa: ARG002
-        """How many messages this text takes on the platform; always the same for the same text."""
+        """Return how many messages this text takes on the platform; always the same for the same
+        text."""
         return 1
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:  # noqa: ARG002
-        """The bytes of a file that came with a message, at most so many.
+        """Return the bytes of a file that came with a message, at most so many.
 
         Raises:
             Unavailable: not now.
@@ -124,11 +125,11 @@ class Channel(Protocol):
         return NoFile(f"files of {self.platform} are not taken")
 
     async def show_typing(self, place: Place) -> None:  # noqa: ARG002
-        """Shows for some seconds that an answer is coming, where the platform can; never fails."""
+        """Show for some seconds that an answer is coming, where the platform can; never fails."""
         return
 
     def draft_pace(self, place: Place) -> float | None:  # noqa: ARG002
-        """Seconds between two edits of an answer that grows there; None: none can."""
+        """Return seconds between two edits of an answer that grows there; None: none can."""
         return None
 
     async def show_draft(
@@ -138,10 +139,10 @@ class Channel(Protocol):
         reply_to: str | None,  # noqa: ARG002
         shown_as: str | None,  # noqa: ARG002
     ) -> DraftResult:
-        """Shows how far an answer is: as a new message, or in the one named ``shown_as``. Doesn't
+        """Show how far an answer is: as a new message, or in the one named ``shown_as``. Doesn't
         raise for what the platform says."""
         return Rejected(f"no answer grows on {self.platform}")
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:  # noqa: ARG002
-        """Takes away what ``show_draft`` has shown, if it still can; never fails."""
+        """Take away what ``show_draft`` has shown, if it still can; never fails."""
         return

@@ -99,13 +99,13 @@ class Webhooks(Protocol):
     """Where platforms call this installation."""
 
     def address(self, path: str) -> str:
-        """The public address of a path."""
+        """Return the public address of a path."""
         ...
 
     def answering(
         self, path: str, answer: Callable[[WebhookRequest], Awaitable[WebhookResponse]]
     ) -> AbstractContextManager[None]:
-        """Calls to this path are answered as long as it is open."""
+        """Answer calls to this path while open."""
         ...
 
 
@@ -118,7 +118,8 @@ class ReceiveCursor(Protocol):
     was said while nobody listened has to be asked for."""
 
     async def received_through(self) -> datetime:
-        """Everything that was said before is stored; at first, when the account was connected."""
+        """Return the time up to which everything is stored; at first, when the account was
+        connected."""
         ...
 
     async def advance(self, until: datetime) -> None:
@@ -126,11 +127,11 @@ class ReceiveCursor(Protocol):
         ...
 
     async def chats(self) -> Sequence[tuple[str, str]]:
-        """Every chat, with every thread of it, in which somebody has been heard."""
+        """Return every chat, with every thread of it, in which somebody has been heard."""
         ...
 
     async def record_error(self, why: str) -> None:
-        """What keeps the account from receiving, and what the owner can do; empty: nothing."""
+        """Record why the account can't receive and what the owner can do; empty: it can again."""
         ...
 
 
@@ -154,7 +155,7 @@ class OpenChannel(Channel, Protocol):
     """A channel that holds connections."""
 
     async def close(self) -> None:
-        """Closes them, where there are any."""
+        """Close them, where there are any."""
         return
 
 
@@ -164,11 +165,12 @@ class Platform(Protocol):
     name: str
 
     def open(self, accounts: Accounts) -> OpenChannel:
-        """What sends, for every account. Connects to nothing yet."""
+        """Return what sends, for every account. Connects to nothing yet."""
         ...
 
     async def identify(self, secret: ChannelSecret, account: str) -> Identity:
-        """Whose secret this is, from the platform. ``account``: what the owner named, may be empty.
+        """Return whose secret this is, from the platform. ``account``: what the owner named, may be
+        empty.
 
         Raises:
             BadInput: the secret is none, was revoked, or belongs to another account.
@@ -179,11 +181,11 @@ class Platform(Protocol):
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """What a payload means, in its order. Pure: nothing is asked, stored or sent. What isn't
-        understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
+        """Return what a payload means, in its order. Pure: nothing is asked, stored or sent. What
+        isn't understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
         ...
 
     async def receive(self, context: ReceiveContext) -> None:
-        """Takes in what people write, until it is cancelled. It may end or raise: it is started
+        """Take in what people write, until it is cancelled. It may end or raise: it is started
         again. What was not stored is not confirmed to the platform."""
         ...

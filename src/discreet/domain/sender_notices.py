@@ -8,7 +8,7 @@ __all__ = ["sender_notices"]
 
 
 def sender_notices(policy: Policy) -> dict[str, str]:
-    """All of them, by code. ``{code}`` stands for a code that the sender gets."""
+    """Return all of them, by code. ``{code}`` stands for a code that the sender gets."""
     return {
         "pairing": (
             "Hello! I only talk to people my owner has approved. Please give my owner this code:"
@@ -33,7 +33,7 @@ def sender_notices(policy: Policy) -> dict[str, str]:
 
 
 def duration(seconds: int) -> str:
-    """``an hour``, ``2 hours``, ``10 minutes``: in the largest unit that fits exactly."""
+    """Return ``an hour``, ``2 hours``, ``10 minutes``: in the largest unit that fits exactly."""
     for size, one, many in ((3600, "an hour", "hours"), (60, "a minute", "minutes")):
         if seconds >= size and seconds % size == 0:
             return one if seconds == size else f"{seconds // size} {many}"

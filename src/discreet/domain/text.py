@@ -31,14 +31,14 @@ _UNSEEN = re.compile(
 
 
 def is_visible(key: str) -> bool:
-    """Whether every character of an id can be seen, spaces within it included: no controls, no
-    invisible characters, no variation selectors. Two ids that look the same could be two people.
+    """Return whether every character of an id can be seen, spaces within it included: no controls,
+    no invisible characters, no variation selectors. Two ids that look the same could be two people.
     """
     return key.isprintable() and _UNSEEN.search(key) is None
 
 
 def checked_thread_key(key: str) -> str:
-    """The key as it is: refused rather than repaired, since a repaired one is another's.
+    """Return the key as it is: refused rather than repaired, since a repaired one is another's.
 
     Raises:
         BadInput: too long, or with white space at its ends, control or invisible characters.
@@ -53,7 +53,7 @@ def checked_thread_key(key: str) -> str:
 
 
 def checked_text(text: str) -> str:
-    """The text of a message as it is stored: newlines unified, control characters dropped.
+    """Return the text of a message as it is stored: newlines unified, control characters dropped.
 
     Raises:
         BadInput: empty, longer than ``MAX_TEXT``, or not valid Unicode.
@@ -77,13 +77,14 @@ def checked_text(text: str) -> str:
 
 
 def valid_unicode(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair, which is what bytes that
-    aren't UTF-8 and broken JSON escapes become."""
+    """Return the text with a question mark for each half of a surrogate pair, which is what bytes
+    that aren't UTF-8 and broken JSON escapes become."""
     return text.encode("utf-8", "replace").decode()
 
 
 def plain_name(name: str) -> str:
-    """A display name that can't act: one line, no control, format or bidirectional characters.
+    """Return a display name that can't act: one line, no control, format or bidirectional
+    characters.
 
     It is for showing only; a name never identifies anybody.
     """
@@ -100,7 +101,8 @@ _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def terminal_text(text: str) -> str:
-    """A text that can be written to a terminal: no escape, control or bidirectional characters."""
+    """Return a text that can be written to a terminal: no escape, control or bidirectional
+    characters."""
     return "".join(
         c
         for c in text

@@ -102,7 +102,7 @@ class Quarantined:
 
 
 async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Accepted:
-    """Stores a message for its sender; when this returns, it may be acknowledged to the platform.
+    """Store a message. When this returns, it may be acknowledged to the platform.
 
     Raises:
         BadInput: text or ids are empty, too long or not valid, or the sender can't be resolved.
@@ -167,14 +167,14 @@ async def accept_or_quarantine(
 
 
 def reason_of(error: Exception) -> str:
-    """Why a message can't be given to a contact, for the owner to read."""
+    """Return why a message can't be given to a contact, for the owner to read."""
     return str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
 
 
 async def quarantine(
     db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, key: str, stored: Any, why: str
 ) -> None:
-    """Keeps a message in its stored form. ``key`` says which it is: repeating it only counts.
+    """Keep a message in its stored form. ``key`` says which it is: repeating it only counts.
 
     Raises:
         Unavailable: it could not be stored.
@@ -192,7 +192,7 @@ async def quarantine(
 
 
 def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
-    """The outcome of one message.
+    """Return the outcome of one message.
 
     Raises:
         psycopg.Error: what went wrong with it in the database.
@@ -210,7 +210,7 @@ def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _message(inbound: Inbound) -> dict[str, Any]:
-    """The message as a ``gate.inbound``."""
+    """Return the message as a ``gate.inbound``."""
     kind: Literal["address", "contact", "owner"]
     platform = platform_id = contact = None
     name = ""
@@ -259,7 +259,7 @@ def _message(inbound: Inbound) -> dict[str, Any]:
 
 
 def _checked(key: str, what: str, *, required: bool = False) -> str:
-    """The key as it is: refused rather than repaired, since a repaired one is another's."""
+    """Return the key as it is: refused rather than repaired, since a repaired one is another's."""
     if (required and not key) or len(key) > MAX_PLATFORM_ID or not is_visible(key):
         raise BadInput(
             f"The {what} is invalid.",

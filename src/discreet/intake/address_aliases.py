@@ -14,7 +14,7 @@ LINK_ALIAS = "SELECT gate.link_alias(%(ticket)s, %(platform)s, %(main)s, %(other
 
 
 async def link_aliases(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> None:
-    """Makes the ids in this message addresses of one contact, where one of them is known and the
+    """Make the ids in this message addresses of one contact, where one of them is known and the
     other is not. To do it again changes nothing.
 
     Raises:

@@ -11,7 +11,7 @@ from discreet.scope import IntakeScope, ScopedDatabase
 
 
 async def move_group(db: ScopedDatabase, owner_id: OwnerId, old: Address, new: Address) -> bool:
-    """The platform says that a group has another id from now on: it stays the same contact.
+    """Move a group to its new id on the platform; it stays the same contact.
 
     Also where the new id was taken for another group before: it leads to the old one from then on,
     and what was said meanwhile stays where it is. Returns whether anything changed: not where the

@@ -14,7 +14,7 @@ MAX_WHY = 500
 
 
 async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) -> bool:
-    """Keeps it with the answer. Whether there is such an answer on this channel: what others send
+    """Keep it with the answer. Whether there is such an answer on this channel: what others send
     through the same account is told about too, and is nothing to us.
 
     Raises:

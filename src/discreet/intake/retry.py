@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 async def release_due(db: ScopedDatabase) -> int:
-    """Tries everything that is due once; how many messages found their contact."""
+    """Try everything that is due once; return how many messages found their contact."""
     async with db.begin(WorkScope()) as tx:
         due = await tx.fetch("SELECT id, owner_id FROM gate.due_quarantined()")
     released = 0
@@ -28,7 +28,8 @@ async def release_due(db: ScopedDatabase) -> int:
 
 
 async def release(db: ScopedDatabase, owner_id: OwnerId, quarantined: object) -> bool:
-    """Whether one message found its contact: it is on its way now, or its sender is turned away.
+    """Return whether one message found its contact: it is on its way now, or its sender is turned
+    away.
 
     Raises:
         Unavailable: the database can't be reached.

@@ -26,7 +26,7 @@ def to_json(inbound: Inbound) -> Any:
 
 
 def from_json(stored: Any) -> Inbound:
-    """The Inbound that ``to_json`` gave.
+    """Return the Inbound that ``to_json`` gave.
 
     Raises:
         pydantic.ValidationError: it was written by something else.

@@ -40,8 +40,10 @@ class TerminalMessage:
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
-    """Raises:
-    BadInput: two senders at once, a group without a speaker, or a thread key that is no key.
+    """Convert a terminal message to what the intake takes.
+
+    Raises:
+        BadInput: Two senders, a group without a speaker, or an invalid thread key.
     """
     if said.sender is not None and said.contact_id is not None:
         raise BadInput(

@@ -90,7 +90,7 @@ class McpEndpoint:
         await self._begin(bearer, scope, receive, send)
 
     def _may_call(self, origin: str | None) -> bool:
-        """A browser says from which page a call comes: no other page's may come here under a name
+        """Refuse calls that a browser makes for another page: none may come here under a name
         that leads to this machine (DNS rebinding)."""
         if origin is None or origin in self._origins:
             return True
@@ -164,7 +164,8 @@ class McpEndpoint:
 def mcp_app(
     db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str] = ()
 ) -> Starlette:
-    """An application that serves MCP at ``/mcp``, to pages of this machine and of ``origins``."""
+    """Return an application that serves MCP at ``/mcp``, to pages of this machine and of
+    ``origins``."""
     mcp = McpEndpoint(db, embedder, pace, origins)
 
     @asynccontextmanager

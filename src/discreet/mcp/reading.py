@@ -27,7 +27,7 @@ JSON = "application/json"
 
 
 def resources(call: ToolCall) -> list[types.Resource]:
-    """What can be read on this connection: nothing before its session."""
+    """Return what can be read on this connection: nothing before its session."""
     if call.connection.session_id is None:
         return []
     return [
@@ -47,7 +47,7 @@ def resources(call: ToolCall) -> list[types.Resource]:
 
 
 async def read(call: ToolCall, uri: str) -> types.TextResourceContents:
-    """One of them, as JSON records.
+    """Return one of them, as JSON records.
 
     Raises:
         NotFound: there is no such resource on this connection.
@@ -60,7 +60,7 @@ async def read(call: ToolCall, uri: str) -> types.TextResourceContents:
 
 
 def prompts(call: ToolCall) -> list[types.Prompt]:
-    """The prompts of this connection: none before its session."""
+    """Return the prompts of this connection: none before its session."""
     if call.connection.session_id is None:
         return []
     return [
@@ -73,7 +73,7 @@ def prompts(call: ToolCall) -> list[types.Prompt]:
 
 
 async def prompt(call: ToolCall, name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
-    """Whom one talks to, for a model.
+    """Return whom one talks to, for a model.
 
     Raises:
         NotFound: there is no such prompt on this connection.

@@ -24,7 +24,7 @@ FindCall = Callable[[Context], Awaitable[ToolCall]]
 
 
 def make_server(find_call: FindCall) -> Server[Any]:
-    """A server whose every request is in the scope that ``find_call`` gives."""
+    """Return a server whose every request is in the scope that ``find_call`` gives."""
 
     async def list_tools(
         context: Context, _: types.PaginatedRequestParams | None

@@ -17,7 +17,7 @@ from discreet.scope import ScopedDatabase
 async def serve_stdio(
     db: ScopedDatabase, embedder: Embedder, who: Callable[[], Awaitable[Bearer]]
 ) -> None:
-    """Serves until the input ends. ``who`` is asked at each call, so that a token that was revoked
+    """Serve until the input ends. ``who`` is asked at each call, so that a token that was revoked
     opens nothing any more."""
     binding = InMemoryBinding()
 

@@ -67,13 +67,14 @@ class McpTool:
     offered: For = "all"
 
     def is_offered(self, connection: McpConnection) -> bool:
-        """Whether this connection has it."""
+        """Return whether this connection has it."""
         if connection.is_unbound:
             return self.name in BEFORE_ANYBODY
         return self.offered == "all" or connection.of_owner
 
     def arguments(self, connection: McpConnection) -> type[BaseModel]:
-        """What it takes on this connection: where the scope is the token's, nothing names one."""
+        """Return what it takes on this connection: where the scope is the token's, nothing names
+        one."""
         if self.given is shapes.StartAny and connection.bearer.kind == "contact":
             return shapes.StartOwn
         return self.given

@@ -61,8 +61,8 @@ class Bags:
     """
 
     def __init__(self, joined: str, sizes: npt.NDArray[Any]) -> None:
-        """``joined``: bags with a space around every term, ``" dog  call  rex "``; ``sizes``: the
-        characters of each."""
+        """Read ``joined``, bags with a space around every term, ``" dog  call  rex "``; ``sizes``:
+        the characters of each."""
         self.joined = joined
         starts = np.cumsum(sizes) - sizes
         cuts = np.array(self._places(f" {PART} "), dtype=np.int64)
@@ -71,18 +71,18 @@ class Bags:
         self.part_sizes = np.diff(self._part_starts, append=len(joined)).astype(np.float64)
 
     def in_parts(self, term: str) -> Floats:
-        """How often each part of each bag holds the term, shape (parts,)."""
+        """Return how often each part of each bag holds the term, shape (parts,)."""
         parts = np.searchsorted(self._part_starts, self._places(f" {term} "), side="right") - 1
         return np.bincount(parts, minlength=len(self._part_starts)).astype(np.float64)
 
     def count(self, term: str) -> Floats:
-        """How often each bag holds the term, shape (bags,)."""
+        """Return how often each bag holds the term, shape (bags,)."""
         counted: Floats = np.add.reduceat(self.in_parts(term), self.first_parts)
         return counted
 
     def frequencies(self, terms: Sequence[str]) -> Floats:
-        """How often each term is in each part, shape (terms, parts). A term that is in no bag is
-        looked for as a typo or another form of one that is."""
+        """Return how often each term is in each part, shape (terms, parts). A term that is in no
+        bag is looked for as a typo or another form of one that is."""
         counts = np.stack([self.in_parts(term) for term in terms])
         missing = [
             at for at, term in enumerate(terms) if len(term) >= TYPO_LENGTH and not counts[at].any()
@@ -104,7 +104,7 @@ class Bags:
 
 
 def _similar(term: str, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
-    """Words that may be meant by one that isn't there, and how sure that is, 0 to 1."""
+    """Return words that may be meant by one that isn't there, and how sure that is, 0 to 1."""
     found = {
         similar: score / 100
         for similar, score, _ in process.extract(
@@ -131,7 +131,7 @@ def _common_beginning(one: str, other: str) -> int:
 def rarity_of(
     frequencies: Floats, terms: Sequence[str] = (), population: Population | None = None
 ) -> Floats:
-    """How much each term tells, by how few of all rows hold it; shape (terms,)."""
+    """Return how much each term tells, by how few of all rows hold it; shape (terms,)."""
     rows: float = frequencies.shape[1] + UNRELATED_ROWS
     document_frequency = (frequencies > 0).sum(axis=1).astype(np.float64)
     if population is not None:

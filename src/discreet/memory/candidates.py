@@ -92,8 +92,8 @@ _ALL_IN_ONE: LiteralString = """
 
 
 async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> CandidateRows:
-    """Every row that the filters let through, or where they are many those that may be among the
-    best; expired ones only where they say so."""
+    """Return every row that the filters let through, or where they are many those that may be among
+    the best; expired ones only where they say so."""
     params = filters.params() | {
         "embedder": query.embedder,
         "vector": None if query.vector is None else vector_literal(query.vector),
@@ -177,7 +177,7 @@ _KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
 
 
 def _numbers(sent: bytes, kind: str) -> npt.NDArray[Any]:
-    """Numbers as PostgreSQL sends them."""
+    """Return numbers as PostgreSQL sends them."""
     return np.frombuffer(sent, dtype=kind)
 
 
@@ -196,7 +196,7 @@ def _indexed_now(
     tokens: bytes,
     token_sizes: npt.NDArray[Any],
 ) -> tuple[str, npt.NDArray[Any], npt.NDArray[np.float64], bytes, npt.NDArray[Any]]:
-    """A row that isn't indexed yet takes part by its words all the same."""
+    """Index rows that have no terms yet, so that they can be matched by words."""
     ends, token_ends = np.cumsum(bag_sizes), np.cumsum(token_sizes)
     of_rows = [
         bags[end - size : end] for end, size in zip(ends.tolist(), bag_sizes.tolist(), strict=True)
@@ -220,7 +220,8 @@ def _indexed_now(
 
 
 def _neighbourhoods(places: bytes, positions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Numbers that are equal for rows that follow each other without a gap; -1 for lone rows."""
+    """Return numbers that are equal for rows that follow each other without a gap; -1 for lone
+    rows."""
     of_place = np.frombuffer(places, dtype=">u8").reshape(-1, 2)
     lone = ~of_place.any(axis=1)
     goes_on = np.zeros(len(of_place), dtype=bool)

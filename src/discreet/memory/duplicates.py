@@ -42,8 +42,8 @@ _NEAREST: LiteralString = f"""
 
 
 async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Memory | None:
-    """The memory of this scope that says the same but for words that change nothing. None too
-    where no vector could be made: then only the same words are recognised."""
+    """Return the memory of this scope that says the same but for words that change nothing. None
+    too where no vector could be made: then only the same words are recognised."""
     if indexed.vector is None:
         return None
     found = await tx.fetch(
@@ -60,7 +60,7 @@ async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Me
 
 
 def gist(text: str) -> tuple[str, ...]:
-    """The words that make a text say what it says, in their order.
+    """Return the words that make a text say what it says, in their order.
 
     Order, tense, number, negation, names and digits all stay: "Alice likes Bob" is not "Bob likes
     Alice", nor "works there" "worked there". Two texts with the same gist say the same.
@@ -83,7 +83,7 @@ _QUOTES = str.maketrans("‘’“”", "''\"\"")
 
 
 def _is_plain_word(token: str) -> bool:
-    """A capital inside a word may be part of a code, and so may a digit."""
+    """Return whether a word has no digit and no capital inside: those may be part of a code."""
     return not any(map(str.isdecimal, token)) and (
         token == token.upper() or token[1:] == token[1:].lower()
     )

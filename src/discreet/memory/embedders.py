@@ -35,7 +35,7 @@ ONNX_TOKENS = 256
 
 
 def open_embedder(settings: Settings) -> Embedder:
-    """The embedder of an installation. Nothing is loaded or asked before it is used.
+    """Return the embedder of an installation. Nothing is loaded or asked before it is used.
 
     Raises:
         BadInput: there is no such kind of embedder, or what it needs isn't there.
@@ -209,7 +209,7 @@ def _minilm() -> OnnxEmbedder:
 
 
 def _file_of(package: str, pattern: str) -> Path | None:
-    """A file of an installed package; None where there is none."""
+    """Return a file of an installed package; None where there is none."""
     found = find_spec(package)
     folders = [] if found is None else list(found.submodule_search_locations or [])
     return next((path for folder in folders for path in Path(folder).glob(pattern)), None)

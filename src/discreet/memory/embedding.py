@@ -36,7 +36,7 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (texts, dimensions); a text with nothing in it gives zeros.
+        """Return unit vectors, shape (texts, dimensions); a text with nothing in it gives zeros.
 
         Blocks: call it in a thread where it does more than arithmetic.
 
@@ -71,7 +71,7 @@ class StaticEmbedder:
         return int(self.table.shape[1])
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each text that the table has a vector for."""
+        """Return the tokens of each text that the table has a vector for."""
         encoded = self._tokenizer.encode_batch(
             [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
         )
@@ -97,7 +97,7 @@ def _begins_word(piece: str) -> bool:
 
 @cache
 def bundled_embedder() -> StaticEmbedder:
-    """The embedder that comes with the installation, loaded at the first call of a process.
+    """Return the embedder that comes with the installation, loaded at the first call of a process.
 
     The files are read from the wordllama package without importing it: it would import an HTTP
     client and set up the root logger, and nothing of it is needed to average token vectors.
@@ -126,7 +126,7 @@ def bundled_embedder() -> StaticEmbedder:
 
 
 def _read_table(path: Path) -> npt.NDArray[np.float16]:
-    """The one matrix of a safetensors file, mapped: only rows in use are read."""
+    """Return the one matrix of a safetensors file, mapped: only rows in use are read."""
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
         header: dict[str, Any] = json.loads(file.read(header_size))

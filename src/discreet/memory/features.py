@@ -109,12 +109,12 @@ class Candidates:
         return len(self.lengths)
 
     def terms(self, row: int) -> list[str]:
-        """The bag of a row."""
+        """Return the bag of a row."""
         end = int(self.bag_sizes[: row + 1].sum())
         return self.bags[end - int(self.bag_sizes[row]) : end].split()
 
     def party(self, row: int) -> tuple[Any, ...]:
-        """Whose a row is, and whether the agent or somebody else said it."""
+        """Return whose a row is, and whether the agent or somebody else said it."""
         contact = bytes(self.contacts[row]) if len(self.contacts) else b""
         return contact, bool(len(self.agents) and self.agents[row])
 
@@ -127,7 +127,7 @@ class Candidates:
 
     @classmethod
     def of(cls, indexed: Sequence[Indexed], **columns: Any) -> Candidates:
-        """Rows that were just indexed; ``columns``: all but bags, lengths and tokens."""
+        """Return rows that were just indexed; ``columns``: all but bags, lengths and tokens."""
         bags = [f" {'  '.join(one.terms)} " for one in indexed]
         tokens = [bytes.fromhex(one.tokens[2:]) for one in indexed]
         return cls(
@@ -172,8 +172,8 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
 def _matches(
     asked: Asked, kept: list[int], candidates: Candidates, bags: Bags, lines: _Lines
 ) -> tuple[dict[str, Floats], Floats]:
-    """How well each row fits the question, by words and by meaning; and how much of the question
-    its words cover."""
+    """Return how well each row fits the question, by words and by meaning; and how much of the
+    question its words cover."""
     terms = [asked.terms[at] for at in kept]
     if not terms:
         nothing = np.zeros(len(candidates))
@@ -203,7 +203,7 @@ def _matches(
 
 
 def _kinds_of_line(asked: Asked, bags: Bags, lines: _Lines, fresh: Floats) -> dict[str, Floats]:
-    """What kind of line each row is, whatever is asked."""
+    """Return what kind of line each row is, whatever is asked."""
     agents = lines.agents.astype(np.float64)
     asks = np.minimum(bags.count(ASKS), 1.0)
     return {
@@ -238,9 +238,9 @@ class _Lines:
         self.opening = (self._same & silence).astype(np.float64)
 
     def relative(self, name: str, values: Floats) -> Floats:
-        """How far each row is above what is usual for its kind and length, the farthest being 1; 0
-        where nothing is known. A long text matches anything a little, and an agent's answers are
-        long: what counts is who stands out among their like."""
+        """Return how far each row is above what is usual for its kind and length, the farthest
+        being 1; 0 where nothing is known. A long text matches anything a little, and an agent's
+        answers are long: what counts is who stands out among their like."""
         known = ~np.isnan(values)
         if not known.any():
             return np.zeros(len(values))
@@ -265,7 +265,7 @@ class _Lines:
         return np.where(known, rest / max(best, FLOOR), 0.0)
 
     def unusual(self, values: Floats) -> Floats:
-        """How far above the mean of its kind; 0 for rows that stand alone."""
+        """Return how far each row is above the mean of its kind; 0 for rows without neighbours."""
         result = np.zeros(len(values))
         for kind in self._kinds:
             if not self.lone[kind][0]:
@@ -273,13 +273,13 @@ class _Lines:
         return result
 
     def neighbour(self, values: Floats, place: int) -> Floats:
-        """The value of the row so many places on, where both are lines of people: an agent's answer
-        is about what was asked whoever asked it."""
+        """Return the value of the row so many places on, where both are lines of people: an agent's
+        answer is about what was asked whoever asked it."""
         people = ~self.agents
         return self.shifted(values * people, place) * people
 
     def shifted(self, values: Floats, place: int) -> Floats:
-        """The value of the row so many places on in the same conversation, else 0."""
+        """Return the value of the row so many places on in the same conversation, else 0."""
         for _ in range(abs(place)):
             moved = np.zeros(len(values))
             if place < 0:

@@ -38,7 +38,7 @@ class Filters:
     """Messages of this turn are left out: what was just asked is no answer to it."""
 
     def params(self) -> dict[str, Any]:
-        """Parameters of ``PASSING``."""
+        """Return parameters of ``PASSING``."""
         return {
             "include_expired": self.include_expired,
             "salience": _listed(self.salience),
@@ -55,7 +55,7 @@ class Filters:
         }
 
     def wanted(self) -> list[Kind]:
-        """The kinds that can pass, always in the same order, and so equal scores too."""
+        """Return the kinds that can pass, always in the same order, and so equal scores too."""
         of_memories = (
             self.salience,
             self.topics_any,
@@ -74,7 +74,7 @@ class Filters:
         return wanted
 
     def are_wide(self) -> bool:
-        """Whether nearly every memory passes: only then can candidates be taken before it is
+        """Return whether nearly every memory passes: only then can candidates be taken before it is
         filtered, and none be missing for it."""
         narrow = (
             self.salience,

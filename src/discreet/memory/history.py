@@ -58,7 +58,7 @@ _IN_THE_WAY: LiteralString = """
 
 
 async def get_memory_history(tx: Transaction, memory_id: MemoryId) -> list[MemoryVersion]:
-    """The older versions of a memory, newest first; also of one that was forgotten.
+    """Return the older versions of a memory, newest first; also of one that was forgotten.
 
     Raises:
         NotFound: this scope holds no such memory and never did.
@@ -70,7 +70,7 @@ async def get_memory_history(tx: Transaction, memory_id: MemoryId) -> list[Memor
 
 
 async def restore_memory(tx: Transaction, memory_id: MemoryId, version: int) -> Memory:
-    """Brings an older version back, whose it was and when it expires included. What the memory is
+    """Bring an older version back, whose it was and when it expires included. What the memory is
     now becomes a version of its history.
 
     Raises:

@@ -61,7 +61,7 @@ class Unindexed:
 
 
 def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
-    """Terms and vectors of texts, in one batch. Call it outside of any transaction.
+    """Return terms and vectors of texts, in one batch. Call it outside of any transaction.
 
     An embedder that can't be reached costs the vectors, never the texts.
     """
@@ -88,12 +88,13 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
 
 
 def vector_literal(vector: Vectors) -> str:
-    """A vector as pgvector reads it. Shape (dimensions,)."""
+    """Return a vector as pgvector reads it. Shape (dimensions,)."""
     return "[" + ",".join(map(repr, vector.tolist())) + "]"
 
 
 def mentioning(terms: Sequence[str]) -> str:
-    """A regular expression, case-insensitive, for texts without terms that may hold one of these.
+    """Return a regular expression, case-insensitive, for texts without terms that may hold one of
+    these.
 
     A stem's last letters may differ from the word's. Texts in other than ASCII always match, for
     their spelling may be another.
@@ -149,7 +150,8 @@ _SAVE: Mapping[Kind, LiteralString] = {
 async def unindexed(
     tx: Transaction, kind: Kind, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
-    """Texts of this scope, oldest first, that lack today's terms or this embedder's vector."""
+    """Return texts of this scope, oldest first, that lack today's terms or this embedder's
+    vector."""
     found = await tx.fetch_tuples(
         _UNINDEXED[kind], {"embedder": embedder.name, "version": VERSION, "limit": limit}
     )
@@ -159,7 +161,7 @@ async def unindexed(
 async def unindexed_of_session(
     tx: Transaction, session_id: SessionId, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
-    """The same for what was said in one session: in an owner's scope, all of it is a lot."""
+    """Return the same for what was said in one session: in an owner's scope, all of it is a lot."""
     found = await tx.fetch_tuples(
         _UNINDEXED_OF_SESSION,
         {
@@ -175,7 +177,7 @@ async def unindexed_of_session(
 async def save_indexed(
     tx: Transaction, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
 ) -> int:
-    """Stores what ``index`` made of the texts; how many were still there, unchanged."""
+    """Store the results of ``index``; return how many texts were still there, unchanged."""
     saved = 0
     for text, made in zip(texts, indexed, strict=True):
         saved += await tx.execute(
@@ -187,7 +189,7 @@ async def save_indexed(
 async def catch_up(
     db: ScopedDatabase, scope: SessionScope, kind: Kind, embedder: Embedder, *, batch: int = 100
 ) -> int:
-    """Indexes what of this kind isn't yet in a scope, oldest first, one batch; how many it was.
+    """Index one batch of unindexed texts of this kind in a scope, oldest first; return how many.
 
     Embedding happens between two short transactions, in a thread. Call it again while it gives
     ``batch``. Where the embedder can't be reached nothing is stored, and 0 comes back.
@@ -198,7 +200,7 @@ async def catch_up(
 
 
 async def index_backlog(db: ScopedDatabase, embedder: Embedder, *, batch: int = 100) -> int:
-    """Indexes memories and reference texts that no embedder has seen, newest first: one batch of
+    """Index memories and reference texts that no embedder has seen, newest first: one batch of
     each kind for each owner, so that no owner waits for another. How many it was.
 
     Where the embedder can't be reached nothing is stored, and 0 comes back.

@@ -36,8 +36,8 @@ _MARK: LiteralString = f"""
 
 
 async def get_knowledge_memories(tx: Transaction, budget: int) -> list[Memory]:
-    """Critical memories, then high ones; of equals those that were changed or made use of on a
-    later day first, then the newest.
+    """Return critical memories, then high ones; of equals those that were changed or made use of on
+    a later day first, then the newest.
 
     ``budget``: tokens, about. One that doesn't fit is left out, the next may still fit.
     """
@@ -52,6 +52,6 @@ async def get_knowledge_memories(tx: Transaction, budget: int) -> list[Memory]:
 
 
 async def mark_used(tx: Transaction, memory_ids: Sequence[MemoryId]) -> None:
-    """Notes that a turn of this scope made use of its own memories. What an owner's turn finds of a
+    """Note that a turn of this scope made use of its own memories. What an owner's turn finds of a
     contact's is not noted: the contact would see, by the order of what is known, that it was."""
     await tx.execute(_MARK, {"ids": list(memory_ids)})

@@ -127,8 +127,8 @@ CHANGE_WORDS: dict[str, frozenset[str]] = {
 
 
 def language_of(words: Collection[str]) -> str:
-    """The language that most of the function words belong to, by Snowball's name; English where
-    nothing says otherwise.
+    """Return the language that most of the function words belong to, by Snowball's name; English
+    where nothing says otherwise.
 
     ``words``: of a text in Latin letters, without their accents.
     """

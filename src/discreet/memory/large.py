@@ -79,17 +79,17 @@ class Chosen:
 
 
 def is_large(kind: Kind) -> LiteralString:
-    """An expression: whether more rows of a kind pass than are all ranked."""
+    """Return an expression: whether more rows of a kind pass than are all ranked."""
     return f"({_of(_COUNT, kind)} > %(many)s)"
 
 
 def few_enough(kind: Kind) -> LiteralString:
-    """A condition that all rows pass, or none where they are too many."""
+    """Return a condition that all rows pass, or none where they are too many."""
     return f"{_of(_COUNT, kind)} <= %(many)s AND ({PASSING[kind]})"
 
 
 async def choose(tx: Transaction, kind: Kind, params: Mapping[str, Any]) -> Chosen:
-    """Chooses the rows that are ranked."""
+    """Choose the rows that are ranked."""
     (found,) = await tx.fetch_tuples(_of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True)
     ids, terms, document_frequency, count, mean_length = found
     held = dict(zip(terms or [], map(float, document_frequency or []), strict=True))

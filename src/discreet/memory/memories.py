@@ -114,7 +114,7 @@ _LIST: LiteralString = f"""
 
 
 async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None = None) -> Memory:
-    """Keeps something in this scope, and gives the memory that holds it now.
+    """Store a text in this scope, and return the memory that holds it now.
 
     ``replaces``: a memory of this scope whose place it takes; what that said stays in its history.
 
@@ -158,7 +158,7 @@ async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None
 async def update_memory(
     tx: Transaction, memory_id: MemoryId, change: MemoryChange, *, expected: int | None = None
 ) -> Memory:
-    """Changes a memory; the version before it stays in its history.
+    """Change a memory. The previous version stays in its history.
 
     ``expected``: the version that the change was made from.
 
@@ -201,7 +201,7 @@ async def update_memory(
 
 
 async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None = None) -> None:
-    """Takes a memory away; its history keeps it, so it can be restored.
+    """Forget a memory. Its history keeps it, so it can be restored.
 
     ``expected``: the version that is meant.
 
@@ -220,7 +220,7 @@ async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None =
 
 
 async def get_memory(tx: Transaction, memory_id: MemoryId) -> Memory:
-    """One memory, also one that has expired.
+    """Return one memory, also one that has expired.
 
     Raises:
         NotFound: no such memory in this scope.
@@ -262,7 +262,7 @@ async def list_memories(
 
 
 async def _replace(tx: Transaction, replaced: MemoryId, values: dict[str, Any]) -> Memory:
-    """What says the same already, or is filed under the same key, makes room."""
+    """Remove the memory that has the same text or the same topic key."""
     if not await tx.value(_IS_OWN, {"id": replaced}):
         raise _no_such_memory()
     for row in await tx.fetch(_KNOWN, values):
@@ -272,7 +272,7 @@ async def _replace(tx: Transaction, replaced: MemoryId, values: dict[str, Any]) 
 
 
 async def _merge(tx: Transaction, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:
-    """The first, with what the new one adds to it; untouched where that is nothing."""
+    """Return the first, with what the new one adds to it; untouched where that is nothing."""
     merged = {
         "id": first.id,
         "topic_key": topic_key,

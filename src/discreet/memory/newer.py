@@ -36,7 +36,8 @@ AHEAD = 1e-3
 
 
 def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats) -> Floats:
-    """What each row is lifted by, so that it comes before an older one whose place it took."""
+    """Return what each row is lifted by, so that it comes before an older one whose place
+    it took."""
     lifted = np.zeros(len(candidates))
     if asked.days:
         return lifted
@@ -74,7 +75,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
 def _reach(
     question: frozenset[str], older: frozenset[str], newer: frozenset[str], changed: bool
 ) -> float:
-    """How far a newer row may be behind an older one to take its place."""
+    """Return how far a newer row may be behind an older one to take its place."""
     if overlap(older, newer) >= MOSTLY:
         return SAME_SUBJECT
     asked_for = question & older
@@ -85,7 +86,8 @@ def _reach(
 
 
 def subject_of(terms: list[str]) -> frozenset[str]:
-    """What a bag speaks of: no function words, markers or numbers, for those are what changes."""
+    """Return what a bag speaks of: no function words, markers or numbers, for those are what
+    changes."""
     return frozenset(
         term
         for term in terms
@@ -94,5 +96,5 @@ def subject_of(terms: list[str]) -> frozenset[str]:
 
 
 def overlap(older: frozenset[str], newer: frozenset[str]) -> float:
-    """Share of what the older speaks of that the newer names, 0 to 1."""
+    """Return the share of what the older speaks of that the newer names, 0 to 1."""
     return len(older & newer) / len(older) if older else 0.0

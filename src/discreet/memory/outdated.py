@@ -25,7 +25,7 @@ _SHARING: LiteralString = f"""
 
 
 async def may_be_outdated(tx: Transaction, newer: Memory, terms: Collection[str]) -> list[Memory]:
-    """Memories of the same scope that this one may have taken the place of, likeliest first.
+    """Return memories of the same scope that this one may have taken the place of, likeliest first.
 
     ``terms``: the bag of the newer one.
     """

@@ -79,7 +79,8 @@ async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | N
 
 
 async def _similar(tx: Transaction, unknown: Sequence[str]) -> dict[str, float]:
-    """Words that many used, and how many, for words that nobody did: they are taken for typos."""
+    """Return words that many used, and how many, for words that nobody did: they are taken for
+    typos."""
     typos = [word for word in unknown if len(word) >= TYPO_LENGTH]
     if not typos:
         return {}

@@ -49,7 +49,7 @@ class Query:
 
 
 def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None) -> Query:
-    """Makes a query; call it before the scope is entered, because embedding may take its time.
+    """Make a query. Call it before the transaction begins: embedding may be slow.
 
     Without an embedder the query is matched by its words alone.
 
@@ -66,7 +66,7 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
 
 
 def ask(text: str, now: datetime) -> Asked:
-    """Takes a question apart; ``now`` is what "last week" is counted from."""
+    """Take a question apart; ``now`` is what "last week" is counted from."""
     text = valid_unicode(text)
     words = frozenset(words_of(text))
     content = content_words(text)

@@ -86,7 +86,7 @@ def rank(
     now: float,
     weights: dict[str, float] | None = None,
 ) -> Ranking:
-    """Ranks the rows of a scope. No row is left out for others' scores: ``hybrid`` orders all
+    """Rank the rows of a scope. No row is left out for others' scores: ``hybrid`` orders all
     rows, unless the question holds no word that is known here or elsewhere; ``semantic`` those with
     a vector, if one is near; ``text`` those with a word of the question.
 

@@ -83,8 +83,8 @@ async def recall(
     limit: int = 10,
     filters: Filters = ANY,
 ) -> list[Hit]:
-    """The best rows of this scope, best first: min(limit, what there is) in hybrid mode, and none
-    where nothing matches at all. Rows that expired are never among them unless asked for.
+    """Return the best rows of this scope, best first: min(limit, what there is) in hybrid mode, and
+    none where nothing matches at all. Rows that expired are never among them unless asked for.
 
     Raises:
         BadInput: a limit outside 1 to 100.
@@ -122,7 +122,7 @@ async def search_messages(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Hit]:
-    """The same over what was said in this scope, in one session or in all of it.
+    """Return the same over what was said in this scope, in one session or in all of it.
 
     Raises:
         BadInput: a limit outside 1 to 100.

@@ -39,7 +39,7 @@ FIRST = UUID(int=0)
 async def reembed(
     db: ScopedDatabase, owner_id: OwnerId, embedder: Embedder, progress: Progress
 ) -> int:
-    """Brings every memory, reference text and message to this embedder; how many it was.
+    """Embed every memory, reference text and message anew; return how many.
 
     Raises:
         Unavailable: the embedder can't be reached. What was done stays done.

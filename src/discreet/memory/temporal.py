@@ -69,7 +69,8 @@ _NAMED = re.compile(
 
 
 def days_asked_for(text: str, now: datetime) -> tuple[WhenAsked, ...]:
-    """What a question says about time, in English words or numbers; ``now`` is when it is asked."""
+    """Return what a question says about time, in English words or numbers; ``now`` is when it is
+    asked."""
     lowered = " ".join(text.casefold().split())
     found: list[WhenAsked] = []
     for pattern in _PATTERNS:
@@ -132,7 +133,8 @@ def _back(day: date, days: int) -> date:
 def closeness(
     asked: Sequence[WhenAsked], seconds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """How well moments (seconds since 1970, UTC) fit what was asked for, the best of several.
+    """Return how well moments (seconds since 1970, UTC) fit what was asked for, the best of
+    several.
 
     0 outside; 1 in the month, year or span; 3 on the very day.
     """

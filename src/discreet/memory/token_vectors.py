@@ -45,9 +45,9 @@ class Nearness:
 
 
 def pack(texts: Sequence[str]) -> list[str]:
-    """Tokens of texts, as PostgreSQL reads a bytea: 16-bit numbers, little-endian. How many parts;
-    the length of the summed vectors of all; for each part how many tokens, and the length of their
-    summed vectors; then the tokens. Lengths are half-precision numbers."""
+    """Return tokens of texts, as PostgreSQL reads a bytea: 16-bit numbers, little-endian. How many
+    parts; the length of the summed vectors of all; for each part how many tokens, and the length of
+    their summed vectors; then the tokens. Lengths are half-precision numbers."""
     parts = [segments_of(text[:MAX_CHARACTERS]) for text in texts]
     encoded = iter(_tokens_of([part for of_text in parts for part in of_text]))
     made = [[tokens for _ in of_text if (tokens := next(encoded))] for of_text in parts]
@@ -79,14 +79,14 @@ def _summed(tokens: list[int]) -> Vectors:
 
 
 def word_vectors(words: Sequence[str]) -> Vectors:
-    """The summed vectors of each word's tokens, shape (words, dimensions). Their lengths say how
-    much a word means by itself."""
+    """Return the summed vectors of each word's tokens, shape (words, dimensions). Their lengths say
+    how much a word means by itself."""
     made = [_summed(tokens) for tokens in _tokens_of(words)]
     return np.stack(made) if made else np.zeros((0, bundled_embedder().dimensions), np.float32)
 
 
 def is_word(word: str) -> bool:
-    """Whether the table knows a word, and doesn't spell it letter by letter."""
+    """Return whether the table knows a word, and doesn't spell it letter by letter."""
     if not word.isascii():
         return any(map(str.isalnum, word))
     return len(_tokens_of([word])[0]) <= max(1, len(word) // 2)
@@ -95,7 +95,7 @@ def is_word(word: str) -> bool:
 def nearness(
     packed: bytes, sizes: npt.NDArray[Any], whole: Vectors, words: Vectors, rarity: Floats
 ) -> Nearness:
-    """How near rows are to a question.
+    """Return how near rows are to a question.
 
     ``packed``: what ``pack`` made of all rows, as bytes, and ``sizes`` how many each has, 0 where
     there is nothing. ``whole``: the vector of the question, shape (dimensions,). ``words``: of its
@@ -124,7 +124,8 @@ def nearness(
 
 
 def _nearest_words(rows: _Rows, dots: Vectors, squares: Vectors, place: Ints) -> Vectors:
-    """How near a row's nearest word is to each word of a question, shape (rows with tokens, words).
+    """Return how near a row's nearest word is to each word of a question, shape (rows with tokens,
+    words).
 
     A word's length is taken from those of its tokens, as if they stood at right angles.
     """
@@ -173,7 +174,7 @@ class _Rows:
         self.row_of_token = np.repeat(self._with_tokens, in_rows)
 
     def spread(self, values: npt.NDArray[Any]) -> Floats:
-        """Values of the rows that have tokens, as a column of all rows."""
+        """Return values of the rows that have tokens, as a column of all rows."""
         column = np.full(self._count, np.nan)
         column[self._with_tokens] = values
         return column

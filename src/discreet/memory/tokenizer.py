@@ -88,8 +88,8 @@ _OF_SCRIPTS = frozenset().union(
 
 
 def segments_of(text: str) -> list[str]:
-    """A text in parts of about ``PART_WORDS`` words, cut where a sentence or a line ends; a short
-    text is one part. Nothing but white space is lost."""
+    """Return a text in parts of about ``PART_WORDS`` words, cut where a sentence or a line ends; a
+    short text is one part. Nothing but white space is lost."""
     text = text[:MAX_CHARACTERS]
     if len(text) <= PART_WORDS * 4:
         return [text]
@@ -112,7 +112,8 @@ def segments_of(text: str) -> list[str]:
 
 
 def terms_of(text: str) -> list[str]:
-    """The bag of a text that is stored: the version, stems in order with repeats, markers."""
+    """Return the bag of a text that is stored: the version, stems in order with repeats,
+    markers."""
     parts = [_tokens(part) for part in segments_of(text)]
     words = [_folded(token) for part in parts for token in part]
     language = language_of(words)
@@ -130,7 +131,7 @@ def terms_of(text: str) -> list[str]:
 
 
 def content_terms(text: str, without: Iterable[str] = ()) -> list[str]:
-    """The distinct terms of a question that say what it is about.
+    """Return the distinct terms of a question that say what it is about.
 
     Function words and ``without`` (words, not stems) are left out; if nothing else is there,
     function words count after all.
@@ -139,7 +140,7 @@ def content_terms(text: str, without: Iterable[str] = ()) -> list[str]:
 
 
 def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
-    """The same, each with the word that it stands for."""
+    """Return the same, each with the word that it stands for."""
     tokens = _tokens(text[:MAX_CHARACTERS])
     words = [_folded(token) for token in tokens]
     language = language_of(words)
@@ -156,14 +157,14 @@ def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Words, numbers and emoji of a text in order, in one spelling: compatible forms, case and the
-    accents of Latin letters are folded. Scripts that put no space between words give single
+    """Return words, numbers and emoji of a text in order, in one spelling: compatible forms, case
+    and the accents of Latin letters are folded. Scripts that put no space between words give single
     characters and pairs, Hangul pairs."""
     return [_folded(token) for token in _tokens(text[:MAX_CHARACTERS])]
 
 
 def _tokens(text: str) -> list[str]:
-    """Words in order, with their accents."""
+    """Return words in order, with their accents."""
     tokens: list[str] = []
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
         token = match.group()

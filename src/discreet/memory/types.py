@@ -102,7 +102,7 @@ OWN: LiteralString = """
 
 
 def memory_of(row: Mapping[str, Any]) -> Memory:
-    """The memory that a row with ``COLUMNS`` holds."""
+    """Return the memory that a row with ``COLUMNS`` holds."""
     return Memory(**{**row, "topics": tuple(row["topics"])})
 
 

@@ -43,7 +43,7 @@ def write_archive(
     made_at: str,
     migrations: list[str],
 ) -> None:
-    """Packs the dump that lies in ``folder`` into ``draft``, mode 0600, and syncs it to disk."""
+    """Pack the dump that lies in ``folder`` into ``draft``, mode 0600, and sync it to disk."""
     manifest = Manifest(FORMAT, discreet, postgres, made_at, migrations, _sha256(folder / DUMP))
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     (folder / CREDENTIALS).write_text(json.dumps(asdict(credentials)), encoding="utf-8")
@@ -57,7 +57,7 @@ def write_archive(
 
 
 def read_archive(file: Path) -> tuple[Manifest, Credentials]:
-    """What a backup is of, and its credentials; the dump was compared with its checksum.
+    """Return what a backup is of, and its credentials; the dump was compared with its checksum.
 
     Raises:
         BadInput: there is no such file, it is no backup, it is damaged, or a newer version made it.

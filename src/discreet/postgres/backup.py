@@ -36,7 +36,7 @@ def backup(
     admin_url: str | None = None,
     progress: Progress = lambda _: None,
 ) -> None:
-    """Writes the installation to ``file`` (mode 0600), whole or not at all. It may be in use.
+    """Write the installation to ``file`` (mode 0600), whole or not at all. It may be in use.
 
     ``admin_url`` is needed for a server of your own, and has to be past row-level security.
 

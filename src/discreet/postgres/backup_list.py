@@ -23,7 +23,7 @@ class BackupMade:
 
 
 def note_backup(home: Path, file: Path) -> None:
-    """Remembers a backup that was written just now.
+    """Remember a backup that was written just now.
 
     Raises:
         Unavailable: the home can't be written to.
@@ -39,7 +39,8 @@ def note_backup(home: Path, file: Path) -> None:
 
 
 def backups_made(home: Path) -> list[BackupMade]:
-    """Every backup of this home, the oldest first, except those that are gone from their place."""
+    """Return every backup of this home, the oldest first, except those that are gone from their
+    place."""
     try:
         lines = (home / NOTES).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -40,7 +40,7 @@ def _folder() -> Path:
 
 
 def program(name: str) -> str:
-    """The path of one program, such as ``pg_dump``.
+    """Return the path of one program, such as ``pg_dump``.
 
     Raises:
         Unavailable: the wheel isn't installed or has another version in it.
@@ -49,7 +49,7 @@ def program(name: str) -> str:
 
 
 def run_client(name: str, conninfo: str, *words: str) -> None:
-    """Runs a program that connects. How it logs in isn't among its words, which anybody can see.
+    """Run a program that connects. How it logs in isn't among its words, which anybody can see.
 
     Raises:
         Unavailable: it failed; the message has the first error that it told.

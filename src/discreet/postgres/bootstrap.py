@@ -83,7 +83,7 @@ REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_s
 
 
 def initialise(admin_conninfo: str, credentials: Credentials) -> None:
-    """Makes whatever is missing; where all is there, changes nothing but gives the same passwords.
+    """Create whatever is missing; if nothing is, change nothing but set the same passwords.
 
     ``admin_conninfo`` is a superuser's, or one with CREATEROLE and CREATEDB, and leads to any
     database of the server.
@@ -99,7 +99,7 @@ def initialise(admin_conninfo: str, credentials: Credentials) -> None:
 def prepare_roles(
     admin_conninfo: str, credentials: Credentials, *, reset_roles: bool = False
 ) -> None:
-    """Makes all of the roles or none. ``reset_roles`` gives new passwords to those that exist.
+    """Create all roles or none. ``reset_roles`` gives existing roles new passwords.
 
     Raises:
         Conflict: as for ``initialise``, where ``reset_roles`` is false.
@@ -117,7 +117,7 @@ def prepare_roles(
 def prepare_database(
     admin_conninfo: str, credentials: Credentials, migrations: list[Migration]
 ) -> None:
-    """Makes the database, takes everybody's rights on it, applies the migrations, puts the key.
+    """Create the database, revoke public rights on it, apply the migrations, store the key.
 
     Raises:
         Unavailable: as for ``initialise``.
@@ -151,7 +151,7 @@ def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def let_roles_connect(conn: psycopg.Connection[Any], dbname: str) -> None:
-    """Lets the login roles, and nobody else, connect to a database, and create nothing there. These
+    """Let the login roles, and nobody else, connect to a database, and create nothing there. These
     rights aren't copied with a template."""
     name = sql.Identifier(dbname)
     roles = sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES))
@@ -174,7 +174,7 @@ def _create_extension(conn: psycopg.Connection[Any]) -> None:
 
 
 def _restrict_public(conn: psycopg.Connection[Any]) -> None:
-    """Takes from everybody what PostgreSQL gives by default inside of a database."""
+    """Revoke the rights that PostgreSQL grants to PUBLIC inside a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     conn.execute(REVOKE_FUNCTIONS)
     conn.execute(KEEP_ORDER_BEHIND_POLICIES)
@@ -185,7 +185,7 @@ def _restrict_public(conn: psycopg.Connection[Any]) -> None:
 
 
 def _put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
-    """Stores the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
+    """Store the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
     if conn.execute("SELECT to_regclass('gate.secrets')").fetchone() == (None,):
         return
     key = bytes.fromhex(ticket_key).ljust(64, b"\0")

@@ -58,7 +58,7 @@ THROW_AWAY_SETTINGS = {
 
 
 def create_cluster(layout: Layout, runner: Runner, admin_password: str, *, durable: bool) -> None:
-    """Makes the data folder beside its place and moves it there when it is complete.
+    """Make the data folder beside its place and move it there when it is complete.
 
     Raises:
         Unavailable: the disk is full, or rights are missing.
@@ -115,7 +115,7 @@ def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool)
 
 
 def _reason(output: str) -> str:
-    """The first error that initdb, or the server that it runs, told."""
+    """Return the first error that initdb, or the server that it runs, told."""
     for line in output.splitlines():
         for mark in ("PANIC: ", "FATAL: ", "ERROR: ", "initdb: error: "):
             if mark in line:
@@ -124,7 +124,8 @@ def _reason(output: str) -> str:
 
 
 def server_command(layout: Layout, runner: Runner, sockets: Path, *, durable: bool) -> list[str]:
-    """The words that run the server. Settings go along, so they are always this version's."""
+    """Return the words that run the server. Settings go along, so they are always this
+    version's."""
     settings = SETTINGS | ({} if durable else THROW_AWAY_SETTINGS)
     command = [*runner.prefix, program("postgres"), "-D", str(layout.data), "-k", str(sockets)]
     for name, value in settings.items():

@@ -64,7 +64,7 @@ class Credentials:
         return tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
 
     def same_place(self, other: Credentials) -> bool:
-        """Whether both lead to the same database, as far as their hosts tell."""
+        """Return whether both lead to the same database, as far as their hosts tell."""
         return (self.embedded, self.dbname) == (other.embedded, other.dbname) and not set(
             self.places
         ).isdisjoint(other.places)
@@ -114,7 +114,7 @@ def new_credentials(
     sslrootcert: str | None = None,
     target_session_attrs: str = "any",
 ) -> Credentials:
-    """Credentials with fresh random passwords and a fresh ticket key."""
+    """Return credentials with fresh random passwords and a fresh ticket key."""
     roles = (ADMIN_ROLE, *LOGIN_ROLES) if embedded else LOGIN_ROLES
     return Credentials(
         embedded=embedded,

@@ -43,7 +43,7 @@ SCARCE_BYTES = 32_000_000
 
 
 def has_cluster(home: Path) -> bool:
-    """Whether a database was made in this home."""
+    """Return whether a database was made in this home."""
     return Layout(home).data.exists()
 
 
@@ -56,7 +56,7 @@ def embedded_server(
     grace_seconds: float = GRACE_SECONDS,
     progress: Progress = lambda _: None,
 ) -> Iterator[Path]:
-    """Keeps the server of ``home`` running; yields its socket's folder. Blocks while it starts.
+    """Keep the server of ``home`` running; yield its socket's folder. Block while it starts.
 
     ``admin_password`` becomes the superuser's where there is no database yet. ``durable=False`` is
     for tests: faster, and a power cut loses everything.
@@ -94,7 +94,7 @@ def _prepare(layout: Layout, admin_password: str, *, durable: bool, progress: Pr
 
 
 def _check_major_version(layout: Layout) -> None:
-    """A server starts on files of its own major version only."""
+    """Refuse files of another major version: the server doesn't start on them."""
     made_by = (layout.data / "PG_VERSION").read_text(encoding="ascii").strip()
     if made_by != str(MAJOR_VERSION):
         raise Unavailable(
@@ -143,7 +143,7 @@ def _start(
 def _launch_supervisor(
     layout: Layout, sockets: Path, *, durable: bool, grace_seconds: float
 ) -> int:
-    """Starts a keeper, which detaches itself; returns the pipe where it says "the server died"."""
+    """Start a supervisor, which detaches itself; return the pipe that reports a dead server."""
     runner = find_runner()
     give_to(runner, layout.data)
     plan = {
@@ -178,8 +178,9 @@ def _launch_supervisor(
 
 
 def _is_ready(layout: Layout, sockets: Path) -> bool:
-    """Whether somebody answers at the socket and has written that he is ready. In this order: who
-    answers has written his own pid file before, so that of a crashed server isn't believed."""
+    """Return whether somebody answers at the socket and has written that he is ready. In this
+    order: who answers has written his own pid file before, so that of a crashed server isn't
+    believed."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
@@ -203,7 +204,8 @@ def _log_size(layout: Layout) -> int:
 
 
 def _reason(layout: Layout, log_start: int) -> str:
-    """The last line of the log, since ``log_start`` (bytes), that tells why; without its time."""
+    """Return the last line of the log, since ``log_start`` (bytes), that tells why; without its
+    time."""
     with suppress(OSError), layout.log.open(encoding="utf-8", errors="replace") as file:
         if log_start <= layout.log.stat().st_size:
             file.seek(log_start)
@@ -235,7 +237,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether somebody holds this lock for himself."""
+    """Return whether somebody holds this lock for himself."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -37,7 +37,7 @@ __all__ = [
 def initialise_external(
     home: Path, admin_url: str, *, dbname: str = "discreet", reset_roles: bool = False
 ) -> Credentials:
-    """Makes roles, database and schema on the server; keeps the passwords in ``home``.
+    """Create roles, database and schema on the server; keep the passwords in ``home``.
 
     Repeating it does no harm. ``reset_roles`` gives new passwords to roles that another
     installation may be using.
@@ -65,7 +65,7 @@ def initialise_external(
 
 
 def migrate_external(home: Path, admin_url: str) -> None:
-    """Brings the schema of the server of ``home`` up to date.
+    """Bring the schema of the server of ``home`` up to date.
 
     Raises:
         BadInput: the URL can't be read, or leads to another server than ``home`` uses.
@@ -82,15 +82,17 @@ def migrate_external(home: Path, admin_url: str) -> None:
 
 
 def refuse_other_server(home: Path, known: Credentials, admin_url: str) -> None:
-    """Raises:
-    BadInput: the URL leads to another server than the credentials of ``home``.
+    """Refuse a URL of another server than the one that ``home`` uses.
+
+    Raises:
+        BadInput: The URL leads to another server than the credentials of ``home``.
     """
     if not known.same_place(external_credentials(admin_url, known.dbname)):
         raise BadInput(f"That is another server than {home} uses ({', '.join(known.places)}).")
 
 
 def external_credentials(admin_url: str, dbname: str) -> Credentials:
-    """Fresh credentials for the server that the URL leads to.
+    """Return fresh credentials for the server that the URL leads to.
 
     Raises:
         BadInput: the URL can't be read or names no host.
@@ -131,7 +133,8 @@ def _attrs_for(hosts: Sequence[str]) -> str:
 
 
 def read_write(admin_url: str) -> str:
-    """The admin's conninfo, which leads to the host that can be written to where it names several.
+    """Return the admin's conninfo, which leads to the host that can be written to where it names
+    several.
 
     Raises:
         BadInput: as for ``external_credentials``.

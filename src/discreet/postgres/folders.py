@@ -56,12 +56,12 @@ class Layout:
 
     @property
     def socket_note(self) -> Path:
-        """Holds the path of the socket's folder where that can't be ``run``."""
+        """Hold the path of the socket's folder where that can't be ``run``."""
         return self.run / "socket-folder"
 
 
 def make_layout(home: Path) -> Layout:
-    """The folders, made with mode 0700 where they are missing; the mode of none is changed.
+    """Return the folders, made with mode 0700 where they are missing; the mode of none is changed.
 
     Raises:
         Unavailable: one can't be made, belongs to somebody else or is open to others.
@@ -82,8 +82,8 @@ def make_layout(home: Path) -> Layout:
 
 
 def socket_folder(layout: Layout, *, make: bool) -> Path | None:
-    """The folder of the server's socket: ``run``, or where its path won't do for a socket a private
-    one in the runtime or temporary folder, whose path ``run`` remembers.
+    """Return the folder of the server's socket: ``run``, or where its path won't do for a socket a
+    private one in the runtime or temporary folder, whose path ``run`` remembers.
 
     None: there is none yet, or it was removed, and ``make`` is false.
 

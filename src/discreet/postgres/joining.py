@@ -110,7 +110,7 @@ def _read(file: Path) -> tuple[Credentials, str | None]:
 
 
 def _certificate_of(credentials: Credentials) -> str | None:
-    """The text of the certificate that the server is judged by; None: of none in a file."""
+    """Return the text of the certificate that the server is judged by; None: of none in a file."""
     named = credentials.sslrootcert
     if named == "system":
         return None

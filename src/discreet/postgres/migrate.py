@@ -94,7 +94,8 @@ def _read(path: Path, name: str, *, repeatable: bool = False) -> Migration:
 
 
 def is_current(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> bool:
-    """Whether exactly these were applied; one small query, which discreet_worker may ask too.
+    """Return whether exactly these were applied; one small query, which discreet_worker may ask
+    too.
 
     Raises:
         Unavailable: the database is newer than this program, or older than its first migration, or

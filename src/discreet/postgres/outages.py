@@ -46,7 +46,7 @@ class NoConnectionsLeft(Unavailable):
 
 
 def outage_of(error: psycopg.Error) -> Unavailable | None:
-    """The error for people where the server is at fault and not the statement; else None."""
+    """Return the error for people where the server is at fault and not the statement; else None."""
     code, words = error.sqlstate or "", str(error)
     if code == "53100":
         return DiskIsFull(
@@ -79,7 +79,7 @@ def why_unreachable(conninfo: str) -> Unavailable | None:
 
 
 def connections_held(home: Path) -> list[tuple[str, int]]:
-    """Who holds the connections of the embedded server of ``home``, by program, most first.
+    """Return who holds the connections of the embedded server of ``home``, by program, most first.
 
     PostgreSQL keeps three connections back for its superuser; this uses one of them. Of a server of
     your own the superuser isn't known here, and the list is empty, as it is where nothing answers.

@@ -27,15 +27,15 @@ class PooledConnection(AsyncConnection[Any]):
     _ahead: float
 
     def now(self) -> float:
-        """The database's clock, in seconds since 1970."""
+        """Return the database's clock, in seconds since 1970."""
         return time.monotonic() + self._ahead
 
     def set_clock(self, seconds: float) -> None:
-        """Notes what the database's clock says at this moment, in seconds since 1970."""
+        """Note what the database's clock says at this moment, in seconds since 1970."""
         self._ahead = seconds - time.monotonic()
 
     async def meet(self) -> None:
-        """Asks for the backend and its clock, once for each connection."""
+        """Ask for the backend and its clock, once for each connection."""
         cursor = await self.execute(MEET, prepare=False)
         for self.pid, clock in await cursor.fetchall():
             self.set_clock(clock)
@@ -63,7 +63,8 @@ CLEAN = (
 
 
 def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncContextManager[Pool]:
-    """A pool of autocommit connections, each cleaned when it comes back; at its end all are closed.
+    """Return a pool of autocommit connections, each cleaned when it comes back; at its end all are
+    closed.
 
     Raises:
         psycopg_pool.PoolTimeout: no connection could be made in ``WAIT_SECONDS``.
@@ -74,7 +75,8 @@ def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncConte
 def open_intake_pool(
     conninfo: str, min_size: int, max_size: int
 ) -> AbstractAsyncContextManager[Pool]:
-    """A pool for the intake role, whose connections run nothing but single calls of the gate.
+    """Return a pool for the intake role, whose connections run nothing but single calls of the
+    gate.
 
     Each call is its own transaction with its own ticket and the role has no right on any table,
     so a connection holds nothing that had to be cleaned; that cleaning would halve the throughput.
@@ -112,7 +114,7 @@ async def _open(
 
 
 async def _clean(conn: PooledConnection) -> None:
-    """Leaves nothing of a session behind: settings, held cursors, channels, advisory locks, and
+    """Leave nothing of a session behind: settings, held cursors, channels, advisory locks, and
     statements prepared in SQL. The pool throws a connection away where this fails."""
     cursor = await conn.execute(CLEAN, prepare=False)
     await cursor.set_result(-1)

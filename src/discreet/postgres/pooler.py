@@ -35,7 +35,7 @@ def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Crede
 
 
 def _keep_their_processes(one: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> bool:
-    """Whether two connections that are open at once have a process each. While one is in a
+    """Return whether two connections that are open at once have a process each. While one is in a
     transaction, whatever the other was given must not be lent to it."""
     try:
         first = _process_of(one)

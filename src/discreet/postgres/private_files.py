@@ -13,7 +13,8 @@ __all__ = ["read_private", "sync_folder", "write_private"]
 
 
 def read_private(path: Path, holds: str) -> str | None:
-    """The text of a file; None where there is no such file. ``holds``: what an error calls it.
+    """Return the text of a file; None where there is no such file. ``holds``: what an error calls
+    it.
 
     Raises:
         Unavailable: others may read or have made the file, or it can't be read.
@@ -38,7 +39,7 @@ def read_private(path: Path, holds: str) -> str | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes the file with mode 0600, in place of the one before, and syncs it to disk."""
+    """Write the file with mode 0600, in place of the one before, and sync it to disk."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -54,7 +55,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Writes to disk what was created, renamed or removed in a folder."""
+    """Write to disk what was created, renamed or removed in a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

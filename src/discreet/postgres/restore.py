@@ -107,8 +107,10 @@ def restore_backup(
 
 
 def _check_migrations(file: Path, manifest: Manifest) -> None:
-    """Raises:
-    BadInput: this program can't bring what is in the file up to date.
+    """Refuse a backup that this program can't upgrade.
+
+    Raises:
+        BadInput: The backup is older than the baseline, or newer than this program.
     """
     known = [migration.name for migration in read_migrations() if not migration.repeatable]
     saved = {name for name in manifest.migrations if "/" not in name}
@@ -141,7 +143,7 @@ def _take_secrets(
     saved: Credentials,
     credentials: Credentials,
 ) -> None:
-    """Makes the secrets of channels readable here, and keeps those that the backup lacks."""
+    """Make the secrets of channels readable here, and keep those that the backup lacks."""
     inside = make_conninfo(admin, dbname=beside.dbname)
     with psycopg.connect(inside, autocommit=True) as restored:
         reseal(restored, saved.sealing_key, credentials.sealing_key)
@@ -178,7 +180,7 @@ def _target(
 
 
 def _as_saved(credentials: Credentials) -> Credentials:
-    """An embedded server's socket folder is found whenever it runs."""
+    """Return the credentials without the socket folder, which is found at each start."""
     return replace(credentials, host="") if credentials.embedded else credentials
 
 
@@ -202,7 +204,7 @@ def _exists(conn: psycopg.Connection[Any], dbname: str) -> bool:
 
 
 def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
-    """Renames ``new`` to ``place``, in one transaction with what was there, which is dropped then.
+    """Rename ``new`` to ``place``, in one transaction with what was there, which is dropped then.
 
     Raises:
         Conflict: somebody connects to what was there again and again.

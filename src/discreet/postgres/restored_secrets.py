@@ -26,7 +26,7 @@ ON CONFLICT DO NOTHING
 
 
 def reseal(restored: psycopg.Connection[Any], old_key: bytes, new_key: bytes) -> None:
-    """Encrypts everything with the key of the home that it is restored into."""
+    """Encrypt everything with the key of the home that it is restored into."""
     if old_key == new_key:
         return
     for *whose, sealed in restored.execute(ALL).fetchall():
@@ -38,7 +38,7 @@ def reseal(restored: psycopg.Connection[Any], old_key: bytes, new_key: bytes) ->
 
 
 def keep_secrets(replaced: psycopg.Connection[Any], restored: psycopg.Connection[Any]) -> None:
-    """Takes along what the backup lacks: an old one was made when they lay in a file of the home,
+    """Take along what the backup lacks: an old one was made when they lay in a file of the home,
     which a restore didn't touch."""
     if replaced.execute("SELECT to_regclass('discreet.channel_secrets')").fetchone() == (None,):
         return

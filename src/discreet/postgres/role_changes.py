@@ -80,7 +80,7 @@ class ChangedSetting:
 
 
 def changed_settings(conn: psycopg.Connection[Any], dbname: str) -> list[ChangedSetting]:
-    """The stored settings that differ from ``ROLE_SETTINGS``. Any role may ask."""
+    """Return the stored settings that differ from ``ROLE_SETTINGS``. Any role may ask."""
     declared = [
         (role, name, value)
         for role, settings in ROLE_SETTINGS.items()
@@ -100,7 +100,8 @@ def changed_settings(conn: psycopg.Connection[Any], dbname: str) -> list[Changed
 
 
 def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """A line for each setting that isn't as declared, and for each role that can't log in."""
+    """Return a line for each setting that isn't as declared, and for each role that can't
+    log in."""
     lines = [str(changed) for changed in changed_settings(conn, credentials.dbname)]
     for role in LOGIN_ROLES:
         try:
@@ -111,13 +112,13 @@ def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) ->
 
 
 def _reason(error: psycopg.OperationalError) -> str:
-    """What the server said, without the address that libpq puts before it."""
+    """Return what the server said, without the address that libpq puts before it."""
     said = str(error).strip()
     return said.partition("FATAL:")[2].strip().partition("\n")[0] or said.partition("\n")[0]
 
 
 def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
-    """A connection of the first login role that gets one; what it may read is the catalogue.
+    """Return a connection of the first login role that gets one; what it may read is the catalogue.
 
     Raises:
         psycopg.OperationalError: none does: the server can't be reached, or knows none of them.
@@ -133,7 +134,7 @@ def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
 
 
 def reset_settings(conn: psycopg.Connection[Any], dbname: str) -> None:
-    """Gives every role, and the database, its declared settings; for an admin.
+    """Give every role, and the database, its declared settings; for an admin.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin didn't make the roles or the database.
@@ -143,7 +144,7 @@ def reset_settings(conn: psycopg.Connection[Any], dbname: str) -> None:
 
 
 def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """Lets each role give itself its declared settings, where no admin is at hand. What was put
+    """Let each role give itself its declared settings, where no admin is at hand. What was put
     right, a line each; what a role may not reset stays.
 
     ``conn`` reads the catalogue. A role's own connection begins with the server's values instead
@@ -167,7 +168,7 @@ def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) 
 
 
 def _escaped(value: str) -> str:
-    """A value as libpq's ``options`` takes it, where a space ends an argument."""
+    """Return a value as libpq's ``options`` takes it, where a space ends an argument."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 

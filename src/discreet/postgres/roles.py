@@ -63,7 +63,7 @@ LIMITS = sql.SQL(
 
 
 def existing_roles(conn: psycopg.Connection[Any]) -> set[str]:
-    """Which login roles this server has already."""
+    """Return which login roles this server has already."""
     rows = conn.execute(
         "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", [list(LOGIN_ROLES)]
     )
@@ -71,7 +71,7 @@ def existing_roles(conn: psycopg.Connection[Any]) -> set[str]:
 
 
 def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
-    """Makes the roles that are missing and gives each login role its password.
+    """Create the missing roles and give each login role its password.
 
     An admin who is no superuser becomes a member of the two that own things, to act as them.
 
@@ -96,7 +96,8 @@ def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) ->
 
 
 def _secret(conn: psycopg.Connection[Any], role: str, password: str) -> str:
-    """What the server keeps instead of the password; made here, so the server never sees that."""
+    """Return what the server keeps instead of the password; made here, so the server never sees
+    that."""
     made = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     return made.decode()
 
@@ -153,7 +154,7 @@ SELECT format('row-level security is not enabled and forced on %%s', c.oid::regc
 
 
 def check_roles(conn: psycopg.Connection[Any]) -> None:
-    """Refuses a database whose roles could see past their rows. Any role may ask.
+    """Refuse a database whose roles could see past their rows. Any role may call this.
 
     Raises:
         Unavailable: names everything that is wrong.

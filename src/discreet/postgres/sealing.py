@@ -18,7 +18,7 @@ class NotSealedSo(Exception):
 
 
 def seal(key: bytes, text: str, *whose: str) -> bytes:
-    """Encrypts a text. ``key``: 32 bytes; ``whose``: what has to be the same to read it again."""
+    """Encrypt a text. ``key``: 32 bytes; ``whose``: what has to be the same to read it again."""
     # Takes 20 ms to import, and most commands need no secret.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -27,7 +27,7 @@ def seal(key: bytes, text: str, *whose: str) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes, *whose: str) -> str:
-    """The text that was sealed.
+    """Return the text that was sealed.
 
     Raises:
         NotSealedSo: the key or ``whose`` is another one, or not a byte of it can be trusted.

@@ -58,7 +58,7 @@ class Database:
         return self.credentials.sealing_key
 
     def conninfo(self, role: str) -> str:
-        """A libpq connection string that logs in as one of ``LOGIN_ROLES``."""
+        """Return a libpq connection string that logs in as one of ``LOGIN_ROLES``."""
         return self.credentials.conninfo(role)
 
 
@@ -66,7 +66,7 @@ class Database:
 async def open_database(
     settings: Settings, progress: Progress = lambda _: None
 ) -> AsyncIterator[Database]:
-    """The database of ``settings.home``, made and migrated where it is the embedded one.
+    """Open the database of ``settings.home``; create and migrate it if it is the embedded one.
 
     ``progress`` may be called from another thread.
 
@@ -84,7 +84,7 @@ async def open_database(
 
 @contextmanager
 def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator[Database]:
-    """The same for a program that waits for nothing else meanwhile."""
+    """Open the database as ``open_database`` does, for a program without an event loop."""
     credentials = load_credentials(home) or _first_credentials(home)
     if not credentials.embedded:
         check_external(credentials, progress)
@@ -97,7 +97,7 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
 
 
 def _first_credentials(home: Path) -> Credentials:
-    """Makes them; of several processes that begin at the same moment, one does."""
+    """Make them; of several processes that begin at the same moment, one does."""
     make_layout(home)
     folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

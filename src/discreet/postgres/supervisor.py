@@ -76,7 +76,7 @@ class Server:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it where none lives."""
+        """Start it where none lives."""
         lock = os.open(self._plan["server_lock"], os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(lock):
@@ -92,7 +92,7 @@ class Server:
             os.close(lock)
 
     def ready(self) -> bool:
-        """Whether it takes connections, as its pid file says in the eighth line."""
+        """Return whether it takes connections, as its pid file says in the eighth line."""
         with contextlib.suppress(OSError), open(self._plan["pid_file"]) as file:
             return file.read().splitlines()[7:8] == ["ready   "]
         return False
@@ -107,7 +107,7 @@ class Server:
             os.close(lock)
 
     def stop(self) -> None:
-        """A fast stop; after ``FAST_STOP_SECONDS`` one that leaves the rest to recovery."""
+        """Stop fast; after ``FAST_STOP_SECONDS``, stop at once and leave the rest to recovery."""
         asked = time.monotonic()
         self._signal(signal.SIGINT)
         while self.running():
@@ -144,7 +144,7 @@ class Server:
 
 
 def _nobody_left(clients: int, grace_seconds: float) -> bool:
-    """True: nobody uses the server nor has for a while, and ``clients.lock`` is now ours alone."""
+    """Return whether nobody has used the server for a while; then hold ``clients.lock``."""
     if not _try_lock(clients):
         return False
     idle_seconds = time.time() - os.fstat(clients).st_mtime

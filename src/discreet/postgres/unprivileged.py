@@ -26,7 +26,7 @@ class Runner:
 
 
 def find_runner() -> Runner:
-    """The way that works here.
+    """Return the way that works here.
 
     Raises:
         Unavailable: we are root, and neither way works.
@@ -44,7 +44,7 @@ def find_runner() -> Runner:
 
 
 def give_to(runner: Runner, folder: Path) -> None:
-    """Makes a data folder of ours belong to whom the server will be; it insists on that."""
+    """Make a data folder of ours belong to whom the server will be; it insists on that."""
     if folder.stat().st_uid == runner.uid:
         return
     for place, _, files in os.walk(folder):

@@ -83,9 +83,10 @@ class FairJobs(JobManager):
         await super().finish_job(job, status, delete_job)
 
     async def forgotten(self) -> frozenset[int]:
-        """The jobs that are this process's and run nowhere, now and at the last call: it took one,
-        or ended one, just when the database was lost, and never learned of it. Its workers live, so
-        nobody else takes these for stalled, and they hold up whatever waits behind them."""
+        """Return the jobs that are this process's and run nowhere, now and at the last call: it
+        took one, or ended one, just when the database was lost, and never learned of it. Its
+        workers live, so nobody else takes these for stalled, and they hold up whatever waits behind
+        them."""
         rows = await self.connector.execute_query_all_async(
             query=_FORGOTTEN, workers=list(self._workers), running=list(self._running)
         )

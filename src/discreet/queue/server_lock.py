@@ -88,7 +88,7 @@ async def _keep_lock(conninfo: str, connection: AsyncConnection, lease: Mapping[
 
 
 async def is_served(db: ScopedDatabase) -> bool:
-    """Whether a process that serves is connected right now, and lives.
+    """Return whether a process that serves is connected right now, and lives.
 
     Its lock can't be had as long as one is. Those who ask do so one after the other, or they would
     take each other for one that serves; so it is given back before the next may ask, and a

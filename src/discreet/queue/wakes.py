@@ -38,14 +38,14 @@ class Wakes:
 
     @asynccontextmanager
     async def waiting(self, message_id: UUID) -> AsyncIterator[asyncio.Event]:
-        """An event that is set when something may have become of this message. Clear it, look, and
-        wait for it again; look every few seconds all the same."""
+        """Yield an event that is set when the state of this message may have changed. Clear it,
+        look, and wait for it again; look every few seconds all the same."""
         async with self._woken_by(_key(message_id)) as woken:
             yield woken
 
     @asynccontextmanager
     async def of_access(self) -> AsyncIterator[asyncio.Event]:
-        """An event that is set when somebody may have lost the right to an answer."""
+        """Yield an event that is set when somebody may have lost the right to an answer."""
         async with self._woken_by(ACCESS) as woken:
             yield woken
 

@@ -86,7 +86,7 @@ class Slots:
 
 @asynccontextmanager
 async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> AsyncIterator[None]:
-    """Works on due jobs as long as it is open; at its end, jobs that were begun are finished.
+    """Work on due jobs as long as it is open; at its end, jobs that were begun are finished.
 
     ``conninfo``: the worker's login.
     """
@@ -108,7 +108,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
 
 
 async def work_off(conninfo: str, work: Work) -> None:
-    """Does what is due now, one job after the other, and ends when nothing is."""
+    """Do what is due now, one job after the other, and end when nothing is."""
     app = _procrastinate_app(conninfo, work, Slots())
     async with app.open_async():
         options: WorkerOptions = {
@@ -118,8 +118,8 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 
 async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
-    """Drops the jobs of dead workers and those that this process forgot, defers anew what waits
-    without a job (how many, it gives), and removes memories that expired long ago and connections
+    """Drop the jobs of dead workers and those that this process forgot, defer what waits
+    without a job (how many, it gives), and remove memories that expired long ago and connections
     that nobody uses any more."""
     manager = app.job_manager
     stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
@@ -139,7 +139,7 @@ async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
 
 
 async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
-    """Counts the words of owners with ``many`` memories or more, for their searches."""
+    """Count the words of owners with ``many`` memories or more, for their searches."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute("SELECT gate.count_owner_terms(%s)", (many,))
 
@@ -229,7 +229,7 @@ def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate
 
 @contextmanager
 def _noted(event: str) -> Iterator[None]:
-    """Ends an error here: procrastinate would log its text, which may quote what somebody wrote.
+    """End an error here: procrastinate would log its text, which may quote what somebody wrote.
     What the job leaves undone is found by the sweep."""
     try:
         yield

@@ -94,7 +94,7 @@ class ScopedDatabase:
     async def _begin(
         self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
     ) -> AsyncExitStack:
-        """Begins a transaction and sets its ticket.
+        """Begin a transaction and set its ticket.
 
         The database refuses a ticket whose moment is wrong: then its clock was set, or this machine
         slept. So it is asked what time it is, and tried once more.
@@ -121,7 +121,8 @@ class ScopedDatabase:
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """One statement that is its own transaction; ``%(ticket)s`` is filled in. Its first row.
+        """Return one statement that is its own transaction; ``%(ticket)s`` is filled in. Its first
+        row.
 
         For intake, which has no right on any table: it calls functions of the gate that take the
         ticket as an argument, in one round trip and one commit.
@@ -182,7 +183,7 @@ class ScopedDatabase:
         return await cursor.fetchone()
 
     async def close(self) -> None:
-        """Closes every pool; scopes that are open are waited for."""
+        """Close every pool; scopes that are open are waited for."""
         self._pools.clear()
         await self._open.aclose()
 
@@ -203,7 +204,8 @@ class ScopedDatabase:
 
 
 def _is_lost(error: Error) -> bool:
-    """Whether the connection is gone: nobody at its other end, or the server said goodbye."""
+    """Return whether the connection is gone: nobody at its other end, or the server said
+    goodbye."""
     if not isinstance(error, OperationalError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -60,7 +60,7 @@ Scope = RowScope | IntakeScope
 
 
 def role_of(scope: Scope) -> Role:
-    """The login role that serves this kind of scope."""
+    """Return the login role that serves this kind of scope."""
     match scope:
         case ContactScope():
             return "discreet_contact"
@@ -106,7 +106,8 @@ def ids_of(scope: Scope) -> str:
 def session_scope(
     owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId | None, *, shared: bool
 ) -> SessionScope:
-    """The scope in which a session's turn runs: what the session is, whatever its agent became.
+    """Return the scope in which a session's turn runs: what the session is, whatever its agent
+    became.
 
     A shared session never gets the owner's scope, also when the owner is the one who writes there.
     """

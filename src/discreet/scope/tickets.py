@@ -13,7 +13,7 @@ from discreet.scope.scopes import Scope, ids_of, role_of
 
 
 def ticket_for(scope: Scope, key: bytes, pid: int, now: float) -> str:
-    """The ticket of a scope, to be set for one transaction.
+    """Return the ticket of a scope, to be set for one transaction.
 
     ``key``: 32 bytes. ``pid``: ``pg_backend_pid()`` of the connection. ``now``: the database's
     clock, in seconds since 1970.

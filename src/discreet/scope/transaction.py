@@ -36,7 +36,7 @@ class Transaction:
         self.scope = scope
 
     async def fetch(self, sql: LiteralString, params: Params = ()) -> list[dict[str, Any]]:
-        """All rows, as dictionaries by column name."""
+        """Return all rows, as dictionaries by column name."""
         async with self._open().cursor(row_factory=dict_row) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()
@@ -44,32 +44,32 @@ class Transaction:
     async def fetch_tuples(
         self, sql: LiteralString, params: Params = (), *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
-        """All rows, as tuples; ``binary`` asks for binary results (vectors, many rows)."""
+        """Return all rows, as tuples; ``binary`` asks for binary results (vectors, many rows)."""
         async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()
 
     async def fetch_one(self, sql: LiteralString, params: Params = ()) -> dict[str, Any] | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         async with self._open().cursor(row_factory=dict_row) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchone()
 
     async def value(self, sql: LiteralString, params: Params = ()) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         async with self._open().cursor(row_factory=tuple_row) as cursor:
             await self._run(cursor, sql, params)
             row = await cursor.fetchone()
             return None if row is None else row[0]
 
     async def execute(self, sql: LiteralString, params: Params = ()) -> int:
-        """Runs a statement; the number of rows that it changed."""
+        """Run a statement and return the number of rows it changed."""
         async with self._open().cursor(row_factory=tuple_row) as cursor:
             await self._run(cursor, sql, params)
             return cursor.rowcount
 
     def close(self) -> None:
-        """The door is closed: from now on every method raises ScopeError."""
+        """End the transaction's use: every method raises ScopeError from now on."""
         self._connection = None
 
     def _open(self) -> AsyncConnection[Any]:

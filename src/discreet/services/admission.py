@@ -44,7 +44,7 @@ class ChannelPolicy:
 
 
 async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPolicy]:
-    """Every channel but terminals, which are never asked."""
+    """Return every channel but terminals, which are never asked."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _policies(tx)
 
@@ -100,7 +100,7 @@ async def set_admission(
 async def allow_address(
     db: ScopedDatabase, owner_id: OwnerId, agent: str, address: Address, *, of_group: bool
 ) -> ContactId:
-    """Lets somebody (or a group) in who may not have written yet; their contact.
+    """Let somebody (or a group) in who may not have written yet; their contact.
 
     Raises:
         NotFound: the agent has no channel of this platform.
@@ -124,7 +124,7 @@ async def allow_address(
 
 
 async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
-    """Everybody who waits to be let in, the newest first."""
+    """Return everyone who waits to be admitted, newest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await pending_pairings(tx)
 
@@ -132,7 +132,7 @@ async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
 async def decide_pairing(
     db: ScopedDatabase, owner_id: OwnerId, who: str, *, let_in: bool
 ) -> tuple[Pairing, int]:
-    """Lets in (or denies) whom a code or an address means; and how many messages were kept.
+    """Admit or deny the person behind a code or an address; return how many messages were held.
 
     Raises:
         BadInput, NotFound: the code is wrong, or nobody of this address waits.
@@ -147,7 +147,8 @@ async def decide_pairing(
 
 
 async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) -> str:
-    """A code of eight characters; the account that sends it, in a direct chat, is the owner's.
+    """Return a code of eight characters; the account that sends it, in a direct chat, is the
+    owner's.
 
     Raises:
         BadInput: no such platform.
@@ -162,7 +163,7 @@ async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) 
 
 
 async def list_owner_addresses(db: ScopedDatabase, owner_id: OwnerId) -> list[str]:
-    """The owner's own accounts, written ``platform:id``."""
+    """Return the owner's own accounts, written ``platform:id``."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             "SELECT platform || ':' || platform_id AS address FROM discreet.addresses"

@@ -67,13 +67,13 @@ class AgentChange:
 
 
 async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:
-    """The owner's agents, the oldest first."""
+    """Return the owner's agents, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return [_agent(row) for row in await tx.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
 
 
 async def get_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
-    """The agent of this name.
+    """Return the agent of this name.
 
     Raises:
         NotFound: the owner has none; the message names those that there are.
@@ -83,7 +83,7 @@ async def get_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
 
 
 async def get_agent_by_id(db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId) -> Agent:
-    """The agent with this id.
+    """Return the agent with this id.
 
     Raises:
         NotFound: the owner has none.
@@ -98,7 +98,7 @@ async def get_agent_by_id(db: ScopedDatabase, owner_id: OwnerId, agent_id: Agent
 async def create_agent(
     db: ScopedDatabase, owner_id: OwnerId, name: str, change: AgentChange | None = None
 ) -> Agent:
-    """A new agent with a terminal channel of its own.
+    """Return a new agent with a terminal channel of its own.
 
     Raises:
         BadInput: the name or the instructions are empty, too long or hold control characters.
@@ -137,7 +137,7 @@ async def change_agent(
     *,
     expected: str | None = None,
 ) -> Agent:
-    """Sets what ``change`` names. Another memory model counts for what is said from then on: rows
+    """Set what ``change`` names. Another memory model counts for what is said from then on: rows
     stay whose they are, so nothing that was private becomes shared, nor the other way round.
 
     Raises:
@@ -178,7 +178,8 @@ async def change_agent(
 
 
 async def pause_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
-    """The agent answers nobody from now on, in any process; what is said to it is kept and waits.
+    """Pause an agent in every process, from now on; messages to it are stored and
+    waits.
 
     A turn that is thinking saves nothing; its messages are taken anew on resume.
 
@@ -196,7 +197,7 @@ async def pause_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent
 
 
 async def resume_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
-    """The agent answers again, first what was said to it meanwhile.
+    """Resume an agent. It first answers the messages that arrived meanwhile.
 
     Raises:
         NotFound: no agent of this name.

@@ -41,7 +41,7 @@ class Branch:
 
 
 async def list_branches(db: ScopedDatabase, owner_id: OwnerId) -> list[Branch]:
-    """Every branch, by channel and chat."""
+    """Return every branch, by channel and chat."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _branches(tx)
 

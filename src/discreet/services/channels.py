@@ -16,7 +16,7 @@ MAX_DEBOUNCE_SECONDS = 60
 
 
 async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
-    """The terminal of the agent of this name; None: of the agent that was made first.
+    """Return the terminal of the agent of this name; None: of the agent that was made first.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -61,14 +61,15 @@ _CONNECTED = (
 
 
 async def list_channels(db: ScopedDatabase, owner_id: OwnerId) -> list[ConnectedChannel]:
-    """Every connection to a platform, the oldest first."""
+    """Return every connection to a platform, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(_CONNECTED + " ORDER BY c.created_at, c.id")
     return [ConnectedChannel(**row) for row in found]
 
 
 async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> ConnectedChannel:
-    """The channel of this name (with or without @), account or id; or the only one of a platform.
+    """Return the channel of this name (with or without @), account or id; or the only one of a
+    platform.
 
     Raises:
         NotFound: there is none.
@@ -154,7 +155,7 @@ async def add_channel(
     secret: ChannelSecret,
     key: bytes,
 ) -> ConnectedChannel:
-    """Connects an account to an agent (None: the one that was made first); again: a new name and
+    """Connect an account to an agent (None: the one that was made first); again: a new name and
     secret. ``key`` encrypts the secret.
 
     Raises:
@@ -202,7 +203,7 @@ async def add_channel(
 async def set_debounce(
     db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, seconds: float
 ) -> None:
-    """What is written within so many seconds is taken together, from the next message on.
+    """Set how many seconds to wait for follow-up messages, from the next message on.
 
     Raises:
         BadInput: less than nothing, or more than a minute.

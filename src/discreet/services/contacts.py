@@ -141,7 +141,7 @@ async def list_recent_contacts(
 
 
 async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ContactActivity:
-    """The contact that ``who`` means: an id, an address ``platform:id``, or a name or alias.
+    """Return the contact that ``who`` means: an id, an address ``platform:id``, or a name or alias.
 
     Raises:
         NotFound: nobody; similar names are suggested, never taken.
@@ -153,7 +153,8 @@ async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Conta
 
 
 async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
-    """Nothing that the contact says is taken from now on, and nothing of it that waits is answered.
+    """Block a contact: drop its new messages, and leave its waiting messages
+    answered.
 
     The contact isn't told. Blocking a group silences the group, not its members elsewhere.
 
@@ -167,7 +168,7 @@ async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entr
 
 
 async def unblock_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
-    """The contact is heard again; what waited when it was blocked is answered now.
+    """Unblock a contact. Messages that waited when it was blocked are answered now.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -179,7 +180,7 @@ async def unblock_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> En
 
 
 async def rename_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, name: str) -> Entry:
-    """Gives a contact another name; the one before stays as an alias.
+    """Give a contact another name; the one before stays as an alias.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the name is empty or no plain line.
@@ -192,7 +193,7 @@ async def rename_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, name: 
 
 
 async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: str) -> Entry:
-    """Keeps a remark about a contact, in place of the one before; only the owner sees it.
+    """Keep a remark about a contact, in place of the one before; only the owner sees it.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the remark is no valid text.
@@ -247,7 +248,7 @@ async def change_contact(
     *,
     expected: str | None = None,
 ) -> VersionedContact:
-    """Sets what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
+    """Set what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
 
     Raises:
         NotFound: this owner has no such contact.

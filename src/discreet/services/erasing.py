@@ -50,7 +50,7 @@ class _NotMeant(Exception):
 
 
 async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ErasurePreview:
-    """What ``erase_contact`` would remove: it is done, counted and taken back.
+    """Return what ``erase_contact`` would remove: it is done, counted and taken back.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -64,7 +64,7 @@ async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Er
 
 
 async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: Path) -> Erased:
-    """Removes a contact and everything of it, also what it said where others speak too, and the
+    """Remove a contact and everything of it, also what it said where others speak too, and the
     lines that were typed at terminals (nobody knows as whom). Can't be undone.
 
     Raises:
@@ -79,7 +79,7 @@ async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: P
 async def list_erasures(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[Erasure]:
-    """Receipts, the newest first. None says who it was."""
+    """Return receipts, the newest first. None says who it was."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             "SELECT id, counts, erased_at FROM discreet.erasures ORDER BY erased_at DESC, id"

@@ -23,8 +23,8 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def page_of(records: Mapping[str, Records]) -> str:
-    """HTML of a contact's records by kind, as the archive holds them. All text in it is escaped,
-    and the page runs no script and loads nothing."""
+    """Return HTML of a contact's records by kind, as the archive holds them. All text in it is
+    escaped, and the page runs no script and loads nothing."""
     contact = records["contact"][0] if records["contact"] else {}
     addresses = [f"{row['platform']}:{row['platform_id']}" for row in records["addresses"]]
     title = contact.get("name") or (addresses[0] if addresses else "A contact")

@@ -113,7 +113,7 @@ async def export_contact(
     to: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Export:
-    """Writes a zip file that only its writer can read (0600): ``data/KIND.jsonl``, one JSON object
+    """Write a zip file that only its writer can read (0600): ``data/KIND.jsonl``, one JSON object
     a line, ``files/``, and ``contact.html``, a page to read. ``to`` is ``contact-ID.zip`` in the
     current folder where none is given. It appears whole or not at all.
 

@@ -27,7 +27,8 @@ async def once(
     asked: bytes,
     make: Callable[[], Awaitable[UUID]],
 ) -> UUID:
-    """The id of what ``make`` makes; with a key that this token used before, of what it made then.
+    """Return the id of what ``make`` makes; with a key that this token used before, of what it made
+    then.
 
     ``asked`` is what was asked for, byte for byte. Where ``make`` raises, the key is free again.
 

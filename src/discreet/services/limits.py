@@ -42,7 +42,7 @@ class LimitHit:
 
 
 async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
-    """What counts for a contact; None: for everybody who has nothing of their own.
+    """Return what counts for a contact; None: for everybody who has nothing of their own.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -55,7 +55,7 @@ async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> 
 async def set_limits(
     db: ScopedDatabase, owner_id: OwnerId, who: str | None, limits: ContactLimits
 ) -> ContactLimits:
-    """Sets what is named, from the next message on; what counts now. Silence ends at once.
+    """Set the limits that are given, from the next message on, and return those in force.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or a number isn't positive.
@@ -79,7 +79,7 @@ async def set_limits(
 
 
 async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
-    """Forgets what was set for a contact, or for everybody; what counts now.
+    """Reset the limits of a contact, or of everyone, and return those in force.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -95,7 +95,7 @@ async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -
 
 
 async def recent_limit_hits(tx: Transaction) -> tuple[LimitHit, ...]:
-    """Who went beyond a limit within a day, the newest first."""
+    """Return who went beyond a limit within a day, the newest first."""
     found = await tx.fetch(
         f"""SELECT a.name AS agent, {CONTACT_LABEL.format(row="h")} AS whose,
                    h.kind, h.refused, h.since, h.until

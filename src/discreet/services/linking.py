@@ -115,7 +115,7 @@ class UndoPreview:
 async def preview_link(
     db: ScopedDatabase, owner_id: OwnerId, survivor: str, merged: str
 ) -> LinkPreview:
-    """What ``link_contacts`` would do; nothing is changed.
+    """Return what ``link_contacts`` would do; nothing is changed.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or both are the same contact, or a group.
@@ -149,7 +149,7 @@ async def list_links(
     limit: int = MAX_LISTED,
     skip: int = 0,
 ) -> list[Link]:
-    """Links, the newest first, also those that were undone; of one contact if it is named.
+    """Return links, the newest first, also those that were undone; of one contact if it is named.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -165,7 +165,7 @@ async def list_links(
 
 
 async def preview_undo(db: ScopedDatabase, owner_id: OwnerId, link: str) -> UndoPreview:
-    """What ``undo_link`` would do; nothing is changed.
+    """Return what ``undo_link`` would do; nothing is changed.
 
     Raises:
         NotFound: there is no such link, or it is undone already.
@@ -183,7 +183,7 @@ async def preview_undo(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Undo
 
 
 async def undo_link(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Link:
-    """Gives back every row that the link moved; its addresses lead to the merged contact again.
+    """Give back every row that the link moved; its addresses lead to the merged contact again.
 
     Raises:
         NotFound, BadInput: as for ``preview_undo``.

@@ -30,7 +30,7 @@ class QuarantinedMessage:
 async def list_quarantine(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[QuarantinedMessage]:
-    """What still waits, the oldest first."""
+    """Return what still waits, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await waiting_in_quarantine(tx, limit=limit, skip=skip)
 
@@ -38,7 +38,7 @@ async def list_quarantine(
 async def waiting_in_quarantine(
     tx: Transaction, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[QuarantinedMessage]:
-    """The same, over rows of the owner's scope."""
+    """Return the same, over rows of the owner's scope."""
     found = await tx.fetch(
         """SELECT q.id, c.platform, a.name AS agent, q.reason, q.inbound, q.attempts,
                   q.next_try_at, q.created_at

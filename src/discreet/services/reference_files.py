@@ -30,7 +30,7 @@ class ReferenceText:
 
 
 def read_folder(folder: Path) -> list[ReferenceText]:
-    """Every .md and .txt file below a folder, sorted by title; hidden ones are left out.
+    """Return every .md and .txt file below a folder, sorted by title; hidden ones are left out.
 
     Raises:
         BadInput: no such folder, nothing in it, or files that can't be published; all of them are
@@ -62,7 +62,7 @@ def read_folder(folder: Path) -> list[ReferenceText]:
 
 
 def split_reference(text: str) -> Iterator[str]:
-    """Passages of about 160 words, cut at headings and paragraphs, each below its heading.
+    """Return passages of about 160 words, cut at headings and paragraphs, each below its heading.
 
     >>> list(split("# Prices\\n\\nA haircut is 30 euros.\\n\\n# Hours\\n\\nTuesday to Saturday."))
     ['Prices\\nA haircut is 30 euros.', 'Hours\\nTuesday to Saturday.']
@@ -131,7 +131,8 @@ def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _pieces(paragraph: str) -> Iterator[str]:
-    """The paragraph if it fits, else its sentences joined as far as they fit, else its words."""
+    """Return the paragraph if it fits, else its sentences joined as far as they fit, else its
+    words."""
     if _fits(paragraph):
         yield paragraph
         return

@@ -33,7 +33,7 @@ async def publish(
     texts: Sequence[ReferenceText],
     embedder: Embedder | None = None,
 ) -> Published:
-    """Puts these texts in the place of all that the agent had, in one commit; no text
+    """Replace all reference texts of the agent with these, in one commit; no text
     takes them all back.
 
     Raises:
@@ -61,7 +61,7 @@ async def publish(
 async def list_references(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId
 ) -> dict[str, int]:
-    """Titles of what the agent's contacts can look up, each with its number of passages."""
+    """Return titles of what the agent's contacts can look up, each with its number of passages."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             """SELECT title, count(*) AS passages FROM discreet.passages

@@ -9,7 +9,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 async def wake_waiting(
     tx: Transaction, *, agent_id: AgentId | None = None, contact_id: ContactId | None = None
 ) -> None:
-    """Wakes every session of an agent, or of a contact, in which messages wait."""
+    """Wake every session of an agent, or of a contact, in which messages wait."""
     await tx.execute(
         """SELECT gate.wake_session(s.id, NULL) FROM discreet.sessions s
             WHERE (%(agent)s::uuid IS NULL OR s.agent_id = %(agent)s)
@@ -22,7 +22,8 @@ async def wake_waiting(
 
 
 async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId) -> str | None:
-    """Why nobody answers in a session now, and what helps, in one line; None: nothing is wrong."""
+    """Return why nobody answers in a session now, and what helps, in one line; None: nothing is
+    wrong."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at

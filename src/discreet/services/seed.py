@@ -18,7 +18,7 @@ EXAMPLE = AgentChange(
 
 
 async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> None:
-    """An agent to begin with, where the owner has none; once, however many start at a time."""
+    """Create an example agent if the owner has none; once, however many processes start."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
             return

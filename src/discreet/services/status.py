@@ -129,7 +129,7 @@ class Status:
 
 
 async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
-    """Everything at one moment, in one transaction."""
+    """Return everything at one moment, in one transaction."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(tx)),
@@ -148,7 +148,8 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
 
 
 async def outage_now(db: ScopedDatabase) -> Unavailable | None:
-    """What keeps the database from storing anything, though it can be read; None: nothing does.
+    """Return what keeps the database from storing anything, though it can be read; None: nothing
+    does.
 
     A sort that needs some megabytes on the disk tells, without a right to write anything.
     """
@@ -181,7 +182,7 @@ async def _blocked(tx: Transaction) -> tuple[str, ...]:
 
 
 async def _failed_turns(tx: Transaction) -> tuple[FailedTurn, ...]:
-    """Turns that gave up, and the last turn of a session where it failed: a later settles it."""
+    """Return turns that gave up, and failed turns that are the last of their session."""
     found = await tx.fetch(
         f"""SELECT t.id AS turn_id, t.session_id, a.name AS agent, t.shared,
                    {CONTACT_LABEL.format(row="t")} AS contact_label,

@@ -29,7 +29,7 @@ class SpokenLine:
 
 
 async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
-    """The agent is silent for this contact from now on, also a turn that is thinking.
+    """Silence the agent for this contact from now on, including a running turn.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -45,7 +45,8 @@ async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
 
 
 async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
-    """The agent answers again, first what nobody has answered; it knows what was said meanwhile.
+    """Hand the contact back to the agent, which first answers unanswered messages. It knows what
+    was said meanwhile.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -61,7 +62,7 @@ async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
 
 
 async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, text: str) -> None:
-    """Says something to a contact that was taken over, where it wrote last; that answers it.
+    """Say something to a contact that was taken over, where it wrote last; that answers it.
 
     Raises:
         BadInput: there is no text; or the contact isn't taken over, or has written nothing.
@@ -86,7 +87,7 @@ async def lines_after(
     after: datetime | None,
     limit: int,
 ) -> list[SpokenLine]:
-    """The newest lines of a contact after a moment, the oldest first; at most ``limit``."""
+    """Return the newest lines of a contact after a moment, the oldest first; at most ``limit``."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at,
@@ -103,7 +104,7 @@ async def lines_after(
 
 
 async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
-    """Whether everything that the owner said in person has left, or never will."""
+    """Return whether everything that the owner said in person has left, or never will."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return not await tx.value(
             "SELECT EXISTS (SELECT FROM discreet.outbox o JOIN discreet.messages m"
@@ -112,7 +113,7 @@ async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
 
 
 async def taken_over(tx: Transaction, limit: int) -> tuple[str, ...]:
-    """The labels of the contacts that the owner has taken over, the newest first."""
+    """Return the labels of the contacts that the owner has taken over, the newest first."""
     found = await tx.fetch(
         f"""SELECT {CONTACT_LABEL.format(row="t")} AS label
               FROM (SELECT id AS contact_id FROM discreet.contacts WHERE taken_over_at IS NOT NULL

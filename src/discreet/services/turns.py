@@ -95,7 +95,7 @@ async def list_turns(
     limit: int = MAX_LISTED,
     skip: int = 0,
 ) -> list[Turn]:
-    """Turns, the newest first; of one contact or session if it is named."""
+    """Return turns, the newest first; of one contact or session if it is named."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             _TURNS
@@ -108,7 +108,7 @@ async def list_turns(
 
 
 async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> TurnRecord:
-    """One turn with its context.
+    """Return one turn with its context.
 
     Raises:
         NotFound: the owner has no such turn.

@@ -30,7 +30,8 @@ class Session:
 
 
 async def list_sessions(tx: Transaction, limit: int, before: Mark | None = None) -> list[Session]:
-    """The sessions of this scope, the newest first; those before a mark, where one is given."""
+    """Return the sessions of this scope, the newest first; those before a mark, where one
+    is given."""
     at, of = before or (None, None)
     found = await tx.fetch(
         _SESSIONS + " WHERE %(at)s::timestamptz IS NULL"
@@ -42,7 +43,7 @@ async def list_sessions(tx: Transaction, limit: int, before: Mark | None = None)
 
 
 async def get_session(tx: Transaction, session_id: SessionId) -> Session:
-    """One session.
+    """Return one session.
 
     Raises:
         NotFound: this scope has no such session.
@@ -54,7 +55,7 @@ async def get_session(tx: Transaction, session_id: SessionId) -> Session:
 
 
 async def end_session(tx: Transaction, session_id: SessionId) -> Session:
-    """Ends a session: the next message on its thread begins another one.
+    """End a session: the next message on its thread begins another one.
 
     Raises:
         NotFound: this scope has no such session.

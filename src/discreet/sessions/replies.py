@@ -26,7 +26,7 @@ class MessageReply:
 
 
 async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
-    """The reply to an inbound message.
+    """Return the reply to an inbound message.
 
     Raises:
         NotFound: the scope has no such message.

@@ -21,7 +21,7 @@ class Summary:
 
 
 async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
-    """The summary of a session; an empty one where the scope has no such session."""
+    """Return the summary of a session; an empty one where the scope has no such session."""
     row = await tx.fetch_one(
         "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
         " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"

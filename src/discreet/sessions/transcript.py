@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
-    """The inbound messages that a turn has taken."""
+    """Return the inbound messages that a turn has taken."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position",
@@ -52,7 +52,7 @@ async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
 
 
 async def messages_of_ids(tx: Transaction, ids: Sequence[MessageId]) -> dict[MessageId, Message]:
-    """Those of these messages that the scope has."""
+    """Return those of these messages that the scope has."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE id = ANY(%(ids)s)", {"ids": list(ids)}
     )
@@ -62,8 +62,8 @@ async def messages_of_ids(tx: Transaction, ids: Sequence[MessageId]) -> dict[Mes
 async def messages_before(
     tx: Transaction, session_id: SessionId, position: int, limit: int, *, after: int = 0
 ) -> list[Message]:
-    """The last ``limit`` messages before a position, oldest first; what still waits is left out,
-    and what was said to the machine and by it."""
+    """Return the last ``limit`` messages before a position, oldest first; what still waits is left
+    out, and what was said to the machine and by it."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
@@ -76,7 +76,7 @@ async def messages_before(
 
 
 async def said_in_scope(tx: Transaction, limit: int) -> list[Message]:
-    """The last ``limit`` messages of every session of this scope, oldest first."""
+    """Return the last ``limit`` messages of every session of this scope, oldest first."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE command IS NULL"
         " ORDER BY created_at DESC, position DESC LIMIT %(limit)s",
@@ -88,7 +88,7 @@ async def said_in_scope(tx: Transaction, limit: int) -> list[Message]:
 async def messages_after(
     tx: Transaction, session_id: SessionId, position: int, limit: int
 ) -> list[Message]:
-    """The first ``limit`` messages after a position, oldest first."""
+    """Return the first ``limit`` messages after a position, oldest first."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position > %(position)s"
@@ -99,7 +99,7 @@ async def messages_after(
 
 
 async def transcript(tx: Transaction, session_id: SessionId) -> list[Message]:
-    """The whole conversation, oldest first; empty where the scope has no such session."""
+    """Return the whole conversation, oldest first; empty where the scope has no such session."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s ORDER BY position",
         {"session": session_id},

@@ -106,7 +106,7 @@ class SearchConversationCall(Arguments):
 
 
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
-    """The JSON schema of a tool's arguments, for a model."""
+    """Return the JSON schema of a tool's arguments, for a model."""
     schema = arguments.model_json_schema()
     schema.pop("title")
     schema.pop("description", None)
@@ -116,7 +116,7 @@ def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """Which arguments can't be used and why, in one line for the model."""
+    """Return which arguments can't be used and why, in one line for the model."""
     wrong = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])

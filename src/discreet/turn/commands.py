@@ -50,7 +50,7 @@ HOW_TO_FORGET = (
 
 
 async def run_command(db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str) -> str:
-    """The answer to a command, which has been carried out then.
+    """Return the answer to a command, which has been carried out then.
 
     Raises:
         LeaseLost: the turn holds its session no more; nothing was changed.

@@ -65,7 +65,7 @@ async def compact(
     summarise: Summarise,
     budget: Budget,
 ) -> Usage:
-    """Compacts the session of a lease as far as it is too long; what that cost.
+    """Compact the session of a lease if it is too long; return what that cost.
 
     A summary that fails is left for the next turn: this one goes on with the messages that fit.
 
@@ -118,7 +118,8 @@ async def _keep(
 
 
 def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:
-    """The oldest part of a history that is to be summarised now; none where it isn't too long."""
+    """Return the oldest part of a history that is to be summarised now; none where it isn't too
+    long."""
     sizes = [min(tokens(one.text), MAX_HISTORY_LINE) + LINE_OVERHEAD for one in said]
     if sum(sizes) <= budget.history and len(said) <= MAX_LINES:
         return []
@@ -153,7 +154,7 @@ def _counts(usage: Usage) -> tuple[int, int, int]:
 
 
 def with_cost(usage: Usage, spent: Usage) -> Usage:
-    """What a turn and its compaction cost together."""
+    """Return what a turn and its compaction cost together."""
     return replace(
         usage,
         requests=usage.requests + spent.requests,

@@ -27,8 +27,8 @@ READING = frozenset(["recall", "search_conversation"])
 async def rehearse(
     db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId, embedder: Embedder, responder: Responder
 ) -> TurnResult:
-    """What the mind would make of a turn's context today. Its tools find what there is now, in the
-    scope of the turn's session; what they would change stays as it is.
+    """Return what the responder would answer to a turn's context today. Its tools find what there
+    is now, in the scope of the turn's session; what they would change stays as it is.
 
     Raises:
         NotFound: no such turn, or its messages belong to a later turn.
@@ -79,4 +79,4 @@ def _prompt(kept: Mapping[str, Any]) -> Prompt:
 
 
 async def _nowhere(_: str) -> None:
-    """What is written so far of a rehearsed answer is shown to nobody."""
+    """Drop the partial text of a dry run: nobody is shown it."""

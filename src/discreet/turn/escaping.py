@@ -22,30 +22,30 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean_name(name: str) -> str:
-    """A name on one line, at most 64 characters, with no control or format characters."""
+    """Return a name on one line, at most 64 characters, with no control or format characters."""
     return plain_name(name)[:NAME_LENGTH].strip()
 
 
 def one_line(text: str) -> str:
-    """A text on one line, without control or format characters."""
+    """Return a text on one line, without control or format characters."""
     spaced = "".join(" " if char.isspace() else char for char in text)
     return " ".join("".join(char for char in spaced if not _is_hidden(char)).split())
 
 
 def storable(text: str) -> str:
-    """A text of a model as it can be kept and sent: without control characters and halves of
+    """Return a text of a model as it can be kept and sent: without control characters and halves of
     surrogate pairs."""
     return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is nothing to see in a text."""
+    """Return whether there is nothing to see in a text."""
     return all(char.isspace() or char in _JOINERS or _is_hidden(char) for char in text)
 
 
 def quote(text: Any) -> str:
-    """A text, or any other value, as JSON on one line, in which no fence can end and nothing is
-    hidden."""
+    """Return a text, or any other value, as JSON on one line, in which no fence can end and nothing
+    is hidden."""
     return "".join(
         _escape(char) if char in "<>&" or _is_hidden(char) else char
         for char in json.dumps(text, ensure_ascii=False)
@@ -53,7 +53,7 @@ def quote(text: Any) -> str:
 
 
 def record(**fields: Any) -> str:
-    """A JSON object on one line; fields that are None or empty are left out."""
+    """Return a JSON object on one line; fields that are None or empty are left out."""
     return (
         "{"
         + ", ".join(
@@ -66,17 +66,18 @@ def record(**fields: Any) -> str:
 
 
 def tagged(tag: str, records: list[str]) -> str:
-    """Records, one a line, between ``<tag>`` and ``</tag>``; nothing quoted can hold either."""
+    """Return records, one a line, between ``<tag>`` and ``</tag>``; nothing quoted can hold
+    either."""
     return "\n".join([f"<{tag}>", *records, f"</{tag}>"])
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a model makes of a text."""
+    """Return about how many tokens a model makes of a text."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
 def clip(text: str, limit: int) -> str:
-    """A text of at most about ``limit`` tokens; what is left out of its middle is said."""
+    """Return a text of at most about ``limit`` tokens; what is left out of its middle is said."""
     if tokens(text) <= limit:
         return text
     # Characters may be several bytes, so the room is scaled by this text's own density.

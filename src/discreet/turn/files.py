@@ -50,7 +50,7 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
 async def files_of_turn(
     db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch
 ) -> tuple[KeptFile, ...]:
-    """The files that came with the messages of a turn, as far as a model can read them.
+    """Return the files that came with the messages of a turn, as far as a model can read them.
 
     Raises:
         ModelError: one can't be fetched now; the turn is to be tried again.

@@ -178,7 +178,7 @@ async def while_held(
 
 
 async def _refuse_others(tx: Transaction, session_id: SessionId) -> None:
-    """The last check before an owner's turn: nobody else's message waits here. None should; but
+    """Check once more, before an owner's turn, that nobody else's message waits. None should, but
     what would follow, if one did, is the worst that can happen here."""
     if await tx.value(
         "SELECT true FROM discreet.messages WHERE session_id = %(session)s"

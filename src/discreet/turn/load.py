@@ -59,7 +59,7 @@ async def load(
     embedder: Embedder,
     files: tuple[KeptFile, ...] = (),
 ) -> TurnContext:
-    """Everything that the turn starts from; the search is embedded between two transactions.
+    """Return everything that the turn starts from; the search is embedded between two transactions.
 
     Raises:
         NotFound: the agent or the session has vanished.
@@ -114,7 +114,7 @@ async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _
 
 
 async def party_of(tx: Transaction, scope: SessionScope) -> Party:
-    """Whom the agent talks to in this scope.
+    """Return whom the agent talks to in this scope.
 
     Raises:
         NotFound: the contact is gone.
@@ -142,7 +142,7 @@ async def party_of(tx: Transaction, scope: SessionScope) -> Party:
 
 
 def _writing_from(party: Party, address: str) -> Party:
-    """A contact may have several addresses; the answer goes to the one that it writes from."""
+    """Return the address that a contact writes from, of the several that it may have."""
     platform = address.partition(":")[0]
     return replace(party, platform=platform) if party.kind == "contact" and platform else party
 
@@ -165,8 +165,8 @@ def _line(message: Message, scope: SessionScope, answered: Mapping[MessageId, Me
 def _reply(
     message: Message, scope: SessionScope, answered: Mapping[MessageId, Message]
 ) -> RepliedTo | None:
-    """What a line replies to: the stored line, in the words that were picked of it if some were;
-    else what the platform sent."""
+    """Return what a line replies to: the stored line, in the words that were picked of it if some
+    were; else what the platform sent."""
     quote = (message.details or {}).get("quote")
     line = answered.get(message.replies_to) if message.replies_to is not None else None
     is_part = bool(quote and quote.get("is_part"))

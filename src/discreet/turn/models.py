@@ -25,7 +25,7 @@ _IMPORTING = threading.Lock()
 
 
 async def open_model(name: str, *, base_url: str | None = None, key: str | None = None) -> Model:
-    """The model of that name, as pydantic-ai writes it: ``provider:name``.
+    """Return the model of that name, as pydantic-ai writes it: ``provider:name``.
 
     With ``base_url``, a name without a known provider (``llama3.2:3b``), or one of ``openai:``, is
     asked for at that OpenAI-compatible endpoint, with ``key`` or a dummy. Keys of all others come
@@ -120,7 +120,8 @@ def _install(provider: str) -> str:
 
 
 def _explain(name: str, error: str) -> tuple[str]:
-    """A missing key is the usual reason; pydantic-ai names its variable."""
+    """Explain why a model can't be opened: usually a missing key, whose variable
+    pydantic-ai names."""
     variable = re.search(r"`([A-Z][A-Z0-9_]+(?:KEY|TOKEN)[A-Z0-9_]*)`", error)
     if variable:
         return (

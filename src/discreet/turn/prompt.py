@@ -74,7 +74,8 @@ class Prompt:
 
 
 def build_prompt(context: TurnContext, budget: Budget) -> Prompt:
-    """The prompt of a turn. Every waiting line is in it; of the history, the newest that fit."""
+    """Return the prompt of a turn. Every waiting line is in it; of the history, the newest that
+    fit."""
     knowledge = _within(context.knowledge, budget.knowledge)
     summary = () if context.summary is None else (context.summary,)
     known = {found.id for found in (*knowledge, *summary) if found.id is not None}
@@ -137,7 +138,7 @@ def _who_you_are(context: TurnContext) -> str:
 
 
 def whom_you_talk_to(party: Party, thread_key: str) -> str:
-    """A paragraph that tells a model whom it is talking to, and who else reads it."""
+    """Return a paragraph that tells a model whom it is talking to, and who else reads it."""
     lines = ["# Whom you are talking to", _introduce(party)]
     if thread_key:
         lines.append(f"The thread of this conversation: {quote(clean_name(thread_key))}.")
@@ -235,15 +236,15 @@ def _within(founds: tuple[Found, ...], limit: int) -> tuple[Found, ...]:
 
 
 def _waiting_lines(context: TurnContext, left: int) -> tuple[Line, ...]:
-    """Every waiting line; where they are too long together, each is cut to an equal share."""
+    """Return every waiting line, each cut to an equal share if all are too long together."""
     share = max(left // max(len(context.waiting), 1) - LINE_OVERHEAD, LINE_OVERHEAD)
     total = sum(size_of(line) for line in context.waiting)
     return context.waiting if total <= left else _clipped(context.waiting, share)
 
 
 def _newest(history: tuple[Line, ...], left: int) -> tuple[Line, ...]:
-    """The newest lines that fit, without a gap. It begins with what somebody said to the agent:
-    some providers refuse a chat that the assistant opens."""
+    """Return the newest lines that fit, without a gap. It begins with what somebody said to the
+    agent: some providers refuse a chat that the assistant opens."""
     kept: list[Line] = []
     for line in _clipped(history, MAX_HISTORY_LINE)[::-1]:
         left -= size_of(line)
@@ -260,7 +261,7 @@ def _clipped(lines: tuple[Line, ...], limit: int) -> tuple[Line, ...]:
 
 
 def _clip(line: Line, limit: int) -> Line:
-    """A line that is too long: its words alone, or where it has few, the whole as one text."""
+    """Return a line that is too long: its words alone, or as one text if it has few words."""
     words = line.text if line.words is None else line.words
     if tokens(words) < limit:
         return replace(line, text=clip(line.text, limit), words=None, parts=(), forwarded=None)
@@ -268,7 +269,7 @@ def _clip(line: Line, limit: int) -> Line:
 
 
 def _chat(context: TurnContext, lines: tuple[Line, ...]) -> tuple[ChatMessage, ...]:
-    """The chat. Lines of one side that follow each other become one message: several chat
+    """Return the chat. Lines of one side that follow each other become one message: several chat
     templates of local models insist on taking turns. The time of now stands at the end, where
     nothing follows that a provider could have cached."""
     messages: list[ChatMessage] = []

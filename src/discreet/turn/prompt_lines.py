@@ -21,7 +21,7 @@ IN_PERSON = "[said by your owner in person, in your place]"
 
 
 def describe_speaker(speaker: Speaker) -> str:
-    """Who somebody is, on one line: the name, if there is one, then the address."""
+    """Return who somebody is, on one line: the name, if there is one, then the address."""
     if speaker == OWNER:
         return "the owner"
     name, address = clean_name(speaker.name), one_line(speaker.address)
@@ -37,22 +37,23 @@ def size_of(line: Line) -> int:
 
 
 def stamp(at: datetime, zone: tzinfo) -> str:
-    """A time as it stands before a line: ``Sun 2026-05-03 09:30``."""
+    """Return a time as it stands before a line: ``Sun 2026-05-03 09:30``."""
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
 
 
 def answer_line(line: Line) -> str:
-    """What the agent said. It has no time of its own, or the model would begin its answers so."""
+    """Return what the agent said. It has no time of its own, or the model would begin its answers
+    so."""
     return line.text if line.speaker is None else f"{IN_PERSON} {line.text}"
 
 
 def answered_at(lines: list[Line], zone: tzinfo) -> str:
-    """When the agent said what stands above."""
+    """Return when the agent said what stands above."""
     return f"[your words above: {', '.join(stamp(line.at, zone) for line in lines)}]"
 
 
 def said_line(line: Line, zone: tzinfo, *, name_speaker: bool) -> str:
-    """What somebody said: after its time, or as a JSON record where more than words came."""
+    """Return what somebody said: after its time, or as a JSON record where more than words came."""
     at = stamp(line.at, zone)
     if not name_speaker and not line.parts and not line.forwarded and line.replies_to is None:
         return f"[{at}] {line.text}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_responder(settings: Settings) -> Responder:
-    """The mind of an installation. A model is opened when it is first asked."""
+    """Return the mind of an installation. A model is opened when it is first asked."""
 
     async def answer(
         context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
@@ -35,7 +35,7 @@ def make_responder(settings: Settings) -> Responder:
 
 
 def summariser_for(settings: Settings) -> Summarise:
-    """What makes summaries: the agent's model, else the installation's, else rules."""
+    """Return what makes summaries: the agent's model, else the installation's, else rules."""
 
     async def summarise(passage: Passage) -> tuple[str, Usage]:
         model = await _model_of(settings, passage.agent)

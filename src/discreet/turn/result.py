@@ -45,11 +45,11 @@ class TurnResult:
     cut_off: str | None = None
 
     def steps_as_json(self) -> list[dict[str, Any]]:
-        """The steps, as values that JSON can hold."""
+        """Return the steps, as values that JSON can hold."""
         return steps_as_json(self.steps)
 
     def usage_as_json(self) -> dict[str, Any]:
-        """The usage, as values that JSON can hold."""
+        """Return the usage, as values that JSON can hold."""
         return asdict(self.usage)
 
 
@@ -73,7 +73,7 @@ class ModelError(Unavailable):
 
 
 def steps_as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
-    """Steps, as values that JSON can hold, and PostgreSQL's, which takes no NUL."""
+    """Return steps, as values that JSON can hold, and PostgreSQL's, which takes no NUL."""
     return [
         {"tool": step.tool, "arguments": _kept(step.arguments), "result": storable(step.result)}
         for step in steps

@@ -54,7 +54,7 @@ async def _show_nothing(_: OwnerId, __: str, ___: Place) -> None:
 
 
 async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -> NoFile:
-    """Where no platform is connected."""
+    """Return where no platform is connected."""
     return NoFile("no platform is connected")
 
 
@@ -82,7 +82,7 @@ class Turns:
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
-    """Answers what waits in a session, as far as it belongs together; the rest is woken again."""
+    """Answer the waiting messages of one route of a session, and wake the session for the rest."""
     scope = await scope_of_session(turns.db, session_id)
     if scope is None:
         return
@@ -172,7 +172,7 @@ class _Answer:
         return streaming(turns.db, self._scope, self._lease, self._draft.written, turns.platforms)
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
-        """What there is of an answer that took too long."""
+        """Return what there is of an answer that took too long."""
         text = self._draft.written().strip()
         if failure.kind != "timeout" or is_blank(text):
             raise failure

@@ -23,7 +23,7 @@ COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my o
 
 
 async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
-    """Stores the answer to every message that the turn took, and puts it into the outbox."""
+    """Store the answer to every message that the turn took, and put it into the outbox."""
     await _release(tx, lease)
     await _put_out(tx, lease, result.text)
     await tx.execute(
@@ -52,7 +52,7 @@ async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: Tur
 async def save_failure(
     tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError, wait: timedelta
 ) -> None:
-    """Puts the messages back; they are tried again after ``wait``."""
+    """Put the messages back, to be tried again after ``wait``."""
     await _release(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
     await tx.execute(
@@ -74,7 +74,7 @@ async def save_for_later(
     first_wait: timedelta,
     longest_wait: timedelta,
 ) -> None:
-    """Puts the messages back as if they had not been tried, to be taken by whoever can answer.
+    """Put the messages back as if they had not been tried, for another server to answer.
 
     The wait grows with the time for which the first of them has waited.
     """
@@ -99,7 +99,7 @@ async def save_for_later(
 async def save_giving_up(
     tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError
 ) -> None:
-    """Ends the attempts: the sender gets one courteous line, the owner finds the error.
+    """Give up: send the sender one courteous line, and store the error for the owner.
 
     Messages that came later and were taken along have attempts left. They wait again, by
     themselves, since they may not be what couldn't be answered.
@@ -204,7 +204,8 @@ def _as_json(prompt: Prompt) -> dict[str, Any]:
 
 
 def _made_use_of(prompt: Prompt) -> list[MemoryId]:
-    """Memories that a search brought up by their words; what only filled it up doesn't count."""
+    """Return memories that a search brought up by their words; what only filled it up doesn't
+    count."""
     return [
         MemoryId(found.id)
         for found in prompt.found

@@ -67,7 +67,7 @@ class DraftPlatforms(Protocol):
     """The platforms, as far as an answer can grow on them."""
 
     def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
-        """Seconds between two edits at least; None: an answer can't grow there."""
+        """Return seconds between two edits at least; None: an answer can't grow there."""
         ...
 
     async def show_draft(
@@ -79,11 +79,11 @@ class DraftPlatforms(Protocol):
         reply_to: str | None,
         shown_as: str | None,
     ) -> DraftResult:
-        """Shows the text so far; see ``Channel.show_draft``."""
+        """Show the text so far; see ``Channel.show_draft``."""
         ...
 
     async def take_back(self, owner_id: OwnerId, platform: str, place: Place, message: str) -> None:
-        """Takes it away again; see ``Channel.take_back``."""
+        """Take it away again; see ``Channel.take_back``."""
         ...
 
 
@@ -95,7 +95,7 @@ async def streaming(
     written: Callable[[], str],
     platforms: DraftPlatforms,
 ) -> AsyncIterator[None]:
-    """Shows what is written so far (``written``, whole) until the block ends; never fails itself.
+    """Show what is written so far (``written``, whole) until the block ends; never fails itself.
 
     Where the block ends with ``LeaseLost``, what was shown is taken back: the turn says nothing.
     """

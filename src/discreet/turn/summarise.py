@@ -26,8 +26,8 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？…])\s+|\n+")
 
 
 async def pick_sentences(passage: Passage) -> tuple[str, Usage]:
-    """The sentences that say most of what was said, in their order, each with who said it. No model
-    is needed, and it costs nothing.
+    """Return the sentences that say most of what was said, in their order, each with who said it.
+    No model is needed, and it costs nothing.
 
     A sentence is worth the words in it that are not used everywhere, and more where it holds a
     number or a time; a question is worth little without its answer.
@@ -64,7 +64,7 @@ def _worth(sentences: Sequence[str]) -> list[float]:
 
 
 async def summarise_with(model: Model, limits: ModelLimits, passage: Passage) -> tuple[str, Usage]:
-    """A model's summary.
+    """Return a model's summary.
 
     Raises:
         ModelError: it gave none.

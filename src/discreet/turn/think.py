@@ -56,7 +56,7 @@ class ModelLimits:
 async def think(
     prompt: Prompt, toolbox: Tools, model: Model, limits: ModelLimits, on_text: OnText
 ) -> TurnResult:
-    """Lets the model answer. ``on_text`` gets the whole text so far, each time there is more.
+    """Let the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
     Raises:
         ModelError: there is no answer; its kind says why, and it holds no user's text.
@@ -125,8 +125,8 @@ async def _run(
     used: RunUsage,
     hear: Callable[[], None],
 ) -> str:
-    """The answer. ``hear`` is called with each thing that comes from the model; ``used`` grows with
-    each request, also where there is no answer in the end."""
+    """Return the answer. ``hear`` is called with each thing that comes from the model; ``used``
+    grows with each request, also where there is no answer in the end."""
     from pydantic_ai import UsageLimitExceeded, UsageLimits
     from pydantic_ai.settings import ModelSettings
 
@@ -243,7 +243,7 @@ def _pause(length: int) -> float:
 
 @contextmanager
 def _failures(limits: ModelLimits) -> Iterator[None]:
-    """Turns whatever goes wrong with a model into one kind of failure.
+    """Turn whatever goes wrong with a model into one kind of failure.
 
     Only the class and the status of the provider's error are told: its text may repeat the prompt.
     """

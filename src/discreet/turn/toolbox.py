@@ -81,7 +81,7 @@ class Toolbox:
         return TOOLS
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """Calls a tool. What can't be done comes back as an outcome, with nothing changed.
+        """Call a tool. What can't be done comes back as an outcome, with nothing changed.
 
         Raises:
             LeaseLost: the turn holds its session no more.
@@ -105,7 +105,7 @@ class Toolbox:
             return _refused(error.message)
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """The scope's rows, while the turn holds its session."""
+        """Open a transaction in the scope, while the turn holds its session."""
         return self._enter()
 
     @asynccontextmanager

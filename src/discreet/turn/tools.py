@@ -41,7 +41,7 @@ class Tools(Protocol):
     def specs(self) -> Sequence[ToolSpec]: ...
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """Calls a tool; arguments that make no sense are an outcome too.
+        """Call a tool; arguments that make no sense are an outcome too.
 
         Raises:
             LeaseLost: the turn holds its session no more.

@@ -39,7 +39,7 @@ async def _show(db: ScopedDatabase, owner_id: OwnerId, route_id: RouteId, show: 
 
 
 async def place_of(db: ScopedDatabase, route_id: RouteId) -> tuple[str, Place] | None:
-    """The platform of a route, and the place there; None where it is gone."""
+    """Return the platform of a route, and the place there; None where it is gone."""
     route = await due_route(db, route_id)
     if route is None:
         return None

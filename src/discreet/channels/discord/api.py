@@ -33,7 +33,7 @@ class ApiConnection:
     base_url: str
 
     def url(self, path: str) -> str:
-        """The address of what the API calls so."""
+        """Return the address of what the API calls so."""
         return f"{self.base_url.rstrip('/')}/{path}"
 
     @property
@@ -48,7 +48,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """The code and the words of a refusal; code 0 where the API gave none."""
+    """Return the code and the words of a refusal; code 0 where the API gave none."""
     try:
         error = response.json()
         return int(error.get("code") or 0), " ".join(str(error.get("message") or "").split())[:200]
@@ -57,7 +57,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 
 async def gateway_of(connection: ApiConnection) -> str:
-    """Where the gateway is.
+    """Return where the gateway is.
 
     Raises:
         Unavailable: the API can't be reached.
@@ -68,7 +68,7 @@ async def gateway_of(connection: ApiConnection) -> str:
 
 
 async def who_am_i(connection: ApiConnection) -> Identity:
-    """The bot of a token, once it may read what is written to it.
+    """Return the bot of a token, if it may read messages.
 
     Raises:
         BadInput: the token is none or was reset, or the bot may not read messages.

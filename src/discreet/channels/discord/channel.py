@@ -78,11 +78,11 @@ class DiscordChannel(OpenChannel):
         self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
-        """How many messages an answer takes."""
+        """Return how many messages an answer takes."""
         return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Sends one part. Sent again within some minutes, Discord gives the message it has."""
+        """Send one part. Sent again within some minutes, Discord gives the message it has."""
         connection = self._connections(outbound.account)
         if connection is None:
             return Rejected("this channel was removed")
@@ -105,7 +105,7 @@ class DiscordChannel(OpenChannel):
             return ANSWERS.unreachable(type(error).__name__)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """The bytes of a file. Its address expires, so its message is asked for it.
+        """Return the bytes of a file. Its address expires, so its message is asked for it.
 
         Raises:
             Unavailable: Discord can't be reached now.
@@ -131,7 +131,7 @@ class DiscordChannel(OpenChannel):
             return NoFile("Discord didn't say where it is")
 
     async def show_typing(self, place: Place) -> None:
-        """Tells who waits that somebody writes, for about ten seconds. Never fails."""
+        """Tell who waits that somebody writes, for about ten seconds. Never fails."""
         connection = self._connections(place.account)
         if connection is None:
             return
@@ -144,13 +144,13 @@ class DiscordChannel(OpenChannel):
             log.debug("typing could not be shown", error=type(error).__name__)
 
     def draft_pace(self, place: Place) -> float:  # noqa: ARG002
-        """The same everywhere."""
+        """Discord has one limit for all texts."""
         return PACE
 
     async def show_draft(
         self, place: Place, text: str, reply_to: str | None, shown_as: str | None
     ) -> DraftResult:
-        """Shows as much of it as one message holds."""
+        """Show as much of it as one message holds."""
         connection = self._connections(place.account)
         if connection is None:
             return Rejected("this channel was removed")
@@ -169,7 +169,7 @@ class DiscordChannel(OpenChannel):
         return Rejected(result.why) if isinstance(result, Unreachable) else result
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:
-        """Deletes it. Never fails."""
+        """Delete it. Never fails."""
         connection = self._connections(place.account)
         if connection is None:
             return
@@ -180,7 +180,7 @@ class DiscordChannel(OpenChannel):
             log.debug("a draft could not be taken back", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Closes the connections of every bot."""
+        """Close the connections of every bot."""
         if self._open is not None:
             await self._open.aclose()
             self._open = None
@@ -197,7 +197,7 @@ class DiscordChannel(OpenChannel):
         body: dict[str, Any],
         seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
-        """Writes a message; as no reply, where what it replies to can't be replied to."""
+        """Write a message; as no reply, where what it replies to can't be replied to."""
         url = connection.url(f"channels/{where}/messages")
         headers = connection.headers
         response = await self._client().post(url, json=body, headers=headers, timeout=seconds)
@@ -214,7 +214,7 @@ class DiscordChannel(OpenChannel):
         text: str,
         seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
-        """Puts a text into a message of the bot's own. Doing it again changes nothing."""
+        """Put a text into a message of the bot's own. Doing it again changes nothing."""
         return await self._client().patch(
             connection.url(f"channels/{where}/messages/{message_id}"),
             json=_body(text, None),
@@ -251,6 +251,6 @@ def _body(text: str, reply_to: str | None) -> dict[str, Any]:
 
 
 def _nonce(message_id: MessageId, part: int) -> str:
-    """What Discord knows a part again by: up to 25 characters."""
+    """Return what Discord knows a part again by: up to 25 characters."""
     name = base64.urlsafe_b64encode(message_id.bytes).decode().rstrip("=")
     return f"{name}{part % 1000:03d}"

@@ -70,8 +70,8 @@ _TIME = re.compile(r"<t:(-?[0-9]{1,11})(?::[A-Za-z])?>")
 
 
 def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my_name: str) -> str:
-    """The words of a message, or of what is passed on: names in place of ids, and not the bot's in
-    front; its files in square brackets.
+    """Return the words of a message, or of what is passed on: names in place of ids, and not the
+    bot's in front; its files in square brackets.
 
     ``names``: of roles and channels, by id. Empty: there are no words.
     """
@@ -87,7 +87,7 @@ def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my
 
 
 def parts_of(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Everything that a message says beside its words and its files."""
+    """Return everything that a message says beside its words and its files."""
     found = [each for holder in (message, *snapshots_of(message)) for each in _held(holder)]
     for name in message:
         # Of what this version doesn't know, only what can hold something counts.
@@ -148,7 +148,8 @@ def _components(components: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
-    """The files of a message. Their addresses expire, so a file is named by where it hangs."""
+    """Return the files of a message. Their addresses expire, so a file is named by where it
+    hangs."""
     place = f"{message['channel_id']}/{message['id']}"
     return tuple(
         Attachment(
@@ -164,7 +165,7 @@ def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
 
 
 def address_of(message: Mapping[str, Any], attachment_id: str) -> str | None:
-    """Where a file of a message can be had now."""
+    """Return where a file of a message can be had now."""
     for holder in (message, *snapshots_of(message)):
         for file in holder.get("attachments") or ():
             if str(file.get("id")) == attachment_id:
@@ -173,14 +174,14 @@ def address_of(message: Mapping[str, Any], attachment_id: str) -> str | None:
 
 
 def snapshots_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The messages that are passed on in this one."""
+    """Return the messages that are passed on in this one."""
     if (message.get("message_reference") or {}).get("type") != FORWARD:
         return []
     return [found["message"] for found in message.get("message_snapshots") or ()]
 
 
 def name_of(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) -> str:
-    """What people see a user called."""
+    """Return what people see a user called."""
     nick = (member or {}).get("nick")
     return str(nick or user.get("global_name") or user.get("username") or "")
 

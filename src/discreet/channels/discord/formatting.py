@@ -34,7 +34,7 @@ def render(text: str) -> str:
 
 
 def split(text: str, limit: int = MAX_UNITS) -> list[str]:
-    """The parts; at least one. A block of code that is cut is closed and opened again."""
+    """Return the parts; at least one. A block of code that is cut is closed and opened again."""
     text = text.rstrip()
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
     if units[-1] <= limit:
@@ -57,7 +57,7 @@ def split(text: str, limit: int = MAX_UNITS) -> list[str]:
 
 
 def _inside(fences: list[tuple[int, int, str]], at: int) -> str | None:
-    """The language of the block of code around a place; None: there is none."""
+    """Return the language of the block of code around a place; None: there is none."""
     return next((language for first, last, language in fences if first < at < last), None)
 
 

@@ -122,7 +122,7 @@ class GatewayClient(discord.Client):
         self._hand_on(SessionResumed())
 
     def place_of(self, channel_id: str) -> dict[str, Any] | None:
-        """What is known of a channel or thread of a server; None: nothing."""
+        """Return what is known of a channel or thread of a server; None: nothing."""
         channel = self.get_channel(int(channel_id))
         if isinstance(channel, discord.Thread):
             parent = channel.parent

@@ -11,13 +11,13 @@ Say = Callable[[Mapping[str, Any]], str]
 
 
 def notice_of(message: Mapping[str, Any]) -> Part | None:
-    """What a message tells; None where somebody wrote it, or its kind isn't known."""
+    """Return what a message tells; None where somebody wrote it, or its kind isn't known."""
     say = NOTICES.get(int(message.get("type") or 0))
     return None if say is None else notice(say(message))
 
 
 def reaction_of(reaction: Mapping[str, Any]) -> Part:
-    """What somebody reacted with, or took back (``removed``)."""
+    """Return what somebody reacted with, or took back (``removed``)."""
     emoji = reaction.get("emoji") or {}
     sign = f":{emoji.get('name')}:" if emoji.get("id") else str(emoji.get("name") or "?")
     return part("reaction", sign=f"none, taken back: {sign}" if reaction.get("removed") else sign)

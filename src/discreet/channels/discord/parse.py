@@ -39,8 +39,8 @@ THREADS = {10, 11}
 
 
 def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Sequence[Inbound]:
-    """What a payload means. A message in a server is ``addressed`` where it mentions the bot or
-    replies to it. Notices and reactions never are."""
+    """Return what a payload means. A message in a server is ``addressed`` where it mentions the bot
+    or replies to it. Notices and reactions never are."""
     if isinstance(payload.get("reaction"), Mapping):
         return _reaction(payload, payload["reaction"], me, channel_id)
     message = payload.get("message")
@@ -145,7 +145,7 @@ def _reaction(
 
 
 def _quote(message: Mapping[str, Any], payload: Mapping[str, Any], me: Identity) -> Quote | None:
-    """What it replies to, as Discord sends it along; without words where it was deleted."""
+    """Return what it replies to, as Discord sends it along; without words where it was deleted."""
     if _reply_to(message) is None:
         return None
     original = message.get("referenced_message")
@@ -213,7 +213,7 @@ def _reply_to(message: Mapping[str, Any]) -> str | None:
 def _unreadable(
     payload: Mapping[str, Any], message: Mapping[str, Any], channel_id: ChannelId
 ) -> Inbound:
-    """What can be told of it, for the quarantine; in a direct chat its sender is told."""
+    """Return what can be told of it, for the quarantine; in a direct chat its sender is told."""
     author, place = message.get("author"), payload.get("channel")
     tell = None
     if isinstance(author, Mapping) and isinstance(place, Mapping) and place.get("type") == DIRECT:

@@ -54,7 +54,7 @@ class DiscordPlatform:
         self._pauses: dict[str, float] = {}
 
     def open(self, accounts: Accounts) -> DiscordChannel:
-        """Sends through whichever bot an answer belongs to."""
+        """Send through whichever bot an answer belongs to."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -63,13 +63,13 @@ class DiscordPlatform:
         return DiscordChannel(connection_of)
 
     async def identify(self, secret: ChannelSecret, account: str) -> Identity:  # noqa: ARG002
-        """The bot of a token; see ``Platform.identify``."""
+        """Return the bot of a token; see ``Platform.identify``."""
         return await who_am_i(self._connection(secret))
 
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """What a message means, with the place that it was written in."""
+        """Return what a message means, with the place that it was written in."""
         return parse(payload, me, channel_id)
 
     async def receive(self, context: ReceiveContext) -> None:
@@ -97,7 +97,7 @@ class DiscordPlatform:
                 await asyncio.sleep(REFUSED_SECONDS)
 
     async def _connect(self, context: ReceiveContext, ensure_leader: EnsureLeader) -> str:
-        """Receives until the connection ends for good. Why Discord refuses the bot; empty: it
+        """Receive until the connection ends for good. Why Discord refuses the bot; empty: it
         doesn't."""
         import discord
 

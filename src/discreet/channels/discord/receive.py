@@ -50,7 +50,7 @@ _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 async def listen(
     client: GatewayClient, context: ReceiveContext, ensure_leader: EnsureLeader
 ) -> None:
-    """Takes in what the gateway says, until it is cancelled or more came than can wait.
+    """Take in what the gateway says, until it is cancelled or more came than can wait.
 
     Raises:
         psycopg.Error: from ``ensure_leader``: somebody else may receive by now, so this one ends.
@@ -135,7 +135,7 @@ class _Receiver:
         await self._context.receive_cursor.record_error("")
 
     def _newer(self, guilds: Any) -> Iterator[str]:
-        """Channels and threads in which something was said that may not be stored."""
+        """Return channels and threads in which something was said that may not be stored."""
         for guild in guilds:
             joined = guild.me.joined_at if guild.me else None
             since = max(self._since, joined) if joined else self._since
@@ -170,7 +170,7 @@ class _Receiver:
         self._last_said = max(self._last_said, _time_of(said.message))
 
     async def _catch_up(self, chat: str) -> None:
-        """Takes what was said in a chat since, the oldest first."""
+        """Take what was said in a chat since, the oldest first."""
         if not chat.isdecimal():
             return
         after = discord.utils.time_snowflake(self._since)
@@ -191,7 +191,7 @@ class _Receiver:
                 return
 
     async def _take(self, said: MessageReceived) -> None:
-        """Stores it. Tried until it is stored: nobody sends it again."""
+        """Store it. Tried until it is stored: nobody sends it again."""
         wait = FIRST_WAIT
         while True:
             try:
@@ -227,8 +227,8 @@ class _Receiver:
         return payload
 
     async def _place(self, said: MessageReceived) -> dict[str, Any]:
-        """Where it was written. What Discord doesn't tell is a place of its own, for nobody must
-        hear in one place what was said in another."""
+        """Return where it was written. What Discord doesn't tell is a place of its own, for nobody
+        must hear in one place what was said in another."""
         here = str(said.message["channel_id"])
         known = self._client.place_of(here) or self._places.get(here)
         if known is not None:
@@ -275,7 +275,7 @@ def _time_of(message: Mapping[str, Any]) -> datetime:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether asking again would give the same answer."""
+    """Return whether asking again would give the same answer."""
     return (
         isinstance(error, discord.HTTPException)
         and 400 <= error.status < 500

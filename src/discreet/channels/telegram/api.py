@@ -42,7 +42,7 @@ class Bots:
         self._opening = asyncio.Lock()
 
     async def get(self, account: str) -> telegram.Bot | None:
-        """The client of a bot; a new one where its token or address has changed."""
+        """Return the client of a bot; a new one where its token or address has changed."""
         connection = self._connections(account)
         async with self._opening:
             known = self._open.get(account)
@@ -58,7 +58,7 @@ class Bots:
             return bot
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         async with self._opening:
             for _, bot in self._open.values():
                 await bot.request.shutdown()
@@ -66,7 +66,7 @@ class Bots:
 
 
 async def open_bot(connection: ApiConnection) -> telegram.Bot:
-    """A client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
+    """Return a client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
     # They log addresses, which hold the token, and bodies, which hold what people wrote.
     silence("telegram", "httpx", "httpcore")
     check_proxies()
@@ -86,7 +86,7 @@ async def open_bot(connection: ApiConnection) -> telegram.Bot:
 
 
 async def who_am_i(connection: ApiConnection) -> telegram.User:
-    """The bot of a token, from the API.
+    """Return the bot of a token, from the API.
 
     Raises:
         BadInput: the token is not one, or was revoked.

@@ -8,7 +8,7 @@ from discreet.domain.inbound import Attachment
 
 
 def attachments_of(message: Message) -> tuple[Attachment, ...]:
-    """The file of a message (Telegram allows one each; an album is several messages)."""
+    """Return the file of a message (Telegram allows one each; an album is several messages)."""
     # A live photo comes with its still picture as the photo too; it is kept once, as it moves.
     if message.photo and not message.live_photo:
         largest = message.photo[-1]
@@ -34,7 +34,7 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
 
 
 def attachment_label(message: Message) -> str:
-    """What a reader of the text sees in place of a file; empty: there is none."""
+    """Return what a reader of the text sees in place of a file; empty: there is none."""
     match message:
         case Message(live_photo=live) if live:
             return "[live photo]"

@@ -62,11 +62,11 @@ class TelegramChannel(OpenChannel):
         self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
-        """How many messages an answer takes."""
+        """Return how many messages an answer takes."""
         return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Sends one part. A part that Telegram refuses for its formatting goes as plain text."""
+        """Send one part. A part that Telegram refuses for its formatting goes as plain text."""
         bot = await self._bots.get(outbound.account)
         if bot is None:
             return Rejected("this channel was removed")
@@ -84,13 +84,14 @@ class TelegramChannel(OpenChannel):
             return _result_of(error)
 
     def draft_pace(self, place: Place) -> float:
-        """A bot may write about once a second to a person, and 20 times a minute to a group."""
+        """Return the seconds between edits: about one a second in a chat, 20 a minute in a
+        group."""
         return GROUP_PACE if place.chat_id.startswith("-") else DIRECT_PACE
 
     async def show_draft(
         self, place: Place, text: str, reply_to: str | None, shown_as: str | None
     ) -> DraftResult:
-        """Shows as much of it as one message holds."""
+        """Show as much of it as one message holds."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return Rejected("this channel was removed")
@@ -112,7 +113,7 @@ class TelegramChannel(OpenChannel):
             return OutcomeUnknown()
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:
-        """Deletes it. Telegram lets bots do that for two days."""
+        """Delete it. Telegram lets bots do that for two days."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return
@@ -122,7 +123,7 @@ class TelegramChannel(OpenChannel):
             log.debug("a draft could not be taken back", error=type(error).__name__)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """The bytes of a file. Telegram gives bots files of up to 20 MB.
+        """Return the bytes of a file. Telegram gives bots files of up to 20 MB.
 
         Raises:
             Unavailable: Telegram can't be reached now.
@@ -142,7 +143,7 @@ class TelegramChannel(OpenChannel):
         return content if len(content) <= max_bytes else NoFile("larger than Telegram said")
 
     async def show_typing(self, place: Place) -> None:
-        """Tells who waits that somebody writes, for about five seconds. Never fails."""
+        """Tell who waits that somebody writes, for about five seconds. Never fails."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return
@@ -156,7 +157,7 @@ class TelegramChannel(OpenChannel):
             log.debug("typing could not be shown", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Closes the connections of every bot."""
+        """Close the connections of every bot."""
         await self._bots.close()
 
     async def _send_again(
@@ -220,7 +221,7 @@ async def _edit(
     part: Formatted,
     seconds: float = ANSWER_SECONDS,
 ) -> Sent | None:
-    """Puts a text into a message of the bot's own; None: that message can't be edited any more.
+    """Put a text into a message of the bot's own; None: that message can't be edited any more.
     Doing it again changes nothing, so an edit whose outcome is unknown may be repeated."""
     try:
         await bot.edit_message_text(

@@ -22,12 +22,12 @@ _CARD_LINE = re.compile(r"^(?:[\w-]+\.)?(TEL|EMAIL|ORG|URL|ADR)\b[^:\n]*:(.*)$",
 
 
 def parts_of(message: Message) -> tuple[Part, ...]:
-    """Everything that a message says beside its words and its file."""
+    """Return everything that a message says beside its words and its file."""
     return (*_links(message), *held_by(message), *_unknown(message))
 
 
 def held_by(holder: Holder) -> Iterator[Part]:
-    """The typed part of a message, or of one that is quoted from another chat."""
+    """Return the typed part of a message, or of one that is quoted from another chat."""
     for name, read in PARTS.items():
         value = getattr(holder, name, None)
         # A venue comes with its location too; it is named once.
@@ -36,7 +36,7 @@ def held_by(holder: Holder) -> Iterator[Part]:
 
 
 def has_unknown_kind(message: Message) -> bool:
-    """Whether a message holds something that this version of the library doesn't know."""
+    """Return whether a message holds something that this version of the library doesn't know."""
     return any(isinstance(value, dict | list) for value in message.api_kwargs.values())
 
 

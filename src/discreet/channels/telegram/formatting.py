@@ -40,12 +40,12 @@ class Formatted:
 
 
 def utf16_length(text: str) -> int:
-    """How long Telegram takes a text to be."""
+    """Return how long Telegram takes a text to be."""
     return len(text) + sum(ord(character) > 0xFFFF for character in text)
 
 
 def render(markdown: str) -> Formatted:
-    """What the reader sees. A text in which nothing is left to see is given as it is."""
+    """Return what the reader sees. A text in which nothing is left to see is given as it is."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
@@ -137,7 +137,7 @@ def _clipped(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
 
 
 def clip_formatted(formatted: Formatted, text: str, start: int) -> Formatted:
-    """The part of a text that begins at ``start`` (UTF-16 units), and its spans."""
+    """Return the part of a text that begins at ``start`` (UTF-16 units), and its spans."""
     return Formatted(text, tuple(_clipped(formatted.spans, start, start + utf16_length(text))))
 
 

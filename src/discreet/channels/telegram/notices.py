@@ -13,13 +13,13 @@ Say = Callable[[Any, Message], str]
 
 
 def notices_of(message: Message) -> tuple[Part, ...]:
-    """The notices in a message; empty where somebody wrote it."""
+    """Return the notices in a message; empty where somebody wrote it."""
     found = ((say, getattr(message, name, None)) for name, say in NOTICES.items())
     return tuple(notice(say(value, message)) for say, value in found if value)
 
 
 def reaction_of(update: MessageReactionUpdated) -> Part:
-    """What somebody reacted with, and what they took back."""
+    """Return what somebody reacted with, and what they took back."""
     new, old = (
         [_sign(one) for one in update.new_reaction],
         [_sign(one) for one in update.old_reaction],

@@ -45,7 +45,7 @@ Parsed = Inbound | GroupMoved | None
 
 
 def parse(update: Update, bot: Bot, channel_id: ChannelId) -> Parsed:
-    """What an update means.
+    """Return what an update means.
 
     A message in a group is ``addressed`` where it mentions the bot, replies to it or gives it a
     command. Notices and reactions never are.
@@ -190,7 +190,7 @@ def _entities(message: Message) -> Iterator[tuple[MessageEntity, str]]:
 
 
 def _is_for_another_bot(message: Message, bot: Bot) -> bool:
-    """Whether it begins with a command that names another bot: ``/new@other_bot``."""
+    """Return whether it begins with a command that names another bot: ``/new@other_bot``."""
     for entity, command in _entities(message):
         if entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0:
             name = command.partition("@")[2].lower()
@@ -199,7 +199,8 @@ def _is_for_another_bot(message: Message, bot: Bot) -> bool:
 
 
 def _text(message: Message, bot: Bot) -> str:
-    """The text as it was said, without the bot's name in front; a file in square brackets."""
+    """Return the text as it was said, without the bot's name in front; a file in square
+    brackets."""
     said = message.text if message.text is not None else message.caption or ""
     if message.forward_origin is None:
         said = _without_mention(message, said, bot)
@@ -210,7 +211,7 @@ def _text(message: Message, bot: Bot) -> str:
 
 
 def _without_mention(message: Message, said: str, bot: Bot) -> str:
-    """What is left behind the bot's name; all of it where nothing is."""
+    """Return what is left behind the bot's name; all of it where nothing is."""
     names = {f"@{bot.username}"}
     for entity, name in _entities(message):
         if entity.type == MessageEntity.TEXT_MENTION and entity.user and entity.user.id == bot.id:
@@ -221,7 +222,7 @@ def _without_mention(message: Message, said: str, bot: Bot) -> str:
 
 
 def _quote(message: Message, bot: Bot) -> Quote | None:
-    """What it replies to, as Telegram sends it along; the words that were picked, if any."""
+    """Return what it replies to, as Telegram sends it along; the words that were picked, if any."""
     picked = message.quote
     if (outside := message.external_reply) is not None:
         forward = _origin(outside.origin)
@@ -246,7 +247,7 @@ def _quote(message: Message, bot: Bot) -> Quote | None:
 
 
 def _chosen(message: Message, original: Message) -> str:
-    """The task or the option of the original that this replies to."""
+    """Return the task or the option of the original that this replies to."""
     if original.checklist is not None and message.reply_to_checklist_task_id is not None:
         for task in original.checklist.tasks:
             if task.id == message.reply_to_checklist_task_id:

@@ -25,7 +25,7 @@ class TelegramPlatform:
         self._base_url = settings.telegram_base_url
 
     def open(self, accounts: Accounts) -> TelegramChannel:
-        """Sends through whichever bot an answer belongs to."""
+        """Send through whichever bot an answer belongs to."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -34,14 +34,14 @@ class TelegramPlatform:
         return TelegramChannel(Bots(connection_of))
 
     async def identify(self, secret: ChannelSecret, account: str) -> Identity:  # noqa: ARG002
-        """The bot of a token; see ``Platform.identify``."""
+        """Return the bot of a token; see ``Platform.identify``."""
         me = await who_am_i(self._connection(secret))
         return Identity(str(me.id), me.username or me.full_name)
 
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """What an update means."""
+        """Return what an update means."""
         parsed = read_update(payload, Bot(int(me.account), me.name), channel_id)
         return () if parsed is None else (parsed,)
 

@@ -27,7 +27,7 @@ TOKEN_WAIT = 60.0
 
 
 async def identity_of(bot: telegram.Bot) -> Bot:
-    """Who the bot is, as soon as Telegram can be asked."""
+    """Return who the bot is, as soon as Telegram can be asked."""
     wait = FIRST_WAIT
     while True:
         try:
@@ -44,7 +44,7 @@ async def poll(
     take: EventSink,
     ensure_leader: Callable[[], Awaitable[None]],
 ) -> None:
-    """Takes in what people write, for ever.
+    """Take in what people write, for ever.
 
     Raises:
         psycopg.Error: from ``ensure_leader``: somebody else may poll by now, so this one ends.
@@ -76,14 +76,14 @@ async def poll(
 async def take_update(
     update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: EventSink
 ) -> None:
-    """Stores one update. Returns once it may be confirmed; raises where it may not."""
+    """Store one update. Returns once it may be confirmed; raises where it may not."""
     parsed = read_update(update, me, channel_id)
     if parsed is not None:
         await take(parsed)
 
 
 def read_update(update: Mapping[str, Any], me: Bot, channel_id: ChannelId) -> Parsed:
-    """What an update means; what can't be read goes where the owner sees it."""
+    """Return what an update means; what can't be read goes where the owner sees it."""
     try:
         return parse(_read(update), me, channel_id)
     except Exception as error:
@@ -120,7 +120,7 @@ def _number_of(update: Mapping[str, Any]) -> int:
 
 
 def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | None:
-    """What can be told of it, for the quarantine."""
+    """Return what can be told of it, for the quarantine."""
     message = next((update[kind] for kind in ALLOWED_UPDATES if kind in update), None)
     if not isinstance(message, dict):
         return None
@@ -137,7 +137,7 @@ def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | N
 
 
 async def _wait_for(error: TelegramError, wait: float, doing: str) -> float:
-    """Waits as long as the error asks for; how long to wait at the next one."""
+    """Wait as long as the error asks; return how long to wait at the next one."""
     match error:
         case RetryAfter(retry_after=after):
             await asyncio.sleep(after.total_seconds() if isinstance(after, timedelta) else after)

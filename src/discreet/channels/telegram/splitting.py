@@ -13,7 +13,7 @@ MAX_UNITS = 4096
 
 
 def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
-    """The parts, each at most ``limit`` UTF-16 units long; at least one."""
+    """Return the parts, each at most ``limit`` UTF-16 units long; at least one."""
     text = formatted.text
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
     blocks = [

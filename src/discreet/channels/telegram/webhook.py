@@ -18,7 +18,7 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 def answer_for(
     context: ReceiveContext, me: Bot
 ) -> Callable[[WebhookRequest], Awaitable[WebhookResponse]]:
-    """What Telegram's calls for a bot get."""
+    """Return what Telegram's calls for a bot get."""
 
     async def answer(call: WebhookRequest) -> WebhookResponse:
         shown = call.headers.get(SECRET_HEADER, "").encode("latin-1")
@@ -43,7 +43,7 @@ def answer_for(
 
 
 async def set_webhook(bot: telegram.Bot, address: str, secret: str) -> None:
-    """Tells Telegram where to call.
+    """Tell Telegram where to call.
 
     Raises:
         telegram.error.TelegramError: it didn't take it.

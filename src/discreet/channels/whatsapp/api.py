@@ -24,7 +24,7 @@ class ApiConnection:
     version: str
 
     def url(self, path: str) -> str:
-        """The address of what the API calls so."""
+        """Return the address of what the API calls so."""
         return f"{self.base_url.rstrip('/')}/{self.version}/{path}"
 
     def open_client(self) -> httpx.AsyncClient:
@@ -33,7 +33,7 @@ class ApiConnection:
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """The code and the words of a refusal; code 0 where the API gave none."""
+    """Return the code and the words of a refusal; code 0 where the API gave none."""
     try:
         error = response.json()["error"]
         data = error.get("error_data") or {}
@@ -44,7 +44,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 
 async def who_am_i(connection: ApiConnection, account: str) -> Identity:
-    """The phone number with this id, from the API.
+    """Return the phone number with this id, from the API.
 
     Raises:
         BadInput: the id or the token is none, or they don't belong together.

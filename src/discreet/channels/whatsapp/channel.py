@@ -69,11 +69,11 @@ class WhatsAppChannel(OpenChannel):
         self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
-        """How many messages an answer takes."""
+        """Return how many messages an answer takes."""
         return len(_cut(text))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Sends one part, within 24 hours after somebody wrote there."""
+        """Send one part, within 24 hours after somebody wrote there."""
         if outbound.heard_at is not None and datetime.now(UTC) - outbound.heard_at >= WINDOW:
             return Unreachable(
                 "24 hours have passed since they last wrote; WhatsApp lets nobody answer later"
@@ -90,7 +90,7 @@ class WhatsAppChannel(OpenChannel):
         return ANSWERS.result_of(response)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """The bytes of a file, which WhatsApp keeps for some days.
+        """Return the bytes of a file, which WhatsApp keeps for some days.
 
         Raises:
             Unavailable: WhatsApp can't be reached now.
@@ -115,7 +115,7 @@ class WhatsAppChannel(OpenChannel):
             return NoFile("WhatsApp didn't say where it is")
 
     async def show_typing(self, place: Place) -> None:
-        """Marks the message as read and shows for 25 seconds that somebody writes: WhatsApp has
+        """Mark the message as read and show for 25 seconds that somebody writes: WhatsApp has
         both or neither. Never fails. Nothing is shown in groups."""
         now = monotonic()
         self._typing = {asked: until for asked, until in self._typing.items() if until > now}
@@ -143,7 +143,7 @@ class WhatsAppChannel(OpenChannel):
             log.debug("typing could not be shown", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Closes the connections of every phone number."""
+        """Close the connections of every phone number."""
         for _, client in self._open.values():
             await client.aclose()
         self._open.clear()

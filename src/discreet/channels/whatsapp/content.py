@@ -38,7 +38,8 @@ KINDS = frozenset(
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
-    """The file of a message; WhatsApp sends one each. ``platform_file`` is the id of the media."""
+    """Return the file of a message; WhatsApp sends one each. ``platform_file`` is the id of the
+    media."""
     kind = str(message.get("type"))
     if kind not in _MEDIA:
         return ()
@@ -49,7 +50,8 @@ def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """The words of a message; its file is named in square brackets. Empty: there are none."""
+    """Return the words of a message; its file is named in square brackets. Empty: there are
+    none."""
     kind = str(message["type"])
     body = message.get(kind) or {}
     match kind:
@@ -76,7 +78,7 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def parts_of(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Everything that a message says beside its words and its file."""
+    """Return everything that a message says beside its words and its file."""
     return (*_own(message), *_around(message))
 
 
@@ -109,7 +111,7 @@ def _own(message: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _around(message: Mapping[str, Any]) -> Iterator[Part]:
-    """What a message refers to: a product, or the ad through which somebody came."""
+    """Return what a message refers to: a product, or the ad through which somebody came."""
     product = (message.get("context") or {}).get("referred_product")
     if product:
         yield part(
@@ -183,7 +185,7 @@ def _interactive(kind: str, chosen: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _answers(form: Mapping[str, Any]) -> object:
-    """The fields of a form, without the token that only its maker has use for."""
+    """Return the fields of a form, without the token that only its maker has use for."""
     given = str(form.get("response_json") or "")
     try:
         answers = json.loads(given)

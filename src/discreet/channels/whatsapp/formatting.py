@@ -32,7 +32,8 @@ def render(text: str) -> str:
 
 
 def split(text: str, limit: int = MAX_CHARACTERS) -> list[str]:
-    """The parts, at least one. Counted in UTF-16 units, the stricter way: an emoji is two."""
+    """Return the parts, at least one. Counted in UTF-16 units, the stricter way: an emoji
+    is two."""
     text = text.rstrip()
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
     blocks = [(units[m.start()], units[m.end()]) for m in _CODE.finditer(text)]

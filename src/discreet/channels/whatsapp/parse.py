@@ -27,12 +27,13 @@ _OVERHEARD = ("reaction", "request_welcome", "revoke", "system")
 
 
 def accounts_in(payload: Mapping[str, Any]) -> set[str]:
-    """The ids of the phone numbers that a payload is about; one call may be about several."""
+    """Return the ids of the phone numbers that a payload is about; one call may be about
+    several."""
     return {account for account, _ in _values(payload)}
 
 
 def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Sequence[Event]:
-    """What a payload tells about one phone number (``me.account``: the API's id of it)."""
+    """Return what a payload tells about one phone number (``me.account``: the API's id of it)."""
     events: list[Event] = []
     for account, value in _values(payload):
         if account != me.account:
@@ -106,7 +107,7 @@ def _forward(context: Mapping[str, Any]) -> Forward | None:
 
 
 def _without_mention(text: str, number: str) -> str:
-    """What is left behind the mention of our number; all of it where nothing is."""
+    """Return what is left behind the mention of our number; all of it where nothing is."""
     return re.sub(rf"^\s*(?:@{number}\b[\s,:;]*)+", "", text) or text if number else text
 
 
@@ -151,7 +152,7 @@ def _chats(status: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound:
-    """What can be told of it, for the quarantine; in a direct chat its sender is told."""
+    """Return what can be told of it, for the quarantine; in a direct chat its sender is told."""
     ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
     tell = None
     if ids and not message.get("group_id"):

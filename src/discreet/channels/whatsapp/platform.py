@@ -44,7 +44,7 @@ class WhatsAppPlatform:
         self._contexts: dict[str, list[ReceiveContext]] = {}
 
     def open(self, accounts: Accounts) -> WhatsAppChannel:
-        """Sends through whichever number an answer belongs to."""
+        """Send through whichever number an answer belongs to."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -53,17 +53,17 @@ class WhatsAppPlatform:
         return WhatsAppChannel(connection_of)
 
     async def identify(self, secret: ChannelSecret, account: str) -> Identity:
-        """The number with this id; see ``Platform.identify``."""
+        """Return the number with this id; see ``Platform.identify``."""
         return await who_am_i(self._connection(secret), account)
 
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """What a payload tells about one number."""
+        """Return what a payload tells about one number."""
         return parse(payload, me, channel_id)
 
     async def receive(self, context: ReceiveContext) -> None:
-        """Takes in what Meta calls with."""
+        """Take in what Meta calls with."""
         if context.webhooks is None:
             log.error("WhatsApp needs a public address to call: DISCREET_WEBHOOK_URL")
             await asyncio.Event().wait()
@@ -114,8 +114,8 @@ class WhatsAppPlatform:
         return WebhookResponse(200, call.query.get("hub.challenge", "").encode())
 
     def _contexts_that_signed(self, shown: str, body: bytes) -> list[ReceiveContext]:
-        """The numbers for which this was signed with their app's secret; each is compared, in a
-        time that tells nothing."""
+        """Return the numbers for which this was signed with their app's secret; each is compared,
+        in a time that tells nothing."""
         return [
             context
             for context in self._all_contexts()
@@ -133,5 +133,5 @@ class WhatsAppPlatform:
 
 
 def signature(app_secret: str, body: bytes) -> str:
-    """What Meta writes into the header for a body, byte for byte as it came."""
+    """Return what Meta writes into the header for a body, byte for byte as it came."""
     return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()

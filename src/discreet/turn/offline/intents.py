@@ -103,7 +103,7 @@ MAX_SENTENCES = 20
 
 
 def understand(text: str, agent_name: str) -> list[ParsedIntent]:
-    """What a message wants, in its order; at least one wish.
+    """Return what a message wants, in its order; at least one wish.
 
     A sentence after "remember that …" belongs to what is to be remembered, unless it wants
     something itself.
@@ -178,7 +178,7 @@ def _is(way: str, bare: str) -> bool:
 
 
 def _after(way: str, sentence: str) -> str | None:
-    """What follows a beginning, or None where the sentence doesn't begin so."""
+    """Return what follows a beginning, or None where the sentence doesn't begin so."""
     found = re.match(f"{POLITE}(?:{way})", sentence, re.IGNORECASE)
     return sentence[found.end() :].strip() if found else None
 
@@ -188,7 +188,7 @@ def _meant(what: str) -> str:
 
 
 def _without_address(text: str, agent_name: str) -> str:
-    """Leaves out a greeting and the agent's name before what is meant, and "Ada" of "Hi Ada!"."""
+    """Leave out a greeting and the agent's name before what is meant, and "Ada" of "Hi Ada!"."""
     name = re.escape(agent_name.strip())
     if name and re.fullmatch(rf"(?:{_GREETING}),?\s+@?{name}\W*", text, re.IGNORECASE):
         return text.split(maxsplit=1)[0]

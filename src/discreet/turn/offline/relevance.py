@@ -32,7 +32,7 @@ _EMPTY_WORDS = frozenset(
 
 
 def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -> list[Found]:
-    """What answers, best first; ``all_of_them``: whatever is about it, not only the best."""
+    """Return what answers, best first; ``all_of_them``: whatever is about it, not only the best."""
     words = [term for term in content_terms(asked, _EMPTY_WORDS) if any(map(str.isalnum, term))]
     scored = [(_score(words, one), one) for one in found]
     kept = [(score, one) for score, one in scored if score > 0]

@@ -45,7 +45,7 @@ _PLAIN_QUOTES = str.maketrans("“”„«»", '"""""')
 
 
 async def respond(context: TurnContext, tools: Tools, on_text: OnText) -> TurnResult:
-    """Answers every waiting line by rules. Deterministic.
+    """Answer every waiting line by rules. Deterministic.
 
     Raises:
         LeaseLost: another turn has the session by now.
@@ -71,7 +71,7 @@ class _Responder:
         self.steps: list[Step] = []
 
     async def answer(self, line: Line) -> list[str]:
-        """The answers to one line, in its order."""
+        """Return the answers to one line, in its order."""
         agent = self._context.agent.name
         return [await self._grant(it, line) for it in understand(line.text, agent)]
 
@@ -111,7 +111,7 @@ class _Responder:
         return say.kept.format(_quoted(say, content)) if outcome.done else say.too_long
 
     def _said_before(self, line: Line) -> str:
-        """What the same speaker told last, for "remember that"."""
+        """Return what the same speaker told last, for "remember that"."""
         agent = self._context.agent.name
         for earlier in reversed(self._context.history):
             if earlier.direction == "in" and earlier.speaker == line.speaker:
@@ -155,8 +155,8 @@ class _Responder:
         return self._show(say, hits) if hits else say.no_model
 
     async def _from_conversation(self, say: Replies, asked: str) -> str:
-        """What was told and not kept. What somebody asked, or wanted kept or forgotten, is no
-        answer: it would bring back what was forgotten."""
+        """Return what was told and not kept. What somebody asked, or wanted kept or forgotten, is
+        no answer: it would bring back what was forgotten."""
         agent = self._context.agent.name
         told = [
             one
@@ -208,7 +208,7 @@ class _Responder:
                 assert_never(kind)
 
     def _show(self, say: Replies, hits: list[Found]) -> str:
-        """What was found: a reference text as it was published, everything else quoted."""
+        """Return what was found: a reference text as it was published, everything else quoted."""
         passages = [one for one in hits if one.kind == "passage"][:2]
         kept = [one for one in hits if one.kind != "passage"]
         published = "\n\n".join(_passage(one.text) for one in passages)
@@ -229,7 +229,8 @@ class _Responder:
         return say.told_me.format(_quoted(say, kept[0].text))
 
     def _items(self, say: Replies, found: list[Found]) -> list[str]:
-        """A list. To the owner each item says whose it is, and is nothing but a quotation."""
+        """Return a list. To the owner each item says whose it is, and is nothing but a
+        quotation."""
         lines = []
         for one in found:
             text = _quoted(say, one.text)
@@ -282,12 +283,12 @@ def _sentence(text: str) -> str:
 
 
 def _quoted(say: Replies, text: str) -> str:
-    """A text in quotation marks on one line; those inside can't look like its end."""
+    """Return a text in quotation marks on one line; those inside can't look like its end."""
     return say.quoted.format(_cut(one_line(text), SHOWN).translate(_PLAIN_QUOTES))
 
 
 def _passage(text: str) -> str:
-    """A reference text; of the headings above it, the nearest is enough."""
+    """Return a reference text; of the headings above it, the nearest is enough."""
     heading, end, rest = text.strip().partition("\n")
     return _cut(f"{heading.rpartition(' > ')[2]}{end}{rest}", PASSAGE_SHOWN)
 
