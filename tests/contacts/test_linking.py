@@ -270,7 +270,9 @@ async def test_undoing_a_link_puts_every_row_back_where_it_was(
     async with world.db.begin(world.contact(other.contact_id)) as tx:
         await tx.execute("UPDATE discreet.memories SET content = 'likes mate' WHERE true"
                            " AND topic_key = 'self'")  # fmt: skip
-        await tx.execute("DELETE FROM discreet.memories WHERE topic_key = 'drink'")
+        await tx.execute(
+            "SELECT gate.forget_memory(id, NULL) FROM discreet.memories WHERE topic_key = 'drink'"
+        )
     before = everything(admin)
 
     made = await link(platform, str(first.contact_id), str(other.contact_id))
@@ -298,7 +300,9 @@ async def test_no_table_forgets_to_follow_a_link(platform: Platform, admin: Admi
     async with world.db.begin(world.contact(other.contact_id)) as tx:
         await tx.execute("UPDATE discreet.memories SET content = 'likes mate'")
         await tx.execute("INSERT INTO discreet.memories (content) VALUES ('has a cat')")
-        await tx.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
+        await tx.execute(
+            "SELECT gate.forget_memory(id, NULL) FROM discreet.memories WHERE content = 'has a cat'"
+        )
     await link(platform, ANN, str(other.contact_id))
     left = set(naming(admin, other.contact_id))
     assert left <= STAYS_WITH_THE_JOINED, left
@@ -346,7 +350,9 @@ async def test_what_was_changed_since_goes_back_as_it_is_now(platform: Platform)
     await keep(platform, first, "was said since")
     async with platform.world.db.begin(platform.world.contact(first.contact_id)) as tx:
         await tx.execute("UPDATE discreet.memories SET content = 'x' WHERE topic_key = 'drink'")
-        await tx.execute("DELETE FROM discreet.memories WHERE content = 'has a cat'")
+        await tx.execute(
+            "SELECT gate.forget_memory(id, NULL) FROM discreet.memories WHERE content = 'has a cat'"
+        )
     await undo(platform, made)
     assert await kept_by(platform, first.contact_id) == {("was said since", None)}
     assert await kept_by(platform, other.contact_id) == {("x", "drink")}

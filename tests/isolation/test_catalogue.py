@@ -201,6 +201,20 @@ def test_nobody_who_logs_in_may_read_a_whole_table_and_so_its_system_columns(adm
     assert system == [("agents", "xmin"), ("contacts", "xmin")]
 
 
+def test_no_sender_may_lock_a_table(admin: Admin) -> None:
+    """LOCK TABLE asks for a right on the whole table; those on columns don't count."""
+    lockable = admin.execute(
+        "SELECT c.oid::regclass::text, r.rolname FROM pg_class c, pg_roles r"
+        " WHERE c.relkind IN ('r', 'p', 'm') AND r.rolname = ANY (%s)"
+        "   AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, MAINTAIN')"
+        "        OR has_table_privilege(r.oid, c.oid, 'SELECT')"
+        "           AND c.relnamespace NOT IN ('pg_catalog'::regnamespace,"
+        "                                      'information_schema'::regnamespace))",
+        (["discreet_contact", "discreet_shared", "discreet_intake"],),
+    ).fetchall()
+    assert lockable == []
+
+
 def test_no_sender_may_name_a_key_that_policies_compare(admin: Admin) -> None:
     named = admin.execute(
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid,"
@@ -259,7 +273,9 @@ def test_no_index_answers_a_statement_with_entries_of_others(admin: Admin, role:
         "SELECT c.relname, i.relname, coalesce(pg_get_expr(x.indpred, x.indrelid), ''),"
         "  array_agg(a.attname::text),"
         "  array_agg(a.attname::text) FILTER ("
-        "    WHERE format_type(a.atttypid, NULL) <> ALL (%(numbers)s)"
+        # An index that isn't unique is no key of ids, but one of whom or what a row is about.
+        "    WHERE (format_type(a.atttypid, NULL) <> ALL (%(numbers)s)"
+        "      OR NOT x.indisunique AND %(role)s <> 'owner')"
         "    AND a.attname <> ALL (%(counted)s)"
         "    AND has_column_privilege('discreet_' || %(role)s, c.oid, a.attnum, 'SELECT'))"
         " FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid"

@@ -277,6 +277,35 @@ async def test_a_scope_restores_its_own_memories_and_no_others(
         assert there == ([mixture] if expected else [])
 
 
+@pytest.mark.parametrize("who", ["contact", "shared", "owner"])
+async def test_a_scope_takes_away_its_own_memories_and_drafts_and_no_others(
+    everything: Everything, admin: Admin, who: str
+) -> None:
+    scope, is_its_own = everything.scopes[who]
+    for mixture in everything.mixtures:
+        memory, turn = uuid4(), uuid4()
+        admin.execute(
+            "INSERT INTO discreet.memories (owner_id, agent_id, contact_id, shared, id, content)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (*mixture, memory, str(memory)),
+        )
+        admin.execute(
+            "INSERT INTO discreet.drafts (owner_id, agent_id, contact_id, shared, turn_id, text)"
+            " VALUES (%s, %s, %s, %s, %s, 'so far')",
+            (*mixture, turn),
+        )
+        gone = is_its_own(mixture)
+        assert await gate(everything.db, scope, "forget_memory(%s, 2)", memory) is False
+        assert await gate(everything.db, scope, "forget_memory(%s, NULL)", memory) is gone, mixture
+        await gate(everything.db, scope, "drop_draft(%s)", turn)
+        left = admin.execute(
+            "SELECT (SELECT count(*) FROM discreet.memories WHERE id = %s),"
+            "  (SELECT count(*) FROM discreet.drafts WHERE turn_id = %s)",
+            (memory, turn),
+        ).fetchone()
+        assert left == ((0, 0) if gone else (1, 1)), mixture
+
+
 @pytest.mark.parametrize("sender", [ALICE, None])
 async def test_intake_takes_and_ends_the_senders_own_session_and_no_other(
     everything: Everything, neighbours: Neighbours, admin: Admin, sender: str | None

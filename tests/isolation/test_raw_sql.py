@@ -113,6 +113,32 @@ async def test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobod
     await _untouched(neighbours, admin)
 
 
+async def test_what_a_sender_has_used_can_not_be_made_less_by_its_own_statements(
+    neighbours: Neighbours,
+) -> None:
+    world = neighbours.world
+    alice = world.contact(neighbours.alice.contact_id)
+    async with world.db.begin(alice) as tx:
+        turn = await tx.value(
+            "INSERT INTO discreet.turns (session_id, route_id)"
+            " SELECT session_id, route_id FROM discreet.messages LIMIT 1 RETURNING id"
+        )
+    update = f"UPDATE discreet.turns SET usage = '{{}}' WHERE id = '{turn}'"
+    for usage, ended in (
+        ('{"input_tokens": -1, "output_tokens": 5}', DENIED),
+        ('{"input_tokens": 9000000000000}', DENIED),
+        ('{"input_tokens": 70, "output_tokens": 30}', RUNS),
+        ('{"input_tokens": 69, "output_tokens": 30}', DENIED),
+        ('{"input_tokens": 70}', DENIED),
+        ("{}", DENIED),
+        ('{"input_tokens": 70, "output_tokens": 31}', RUNS),
+    ):
+        shown = await _run(world.db, alice, update.format(usage))
+        assert shown[1] == ended, (usage, shown)
+    erased = f"UPDATE discreet.turns SET usage = NULL WHERE id = '{turn}'"
+    assert (await _run(world.db, alice, erased))[1] == DENIED
+
+
 def test_no_hostile_statement_may_end_because_it_names_what_does_not_exist() -> None:
     assert not set(HOSTILE) & set(NEVER)
     assert {RUNS, DENIED, *FAILS} == set(HOSTILE)
@@ -310,7 +336,8 @@ async def test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist(
     for statement in (
         "SELECT content FROM discreet.memories WHERE id = '{}'",
         "UPDATE discreet.memories SET content = 'overwritten' WHERE id = '{}' RETURNING id",
-        "DELETE FROM discreet.memories WHERE id = '{}' RETURNING id",
+        "SELECT gate.forget_memory('{}', NULL)",
+        "SELECT gate.drop_draft('{}')",
         "SELECT gate.restore_memory('{}', 1)",
         "SELECT content FROM discreet.memory_history WHERE memory_id = '{}'",
         "INSERT INTO discreet.drafts (turn_id, text) VALUES ('{}', 'x')",

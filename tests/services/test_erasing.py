@@ -128,7 +128,10 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     async with world.db.begin(world.contact(first.contact_id)) as tx:
         await tx.execute("UPDATE discreet.memories SET content = %s", (f"{MARK} likes mate",))
         await tx.execute("INSERT INTO discreet.memories (content) VALUES (%s)", (f"{MARK} x",))
-        await tx.execute("DELETE FROM discreet.memories WHERE content = %s", (f"{MARK} x",))
+        await tx.execute(
+            "SELECT gate.forget_memory(id, NULL) FROM discreet.memories WHERE content = %s",
+            (f"{MARK} x",),
+        )
     photo = Attachment(kind="photo", platform_file=f"file-{MARK}", name=f"{MARK}.jpg")
     await answered(platform, ANN, "look", tell, attachments=(photo,))
     # In a group, alone and together with Bob; and what is remembered of it there.

@@ -209,9 +209,8 @@ async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None =
         NotFound: no such memory in this scope.
         Outdated: it is at another version by now.
     """
-    gone = await tx.execute(
-        "DELETE FROM discreet.memories"
-        " WHERE id = %(id)s AND version = coalesce(%(expected)s, version)",
+    gone = await tx.value(
+        "SELECT gate.forget_memory(%(id)s, %(expected)s)",
         {"id": memory_id, "expected": expected},
     )
     if not gone:

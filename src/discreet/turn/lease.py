@@ -199,7 +199,4 @@ async def _drop_lost(tx: Transaction, turn_id: TurnId) -> None:
         " WHERE turn_id = %(turn)s AND state = 'taken'",
         {"turn": turn_id},
     )
-    await tx.execute(
-        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s",
-        {"turn": turn_id},
-    )
+    await tx.execute("SELECT gate.drop_draft(%(turn)s)", {"turn": turn_id})

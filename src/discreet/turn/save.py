@@ -126,9 +126,7 @@ async def _release(tx: Transaction, lease: Lease) -> None:
         "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
         {"session": lease.session_id},
     )
-    await tx.execute(
-        "DELETE FROM discreet.drafts WHERE turn_id = %(turn)s", {"turn": lease.turn_id}
-    )
+    await tx.execute("SELECT gate.drop_draft(%(turn)s)", {"turn": lease.turn_id})
 
 
 async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:

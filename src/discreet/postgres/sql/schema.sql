@@ -899,6 +899,25 @@ $$;
 
 ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
 
+-- FUNCTION drop_draft(uuid)
+CREATE FUNCTION gate.drop_draft(turn uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  DELETE FROM discreet.drafts d
+   WHERE d.turn_id = turn AND d.owner_id = here.owner_id
+     AND (session_user = 'discreet_owner'
+          OR (d.agent_id = here.agent_id AND d.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND d.shared = (session_user = 'discreet_shared')));
+END $$;
+
+
+ALTER FUNCTION gate.drop_draft(turn uuid) OWNER TO discreet_gate;
+
 -- FUNCTION drop_jobs(uuid[])
 CREATE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1423,6 +1442,26 @@ END $$;
 
 ALTER FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) OWNER TO discreet_gate;
 
+-- FUNCTION forget_memory(uuid, integer)
+CREATE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  DELETE FROM discreet.memories m
+   WHERE m.id = memory AND m.version = coalesce(wanted, m.version) AND m.owner_id = here.owner_id
+     AND (session_user = 'discreet_owner'
+          OR (m.agent_id = here.agent_id AND m.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND m.shared = (session_user = 'discreet_shared')));
+  RETURN FOUND;
+END $$;
+
+
+ALTER FUNCTION gate.forget_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
+
 -- FUNCTION give_rows(uuid, uuid, uuid)
 CREATE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
     LANGUAGE plpgsql
@@ -1496,6 +1535,26 @@ $$;
 
 
 ALTER FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) OWNER TO discreet_gate;
+
+-- FUNCTION is_usage(jsonb, jsonb)
+CREATE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  kind text;
+BEGIN
+  FOREACH kind IN ARRAY ARRAY['input_tokens', 'output_tokens'] LOOP
+    IF coalesce((given->>kind)::numeric, 0)
+         NOT BETWEEN coalesce((before->>kind)::numeric, 0) AND 1000000000000 THEN
+      RETURN false;
+    END IF;
+  END LOOP;
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.is_usage(given jsonb, before jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION is_withheld(uuid)
 CREATE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
@@ -2491,6 +2550,18 @@ END $$;
 
 
 ALTER FUNCTION gate.refuse_shared_and_open() OWNER TO discreet_gate;
+
+-- FUNCTION refuse_to_count_less()
+CREATE FUNCTION gate.refuse_to_count_less() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'counts_less' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION gate.refuse_to_count_less() OWNER TO discreet_gate;
 
 -- FUNCTION refuse_too_many_memories()
 CREATE FUNCTION gate.refuse_too_many_memories() RETURNS trigger
@@ -5217,7 +5288,7 @@ CREATE UNIQUE INDEX agents_name ON discreet.agents USING btree (owner_id, name) 
 CREATE INDEX attachments_part ON discreet.attachments USING btree (channel_id, chat_id, platform_message_id, owner_id) WHERE (owner_key IS NOT NULL);
 
 -- INDEX attachments_session
-CREATE INDEX attachments_session ON discreet.attachments USING btree (session_id);
+CREATE INDEX attachments_session ON discreet.attachments USING btree (session_id, owner_id, agent_id, party);
 
 -- INDEX channels_branches
 CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only_chat, owner_id) WHERE (parent_id IS NOT NULL);
@@ -5292,7 +5363,7 @@ CREATE INDEX memory_history_scope ON discreet.memory_history USING btree (owner_
 CREATE INDEX messages_album ON discreet.messages USING btree (session_id, album, owner_id) WHERE ((album <> ''::text) AND (state = ANY (ARRAY['waiting'::text, 'context'::text])) AND (owner_key IS NOT NULL));
 
 -- INDEX messages_among_others
-CREATE INDEX messages_among_others ON discreet.messages USING btree (agent_id, sender_contact_id) WHERE ((contact_id IS NULL) OR (sender_contact_id <> contact_id));
+CREATE INDEX messages_among_others ON discreet.messages USING btree (agent_id, sender_contact_id) WHERE (((contact_id IS NULL) OR (sender_contact_id <> contact_id)) AND (owner_key IS NOT NULL));
 
 -- INDEX messages_context
 CREATE INDEX messages_context ON discreet.messages USING btree (session_id, "position", owner_id, agent_id, party) WHERE (state = 'context'::text);
@@ -5316,7 +5387,7 @@ CREATE INDEX outbox_due ON discreet.outbox USING btree (route_id, created_at, ow
 CREATE INDEX outbox_platform_messages ON discreet.outbox USING gin (platform_messages) WHERE (owner_key IS NOT NULL);
 
 -- INDEX outbox_session
-CREATE INDEX outbox_session ON discreet.outbox USING btree (session_id);
+CREATE INDEX outbox_session ON discreet.outbox USING btree (session_id, owner_id, agent_id, party);
 
 -- INDEX outbox_undelivered
 CREATE INDEX outbox_undelivered ON discreet.outbox USING btree (owner_id, created_at) WHERE ((state <> 'sent'::text) AND (owner_key IS NOT NULL));
@@ -5416,6 +5487,12 @@ CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents F
 
 -- TRIGGER channels shared_and_open
 CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
+
+-- TRIGGER messages stay_counted
+CREATE TRIGGER stay_counted BEFORE UPDATE OF state ON discreet.messages FOR EACH ROW WHEN (((new.state = 'context'::text) AND (old.state <> 'context'::text) AND (SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])))) EXECUTE FUNCTION gate.refuse_to_count_less();
+
+-- TRIGGER turns stay_counted
+CREATE TRIGGER stay_counted BEFORE UPDATE OF usage ON discreet.turns FOR EACH ROW WHEN (((SESSION_USER = ANY (ARRAY['discreet_contact'::name, 'discreet_shared'::name])) AND (NOT gate.is_usage(new.usage, old.usage)))) EXECUTE FUNCTION gate.refuse_to_count_less();
 
 -- TRIGGER contacts tell_of_access
 CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discreet.contacts FOR EACH ROW WHEN (((new.blocked_at IS DISTINCT FROM old.blocked_at) OR (new.merged_into IS DISTINCT FROM old.merged_into))) EXECUTE FUNCTION gate.tell_of_access();
@@ -6405,6 +6482,12 @@ REVOKE ALL ON FUNCTION gate.deliver_outbox() FROM PUBLIC;
 -- ACL FUNCTION digest_of(address text)
 REVOKE ALL ON FUNCTION gate.digest_of(address text) FROM PUBLIC;
 
+-- ACL FUNCTION drop_draft(turn uuid)
+GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.drop_draft(turn uuid) FROM PUBLIC;
+
 -- ACL FUNCTION drop_jobs(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
 
@@ -6461,11 +6544,24 @@ REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel
 -- ACL FUNCTION find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 REVOKE ALL ON FUNCTION gate.find_or_create_session(owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean) FROM PUBLIC;
 
+-- ACL FUNCTION forget_memory(memory uuid, wanted integer)
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBLIC;
+
 -- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
 
 -- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
 REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
+
+-- ACL FUNCTION is_usage(given jsonb, before jsonb)
+GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_schema;
+GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION is_withheld(session uuid)
 GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_contact;
@@ -6619,6 +6715,10 @@ REVOKE ALL ON FUNCTION gate.refuse_merged() FROM PUBLIC;
 -- ACL FUNCTION refuse_shared_and_open()
 GRANT ALL ON FUNCTION gate.refuse_shared_and_open() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.refuse_shared_and_open() FROM PUBLIC;
+
+-- ACL FUNCTION refuse_to_count_less()
+GRANT ALL ON FUNCTION gate.refuse_to_count_less() TO discreet_schema;
+REVOKE ALL ON FUNCTION gate.refuse_to_count_less() FROM PUBLIC;
 
 -- ACL FUNCTION refuse_too_many_memories()
 GRANT ALL ON FUNCTION gate.refuse_too_many_memories() TO discreet_schema;
@@ -7451,9 +7551,7 @@ GRANT DELETE ON TABLE discreet.channel_secrets TO discreet_owner;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.contacts TO discreet_gate;
 
 -- ACL TABLE drafts
-GRANT DELETE ON TABLE discreet.drafts TO discreet_contact;
 GRANT DELETE ON TABLE discreet.drafts TO discreet_owner;
-GRANT DELETE ON TABLE discreet.drafts TO discreet_shared;
 GRANT SELECT,DELETE ON TABLE discreet.drafts TO discreet_gate;
 
 -- ACL TABLE early_receipts
@@ -7492,9 +7590,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.links TO discreet_gate;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.mcp_sessions TO discreet_gate;
 
 -- ACL TABLE memories
-GRANT DELETE ON TABLE discreet.memories TO discreet_contact;
 GRANT DELETE ON TABLE discreet.memories TO discreet_owner;
-GRANT DELETE ON TABLE discreet.memories TO discreet_shared;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.memories TO discreet_gate;
 
 -- ACL TABLE memory_history

@@ -46,7 +46,8 @@ COMMENT ON COLUMN discreet.attachments.state IS
 CREATE INDEX attachments_part
   ON discreet.attachments (channel_id, chat_id, platform_message_id, owner_id)
   WHERE owner_key IS NOT NULL;
-CREATE INDEX attachments_session ON discreet.attachments (session_id);
+CREATE INDEX attachments_session
+  ON discreet.attachments (session_id, owner_id, agent_id, party);
 ALTER TABLE discreet.attachments
   ALTER COLUMN platform_file SET STATISTICS 0,
   ALTER COLUMN name SET STATISTICS 0,

@@ -56,8 +56,7 @@ CREATE TRIGGER tell_waiting AFTER INSERT OR UPDATE ON discreet.drafts
   FOR EACH ROW EXECUTE FUNCTION gate.tell_of_draft();
 GRANT SELECT (turn_id, owner_id, agent_id, contact_id, shared, party, text),
       INSERT (turn_id, text),
-      UPDATE (text),
-      DELETE
+      UPDATE (text)
   ON discreet.drafts
   TO discreet_contact, discreet_shared;
 GRANT SELECT (turn_id, owner_id, agent_id, contact_id, shared, party, text, scope_key, owner_key),

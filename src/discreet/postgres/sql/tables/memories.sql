@@ -112,8 +112,7 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest
       INSERT (content, summary, topic_key, topics, salience, source, metadata, expires_at,
               terms, tokens, embedder, embedding, turn_id),
       UPDATE (content, summary, topic_key, topics, salience, source, metadata, expires_at,
-              version, terms, tokens, embedder, embedding, turn_id, updated_at, used_at),
-      DELETE
+              version, terms, tokens, embedder, embedding, turn_id, updated_at, used_at)
   ON discreet.memories
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, content, digest, summary,

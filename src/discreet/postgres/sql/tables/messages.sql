@@ -85,7 +85,7 @@ CREATE INDEX messages_album
   WHERE album <> '' AND state IN ('waiting', 'context') AND owner_key IS NOT NULL;
 CREATE INDEX messages_among_others
   ON discreet.messages (agent_id, sender_contact_id)
-  WHERE contact_id IS NULL OR (sender_contact_id <> contact_id);
+  WHERE (contact_id IS NULL OR (sender_contact_id <> contact_id)) AND owner_key IS NOT NULL;
 ALTER TABLE discreet.messages
   ALTER COLUMN text SET STATISTICS 0,
   ALTER COLUMN sender_address SET STATISTICS 0,
@@ -138,6 +138,11 @@ CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages
     AND NEW.reply_to IS NOT NULL
     AND session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
   EXECUTE FUNCTION gate.reply_to_what_was_said();
+-- What is in the context only counts for no limit.
+CREATE TRIGGER stay_counted BEFORE UPDATE OF state ON discreet.messages
+  FOR EACH ROW WHEN (NEW.state = 'context' AND OLD.state <> 'context'
+    AND session_user IN ('discreet_contact', 'discreet_shared'))
+  EXECUTE FUNCTION gate.refuse_to_count_less();
 CREATE TRIGGER tell_waiting AFTER UPDATE OF state ON discreet.messages
   FOR EACH ROW WHEN (NEW.direction = 'in'
     AND OLD.state IN ('waiting', 'taken')

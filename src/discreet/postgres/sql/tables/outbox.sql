@@ -46,7 +46,7 @@ CREATE INDEX outbox_undelivered
   ON discreet.outbox (owner_id, created_at) WHERE state <> 'sent' AND owner_key IS NOT NULL;
 CREATE INDEX outbox_platform_messages
   ON discreet.outbox USING gin (platform_messages) WHERE owner_key IS NOT NULL;
-CREATE INDEX outbox_session ON discreet.outbox (session_id);
+CREATE INDEX outbox_session ON discreet.outbox (session_id, owner_id, agent_id, party);
 ALTER TABLE discreet.outbox
   ALTER COLUMN error SET STATISTICS 0,
   ALTER COLUMN platform_messages SET STATISTICS 0,

@@ -1,0 +1,20 @@
+SET ROLE discreet_gate;
+
+-- Takes away a memory of this scope, if it is at the version that is wanted (null: at any); whether it was
+-- there. A function, because the right to delete from a table is the right to lock it.
+CREATE OR REPLACE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  here gate.scope := gate.scope();
+BEGIN
+  PERFORM gate.require_owner();
+  DELETE FROM discreet.memories m
+   WHERE m.id = memory AND m.version = coalesce(wanted, m.version) AND m.owner_id = here.owner_id
+     AND (session_user = 'discreet_owner'
+          OR (m.agent_id = here.agent_id AND m.contact_id IS NOT DISTINCT FROM here.contact_id
+              AND m.shared = (session_user = 'discreet_shared')));
+  RETURN FOUND;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.forget_memory FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.forget_memory TO discreet_contact, discreet_shared, discreet_owner;
