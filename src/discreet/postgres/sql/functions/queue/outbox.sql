@@ -31,7 +31,6 @@ BEGIN
                     IS DISTINCT FROM (r.id, r.channel_id, r.chat_id)));
 END $$;
 
-REVOKE ALL ON FUNCTION gate.deliver_outbox FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.deliver_outbox, gate.leads_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.deliver_outbox TO discreet_schema;
-REVOKE ALL ON FUNCTION gate.leads_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.leads_back TO discreet_contact, discreet_shared, discreet_owner;
