@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from discreet.schemas import contacts, memories, sessions
+from discreet.schemas import agents, contacts, links, memories, messages, operations, sessions
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "operations.md"
@@ -247,6 +247,7 @@ OF_SESSIONS = (
         "send_message",
         Missing("an MCP client is the agent's side; it answers, nobody answers it"),
         NO_ARGUMENTS,
+        result=messages.Reply,
     ),
     Operation(
         "get_reply",
@@ -255,6 +256,7 @@ OF_SESSIONS = (
         "get_reply",
         Missing("an MCP client is the agent's side; it answers, nobody answers it"),
         NO_ARGUMENTS,
+        result=messages.Reply,
     ),
 )
 
@@ -338,6 +340,7 @@ OF_CONTACTS = (
         "erase_contact",
         Missing(SAFETY),
         OWNERS,
+        result=links.Erased,
     ),
     Operation(
         "list_erasures",
@@ -346,6 +349,7 @@ OF_CONTACTS = (
         "list_erasures",
         NOT_YET,
         OWNERS,
+        result=links.ErasureList,
     ),
     Operation(
         "link_contacts",
@@ -354,6 +358,7 @@ OF_CONTACTS = (
         "link_contacts",
         Missing(SAFETY),
         OWNERS,
+        result=links.Link,
     ),
     Operation(
         "list_links",
@@ -362,6 +367,7 @@ OF_CONTACTS = (
         "list_links",
         NOT_YET,
         OWNERS,
+        result=links.LinkList,
     ),
     Operation(
         "undo_link",
@@ -370,66 +376,105 @@ OF_CONTACTS = (
         "undo_link",
         Missing(SAFETY),
         OWNERS,
+        result=links.Link,
     ),
 )
 
 
-def _agents_and_status() -> tuple[Operation, ...]:
-    return (
-        Operation(
-            "list_agents", "agents.list_agents", ("agents list",), "list_agents", NOT_YET, OWNERS
-        ),
-        Operation("get_agent", "agents.get_agent", ("agents show",), "get_agent", NOT_YET, OWNERS),
-        Operation(
-            "create_agent",
-            "agents.create_agent",
-            ("agents create",),
-            "create_agent",
-            Missing(SAFETY),
-            OWNERS,
-        ),
-        Operation(
-            "update_agent",
-            "agents.change_agent",
-            ("agents set",),
-            "update_agent",
-            Missing(SAFETY),
-            OWNERS,
-        ),
-        Operation("get_status", "status.get_status", ("status",), "get_status", NOT_YET, OWNERS),
-        Operation(
-            "get_metrics",
-            "status.get_status",
-            Missing("sb status has the numbers"),
-            "get_metrics",
-            Missing("for Prometheus"),
-            OWNERS,
-        ),
-        Operation(
-            "get_me",
-            "discreet.auth.scopes.bearer_label",
-            Missing("the terminal has no token"),
-            "get_me",
-            Missing("get_session says whose the connection is"),
-            OWNERS,
-        ),
-        Operation(
-            "get_health",
-            "discreet.api.operations.health",
-            Missing("for load balancers"),
-            "get_health",
-            Missing("for load balancers"),
-            OWNERS,
-        ),
-        Operation(
-            "get_readiness",
-            "discreet.api.operations.readiness",
-            Missing("for load balancers"),
-            "get_readiness",
-            Missing("for load balancers"),
-            OWNERS,
-        ),
-    )
+OF_AGENTS = (
+    Operation(
+        "list_agents",
+        "agents.page_of_agents",
+        Missing("there are few: the terminal lists them all (list_all_agents)"),
+        "list_agents",
+        NOT_YET,
+        OWNERS,
+        agents.ListAgents,
+        agents.AgentPage,
+    ),
+    Operation(
+        "list_all_agents",
+        "agents.list_agents",
+        ("agents list",),
+        Missing("a program asks for pages"),
+        NOT_YET,
+        OWNERS,
+    ),
+    Operation(
+        "get_agent",
+        "agents.get_agent",
+        ("agents show",),
+        "get_agent",
+        NOT_YET,
+        OWNERS,
+        result=agents.Agent,
+    ),
+    Operation(
+        "create_agent",
+        "agents.create_agent",
+        ("agents create",),
+        "create_agent",
+        Missing(SAFETY),
+        OWNERS,
+        agents.NewAgent,
+        agents.Agent,
+    ),
+    Operation(
+        "update_agent",
+        "agents.change_agent",
+        ("agents set",),
+        "update_agent",
+        Missing(SAFETY),
+        OWNERS,
+        agents.AgentPatch,
+        agents.Agent,
+    ),
+)
+
+OF_STATUS = (
+    Operation(
+        "get_status",
+        "status.summarise",
+        ("status",),
+        "get_status",
+        NOT_YET,
+        OWNERS,
+        result=operations.Status,
+    ),
+    Operation(
+        "get_metrics",
+        "status.summarise",
+        Missing("sb status has the numbers"),
+        "get_metrics",
+        Missing("for Prometheus"),
+        OWNERS,
+    ),
+    Operation(
+        "get_me",
+        "discreet.auth.scopes.bearer_label",
+        Missing("the terminal has no token"),
+        "get_me",
+        Missing("get_session says whose the connection is"),
+        OWNERS,
+        result=operations.Me,
+    ),
+    Operation(
+        "get_health",
+        "discreet.api.operations.health",
+        Missing("for load balancers"),
+        "get_health",
+        Missing("for load balancers"),
+        OWNERS,
+    ),
+    Operation(
+        "get_readiness",
+        "discreet.api.operations.readiness",
+        Missing("for load balancers"),
+        "get_readiness",
+        Missing("for load balancers"),
+        OWNERS,
+    ),
+)
 
 
 # What only the owner does, at the terminal: command -> service function.
@@ -473,7 +518,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *OF_MEMORIES,
     *OF_SESSIONS,
     *OF_CONTACTS,
-    *_agents_and_status(),
+    *OF_AGENTS,
+    *OF_STATUS,
     *(
         Operation(command.replace(" ", "_"), service, (command,), NOT_YET, AT_TERMINAL, OWNERS)
         for command, service in OWNERS_COMMANDS.items()

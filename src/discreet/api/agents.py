@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from discreet.api.dependencies import OwnerCaller
 from discreet.api.pagination import (
     ETAG,
-    Cursor,
     IdempotencyKey,
     IfMatch,
-    Limit,
     etag,
     expected_of,
 )
 from discreet.api.problems import documented
 from discreet.domain.ids import AgentId
-from discreet.domain.paging import mark_of, next_of
 from discreet.schemas import agents as wire
 from discreet.services.agents import (
     AgentChange,
     change_agent,
     create_agent,
     get_agent_by_id,
-    list_agents,
+    page_of_agents,
 )
 from discreet.services.idempotency import once
 
@@ -42,19 +40,9 @@ def _change(given: wire.AgentPatch) -> AgentChange:
 
 
 @router.get("", responses=documented(), operation_id="list_agents")
-async def list_all(who: OwnerCaller, limit: Limit = 50, cursor: Cursor = None) -> wire.AgentPage:
+async def list_all(who: OwnerCaller, given: Annotated[wire.ListAgents, Query()]) -> wire.AgentPage:
     """List agents, newest first."""
-    mark = mark_of(cursor)
-    agents = sorted(
-        await list_agents(who.db, who.owner_id),
-        key=lambda agent: (agent.created_at, agent.id),
-        reverse=True,
-    )
-    found = [agent for agent in agents if mark is None or (agent.created_at, agent.id) < mark]
-    return wire.AgentPage(
-        items=[wire.Agent.model_validate(agent) for agent in found[:limit]],
-        next=next_of(found, limit, lambda agent: (agent.created_at, agent.id)),
-    )
+    return await page_of_agents(who.db, who.owner_id, given)
 
 
 @router.post(

@@ -14,7 +14,7 @@ from discreet.auth.scopes import resolve_contact
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
 from discreet.schemas import contacts as schemas
-from discreet.schemas.links import Backup, Erased
+from discreet.schemas.links import Erased
 from discreet.services import contacts
 from discreet.services.erasing import erase_contact
 
@@ -87,11 +87,4 @@ async def update(
 async def erase(who: OwnerCaller, contact_id: UUID) -> Erased:
     """Permanently erase a contact and everything kept about it. Returns a receipt."""
     home = who.api.app.settings.home
-    erased = await erase_contact(who.db, who.owner_id, str(contact_id), home)
-    receipt = erased.erasure
-    return Erased(
-        id=receipt.id,
-        counts=dict(receipt.counts),
-        erased_at=receipt.erased_at,
-        backups=[Backup(file=str(one.file), made_at=one.made_at) for one in erased.backups],
-    )
+    return (await erase_contact(who.db, who.owner_id, str(contact_id), home)).shown

@@ -12,31 +12,15 @@ from discreet.api.problems import documented
 from discreet.auth.scopes import bearer_label
 from discreet.schemas import operations as wire
 from discreet.scope import WorkScope
-from discreet.services.status import Status, get_status
+from discreet.services.status import summarise
 
 router = APIRouter(tags=["operations"])
-
-
-def _shown(status: Status) -> wire.Status:
-    return wire.Status(
-        quarantined=len(status.quarantine),
-        pairing_requests=len(status.pairings),
-        limits_reached=len(status.limit_hits),
-        paused_agents=list(status.paused),
-        blocked_contacts=len(status.blocked),
-        taken_over=len(status.taken_over),
-        failed_turns=len(status.turns),
-        long_turns=len(status.long_turns),
-        undelivered=len(status.undelivered),
-        waiting=wire.Waiting.model_validate(status.waiting),
-        counts=wire.Counts.model_validate(status.counts),
-    )
 
 
 @router.get("/api/admin/status", responses=documented(), operation_id="get_status")
 async def status(who: OwnerCaller) -> wire.Status:
     """Get counts of what needs attention."""
-    return _shown(await get_status(who.db, who.owner_id))
+    return await summarise(who.db, who.owner_id)
 
 
 @router.get("/api/me", responses=documented(), operation_id="get_me")
@@ -75,7 +59,7 @@ async def readiness(request: Request) -> wire.Health:
 async def metrics(who: OwnerCaller, request: Request) -> Response:
     """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
     measured: Measured = request.app.state.measured
-    shown = _shown(await get_status(who.db, who.owner_id))
+    shown = await summarise(who.db, who.owner_id)
     now = CollectorRegistry()
     for name, help_text, value in (
         ("waiting_messages", "Messages that wait for an answer.", shown.waiting.messages),

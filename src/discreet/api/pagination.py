@@ -1,17 +1,13 @@
-"""Pagination, and ETags for versions."""
+"""ETags for versions, and keys of requests."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Header, Query
+from fastapi import Header
 
 from discreet.domain.errors import BadInput
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of items per page.")]
-Cursor = Annotated[
-    str | None, Query(max_length=200, description="The `next` value of the previous page. Opaque.")
-]
 IfMatch = Annotated[
     str | None,
     Header(

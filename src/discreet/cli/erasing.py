@@ -85,8 +85,7 @@ def _show_receipt(erased: Erased, *, as_json: bool) -> None:
     from discreet.cli.printing import print_json, print_text, when
 
     if as_json:
-        backups = [{"file": str(one.file), "made_at": one.made_at} for one in erased.backups]
-        print_json({**_record(erased.erasure), "backups": backups})
+        print_json(erased.shown.model_dump())
         return
     print_text(f"Erased. Receipt {erased.erasure.id}:")
     for kind, count in erased.erasure.counts.items():

@@ -78,7 +78,8 @@ def _outage(outage: Unavailable | None) -> Iterator[Attention]:
 def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     """Print what is known when the database accepts no connection."""
     from discreet.cli.printing import counted, print_json, print_text
-    from discreet.postgres.outages import NoConnectionsLeft, connections_held
+    from discreet.postgres.database_errors import NoConnectionsLeft
+    from discreet.postgres.outages import connections_held
     from discreet.settings import load_settings
 
     home = load_settings().home

@@ -17,9 +17,12 @@ MAX_THREAD_KEY = 200
 """Characters of a thread key."""
 
 _KEPT_CONTROLS = {"\n", "\t"}
-# Joiners shape emoji and several scripts; every other invisible format character is dropped.
-_KEPT_FORMATS = {"\u200c", "\u200d"}
-
+JOINERS = frozenset("\u200c\u200d")
+"""Format characters that are part of spelling in Persian and in many emoji. The other ones reorder,
+hide or tag text."""
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# A terminal shows what this Python doesn't know yet, such as a new emoji.
+_ACTING = frozenset({"Cc", "Cf", "Cs"})
 
 # Default_Ignorable_Code_Point of Unicode 16, also where this Python doesn't know a character yet,
 # and characters that are blank without being spaces.
@@ -28,6 +31,12 @@ _UNSEEN = re.compile(
     "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00013441\U00013442\U00016fe4"
     "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+
+
+def is_hidden(char: str) -> bool:
+    """Return whether a character shows nothing or acts: a control, format, private or unassigned
+    character, or a separator of lines. Joiners are not."""
+    return unicodedata.category(char) in _HIDDEN and char not in JOINERS
 
 
 def is_visible(key: str) -> bool:
@@ -89,15 +98,8 @@ def plain_name(name: str) -> str:
     It is for showing only; a name never identifies anybody.
     """
     name = valid_unicode(name)
-    kept = (
-        " " if c.isspace() else c
-        for c in name
-        if c.isspace() or c in _KEPT_FORMATS or unicodedata.category(c) not in _DROPPED
-    )
+    kept = (" " if c.isspace() else c for c in name if c.isspace() or not is_hidden(c))
     return " ".join("".join(kept).split())[:MAX_NAME]
-
-
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def terminal_text(text: str) -> str:
@@ -106,8 +108,5 @@ def terminal_text(text: str) -> str:
     return "".join(
         c
         for c in text
-        if c in _KEPT_CONTROLS or c in _KEPT_FORMATS or unicodedata.category(c) not in _HIDDEN
+        if c in _KEPT_CONTROLS or c in JOINERS or unicodedata.category(c) not in _ACTING
     )
-
-
-_HIDDEN = frozenset({"Cc", "Cf", "Cs"})

@@ -25,7 +25,7 @@ from discreet.domain.inbound import (
 from discreet.domain.text import checked_text, is_visible, plain_name
 from discreet.intake.address_aliases import link_aliases
 from discreet.intake.serialization import to_json
-from discreet.postgres.outages import outage_of
+from discreet.postgres.database_errors import LOST_RACES, outage_of
 from discreet.scope import IntakeScope, ScopedDatabase
 
 log = structlog.get_logger(__name__)
@@ -116,12 +116,7 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
         try:
             row = _settled(await db.call(IntakeScope(owner_id), ACCEPT, params))
             break
-        except (
-            errors.UniqueViolation,
-            errors.DeadlockDetected,
-            errors.SerializationFailure,
-            errors.ForeignKeyViolation,
-        ) as error:
+        except LOST_RACES as error:
             # Another delivery of the same message, a wake job that was put back, a contact that was
             # joined or erased meanwhile: that was committed first; the next attempt sees it.
             if attempt == MAX_TRIES - 1:

@@ -11,14 +11,12 @@ import psycopg
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.credentials import load_credentials
+from discreet.postgres.database_errors import outage_of
 from discreet.postgres.folders import Layout, socket_folder
 from discreet.postgres.roles import ADMIN_ROLE
 
 __all__ = [
-    "DiskIsFull",
-    "NoConnectionsLeft",
     "connections_held",
-    "outage_of",
     "why_unreachable",
 ]
 
@@ -32,39 +30,6 @@ SELECT coalesce(nullif(application_name, ''), usename), count(*) FROM pg_stat_ac
  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
  GROUP BY 1 ORDER BY 2 DESC, 1
 """
-# libpq gives no error code for a connection that was refused. The words are those of untranslated
-# messages; where they are others, the cause isn't named.
-_NO_CONNECTIONS = ("too many clients", "too many connections", "connection slots are reserved")
-
-
-class DiskIsFull(Unavailable):
-    """Nothing can be stored until there is room."""
-
-
-class NoConnectionsLeft(Unavailable):
-    """Others hold every connection that the server allows."""
-
-
-def outage_of(error: psycopg.Error) -> Unavailable | None:
-    """Return the error for people where the server is at fault and not the statement; else None."""
-    code, words = error.sqlstate or "", str(error)
-    if code == "53100":
-        return DiskIsFull(
-            "The disk of the database is full.", hint="Make room on it; then try again."
-        )
-    if code == "53300" or any(one in words for one in _NO_CONNECTIONS):
-        return NoConnectionsLeft(
-            "The database has no connections left.", hint="See who holds them: sb status"
-        )
-    if code.startswith(("53", "58")):
-        return Unavailable(
-            f"The database lacks resources (error {code}).", hint="Its log says more. Try again."
-        )
-    if code == "25006":
-        return Unavailable(
-            "The database only lets itself be read now; it may be failing over.", hint="Try again."
-        )
-    return None
 
 
 def why_unreachable(conninfo: str) -> Unavailable | None:

@@ -22,10 +22,10 @@ from discreet.postgres.credentials import (
     new_credentials,
     save_credentials,
 )
+from discreet.postgres.database_errors import outage_of
 from discreet.postgres.embedded import Progress, embedded_server, has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
-from discreet.postgres.outages import outage_of
 from discreet.postgres.pooler import refuse_transaction_pooling
 from discreet.postgres.role_changes import any_login, describe_changes, reset_own_settings
 from discreet.postgres.roles import ADMIN_ROLE, check_roles

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from discreet.schemas.pages import Page
+
 Model = Annotated[
     str, Field(max_length=200, description="provider:name; empty for the installation's default.")
 ]
@@ -33,6 +35,10 @@ class Agent(BaseModel):
     memories: int
     created_at: datetime
     updated_at: datetime
+
+
+class ListAgents(Page):
+    """The agents to list."""
 
 
 class AgentPage(BaseModel):

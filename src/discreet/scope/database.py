@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString
 
-from psycopg import Error, OperationalError, errors
+from psycopg import Error, errors
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from discreet.domain.errors import ScopeError, Unavailable
-from discreet.postgres.outages import outage_of, why_unreachable
+from discreet.postgres.database_errors import is_lost, outage_of
+from discreet.postgres.outages import why_unreachable
 from discreet.postgres.pool import Pool, PooledConnection, open_intake_pool, open_pool
 from discreet.scope.scopes import IntakeScope, Role, RowScope, ids_of, role_of
 from discreet.scope.tickets import ticket_for
@@ -83,7 +84,7 @@ class ScopedDatabase:
         except Error as error:
             if (outage := outage_of(error)) is not None:
                 raise outage from error
-            if not _is_lost(error):
+            if not is_lost(error):
                 raise
             # Where one connection is lost, the others most likely are, too.
             await pool.check()
@@ -144,7 +145,7 @@ class ScopedDatabase:
         except Error as error:
             if (outage := outage_of(error)) is not None:
                 raise outage from error
-            if _is_lost(error):
+            if is_lost(error):
                 await pool.check()
             raise
 
@@ -201,11 +202,3 @@ class ScopedDatabase:
         if role == "discreet_intake":
             return open_intake_pool(self._conninfo(role), 1, size)
         return open_pool(self._conninfo(role), 1, size)
-
-
-def _is_lost(error: Error) -> bool:
-    """Return whether the connection is gone: nobody at its other end, or the server said
-    goodbye."""
-    if not isinstance(error, OperationalError):
-        return False
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

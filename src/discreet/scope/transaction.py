@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection, DataError, Error, errors
+from psycopg import AsyncConnection, Error
 from psycopg.rows import dict_row, tuple_row
 
-from discreet.domain.database_codes import text_of_code
-from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
+from discreet.domain.errors import ScopeError
+from discreet.postgres.database_errors import refusal_of
 from discreet.scope.scopes import Scope
 
 Params = Mapping[str, Any] | Sequence[Any]
-
-_UNSTORABLE = "The text contains a character that can't be stored."
 
 
 class Transaction:
@@ -80,31 +78,8 @@ class Transaction:
     async def _run(self, cursor: Any, sql: LiteralString, params: Params) -> None:
         try:
             await cursor.execute(sql, params)
-        except (UnicodeEncodeError, errors.UntranslatableCharacter) as error:
-            raise BadInput(_UNSTORABLE, hint="Send it as UTF-8 text.") from error
-        except errors.InsufficientPrivilege as error:
-            raise ScopeError("This scope may not do that.") from error
-        except errors.UniqueViolation as error:
-            raise Conflict("It already exists.") from error
-        except errors.SerializationFailure as error:
-            raise Conflict("It was changed at the same time.", hint="Try again.") from error
-        except errors.ForeignKeyViolation as error:
-            raise NotFound("It refers to something that does not exist.") from error
-        except Error as error:
-            if isinstance(error, DataError) and error.sqlstate is None:
-                # The driver itself refuses it: a NUL in a text.
-                raise BadInput(_UNSTORABLE, hint="Leave it out.") from error
-            # What functions of the gate say themselves.
-            if error.sqlstate == "DS004":
-                raise LimitReached(
-                    f"At most {int(error.diag.message_primary or 0):,} memories are kept here.",
-                    hint="Forget some first.",
-                ) from error
-            text = text_of_code(error.diag.message_primary)
-            if error.sqlstate == "DS001":
-                raise NotFound(f"There is {text}.") from error
-            if error.sqlstate == "DS002":
-                raise BadInput(f"That can't be resolved: {text}.") from error
-            if error.sqlstate == "DS003":
-                raise Conflict(f"That can't be done: {text}.") from error
-            raise
+        except (Error, UnicodeEncodeError) as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise
+            raise refusal from error

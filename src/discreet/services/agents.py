@@ -9,6 +9,8 @@ from typing import Any
 
 from discreet.domain.errors import BadInput, Conflict, NotFound, Outdated
 from discreet.domain.ids import AgentId, OwnerId
+from discreet.domain.paging import Mark, mark_of, next_of
+from discreet.schemas import agents as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import MemoryModel
 from discreet.services.requeue import wake_waiting
@@ -70,6 +72,24 @@ async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:
     """Return the owner's agents, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return [_agent(row) for row in await tx.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
+
+
+async def page_of_agents(
+    db: ScopedDatabase, owner_id: OwnerId, request: schemas.ListAgents
+) -> schemas.AgentPage:
+    """List agents, newest first."""
+    mark = mark_of(request.cursor)
+    found = [
+        agent
+        for agent in sorted(await list_agents(db, owner_id), key=_mark, reverse=True)
+        if mark is None or _mark(agent) < mark
+    ]
+    items = [schemas.Agent.model_validate(agent) for agent in found[: request.limit]]
+    return schemas.AgentPage(items=items, next=next_of(found, request.limit, _mark))
+
+
+def _mark(agent: Agent) -> Mark:
+    return agent.created_at, agent.id
 
 
 async def get_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:

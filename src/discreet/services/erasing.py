@@ -15,6 +15,7 @@ from discreet.contacts.lookup import find_entry
 from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
 from discreet.postgres.backup_list import BackupMade, backups_made
+from discreet.schemas import links as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.settings import line_history
 
@@ -35,6 +36,18 @@ class Erased:
 
     erasure: Erasure
     backups: tuple[BackupMade, ...]
+
+    @property
+    def shown(self) -> schemas.Erased:
+        """The receipt as every entry point shows it."""
+        return schemas.Erased(
+            id=self.erasure.id,
+            counts=dict(self.erasure.counts),
+            erased_at=self.erasure.erased_at,
+            backups=[
+                schemas.Backup(file=str(one.file), made_at=one.made_at) for one in self.backups
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True)

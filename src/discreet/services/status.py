@@ -12,6 +12,7 @@ from discreet.contacts.pairing import Pairing, pending_pairings
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
+from discreet.schemas import operations as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.limits import LimitHit, recent_limit_hits
 from discreet.services.quarantine import QuarantinedMessage, waiting_in_quarantine
@@ -145,6 +146,24 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
             waiting=await _waiting(tx),
             counts=await _counts(tx),
         )
+
+
+async def summarise(db: ScopedDatabase, owner_id: OwnerId) -> schemas.Status:
+    """Count what needs the owner's attention, for programs."""
+    status = await get_status(db, owner_id)
+    return schemas.Status(
+        quarantined=len(status.quarantine),
+        pairing_requests=len(status.pairings),
+        limits_reached=len(status.limit_hits),
+        paused_agents=list(status.paused),
+        blocked_contacts=len(status.blocked),
+        taken_over=len(status.taken_over),
+        failed_turns=len(status.turns),
+        long_turns=len(status.long_turns),
+        undelivered=len(status.undelivered),
+        waiting=schemas.Waiting.model_validate(status.waiting),
+        counts=schemas.Counts.model_validate(status.counts),
+    )
 
 
 async def outage_now(db: ScopedDatabase) -> Unavailable | None:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from typing import Any
 
-from discreet.domain.text import plain_name
+from discreet.domain.text import JOINERS, is_hidden, plain_name
 
 NAME_LENGTH = 64
 # OpenAI's rule of thumb: a token is about four characters of English. Counted in UTF-8 bytes, for
 # the usual tokenizers work on bytes, so that other scripts are not taken for cheaper than they are.
 BYTES_PER_TOKEN = 4
-# Joiners are part of spelling in Persian and in many emoji; the other format characters reorder,
-# hide or tag text.
-_JOINERS = "\u200c\u200d"
 # Categories Cc, without tabs and line ends, and Cs.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean_name(name: str) -> str:
@@ -29,7 +24,7 @@ def clean_name(name: str) -> str:
 def one_line(text: str) -> str:
     """Return a text on one line, without control or format characters."""
     spaced = "".join(" " if char.isspace() else char for char in text)
-    return " ".join("".join(char for char in spaced if not _is_hidden(char)).split())
+    return " ".join("".join(char for char in spaced if not is_hidden(char)).split())
 
 
 def storable(text: str) -> str:
@@ -40,14 +35,14 @@ def storable(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether there is nothing to see in a text."""
-    return all(char.isspace() or char in _JOINERS or _is_hidden(char) for char in text)
+    return all(char.isspace() or char in JOINERS or is_hidden(char) for char in text)
 
 
 def quote(text: Any) -> str:
     """Return a text, or any other value, as JSON on one line, in which no fence can end and nothing
     is hidden."""
     return "".join(
-        _escape(char) if char in "<>&" or _is_hidden(char) else char
+        _escape(char) if char in "<>&" or is_hidden(char) else char
         for char in json.dumps(text, ensure_ascii=False)
     )
 
@@ -84,10 +79,6 @@ def clip(text: str, limit: int) -> str:
     room = max(2, len(text) * limit // tokens(text))
     head, tail = room * 2 // 3, room - room * 2 // 3
     return f"{text[:head]} [… {len(text) - head - tail} characters left out …] {text[-tail:]}"
-
-
-def _is_hidden(char: str) -> bool:
-    return unicodedata.category(char) in _HIDDEN and char not in _JOINERS
 
 
 def _escape(char: str) -> str:
