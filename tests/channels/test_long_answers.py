@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +20,10 @@ from discreet.domain.parts import MAX_KEPT, SplitCache
 
 CUTS: dict[str, Callable[[str], Sequence[Any]]] = {
     "telegram": lambda text: telegram_split(telegram_render(text)),
-    "discord": lambda text: discord.split(discord.render(text)),
-    "whatsapp": lambda text: whatsapp.split(whatsapp.render(text)),
+    "discord": discord.split,
+    "whatsapp": whatsapp.split,
+    "discord, words": partial(discord.split, plain=True),
+    "whatsapp, words": partial(whatsapp.split, plain=True),
 }
 SHAPES = {
     "paragraphs": "The quick brown fox jumps over the lazy dog. " * 8 + "\n\n",
@@ -71,7 +74,7 @@ def outbound(text: str, part: int, message_id: MessageId | None = None) -> Outbo
 def test_an_answer_is_cut_once_for_all_of_its_parts_and_for_no_other_answer() -> None:
     cut: list[str] = []
 
-    def in_words(text: str) -> list[str]:
+    def in_words(text: str, *, plain: bool) -> list[str]:
         cut.append(text)
         return text.split()
 
@@ -86,7 +89,10 @@ def test_an_answer_is_cut_once_for_all_of_its_parts_and_for_no_other_answer() ->
 
 
 def test_of_answers_that_are_never_sent_to_their_end_few_are_kept() -> None:
-    parts = SplitCache(str.split)
+    def in_words(text: str, *, plain: bool) -> list[str]:
+        return text.split()
+
+    parts = SplitCache(in_words)
     for number in range(10 * MAX_KEPT):
         assert parts.part(outbound(f"a{number} b", 0)) == f"a{number}"
     assert len(parts._kept) == MAX_KEPT

@@ -225,7 +225,7 @@ async def test_a_channel_that_breaks_is_tried_later_and_its_words_are_kept_nowhe
     assert await outbox(world) == [("sent", 3, None)]
 
 
-class Gone:
+class Gone(Channel):
     """A channel whose process dies while it sends."""
 
     platform = "terminal"

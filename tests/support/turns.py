@@ -31,7 +31,7 @@ Channels = Channel | Mapping[str, Channel] | None
 
 
 @dataclass
-class Recording:
+class Recording(Channel):
     """A channel that keeps what it sent; ``results`` come first, one a send, errors are raised."""
 
     platform: str = "terminal"

@@ -19,8 +19,8 @@ from discreet.turn.think import OnText, Tools
 from tests.support.world import World, make_world, open_scoped
 
 
-async def offline(context: TurnContext, _: Prompt, toolbox: Tools, on_text: OnText) -> TurnResult:
-    return await respond(context, toolbox, on_text)
+async def offline(context: TurnContext, _: Prompt, toolbox: Tools, __: OnText) -> TurnResult:
+    return await respond(context, toolbox)
 
 
 @dataclass

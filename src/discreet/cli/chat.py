@@ -94,6 +94,7 @@ def chat(
 
 async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
     """Print the answer and return the exit code."""
+    from discreet.channels.terminal.formatting import render
     from discreet.cli.printing import print_text
 
     async with backend.listening():
@@ -101,7 +102,10 @@ async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
         with Notice() as notice:
             notice.show("Waiting for the answer.")
             answer = await sent.answer(not_shown, show_delay)
-        print_text(answer.text)
+        if answer.plain or not sys.stdout.isatty():
+            print_text(answer.text)
+        else:
+            print(render(answer.text))
     if answer.failed:
         print("sb: The agent could not answer. See why: sb status", file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from discreet.channels.terminal.formatting import render, render_growing
 from discreet.cli.typed_lines import prompt_session, stdin_lines
 from discreet.cli.waiting import not_shown, show_delay
 from discreet.domain.errors import DiscreetError
@@ -118,7 +119,7 @@ class Conversation:
             return
         match waiting.exception():
             case None:
-                print(terminal_text(waiting.result().text) + "\n")
+                print(shown_text(waiting.result()) + "\n")
             case DiscreetError() as error:
                 print(f"sb: {terminal_text(str(error))}\n")
             case _:
@@ -151,8 +152,8 @@ class AnswerDisplay:
         """Show the whole text so far. Start over if it doesn't continue the shown text."""
         if self._left:
             return
-        text = terminal_text(text)
-        if self._status is not None:
+        text = render_growing(text)
+        if self._status is not None and text:
             self._status.stop()
         if not text.startswith(self._shown):
             self._write("\n\n")
@@ -162,7 +163,7 @@ class AnswerDisplay:
 
     def finish(self, answer: Answer) -> None:
         """Show the answer as it was sent; part of it may be shown already."""
-        text = terminal_text(answer.text)
+        text = shown_text(answer)
         if text.startswith(self._shown):
             self._write(text[len(self._shown) :] + "\n\n")
         else:
@@ -181,6 +182,11 @@ class AnswerDisplay:
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def shown_text(answer: Answer) -> str:
+    """An answer for a person at a terminal."""
+    return terminal_text(answer.text) if answer.plain else render(answer.text)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from discreet.domain.concurrency import running, within
 from discreet.domain.errors import BadInput, SecretMissing, Unavailable
 from discreet.domain.ids import MessageId, RouteId
 from discreet.domain.outbound import (
+    OFFLINE,
     Channel,
     Later,
     Outbound,
@@ -56,6 +57,10 @@ Channels = Callable[[DueRoute], Awaitable[Channel]]
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        r.draft_message,
+       -- What no model wrote is words: the machine's, the owner's, or a sender's own, quoted.
+       m.turn_id IS NULL OR m.command IS NOT NULL OR m.in_person
+         OR (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)
+         IS NOT FALSE AS plain,
        -- What came late is not what was written last; so far back nothing comes late.
        (SELECT max(heard.sent_at) FROM (
           SELECT i.sent_at FROM discreet.messages i
@@ -113,7 +118,7 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
             why = error.message if isinstance(error, BadInput) else type(error).__name__
             result = Later(timedelta(0), f"the channel failed ({why})")
         if counted[0] != outbound.message_id:
-            counted = (outbound.message_id, channel.parts(outbound.text))
+            counted = (outbound.message_id, channel.parts_of(outbound))
         if isinstance(result, Sent) and outbound.part + 1 < counted[1]:
             await _surely(partial(_record_part, db, scope, route_id, outbound, result))
         elif not await _surely(partial(_record, db, scope, route_id, sending, result)):
@@ -188,7 +193,9 @@ async def _take(
     time."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
-        while (row := await tx.fetch_one(NEXT, {"route": route_id})) is not None:
+        while (
+            row := await tx.fetch_one(NEXT, {"route": route_id, "offline": OFFLINE})
+        ) is not None:
             message_id = row["message_id"]
             if not row["leads_back"]:
                 await _finish(tx, message_id, "its route leads somewhere else")
@@ -224,6 +231,7 @@ async def _take(
                     row["parts_sent"],
                     draft,
                     row["heard_at"],
+                    row["plain"],
                 )
                 return _Sending(outbound, row["attempts"] + 1)
         return None

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from discreet.domain.ids import MessageId
 
+OFFLINE = "offline"
+"""What a turn names as its model where rules answered: such an answer is words, not CommonMark."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
@@ -27,7 +30,8 @@ class Outbound:
 
     ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
     ``draft``: what stands there already, and makes room for the first part. ``heard_at``: when
-    somebody last wrote in that chat.
+    somebody last wrote in that chat. ``plain``: words of people, which are shown as they are;
+    otherwise a model wrote it, in CommonMark.
     """
 
     message_id: MessageId
@@ -39,6 +43,7 @@ class Outbound:
     part: int = 0
     draft: ShownDraft | None = None
     heard_at: datetime | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,10 @@ class Channel(Protocol):
         """Return how many messages this text takes on the platform; always the same for the same
         text."""
         return 1
+
+    def parts_of(self, outbound: Outbound) -> int:
+        """The same of an answer, whose words may be no markdown."""
+        return self.parts(outbound.text)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:  # noqa: ARG002
         """Return the bytes of a file that came with a message, at most so many.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
 
 from discreet.domain.ids import MessageId
 from discreet.domain.outbound import Outbound
@@ -12,12 +12,19 @@ MAX_KEPT = 16
 """Answers of one channel whose parts are kept at the same time."""
 
 Part = TypeVar("Part")
+Part_co = TypeVar("Part_co", covariant=True)
+
+
+class Cut(Protocol[Part_co]):
+    """The parts of a text; ``plain``: see ``Outbound``."""
+
+    def __call__(self, text: str, *, plain: bool) -> Sequence[Part_co]: ...
 
 
 class SplitCache(Generic[Part]):
-    """The parts of answers, by the id of each answer. ``cut``: the parts of a text."""
+    """The parts of answers, by the id of each answer."""
 
-    def __init__(self, cut: Callable[[str], Sequence[Part]]) -> None:
+    def __init__(self, cut: Cut[Part]) -> None:
         self._cut = cut
         self._kept: dict[MessageId, tuple[str, Sequence[Part]]] = {}
 
@@ -25,7 +32,7 @@ class SplitCache(Generic[Part]):
         """Give the part that is to be sent."""
         text, parts = self._kept.pop(outbound.message_id, ("", ()))
         if text != outbound.text or not parts:
-            text, parts = outbound.text, self._cut(outbound.text)
+            text, parts = outbound.text, self._cut(outbound.text, plain=outbound.plain)
         if outbound.part + 1 < len(parts):
             while len(self._kept) >= MAX_KEPT:
                 del self._kept[next(iter(self._kept))]

@@ -36,10 +36,12 @@ OnText = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. ``failed``: every attempt failed, and the text is an apology."""
+    """An answer. ``failed``: every attempt failed, and the text is an apology. ``plain``: it is
+    words; otherwise a model wrote it, in CommonMark."""
 
     text: str
     failed: bool
+    plain: bool = True
 
 
 class Stopped(DiscreetError):
@@ -100,7 +102,7 @@ async def wait_for_answer(
     async with wakes.waiting(accepted.message_id) as woken:
         async for reply in _replies(db, accepted.message_id, scope, woken):
             if reply.answer is not None and (reply.sent or not delivered):
-                return Answer(reply.answer, reply.failed)
+                return Answer(reply.answer, reply.failed, reply.plain)
             if reply.dropped:
                 raise Stopped("This message was stopped before it was answered.")
             if is_owner and reply.last_error is not None and reply.last_error != told:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId, SessionId
+from discreet.domain.outbound import OFFLINE
 from discreet.scope import Transaction
 
 
@@ -13,11 +14,13 @@ from discreet.scope import Transaction
 class MessageReply:
     """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse;
     ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
+    ``plain``: the answer is words, which no model wrote as CommonMark.
     ``last_error``: why the last attempt failed, while the message waits for the next. ``dropped``:
     nobody answers it any more (``/stop``)."""
 
     session_id: SessionId
     answer: str | None
+    plain: bool
     sent: bool
     draft: str | None
     failed: bool
@@ -35,19 +38,23 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "SELECT m.session_id, m.state = 'failed' AS failed, m.state = 'context' AS dropped,"
         "  d.text AS draft,"
         "  a.text AS answer, coalesce(a.sent, false) AS sent,"
+        "  a.command IS NOT NULL OR a.in_person"
+        "    OR (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)"
+        "    IS NOT FALSE AS plain,"
         "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
         "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
         "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
         "      ORDER BY t.started_at DESC LIMIT 1) END AS last_error"
         " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
         " LEFT JOIN LATERAL ("
-        "   SELECT a.text, o.state = 'sent' AS sent FROM discreet.messages a"
+        "   SELECT a.text, a.command, a.in_person, o.state = 'sent' AS sent"
+        "     FROM discreet.messages a"
         "     JOIN discreet.outbox o ON o.message_id = a.id"
         "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"
         "      AND m.state IN ('answered', 'failed')"
         "    ORDER BY a.position DESC LIMIT 1) a ON true"
         " WHERE m.id = %(message)s",
-        {"message": message_id},
+        {"message": message_id, "offline": OFFLINE},
     )
     if row is None:
         raise NotFound("There is no such message.")

@@ -28,7 +28,7 @@ def make_responder(settings: Settings) -> Responder:
     ) -> TurnResult:
         model = await _model_of(settings, context.agent)
         if model is None:
-            return await respond(context, toolbox, on_text)
+            return await respond(context, toolbox)
         return await think(prompt, toolbox, model, _limits(settings), on_text)
 
     return answer

@@ -11,7 +11,7 @@ import structlog
 
 from discreet.channels.discord.api import ApiConnection, error_of, open_client
 from discreet.channels.discord.content import address_of
-from discreet.channels.discord.formatting import render, split
+from discreet.channels.discord.formatting import split
 from discreet.channels.discord.parse import PLATFORM
 from discreet.channels.http import ANSWER_SECONDS, Answers, download
 from discreet.domain.errors import Unavailable
@@ -75,11 +75,15 @@ class DiscordChannel(OpenChannel):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._open: httpx.AsyncClient | None = None
-        self._parts = SplitCache(_cut)
+        self._parts = SplitCache(split)
 
     def parts(self, text: str) -> int:
         """Return how many messages an answer takes."""
-        return len(_cut(text))
+        return len(split(text))
+
+    def parts_of(self, outbound: Outbound) -> int:
+        """Return the same, of words that may be no markdown."""
+        return len(split(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Send one part. Sent again within some minutes, Discord gives the message it has."""
@@ -155,7 +159,7 @@ class DiscordChannel(OpenChannel):
         if connection is None:
             return Rejected("this channel was removed")
         where = place.platform_thread or place.chat_id
-        part = _cut(text)[0]
+        part = split(text)[0]
         try:
             if shown_as is None:
                 response = await self._put(connection, where, _body(part, reply_to), DRAFT_SECONDS)
@@ -230,10 +234,6 @@ class DiscordChannel(OpenChannel):
             headers=connection.headers,
             timeout=DRAFT_SECONDS,
         )
-
-
-def _cut(text: str) -> list[str]:
-    return split(render(text))
 
 
 def _body(text: str, reply_to: str | None) -> dict[str, Any]:

@@ -1,78 +1,99 @@
-"""Markdown as Discord shows it, in parts that Discord takes. Pure, and the same each time."""
+"""Answers as Discord shows them, in parts that Discord takes. Pure, and the same each time."""
 
 from __future__ import annotations
 
 import re
-from itertools import accumulate
 
-from discreet.domain.cutting import cuts
+from discreet.domain.layout import Look, lay_out
+from discreet.domain.marks import write
+from discreet.domain.styled_text import Span, StyledText, rendered_parts
 
 MAX_UNITS = 2000
 """UTF-16 units of one message: Discord counts characters, of which an emoji may be several."""
+LOOK = Look(bullet="-", linkable=("http://", "https://"))
 _MAX_LANGUAGE = 20
-_ROOM_FOR_FENCES = len("```\n") + _MAX_LANGUAGE + len("\n```")
+_NATIVE_HEADINGS = 3
 
-_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)(?:\n```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_CODE = re.compile(r"(^```[^\n`]*\n.*?(?:\n```[ \t]*$|\Z)|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
-_TABLE = re.compile(r"(?:^[ \t]*\|.*\|[ \t]*$\n?){2,}", re.MULTILINE)
-_RULES = (
-    (re.compile(r"(?<![\w_])__(?!_)(\S(?:[^_\n]*\S)?)__(?![\w_])"), r"**\1**"),
-    (re.compile(r"^#{4,6} +(.+?)(?<![ #])[ #]*$", re.MULTILINE), r"**\1**"),
-    (re.compile(r"!\[([^\]\n]{0,500})\]\((\S{1,2000}?)\)"), r"\1 (\2)"),
+_APART = "\u200b"
+_MARK = {"bold": "**", "italic": "*", "strikethrough": "~~"}
+# Discord takes an address as it stands and looks for no marks in it, escapes included.
+_URL = re.compile(r"(?:https?|steam|discord)://[^\s<]*[^\s<.,:;\"'\]]", re.IGNORECASE)
+_NOT_LAST = re.compile(r"[.,:;\"'\]]*")
+_SPECIAL = re.compile(
+    r"\\|\*(?!\s)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])|`|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\|"
+    r"|<(?=[@#:a-zA-Z/])|(?<=\])\(|:(?=[\w+~-]+:)"
 )
+_AT_LINE_START = re.compile(r"(\s*)(?:(\d+)(?=[.)]\s)|(?=(?:#{1,3}|-#|[-*+]|>>>|>)\s|>))")
 
 
-def render(text: str) -> str:
-    """Discord's own marks where they differ from markdown's; code stays as it is."""
-    pieces = _CODE.split(text)
-    for index in range(0, len(pieces), 2):
-        piece = _TABLE.sub(_as_code, pieces[index])
-        for pattern, replacement in _RULES:
-            piece = pattern.sub(replacement, piece)
-        pieces[index] = piece
-    return "".join(pieces)
+def render(text: str, *, plain: bool = False) -> str:
+    """Discord's own marks. ``plain``: words that are no markdown."""
+    return _written(_styled(text, plain=plain))
 
 
-def split(text: str, limit: int = MAX_UNITS) -> list[str]:
-    """Return the parts; at least one. A block of code that is cut is closed and opened again."""
-    text = text.rstrip()
-    units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
-    if units[-1] <= limit:
-        return [text]
-    fences = [(found.start(), found.end(), found[1].strip()) for found in _FENCE.finditer(text)]
-    blocks = [(units[first], units[last]) for first, last, _ in fences]
-    parts: list[str] = []
-    for start, end in cuts(text, units, blocks, limit - _ROOM_FOR_FENCES):
-        part = text[start:end]
-        if part.strip("` ") == "" and parts:
-            continue  # the end of a block of code, which the part before has closed
-        opened = _inside(fences, start)
-        closed = _inside(fences, end)
-        if opened is not None:
-            part = f"```{opened[:_MAX_LANGUAGE]}\n{part}"
-        if closed is not None:
-            part = f"{part}\n```"
-        parts.append(part)
-    return parts or [text]
+def split(text: str, limit: int = MAX_UNITS, *, plain: bool = False) -> list[str]:
+    """The parts; at least one. A block of code that is cut is code in each of them."""
+    return rendered_parts(_styled(text, plain=plain), _written, limit)
 
 
-def _inside(fences: list[tuple[int, int, str]], at: int) -> str | None:
-    """Return the language of the block of code around a place; None: there is none."""
-    return next((language for first, last, language in fences if first < at < last), None)
+def _styled(text: str, *, plain: bool) -> StyledText:
+    return StyledText(text.rstrip()) if plain else lay_out(text, LOOK)
 
 
-def _as_code(table: re.Match[str]) -> str:
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in table[0].strip().splitlines()
-        if "-" not in line or line.strip(" \t:|-")
-    ]
-    widths = [
-        max(len(row[column]) for row in rows if column < len(row))
-        for column in range(max(map(len, rows), default=0))
-    ]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
-        for row in rows
-    )
-    return "```\n" + "\n".join(lines) + "\n```\n"
+def _written(styled: StyledText) -> str:
+    return write(styled, _Marks())
+
+
+class _Marks:
+    def plain(self, text: str, *, starts_line: bool) -> str:
+        mark = _AT_LINE_START.match(text) if starts_line else None
+        if mark is None:
+            return _escaped(text)
+        return f"{mark[0]}\\{text[mark.end()]}{_escaped(text[mark.end() + 1 :])}"
+
+    def styled(self, span: Span, inner: str, words: str) -> str:
+        if span.style == "code":
+            return _code(words)
+        if span.style == "text_link":
+            # A text that looks like an address itself is not hidden behind another one.
+            if "://" in words or ">" in span.url:
+                return f"{inner} ({span.url})"
+            return f"[{inner}](<{span.url}>)" if ")" in span.url else f"[{inner}]({span.url})"
+        mark = _MARK[span.style]
+        return f"{mark}{inner}{mark}"
+
+    def heading(self, inner: str, level: int) -> str:
+        return f"{'#' * level} {inner}" if level <= _NATIVE_HEADINGS else f"**{inner}**"
+
+    def quoted(self, line: str) -> str:
+        return f"> {line}"
+
+    def pre(self, code: str, language: str) -> str:
+        inner = code.replace("```", f"`{_APART}`{_APART}`")
+        return f"```{language[:_MAX_LANGUAGE]}\n{inner}\n```"
+
+
+def _escaped(text: str) -> str:
+    written, at = list[str](), 0
+    for url in _URL.finditer(text):
+        before = _SPECIAL.sub(r"\\\g<0>", text[at : url.start()])
+        # ":https:" could be an emoji, "<https://..." loses its bracket.
+        written.append(
+            f"{before[:-1]}\\{before[-1]}" if re.search(r"(?<!\\)[:<]$", before) else before
+        )
+        if _SPECIAL.match(text, _NOT_LAST.match(text, url.end()).end()):  # type: ignore[union-attr]
+            # The address would take the backslash along that follows it, so it is none.
+            written.append(_SPECIAL.sub(r"\\\g<0>", url[0]).replace(":", "\\:"))
+        else:
+            written.append(url[0])
+        at = url.end()
+    written.append(_SPECIAL.sub(r"\\\g<0>", text[at:]))
+    return "".join(written)
+
+
+def _code(words: str) -> str:
+    if "`" not in words:
+        return f"`{words}`"
+    if "``" in words:
+        words = words.replace("`", f"`{_APART}")
+    return f"`` {words} ``" if words[0] == "`" or words[-1] == "`" else f"``{words}``"

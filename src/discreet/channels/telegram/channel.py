@@ -65,6 +65,10 @@ class TelegramChannel(OpenChannel):
         """Return how many messages an answer takes."""
         return len(_cut(text))
 
+    def parts_of(self, outbound: Outbound) -> int:
+        """The same, of words that may be no markdown."""
+        return len(_cut(outbound.text, plain=outbound.plain))
+
     async def send(self, outbound: Outbound) -> SendResult:
         """Send one part. A part that Telegram refuses for its formatting goes as plain text."""
         bot = await self._bots.get(outbound.account)
@@ -169,8 +173,8 @@ class TelegramChannel(OpenChannel):
             return _result_of(error)
 
 
-def _cut(text: str) -> list[Formatted]:
-    return split(render(text))
+def _cut(text: str, *, plain: bool = False) -> list[Formatted]:
+    return split(render(text, plain=plain))
 
 
 async def _send(bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted) -> SendResult:

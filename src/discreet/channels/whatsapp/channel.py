@@ -12,7 +12,7 @@ import structlog
 
 from discreet.channels.http import Answers, download
 from discreet.channels.whatsapp.api import ApiConnection, error_of
-from discreet.channels.whatsapp.formatting import render, split
+from discreet.channels.whatsapp.formatting import split
 from discreet.channels.whatsapp.parse import GROUP_CHAT, PLATFORM
 from discreet.domain.errors import Unavailable
 from discreet.domain.outbound import (
@@ -66,11 +66,15 @@ class WhatsAppChannel(OpenChannel):
         self._connections = connections
         self._open: dict[str, tuple[ApiConnection, httpx.AsyncClient]] = {}
         self._typing: dict[str, float] = {}
-        self._parts = SplitCache(_cut)
+        self._parts = SplitCache(split)
 
     def parts(self, text: str) -> int:
         """Return how many messages an answer takes."""
-        return len(_cut(text))
+        return len(split(text))
+
+    def parts_of(self, outbound: Outbound) -> int:
+        """Return the same, of words that may be no markdown."""
+        return len(split(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:
         """Send one part, within 24 hours after somebody wrote there."""
@@ -162,10 +166,6 @@ class WhatsAppChannel(OpenChannel):
         if known is not None:
             await known[1].aclose()
         return opened
-
-
-def _cut(text: str) -> list[str]:
-    return split(render(text))
 
 
 def _body(outbound: Outbound, text: str) -> dict[str, Any]:

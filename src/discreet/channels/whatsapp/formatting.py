@@ -1,40 +1,111 @@
-"""Markdown as WhatsApp shows it, in parts that WhatsApp takes. Pure, and the same each time."""
+"""Answers as WhatsApp shows them, in parts that WhatsApp takes. Pure, and the same each time.
+
+WhatsApp has no escape. Words that it would take for markup are shown in its monospaced form, in
+which it changes nothing; where that can't be, a zero width space keeps the marks apart.
+"""
 
 from __future__ import annotations
 
 import re
-from itertools import accumulate
 
-from discreet.domain.cutting import cuts
+from discreet.domain.layout import Look, lay_out
+from discreet.domain.marks import write
+from discreet.domain.styled_text import Span, StyledText, rendered_parts
 
 MAX_CHARACTERS = 4096
+LOOK = Look(bullet="-")
 
-_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
-_FENCE_LANGUAGE = re.compile(r"```[\w+-]+\n")
-_RULES = (
-    (re.compile(r"\*\*\*(\S(?:[^*\n]*\S)?)\*\*\*"), r"*_\1_*"),
-    (re.compile(r"(?<![*\w])\*(?![*\s])([^*\n]*[^*\s])\*(?![*\w])"), r"_\1_"),
-    (re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*"), r"*\1*"),
-    (re.compile(r"__(\S(?:[^_\n]*\S)?)__"), r"*\1*"),
-    (re.compile(r"~~(\S(?:[^~\n]*\S)?)~~"), r"~\1~"),
-    (re.compile(r"^#{1,6} +(.+?)(?<![ #])[ #]*$", re.MULTILINE), r"*\1*"),
-    (re.compile(r"!?\[([^\]\n]{1,500})\]\((\S{1,2000}?)\)"), r"\1 (\2)"),
-)
+_APART = "\u200b"
+_MARK = {"bold": "*", "italic": "_", "strikethrough": "~"}
+# What WhatsApp may take for markup: rather one more than one less.
+_LETTER = "[0-9A-Za-z\u00c0-\u0dff]"  # of scripts that put spaces between words
+_OPENS = re.compile(rf"(?<!{_LETTER})[*_~](?=\S)")
+_CLOSES = re.compile(rf"(?<=\S)[*_~](?!{_LETTER})")
+_AT_LINE_START = re.compile(r"(\s*)(?=(?:[*>•]|>)\s|>)")
 
 
-def render(text: str) -> str:
-    """WhatsApp's own marks in place of markdown's; code stays as it is."""
-    pieces = _CODE.split(text)
-    for index in range(0, len(pieces), 2):
-        for pattern, replacement in _RULES:
-            pieces[index] = pattern.sub(replacement, pieces[index])
-    return _FENCE_LANGUAGE.sub("```\n", "".join(pieces))
+def render(text: str, *, plain: bool = False) -> str:
+    """WhatsApp's own marks in place of markdown's. ``plain``: words that are no markdown."""
+    return _written(_styled(text, plain=plain))
 
 
-def split(text: str, limit: int = MAX_CHARACTERS) -> list[str]:
-    """Return the parts, at least one. Counted in UTF-16 units, the stricter way: an emoji
-    is two."""
-    text = text.rstrip()
-    units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
-    blocks = [(units[m.start()], units[m.end()]) for m in _CODE.finditer(text)]
-    return [text[start:end] for start, end in cuts(text, units, blocks, limit)]
+def split(text: str, limit: int = MAX_CHARACTERS, *, plain: bool = False) -> list[str]:
+    """The parts, at least one. Counted in UTF-16 units, the stricter way: an emoji is two."""
+    return rendered_parts(_styled(text, plain=plain), _written, limit)
+
+
+def _styled(text: str, *, plain: bool) -> StyledText:
+    return StyledText(text.rstrip()) if plain else lay_out(text, LOOK)
+
+
+def _written(styled: StyledText) -> str:
+    return write(styled, _Marks())
+
+
+class _Marks:
+    def plain(self, text: str, *, starts_line: bool) -> str:
+        apart = _AT_LINE_START.match(text) if starts_line else None
+        if apart is not None:
+            return f"{apart[1]}{_APART}{_protected(text[apart.end() :])}"
+        return _protected(text)
+
+    def styled(self, span: Span, inner: str, words: str) -> str:
+        if span.style == "code":
+            return _monospaced(words)
+        mark = _MARK.get(span.style)
+        if mark is None or mark in words or _APART in inner:
+            return inner
+        return f"{mark}{inner}{mark}"
+
+    def heading(self, inner: str, level: int) -> str:  # noqa: ARG002
+        return inner if "*" in inner else f"*{inner}*"
+
+    def quoted(self, line: str) -> str:
+        return f"> {line}"
+
+    def pre(self, code: str, language: str) -> str:  # noqa: ARG002
+        return f"```\n{_without_fences(code)}\n```"
+
+
+def _protected(text: str) -> str:
+    """Words of one line, so that WhatsApp shows them as they are."""
+    if text.count("`") > 1:
+        return _monospaced(text)
+    found = _markup(text)
+    if found is None:
+        return text
+    if "`" in text:
+        return _monospaced(text)
+    start, end = found
+    while start > 0 and not text[start - 1].isspace():
+        start -= 1
+    while end < len(text) and not text[end].isspace():
+        end += 1
+    return f"{text[:start]}`{text[start:end]}`{text[end:]}"
+
+
+def _markup(text: str) -> tuple[int, int] | None:
+    """From the first to the last of what WhatsApp may take for markup: its kinds overlap."""
+    first: dict[str, int] = {}
+    for opening in _OPENS.finditer(text):
+        first.setdefault(opening[0], opening.start())
+    last = {closing[0]: closing.start() for closing in _CLOSES.finditer(text)}
+    pairs = [(at, last.get(mark, 0)) for mark, at in first.items() if last.get(mark, 0) > at + 1]
+    if not pairs:
+        return None
+    return min(start for start, _ in pairs), max(end for _, end in pairs) + 1
+
+
+def _monospaced(words: str) -> str:
+    if "`" not in words:
+        return f"`{words}`"
+    left, right = len(words) - len(words.lstrip()), len(words.rstrip())
+    inner = _without_fences(words[left:right])
+    # Backticks side by side would be counted together.
+    first = _APART if inner.startswith("`") else ""
+    last = _APART if inner.endswith("`") else ""
+    return f"{words[:left]}```{first}{inner}{last}```{words[right:]}"
+
+
+def _without_fences(code: str) -> str:
+    return code.replace("``", f"`{_APART}`").replace("``", f"`{_APART}`")

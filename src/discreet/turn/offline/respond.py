@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
+from discreet.domain.outbound import OFFLINE
 from discreet.turn.context import Found, Line, Speaker, TurnContext
 from discreet.turn.escaping import clean_name, one_line
 from discreet.turn.offline import phrases
@@ -29,10 +30,8 @@ from discreet.turn.offline.phrases import REPLIES, Replies
 from discreet.turn.offline.relevance import relevant
 from discreet.turn.prompt import describe_speaker
 from discreet.turn.result import Step, TurnResult
-from discreet.turn.think import OnText
 from discreet.turn.tools import Outcome, Tools
 
-MODEL = "offline"
 QUERY_CHARACTERS = 1_000
 SEARCHED = 10
 LISTED = 30
@@ -44,7 +43,7 @@ PASSAGE_SHOWN = 1_200
 _PLAIN_QUOTES = str.maketrans("“”„«»", '"""""')
 
 
-async def respond(context: TurnContext, tools: Tools, on_text: OnText) -> TurnResult:
+async def respond(context: TurnContext, tools: Tools) -> TurnResult:
     """Answer every waiting line by rules. Deterministic.
 
     Raises:
@@ -57,8 +56,7 @@ async def respond(context: TurnContext, tools: Tools, on_text: OnText) -> TurnRe
             if answer not in answers:
                 answers.append(answer)
     text = "\n\n".join(answers)
-    await on_text(text)
-    return TurnResult(text, MODEL, tuple(responder.steps))
+    return TurnResult(text, OFFLINE, tuple(responder.steps))
 
 
 class _Responder:
