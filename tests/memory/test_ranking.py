@@ -25,6 +25,7 @@ def _candidates(
     *,
     conversation: bool = False,
     speakers: Sequence[str] = (),
+    agents: Sequence[bool] = (),
     days_ago: Sequence[float] = (),
     saliences: Sequence[float] = (),
 ) -> Candidates:
@@ -35,6 +36,7 @@ def _candidates(
         conversations=np.full(count, 1 if conversation else -1),
         seconds=NOW.timestamp() - DAY * np.array(days_ago or [0.0] * count),
         speakers=speakers,
+        agents=np.array(agents, dtype=bool),
         saliences=np.array(saliences, dtype=np.float64),
     )
 
@@ -108,6 +110,61 @@ def test_the_answer_beside_the_question_is_lifted_by_it() -> None:
     alone = _ranked("name of the boat", talk).order.tolist()
     together = _ranked("name of the boat", talk, conversation=True).order.tolist()
     assert together.index(2) < alone.index(2)
+
+
+ORDERS = [
+    "Always name the narrator when I ask for a book.",
+    "Immer den Preis dazu nennen.",
+    "Siempre dime el precio.",
+    "Désormais, réponds en deux phrases.",
+    "Всегда указывай цену.",
+    "总是告诉我价格。",
+    "いつも値段を教えて。",
+    "항상 가격을 알려 줘.",
+    "हमेशा कीमत बताओ।",
+    "دائما اذكر السعر.",
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_the_agent_was_told_to_do_always_comes_with_any_question(order: str) -> None:
+    talk = ["I went for a walk.", "Fine.", order, "I will.", "It rained.", "Oh."]
+    agents = [False, True] * 3
+    at = FEATURES.index("standing order")
+    found = _ranked("Can you suggest a novel?", talk, conversation=True, agents=agents)
+    assert found.features[:, at].tolist() == [0, 0, 1, 0, 0, 0]
+    assert found.weights[at] > 1
+    # Among people nobody is told anything by it, and a note is found by what it says alone.
+    assert not _ranked("Can you suggest a novel?", talk, conversation=True).features[:, at].any()
+    assert not _ranked("Can you suggest a novel?", talk, agents=agents).features[:, at].any()
+
+
+def test_words_that_stand_together_in_the_question_do_so_in_the_answer() -> None:
+    texts = [
+        "The green house at the corner has a piano.",
+        "The house at the corner has a green piano.",
+    ]
+    found = _ranked("Where is the green piano?", texts)
+    assert found.order[0] == 1
+    assert found.features[:, FEATURES.index("side by side")].tolist() == [0, 1]
+
+
+def test_words_are_not_side_by_side_across_two_rows() -> None:
+    found = _ranked("green piano", ["we painted it green", "piano", "green piano"])
+    assert found.features[:, FEATURES.index("side by side")].tolist() == [0, 0, 1]
+
+
+def test_what_is_around_a_line_ends_with_its_conversation() -> None:
+    texts = ["the boat", "the boat", "sun", "rain", "wind", "snow"]
+    query = prepare("boat", None, now=NOW)
+    seen = {}
+    for name, conversations in {"one": [1] * 6, "two": [1, 1, 2, 2, 2, 2]}.items():
+        candidates = replace(_candidates(texts), conversations=np.array(conversations))
+        ranking = rank(query.asked, candidates, now=NOW.timestamp())
+        column = ranking.features[:, FEATURES.index("words beside")]
+        seen[name] = column[2] - column[5]
+    assert seen["one"] > 0.1
+    assert abs(seen["two"]) < 1e-9
 
 
 def test_a_person_named_in_the_question_speaks_for_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ UNRELATED_ROWS = 10.0
 """So many rows that have nothing to do with a question are thought of beside those that there are:
 among three memories, a word that two of them hold would else tell nothing, and a good match seem a
 bad one beside a better."""
+SHORTLY = 16
+"""Characters between two terms, at most two short words."""
 SAME_BEGINNING = 0.7
 """Of two words' longer one: with that much in common they are forms of one word."""
 
@@ -64,15 +67,16 @@ class Bags:
         """Read ``joined``, bags with a space around every term, ``" dog  call  rex "``; ``sizes``:
         the characters of each."""
         self.joined = joined
-        starts = np.cumsum(sizes) - sizes
-        cuts = np.array(self._places(f" {PART} "), dtype=np.int64)
+        self._found: dict[str, Ints] = {}
+        self._starts = starts = np.cumsum(sizes) - sizes
+        cuts = self._places(PART)
         self._part_starts = np.sort(np.concatenate([starts, cuts])) if len(cuts) else starts
         self.first_parts = np.searchsorted(self._part_starts, starts)
         self.part_sizes = np.diff(self._part_starts, append=len(joined)).astype(np.float64)
 
     def in_parts(self, term: str) -> Floats:
         """Return how often each part of each bag holds the term, shape (parts,)."""
-        parts = np.searchsorted(self._part_starts, self._places(f" {term} "), side="right") - 1
+        parts = np.searchsorted(self._part_starts, self._places(term), side="right") - 1
         return np.bincount(parts, minlength=len(self._part_starts)).astype(np.float64)
 
     def count(self, term: str) -> Floats:
@@ -94,13 +98,37 @@ class Bags:
                     counts[at] += TYPO_WEIGHT * weight * self.in_parts(similar)
         return counts
 
-    def _places(self, text: str) -> list[int]:
-        places: list[int] = []
-        at = self.joined.find(text)
-        while at >= 0:
-            places.append(at)
-            at = self.joined.find(text, at + 1)
-        return places
+    def side_by_side(self, terms: Sequence[str]) -> Floats:
+        """Return how many terms of a question have the one that follows it shortly behind them, in
+        each bag; shape (bags,)."""
+        counted = np.zeros(len(self._starts))
+        for one, next_ in pairwise(terms):
+            ends, starts = self._places(one) + len(one) + 2, self._places(next_)
+            if not len(ends) or not len(starts):
+                continue
+            last = np.searchsorted(ends, starts, side="right") - 1
+            bags = np.searchsorted(self._starts, starts, side="right") - 1
+            near = (
+                (last >= 0) & (starts - ends[last] <= SHORTLY) & (ends[last] > self._starts[bags])
+            )
+            counted[np.unique(bags[near])] += 1
+        return counted
+
+    def begins(self, bag: int, sayings: tuple[str, ...]) -> bool:
+        """Return whether a bag begins with one of these, each as bags hold it."""
+        return self.joined.startswith(sayings, int(self._starts[bag]))
+
+    def _places(self, term: str) -> Ints:
+        """Where a term stands, as the place of the space before it."""
+        if term not in self._found:
+            places: list[int] = []
+            text = f" {term} "
+            at = self.joined.find(text)
+            while at >= 0:
+                places.append(at)
+                at = self.joined.find(text, at + 1)
+            self._found[term] = np.array(places, dtype=np.int64)
+        return self._found[term]
 
 
 def _similar(term: str, vocabulary: Sequence[str]) -> list[tuple[str, float]]:

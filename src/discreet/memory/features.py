@@ -16,41 +16,36 @@ import numpy.typing as npt
 from discreet.memory.bags import UNRELATED_ROWS, Bags, Population, bm25, rarity_of
 from discreet.memory.embedding import Vectors
 from discreet.memory.indexing import Indexed
+from discreet.memory.lines import Lines
 from discreet.memory.temporal import WhenAsked, closeness
 from discreet.memory.token_vectors import nearness
-from discreet.memory.tokenizer import ASKS, NUMBER, TIME, terms_of, words_of
+from discreet.memory.tokenizer import ASKS, NUMBER, STANDING_ORDERS, TIME, terms_of, words_of
 
 __all__ = ["FEATURES", "Asked", "Candidates", "features"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-NEIGHBOURS = (-2, -1, 1, 2)
-SITTING_SECONDS = 3 * 3600
-"""A longer silence ends a sitting: what people say in one go is about few things."""
-WINDOW = 8
-"""Rows before and after one that are about the same, mostly."""
+WORDS_AROUND, MEANING_AROUND = 3, 2
+"""Lines of people before and after one that are about the same, mostly."""
+ENOUGH = 0.25
+"""A word that lines around are that near to on average counts half."""
+DISTANT = 0.3
+"""Words that are no nearer have nothing to do with each other."""
 HALF_AGE = 90 * 86_400.0
 """Seconds after which being recent counts half."""
-FLOOR = 0.1
-"""The best row is at least that far from the mean before it counts as a good one."""
 UNRELATED = {"meaning": 0.1, "meaning part": 0.1, "topic": 0.1, "nearest words": 0.2}
 """How near a row is, by each measure, that has nothing to do with a question; 0 by the others."""
-SHRINKAGE = 5.0
-"""So many rows of a kind weigh as much in its mean as all rows do."""
-LENGTH_SHRINKAGE = 10.0
-"""As much spread of lengths is needed before half of what comes with length is taken away."""
 
 FEATURES = (
-    *("text", "meaning", "meaning part", "topic", "nearest words"),
-    *(f"text {place:+d}" for place in NEIGHBOURS),
-    *("sitting", "window"),
+    *("text", "meaning", "meaning part", "topic", "nearest words", "side by side"),
+    *("words around", "words beside", "meaning around", "text -2", "asked -1", "sitting"),
     *("agent", "agent asked for", "agent in short", "asked before", "opening", "fresh"),
-    *("speaker", "time word", "number", "date", "salience", "age"),
+    *("standing order", "speaker", "time word", "number", "date", "salience", "age"),
 )
 """The order of the columns."""
 
-_LONE = frozenset([*FEATURES[:5], *("time word", "number", "date", "salience", "age")])
+_LONE = frozenset([*FEATURES[:9], *("time word", "number", "date", "salience", "age")])
 """Features that a row has without a conversation around it."""
 
 
@@ -146,11 +141,21 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
     mentioned, names = _speaker_mentioned(asked, candidates.speakers or [""] * count)
     kept = [at for at, term in enumerate(asked.terms) if term not in names]
     kept = kept or list(range(len(asked.terms)))
-    lines = _Lines(candidates)
+    lines = Lines(
+        candidates.conversations,
+        candidates.seconds,
+        candidates.lengths,
+        candidates.agents,
+        candidates.sampled,
+    )
     bags = Bags(candidates.bags, candidates.bag_sizes)
+    asks = np.minimum(bags.count(ASKS), 1.0)
     columns, matched = _matches(asked, kept, candidates, bags, lines)
-    columns |= _kinds_of_line(asked, bags, lines, columns.pop("fresh"))
+    columns |= _kinds_of_line(asked, asks, lines, columns.pop("fresh"))
     columns |= {
+        "text -2": lines.neighbour(columns["text"], -2),
+        "asked -1": lines.neighbour(columns["text"] * asks, -1),
+        "standing order": _standing_orders(bags, lines),
         "speaker": mentioned,
         "time word": np.minimum(bags.count(TIME), 1.0) * asked.wants_time,
         "number": np.minimum(bags.count(NUMBER), 1.0) * asked.wants_number,
@@ -158,8 +163,6 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
         "salience": candidates.saliences if len(candidates.saliences) else np.zeros(count),
         "age": np.exp2(-np.maximum(now - candidates.seconds, 0.0) / HALF_AGE),
     }
-    for place in NEIGHBOURS:
-        columns[f"text {place:+d}"] = lines.neighbour(columns["text"], place)
     if lines.lone.any() and not lines.lone.all():
         # Beside rows of a conversation, those without would lose for that alone.
         for name in FEATURES:
@@ -170,42 +173,73 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
 
 
 def _matches(
-    asked: Asked, kept: list[int], candidates: Candidates, bags: Bags, lines: _Lines
+    asked: Asked, kept: list[int], candidates: Candidates, bags: Bags, lines: Lines
 ) -> tuple[dict[str, Floats], Floats]:
     """Return how well each row fits the question, by words and by meaning; and how much of the
     question its words cover."""
     terms = [asked.terms[at] for at in kept]
+    meaning = _stands_out(lines, "meaning", candidates.cosines)
     if not terms:
         nothing = np.zeros(len(candidates))
-        names = ("text", "topic", "nearest words", "meaning part", "sitting")
-        columns = dict.fromkeys([*names, "window", "fresh"], nothing)
-        return columns | {"meaning": lines.relative("meaning", candidates.cosines)}, nothing
+        names = (*FEATURES[:9], "sitting", "fresh")
+        return dict.fromkeys(names, nothing) | {"meaning": meaning}, nothing
     in_parts = bags.frequencies(terms)
     frequencies: Floats = np.add.reduceat(in_parts, bags.first_parts, axis=1)
-    population, lengths = candidates.population, candidates.lengths
-    rarity = rarity_of(frequencies, terms, population)
+    rarity = rarity_of(frequencies, terms, candidates.population)
     text = np.maximum.reduceat(bm25(in_parts, bags.part_sizes, rarity), bags.first_parts)
     near = nearness(
         candidates.tokens, candidates.token_sizes, asked.whole, asked.vectors[kept], rarity
     )
     columns = {
-        "text": lines.relative("text", text),
-        "meaning": lines.relative("meaning", candidates.cosines),
-        "meaning part": lines.relative("meaning part", near.part),
-        "topic": lines.relative("topic", near.topic),
-        "nearest words": lines.relative("nearest words", near.words),
+        "text": _stands_out(lines, "text", text),
+        "meaning": meaning,
+        "meaning part": _stands_out(lines, "meaning part", near.part),
+        "topic": _stands_out(lines, "topic", near.topic),
+        "nearest words": _stands_out(lines, "nearest words", near.words),
+        "side by side": _share_of_best(bags.side_by_side(asked.terms)),
+        "meaning around": lines.around(
+            _stands_out(lines, "meaning", near.beyond_the_usual), MEANING_AROUND
+        ),
         "fresh": near.fresh,
-        "sitting": lines.by_sitting(frequencies, lengths),
-        "window": lines.by_window(frequencies, lengths, rarity),
+        "sitting": lines.by_sitting(frequencies, candidates.lengths),
     }
+    columns["words around"], columns["words beside"] = _words_around(near.each_word, lines)
+    # Nothing is around a row that stands alone, which is measured by its own words and meaning.
+    itself = (columns["words around"] + columns["nearest words"]) / 2
+    columns["words around"] = np.where(lines.lone, itself, columns["words around"])
+    columns["meaning around"] = np.where(lines.lone, 0.0, columns["meaning around"])
     matched = rarity @ np.minimum(frequencies, 1.0) / max(float(rarity.sum()), 1e-9)
     return columns, matched
 
 
-def _kinds_of_line(asked: Asked, bags: Bags, lines: _Lines, fresh: Floats) -> dict[str, Floats]:
+def _stands_out(lines: Lines, name: str, values: Floats) -> Floats:
+    return lines.relative(values, UNRELATED.get(name, 0.0))
+
+
+def _share_of_best(values: Floats) -> Floats:
+    return values / max(float(values.max()), 1e-9)
+
+
+def _words_around(each_word: Floats, lines: Lines) -> tuple[Floats, Floats]:
+    """Return how many words of the question come up in a row and the lines around it, and in these
+    alone, by meaning: a word that many rows come near to tells less.
+
+    ``each_word``: how near each row comes to each word, shape (rows, words).
+    """
+    near = np.square(np.clip((each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
+    rows, holding = len(near) + UNRELATED_ROWS, near.sum(axis=0)
+    rarity = np.log1p((rows - holding + 0.5) / (holding + 0.5))
+    rarity /= max(float(rarity.sum()), 1e-9)
+    found = []
+    for itself in (True, False):
+        around = lines.around(near, WORDS_AROUND, itself=itself)
+        found.append(lines.relative(around / (around + ENOUGH) @ rarity))
+    return found[0], found[1]
+
+
+def _kinds_of_line(asked: Asked, asks: Floats, lines: Lines, fresh: Floats) -> dict[str, Floats]:
     """Return what kind of line each row is, whatever is asked."""
     agents = lines.agents.astype(np.float64)
-    asks = np.minimum(bags.count(ASKS), 1.0)
     return {
         "agent": agents,
         "agent asked for": agents * asked.of_agent,
@@ -216,101 +250,13 @@ def _kinds_of_line(asked: Asked, bags: Bags, lines: _Lines, fresh: Floats) -> di
     }
 
 
-class _Lines:
-    """Where rows stand in their conversations, and what is usual among lines of one kind: those of
-    the agent, those of people, and rows that stand alone."""
-
-    def __init__(self, candidates: Candidates) -> None:
-        count = len(candidates)
-        conversations = candidates.conversations
-        self.lone = conversations < 0
-        self.agents = candidates.agents if len(candidates.agents) else np.zeros(count, dtype=bool)
-        self.lengths = np.maximum(candidates.lengths, 1.0)
-        self.log_lengths = np.log1p(self.lengths)
-        self._usual = candidates.sampled
-        kinds = (self.lone, ~self.lone & self.agents, ~self.lone & ~self.agents)
-        self._kinds = [kind for kind in kinds if kind.any()]
-        self._same = np.zeros(count, dtype=bool)
-        self._same[1:] = (conversations[1:] == conversations[:-1]) & ~self.lone[1:]
-        seconds = candidates.seconds
-        silence = np.diff(seconds, prepend=seconds[:1]) > SITTING_SECONDS
-        self._sitting_of = np.cumsum(~self._same | silence) - 1
-        self.opening = (self._same & silence).astype(np.float64)
-
-    def relative(self, name: str, values: Floats) -> Floats:
-        """Return how far each row is above what is usual for its kind and length, the farthest
-        being 1; 0 where nothing is known. A long text matches anything a little, and an agent's
-        answers are long: what counts is who stands out among their like."""
-        known = ~np.isnan(values)
-        if not known.any():
-            return np.zeros(len(values))
-        usual = known if self._usual is None else known & self._usual
-        counted = values[usual] if usual.any() else values[known]
-        unrelated = UNRELATED_ROWS * UNRELATED.get(name, 0.0)
-        mean = (counted.sum() + unrelated) / (len(counted) + UNRELATED_ROWS)
-        rest = np.where(known, values - mean, 0.0)
-        for kind in self._kinds:
-            there = kind & usual
-            count = there.sum()
-            if not count:
-                continue
-            if len(self._kinds) > 1:
-                rest[kind] -= rest[there].sum() / (count + SHRINKAGE)
-            if not self.lone[kind][0]:
-                middle = self.log_lengths[there].mean()
-                lengths = self.log_lengths[there] - middle
-                slope = lengths @ rest[there] / (lengths @ lengths + LENGTH_SHRINKAGE)
-                rest[kind] -= slope * (self.log_lengths[kind] - middle)
-        best = float(rest[known].max())
-        return np.where(known, rest / max(best, FLOOR), 0.0)
-
-    def unusual(self, values: Floats) -> Floats:
-        """Return how far each row is above the mean of its kind; 0 for rows without neighbours."""
-        result = np.zeros(len(values))
-        for kind in self._kinds:
-            if not self.lone[kind][0]:
-                result[kind] = values[kind] - values[kind].mean()
-        return result
-
-    def neighbour(self, values: Floats, place: int) -> Floats:
-        """Return the value of the row so many places on, where both are lines of people: an agent's
-        answer is about what was asked whoever asked it."""
-        people = ~self.agents
-        return self.shifted(values * people, place) * people
-
-    def shifted(self, values: Floats, place: int) -> Floats:
-        """Return the value of the row so many places on in the same conversation, else 0."""
-        for _ in range(abs(place)):
-            moved = np.zeros(len(values))
-            if place < 0:
-                moved[1:] = np.where(self._same[1:], values[:-1], 0.0)
-            else:
-                moved[:-1] = np.where(self._same[1:], values[1:], 0.0)
-            values = moved
-        return values
-
-    def by_sitting(self, frequencies: Floats, lengths: Floats) -> Floats:
-        """BM25 of the whole sitting that a row belongs to, as a share of the best one's."""
-        starts = np.flatnonzero(np.diff(self._sitting_of, prepend=-1))
-        if len(starts) == len(lengths):
-            return np.zeros(len(lengths))
-        whole: Floats = np.add.reduceat(frequencies, starts, axis=1)
-        scores = bm25(whole, np.add.reduceat(lengths, starts), rarity_of(whole))
-        return np.asarray(scores[self._sitting_of] / max(float(scores.max()), 1e-9))
-
-    def by_window(self, frequencies: Floats, lengths: Floats, rarity: Floats) -> Floats:
-        """BM25 of what was said around a row, itself included."""
-        count = len(lengths)
-        if self.lone.all():
-            return np.zeros(count)
-        starts = np.flatnonzero(~self._same)
-        of_row = np.cumsum(~self._same) - 1
-        first = np.maximum(np.arange(count) - WINDOW, starts[of_row])
-        last = np.minimum(np.arange(count) + WINDOW + 1, np.append(starts[1:], count)[of_row])
-        summed = np.cumsum(np.vstack([frequencies, lengths]), axis=1)
-        summed = np.hstack([np.zeros((len(summed), 1)), summed])
-        around = summed[:, last] - summed[:, first]
-        return self.relative("window", bm25(around[:-1], around[-1], rarity))
+def _standing_orders(bags: Bags, lines: Lines) -> Floats:
+    """Return 1.0 for what somebody told the agent to do always or never: it bears on anything."""
+    orders = np.zeros(len(lines.agents))
+    if lines.agents.any():
+        for row in np.flatnonzero(~lines.agents & ~lines.lone).tolist():
+            orders[row] = bags.begins(row, STANDING_ORDERS)
+    return orders
 
 
 def _speaker_mentioned(asked: Asked, speakers: Sequence[str]) -> tuple[Floats, frozenset[str]]:

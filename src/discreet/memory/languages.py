@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["ASKING_WORDS", "CHANGE_WORDS", "STOP_WORDS", "language_of"]
+__all__ = ["ASKING_WORDS", "CHANGE_WORDS", "ORDERS", "STOP_WORDS", "language_of"]
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -124,6 +124,34 @@ CHANGE_WORDS: dict[str, frozenset[str]] = {
     "korean": _listed("이제 지금 더는 새로"),
 }
 """Words by which a text says that something is no longer as it was."""
+
+ORDERS: dict[str, tuple[str, ...]] = {
+    "english": ("always", "never", "please always", "please never", "from now on", "make sure to"),
+    "german": ("immer", "niemals", "bitte immer", "bitte nie", "ab jetzt", "von jetzt an"),
+    "spanish": ("siempre", "nunca", "por favor siempre", "a partir de ahora", "de ahora en"),
+    "french": ("toujours", "jamais", "ne jamais", "à partir de maintenant", "désormais"),
+    "portuguese": ("sempre", "nunca", "por favor sempre", "a partir de agora", "de agora em"),
+    "italian": ("sempre", "mai", "non mai", "da ora in poi", "d'ora in poi"),
+    "dutch": ("altijd", "nooit", "vanaf nu"),
+    "turkish": ("her zaman", "asla", "lütfen her zaman", "bundan sonra", "bundan böyle"),
+    "russian": ("всегда", "никогда", "пожалуйста всегда", "с этого момента", "отныне"),
+    "arabic": ("دائما", "أبدا", "لا أبدا", "من الآن فصاعدا"),
+    "hindi": ("हमेशा", "कभी नहीं", "अब से"),
+    "han": (
+        "总是",
+        "始终",
+        "永远",
+        "从现在开始",
+        "今后",
+        "请总是",
+        "請總是",
+        "いつも",
+        "必ず",
+        "常に",
+    ),
+    "korean": ("항상", "언제나", "절대", "앞으로는", "앞으로"),
+}
+"""How a text begins that says what is to be done from then on."""
 
 
 def language_of(words: Collection[str]) -> str:

@@ -27,7 +27,7 @@ SAME_ANSWER = 0.7
 """So far below an older row, one that matches the same words of the question answers it as well."""
 CHANGED = 2.0
 """The same where it says that something changed, or names some of what the older speaks of."""
-SAME_SUBJECT = 5.0
+SAME_SUBJECT = 6.0
 """The same for one that speaks of what the older speaks of, in other words than the question's."""
 MOSTLY, SOME = 0.5, 0.3
 """Share of the older row's subject that the newer names, beside the words of the question for some
@@ -52,21 +52,24 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     changed = {row for row, bag in bags.items() if not CHANGE_TERMS.isdisjoint(bag)}
     question = frozenset(asked.terms)
     numbers = frozenset(term for term in question if any(map(str.isdecimal, term)))
+    asked_of = {row: numbers.intersection(bag) for row, bag in bags.items()}
+    parties = {row: candidates.party(row) for row in bags}
     reached = {row: float(scores[row]) for row in subjects}
     for at, newer in enumerate(best.tolist()):
         # What people chat about comes up again and again: there a change has to be said.
         if newer not in changed and candidates.conversations[newer] >= 0:
             continue
         for older in best[:at].tolist():
+            behind = reached[older] - reached[newer]
             if (
-                candidates.party(older) != candidates.party(newer)
+                not 0 <= behind <= SAME_SUBJECT
+                or parties[older] != parties[newer]
                 or candidates.seconds[older] == candidates.seconds[newer]
                 or saliences[older] > saliences[newer]
-                or not numbers.intersection(bags[older]) <= numbers.intersection(bags[newer])
+                or not asked_of[older] <= asked_of[newer]
             ):
                 continue
-            reach = _reach(question, subjects[older], subjects[newer], newer in changed)
-            if 0 <= reached[older] - reached[newer] <= reach:
+            if behind <= _reach(question, subjects[older], subjects[newer], newer in changed):
                 reached[newer] = reached[older] + AHEAD
         lifted[newer] = reached[newer] - scores[newer]
     return lifted

@@ -33,34 +33,41 @@ COSINE_FLOOR = 0.35
 """Below it a vector's nearness says nothing."""
 
 WEIGHTS: dict[str, float] = {
-    "text": 1.07,
-    "meaning": 1.01,
-    "meaning part": 0.78,
-    "topic": 0.71,
-    "nearest words": 1.55,
-    "text -2": 0.91,
-    "text -1": 1.02,
-    "text +1": 0.27,
-    "text +2": 0.34,
-    "sitting": 1.94,
-    "window": 0.71,
-    "agent": -2.22,
-    "agent asked for": 1.63,
-    "agent in short": 2.56,
-    "asked before": 0.65,
+    "text": 0.6,
+    "meaning": 0.83,
+    "meaning part": 0.51,
+    "topic": 0.61,
+    "nearest words": 1.0,
+    "side by side": 0.77,
+    "words around": 1.88,
+    "words beside": -0.96,
+    "meaning around": 1.48,
+    "text -2": 0.61,
+    "asked -1": 1.52,
+    "sitting": 2.05,
+    "agent": -1.64,
+    "agent asked for": 1.52,
+    "agent in short": 2.51,
+    "asked before": 0.45,
     "opening": 0.78,
-    "fresh": 0.33,
-    "speaker": 1.93,
-    "time word": 1.14,
-    "number": 1.26,
-    "date": 2.56,
+    "fresh": 0.32,
+    "standing order": 2.05,
+    "speaker": 1.92,
+    "time word": 1.11,
+    "number": 1.41,
+    "date": 2.55,
     "salience": 0.2,
     "age": 0.1,
 }
 """Fitted by benchmarks/recall_quality.py; salience and age are set by hand, being small."""
 
-_OF_WORDS = frozenset(["text", "sitting", "window"])
-_OF_MEANING = frozenset(["meaning", "topic", "nearest"])
+_BY_WORDS = frozenset(["text", "side by side", "text -2", "asked -1", "sitting"])
+_BY_MEANING = frozenset(
+    (
+        *("meaning", "meaning part", "topic", "nearest words"),
+        *("words around", "words beside", "meaning around"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,7 @@ def rank(
     table, matched = features(asked, candidates, now=now)
     chosen = dict(WEIGHTS if weights is None else weights)
     for name in chosen:
-        part = name.split()[0]
-        if (mode == "text" and part in _OF_MEANING) or (mode == "semantic" and part in _OF_WORDS):
+        if (mode == "text" and name in _BY_MEANING) or (mode == "semantic" and name in _BY_WORDS):
             chosen[name] = 0.0
     by_feature = np.array([chosen.get(name, 0.0) for name in FEATURES])
     scores = table @ by_feature

@@ -158,6 +158,8 @@ _PART_OF = {
     "meaning part": "meaning",
     "topic": "meaning",
     "nearest words": "meaning",
+    "side by side": "text",
+    "standing order": "form",
     "speaker": "speaker",
     "date": "date",
     "salience": "salience",

@@ -35,12 +35,16 @@ class Nearness:
     """Of each row to a question; nan where a row has no tokens. ``part``: cosine of its nearest
     part to the whole question. ``topic``: cosine of the row to the question's words, each counting
     as much as it is rare. ``words``: how near its nearest word is to a word of the question, the
-    mean over these, weighted in the same way. ``fresh``: how many of its tokens no row before it
-    has."""
+    mean over these, weighted in the same way. ``beyond_the_usual``: cosine of the row to the whole
+    question, once what all rows have in common is taken away from both. ``each_word``: how near its
+    nearest word is to each word of the question, shape (rows, words), and ``fresh``: how many of
+    its tokens no row before it has; these are 0 where a row has no tokens."""
 
     part: Floats
     topic: Floats
     words: Floats
+    beyond_the_usual: Floats
+    each_word: Floats
     fresh: Floats
 
 
@@ -103,24 +107,44 @@ def nearness(
     """
     rows = _Rows(packed, sizes)
     fresh = np.zeros(len(sizes))
+    each_word = np.zeros((len(sizes), len(words)))
     nothing = np.full(len(sizes), np.nan)
     if not len(rows.tokens):
-        return Nearness(nothing, nothing, nothing, fresh)
-    known, first, place = np.unique(rows.tokens, return_index=True, return_inverse=True)
+        return Nearness(nothing, nothing, nothing, nothing, each_word, fresh)
+    known, first, place = _distinct(rows.tokens, len(bundled_embedder().table))
     fresh += np.bincount(rows.row_of_token[first], minlength=len(sizes))
     table = bundled_embedder().table[known].astype(np.float32)
     lengths = np.linalg.norm(words, axis=1, keepdims=True)
     units = np.divide(words, lengths, out=np.zeros_like(words), where=lengths > 0)
     topic = _unit(rarity.astype(np.float32) @ words)
-    dots = table @ np.stack([_unit(whole), topic, *units], axis=1)
-    of_token = dots[place, :2]
-    parts = np.add.reduceat(of_token, rows.part_starts, axis=0)
+    usual = np.bincount(place, 1 / rows.length_of_token) @ table / len(rows.lengths)
+    beyond = _unit(_unit(whole) - usual.astype(np.float32))
+    dots = table @ np.stack([_unit(whole), topic, beyond, usual, *units], axis=1, dtype=np.float32)
+    parts = np.add.reduceat(dots[place, :4], rows.part_starts, axis=0)
     cosines = np.maximum.reduceat(parts[:, 0] / rows.part_lengths, rows.first_parts)
-    whole_rows = np.add.reduceat(parts[:, 1], rows.first_parts) / rows.lengths
-    near = _nearest_words(rows, dots[:, 2:], np.square(table).sum(axis=1), place)
+    of_rows = np.add.reduceat(parts, rows.first_parts, axis=0) / rows.lengths[:, None]
+    apart = np.sqrt(np.maximum(1 - 2 * of_rows[:, 3] + usual @ usual, 1e-3))
+    near = _nearest_words(rows, dots[:, 4:], np.square(table).sum(axis=1), place)
+    each_word[rows.with_tokens] = near
     return Nearness(
-        rows.spread(cosines), rows.spread(whole_rows), rows.spread(near @ _share(rarity)), fresh
+        part=rows.spread(cosines),
+        topic=rows.spread(of_rows[:, 1]),
+        words=rows.spread(near @ _share(rarity)),
+        beyond_the_usual=rows.spread((of_rows[:, 2] - usual @ beyond) / apart),
+        each_word=each_word,
+        fresh=fresh,
     )
+
+
+def _distinct(tokens: Ints, size: int) -> tuple[Ints, Ints, Ints]:
+    """Every token once, where each comes first, and the place of each token among them; what
+    ``numpy.unique`` gives, without sorting. ``size``: of the table."""
+    first = np.full(size, -1)
+    first[tokens[::-1]] = np.arange(len(tokens) - 1, -1, -1)
+    known = np.flatnonzero(first >= 0)
+    place = np.zeros(size, dtype=np.int64)
+    place[known] = np.arange(len(known))
+    return known, first[known], place[tokens]
 
 
 def _nearest_words(rows: _Rows, dots: Vectors, squares: Vectors, place: Ints) -> Vectors:
@@ -154,8 +178,8 @@ class _Rows:
 
     def __init__(self, packed: bytes, sizes: npt.NDArray[Any]) -> None:
         self._count = len(sizes)
-        self._with_tokens = np.flatnonzero(sizes)
-        sizes = sizes[self._with_tokens].astype(np.int64) // 2
+        self.with_tokens = np.flatnonzero(sizes)
+        sizes = sizes[self.with_tokens].astype(np.int64) // 2
         numbers = np.frombuffer(packed, dtype="<u2")
         starts = np.cumsum(sizes) - sizes
         parts = numbers[starts].astype(np.int64)
@@ -171,12 +195,13 @@ class _Rows:
         self.tokens = numbers[is_token].astype(np.int64)
         self.part_starts = np.cumsum(counts) - counts
         in_rows = sizes - _WHOLE - _OF_PART * parts
-        self.row_of_token = np.repeat(self._with_tokens, in_rows)
+        self.row_of_token = np.repeat(self.with_tokens, in_rows)
+        self.length_of_token = np.repeat(self.lengths, in_rows)
 
     def spread(self, values: npt.NDArray[Any]) -> Floats:
         """Return values of the rows that have tokens, as a column of all rows."""
         column = np.full(self._count, np.nan)
-        column[self._with_tokens] = values
+        column[self.with_tokens] = values
         return column
 
 

@@ -14,7 +14,13 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from discreet.memory.languages import ASKING_WORDS, CHANGE_WORDS, STOP_WORDS, language_of
+from discreet.memory.languages import (
+    ASKING_WORDS,
+    CHANGE_WORDS,
+    ORDERS,
+    STOP_WORDS,
+    language_of,
+)
 
 __all__ = [
     "ASKS",
@@ -22,6 +28,7 @@ __all__ = [
     "FUNCTION_TERMS",
     "NUMBER",
     "PART",
+    "STANDING_ORDERS",
     "TIME",
     "VERSION",
     "content_terms",
@@ -241,3 +248,20 @@ FUNCTION_TERMS = _in_bags(STOP_WORDS)
 """Function words of every language known here, as bags hold them."""
 CHANGE_TERMS = _in_bags(CHANGE_WORDS)
 """What says that something is no longer as it was, as bags hold it."""
+
+
+def _beginnings() -> tuple[str, ...]:
+    found = set()
+    for language, sayings in ORDERS.items():
+        for saying in sayings:
+            # A run without spaces gives its characters first; the language of a short text in Latin
+            # letters may be mistaken.
+            words = list(saying) if language == "han" else _tokens(saying)
+            for guessed in _LATIN if language in _LATIN else [language]:
+                terms = [_stem(word, guessed) for word in words]
+                found.add(f" {'  '.join([VERSION, *terms])} ")
+    return tuple(sorted(found))
+
+
+STANDING_ORDERS = _beginnings()
+"""How the bag of a text begins that says what is to be done from then on."""

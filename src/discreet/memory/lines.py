@@ -1,0 +1,142 @@
+"""Where rows stand in their conversations, and what is usual among lines of one kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from discreet.memory.bags import UNRELATED_ROWS, bm25, rarity_of
+
+__all__ = ["Lines"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+SITTING_SECONDS = 3 * 3600
+"""A longer silence ends a sitting: what people say in one go is about few things."""
+FLOOR = 0.1
+"""The best row is at least that far from the mean before it counts as a good one."""
+SHRINKAGE = 5.0
+"""So many rows of a kind weigh as much in its mean as all rows do."""
+LENGTH_SHRINKAGE = 10.0
+"""As much spread of lengths is needed before half of what comes with length is taken away."""
+
+
+class Lines:
+    """The rows of a scope by kind: lines of the agent, lines of people, and rows that stand alone.
+
+    ``usual``: the rows that say what is usual, where not all of them do.
+    """
+
+    def __init__(
+        self,
+        conversations: Ints,
+        seconds: Floats,
+        lengths: Floats,
+        agents: Flags,
+        usual: Flags | None = None,
+    ) -> None:
+        count = len(conversations)
+        self.lone = conversations < 0
+        self.agents = agents if len(agents) else np.zeros(count, dtype=bool)
+        self.log_lengths = np.log1p(np.maximum(lengths, 1.0))
+        self._usual = usual
+        kinds = (self.lone, ~self.lone & self.agents, ~self.lone & ~self.agents)
+        self._kinds = [kind for kind in kinds if kind.any()]
+        self._same = np.zeros(count, dtype=bool)
+        self._same[1:] = (conversations[1:] == conversations[:-1]) & ~self.lone[1:]
+        silence = np.diff(seconds, prepend=seconds[:1]) > SITTING_SECONDS
+        self._sitting_of = np.cumsum(~self._same | silence) - 1
+        self.opening = (self._same & silence).astype(np.float64)
+
+    def relative(self, values: Floats, unrelated: float = 0.0) -> Floats:
+        """Return how far each row is above what is usual for its kind and length, the farthest
+        being 1; 0 where nothing is known. ``unrelated``: the value of a row that has nothing to do
+        with the question. A long text matches anything a little, and an agent's answers are long:
+        what counts is who stands out among their like."""
+        known = ~np.isnan(values)
+        if not known.any():
+            return np.zeros(len(values))
+        usual = known if self._usual is None else known & self._usual
+        counted = values[usual] if usual.any() else values[known]
+        known_sum = counted.sum() + UNRELATED_ROWS * unrelated
+        mean = known_sum / (len(counted) + UNRELATED_ROWS)
+        rest = np.where(known, values - mean, 0.0)
+        for kind in self._kinds:
+            there = kind & usual
+            count = there.sum()
+            if not count:
+                continue
+            if len(self._kinds) > 1:
+                rest[kind] -= rest[there].sum() / (count + SHRINKAGE)
+            if not self.lone[kind][0]:
+                middle = self.log_lengths[there].mean()
+                lengths = self.log_lengths[there] - middle
+                slope = lengths @ rest[there] / (lengths @ lengths + LENGTH_SHRINKAGE)
+                rest[kind] -= slope * (self.log_lengths[kind] - middle)
+        best = float(rest[known].max())
+        return np.where(known, rest / max(best, FLOOR), 0.0)
+
+    def unusual(self, values: Floats) -> Floats:
+        """Return how far each row is above the mean of its kind; 0 for rows that stand alone."""
+        result = np.zeros(len(values))
+        for kind in self._kinds:
+            if not self.lone[kind][0]:
+                result[kind] = values[kind] - values[kind].mean()
+        return result
+
+    def neighbour(self, values: Floats, place: int) -> Floats:
+        """Return the value of the row so many places on, where both are lines of people: an agent's
+        answer is about what was asked whoever asked it."""
+        people = ~self.agents
+        return self.shifted(values * people, place) * people
+
+    def around(self, values: Floats, reach: int, *, itself: bool = True) -> Floats:
+        """Return the mean over so many lines of people before and after each, itself included or
+        not; 0 for an agent's lines, and where there are none. Shape (rows,) or (rows, n)."""
+        place, first, last = self._people(reach)
+        there = values[place]
+        summed = np.concatenate([np.zeros_like(there[:1]), np.cumsum(there, axis=0)])
+        total, many = summed[last] - summed[first], (last - first).astype(np.float64)
+        if not itself:
+            total, many = total - there, many - 1
+        many = np.maximum(many, 1.0)
+        result = np.zeros_like(values)
+        result[place] = total / (many if values.ndim == 1 else many[:, None])
+        return result
+
+    def _people(self, reach: int) -> tuple[Ints, Ints, Ints]:
+        """Return the rows that people wrote, and where those around each begin and end among them.
+        A row that stands alone has nothing around it."""
+        place = np.flatnonzero(~self.agents)
+        number = np.arange(len(place))
+        same = np.cumsum(~self._same)[place]
+        starts = np.flatnonzero(np.diff(same, prepend=-1))
+        of_row = np.cumsum(np.diff(same, prepend=-1) != 0) - 1
+        ends = np.append(starts[1:], len(place))
+        return (
+            place,
+            np.maximum(number - reach, starts[of_row]),
+            np.minimum(number + reach + 1, ends[of_row]),
+        )
+
+    def shifted(self, values: Floats, place: int) -> Floats:
+        """Return the value of the row so many places on in the same conversation, else 0."""
+        for _ in range(abs(place)):
+            moved = np.zeros(len(values))
+            if place < 0:
+                moved[1:] = np.where(self._same[1:], values[:-1], 0.0)
+            else:
+                moved[:-1] = np.where(self._same[1:], values[1:], 0.0)
+            values = moved
+        return values
+
+    def by_sitting(self, frequencies: Floats, lengths: Floats) -> Floats:
+        """BM25 of the whole sitting that a row belongs to, as a share of the best one's."""
+        starts = np.flatnonzero(np.diff(self._sitting_of, prepend=-1))
+        if len(starts) == len(lengths):
+            return np.zeros(len(lengths))
+        whole: Floats = np.add.reduceat(frequencies, starts, axis=1)
+        scores = bm25(whole, np.add.reduceat(lengths, starts), rarity_of(whole))
+        return np.asarray(scores[self._sitting_of] / max(float(scores.max()), 1e-9))
