@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from discreet.auth.channels_file import take_over_channels_file
 from discreet.channel_registry import ChannelRegistry
@@ -110,6 +111,7 @@ class App:
             fetch=gateway.fetch,
             platforms=gateway,
             total_seconds=self.settings.turn_total_seconds,
+            zone=ZoneInfo(self.settings.timezone),
         )
 
         async def one_turn(session_id: SessionId) -> None:

@@ -22,6 +22,7 @@ from pydantic_settings.exceptions import SettingsError
 from discreet.domain.errors import BadInput
 from discreet.domain.listen_address import ListenAddress
 from discreet.domain.policy import Policy
+from discreet.domain.time_zones import checked_zone
 
 __all__ = ["Settings", "line_history", "load_settings"]
 
@@ -56,6 +57,14 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _time_zone(name: str) -> str:
+    try:
+        return checked_zone(name)
+    except BadInput as error:
+        raise ValueError(f"can't be used: {error.message} {error.hint.rstrip('.')}") from None
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HostPort = Annotated[str, AfterValidator(_listen_address)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_items)
@@ -101,6 +110,10 @@ class Settings(Policy):
     )
     embedder_api_key: SecretStr | None = Field(
         default=None, description="Key for the embedder, where it needs one."
+    )
+    timezone: TimeZone = Field(
+        default="UTC",
+        description="Time zone of people who haven't said where they are, such as Europe/Berlin.",
     )
     turn_silence_seconds: float = Field(
         default=120.0,

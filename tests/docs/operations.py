@@ -262,6 +262,14 @@ OF_SESSIONS = (
 
 OF_CONTACTS = (
     Operation(
+        "set_time_zone",
+        "discreet.contacts.time_zones.set_time_zone",
+        Missing("/timezone in a chat; DISCREET_TIMEZONE for everybody else"),
+        Missing("a contact says it where it writes"),
+        Missing("a contact says it where it writes"),
+        "set_time_zone",
+    ),
+    Operation(
         "resolve_contact",
         "discreet.auth.scopes.resolve_contact",
         Missing("sb chat --sender creates a contact; sb contacts show finds one"),

@@ -70,6 +70,7 @@ def good_arguments(memory_id: str) -> dict[str, dict[str, Any]]:
         "forget": {"memory_id": memory_id},
         "update_memory": {"memory_id": memory_id, "content": "Late"},
         "search_conversation": {"query": "dog"},
+        "set_time_zone": {"zone": "Europe/Berlin"},
     }
 
 

@@ -17,6 +17,9 @@ def sender_notices(policy: Policy) -> dict[str, str]:
         ),
         "owner_code": "(the code that links this account)",
         "owner_linked": "This account is linked. In direct chats you are now my owner.",
+        "unreadable": (
+            "I couldn't read your last message. My owner can see it. Please send it in another way."
+        ),
         "limit_messages_a_minute": (
             "That is too many messages at once. Please write again in a minute; I won't "
             "see what you send until then."

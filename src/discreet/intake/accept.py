@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import structlog
@@ -11,7 +11,7 @@ from psycopg import Error, OperationalError, errors
 from psycopg.types.json import Jsonb
 
 from discreet.domain.addresses import MAX_PLATFORM_ID, Address
-from discreet.domain.content import details_of
+from discreet.domain.content import NO_CONTENT, details_of
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import BadInput, DiscreetError, NotFound, Unavailable
 from discreet.domain.ids import ChannelId, ContactId, MessageId, OwnerId, SessionId
@@ -36,6 +36,8 @@ MAX_TRIES = 5
 MAX_REASON = 500
 """Characters of the reason that are kept."""
 
+UNREADABLE = "[a message that could not be read]"
+
 ACCEPT = """
 SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
   SELECT jsonb_populate_record(NULL::gate.inbound, given.message)
@@ -46,7 +48,8 @@ SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
 ``gate.inbound``."""
 
 QUARANTINE = """
-SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s) AS id
+SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s,
+                               %(tell)s) AS id
 """
 
 
@@ -156,7 +159,8 @@ async def accept_or_quarantine(
     except Exception as error:
         why = reason_of(error)
         key = json.dumps([inbound.chat_id, inbound.message_id])
-        await quarantine(db, owner_id, inbound.channel_id, key, to_json(inbound), why)
+        tell = _told(inbound)
+        await quarantine(db, owner_id, inbound.channel_id, key, to_json(inbound), why, tell=tell)
         log.warning("message quarantined", channel_id=str(inbound.channel_id))
         return Quarantined(why)
 
@@ -166,10 +170,30 @@ def reason_of(error: Exception) -> str:
     return str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
 
 
+def _told(inbound: Inbound) -> dict[str, Any] | None:
+    """Whom to tell that a message can't be read, as a ``gate.inbound``; None: nobody."""
+    sender = inbound.sender
+    if not isinstance(sender, UnknownSender) or sender.tell is None:
+        return None
+    try:
+        known = AddressSender(sender.tell)
+        return _message(replace(inbound, sender=known, text=UNREADABLE, content=NO_CONTENT))
+    except BadInput:
+        return None
+
+
 async def quarantine(
-    db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, key: str, stored: Any, why: str
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    channel_id: ChannelId,
+    key: str,
+    stored: Any,
+    why: str,
+    *,
+    tell: dict[str, Any] | None = None,
 ) -> None:
     """Keep a message in its stored form. ``key`` says which it is: repeating it only counts.
+    ``tell``: who is told, the first time, that it could not be read.
 
     Raises:
         Unavailable: it could not be stored.
@@ -179,6 +203,7 @@ async def quarantine(
         "key": key,
         "inbound": Jsonb(stored),
         "why": why[:MAX_REASON],
+        "tell": None if tell is None else Jsonb(tell),
     }
     try:
         await db.call(IntakeScope(owner_id), QUARANTINE, params)

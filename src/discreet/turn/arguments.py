@@ -105,6 +105,12 @@ class SearchConversationCall(Arguments):
     until: Time | None = _UNTIL
 
 
+class SetTimeZoneCall(Arguments):
+    zone: Text = Field(
+        min_length=1, max_length=64, description="Its IANA name, such as `Europe/Berlin`."
+    )
+
+
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     """Return the JSON schema of a tool's arguments, for a model."""
     schema = arguments.model_json_schema()

@@ -11,8 +11,10 @@ from typing import assert_never
 from discreet.contacts.linking import Entered, ask_to_link, enter_link_code
 from discreet.contacts.pairing import decide, find_pairing, no_such_pairing, pending_pairings
 from discreet.contacts.store import get_contact
+from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import DiscreetError
+from discreet.domain.time_zones import checked_zone
 from discreet.memory.memories import Memory, forget, list_memories
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
@@ -31,6 +33,7 @@ SENDERS_HELP = """\
 /forget WORDS - forget memories with these words; /forget all - forget everything
 /export - show everything kept here, as text
 /link - link another account of yours: one conversation and memory for both
+/timezone NAME - say where you are, like Europe/Berlin
 /stop - stop the current answer
 /help - show this help"""
 OWNERS_HELP = """\
@@ -88,6 +91,8 @@ async def _of_sender(
             return await _export(tx)
         case "link":
             return await _link(tx, scope, rest)
+        case "timezone":
+            return await _time_zone(tx, scope, rest)
         case _:
             return SENDERS_HELP
 
@@ -169,6 +174,16 @@ async def _forget(tx: Transaction, scope: ContactScope | SharedScope, words: str
         await forget(tx, memory.id)
     what = "\n".join(f"- {memory.content}" for memory in memories[:MAX_SHOWN])
     return f"Forgotten:\n{what}\n\nOur conversation itself is kept; /new starts a new one."
+
+
+async def _time_zone(tx: Transaction, scope: ContactScope | SharedScope, zone: str) -> str:
+    if not isinstance(scope, ContactScope):
+        return "Everyone here shares one time zone; only my owner can change it."
+    if not zone:
+        return "Write it like this: /timezone Europe/Berlin"
+    zone = checked_zone(zone)
+    await set_time_zone(tx, zone)
+    return f"Your time zone is {zone} from now on."
 
 
 async def _link(tx: Transaction, scope: ContactScope | SharedScope, typed: str) -> str:

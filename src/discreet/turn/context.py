@@ -61,12 +61,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Whom the agent talks to. ``type``: the contact's (external, group, personal), or empty."""
+    """Whom the agent talks to. ``type``: the contact's (external, group, personal), or empty;
+    ``zone``: the time zone that they named."""
 
     kind: PartyKind
     name: str = ""
     platform: str = ""
     type: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

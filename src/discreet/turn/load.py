@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId
+from discreet.domain.time_zones import zone_named
 from discreet.memory.embedding import Embedder
 from discreet.memory.knowledge import get_knowledge_memories
 from discreet.memory.types import Memory
@@ -58,8 +59,12 @@ async def load(
     lease: Lease,
     embedder: Embedder,
     files: tuple[KeptFile, ...] = (),
+    *,
+    zone: tzinfo = UTC,
 ) -> TurnContext:
     """Return everything that the turn starts from; the search is embedded between two transactions.
+
+    ``zone``: where a contact is who hasn't said it.
 
     Raises:
         NotFound: the agent or the session has vanished.
@@ -82,6 +87,7 @@ async def load(
         thread_key=conversation.thread_key,
         summary=_summarised(conversation.summary, conversation.waiting[0].at),
         files=files,
+        zone=zone_named(conversation.party.zone, zone),
     )
 
 
@@ -126,7 +132,7 @@ async def party_of(tx: Transaction, scope: SessionScope) -> Party:
             return Party("shared")
         case ContactScope():
             row = await tx.fetch_one(
-                "SELECT c.name, c.type, a.platform FROM discreet.contacts c"
+                "SELECT c.name, c.type, c.time_zone, a.platform FROM discreet.contacts c"
                 " LEFT JOIN discreet.addresses a ON a.contact_id = c.id"
                 " WHERE c.id = %(contact)s ORDER BY a.created_at LIMIT 1",
                 {"contact": scope.contact_id},
@@ -138,6 +144,7 @@ async def party_of(tx: Transaction, scope: SessionScope) -> Party:
                 name=row["name"],
                 platform=row["platform"] or "",
                 type=row["type"],
+                zone=row["time_zone"],
             )
 
 

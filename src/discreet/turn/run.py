@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
 import structlog
@@ -65,6 +65,7 @@ class Turns:
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
     ``summarise``: what makes summaries of conversations that have grown too long.
+    ``zone``: where people are who haven't said it.
     ``total_seconds``: how long a model may take for one answer; see ``Settings``.
     """
 
@@ -79,6 +80,7 @@ class Turns:
     platforms: DraftPlatforms | None = None
     summarise: Summarise = pick_sentences
     total_seconds: float = 900.0
+    zone: tzinfo = UTC
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -158,7 +160,7 @@ class _Answer:
         turns, scope, lease = self._turns, self._scope, self._lease
         files = await files_of_turn(turns.db, scope, lease, turns.fetch)
         spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, turns.budget)
-        context = await load(turns.db, scope, lease, turns.embedder, files)
+        context = await load(turns.db, scope, lease, turns.embedder, files, zone=turns.zone)
         self.prompt = prompt = build_prompt(context, turns.budget)
         toolbox = Toolbox(turns.db, scope, lease.session_id, lease.turn_id, turns.embedder)
         result = await turns.responder(context, prompt, toolbox, self._draft.write)

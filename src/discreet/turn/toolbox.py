@@ -14,11 +14,13 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
 from discreet.domain.ids import MemoryId, SessionId, TurnId
+from discreet.domain.time_zones import checked_zone
 from discreet.memory.embedding import Embedder
 from discreet.schemas import memories as schemas
-from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.services import memories, recall
 from discreet.services.context import OperationContext
@@ -28,6 +30,7 @@ from discreet.turn.arguments import (
     RecallCall,
     RememberCall,
     SearchConversationCall,
+    SetTimeZoneCall,
     UpdateMemoryCall,
     schema_of,
     what_is_wrong,
@@ -194,6 +197,15 @@ async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> O
     return box.show_hits(await recall.search_messages(box.context, request))
 
 
+async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
+    if not isinstance(box.scope, ContactScope):
+        return _refused("several people speak here, or your owner: they have one time zone")
+    zone = checked_zone(given.zone)
+    async with box.begin() as tx:
+        await set_time_zone(tx, zone)
+    return Outcome(f"From the next message on, times are those of {zone}.")
+
+
 def _memory_id(text: str) -> MemoryId:
     try:
         return MemoryId(UUID(text.strip()))
@@ -238,5 +250,12 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Search the exact words of earlier messages, however old.",
         SearchConversationCall,
         _search_conversation,
+    ),
+    Tool(
+        "set_time_zone",
+        "Note in which time zone the person is, when they say where they live or are.",
+        SetTimeZoneCall,
+        _set_time_zone,
+        acts=True,
     ),
 )

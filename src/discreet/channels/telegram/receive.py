@@ -12,7 +12,8 @@ import telegram
 from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from discreet.channels.telegram.parse import ALLOWED_UPDATES, Bot, Parsed, parse
+from discreet.channels.telegram.parse import ALLOWED_UPDATES, PLATFORM, Bot, Parsed, parse
+from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import Inbound, UnknownSender
 from discreet.domain.platform import EventSink
@@ -124,13 +125,16 @@ def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | N
     message = next((update[kind] for kind in ALLOWED_UPDATES if kind in update), None)
     if not isinstance(message, dict):
         return None
-    chat = message.get("chat")
+    chat, sender = message.get("chat"), message.get("from")
     chat_id = chat.get("id") if isinstance(chat, dict) else None
+    tell = None
+    if isinstance(sender, dict) and isinstance(sender.get("id"), int) and chat_id == sender["id"]:
+        tell = Address(PLATFORM, str(chat_id))  # a direct chat has the id of the person in it
     return Inbound(
         channel_id=channel_id,
         chat_id=str(chat_id or "unknown"),
         message_id=f"update {update.get('update_id')}",
-        sender=UnknownSender("Telegram's update could not be read"),
+        sender=UnknownSender("Telegram's update could not be read", tell),
         text=str(message.get("text") or message.get("caption") or "[unreadable]"),
         sent_at=datetime.now(UTC),
     )

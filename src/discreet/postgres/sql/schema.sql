@@ -712,7 +712,7 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
   SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link'] END)
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link', 'timezone'] END)
 $_$;
 
 
@@ -1306,12 +1306,15 @@ BEGIN
                                         WHERE c.id = found_address.contact_id), false) THEN
         RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
       END IF;
+      IF display_name <> '' AND found_address.name <> display_name THEN
+        PERFORM gate.take_over_name(found_address, display_name);
+      END IF;
       RETURN found_address.contact_id;
     END IF;
     INSERT INTO discreet.contacts (owner_id, type, name)
       VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
-    INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-      VALUES (owner, of_platform, of_id, made)
+    INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, name)
+      VALUES (owner, of_platform, of_id, made, display_name)
       ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
     IF FOUND THEN
       RETURN made;
@@ -2445,8 +2448,8 @@ $$;
 
 ALTER FUNCTION gate.purge_mcp_sessions(unused interval) OWNER TO discreet_gate;
 
--- FUNCTION quarantine_message(text, uuid, text, jsonb, text)
-CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) RETURNS uuid
+-- FUNCTION quarantine_message(text, uuid, text, jsonb, text, jsonb)
+CREATE FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2454,6 +2457,7 @@ DECLARE
   owner  uuid := gate.enter(ticket);
   policy gate.policy;
   result uuid;
+  is_new boolean;
 BEGIN
   SELECT p.* INTO STRICT policy FROM gate.policy p;
   PERFORM 1 FROM discreet.channels c WHERE c.id = channel AND c.owner_id = owner;
@@ -2468,12 +2472,15 @@ BEGIN
       next_try_at = clock_timestamp()
         + least(policy.quarantine_retry_max_seconds,
                 policy.quarantine_retry_seconds * 2 ^ least(quarantine.attempts, 20)) * interval '1 second'
-    RETURNING id INTO result;
+    RETURNING id, attempts = 1 INTO result, is_new;
+  IF is_new AND tell IS NOT NULL THEN
+    PERFORM gate.tell_unreadable(owner, jsonb_populate_record(NULL::gate.inbound, tell));
+  END IF;
   RETURN result;
 END $$;
 
 
-ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) OWNER TO discreet_gate;
+ALTER FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) OWNER TO discreet_gate;
 
 -- FUNCTION receive_cursor(text, uuid)
 CREATE FUNCTION gate.receive_cursor(ticket text, channel uuid) RETURNS TABLE(received_through timestamp with time zone, chats jsonb)
@@ -2849,6 +2856,21 @@ $$;
 
 ALTER FUNCTION gate.session_scope(session uuid) OWNER TO discreet_gate;
 
+-- FUNCTION set_time_zone(text)
+CREATE FUNCTION gate.set_time_zone(zone text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  UPDATE discreet.contacts c SET time_zone = zone
+   WHERE c.owner_id = owner AND c.id = (gate.scope()).contact_id;
+END $$;
+
+
+ALTER FUNCTION gate.set_time_zone(zone text) OWNER TO discreet_gate;
+
 -- FUNCTION settle_idempotency_key(uuid, bytea, uuid, uuid)
 CREATE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3070,6 +3092,9 @@ BEGIN
     END IF;
     said := gate.edit_as_line(said);
   END IF;
+  IF said.group_id IS NOT NULL AND said.addressed AND starts_with(ltrim(said.body), '@') THEN
+    said := gate.without_name(said, (SELECT a.name FROM discreet.agents a WHERE a.id = via.agent_id));
+  END IF;
   IF said.addressed AND said.album_id = '' AND said.files = '[]' AND starts_with(said.body, '/') THEN
     command := gate.command_of(said.body, contact_id IS NULL AND NOT of_all);
   END IF;
@@ -3092,6 +3117,48 @@ END $$;
 
 
 ALTER FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) OWNER TO discreet_gate;
+
+-- TABLE addresses
+CREATE TABLE discreet.addresses (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    platform text NOT NULL,
+    platform_id text NOT NULL,
+    contact_id uuid,
+    of_owner boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(contact_id)))) STORED,
+    name text DEFAULT ''::text NOT NULL,
+    CONSTRAINT addresses_check CHECK ((of_owner = (contact_id IS NULL))),
+    CONSTRAINT addresses_platform_id_check CHECK ((platform_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN platform_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.addresses ALTER COLUMN name SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.addresses OWNER TO discreet_schema;
+
+-- COMMENT COLUMN addresses.name
+COMMENT ON COLUMN discreet.addresses.name IS 'what they were last called there; a contact that is called so too is called as they are now';
+
+-- FUNCTION take_over_name(discreet.addresses, text)
+CREATE FUNCTION gate.take_over_name(address discreet.addresses, display_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  UPDATE discreet.addresses a SET name = display_name
+   WHERE a.owner_id = address.owner_id AND a.platform = address.platform
+     AND a.platform_id = address.platform_id;
+  UPDATE discreet.contacts c SET name = display_name
+   WHERE c.id = address.contact_id AND c.name IN (address.name, '') AND c.name <> display_name;
+END $$;
+
+
+ALTER FUNCTION gate.take_over_name(address discreet.addresses, display_name text) OWNER TO discreet_gate;
 
 -- FUNCTION tell_of_access()
 CREATE FUNCTION gate.tell_of_access() RETURNS trigger
@@ -3161,6 +3228,38 @@ $$;
 
 
 ALTER FUNCTION gate.tell_of_turn(turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION tell_unreadable(uuid, gate.inbound)
+CREATE FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  via     discreet.channels;
+  shared  boolean;
+  contact uuid;
+BEGIN
+  SELECT c.* INTO STRICT via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
+  SELECT a.memory_model = 'shared' INTO STRICT shared FROM discreet.agents a
+   WHERE a.id = via.agent_id;
+  IF gate.turned_away(owner, via, shared, said) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  contact := gate.speaker_of(owner, via, said);
+  IF EXISTS (
+    SELECT FROM discreet.messages m
+      JOIN gate.notices n ON n.code = 'unreadable' AND n.text = m.text
+     WHERE m.owner_id = owner AND m.agent_id = via.agent_id
+       AND m.contact_id IS NOT DISTINCT FROM contact AND m.command = 'notice'
+       AND m.created_at > clock_timestamp() - interval '1 minute') THEN
+    RETURN;
+  END IF;
+  PERFORM gate.send_notice(owner, via.agent_id, contact, 'notices', via.id, said.chat,
+                           said.platform_thread, 'unreadable', NULL, NULL);
+END $$;
+
+
+ALTER FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) OWNER TO discreet_gate;
 
 -- FUNCTION tell_waiting(uuid)
 CREATE FUNCTION gate.tell_waiting(message uuid) RETURNS void
@@ -3449,6 +3548,29 @@ $$;
 
 
 ALTER FUNCTION gate.why_withheld(session uuid) OWNER TO discreet_gate;
+
+-- FUNCTION without_name(gate.inbound, text)
+CREATE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
+                || '(?![[:alnum:]_])[[:space:],:;]*)+';
+  rest  text := regexp_replace(said.body, front, '', 'i');
+BEGIN
+  IF rest <> '' THEN
+    said.body := rest;
+    IF said.details IS NOT NULL THEN
+      said.details := jsonb_set(
+        said.details, '{text}', to_jsonb(regexp_replace(said.details->>'text', front, '', 'i')));
+    END IF;
+  END IF;
+  RETURN said;
+END $$;
+
+
+ALTER FUNCTION gate.without_name(said gate.inbound, agent text) OWNER TO discreet_gate;
 
 -- FUNCTION procrastinate_cancel_job_v1(bigint, boolean, boolean)
 CREATE FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) RETURNS bigint
@@ -3951,28 +4073,6 @@ $$;
 
 ALTER FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) OWNER TO discreet_schema;
 
--- TABLE addresses
-CREATE TABLE discreet.addresses (
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    platform text NOT NULL,
-    platform_id text NOT NULL,
-    contact_id uuid,
-    of_owner boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(contact_id)))) STORED,
-    CONSTRAINT addresses_check CHECK ((of_owner = (contact_id IS NULL))),
-    CONSTRAINT addresses_platform_id_check CHECK ((platform_id <> ''::text))
-);
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN platform_id SET STATISTICS 0;
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN owner_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.addresses ALTER COLUMN scope_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.addresses OWNER TO discreet_schema;
-
 -- TABLE admissions
 CREATE TABLE discreet.admissions (
     channel_id uuid NOT NULL,
@@ -4110,7 +4210,9 @@ CREATE TABLE discreet.contacts (
     blocked_at timestamp with time zone,
     taken_over_at timestamp with time zone,
     merged_into uuid,
+    time_zone text DEFAULT ''::text NOT NULL,
     CONSTRAINT contacts_check CHECK ((merged_into <> id)),
+    CONSTRAINT contacts_time_zone_check CHECK ((length(time_zone) <= 64)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
 );
 ALTER TABLE ONLY discreet.contacts ALTER COLUMN name SET STATISTICS 0;
@@ -4118,6 +4220,7 @@ ALTER TABLE ONLY discreet.contacts ALTER COLUMN aliases SET STATISTICS 0;
 ALTER TABLE ONLY discreet.contacts ALTER COLUMN note SET STATISTICS 0;
 ALTER TABLE ONLY discreet.contacts ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.contacts ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contacts ALTER COLUMN time_zone SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.contacts FORCE ROW LEVEL SECURITY;
 
@@ -4132,6 +4235,9 @@ COMMENT ON COLUMN discreet.contacts.taken_over_at IS 'since then the owner answe
 
 -- COMMENT COLUMN contacts.merged_into
 COMMENT ON COLUMN discreet.contacts.merged_into IS 'the contact that has its addresses and rows now, because they are one person';
+
+-- COMMENT COLUMN contacts.time_zone
+COMMENT ON COLUMN discreet.contacts.time_zone IS 'where they said they are, as the IANA calls it; empty: they didn''t';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -6696,9 +6802,9 @@ REVOKE ALL ON FUNCTION gate.purge_expired(kept interval, most integer) FROM PUBL
 GRANT ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.purge_mcp_sessions(unused interval) FROM PUBLIC;
 
--- ACL FUNCTION quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text)
-GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) TO discreet_intake;
-REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text) FROM PUBLIC;
+-- ACL FUNCTION quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb)
+GRANT ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) TO discreet_intake;
+REVOKE ALL ON FUNCTION gate.quarantine_message(ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb) FROM PUBLIC;
 
 -- ACL FUNCTION receive_cursor(ticket text, channel uuid)
 GRANT ALL ON FUNCTION gate.receive_cursor(ticket text, channel uuid) TO discreet_intake;
@@ -6769,6 +6875,10 @@ REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thre
 GRANT ALL ON FUNCTION gate.session_scope(session uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.session_scope(session uuid) FROM PUBLIC;
 
+-- ACL FUNCTION set_time_zone(zone text)
+GRANT ALL ON FUNCTION gate.set_time_zone(zone text) TO discreet_contact;
+REVOKE ALL ON FUNCTION gate.set_time_zone(zone text) FROM PUBLIC;
+
 -- ACL FUNCTION settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
 GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) FROM PUBLIC;
@@ -6796,6 +6906,12 @@ REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.s
 -- ACL FUNCTION take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
 REVOKE ALL ON FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
 
+-- ACL TABLE addresses
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
+
+-- ACL FUNCTION take_over_name(address discreet.addresses, display_name text)
+REVOKE ALL ON FUNCTION gate.take_over_name(address discreet.addresses, display_name text) FROM PUBLIC;
+
 -- ACL FUNCTION tell_of_access()
 GRANT ALL ON FUNCTION gate.tell_of_access() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.tell_of_access() FROM PUBLIC;
@@ -6814,6 +6930,9 @@ REVOKE ALL ON FUNCTION gate.tell_of_state() FROM PUBLIC;
 
 -- ACL FUNCTION tell_of_turn(turn uuid)
 REVOKE ALL ON FUNCTION gate.tell_of_turn(turn uuid) FROM PUBLIC;
+
+-- ACL FUNCTION tell_unreadable(owner uuid, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION tell_waiting(message uuid)
 REVOKE ALL ON FUNCTION gate.tell_waiting(message uuid) FROM PUBLIC;
@@ -6865,6 +6984,9 @@ REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged 
 
 -- ACL FUNCTION why_withheld(session uuid)
 REVOKE ALL ON FUNCTION gate.why_withheld(session uuid) FROM PUBLIC;
+
+-- ACL FUNCTION without_name(said gate.inbound, agent text)
+REVOKE ALL ON FUNCTION gate.without_name(said gate.inbound, agent text) FROM PUBLIC;
 
 -- ACL FUNCTION currtid2(text, tid)
 REVOKE ALL ON FUNCTION pg_catalog.currtid2(text, tid) FROM PUBLIC;
@@ -7531,9 +7653,6 @@ GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) 
 GRANT ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION queue.procrastinate_update_heartbeat_v1(worker_id bigint) FROM PUBLIC;
 
--- ACL TABLE addresses
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.addresses TO discreet_gate;
-
 -- ACL TABLE admissions
 GRANT DELETE ON TABLE discreet.admissions TO discreet_owner;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.admissions TO discreet_gate;
@@ -7666,9 +7785,9 @@ GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_gate;
 GRANT USAGE ON SEQUENCE queue.procrastinate_workers_id_seq TO discreet_worker;
 
 -- ACL COLUMNS OF discreet.addresses
-GRANT SELECT (contact_id, created_at, of_owner, owner_id, platform, platform_id) ON
+GRANT SELECT (contact_id, created_at, name, of_owner, owner_id, platform, platform_id) ON
     discreet.addresses TO discreet_contact;
-GRANT SELECT (contact_id, created_at, of_owner, owner_id, owner_key, platform, platform_id,
+GRANT SELECT (contact_id, created_at, name, of_owner, owner_id, owner_key, platform, platform_id,
     scope_key) ON discreet.addresses TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.admissions
@@ -7720,9 +7839,10 @@ GRANT SELECT (account, admission, agent_id, closed_at, created_at, debounce, id,
 GRANT UPDATE (admission, closed_at, debounce, name) ON discreet.channels TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.contacts
-GRANT SELECT (created_at, id, name, owner_id, type) ON discreet.contacts TO discreet_contact;
+GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO
+    discreet_contact;
 GRANT SELECT (aliases, blocked_at, created_at, id, merged_into, name, note, owner_id, owner_key,
-    scope_key, taken_over_at, type, xmin) ON discreet.contacts TO discreet_owner;
+    scope_key, taken_over_at, time_zone, type, xmin) ON discreet.contacts TO discreet_owner;
 GRANT UPDATE (aliases, blocked_at, name, note, taken_over_at) ON discreet.contacts TO
     discreet_owner;
 

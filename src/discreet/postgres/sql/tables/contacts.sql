@@ -14,6 +14,7 @@ CREATE TABLE discreet.contacts (
   blocked_at    timestamptz,
   taken_over_at timestamptz,
   merged_into   uuid,
+  time_zone     text NOT NULL DEFAULT '' CHECK (length(time_zone) <= 64),
   UNIQUE (id, owner_id),
   CHECK (merged_into <> id),
   FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
@@ -24,6 +25,8 @@ COMMENT ON COLUMN discreet.contacts.taken_over_at IS
   'since then the owner answers it in person, and the agent is silent';
 COMMENT ON COLUMN discreet.contacts.merged_into IS
   'the contact that has its addresses and rows now, because they are one person';
+COMMENT ON COLUMN discreet.contacts.time_zone IS
+  'where they said they are, as the IANA calls it; empty: they didn''t';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX contacts_merged
   ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
@@ -32,7 +35,8 @@ ALTER TABLE discreet.contacts
   ALTER COLUMN aliases SET STATISTICS 0,
   ALTER COLUMN note SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0,
-  ALTER COLUMN scope_key SET STATISTICS 0;
+  ALTER COLUMN scope_key SET STATISTICS 0,
+  ALTER COLUMN time_zone SET STATISTICS 0;
 ALTER TABLE discreet.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.contacts FORCE ROW LEVEL SECURITY;
 
@@ -57,9 +61,9 @@ CREATE TRIGGER tell_of_access AFTER UPDATE OF blocked_at, merged_into ON discree
   EXECUTE FUNCTION gate.tell_of_access();
 CREATE TRIGGER tell_of_erasure AFTER DELETE ON discreet.contacts FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
-GRANT SELECT (id, owner_id, type, name, created_at) ON discreet.contacts TO discreet_contact;
+GRANT SELECT (id, owner_id, type, name, created_at, time_zone) ON discreet.contacts TO discreet_contact;
 GRANT SELECT (xmin, id, owner_id, type, name, aliases, note, created_at, owner_key, scope_key,
-              blocked_at, taken_over_at, merged_into),
+              blocked_at, taken_over_at, merged_into, time_zone),
       UPDATE (name, aliases, note, blocked_at, taken_over_at)
   ON discreet.contacts
   TO discreet_owner;

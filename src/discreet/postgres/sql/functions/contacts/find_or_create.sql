@@ -18,18 +18,33 @@ BEGIN
                                         WHERE c.id = found_address.contact_id), false) THEN
         RAISE EXCEPTION 'group_is_no_person' USING ERRCODE = 'DS002';
       END IF;
+      IF display_name <> '' AND found_address.name <> display_name THEN
+        PERFORM gate.take_over_name(found_address, display_name);
+      END IF;
       RETURN found_address.contact_id;
     END IF;
     INSERT INTO discreet.contacts (owner_id, type, name)
       VALUES (owner, kind, display_name) RETURNING contacts.id INTO made;
-    INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
-      VALUES (owner, of_platform, of_id, made)
+    INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, name)
+      VALUES (owner, of_platform, of_id, made, display_name)
       ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO NOTHING;
     IF FOUND THEN
       RETURN made;
     END IF;
     DELETE FROM discreet.contacts WHERE contacts.id = made;
   END LOOP;
+END $$;
+
+-- Somebody, or a group, is called something else on a platform from now on. A contact that the owner has
+-- renamed keeps the owner's name.
+CREATE OR REPLACE FUNCTION gate.take_over_name(address discreet.addresses, display_name text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE discreet.addresses a SET name = display_name
+   WHERE a.owner_id = address.owner_id AND a.platform = address.platform
+     AND a.platform_id = address.platform_id;
+  UPDATE discreet.contacts c SET name = display_name
+   WHERE c.id = address.contact_id AND c.name IN (address.name, '') AND c.name <> display_name;
 END $$;
 
 -- The contact behind an address, where there is one already. In plpgsql, which keeps its plan: every
@@ -57,6 +72,6 @@ BEGIN
              AND a.platform_id = resolve_contact.platform_id);
 END $$;
 
-REVOKE ALL ON FUNCTION gate.find_or_create_contact, gate.known_contact, gate.resolve_contact
+REVOKE ALL ON FUNCTION gate.find_or_create_contact, gate.take_over_name, gate.known_contact, gate.resolve_contact
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.resolve_contact TO discreet_owner;

@@ -9,7 +9,26 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link'] END)
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link', 'timezone'] END)
 $$;
 
-REVOKE ALL ON FUNCTION gate.command_of FROM PUBLIC;
+-- A message without the agent's name in front, by which a group speaks to one among several; as it is
+-- where nothing is left behind it.
+CREATE OR REPLACE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  front text := '^\s*(@' || regexp_replace(agent, '([^[:alnum:]])', '\\\1', 'g')
+                || '(?![[:alnum:]_])[[:space:],:;]*)+';
+  rest  text := regexp_replace(said.body, front, '', 'i');
+BEGIN
+  IF rest <> '' THEN
+    said.body := rest;
+    IF said.details IS NOT NULL THEN
+      said.details := jsonb_set(
+        said.details, '{text}', to_jsonb(regexp_replace(said.details->>'text', front, '', 'i')));
+    END IF;
+  END IF;
+  RETURN said;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.command_of, gate.without_name FROM PUBLIC;

@@ -1,0 +1,29 @@
+"""Time zones by their IANA names."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from discreet.domain.errors import BadInput
+
+
+def checked_zone(name: str) -> str:
+    """A zone under its own name, also where the case or the spaces were another's.
+
+    Raises:
+        BadInput: there is no such zone.
+    """
+    wanted = "_".join(name.split()).casefold()
+    for known in available_timezones():
+        if known.casefold() == wanted:
+            return known
+    raise BadInput(f"There is no time zone {name[:60]!r}.", hint="Write it like Europe/Berlin.")
+
+
+def zone_named(name: str, default: tzinfo) -> tzinfo:
+    """The zone of this name; ``default`` where it is empty, or this system doesn't have it."""
+    try:
+        return ZoneInfo(name) if name else default
+    except (KeyError, ValueError, OSError):
+        return default

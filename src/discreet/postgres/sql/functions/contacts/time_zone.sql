@@ -1,0 +1,14 @@
+SET ROLE discreet_gate;
+
+-- Where the contact of this scope is, as it said.
+CREATE OR REPLACE FUNCTION gate.set_time_zone(zone text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  UPDATE discreet.contacts c SET time_zone = zone
+   WHERE c.owner_id = owner AND c.id = (gate.scope()).contact_id;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.set_time_zone FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.set_time_zone TO discreet_contact;
