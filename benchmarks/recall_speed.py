@@ -40,7 +40,7 @@ from discreet.scope import ContactScope, ScopedDatabase
 
 EACH = 100
 ROUNDS = 400
-SCOPED_TARGET, SIZE_TARGET = 1.5, 1.3
+SCOPED_TARGET, SIZE_TARGET = 1.25, 1.1
 WORDS = [
     "dog",
     "tea",
@@ -84,16 +84,16 @@ class BareRows:
         self, sql: LiteralString, params: Mapping[str, Any], *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor(binary=binary)
-        await cursor.execute(_scoped_call(sql), {**params, **self._scope})
+        await cursor.execute(_within(sql), {**params, **self._scope})
         return await cursor.fetchall()
 
     async def fetch(self, sql: LiteralString, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         cursor = self._connection.cursor(row_factory=dict_row)
-        await cursor.execute(_scoped_call(sql), {**params, **self._scope})
+        await cursor.execute(_within(sql), {**params, **self._scope})
         return await cursor.fetchall()
 
 
-def _scoped_call(sql: str) -> str:
+def _within(sql: str) -> str:
     ours = "owner_id = %(o)s AND agent_id = %(a)s"
     return sql.replace(
         "FROM discreet.memories",

@@ -28,7 +28,7 @@ CREATE SEQUENCE public.refused;
 CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   PERFORM nextval('public.refused');  -- counts on, although the rest is rolled back
-  RAISE EXCEPTION 'nothing can be stored now';
+  RAISE EXCEPTION 'nothing can be stored now' USING ERRCODE = 'disk_full';
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON discreet.messages
   FOR EACH ROW EXECUTE FUNCTION public.refuse();

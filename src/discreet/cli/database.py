@@ -95,14 +95,24 @@ def check() -> None:
     """
     from discreet.cli.printing import print_text
 
-    async def work(app: App) -> str:
+    async def work(app: App) -> tuple[str, list[str]]:
         from discreet.scope import OwnerScope
+        from discreet.services.policy import other_numbers
 
         async with app.db.begin(OwnerScope(app.owner_id)) as tx:
-            return str(await tx.value("SHOW server_version"))
+            version = str(await tx.value("SHOW server_version"))
+        return version, [f"{one}." for one in await other_numbers(app.db, app.settings)]
 
+    version, others = in_app(work)
     print_text(
-        f"PostgreSQL {in_app(work)}: reachable, up to date; no role is superuser, table owner, "
+        f"PostgreSQL {version}: reachable, up to date; no role is superuser, table owner, "
         "past row-level security or member of another, and none has changed its settings or its "
         "password."
     )
+    for line in others:
+        print_text(line)
+    if others:
+        print_text(
+            "Of several servers with different settings, the one that started last counts. Give "
+            "every server the same settings, and restart them."
+        )

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.errors import Unavailable
     from discreet.services.agents import Agent
+    from discreet.services.policy import OtherNumber
     from discreet.services.status import Status
 
 PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
 MAX_QUARANTINE_REASONS = 3
 MAX_NAMED = 3
+NOBODY_NAMED = (
+    "The server's admin sees who holds them, with a connection that is kept for superusers: "
+    "SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. "
+    "To allow more: max_connections"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,11 @@ def status(
     from discreet.domain.errors import Unavailable
 
     try:
-        found, installation, outage = in_app(_collect)
+        found, installation, outage, others = in_app(_collect)
     except Unavailable as error:
         _show_outage(error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
-    attention = [*_outage(outage), *_attention(found, installation)]
+    attention = [*_outage(outage), *_policy(others), *_attention(found, installation)]
     if as_json:
         print_json(
             {
@@ -75,6 +81,14 @@ def _outage(outage: Unavailable | None) -> Iterator[Attention]:
         )
 
 
+def _policy(others: list[OtherNumber]) -> Iterator[Attention]:
+    for other in others:
+        yield Attention(
+            f"{other}: a server with other settings was started last, or none with these",
+            "Give every server the same settings, and restart them (sb serve)",
+        )
+
+
 def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     """Print what is known when the database accepts no connection."""
     from discreet.cli.printing import counted, print_json, print_text
@@ -84,8 +98,13 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
 
     home = load_settings().home
     full = isinstance(error, NoConnectionsLeft)
-    hint = "End what you don't need, or allow more: max_connections" if full else error.hint
     held = connections_held(home) if full else []
+    if not full:
+        hint = error.hint
+    elif held:
+        hint = "End what you don't need, or allow more: max_connections"
+    else:
+        hint = NOBODY_NAMED
     if as_json:
         attention = [asdict(Attention(error.message, hint))]
         print_json({"attention": attention, "connections": dict(held), "home": str(home)})
@@ -96,11 +115,14 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     print_text(f"\n{'home':<10} {home}")
 
 
-async def _collect(app: App) -> tuple[Status, Installation, Unavailable | None]:
+async def _collect(
+    app: App,
+) -> tuple[Status, Installation, Unavailable | None, list[OtherNumber]]:
     from importlib.metadata import version
 
     from discreet.queue.server_lock import is_served
     from discreet.services.agents import list_agents
+    from discreet.services.policy import other_numbers
     from discreet.services.status import get_status, outage_now
 
     agents: list[Agent] = await list_agents(app.db, app.owner_id)
@@ -113,7 +135,8 @@ async def _collect(app: App) -> tuple[Status, Installation, Unavailable | None]:
         agent_models={agent.name: agent.model for agent in agents if agent.model},
     )
     found = await get_status(app.db, app.owner_id)
-    return found, installation, await outage_now(app.db)
+    others = await other_numbers(app.db, app.settings)
+    return found, installation, await outage_now(app.db), others
 
 
 def _where(app: App) -> str:

@@ -774,6 +774,17 @@ END $$;
 
 ALTER FUNCTION gate.count_owner_terms(many bigint) OWNER TO discreet_gate;
 
+-- FUNCTION current_policy()
+CREATE FUNCTION gate.current_policy() RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT to_jsonb(p) - 'one' FROM gate.policy p
+$$;
+
+
+ALTER FUNCTION gate.current_policy() OWNER TO discreet_gate;
+
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6567,6 +6578,10 @@ REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 -- ACL FUNCTION count_owner_terms(many bigint)
 GRANT ALL ON FUNCTION gate.count_owner_terms(many bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
+
+-- ACL FUNCTION current_policy()
+GRANT ALL ON FUNCTION gate.current_policy() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.current_policy() FROM PUBLIC;
 
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;

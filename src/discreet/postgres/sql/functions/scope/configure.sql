@@ -14,5 +14,11 @@ BEGIN
   ON CONFLICT (code) DO UPDATE SET text = excluded.text WHERE notices.text <> excluded.text;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.configure FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.configure TO discreet_worker;
+-- The numbers that hold now, by name.
+CREATE OR REPLACE FUNCTION gate.current_policy() RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT to_jsonb(p) - 'one' FROM gate.policy p
+$$;
+
+REVOKE ALL ON FUNCTION gate.configure, gate.current_policy FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.configure, gate.current_policy TO discreet_worker;
