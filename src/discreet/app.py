@@ -1,4 +1,4 @@
-"""The composition root: builds what the process needs, and binds the names of jobs to functions."""
+"""The composition root: build the object graph, and bind job names to functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors for machines behind one address: MCP at ``/mcp``, the API everywhere else."""
+"""The ASGI application: MCP at ``/mcp``, the API everywhere else."""
 
 from __future__ import annotations
 

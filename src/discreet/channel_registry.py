@@ -1,5 +1,5 @@
-"""The platforms that there are: one row for each folder of ``channels``, and what other packages
-offer as entry points. A platform's library is imported when it is first used."""
+"""The known platforms: one for each folder of ``channels``, and those of other packages (entry
+points). A platform's library is imported when it is first used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client of the REST API. Everything that it does runs in the scope of its token."""
+"""A typed client of the REST API. All calls run in the scope of its token."""
 
 from __future__ import annotations
 

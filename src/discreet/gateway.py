@@ -1,5 +1,5 @@
-"""The gateway: the channels of a process. What they take in goes to intake, what they send comes
-from delivery; a channel that is added, changed or removed is taken up while the process runs."""
+"""The gateway runs the channels of a process: messages they receive go to intake, answers come from
+delivery. Added, changed and removed channels take effect while the process runs."""
 
 from __future__ import annotations
 

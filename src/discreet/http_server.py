@@ -1,4 +1,4 @@
-"""An HTTP server within this process: for MCP and REST, and for the webhooks of platforms."""
+"""An HTTP server inside this process, for MCP, REST and webhooks."""
 
 from __future__ import annotations
 

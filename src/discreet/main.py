@@ -1,4 +1,4 @@
-"""The program ``sb``: the command line, and the doors that it opens for machines.
+"""The program ``sb``: the command line, with the servers that its commands start.
 
 Entrypoints never import each other; here is where they meet.
 """

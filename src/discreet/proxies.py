@@ -1,4 +1,4 @@
-"""The proxies that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""The proxy settings of the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
 Each HTTP client reads these variables by itself. What it can't use is found here first, and said in
 a line that names the variable. The line never holds its value, which may have a password in it.

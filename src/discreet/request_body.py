@@ -1,4 +1,4 @@
-"""Bodies of HTTP requests, read up to a limit."""
+"""Read bodies of HTTP requests, up to a limit."""
 
 from __future__ import annotations
 

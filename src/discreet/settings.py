@@ -1,4 +1,4 @@
-"""What the installation is told from outside: ``DISCREET_*`` variables, read once, passed on."""
+"""Settings: ``DISCREET_*`` variables, read once and passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server that platforms call. Who calls, and what they say, is judged by the channel."""
+"""The HTTP server that platforms call. Each channel authenticates its own calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages: one is sent as at a terminal; its answer comes back, whole or while it is written."""
+"""Send messages and return their answers, whole or as a stream."""
 
 from __future__ import annotations
 

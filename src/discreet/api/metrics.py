@@ -1,4 +1,4 @@
-"""How many calls there are and how long they take, by operation: never by who makes them."""
+"""Count and time calls by operation, never by caller."""
 
 from __future__ import annotations
 

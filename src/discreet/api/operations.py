@@ -1,4 +1,4 @@
-"""What whoever runs the installation looks at: status, health, readiness, metrics."""
+"""Status, health, readiness and metrics, for whoever runs the installation."""
 
 from __future__ import annotations
 

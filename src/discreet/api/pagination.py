@@ -1,4 +1,4 @@
-"""ETags for versions, and keys of requests."""
+"""ETags for versions, and idempotency keys."""
 
 from __future__ import annotations
 

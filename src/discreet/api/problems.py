@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every error of the API, whatever raised it, in one form."""
+"""Turn every error of the API into problem details (RFC 9457)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Proof that a database keeps people apart: statements whose answer must not depend on others."""
+"""Prove that a database isolates people, with statements that must not depend on others' rows."""

@@ -1,4 +1,4 @@
-"""What a login role may name in a database: tables with their columns, operators, functions."""
+"""Read which tables, columns, operators and functions a login role may name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements that ask about values which other people's rows may hold."""
+"""Generate SQL statements that ask about values in other people's rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same statements in databases that differ only in what other people's rows hold."""
+"""Run the same statements in databases that differ only in other people's rows."""
 
 from __future__ import annotations
 

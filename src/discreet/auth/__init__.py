@@ -1,1 +1,1 @@
-"""Who is calling, and the scope that follows from it: tokens, MCP sessions, channel secrets."""
+"""Authenticate callers and derive their scope: tokens, MCP sessions, channel secrets."""

@@ -1,4 +1,4 @@
-"""Whether whoever waits for an answer may still have it."""
+"""Check that a caller who waits for an answer may still have it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The secrets of channels: in the database, encrypted, where every server of the installation finds
-them. ``key`` is the sealing key of the credentials file; ``rows`` are an owner's."""
+"""Channel secrets, stored encrypted in the database, where every server finds them. ``key`` is the
+sealing key of the credentials file; ``tx`` is the owner's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``HOME/channels.json``: where the secrets of channels were kept before the database had them."""
+"""Import ``HOME/channels.json``, where channel secrets were stored before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contacts an agent's token may know, and what it is shown of them.
+"""Decide which contacts an agent's token may know, and what it sees of them.
 
 The address book is the owner's. An agent's token knows whoever has written to that agent, or was
 brought to it with that token; of those it is shown what they told this agent. Everybody else

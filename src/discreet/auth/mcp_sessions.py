@@ -1,4 +1,4 @@
-"""Connections of machines that speak MCP: whose they are is decided here, at each call anew.
+"""MCP sessions. The party of a session is looked up again at each call.
 
 A connection begins in the scope of its token. ``start_session`` narrows it to one party, for good;
 nothing widens it again.

@@ -1,4 +1,4 @@
-"""How much one token may ask of one server: calls in a minute, and streams at the same time."""
+"""Rate limits of one token on one server: calls a minute, and concurrent streams."""
 
 from __future__ import annotations
 

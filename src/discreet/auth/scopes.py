@@ -1,4 +1,4 @@
-"""In whose scope a machine's call runs. It follows from its token; a call may narrow it to one
+"""Derive the scope of a program's call. It follows from the token; a call may narrow it to one
 contact, and never widen it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tokens: what a machine shows to come in, and the scope that each of them carries.
+"""Access tokens for programs, and the scope that each of them carries.
 
 A token is looked up at every call and kept nowhere, so that one that is revoked is refused at once
 by every process.

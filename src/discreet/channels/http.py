@@ -1,4 +1,4 @@
-"""What channels over HTTP share: clients, what an answer of a platform means, downloads."""
+"""Shared by channels over HTTP: clients, the meaning of a platform's responses, downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sb channels add``: connects an account on a platform to an agent."""
+"""``sb channels add``: connect an account on a platform to an agent."""
 
 from __future__ import annotations
 

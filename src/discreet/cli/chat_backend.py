@@ -1,4 +1,4 @@
-"""Who hears what is typed: the installation of this machine, or a server elsewhere."""
+"""Where typed messages go: this machine's installation, or a server elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show a contact's conversations as they go on."""
+"""Show a contact's conversations while they go on."""
 
 from __future__ import annotations
 

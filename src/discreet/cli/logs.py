@@ -1,4 +1,4 @@
-"""Where log lines go: what serves writes them to standard error, other commands to a file.
+"""Set up logging: servers log to standard error, other commands to a file.
 
 A line says what happened, with ids and kinds. It never quotes: an error's own words may hold what
 somebody said, so only its type and the places that it passed are written.

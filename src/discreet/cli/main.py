@@ -1,4 +1,4 @@
-"""The command ``sb``. Imports little: what a command needs is imported when it runs."""
+"""The command ``sb``. A command imports what it needs when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists and texts on standard output: tables for people, JSON for programs.
+"""Print lists and texts: tables for people, JSON for programs.
 
 Everything that somebody else wrote passes through ``terminal_text``, so it can't move the cursor,
 change colours or turn the direction of writing.

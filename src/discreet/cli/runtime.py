@@ -1,4 +1,4 @@
-"""Opens the installation for one command."""
+"""Open the installation for one command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process serves an installation on this machine, for a message to whoever starts another."""
+"""Note which process serves an installation on this machine, for error messages."""
 
 from __future__ import annotations
 

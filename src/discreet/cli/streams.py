@@ -1,4 +1,4 @@
-"""Standard input, output and error, and the words of the command line, in any locale."""
+"""Make standard input, output, error and the command line work in any locale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation on a terminal."""
+"""A conversation at a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that a person types, or that a program writes to standard input."""
+"""Read lines that a person types, or that a program writes to standard input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said while somebody waits for an answer that is wanted in one piece."""
+"""Messages for a person who waits for an answer in one piece."""
 
 from __future__ import annotations
 

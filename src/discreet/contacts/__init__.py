@@ -1,4 +1,4 @@
-"""Contacts: the address book, read. Contacts come into being at intake, never here."""
+"""Contacts: read the address book. Contacts are created at intake, never here."""
 
 from discreet.contacts.known_platforms import platform_name
 from discreet.contacts.names import AmbiguousName, FoundName, Resolution, UnknownName, resolve_name

@@ -1,4 +1,4 @@
-"""Platforms, as people write their names."""
+"""The names of platforms, as people write them."""
 
 from __future__ import annotations
 

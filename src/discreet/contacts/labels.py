@@ -1,4 +1,4 @@
-"""What to call the contact that a row belongs to."""
+"""Labels for the contacts that rows belong to."""
 
 from __future__ import annotations
 

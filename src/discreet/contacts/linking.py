@@ -1,5 +1,5 @@
-"""Two contacts that are one person, as the person proves it: a code goes from each account to the
-other. Over rows of the contact's own scope."""
+"""Link two accounts of one person by codes: one code goes from each account to the other. In the
+contact's own scope."""
 
 from __future__ import annotations
 

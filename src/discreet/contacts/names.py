@@ -1,4 +1,4 @@
-"""Whom a name means. Names are never unique, so a name alone decides nothing where two bear it."""
+"""Resolve names to contacts. Names aren't unique, so an ambiguous name resolves to nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strangers who ask to come in. Over rows of the owner's scope: nobody else may look or decide."""
+"""Pairing requests of strangers. Only the owner's scope may read or decide them."""
 
 from __future__ import annotations
 

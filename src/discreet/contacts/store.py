@@ -1,4 +1,4 @@
-"""Contacts and their addresses, as far as the scope of ``rows`` sees them."""
+"""The store of contacts and their addresses, as far as the scope of ``tx`` sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery: what is in the outbox goes back to where its message came from."""
+"""Delivery: send answers from the outbox to where their messages came from."""
 
 from discreet.delivery.deliver import deliver
 

@@ -1,4 +1,4 @@
-"""Outbox -> route checked -> the channel sends -> state. One route at a time, in order."""
+"""Deliver answers: check the route, send, record the state. One route at a time, in order."""
 
 from __future__ import annotations
 

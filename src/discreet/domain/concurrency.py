@@ -1,4 +1,4 @@
-"""Tasks beside other work. The one place where a task is started, cancelled and waited for.
+"""Tasks. The only module that starts, cancels and awaits them.
 
 A cancellation can get lost: ``asyncio.wait_for`` of Python 3.11 swallows one that comes at the same
 moment as its result, and libraries do so on every Python. Whoever cancels once and then waits

@@ -1,4 +1,4 @@
-"""What a message holds beside its words: typed parts, what it replies to, who wrote it first.
+"""The content of a message beside its words: typed parts, replies, forwards.
 
 A channel fills these in; everything else reads them. ``line_of`` is the whole message as one text,
 for transcripts, search, memory and the offline responder. ``details_of`` keeps the structure, which

@@ -1,5 +1,5 @@
-"""Where long texts are cut: never through a word, an emoji or, where it can be helped, a block of
-code. Pure, and the same each time."""
+"""Cut long texts: never inside a word or an emoji, and not inside a block of code if possible. Pure
+and deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes that functions of the database raise or store, and their texts for owners and callers."""
+"""Error codes of database functions, and their texts for owners and callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a person may cause, each with a line that says what to do next."""
+"""Errors that a user can cause, each with a hint that says what to do."""
 
 from __future__ import annotations
 

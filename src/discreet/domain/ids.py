@@ -1,4 +1,4 @@
-"""Ids: random UUIDs, one type for each kind, so that a checker tells them apart."""
+"""Ids: random UUIDs, with a type for each kind, so that type checkers tell them apart."""
 
 from __future__ import annotations
 

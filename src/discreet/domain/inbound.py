@@ -1,4 +1,4 @@
-"""What a channel hands in: one message, parsed and not yet anybody's."""
+"""An inbound message, as a channel parsed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An address that a server listens on, written ``host:port``."""
+"""Addresses to listen on, written ``host:port``."""
 
 from __future__ import annotations
 

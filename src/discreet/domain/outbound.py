@@ -1,4 +1,4 @@
-"""What goes out: one answer on its route, and what became of sending it."""
+"""An outbound message on its route, and the results of sending it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of a list: where one ends and the next begins."""
+"""Pages of a list and their cursors."""
 
 from __future__ import annotations
 

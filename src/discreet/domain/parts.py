@@ -1,4 +1,4 @@
-"""The parts of the answers that are being sent: each answer is rendered once, not once a part."""
+"""A cache of the parts of answers that are being sent: each answer is rendered once."""
 
 from __future__ import annotations
 

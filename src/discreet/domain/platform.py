@@ -1,5 +1,5 @@
-"""What a platform must offer to become a channel. All else (admission, groups, limits, commands,
-files, the state of deliveries) is done outside of it, and the same for every platform."""
+"""The protocol that a platform implements to become a channel. Everything else (admission, groups,
+limits, commands, files, delivery states) is the same for every platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that functions in the database go by: limits, and how long things are valid."""
+"""The policy that database functions follow: limits and durations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system itself says to senders. The database has these texts by their codes."""
+"""The texts that the system itself sends to people. The database stores them by code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from outside: what is taken, what is refused, what is made harmless for showing."""
+"""Validate and sanitise text from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intake: a message becomes a row of its sender's session, or waits in quarantine."""
+"""Intake: store a message in its sender's session, or put it in quarantine."""
 
 from discreet.intake.accept import Accepted, accept
 

@@ -1,4 +1,4 @@
-"""Inbound -> contact -> session -> message row and wake job, in one commit."""
+"""Store an inbound message with its contact, session and wake job, in one commit."""
 
 from __future__ import annotations
 

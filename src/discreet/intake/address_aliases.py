@@ -1,4 +1,4 @@
-"""Several ids of one person, as a platform puts them into one message."""
+"""Link several ids of one person, as a platform reports them in one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups whose chat gets another id."""
+"""Move groups whose chat gets another id."""
 
 from __future__ import annotations
 

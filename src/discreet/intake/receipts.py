@@ -1,4 +1,4 @@
-"""What a platform tells about an answer that it has taken."""
+"""Store a platform's receipts for answers."""
 
 from __future__ import annotations
 

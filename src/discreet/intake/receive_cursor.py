@@ -1,5 +1,4 @@
-"""How far a channel has listened: what it needs so that nothing is missed where a platform waits
-for no confirmation."""
+"""The receive cursor of a channel, for platforms that wait for no confirmation."""
 
 from __future__ import annotations
 

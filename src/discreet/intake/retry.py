@@ -1,4 +1,4 @@
-"""What waits in quarantine is tried again, and released when its contact is found."""
+"""Retry quarantined messages, and release those whose contact is found."""
 
 from __future__ import annotations
 

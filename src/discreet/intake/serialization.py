@@ -1,4 +1,4 @@
-"""An Inbound as JSON and back, for what waits in quarantine."""
+"""Convert an Inbound to JSON and back, for the quarantine."""
 
 from __future__ import annotations
 

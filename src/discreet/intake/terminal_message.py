@@ -1,4 +1,4 @@
-"""What is typed at a terminal, as an Inbound."""
+"""Convert what is typed at a terminal to an Inbound."""
 
 from __future__ import annotations
 

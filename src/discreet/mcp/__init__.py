@@ -1,1 +1,1 @@
-"""The MCP server: tools, resources and a prompt, in the scope of whoever is connected."""
+"""The MCP server: tools, resources and a prompt, in the scope of the connection."""

@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP. No process keeps a connection: the database does."""
+"""MCP over streamable HTTP. Sessions are stored in the database, not in a process."""
 
 from __future__ import annotations
 

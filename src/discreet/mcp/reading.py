@@ -1,4 +1,4 @@
-"""What is read without a tool: the session's transcript and knowledge, and whom one talks to."""
+"""MCP resources and the prompt: the session's transcript and knowledge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MCP server itself, without a transport: what is there for a connection, and calls to it."""
+"""The MCP server, without a transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What tools take: the requests of ``discreet.schemas``, with what REST has in its path or headers.
+"""The arguments of MCP tools: the requests of ``discreet.schemas``, and what REST has in its path
+or headers.
 
 Whatever is not named here is refused, never dropped.
 """

@@ -1,4 +1,4 @@
-"""The tools. Each call is in the scope of its connection, which no argument can widen."""
+"""The MCP tools. Each call runs in the scope of its connection, which no argument can widen."""
 
 from __future__ import annotations
 

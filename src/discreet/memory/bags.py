@@ -1,4 +1,4 @@
-"""Terms counted in many bags at once, and BM25 over them."""
+"""Count terms in many bags at once, and score them with BM25."""
 
 from __future__ import annotations
 

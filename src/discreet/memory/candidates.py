@@ -1,4 +1,4 @@
-"""The rows of a scope that may answer a question, in the compact form that ranking takes."""
+"""Load the rows of a scope that may answer a question, in the compact form for ranking."""
 
 from __future__ import annotations
 

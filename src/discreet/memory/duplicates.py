@@ -1,4 +1,4 @@
-"""Whether a scope knows something already, in nearly the same words."""
+"""Find memories of a scope that say nearly the same."""
 
 from __future__ import annotations
 

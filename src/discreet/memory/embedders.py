@@ -1,4 +1,4 @@
-"""The embedder that an installation chose: the bundled one, an endpoint, or a model on this disk.
+"""Open the configured embedder: the bundled one, an endpoint, or a local model.
 
 The dimension is the embedder's own. Rows keep the name of what made their vector, and vectors are
 compared with their like only, so that another embedder takes over row by row.

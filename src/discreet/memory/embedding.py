@@ -1,4 +1,4 @@
-"""Texts as vectors. Never call this inside a transaction."""
+"""Turn texts into vectors. Never call this inside a transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of each row of a scope that bears on a question, in numbers.
+"""Compute the features of each row of a scope for a question.
 
 Every statistic (how rare a word is, how near rows usually are) is taken over the candidates, which
 are rows of one scope. A statistic over more would tell one contact about another.

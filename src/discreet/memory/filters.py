@@ -1,4 +1,4 @@
-"""What a search may find at all."""
+"""The filters of a search."""
 
 from __future__ import annotations
 

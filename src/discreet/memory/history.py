@@ -1,4 +1,4 @@
-"""Older versions of memories. The database writes them, whoever changes a memory and how."""
+"""Older versions of memories. A trigger in the database writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored beside a text so that it can be found: its terms and its vector."""
+"""Index texts for search: their terms and vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session starts with, without having asked for it."""
+"""The memories that a session starts with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What languages are told apart by, and the words of a question that say nothing of its subject."""
+"""Function words of languages, to tell languages apart and to find the subject of a question."""
 
 from __future__ import annotations
 

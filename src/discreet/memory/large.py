@@ -1,4 +1,4 @@
-"""Scopes of so many rows that only the most promising are ranked.
+"""Choose candidates in scopes that have too many rows to rank them all.
 
 They are chosen in one pass over the scope's own rows: those that hold rare words of the question,
 those nearest by vector, and some by chance, which say what is usual. An index over everybody's rows

@@ -1,4 +1,4 @@
-"""Where rows stand in their conversations, and what is usual among lines of one kind."""
+"""The position of rows in their conversations, and averages by kind of line."""
 
 from __future__ import annotations
 

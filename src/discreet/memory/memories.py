@@ -1,4 +1,4 @@
-"""Memories of one scope: kept, changed, forgotten. Whose they are, the open scope says."""
+"""The store of memories of one scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A newer fact before the one whose place it took.
+"""Rank a newer fact before the one that it replaced.
 
 Being newer counts among rows that speak of the same thing only. Everywhere else the better match
 wins, however old it is.

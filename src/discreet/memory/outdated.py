@@ -1,4 +1,4 @@
-"""What a new memory may contradict or update."""
+"""Find memories that a new one may contradict or update."""
 
 from __future__ import annotations
 

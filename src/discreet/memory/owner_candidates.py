@@ -1,4 +1,5 @@
-"""What the owner's search takes from indexes, where there are too many memories to rank them all.
+"""Choose candidates for the owner's search by index, if there are too many memories to rank them
+all.
 
 Only the owner's: a contact's rows are few, and are ranked exactly, so that nothing of a score comes
 from anybody else's.

@@ -1,4 +1,4 @@
-"""A question made ready for recall: its words, what it asks for, its vectors."""
+"""Prepare a question for recall: its words, its subject, its vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows of one scope answer a question best. Pure; it knows nothing but these rows."""
+"""Rank the rows of one scope for a question. Pure; it uses nothing but these rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall: which memories, passages and messages of this scope answer a question.
+"""Recall memories, passages and messages of a scope.
 
 Exact over the scope's rows: the database gives every row's terms and distance, ``ranking`` orders
 them, and only the best are read in full.

@@ -1,4 +1,4 @@
-"""Everything of an owner's, embedded anew after a change of embedder, while others go on working.
+"""Embed all texts of an owner anew after a change of embedder, while others go on working.
 
 Row by row the new vectors take over; a row that has none of them yet is found by its words. Nothing
 is noted down beside: what is left to do is what the rows say, so that it goes on where it ended.

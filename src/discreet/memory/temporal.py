@@ -1,4 +1,4 @@
-"""The days that a question speaks of: "last week", "in March", "7 May 2023", "3 days ago"."""
+"""Parse the dates in a question: "last week", "in March", "7 May 2023", "3 days ago"."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Texts as the tokens of the bundled table, packed: what they mean is compared word by word and
-part by part, whichever embedder made their vector.
+"""Compare texts by the token vectors of the bundled table, word by word and part by part, whichever
+embedder made their vectors.
 
 The dot product of a text's summed vectors with a question's is the sum of its tokens' own. So a
 question is compared with every token that occurs, once, and any part of any text is then a sum of

@@ -1,4 +1,4 @@
-"""Texts as bags of terms: what is counted when texts are matched by their words.
+"""Split texts into terms for matching by words.
 
 A bag keeps order and repeats. Beside words it holds markers, which no word can be: first the
 version of this module, ``<part>`` between the parts of a long text, and last ``<asks>``,

@@ -1,4 +1,4 @@
-"""What a memory is: the values that the store takes and gives."""
+"""The types of the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of a backup: a tar with a manifest, the credentials and the dump of the database."""
+"""The file format of a backup: a tar with a manifest, the credentials and a database dump."""
 
 from __future__ import annotations
 

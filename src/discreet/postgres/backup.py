@@ -1,4 +1,4 @@
-"""One file with everything of an installation: data, roles, passwords, ticket key."""
+"""Write everything of an installation to one file: data, roles, passwords, ticket key."""
 
 from __future__ import annotations
 

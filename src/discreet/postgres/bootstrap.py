@@ -1,4 +1,4 @@
-"""From an empty server to a database that is ready: roles, database, rights, schema, ticket key."""
+"""Prepare an empty server: roles, database, rights, schema, ticket key."""
 
 from __future__ import annotations
 

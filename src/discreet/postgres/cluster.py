@@ -1,4 +1,4 @@
-"""The data folder of the embedded server: made once, whole or not at all, and how it is run."""
+"""The data folder of the embedded server: created whole or not at all, and how to run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where the database is and how each role logs in: ``HOME/credentials.json``, for its user only."""
+"""The credentials file, ``HOME/credentials.json``: where the database is, and how each role logs
+in. Readable by its user only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error of the database means to people: the one place that reads its codes."""
+"""Translate database errors for people. The only module that reads their codes."""
 
 from __future__ import annotations
 

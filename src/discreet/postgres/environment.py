@@ -1,4 +1,4 @@
-"""The environment variables that libpq reads, and which of them count here.
+"""The environment variables of libpq, and which of them are honoured.
 
 libpq fills whatever a connection string leaves open from these variables. Some of them
 (PGDATESTYLE, PGTZ, PGGEQO, PGSERVICE) no string can override, so they are removed from the process.

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of your own: made ready with an admin's URL, which isn't kept."""
+"""A PostgreSQL server of your own: prepared with an admin's URL, which isn't stored."""
 
 from __future__ import annotations
 

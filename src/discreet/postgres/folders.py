@@ -1,4 +1,4 @@
-"""The folders of an installation, none of them open to anybody else."""
+"""The folders of an installation, closed to other users."""
 
 from __future__ import annotations
 

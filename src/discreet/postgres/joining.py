@@ -1,4 +1,4 @@
-"""A second machine for an installation: one file takes it there, with everything that logs in."""
+"""Invite a second machine to an installation, with one file that holds all credentials."""
 
 from __future__ import annotations
 

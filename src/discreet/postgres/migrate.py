@@ -1,4 +1,4 @@
-"""Brings a database up to date from the SQL files of a folder.
+"""Bring a database up to date from the SQL files of a folder.
 
 ``migrations/NNNN_name.sql`` change tables and data. Each runs once, in order, in a transaction of
 its own, and never changes once it is frozen. ``functions/**/*.sql`` are repeatable: each runs again

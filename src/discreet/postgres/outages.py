@@ -1,4 +1,4 @@
-"""Why a database that is there can't serve: its disk is full, it has no connections left."""
+"""Explain why a reachable database can't serve: its disk is full, or it has no free connections."""
 
 from __future__ import annotations
 

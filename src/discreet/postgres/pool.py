@@ -1,4 +1,4 @@
-"""Connections of one login role, each cleaned before somebody else gets it."""
+"""Connection pools of login roles. Each connection is cleaned before it is reused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pooler such as pgbouncer may stand before the server, as long as a connection stays one."""
+"""Support for poolers such as pgbouncer, in session mode only."""
 
 from __future__ import annotations
 

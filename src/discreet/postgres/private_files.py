@@ -1,4 +1,4 @@
-"""Files that hold secrets: their user's only, and written whole or not at all."""
+"""Files with secrets: readable by their user only, and written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the file of a backup to an installation.
+"""Restore an installation from a backup file.
 
 The data are put into a database beside the one in use, which takes its place at the end, in one
 transaction: an interrupted restore changes nothing. A home that has no data is closed until then,

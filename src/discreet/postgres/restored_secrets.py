@@ -1,4 +1,4 @@
-"""The secrets of channels in a database that is being restored."""
+"""Channel secrets in a database that is being restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a login role changed about itself: its settings and its password.
+"""Find and reset what a login role changed about itself: settings and password.
 
 PostgreSQL lets every role do both, for all connections after it. Neither can be forbidden, so both
 are compared with what they should be whenever the database is opened.

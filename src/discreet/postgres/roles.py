@@ -1,4 +1,4 @@
-"""The roles of the database, and the check that none of them can do more than it should."""
+"""The database roles, and the check that none of them has more rights than it should."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Secrets that lie in the database encrypted: AES-256-GCM, with a key that only the credentials
-file gives."""
+"""Encrypt secrets for the database: AES-256-GCM, with a key from the credentials file."""
 
 from __future__ import annotations
 

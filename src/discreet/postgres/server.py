@@ -1,4 +1,4 @@
-"""Opens the installation's database: starts the embedded server, or finds the one of your own."""
+"""Open the installation's database: start the embedded server, or connect to your own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Runs as a detached process of its own: starts PostgreSQL, waits until nobody uses it, stops it.
+"""The supervisor of the embedded server, a detached process: start PostgreSQL, wait until nobody
+uses it, stop it.
 
 Locks in ``HOME/run`` say who lives; the kernel releases them however a process ends.
 

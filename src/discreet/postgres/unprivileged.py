@@ -1,5 +1,5 @@
-"""PostgreSQL refuses to run as root. For root it runs in a user namespace of its own or, where
-those are forbidden (many containers), as the user ``nobody``."""
+"""Run PostgreSQL for root. It refuses to run as root, so it runs in a user namespace or, if those
+are forbidden (many containers), as the user ``nobody``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The queue: which work is due, as ids. What the work does is bound in ``discreet.app``."""
+"""The queue: due work, as ids. ``discreet.app`` binds the functions that do it."""

@@ -1,4 +1,4 @@
-"""The embedding backlog: what was stored without a vector gets one, beside everything else."""
+"""Embed texts that were stored without a vector, in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which job comes next: one of whoever has the fewest running, so that nobody waits for others.
+"""Choose the next job fairly: from the agent or platform with the fewest running jobs.
 
 A queue is an agent's, or a platform's. One whose limit is reached is passed over, and its jobs hold
 no slot while they wait.

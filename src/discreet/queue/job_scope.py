@@ -1,4 +1,4 @@
-"""From the id in a job to the scope that the work belongs to."""
+"""Look up the scope of a job from its id."""
 
 from __future__ import annotations
 

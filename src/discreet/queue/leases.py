@@ -1,4 +1,4 @@
-"""Leases: what only one process may do at a time, held for some seconds and renewed meanwhile.
+"""Leases: tasks that only one process may do at a time, held for some seconds and renewed.
 
 A lock that ends with its connection isn't enough: a process that is frozen (stopped, swapped out,
 its machine suspended) keeps its connections. The time is the database's. A process that wakes up

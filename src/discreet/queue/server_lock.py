@@ -1,5 +1,5 @@
-"""Whether somebody serves this database: a lock that ends with the process that holds it, and a
-lease, for a process that is frozen keeps its lock."""
+"""Whether a server runs on this database: a lock that ends with its process, and a lease, because a
+frozen process keeps its lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wakes those who wait for an answer, whichever process writes it.
+"""Wake clients that wait for an answer, whichever process writes it.
 
 One connection of this process listens, and only as long as somebody waits. A notification is not
 believed: it says that it is time to look, and every role that logs in can send one.

@@ -1,4 +1,4 @@
-"""Runs due work with procrastinate, and sweeps up what a dead worker left."""
+"""Run due jobs with procrastinate, and sweep up the jobs of dead workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire of the REST API: the shapes that its server and its client share.
+"""The models of requests and results, shared by REST, MCP, the client and the services.
 
 What is given is refused where it holds more than is described; what is shown may grow.
 """

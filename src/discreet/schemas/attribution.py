@@ -1,4 +1,4 @@
-"""Who a row belongs to, and who said something."""
+"""The person that a row belongs to, or who said something."""
 
 from __future__ import annotations
 

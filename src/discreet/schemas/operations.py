@@ -1,4 +1,4 @@
-"""What whoever runs the installation looks at."""
+"""Status and health of the installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: whoever wants rows says whose, and gets those and no others."""
+"""Scoped transactions: the only way to rows."""
 
 from discreet.scope.database import ScopedDatabase
 from discreet.scope.scopes import (

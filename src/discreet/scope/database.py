@@ -1,4 +1,4 @@
-"""The door. No scope, no rows; no rows, no row."""
+"""Open transactions in a scope. No scope, no transaction; no transaction, no row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking. A closed set of frozen values; there is no scope for "anybody"."""
+"""The scopes: a closed set of frozen values. No scope stands for "anybody"."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the owner and programs may see and do, one function per operation."""
+"""The operations: one function for each, used by every entry point and the model's tools."""

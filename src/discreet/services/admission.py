@@ -1,4 +1,4 @@
-"""Who may come in: by channel, by code, by name; and which account is the owner's own."""
+"""Admission: who may write, by channel, code or name; and the owner's own accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents, as their owner sees and sets them."""
+"""Agents: list, create and change them."""
 
 from __future__ import annotations
 

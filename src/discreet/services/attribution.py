@@ -1,4 +1,4 @@
-"""Whose a row is. It matters in the owner's scope, where rows of every contact come together."""
+"""The contact that each row belongs to, for the owner's scope."""
 
 from __future__ import annotations
 

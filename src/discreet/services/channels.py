@@ -1,4 +1,4 @@
-"""Channels: the connections to platforms, each of which leads to an agent."""
+"""Channels: connect accounts on platforms to agents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contacts, as the owner sees them: who writes, and how much is kept of each."""
+"""Contacts: list, change and block them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation needs besides its request: a scope, an embedder, and where it is called."""
+"""The context of an operation: a scope, an embedder, and the entry point."""
 
 from __future__ import annotations
 

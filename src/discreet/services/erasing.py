@@ -1,4 +1,4 @@
-"""Everything about one contact is removed: from the database, in one transaction, and the home."""
+"""Erase a contact: from the database, in one transaction, and from the home."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an exported contact: what people read of it. No database in here."""
+"""The HTML page of an exported contact. No database in here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is kept of one contact, in one archive: for programs and for people."""
+"""Export everything about one contact to an archive, for programs and people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine asks for twice is done once: keys that it names, kept for a day."""
+"""Idempotency keys: a repeated call is carried out once. Keys are stored for a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What contacts may use, and who went beyond."""
+"""Limits on what contacts may use, and who exceeded them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contacts that are one person: merged by the owner after a look, and given back again."""
+"""Link contacts that are one person, and undo a link."""
 
 from __future__ import annotations
 

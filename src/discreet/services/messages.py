@@ -1,4 +1,4 @@
-"""Messages that are sent from a terminal or by a program, and the wait for their answers."""
+"""Send messages from a terminal or a program, and wait for their answers."""
 
 from __future__ import annotations
 

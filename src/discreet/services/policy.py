@@ -1,4 +1,4 @@
-"""The policy of this installation, as the functions of the database know it."""
+"""Write the policy of this installation to the database."""
 
 from __future__ import annotations
 

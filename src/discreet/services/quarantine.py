@@ -1,4 +1,4 @@
-"""What came in and could be given to nobody. It waits where only the owner sees it."""
+"""Messages that could not be given to a contact. Only the owner sees them."""
 
 from __future__ import annotations
 

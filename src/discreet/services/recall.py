@@ -1,4 +1,4 @@
-"""Search of memories, reference texts and messages: one way for every entry point."""
+"""Search memories, reference texts and messages, for every entry point."""
 
 from __future__ import annotations
 

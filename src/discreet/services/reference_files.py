@@ -1,4 +1,4 @@
-"""Reference texts from a folder, and how they are cut into passages. No database in here."""
+"""Read reference texts from a folder, and cut them into passages. No database in here."""
 
 from __future__ import annotations
 

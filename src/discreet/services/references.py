@@ -1,4 +1,4 @@
-"""Reference texts: what an owner publishes to everybody who talks to an agent."""
+"""Reference texts, which an owner publishes to everyone who talks to an agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is withheld from the agent, why, and how it is looked at again."""
+"""Wake sessions with waiting messages, and explain why nobody answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new installation starts with."""
+"""Create the example agent of a new installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One place for everything that the owner must see."""
+"""Status: everything that the owner should see, in one place."""
 
 from __future__ import annotations
 

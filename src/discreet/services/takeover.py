@@ -1,4 +1,4 @@
-"""The owner reads along with a contact, and answers in person."""
+"""Takeover: the owner reads along with a contact, and answers in person."""
 
 from __future__ import annotations
 

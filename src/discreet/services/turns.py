@@ -1,4 +1,4 @@
-"""Why an agent said what it said: what a turn was given, what it did, and what came of it."""
+"""Turns: what a turn was given, what it did, and its result."""
 
 from __future__ import annotations
 

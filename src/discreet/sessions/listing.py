@@ -1,4 +1,4 @@
-"""The sessions of one scope: listed, looked at, ended."""
+"""The store of sessions: list, read and end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has become of a message: its answer, or what is written of it so far."""
+"""The state of a message: its answer, or the part that is written so far."""
 
 from __future__ import annotations
 

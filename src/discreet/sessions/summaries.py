@@ -1,4 +1,4 @@
-"""How far a session is summarised, and by which memory."""
+"""The summary of a session: up to which message, and in which memory."""
 
 from __future__ import annotations
 

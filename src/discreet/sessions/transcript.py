@@ -1,4 +1,4 @@
-"""The messages of a session, in the order in which they were said."""
+"""The messages of a session, in order."""
 
 from __future__ import annotations
 

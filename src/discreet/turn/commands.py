@@ -1,4 +1,4 @@
-"""What senders ask of the machine rather than of the agent: no model thinks, no tool is called.
+"""Commands of senders and of the owner. No model runs and no tool is called.
 
 Each runs in the scope of its session, so it shows and forgets what belongs there and nothing else.
 The owner, in a session of their own, has other commands: theirs would reach everybody's rows.

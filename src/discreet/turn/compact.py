@@ -1,4 +1,4 @@
-"""A session too long for its budget goes on with a summary and its newest messages.
+"""Compact a session that is too long: summarise its older part, keep the newest messages.
 
 Under the lease of the turn that finds it too long, a part at a time: each is summarised with no
 transaction open, and kept in one commit. Whatever fails in between, nothing said is lost, and the

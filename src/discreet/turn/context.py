@@ -1,4 +1,4 @@
-"""What a turn knows before it thinks. All of it was loaded in the scope of its session."""
+"""The context of a turn. All of it is loaded in the scope of its session."""
 
 from __future__ import annotations
 

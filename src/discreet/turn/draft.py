@@ -1,4 +1,4 @@
-"""The draft of an answer: what has been written so far, where whoever waits can read it."""
+"""The draft of an answer, stored where waiting clients can read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A turn once more, as a dry run: the same context, the same mind, and nothing is kept or sent."""
+"""Run a turn again without storing or sending anything."""
 
 from __future__ import annotations
 

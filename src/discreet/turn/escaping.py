@@ -1,4 +1,4 @@
-"""Names and texts of others are data: here they get a form that can't be anything else."""
+"""Escape names and texts of others, so that a model can't take them for instructions."""
 
 from __future__ import annotations
 

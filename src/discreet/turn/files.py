@@ -1,4 +1,4 @@
-"""The files of a turn: fetched from their platform once, kept with their contact, shown to the
+"""The files of a turn: fetched from their platform once, stored with their contact, shown to the
 model. No transaction is open while one is fetched."""
 
 from __future__ import annotations

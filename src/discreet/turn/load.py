@@ -1,4 +1,4 @@
-"""From a lease to a situation: what the turn starts from, read in the scope of its session."""
+"""Load the context of a turn, in the scope of its session."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A language model by its name. pydantic-ai and the provider's package are imported here only, and
-only when a model is used: together they take up to three seconds."""
+"""Open a language model by name. pydantic-ai and the provider's package are imported here only,
+when a model is used: together they take up to three seconds."""
 
 from __future__ import annotations
 

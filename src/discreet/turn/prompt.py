@@ -1,4 +1,4 @@
-"""From a situation to a prompt: pure and deterministic.
+"""Build the prompt of a turn. Pure and deterministic.
 
 What comes from others stands between fences, as JSON, one record a line; the rules tell the model
 that it is data. The stable parts come first and the time last, so that providers can cache.

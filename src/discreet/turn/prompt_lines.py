@@ -1,4 +1,4 @@
-"""How a line stands in a prompt: its time, who spoke, its words, and as data what came with it.
+"""Format the lines of a prompt: time, speaker, words, and as data what came with them.
 
 A line's text depends on nothing but the line and the time zone, so the prompts of later turns begin
 with the same bytes.

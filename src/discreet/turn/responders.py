@@ -1,4 +1,4 @@
-"""Which mind answers: the agent's model, else the installation's, else the offline responder."""
+"""Choose the responder: the agent's model, else the installation's, else the offline responder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What thinking brings: an answer with how it came about, or one kind of failure."""
+"""The result of a turn: an answer with its steps and usage, or one kind of failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the searches of a turn bring up, each with whose it is."""
+"""Search for the context of a turn, and attribute the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""One turn: lease -> load -> plan -> think -> save. No transaction is open while it thinks."""
+"""Run one turn: lease, load, build the prompt, respond, save. No transaction is open while the
+model runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a turn, in one commit: the answer with its outbox row, or another try, or giving up.
+"""End a turn in one commit: store the answer and its outbox row, or retry, or give up.
 
 Every function raises ``LeaseLost`` where the turn holds its session no more; then nothing is saved.
 """

@@ -1,4 +1,4 @@
-"""A long answer of a slow model grows where it is awaited, in one message that is edited.
+"""Stream an answer: show what is written so far in one message that is edited.
 
 Nothing depends on it. What stands there is written down with the route, and whatever leaves on that
 route next takes its place: by an edit, or after it was taken away (``delivery``).

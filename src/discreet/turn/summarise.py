@@ -1,4 +1,4 @@
-"""Summaries of what was said: by picking sentences, or by a model."""
+"""Summarise a conversation: by picking sentences, or with a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thinking: pydantic-ai's loop of model and tools, within limits. No transaction is open here
+"""Run a model with its tools, through pydantic-ai and within limits. No transaction is open here,
 except the short ones of the tools."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tools of a turn: memory and conversation, in the scope of its session and no other.
+"""The tools of a turn: memory and conversation, in the scope of its session only.
 
 No tool takes an owner, an agent, a contact or a session. Every call is one short transaction that
 begins by making sure that the turn still holds its session; embedding is done before it.

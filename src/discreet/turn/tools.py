@@ -1,4 +1,4 @@
-"""What a tool is to whoever thinks: a description, and a call that always comes to something."""
+"""The protocol of tools: a description, and a call that always returns an outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever waits for an answer sees that one is coming, as long as the turn thinks."""
+"""Show a typing indicator while a turn runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discord as delivery sees it: one part of an answer is sent, and what came of it is said."""
+"""Send answers to Discord, one part at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message of Discord holds: its text as people see it, and its files. Pure."""
+"""Read the text and files of a Discord message. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as Discord shows them, in parts that Discord takes. Pure, and the same each time."""
+"""Render answers for Discord, in parts that fit. Pure and deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discord's gateway: what it says, in its order, as a queue. The library keeps the connection."""
+"""A client of Discord's gateway that puts its events into a queue, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Discord tells about a channel: kept as lines, and nobody answers them."""
+"""Discord's notices about a channel. They are stored as lines and start no turn."""
 
 from __future__ import annotations
 

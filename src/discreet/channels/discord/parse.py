@@ -1,4 +1,4 @@
-"""A message of Discord -> what it means here. Pure: nothing is asked, stored or sent.
+"""Parse a Discord message into events. Pure: nothing is asked, stored or sent.
 
 A payload is what the gateway or the API says of a message, and of the place that it was written in:
 ``{"message": ..., "channel": ..., "edited": bool, "names": ..., "my_roles": [...]}``.

@@ -1,4 +1,4 @@
-"""Discord as the platform contract sees it."""
+"""Discord, as an implementation of ``Platform``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Receiving. Discord waits for no confirmation, so what may have been missed is asked for: after
-each new session, in every chat that may hold something newer than what is stored."""
+"""Receive from Discord. It waits for no confirmation, so missed messages are fetched: after each
+new session, from every chat that may have something newer than what is stored."""
 
 from __future__ import annotations
 

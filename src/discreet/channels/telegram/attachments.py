@@ -1,4 +1,4 @@
-"""What comes with a message beside its text: the files to keep, and how the text names them."""
+"""Read the files of a Telegram message, and how the text names them."""
 
 from __future__ import annotations
 

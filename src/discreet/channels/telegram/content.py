@@ -1,4 +1,4 @@
-"""What an update holds beside its words: typed parts, each read from one attribute of a message."""
+"""Read the typed parts of a Telegram message, each from one attribute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers -> text and entities, as Telegram takes them. Pure.
+"""Render answers as text and entities for Telegram. Pure.
 
 Entities, unlike a markup language, can't be malformed: no answer is refused for a stray asterisk.
 """

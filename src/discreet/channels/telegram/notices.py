@@ -1,4 +1,4 @@
-"""What Telegram tells about a chat: kept as lines, and nobody answers them."""
+"""Telegram's notices about a chat. They are stored as lines and start no turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An update of the Bot API -> what it means here. Pure: nothing is asked, stored or sent."""
+"""Parse an update of the Bot API into events. Pure: nothing is asked, stored or sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram as the gateway sees it."""
+"""Telegram, as an implementation of ``Platform``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receiving: long polling, and what a webhook is sent. An update is confirmed once it is stored."""
+"""Receive by long polling or webhook. An update is confirmed once it is stored."""
 
 from __future__ import annotations
 

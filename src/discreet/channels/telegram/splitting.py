@@ -1,4 +1,4 @@
-"""Long texts in parts that Telegram takes. Pure, and the same parts each time."""
+"""Split long texts into parts that Telegram accepts. Pure and deterministic."""
 
 from __future__ import annotations
 

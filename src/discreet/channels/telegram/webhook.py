@@ -1,4 +1,4 @@
-"""The webhook: Telegram calls, proves itself with a secret, and gets 200 once all is stored."""
+"""The webhook. Telegram authenticates with a secret, and gets 200 once everything is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal as delivery sees it."""
+"""The terminal as a channel that sends answers."""
 
 from __future__ import annotations
 

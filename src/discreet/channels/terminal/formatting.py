@@ -1,4 +1,4 @@
-"""Answers as a terminal shows them, whole or as they grow. Pure.
+"""Render answers for a terminal, whole or while they are streamed. Pure.
 
 A program that reads the output gets the text as it was written; this is for people.
 """

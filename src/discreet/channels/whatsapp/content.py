@@ -1,4 +1,4 @@
-"""What is in a message: its words, its file, and the typed parts beside them."""
+"""Read the text, file and typed parts of a WhatsApp message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as WhatsApp shows them, in parts that WhatsApp takes. Pure, and the same each time.
+"""Render answers for WhatsApp, in parts that fit. Pure and deterministic.
 
 WhatsApp has no escape. Words that it would take for markup are shown in its monospaced form, in
 which it changes nothing; where that can't be, a zero width space keeps the marks apart.

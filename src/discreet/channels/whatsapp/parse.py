@@ -1,4 +1,4 @@
-"""What the Cloud API's webhook is sent -> what it means here. Pure: nothing is asked or stored.
+"""Parse a webhook call of the Cloud API into events. Pure: nothing is asked or stored.
 
 Shapes after Meta's reference of webhooks (field ``messages``)."""
 

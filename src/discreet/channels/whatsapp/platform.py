@@ -1,4 +1,5 @@
-"""WhatsApp as the gateway sees it, and its webhook: 200 once all that a call holds is stored."""
+"""WhatsApp, as an implementation of ``Platform``, and its webhook: 200 once everything in a call is
+stored."""
 
 from __future__ import annotations
 

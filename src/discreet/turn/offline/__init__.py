@@ -1,4 +1,4 @@
-"""The offline responder: answers by rules, through the same tools, where no model is configured."""
+"""The offline responder: answer by rules, with the same tools, if no model is configured."""
 
 from discreet.turn.offline.respond import respond
 

@@ -1,4 +1,4 @@
-"""What somebody wants, read from their words by rules. For the offline responder.
+"""Parse the intents of a message by rules.
 
 English first; the imperatives and the usual questions also in German, French and Spanish.
 """

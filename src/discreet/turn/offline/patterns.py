@@ -1,4 +1,4 @@
-"""How people put what they want: beginnings and whole sentences, as regular expressions.
+"""The patterns of intents, as regular expressions.
 
 All of them are matched without regard to case, at the beginning of a sentence.
 """

@@ -1,4 +1,4 @@
-"""What the offline responder says, in the languages that it understands.
+"""The phrases of the offline responder, by language.
 
 Braces take texts of users, which are put in as they are and never read as a format again.
 """

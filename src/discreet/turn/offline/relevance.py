@@ -1,5 +1,5 @@
-"""Whether something found answers what was asked. A search always brings up its nearest; whoever
-answers without a language model has to know when that is not near enough."""
+"""Decide whether a search result is relevant. A search always returns the nearest rows; without a
+language model, rules decide whether they are near enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The responder for when there is no language model: rules, and the same tools.
+"""Answer a turn by rules, with the same tools as a model.
 
 It keeps what it is told to, answers from what a search brings up where that is near enough, and
 says that it is no language model when it is asked for more.
