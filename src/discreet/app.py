@@ -94,19 +94,21 @@ class App:
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
-        from discreet.turn.prompt import Budget
-        from discreet.turn.responders import import_responders, make_responder, summariser_for
+        from discreet.turn.responders import Models, import_responders
         from discreet.turn.run import Turns, run_turn
 
         agents = await list_agents(self.db, self.owner_id)
-        await import_responders(self.settings, [agent.model for agent in agents if agent.model])
+        named = [name for agent in agents for name in (agent.model, *agent.fallback_models) if name]
+        await import_responders(self.settings, named)
+        models = Models(self.settings)
         turns = Turns(
             db=self.db,
             embedder=self.embedder(),
-            responder=make_responder(self.settings),
+            responder=models.answer,
             max_attempts=self.settings.turn_max_attempts,
-            budget=Budget(),
-            summarise=summariser_for(self.settings),
+            budget=models.budget,
+            budget_for=models.budget_for,
+            summarise=models.summarise,
             show_typing=gateway.show_typing,
             fetch=gateway.fetch,
             platforms=gateway,

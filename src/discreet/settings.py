@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,7 +25,7 @@ from discreet.domain.listen_address import ListenAddress
 from discreet.domain.policy import Policy
 from discreet.domain.time_zones import checked_zone
 
-__all__ = ["Settings", "line_history", "load_settings"]
+__all__ = ["Price", "Settings", "line_history", "load_settings"]
 
 
 def _listen_address(text: str) -> str:
@@ -55,6 +56,17 @@ def _origin(text: str) -> str:
 
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
+
+
+class Price(BaseModel):
+    """US dollars for a million tokens. ``cached``: of the input that the provider had in its cache;
+    None: the same as ``input``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
 
 
 def _time_zone(name: str) -> str:
@@ -96,6 +108,18 @@ class Settings(Policy):
         default=None,
         description="Key for model_base_url, where it needs one. Providers' own keys come from the "
         "variables that they name, such as OPENAI_API_KEY.",
+    )
+    model_prices: dict[str, Price] = Field(
+        default={},
+        description="Prices of models in US dollars for a million tokens, as JSON:"
+        ' {"openai:gpt-5.2": {"input": 1.75, "output": 14, "cached": 0.175}}. They go before the'
+        ' known ones; "*" is for every model that has no other price.',
+    )
+    answer_tokens: int = Field(
+        default=4_096,
+        ge=64,
+        description="Most tokens of one reply of a model. A longer answer goes on in further"
+        " replies, up to five.",
     )
     embedder: str = Field(
         default="bundled",

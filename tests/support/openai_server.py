@@ -36,9 +36,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """An HTTP error, whose body repeats what was asked, as some providers' do."""
+    """An HTTP error, whose body repeats what was asked, as some providers' do; ``retry_after``: the
+    seconds in its header."""
 
     status: int = 500
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,19 @@ class Stumble:
     """An error in the middle of a stream that began well; it repeats what was asked."""
 
 
-Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """A streamed answer in these chunks of text. ``reasoning`` comes before it, in the field
+    ``name``; ``usage``: what the server reports at the end, if anything."""
+
+    texts: tuple[str, ...]
+    reasoning: str = ""
+    name: str = "reasoning_content"
+    finish: str = "stop"
+    usage: Mapping[str, Any] | None = None
+
+
+Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble | Chunks
 
 
 @dataclass
@@ -118,8 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(body)
         reply = self.script.next(request)
         match reply:
-            case Fail(status):
-                self._send(status, json.dumps({"error": {"message": body.decode()}}).encode())
+            case Fail(status, retry_after):
+                text = json.dumps({"error": {"message": body.decode()}}).encode()
+                self._send(status, text, retry_after=retry_after)
+            case Chunks():
+                self._stream(_chunks_of(reply), whole=True)
             case Garbage(content, kind):
                 self._send(200, content, kind)
             case Hang(seconds):
@@ -136,8 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
                 else:
                     self._send(200, json.dumps(_whole(reply)).encode())
 
-    def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        kind: str = "application/json",
+        retry_after: float | None = None,
+    ) -> None:
         self.send_response(status)
+        if retry_after is not None:
+            self.send_header("Retry-After", f"{retry_after:g}")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -196,6 +221,13 @@ def _whole(reply: Say | Call) -> dict[str, Any]:
 def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return {**_HEAD, "object": "chat.completion.chunk", "choices": [choice]}
+
+
+def _chunks_of(reply: Chunks) -> list[dict[str, Any]]:
+    thoughts = [_chunk({reply.name: piece}) for piece in reply.reasoning]
+    said = [_chunk({"content": piece}) for piece in reply.texts]
+    ending = [] if reply.usage is None else [{**_chunk({}), "choices": [], "usage": reply.usage}]
+    return [*thoughts, *said, _chunk({}, reply.finish), *ending]
 
 
 def _chunks(reply: Say | Call) -> list[dict[str, Any]]:

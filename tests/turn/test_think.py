@@ -37,6 +37,7 @@ PROMPT = Prompt("You are Ada.", (ChatMessage("user", SECRET),))
 class Spec:
     name: str = "recall"
     description: str = "Looks something up."
+    effect: str = ""
     schema: dict[str, Any] = field(
         default_factory=lambda: {
             "type": "object",

@@ -36,6 +36,8 @@ def _change(given: wire.AgentPatch) -> AgentChange:
         instructions=given.instructions,
         model=given.model,
         memory_model=given.memory_model,
+        context_tokens=given.context_tokens,
+        fallback_models=given.fallback_models,
     )
 
 

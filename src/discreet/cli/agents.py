@@ -40,6 +40,26 @@ Model = Annotated[
         help=("A model as provider:name (see pydantic-ai); 'default' removes the setting."),
     ),
 ]
+ContextTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--context-tokens",
+        metavar="N",
+        min=0,
+        help="Tokens that the model's context holds. 0 removes the setting: known or learned.",
+    ),
+]
+FallbackModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fallback-model",
+        metavar="MODEL",
+        help=(
+            "A model that answers when the agent's own fails. Repeat it for several, in order; "
+            "'none' removes all."
+        ),
+    ),
+]
 MemoryModelOption = Annotated[
     Literal["per_contact", "shared"] | None,
     typer.Option(
@@ -115,13 +135,15 @@ def create_agent(
     role: Role = None,
     instructions: Instructions = None,
     model: Model = None,
+    context_tokens: ContextTokens = None,
+    fallback_models: FallbackModels = None,
     memory_model: MemoryModelOption = None,
     reference: Reference = None,
 ) -> None:
     """Create an agent."""
     from discreet.services import agents, references
 
-    change = _change(role, instructions, model, memory_model)
+    change = _change(role, instructions, model, memory_model, context_tokens, fallback_models)
     texts = references.read_folder(reference) if reference is not None else None
 
     async def work(app: App) -> tuple[Agent, Published | None]:
@@ -142,6 +164,8 @@ def set_agent(
     role: Role = None,
     instructions: Instructions = None,
     model: Model = None,
+    context_tokens: ContextTokens = None,
+    fallback_models: FallbackModels = None,
     memory_model: MemoryModelOption = None,
     reference: Reference = None,
     no_reference: NoReference = False,
@@ -151,7 +175,7 @@ def set_agent(
 
     if reference is not None and no_reference:
         raise BadInput("--reference and --no-reference can't be used together.")
-    change = _change(role, instructions, model, memory_model)
+    change = _change(role, instructions, model, memory_model, context_tokens, fallback_models)
     if not (change.names_anything or reference is not None or no_reference):
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb agents set --help")
     texts = references.read_folder(reference) if reference is not None else None
@@ -193,14 +217,22 @@ def _change(
     instructions: Path | None,
     model: str | None,
     memory_model: Literal["per_contact", "shared"] | None,
+    context_tokens: int | None,
+    fallback_models: list[str] | None,
 ) -> AgentChange:
     from discreet.services.agents import AgentChange
+
+    named = fallback_models or None  # typer gives an empty list where none is named
+    if named and "none" in named and len(named) > 1:
+        raise BadInput("--fallback-model none can't be combined with other models.")
 
     return AgentChange(
         role=role,
         instructions=None if instructions is None else _read(instructions),
         model="" if model == "default" else model,
         memory_model=memory_model,
+        context_tokens=context_tokens,
+        fallback_models=[] if named == ["none"] else named,
     )
 
 
@@ -236,6 +268,8 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
         ("id", str(agent.id)),
         ("role", agent.role or "-"),
         ("model", agent.model or "default"),
+        *([("fallback", ", ".join(agent.fallback_models))] if agent.fallback_models else []),
+        *([("context", f"{agent.context_tokens:,} tokens")] if agent.context_tokens else []),
         ("memory model", agent.memory_model),
         *([("paused since", when(agent.paused_at))] if agent.paused_at else []),
         ("changed", when(agent.updated_at)),
@@ -261,6 +295,8 @@ def _record(agent: Agent) -> Mapping[str, Any]:
         "role": agent.role,
         "instructions": agent.instructions,
         "model": agent.model,
+        "context_tokens": agent.context_tokens,
+        "fallback_models": agent.fallback_models,
         "memory_model": agent.memory_model,
         "paused_at": agent.paused_at,
         "reference_texts": agent.reference_texts,

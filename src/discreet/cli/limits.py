@@ -12,6 +12,8 @@ from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from discreet.services.limits import ContactLimits
 
 app = typer.Typer(
@@ -54,11 +56,15 @@ def set_limits(
             "--tokens-a-day", metavar="N", min=1, help="Input and output tokens per UTC day."
         ),
     ] = None,
+    money_a_day: Annotated[
+        str | None,
+        typer.Option("--money-a-day", metavar="USD", help="US dollars per UTC day, such as 0.50."),
+    ] = None,
 ) -> None:
     """Set limits for everyone or for one contact. They apply from the next message."""
     from discreet.services import limits
 
-    wanted = limits.ContactLimits(messages_a_minute, waiting, tokens_a_day)
+    wanted = limits.ContactLimits(messages_a_minute, waiting, tokens_a_day, _money(money_a_day))
     if wanted == limits.ContactLimits():
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
     _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
@@ -72,6 +78,17 @@ def reset(contact: OfContact = None) -> None:
     _print(in_app(lambda app: limits.reset_limits(app.db, app.owner_id, contact)))
 
 
+def _money(text: str | None) -> Decimal | None:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        raise BadInput(
+            f"{text!a} is no amount of money.", hint="Write, for example: 0.50"
+        ) from None
+
+
 def _print(found: ContactLimits) -> None:
     from discreet.cli.printing import print_text
 
@@ -81,3 +98,5 @@ def _print(found: ContactLimits) -> None:
         ("tokens a day", found.tokens_a_day),
     ):
         print_text(f"{title:<18} {value:,}")
+    money = "no limit" if found.money_a_day is None else f"${found.money_a_day:,f}"
+    print_text(f"{'money a day':<18} {money}")

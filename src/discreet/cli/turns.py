@@ -100,7 +100,6 @@ def _print(record: TurnRecord) -> None:
 
     turn = record.turn
     route = " ".join(part for part in turn.route.values() if part)
-    used = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in turn.usage.items())
     for title, value in (
         ("turn", str(turn.id)),
         ("session", str(turn.session_id)),
@@ -110,11 +109,12 @@ def _print(record: TurnRecord) -> None:
         ("started", when(turn.started_at)),
         ("finished", when(turn.finished_at)),
         ("model", turn.model or "-"),
-        ("used", used or "-"),
+        *([("instead of", turn.instead_of)] if turn.instead_of else []),
+        ("used", used_in_words(turn.usage)),
         ("error", turn.error or "-"),
         ("answer", _delivery(turn)),
     ):
-        print_text(f"{title:<9} {value}")
+        print_text(f"{title:<10} {value}")
     _heading("What was said")
     for said in record.said:
         print_text(said)
@@ -128,8 +128,31 @@ def _print(record: TurnRecord) -> None:
         print_text(f"[{line['role']}]\n{line['text']}")
     _heading("Tool calls")
     _print_steps(record.steps)
+    if record.reasoning is not None:
+        _heading("Reasoning (shown to nobody)")
+        print_text(record.reasoning)
     _heading("Answer")
     print_text(record.answer or "-")
+
+
+def used_in_words(usage: Mapping[str, float]) -> str:
+    """Return what a turn used, on one line: requests, tokens and money."""
+    if not usage:
+        return "-"
+    cached, estimated = usage.get("cached_tokens", 0), usage.get("estimated_tokens", 0)
+    parts = [
+        f"{usage.get('requests', 0):,.0f} requests",
+        f"{usage.get('input_tokens', 0):,.0f} tokens in"
+        + (f" ({cached:,.0f} cached)" if cached else ""),
+        f"{usage.get('output_tokens', 0):,.0f} out",
+    ]
+    if estimated:
+        parts.append(f"{estimated:,.0f} of them estimated")
+    if usage.get("cost"):
+        parts.append(f"${usage['cost']:,.6f}")
+    if usage.get("unpriced_tokens"):
+        parts.append("price unknown")
+    return ", ".join(parts)
 
 
 def _delivery(turn: Turn) -> str:
@@ -146,7 +169,7 @@ def _print_rerun(result: TurnResult) -> None:
     from discreet.cli.printing import print_text
 
     _heading("Tool calls of the dry run")
-    _print_steps(result.steps_as_json())
+    _print_steps([step for step in result.steps_as_json() if "tool" in step])
     _heading(f"Answer of the dry run ({result.model}); nothing was saved or sent")
     print_text(result.text)
 
@@ -179,6 +202,7 @@ def _whole(record: TurnRecord, result: TurnResult | None) -> Mapping[str, Any]:
         "chat": record.chat,
         "found": record.found,
         "steps": record.steps,
+        "reasoning": record.reasoning,
     }
     if result is not None:
         whole["rerun"] = {
@@ -202,6 +226,7 @@ def _record(item: Turn) -> Mapping[str, Any]:
         "attempt": item.attempt,
         "model": item.model,
         "usage": item.usage,
+        "instead_of": item.instead_of,
         "error": item.error,
         "started_at": item.started_at,
         "finished_at": item.finished_at,

@@ -7,6 +7,12 @@ from discreet.domain.policy import Policy
 __all__ = ["sender_notices"]
 
 
+TODAYS_LIMIT = (
+    "You have reached today's limit. Please write again tomorrow (after midnight "
+    "UTC); I won't see what you send until then."
+)
+
+
 def sender_notices(policy: Policy) -> dict[str, str]:
     """Return all of them, by code. ``{code}`` stands for a code that the sender gets."""
     return {
@@ -28,10 +34,8 @@ def sender_notices(policy: Policy) -> dict[str, str]:
             "I'm still answering your earlier messages. Please wait for my answer; I "
             "can't take more until then."
         ),
-        "limit_tokens_a_day": (
-            "You have reached today's limit. Please write again tomorrow (after midnight "
-            "UTC); I won't see what you send until then."
-        ),
+        "limit_tokens_a_day": TODAYS_LIMIT,
+        "limit_money_a_day": TODAYS_LIMIT,
     }
 
 

@@ -15,6 +15,14 @@ Model = Annotated[
 ]
 
 
+ContextTokens = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=100_000_000,
+        description="Tokens that the model's context holds, at least 1,024; 0: known or learned.",
+    ),
+]
 MemoryModel = Literal["per_contact", "shared"]
 
 
@@ -28,6 +36,8 @@ class Agent(BaseModel):
     role: str
     instructions: str
     model: str | None
+    context_tokens: int | None
+    fallback_models: list[str]
     memory_model: MemoryModel
     paused_at: datetime | None
     reference_texts: int
@@ -59,6 +69,8 @@ class AgentPatch(BaseModel):
     instructions: Annotated[str, Field(max_length=100_000)] | None = None
     model: Model | None = None
     memory_model: MemoryModel | None = None
+    context_tokens: ContextTokens | None = None
+    fallback_models: Annotated[list[Model], Field(max_length=5)] | None = None
 
 
 class NewAgent(AgentPatch):

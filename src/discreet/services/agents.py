@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,12 @@ from discreet.services.requeue import wake_waiting
 
 MAX_NAME_CHARACTERS = 100
 MAX_INSTRUCTION_CHARACTERS = 100_000
+LEAST_CONTEXT, MAX_CONTEXT = 1_024, 100_000_000
+MAX_FALLBACKS = 5
 
 _AGENTS = """
-    SELECT a.id, a.name, a.role, a.instructions, a.model, a.memory_model, a.paused_at,
+    SELECT a.id, a.name, a.role, a.instructions, a.model, a.context_tokens, a.fallback_models,
+           a.memory_model, a.paused_at,
            a.created_at, a.updated_at,
            a.xmin::text AS version,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
@@ -35,6 +38,9 @@ _AGENTS = """
 class Agent:
     """An agent and how much it holds. ``model`` None: the installation's default.
 
+    ``context_tokens`` is what the owner said of the model's context; None: it is known or learned.
+    ``fallback_models`` take over where the model fails, in their order.
+
     ``paused_at``: since then it answers nobody.
     """
 
@@ -43,6 +49,8 @@ class Agent:
     role: str
     instructions: str
     model: str | None
+    context_tokens: int | None
+    fallback_models: Sequence[str]
     memory_model: MemoryModel
     paused_at: datetime | None
     reference_texts: int
@@ -55,12 +63,15 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class AgentChange:
-    """What to set; None leaves it as it is. ``model`` "" means the installation's default."""
+    """What to set; None leaves it as it is. ``model`` "" means the installation's default, and
+    ``context_tokens`` 0 that nothing is said of it."""
 
     role: str | None = None
     instructions: str | None = None
     model: str | None = None
     memory_model: MemoryModel | None = None
+    context_tokens: int | None = None
+    fallback_models: Sequence[str] | None = None
 
     @property
     def names_anything(self) -> bool:
@@ -130,8 +141,10 @@ async def create_agent(
     async with db.begin(OwnerScope(owner_id)) as tx:
         try:
             agent_id = await tx.value(
-                """INSERT INTO discreet.agents (name, role, instructions, model, memory_model)
-                   VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s)
+                """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
+                                             context_tokens, fallback_models)
+                   VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s,
+                           %(context_tokens)s, %(fallback_models)s)
                    RETURNING id""",
                 {
                     "name": name,
@@ -139,6 +152,8 @@ async def create_agent(
                     "instructions": change.instructions or "",
                     "model": change.model or None,
                     "memory_model": change.memory_model or "per_contact",
+                    "context_tokens": change.context_tokens or None,
+                    "fallback_models": list(change.fallback_models or ()),
                 },
             )
         except Conflict:
@@ -184,6 +199,10 @@ async def change_agent(
                  model = CASE WHEN %(model)s::text IS NULL THEN model
                               ELSE nullif(%(model)s, '') END,
                  memory_model = coalesce(%(memory_model)s, memory_model),
+                 context_tokens = CASE WHEN %(context_tokens)s::integer IS NULL
+                                       THEN context_tokens
+                                       ELSE nullif(%(context_tokens)s, 0) END,
+                 fallback_models = coalesce(%(fallback_models)s, fallback_models),
                  updated_at = clock_timestamp()
                WHERE id = %(id)s""",
             {
@@ -192,6 +211,10 @@ async def change_agent(
                 "instructions": change.instructions,
                 "model": change.model,
                 "memory_model": change.memory_model,
+                "context_tokens": change.context_tokens,
+                "fallback_models": (
+                    None if change.fallback_models is None else list(change.fallback_models)
+                ),
             },
         )
         return await _get(tx, name)
@@ -273,10 +296,12 @@ def _check_name(name: str) -> None:
 
 
 def _check(change: AgentChange) -> None:
+    _check_models(change)
     for what, text in (
         ("role", change.role),
         ("instructions", change.instructions),
         ("model", change.model),
+        *(("fallback model", name) for name in change.fallback_models or ()),
     ):
         if text is None:
             continue
@@ -287,6 +312,19 @@ def _check(change: AgentChange) -> None:
                 f"The {what} has {len(text):,} characters; at most "
                 f"{MAX_INSTRUCTION_CHARACTERS:,} are allowed."
             )
+
+
+def _check_models(change: AgentChange) -> None:
+    if change.context_tokens and not LEAST_CONTEXT <= change.context_tokens <= MAX_CONTEXT:
+        raise BadInput(
+            f"A context has from {LEAST_CONTEXT:,} to {MAX_CONTEXT:,} tokens.",
+            hint="0 removes the setting: the context is then known or learned.",
+        )
+    named = change.fallback_models or ()
+    if len(named) > MAX_FALLBACKS:
+        raise BadInput(f"An agent has at most {MAX_FALLBACKS} fallback models.")
+    if any(not name.strip() or len(name) > MAX_NAME_CHARACTERS * 2 for name in named):
+        raise BadInput("A fallback model needs a name, as provider:name.")
 
 
 def _is_unicode(text: str) -> bool:

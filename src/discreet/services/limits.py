@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal
 
 from discreet.contacts.labels import CONTACT_LABEL
@@ -12,7 +13,7 @@ from discreet.domain.ids import ContactId, OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import find_contact
 
-LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day"]
+LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day"]
 LOOK_BACK = timedelta(days=1)
 _MAX_SHOWN = 20
 
@@ -21,12 +22,14 @@ _MAX_SHOWN = 20
 class ContactLimits:
     """What one contact may use of one agent. None, where limits are set: leave it as it is.
 
-    ``tokens_a_day`` counts in and out together, from midnight to midnight UTC.
+    ``tokens_a_day`` counts in and out together, from midnight to midnight UTC, and ``money_a_day``
+    is what they cost in US dollars; None there: no limit.
     """
 
     messages_a_minute: int | None = None
     waiting: int | None = None
     tokens_a_day: int | None = None
+    money_a_day: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,27 @@ async def set_limits(
     Raises:
         NotFound, BadInput: as for ``find_contact``; or a number isn't positive.
     """
-    if any(number is not None and number < 1 for number in asdict(limits).values()):
+    numbers = (limits.messages_a_minute, limits.waiting, limits.tokens_a_day)
+    if any(number is not None and number < 1 for number in numbers):
         raise BadInput("A limit must be at least 1.", hint="To allow nothing: sb contacts block")
+    if limits.money_a_day is not None and not (
+        limits.money_a_day.is_finite() and limits.money_a_day > 0
+    ):
+        raise BadInput(
+            "A limit in money must be more than 0.", hint="To allow nothing: sb contacts block"
+        )
     contact_id = await _contact_id(db, owner_id, who)
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
             """INSERT INTO discreet.limits AS l
-                 (contact_id, messages_a_minute, waiting, tokens_a_day)
-               VALUES (%(contact)s, %(messages_a_minute)s, %(waiting)s, %(tokens_a_day)s)
+                 (contact_id, messages_a_minute, waiting, tokens_a_day, money_a_day)
+               VALUES (%(contact)s, %(messages_a_minute)s, %(waiting)s, %(tokens_a_day)s,
+                       %(money_a_day)s)
                ON CONFLICT (owner_id, contact_id) DO UPDATE SET
                  messages_a_minute = coalesce(excluded.messages_a_minute, l.messages_a_minute),
                  waiting = coalesce(excluded.waiting, l.waiting),
-                 tokens_a_day = coalesce(excluded.tokens_a_day, l.tokens_a_day)""",
+                 tokens_a_day = coalesce(excluded.tokens_a_day, l.tokens_a_day),
+                 money_a_day = coalesce(excluded.money_a_day, l.money_a_day)""",
             {"contact": contact_id, **asdict(limits)},
         )
         await _end_silence(tx, contact_id)

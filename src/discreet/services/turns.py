@@ -49,9 +49,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``:
-    requests, input_tokens, output_tokens; ``route``: platform, account, chat_id, thread_id;
-    ``delivery``: of its answer, where there is one."""
+    """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``: see
+    ``discreet.turn.result.Usage``; ``instead_of``: the models that failed before ``model``
+    answered, and why; ``route``: platform, account, chat_id, thread_id; ``delivery``: of its
+    answer, where there is one."""
 
     id: TurnId
     session_id: SessionId
@@ -62,7 +63,8 @@ class Turn:
     state: str
     attempt: int
     model: str | None
-    usage: Mapping[str, int]
+    usage: Mapping[str, float]
+    instead_of: str | None
     error: str | None
     started_at: datetime
     finished_at: datetime | None
@@ -74,7 +76,8 @@ class Turn:
 class TurnRecord:
     """A turn with all that went into it, as it was then. ``said``: the messages that it answers,
     ``answer``: what it answered. ``system`` and ``chat`` are the exact context that the model got,
-    ``found`` the memories and texts in it with the parts of their scores, ``steps`` its tool calls.
+    ``found`` the memories and texts in it with the parts of their scores, ``steps`` its tool calls,
+    ``reasoning`` what the model thought and nobody was shown.
     """
 
     turn: Turn
@@ -84,6 +87,7 @@ class TurnRecord:
     chat: tuple[Mapping[str, str], ...]
     found: tuple[Mapping[str, Any], ...]
     steps: tuple[Mapping[str, Any], ...]
+    reasoning: str | None
 
 
 async def list_turns(
@@ -126,6 +130,7 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
             {"id": turn_id},
         )
     prompt = (kept or {}).get("prompt") or {}
+    steps = (kept or {}).get("steps") or ()
     return TurnRecord(
         turn=_turn(row),
         said=tuple(line["text"] for line in lines if line["direction"] == "in"),
@@ -133,7 +138,8 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
         system=prompt.get("system"),
         chat=tuple(prompt.get("messages", ())),
         found=tuple(prompt.get("found", ())),
-        steps=tuple((kept or {}).get("steps") or ()),
+        steps=tuple(step for step in steps if "tool" in step),
+        reasoning=next((step["reasoning"] for step in steps if "reasoning" in step), None),
     )
 
 
@@ -152,7 +158,8 @@ def _turn(row: Mapping[str, Any]) -> Turn:
         state=row["state"],
         attempt=row["attempt"],
         model=row["model"],
-        usage=row["usage"] or {},
+        usage={name: n for name, n in (row["usage"] or {}).items() if name != "instead_of"},
+        instead_of=(row["usage"] or {}).get("instead_of"),
         error=text_of_code(row["error"]) or None,
         started_at=row["started_at"],
         finished_at=row["finished_at"],

@@ -12,7 +12,8 @@ from discreet.scope import Transaction
 
 @dataclass(frozen=True, slots=True)
 class MessageReply:
-    """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse;
+    """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse, also
+    while the message still waits for somebody to mend what is missing;
     ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
     ``plain``: the answer is words, which no model wrote as CommonMark.
     ``last_error``: why the last attempt failed, while the message waits for the next. ``dropped``:
@@ -35,7 +36,8 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         NotFound: the scope has no such message.
     """
     row = await tx.fetch_one(
-        "SELECT m.session_id, m.state = 'failed' AS failed, m.state = 'context' AS dropped,"
+        "SELECT m.session_id, m.state = 'context' AS dropped,"
+        "  m.state = 'failed' OR (m.state = 'waiting' AND a.text IS NOT NULL) AS failed,"
         "  d.text AS draft,"
         "  a.text AS answer, coalesce(a.sent, false) AS sent,"
         "  a.command IS NOT NULL OR a.in_person"
@@ -50,8 +52,12 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "   SELECT a.text, a.command, a.in_person, o.state = 'sent' AS sent"
         "     FROM discreet.messages a"
         "     JOIN discreet.outbox o ON o.message_id = a.id"
-        "    WHERE a.turn_id = m.turn_id AND a.direction = 'out'"
-        "      AND m.state IN ('answered', 'failed')"
+        "    WHERE a.direction = 'out' AND CASE WHEN m.state = 'waiting'"
+        # What its sender was told while it waits for something that is missing.
+        "      THEN a.created_at > m.created_at AND a.turn_id IN ("
+        "        SELECT t.id FROM discreet.turns t"
+        "         WHERE t.session_id = m.session_id AND t.state = 'failed')"
+        "      ELSE a.turn_id = m.turn_id AND m.state IN ('answered', 'failed') END"
         "    ORDER BY a.position DESC LIMIT 1) a ON true"
         " WHERE m.id = %(message)s",
         {"message": message_id, "offline": OFFLINE},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,7 +26,7 @@ from discreet.turn.lease import Lease, hold
 from discreet.turn.prompt import LINE_OVERHEAD, MAX_HISTORY_LINE, Budget
 from discreet.turn.result import ModelError, Usage
 
-__all__ = ["Passage", "Summarise", "compact", "too_long", "with_cost"]
+__all__ = ["BudgetFor", "Passage", "Summarise", "compact", "too_long"]
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,8 @@ class Passage:
     lines: tuple[tuple[str, str], ...]
 
 
+BudgetFor = Callable[[AgentCard], Awaitable[Budget]]
+"""What a prompt may take with the model of an agent."""
 Summarise = Callable[[Passage], Awaitable[tuple[str, Usage]]]
 """Makes one summary of a passage and of the summary before it.
 
@@ -63,7 +65,7 @@ async def compact(
     lease: Lease,
     embedder: Embedder,
     summarise: Summarise,
-    budget: Budget,
+    budget_for: BudgetFor,
 ) -> Usage:
     """Compact the session of a lease if it is too long; return what that cost.
 
@@ -78,7 +80,8 @@ async def compact(
             summary = await summary_of(tx, lease.session_id)
             waiting = await messages_of_turn(tx, lease.turn_id)
             agent = await tx.fetch_one(
-                "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(id)s",
+                "SELECT name, role, instructions, model, context_tokens, fallback_models"
+                " FROM discreet.agents WHERE id = %(id)s",
                 {"id": scope.agent_id},
             )
             if not waiting or agent is None:
@@ -86,16 +89,16 @@ async def compact(
             said = await messages_before(
                 tx, lease.session_id, waiting[0].position, MAX_READ, after=summary.until
             )
-        part = too_long(said, budget)
+        card = AgentCard(**agent)
+        part = too_long(said, await budget_for(card))
         if not part:
             return spent
-        card = AgentCard(**agent)
         try:
             text, cost = await summarise(Passage(card, summary.text or "", _lines(part, card)))
         except ModelError as failure:
             log.warning("a summary failed", turn_id=str(lease.turn_id), kind=failure.kind)
             return spent
-        spent = Usage(*(a + b for a, b in zip(_counts(spent), _counts(cost), strict=True)))
+        spent += cost
         await _keep(db, scope, lease, embedder, text, part[-1].position)
 
 
@@ -133,7 +136,7 @@ def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:
     size, most = 0, 0
     for one in sizes[: len(older)]:
         size += one
-        if size > PART_TOKENS and most:
+        if size > min(PART_TOKENS, budget.total // 2) and most:
             break
         most += 1
     return older[:most]
@@ -146,18 +149,4 @@ def _lines(said: Sequence[Message], agent: AgentCard) -> tuple[tuple[str, str], 
             one.text,
         )
         for one in said
-    )
-
-
-def _counts(usage: Usage) -> tuple[int, int, int]:
-    return usage.requests, usage.input_tokens, usage.output_tokens
-
-
-def with_cost(usage: Usage, spent: Usage) -> Usage:
-    """Return what a turn and its compaction cost together."""
-    return replace(
-        usage,
-        requests=usage.requests + spent.requests,
-        input_tokens=usage.input_tokens + spent.input_tokens,
-        output_tokens=usage.output_tokens + spent.output_tokens,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
@@ -73,12 +73,18 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class AgentCard:
-    """What the owner gave the agent; ``model`` is None where the installation's default counts."""
+    """What the owner gave the agent; ``model`` is None where the installation's default counts.
+
+    ``context_tokens``: how much the model's context holds, if the owner has said it;
+    ``fallback_models``: those that take over where it fails, in their order.
+    """
 
     name: str
     role: str = ""
     instructions: str = ""
     model: str | None = None
+    context_tokens: int | None = None
+    fallback_models: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

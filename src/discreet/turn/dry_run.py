@@ -17,10 +17,10 @@ from discreet.turn.load import load
 from discreet.turn.prompt import ChatMessage, Prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.run import Responder
-from discreet.turn.toolbox import Toolbox
+from discreet.turn.toolbox import TOOLS, Toolbox
 from discreet.turn.tools import Outcome
 
-READING = frozenset(["recall", "search_conversation"])
+READING = frozenset(tool.name for tool in TOOLS if not tool.effect)
 """Tools that are really called; every other one only says that it was."""
 
 

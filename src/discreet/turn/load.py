@@ -93,7 +93,8 @@ async def load(
 
 async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _Conversation:
     agent = await tx.fetch_one(
-        "SELECT name, role, instructions, model FROM discreet.agents WHERE id = %(agent)s",
+        "SELECT name, role, instructions, model, context_tokens, fallback_models"
+        " FROM discreet.agents WHERE id = %(agent)s",
         {"agent": scope.agent_id},
     )
     session = await tx.fetch_one(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 REPLACED_BY_BASE_URL = frozenset({"openai", "openai-chat"})
 
 _IMPORTING = threading.Lock()
+_OF_OPENAI = re.compile(r"(?:openai/)?(?:o\d|gpt-5)")
+NO_TAGS = ("\0", "\0")
+"""Reasoning is told from the text here (``turn/reasoning.py``), not by the library, which knows a
+tag only where it is a chunk by itself."""
 
 
 async def open_model(name: str, *, base_url: str | None = None, key: str | None = None) -> Model:
@@ -59,7 +63,9 @@ def _open_alone(name: str, base_url: str | None, key: str | None) -> Model:
         import pydantic_ai.messages
         import pydantic_ai.settings  # noqa: F401
 
-        return _open(name, base_url, key)
+        model = _open(name, base_url, key)
+        _leave_tags(model)
+        return model
 
 
 def _open(name: str, base_url: str | None, key: str | None) -> Model:
@@ -94,6 +100,14 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
         raise ModelError("setup", *_explain(name, str(error))) from None
 
 
+def _leave_tags(model: Model) -> None:
+    # There is no other way for a model that the library chose.
+    profile = model._profile
+    if profile is None or isinstance(profile, dict):
+        model._profile = {**(profile or {}), "thinking_tags": NO_TAGS}
+        model.__dict__.pop("profile", None)  # it is cached there
+
+
 def _is_provider(name: str) -> bool:
     from pydantic_ai.providers import infer_provider_class
 
@@ -108,10 +122,21 @@ def _is_provider(name: str) -> bool:
 
 def _compatible(name: str, base_url: str, key: str | None) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
     provider = OpenAICompatibleProvider("compatible", base_url=base_url, api_key=key)
-    return OpenAIChatModel(name, provider=provider)
+    profile: OpenAIModelProfile = {
+        # Most servers know max_tokens alone; OpenAI's newer models refuse it.
+        "openai_chat_supports_max_completion_tokens": _OF_OPENAI.match(name) is not None,
+    }
+    return OpenAIChatModel(name, provider=provider, profile=profile)
+
+
+def known_window(model: Model) -> int | None:
+    """Return the context of a model in tokens, where a table has it."""
+    window = model.profile.get("context_window")
+    return window if isinstance(window, int) and window > 0 else None
 
 
 def _install(provider: str) -> str:

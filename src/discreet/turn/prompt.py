@@ -35,6 +35,8 @@ __all__ = [
     "whom_you_talk_to",
 ]
 
+MESSAGE_OVERHEAD = 8
+PARAGRAPH = "\n\n"
 # No single older line may push all the others out.
 MAX_HISTORY_LINE = 1_000
 
@@ -42,13 +44,31 @@ MAX_HISTORY_LINE = 1_000
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How much context a prompt may take, in (estimated) tokens. A conversation of more than
-    ``history`` is compacted to a summary and the newest ``recent``."""
+    ``history`` is compacted to a summary and the newest ``recent``.
+
+    ``fixed``: what the owner wrote may take, if the model's context is small; None: all of it.
+    """
 
     total: int = 16_000
     knowledge: int = 2_000
     recalled: int = 3_000
     history: int = 8_000
     recent: int = 3_000
+    fixed: int | None = None
+
+    def within(self, total: int) -> Budget:
+        """Return the same, in proportion, for a prompt of at most ``total``."""
+        if total >= self.total:
+            return self
+        share = total / self.total
+        return Budget(
+            total,
+            int(self.knowledge * share),
+            int(self.recalled * share),
+            int(self.history * share),
+            int(self.recent * share),
+            fixed=total // 3,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +84,80 @@ class Prompt:
     """What a model is given: the system text, and the chat, whose last message is the user's.
 
     ``files`` belong to that last message. ``found`` is what the system text holds of memories and
-    texts, for whoever asks why.
+    texts, for whoever asks why. The first ``stable`` characters of the system text are the same in
+    the next turn, unless something that is known has changed.
     """
 
     system: str
     messages: tuple[ChatMessage, ...]
     files: tuple[KeptFile, ...] = ()
     found: tuple[Found, ...] = ()
+    stable: int = 0
+
+    def parts(self) -> tuple[str, str]:
+        """Return the stable part of the system text, and what changes with each turn."""
+        if not self.stable:
+            return self.system, ""
+        return self.system[: self.stable], self.system[self.stable :].removeprefix(PARAGRAPH)
+
+    @property
+    def size(self) -> int:
+        """About how many tokens it has."""
+        texts = (self.system, *(message.text for message in self.messages))
+        return sum(tokens(text) + MESSAGE_OVERHEAD for text in texts)
 
 
 def build_prompt(context: TurnContext, budget: Budget) -> Prompt:
-    """Return the prompt of a turn. Every waiting line is in it; of the history, the newest that
-    fit."""
-    knowledge = _within(context.knowledge, budget.knowledge)
-    summary = () if context.summary is None else (context.summary,)
+    """Return the prompt of a turn: every waiting line, and of the history the newest that fit."""
+    fixed = (
+        _who_you_are(context, budget.fixed),
+        whom_you_talk_to(context.party, context.thread_key),
+        _rules(context),
+    )
+    # What waits comes first; what was found shares what is left with the history.
+    waits = min(_size(context.waiting), budget.total // 2)
+    room = (
+        max(budget.total - tokens(PARAGRAPH.join(fixed)) - tokens(_now(context)) - waits, 0)
+        * 2
+        // 3
+    )
+    knowledge = _within(context.knowledge, min(budget.knowledge, room // 2))
+    summary = _summary(context, room // 2)
     known = {found.id for found in (*knowledge, *summary) if found.id is not None}
     recalled = _within(
         tuple(found for found in context.recalled if found.id not in known or found.id is None),
-        budget.recalled,
+        min(budget.recalled, room // 2),
     )
-    system = "\n\n".join(
-        part
-        for part in (
-            _who_you_are(context),
-            whom_you_talk_to(context.party, context.thread_key),
-            _rules(context),
-            _section("What you know from before", "memories", knowledge, context),
-            _section("What was said earlier in this conversation", "summary", summary, context),
-            _section("What may help with what was just said", "found", recalled, context),
-        )
-        if part
+    stable = _paragraphs(
+        *fixed,
+        _section("What you know from before", "memories", knowledge, context),
+        _section("What was said earlier in this conversation", "summary", summary, context),
     )
+    changing = _section("What may help with what was just said", "found", recalled, context)
+    system = _paragraphs(stable, changing)
     left = max(budget.total - tokens(system), 0)
     waiting = _waiting_lines(context, left)
-    spent = sum(size_of(line) for line in waiting)
-    history = _newest(context.history, left - spent)
+    history = _newest(context.history, left - _size(waiting))
     chat = _chat(context, (*history, *waiting))
-    return Prompt(system, chat, context.files, (*knowledge, *summary, *recalled))
+    found = (*knowledge, *summary, *recalled)
+    return Prompt(system, chat, context.files, found, stable=len(stable))
+
+
+def _paragraphs(*parts: str) -> str:
+    return PARAGRAPH.join(part for part in parts if part)
+
+
+def _size(lines: tuple[Line, ...]) -> int:
+    return sum(size_of(line) for line in lines)
+
+
+def _summary(context: TurnContext, limit: int) -> tuple[Found, ...]:
+    found = context.summary
+    return () if found is None else (replace(found, text=clip(found.text, max(limit, 1))),)
 
 
 def found_record(found: Found, *, of_owner: bool) -> str:
-    """Something found, as a JSON record; in an owner's session with whose it is."""
+    """Return something found, as a JSON record; in an owner's session with whose it is."""
     said_by = "you" if found.by is None else describe_speaker(found.by)
     return record(
         kind=found.kind,
@@ -127,13 +180,16 @@ def _whose(found: Found) -> str:
     return f"contact {describe_speaker(found.whose)}"
 
 
-def _who_you_are(context: TurnContext) -> str:
+def _who_you_are(context: TurnContext, limit: int | None) -> str:
     agent = context.agent
+    instructions, role = agent.instructions.strip(), agent.role.strip()
+    if limit is not None:
+        instructions, role = clip(instructions, limit), clip(role, limit // 4)
     text = f"You are {quote(clean_name(agent.name))}, an agent that many people write to."
-    if agent.role.strip():
-        text += f"\nYour role: {agent.role.strip()}"
-    if agent.instructions.strip():
-        text += f"\n\n# Instructions of your owner\n{agent.instructions.strip()}"
+    if role:
+        text += f"\nYour role: {role}"
+    if instructions:
+        text += f"\n\n# Instructions of your owner\n{instructions}"
     return text
 
 
@@ -238,8 +294,7 @@ def _within(founds: tuple[Found, ...], limit: int) -> tuple[Found, ...]:
 def _waiting_lines(context: TurnContext, left: int) -> tuple[Line, ...]:
     """Return every waiting line, each cut to an equal share if all are too long together."""
     share = max(left // max(len(context.waiting), 1) - LINE_OVERHEAD, LINE_OVERHEAD)
-    total = sum(size_of(line) for line in context.waiting)
-    return context.waiting if total <= left else _clipped(context.waiting, share)
+    return context.waiting if _size(context.waiting) <= left else _clipped(context.waiting, share)
 
 
 def _newest(history: tuple[Line, ...], left: int) -> tuple[Line, ...]:

@@ -20,8 +20,8 @@ from discreet.queue.job_scope import scope_of_session
 from discreet.scope import ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.commands import run_command
-from discreet.turn.compact import Summarise, compact, with_cost
-from discreet.turn.context import TurnContext
+from discreet.turn.compact import BudgetFor, Summarise, compact
+from discreet.turn.context import AgentCard, TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
@@ -42,6 +42,8 @@ FIRST_WAIT = timedelta(seconds=5)
 MAX_WAIT = timedelta(minutes=10)
 SETUP_WAIT, MAX_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 """How soon it is looked again whether a turn can be done where something was missing."""
+PATIENCE = timedelta(seconds=6)
+"""How long a sender waits for what is missing, before they are told that it takes longer."""
 MARGIN_SECONDS = 30.0
 """How much longer a turn may take than its model."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
@@ -67,6 +69,7 @@ class Turns:
     is tried again; every further wait is twice as long.
     ``summarise``: what makes summaries of conversations that have grown too long.
     ``zone``: where people are who haven't said it.
+    ``budget_for``: the budget that fits the model of an agent; None: ``budget`` for all.
     ``total_seconds``: how long a model may take for one answer; see ``Settings``.
     """
 
@@ -82,6 +85,7 @@ class Turns:
     summarise: Summarise = pick_sentences
     total_seconds: float = 900.0
     zone: tzinfo = UTC
+    budget_for: BudgetFor | None = None
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -160,12 +164,17 @@ class _Answer:
     async def _think(self) -> TurnResult:
         turns, scope, lease = self._turns, self._scope, self._lease
         files = await files_of_turn(turns.db, scope, lease, turns.fetch)
-        spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, turns.budget)
+        budget_for = turns.budget_for or self._same_budget
+        spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, budget_for)
         context = await load(turns.db, scope, lease, turns.embedder, files, zone=turns.zone)
-        self.prompt = prompt = build_prompt(context, turns.budget)
+        self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
         toolbox = Toolbox(turns.db, scope, lease.session_id, lease.turn_id, turns.embedder)
         result = await turns.responder(context, prompt, toolbox, self._draft.write)
-        return replace(result, usage=with_cost(result.usage, spent))
+        self.prompt = result.prompt or prompt
+        return replace(result, usage=result.usage + spent)
+
+    async def _same_budget(self, _: AgentCard) -> Budget:
+        return self._turns.budget
 
     def shown(self) -> AbstractAsyncContextManager[None]:
         """Show it where it is awaited as it grows, while the block lasts."""
@@ -185,6 +194,7 @@ class _Answer:
             failure.steps,
             failure.usage,
             cut_off=f"{failure.kind}: {failure}",
+            reasoning=failure.reasoning,
         )
 
 
@@ -205,14 +215,17 @@ async def _save_failed(
         "a turn failed", turn_id=str(lease.turn_id), attempt=lease.attempt, kind=failure.kind
     )
     async with turns.db.begin(scope) as tx:
-        if failure.kind in ("setup", "outage"):
+        if failure.kind in ("setup", "outage") and not failure.final:
             # Another server may have what this one lacks, or a person gives it; and a database that
             # was lost is nobody's message's fault. So it doesn't count.
-            await save_for_later(tx, lease, prompt, failure, SETUP_WAIT, MAX_SETUP_WAIT)
-        elif lease.attempt >= turns.max_attempts:
+            patience = PATIENCE if failure.kind == "setup" else None
+            await save_for_later(tx, lease, prompt, failure, SETUP_WAIT, MAX_SETUP_WAIT, patience)
+        elif failure.final or lease.attempt >= turns.max_attempts:
             await save_giving_up(tx, lease, prompt, failure)
         else:
             wait = min(turns.first_wait * 2 ** (lease.attempt - 1), MAX_WAIT)
+            if failure.wait is not None:
+                wait = max(wait, timedelta(seconds=failure.wait))
             await save_failure(tx, lease, prompt, failure, wait)
 
 

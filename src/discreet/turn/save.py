@@ -18,6 +18,15 @@ from discreet.turn.lease import Lease, hold
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import ModelError, TurnResult, steps_as_json
 
+HAS_TO_BE_TOLD = """
+SELECT first.since < clock_timestamp() - %(patience)s
+       AND NOT EXISTS (
+         SELECT FROM discreet.turns t JOIN discreet.messages told ON told.turn_id = t.id
+          WHERE t.session_id = %(session)s AND t.state = 'failed'
+            AND told.direction = 'out' AND told.created_at > first.since)
+  FROM (SELECT min(m.created_at) AS since FROM discreet.messages m
+         WHERE m.turn_id = %(turn)s AND m.direction = 'in') first
+"""
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
 """What a sender gets when every attempt has failed."""
 
@@ -73,13 +82,17 @@ async def save_for_later(
     failure: ModelError,
     first_wait: timedelta,
     longest_wait: timedelta,
+    patience: timedelta | None = None,
 ) -> None:
     """Put the messages back as if they had not been tried, for another server to answer.
 
-    The wait grows with the time for which the first of them has waited.
+    The wait grows with the time for which the first of them has waited. Who has waited longer than
+    ``patience`` is told once that it takes longer.
     """
     await _release(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
+    if patience is not None and await tx.value(HAS_TO_BE_TOLD, _told(lease, patience)):
+        await _put_out(tx, lease, COURTESY)
     at = await tx.value(
         "WITH put_back AS ("
         "  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL,"
@@ -129,6 +142,10 @@ async def _release(tx: Transaction, lease: Lease) -> None:
     await tx.execute("SELECT gate.drop_draft(%(turn)s)", {"turn": lease.turn_id})
 
 
+def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
+    return {"session": lease.session_id, "turn": lease.turn_id, "patience": patience}
+
+
 async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:
     message_id = await tx.value(
         "WITH here AS (UPDATE discreet.sessions"
@@ -161,14 +178,15 @@ async def _end_failed(
 ) -> None:
     await tx.execute(
         "UPDATE discreet.turns SET state = %(state)s, error = %(error)s, prompt = %(prompt)s,"
-        " usage = %(usage)s,"
+        " model = nullif(%(model)s, ''), usage = %(usage)s,"
         " steps = %(steps)s, finished_at = clock_timestamp() WHERE id = %(turn)s",
         {
             "turn": lease.turn_id,
             "state": state,
             "error": f"{failure.kind}: {failure}",
             "prompt": None if prompt is None else Jsonb(_as_json(prompt)),
-            "steps": Jsonb(steps_as_json(failure.steps)),
+            "model": failure.model,
+            "steps": Jsonb(steps_as_json(failure.steps, failure.reasoning)),
             "usage": Jsonb(asdict(failure.usage)),
         },
     )

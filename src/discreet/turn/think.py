@@ -1,43 +1,46 @@
-"""Run a model with its tools, through pydantic-ai and within limits. No transaction is open here,
+"""Run a model with its tools, within limits. No transaction is open here,
 except the short ones of the tools."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import contextmanager
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from discreet.domain.concurrency import end, start
-from discreet.domain.errors import DiscreetError
-from discreet.turn.escaping import is_blank, storable
-from discreet.turn.lease import LeaseLost
+from discreet.turn.continuation import join_parts
+from discreet.turn.escaping import is_blank
+from discreet.turn.failures import failures
 from discreet.turn.prompt import Prompt
+from discreet.turn.request import ModelReply, OnText, TextSoFar, arguments_of, request_model
 from discreet.turn.result import ModelError, Step, TurnResult, Usage
-from discreet.turn.tools import Tools, ToolSpec
+from discreet.turn.tools import Outcome, Tools, ToolSpec
+from discreet.turn.truncation import least_tokens, window_of_truncated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pydantic_ai.messages import ModelMessage, ToolCallPart, UserContent
+    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
 
-    from pydantic_ai import Agent, AgentStreamEvent, RunContext, RunUsage, Tool
-    from pydantic_ai.messages import ModelMessage, UserContent
-    from pydantic_ai.models import Model
+__all__ = ["ModelLimits", "OnText", "Room", "Tools", "think"]
 
-__all__ = ["ModelLimits", "OnText", "Tools", "think"]
-
-OnText = Callable[[str], Awaitable[None]]
-
-# A turn that failed is tried again as a whole; one more try at once bridges a short hiccup.
-PROVIDER_RETRIES = 1
-SHORT_CHARACTERS = 2_000
-"""A text is handed on with each word until it is longer than this."""
-TEXT_SECONDS, TEXT_CHARACTERS = 0.05, 10_000
-"""How often a text of so many characters is handed on."""
-# How often a model may call a tool that doesn't exist before it is taken for confused.
-TOOL_RETRIES = 3
+MAX_CALLS = 12
+"""Tool calls of one turn. After them the model has to answer with what it has found."""
+MAX_REPEATED = 3
+"""The same call so often in a row is a loop."""
+PROGRESS_SECONDS = 20.0
+"""How long a turn goes on calling tools without anything new."""
+MAX_CONTINUATIONS = 4
+"""How often an answer that ends at the token limit goes on."""
+SHOWN_FOUND = 5
+GO_ON = (
+    "[Your answer was cut at the limit of its length. Go on exactly where it stops: repeat nothing,"
+    " and say nothing about this.]"
+)
+ANSWER_NOW = "[No more tool calls now. Answer with what you have found.]"
+CUT_AT_LIMIT = "[This answer was cut off here: it reached its greatest length.]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,27 @@ class ModelLimits:
     total: float = 900.0
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the model leaves room for. ``answer``: tokens of one reply; ``tools``: whether tools are
+    described in full, in short, or left out.
+
+    ``watched``: it is looked whether the server read all that it was sent. ``held``: no draft.
+    """
+
+    answer: int = 4_096
+    specs: tuple[ToolSpec, ...] | None = None
+    watched: bool = False
+    held: bool = False
+
+
 async def think(
-    prompt: Prompt, toolbox: Tools, model: Model, limits: ModelLimits, on_text: OnText
+    prompt: Prompt,
+    toolbox: Tools,
+    model: Model,
+    limits: ModelLimits,
+    on_text: OnText,
+    room: Room = Room(),
 ) -> TurnResult:
     """Let the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
@@ -62,48 +84,40 @@ async def think(
         ModelError: there is no answer; its kind says why, and it holds no user's text.
         LeaseLost: another turn has the session by now (from a tool); there is nothing to save.
     """
-    from pydantic_ai import Agent, RunUsage
-
     name = f"{model.system}:{model.model_name}"
-    steps: list[Step] = []
-    used = RunUsage()
-    agent = Agent(
-        model,
-        # None is an answer without any text; otherwise pydantic-ai would ask again by itself.
-        output_type=[str, type(None)],
-        instructions=prompt.system,
-        tools=[_as_tool(spec, toolbox, steps) for spec in toolbox.specs],
-        retries={"tools": TOOL_RETRIES, "output": 0},
-    )
+    thinking = _Thinking(prompt, toolbox, model, limits, on_text, room)
     try:
-        with _failures(limits):
-            text = await _run_in_time(agent, prompt, limits, on_text, used)
+        with failures(limits.silence):
+            text = await _in_time(thinking, limits)
     except ModelError as failure:
-        failure.model, failure.steps, failure.usage = name, tuple(steps), _usage(used)
-        raise
-    return TurnResult(text, name, tuple(steps), _usage(used))
+        said = thinking.as_much_as_was_done(failure)
+        if said is None:
+            failure.model, failure.steps = name, tuple(thinking.steps)
+            failure.usage, failure.has_acted = thinking.usage, thinking.has_acted
+            failure.reasoning = thinking.reasoning
+            raise
+        text = said
+    return TurnResult(
+        text,
+        name,
+        tuple(thinking.steps),
+        thinking.usage,
+        cut_off=thinking.cut_off,
+        reasoning=thinking.reasoning,
+        prompt=prompt,
+        closed_alone=thinking.closed_alone,
+    )
 
 
-async def _run_in_time(
-    agent: Agent[object, str | None],
-    prompt: Prompt,
-    limits: ModelLimits,
-    on_text: OnText,
-    used: RunUsage,
-) -> str:
-    """As ``_run``, within the limits of time. What doesn't end after them is left behind."""
+async def _in_time(thinking: _Thinking, limits: ModelLimits) -> str:
+    """Return the answer, within the limits of time. What doesn't end after them is left behind."""
     clock = asyncio.get_running_loop().time
-    heard_at = clock()
-    until = heard_at + limits.total
-
-    def hear() -> None:
-        nonlocal heard_at
-        heard_at = clock()
-
-    task = start(_run(agent, prompt, limits, on_text, used, hear), "model")
+    until = clock() + limits.total
+    thinking.hear()
+    task = start(thinking.run(), "model")
     try:
         while not task.done():
-            left = min(until, heard_at + limits.silence) - clock()
+            left = min(until, thinking.heard_at + limits.silence) - clock()
             if left <= 0:
                 raise ModelError(
                     "timeout",
@@ -117,46 +131,253 @@ async def _run_in_time(
         await end(task)
 
 
-async def _run(
-    agent: Agent[object, str | None],
-    prompt: Prompt,
-    limits: ModelLimits,
-    on_text: OnText,
-    used: RunUsage,
-    hear: Callable[[], None],
-) -> str:
-    """Return the answer. ``hear`` is called with each thing that comes from the model; ``used``
-    grows with each request, also where there is no answer in the end."""
-    from pydantic_ai import UsageLimitExceeded, UsageLimits
-    from pydantic_ai.settings import ModelSettings
+@dataclass
+class _Thinking:
+    """One turn of a model. ``usage``, ``steps`` and ``reasoning`` grow with each request, also
+    where there is no answer in the end."""
 
-    def check_tokens() -> None:
-        # Not by the library: it makes the whole answer anew for it, with each word.
-        if used.total_tokens > limits.tokens:
-            raise UsageLimitExceeded("tokens")
+    prompt: Prompt
+    toolbox: Tools
+    model: Model
+    limits: ModelLimits
+    on_text: OnText
+    room: Room
+    usage: Usage = field(default_factory=Usage)
+    steps: list[Step] = field(default_factory=list)
+    cut_off: str | None = None
+    closed_alone: bool = False
+    heard_at: float = 0.0
+    _thoughts: list[str] = field(default_factory=list)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _done: list[str] = field(default_factory=list)
+    _spoken: str = ""
+    _repeated: int = 0
+    _progress_at: float = 0.0
 
-    async def stream(_: RunContext[Any], events: AsyncIterable[AgentStreamEvent]) -> None:
-        check_tokens()
-        await _pass_on_text(events, on_text, hear)
+    @property
+    def reasoning(self) -> str:
+        return "\n\n".join(thought for thought in self._thoughts if thought)
 
-    async with agent:
-        result = await agent.run(
-            _asked(prompt),
-            message_history=_history(prompt),
-            model_settings=ModelSettings(max_retries=PROVIDER_RETRIES, timeout=limits.silence),
-            usage_limits=UsageLimits(request_limit=limits.requests),
-            event_stream_handler=stream,
-            usage=used,
+    @property
+    def has_acted(self) -> bool:
+        """Whether a tool with effects was called."""
+        return bool(self._done)
+
+    def hear(self) -> None:
+        """Note that something came from the model."""
+        self.heard_at = asyncio.get_running_loop().time()
+
+    async def run(self) -> str:
+        """Give the answer.
+
+        Raises:
+            ModelError: there is none.
+        """
+        self._progress_at = asyncio.get_running_loop().time()
+        async with self.model:  # its connections are closed with it
+            return await self._run()
+
+    async def _run(self) -> str:
+        messages = [*_history(self.prompt), _request(_asked(self.prompt))]
+        parameters = self._parameters()
+        while True:
+            is_last = self._is_last()
+            reply = await self._ask(messages, parameters, self.room.answer, is_last=is_last)
+            if not self.steps:
+                self._check_that_all_was_read(reply)
+            if not reply.calls or is_last:
+                break
+            self._spoken = reply.text.strip() or self._spoken
+            messages += [reply.response, await self._call(reply.calls)]
+            if self.usage.input_tokens + self.usage.output_tokens > self.limits.tokens:
+                return self._without_an_answer(is_loop=True)
+        text = (await self._whole(reply, messages, parameters)).strip()
+        if not is_blank(text):
+            return text
+        if reply.calls:
+            await self._call(reply.calls)  # what they find is all that can be said
+        return self._without_an_answer(is_loop=bool(reply.calls))
+
+    def as_much_as_was_done(self, failure: ModelError) -> str | None:
+        """Return what can be said where a model failed for good after a tool did something."""
+        if failure.kind in ("timeout", "outage", "internal") or not self._done:
+            return None
+        return self._confirmation() if failure.final or failure.kind != "provider" else None
+
+    def _parameters(self) -> ModelRequestParameters:
+        from pydantic_ai.messages import InstructionPart
+        from pydantic_ai.models import ModelRequestParameters
+        from pydantic_ai.tools import ToolDefinition
+
+        specs = self.toolbox.specs if self.room.specs is None else self.room.specs
+        stable, changing = self.prompt.parts()
+        return ModelRequestParameters(
+            function_tools=[
+                ToolDefinition(
+                    name=spec.name, description=spec.description, parameters_json_schema=spec.schema
+                )
+                for spec in specs
+            ],
+            instruction_parts=[
+                InstructionPart(stable),
+                *([InstructionPart(changing, dynamic=True)] if changing else []),
+            ],
         )
-    check_tokens()
-    text = storable(result.output or "").strip()
-    if is_blank(text):
+
+    async def _ask(
+        self,
+        messages: list[ModelMessage],
+        parameters: ModelRequestParameters,
+        room: int,
+        *,
+        is_last: bool = False,
+        before: str = "",
+    ) -> ModelReply:
+        if is_last and self.steps:
+            messages = [*messages, _request(ANSWER_NOW)]
+        settings: ModelSettings = {
+            "max_tokens": room,
+            "timeout": self.limits.silence,
+            "max_retries": 0,
+            "cache": self.model.system in ("anthropic", "bedrock"),
+        }
+        if is_last and parameters.function_tools:
+            settings["tool_choice"] = "none"
+        draft = TextSoFar(self.on_text, self.hear, before, held=self.room.held)
+        reply = await request_model(
+            self.model, messages, parameters, settings, draft, self.limits.silence
+        )
+        self.usage += reply.usage
+        self._thoughts.append(reply.reasoning)
+        self.closed_alone |= reply.closed_alone
+        return reply
+
+    def _is_last(self) -> bool:
+        """Return whether the model has to answer now, with what it has."""
+        still = asyncio.get_running_loop().time() - self._progress_at
+        return (
+            self.usage.requests + 1 >= self.limits.requests
+            or len(self.steps) >= MAX_CALLS
+            or self._repeated >= MAX_REPEATED
+            or (bool(self.steps) and still > PROGRESS_SECONDS)
+        )
+
+    def _check_that_all_was_read(self, reply: ModelReply) -> None:
+        """Raise where the server dropped a part of the prompt without a word, or everything."""
+        if reply.is_bare:
+            bare = ModelError("empty", "The server answered nothing.")
+            bare.is_bare = True
+            raise bare
+        failure = ModelError("context", "The server did not read the whole prompt.", final=True)
+        if self.room.watched and reply.read is not None:
+            texts = [*self.prompt.parts(), *(message.text for message in self.prompt.messages)]
+            failure.window = window_of_truncated(reply.read, least_tokens(texts))
+            if failure.window is not None:
+                raise failure
+
+    async def _call(self, calls: tuple[ToolCallPart, ...]) -> ModelMessage:
+        """Make calls one after the other, in the order of the model, so that the same answer does
+        the same."""
+        from pydantic_ai.messages import ModelRequest, ToolReturnPart
+
+        parts = [
+            ToolReturnPart(
+                tool_name=call.tool_name,
+                content=await self._result(call),
+                tool_call_id=call.tool_call_id,
+            )
+            for call in calls
+        ]
+        return ModelRequest(parts=parts)
+
+    async def _result(self, call: ToolCallPart) -> str:
+        arguments = {} if not call.args else arguments_of(call)
+        if arguments is None:
+            self._repeated += 1
+            return "Nothing was done: the arguments are no JSON object."
+        if len(self.steps) >= MAX_CALLS:
+            return "Nothing was done: too many calls."
+        spec = next((one for one in self.toolbox.specs if one.name == call.tool_name), None)
+        if spec is None:
+            self._repeated += 1
+            return f"Nothing was done: there is no tool {call.tool_name!r}."
+        outcome = await self._outcome(spec, arguments)
+        self.steps.append(Step(call.tool_name, arguments, outcome.text))
+        return outcome.text
+
+    async def _outcome(self, spec: ToolSpec, arguments: Mapping[str, Any]) -> Outcome:
+        key = f"{spec.name} {json.dumps(arguments, sort_keys=True, default=str)}"
+        is_new = key not in self._outcomes
+        outcome = await self.toolbox.call(spec.name, arguments)
+        self._outcomes[key] = outcome
+        if spec.effect and outcome.done:
+            self._done.append(spec.effect)
+        self._repeated = 0 if is_new else self._repeated + 1
+        if is_new:
+            self._progress_at = asyncio.get_running_loop().time()
+        return outcome
+
+    async def _whole(
+        self, reply: ModelReply, messages: list[ModelMessage], parameters: ModelRequestParameters
+    ) -> str:
+        """Return the text of an answer; if it ends at the token limit, it goes on."""
+        text, room = reply.text, self.room.answer
+        for _ in range(MAX_CONTINUATIONS):
+            if not reply.is_cut:
+                return text
+            if is_blank(text):
+                room *= 2  # reasoning took it all
+                asked = messages
+            else:
+                asked = [*messages, _said(text), _request(GO_ON)]
+            try:
+                reply = await self._ask(asked, parameters, room, is_last=True, before=text)
+            except ModelError as failure:
+                if is_blank(text):
+                    raise
+                self.cut_off = f"{failure.kind}: {failure}"
+                return f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
+            text = join_parts(text, reply.text)
+            if is_blank(reply.text) and not is_blank(text):
+                break
+        if reply.is_cut and not is_blank(text):
+            self.cut_off = "limits: The answer reached its greatest length."
+            text = f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
+        return text
+
+    def _without_an_answer(self, *, is_loop: bool) -> str:
+        """Return what is said where the model says nothing: what was done, or what was found."""
+        if self._done:
+            return self._spoken or self._confirmation()
+        found = {one.text: None for outcome in self._outcomes.values() for one in outcome.found}
+        if found:
+            lines = [f"- {' '.join(text.split())}" for text in list(found)[:SHOWN_FOUND]]
+            return "\n".join(["This is what I found:", *lines])
+        if is_loop and not self.steps:
+            raise ModelError("confused", "The model called only tools that don't exist.")
+        if is_loop:
+            raise ModelError(
+                "limits",
+                f"The turn used up its {self.limits.requests} requests or"
+                f" {self.limits.tokens} tokens.",
+            )
         raise ModelError("empty", "The model answered nothing.")
-    return text
+
+    def _confirmation(self) -> str:
+        effects = dict.fromkeys(self._done)
+        return next(iter(effects)) if len(effects) == 1 else "Done."
 
 
-def _usage(used: RunUsage) -> Usage:
-    return Usage(used.requests, used.input_tokens, used.output_tokens)
+def _request(content: str | list[UserContent]) -> ModelMessage:
+    from pydantic_ai.messages import ModelRequest, UserPromptPart
+
+    return ModelRequest(parts=[UserPromptPart(content)])
+
+
+def _said(text: str) -> ModelMessage:
+    from pydantic_ai.messages import ModelResponse, TextPart
+
+    return ModelResponse(parts=[TextPart(text)])
 
 
 def _asked(prompt: Prompt) -> str | list[UserContent]:
@@ -170,121 +391,7 @@ def _asked(prompt: Prompt) -> str | list[UserContent]:
 
 
 def _history(prompt: Prompt) -> list[ModelMessage]:
-    from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
-
     return [
-        ModelRequest(parts=[UserPromptPart(content=message.text)])
-        if message.role == "user"
-        else ModelResponse(parts=[TextPart(content=message.text)])
+        _request(message.text) if message.role == "user" else _said(message.text)
         for message in prompt.messages[:-1]
     ]
-
-
-def _as_tool(spec: ToolSpec, toolbox: Tools, steps: list[Step]) -> Tool[Any]:
-    from pydantic_ai import Tool
-    from pydantic_core import SchemaValidator, core_schema
-
-    async def run(**arguments: Any) -> str:
-        outcome = await toolbox.call(spec.name, arguments)
-        steps.append(Step(spec.name, arguments, outcome.text))
-        return outcome.text
-
-    # One call after the other, in the order of the model, so that the same answer does the same.
-    tool: Tool[Any] = Tool.from_schema(
-        run, spec.name, spec.description, spec.schema, sequential=True
-    )
-    # Any object: the toolbox checks what is in it, and refuses what is unknown there.
-    tool.function_schema.validator = SchemaValidator(
-        core_schema.dict_schema(keys_schema=core_schema.str_schema())
-    )
-    return tool
-
-
-async def _pass_on_text(
-    events: AsyncIterable[AgentStreamEvent], on_text: OnText, hear: Callable[[], None]
-) -> None:
-    from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
-
-    clock = asyncio.get_running_loop().time
-    parts: dict[int, list[str]] = {}
-    length, passed, due = 0, 0, 0.0
-
-    async def pass_on() -> None:
-        nonlocal passed
-        passed = length
-        text = storable("".join("".join(parts[index]) for index in sorted(parts)))
-        if not is_blank(text):
-            await on_text(text)
-
-    try:
-        async for event in events:
-            hear()
-            match event:
-                case PartStartEvent(index=index, part=TextPart(content=more)):
-                    parts[index] = [more]
-                case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=more)):
-                    parts.setdefault(index, []).append(more)
-                case _:
-                    continue
-            length += len(more)
-            if clock() >= due:
-                await pass_on()
-                due = clock() + _pause(length)
-    finally:
-        if passed < length:
-            await pass_on()
-
-
-def _pause(length: int) -> float:
-    """Seconds until a text is handed on again. It is joined whole each time, so a long one is
-    handed on more rarely, or its cost would grow with the square of its length."""
-    return TEXT_SECONDS * length / TEXT_CHARACTERS if length > SHORT_CHARACTERS else 0.0
-
-
-@contextmanager
-def _failures(limits: ModelLimits) -> Iterator[None]:
-    """Turn whatever goes wrong with a model into one kind of failure.
-
-    Only the class and the status of the provider's error are told: its text may repeat the prompt.
-    """
-    from pydantic_ai import exceptions as wrong
-
-    try:
-        yield
-    except (LeaseLost, DiscreetError, psycopg.Error):
-        raise  # from a tool or a draft: it is the installation's, not the model's
-    except wrong.UsageLimitExceeded as error:
-        raise ModelError(
-            "limits", f"The turn used up its {limits.requests} requests or {limits.tokens} tokens."
-        ) from error
-    except (TimeoutError, wrong.ModelTimeoutError, wrong.ModelRequestTimeout) as error:
-        raise ModelError(
-            "timeout", f"The model said nothing for {limits.silence:g} seconds."
-        ) from error
-    except wrong.ContentFilterError as error:
-        raise ModelError("refused", "The provider's content filter refused.") from error
-    except wrong.ModelAuthenticationError as error:
-        raise ModelError(
-            "setup", "The provider rejected the API key.", hint="Check the provider's API key."
-        ) from error
-    except wrong.ModelNotFoundError as error:
-        raise ModelError(
-            "setup", "The provider does not know this model.", hint="Check the model's name."
-        ) from error
-    except wrong.ModelHTTPError as error:
-        raise ModelError(
-            "provider", f"The provider answered with status {error.status_code}."
-        ) from error
-    except wrong.ModelAPIError as error:
-        raise ModelError(
-            "provider", f"The provider can't be reached ({type(error).__name__})."
-        ) from error
-    except wrong.UnexpectedModelBehavior as error:
-        raise ModelError(
-            "confused", f"The model's answer can't be used ({type(error).__name__})."
-        ) from error
-    except Exception as error:
-        # Libraries of providers have errors of their own; a turn has to end in one way or another.
-        raise ModelError(
-            "provider", f"The model's library failed ({type(error).__name__})."
-        ) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -53,14 +53,17 @@ Given = TypeVar("Given", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[Given]):
-    """One tool: what a model reads about it, and what it does in a toolbox. ``acts``: it changes
-    something, so a turn that called it doesn't begin again."""
+    """One tool: what a model reads about it, and what it does in a toolbox.
+
+    ``effect``: what to say once it is done, for a tool that changes something; a tool without one
+    only reads. A turn that called one with effects doesn't begin again.
+    """
 
     name: str
     description: str
     arguments: type[Given]
     run: Callable[[Toolbox, Given], Awaitable[Outcome]]
-    acts: bool = False
+    effect: str = ""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -70,13 +73,18 @@ class Tool(Generic[Given]):
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The tools of one turn, closed over its scope."""
+    """The tools of one turn, closed over its scope.
+
+    What a tool with effects has done is done once: the same call gets the same outcome again, until
+    another call has changed something else.
+    """
 
     db: ScopedDatabase
     scope: SessionScope
     session_id: SessionId
     turn_id: TurnId
     embedder: Embedder
+    done: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def specs(self) -> tuple[Tool[Any], ...]:
@@ -96,8 +104,20 @@ class Toolbox:
             given = tool.arguments.model_validate(arguments)
         except ValidationError as error:
             return _refused(what_is_wrong(error))
-        if tool.acts:
+        key = f"{name} {given.model_dump_json()}"
+        if key in self.done:
+            async with self.begin():
+                return self.done[key]
+        if tool.effect:
             await self._note_that_it_acts()
+        outcome = await self._run(tool, given)
+        if tool.effect and outcome.done:
+            if tool.name != "remember":
+                self.done.clear()  # what was remembered may be gone or say something else by now
+            self.done[key] = outcome
+        return outcome
+
+    async def _run(self, tool: Tool[Any], given: Arguments) -> Outcome:
         try:
             return await tool.run(self, given)
         except NotFound:
@@ -223,7 +243,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Remember something for later conversations, such as a fact, a preference or a plan.",
         RememberCall,
         _remember,
-        acts=True,
+        effect="I'll remember that.",
     ),
     Tool(
         "recall",
@@ -236,14 +256,14 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Replace a memory that is no longer true.",
         UpdateMemoryCall,
         _update_memory,
-        acts=True,
+        effect="I've changed what I know.",
     ),
     Tool(
         "forget",
         "Forget a memory, when asked to or when it is wrong.",
         ForgetCall,
         _forget,
-        acts=True,
+        effect="I've forgotten that.",
     ),
     Tool(
         "search_conversation",
@@ -256,6 +276,6 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Note in which time zone the person is, when they say where they live or are.",
         SetTimeZoneCall,
         _set_time_zone,
-        acts=True,
+        effect="I've noted your time zone.",
     ),
 )

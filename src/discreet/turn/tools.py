@@ -24,7 +24,10 @@ class Outcome:
 
 
 class ToolSpec(Protocol):
-    """How a tool is described to a model; ``schema`` is the JSON schema of its arguments."""
+    """How a tool is described to a model; ``schema`` is the JSON schema of its arguments.
+
+    ``effect``: what to say once it is done; empty: it only reads.
+    """
 
     @property
     def name(self) -> str: ...
@@ -32,6 +35,8 @@ class ToolSpec(Protocol):
     def description(self) -> str: ...
     @property
     def schema(self) -> dict[str, Any]: ...
+    @property
+    def effect(self) -> str: ...
 
 
 class Tools(Protocol):

@@ -1724,6 +1724,7 @@ CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shar
     AS $$
 DECLARE
   most    record;
+  used    record;
   -- Where everybody shares one session, what counts is who spoke there.
   of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
@@ -1747,32 +1748,32 @@ BEGIN
     RETURN 'waiting';
   END IF;
   -- Those of a turn that answers several in a shared session are each one's.
-  IF (
-       SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
-                           + (t.usage->>'output_tokens')::bigint), 0)
-         FROM discreet.turns t
-        WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
-          AND (NOT limit_reached.shared OR EXISTS (
-                 SELECT FROM discreet.messages m
-                  WHERE m.turn_id = t.id AND m.direction = 'in'
-                    AND m.sender_contact_id = contact))) >= most.tokens_a_day THEN
-    RETURN 'tokens_a_day';
-  END IF;
-  RETURN NULL;
+  SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                      + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
+         coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+    INTO used
+    FROM discreet.turns t
+   WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+     AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+     AND (NOT limit_reached.shared OR EXISTS (
+            SELECT FROM discreet.messages m
+             WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
+  RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
+              WHEN used.money >= most.money_a_day THEN 'money_a_day' END;
 END $$;
 
 
 ALTER FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) OWNER TO discreet_gate;
 
 -- FUNCTION limits_of(uuid, uuid)
-CREATE FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) RETURNS record
+CREATE FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
          coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
-         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day)
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day),
+         coalesce(own.money_a_day, everybody.money_a_day)
     FROM gate.policy
     LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
     LEFT JOIN discreet.limits everybody
@@ -1780,7 +1781,7 @@ CREATE FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minut
 $$;
 
 
-ALTER FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) OWNER TO discreet_gate;
+ALTER FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
 
 -- FUNCTION line_replied_to(discreet.channels, discreet.sessions, text, text)
 CREATE FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) RETURNS uuid
@@ -2901,7 +2902,7 @@ END $$;
 ALTER FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) OWNER TO discreet_gate;
 
 -- FUNCTION show_limits(uuid)
-CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) RETURNS record
+CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2909,7 +2910,7 @@ CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OU
 $$;
 
 
-ALTER FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) OWNER TO discreet_gate;
+ALTER FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
 
 -- FUNCTION speak_in_person(uuid, text)
 CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
@@ -4114,6 +4115,9 @@ CREATE TABLE discreet.agents (
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     scope_key text GENERATED ALWAYS AS (gate.key_of((uuid_send(owner_id) || uuid_send(id)))) STORED,
     paused_at timestamp with time zone,
+    context_tokens integer,
+    fallback_models text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT agents_context_tokens_check CHECK ((context_tokens >= 1024)),
     CONSTRAINT agents_memory_model_check CHECK ((memory_model = ANY (ARRAY['per_contact'::text, 'shared'::text]))),
     CONSTRAINT agents_name_check CHECK ((name <> ''::text))
 );
@@ -4123,6 +4127,7 @@ ALTER TABLE ONLY discreet.agents ALTER COLUMN instructions SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN model SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN fallback_models SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.agents FORCE ROW LEVEL SECURITY;
 
@@ -4131,6 +4136,12 @@ ALTER TABLE discreet.agents OWNER TO discreet_schema;
 
 -- COMMENT COLUMN agents.paused_at
 COMMENT ON COLUMN discreet.agents.paused_at IS 'since then what is said to it is kept, and waits';
+
+-- COMMENT COLUMN agents.context_tokens
+COMMENT ON COLUMN discreet.agents.context_tokens IS 'how much the context of its model holds; null: as known or learned';
+
+-- COMMENT COLUMN agents.fallback_models
+COMMENT ON COLUMN discreet.agents.fallback_models IS 'models that take over where its model fails, in this order';
 
 -- TABLE attachments
 CREATE TABLE discreet.attachments (
@@ -4381,7 +4392,7 @@ CREATE TABLE discreet.limit_hits (
     since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     until timestamp with time zone NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT limit_hits_kind_check CHECK ((kind = ANY (ARRAY['messages_a_minute'::text, 'waiting'::text, 'tokens_a_day'::text])))
+    CONSTRAINT limit_hits_kind_check CHECK ((kind = ANY (ARRAY['messages_a_minute'::text, 'waiting'::text, 'tokens_a_day'::text, 'money_a_day'::text])))
 );
 ALTER TABLE ONLY discreet.limit_hits ALTER COLUMN owner_key SET STATISTICS 0;
 
@@ -4399,7 +4410,9 @@ CREATE TABLE discreet.limits (
     waiting integer,
     tokens_a_day bigint,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    money_a_day numeric,
     CONSTRAINT limits_messages_a_minute_check CHECK ((messages_a_minute > 0)),
+    CONSTRAINT limits_money_a_day_check CHECK ((money_a_day > (0)::numeric)),
     CONSTRAINT limits_tokens_a_day_check CHECK ((tokens_a_day > 0)),
     CONSTRAINT limits_waiting_check CHECK ((waiting > 0))
 );
@@ -6718,8 +6731,8 @@ REVOKE ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answ
 -- ACL FUNCTION limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
 REVOKE ALL ON FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean) FROM PUBLIC;
 
--- ACL FUNCTION limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
-REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) FROM PUBLIC;
+-- ACL FUNCTION limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
+REVOKE ALL ON FUNCTION gate.limits_of(of_owner uuid, contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
 
 -- ACL FUNCTION line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text)
 REVOKE ALL ON FUNCTION gate.line_replied_to(via discreet.channels, here discreet.sessions, chat text, platform_message text) FROM PUBLIC;
@@ -6898,9 +6911,9 @@ REVOKE ALL ON FUNCTION gate.set_time_zone(zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) FROM PUBLIC;
 
--- ACL FUNCTION show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
-GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) TO discreet_owner;
-REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint) FROM PUBLIC;
+-- ACL FUNCTION show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
+GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
 
 -- ACL FUNCTION speak_in_person(contact uuid, body text)
 GRANT ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) TO discreet_owner;
@@ -7810,15 +7823,17 @@ GRANT SELECT (agent_id, channel_id, contact_id, created_at, owner_id, owner_key)
     discreet.admissions TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.agents
-GRANT SELECT (id, instructions, memory_model, model, name, role) ON discreet.agents TO
-    discreet_contact;
-GRANT INSERT (instructions, memory_model, model, name, role) ON discreet.agents TO discreet_owner;
-GRANT SELECT (created_at, id, instructions, memory_model, model, name, owner_id, owner_key,
-    paused_at, role, scope_key, updated_at, xmin) ON discreet.agents TO discreet_owner;
-GRANT UPDATE (instructions, memory_model, model, name, paused_at, role, updated_at) ON
+GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role) ON
+    discreet.agents TO discreet_contact;
+GRANT INSERT (context_tokens, fallback_models, instructions, memory_model, model, name, role) ON
     discreet.agents TO discreet_owner;
-GRANT SELECT (id, instructions, memory_model, model, name, role) ON discreet.agents TO
-    discreet_shared;
+GRANT SELECT (context_tokens, created_at, fallback_models, id, instructions, memory_model, model,
+    name, owner_id, owner_key, paused_at, role, scope_key, updated_at, xmin) ON discreet.agents TO
+    discreet_owner;
+GRANT UPDATE (context_tokens, fallback_models, instructions, memory_model, model, name, paused_at,
+    role, updated_at) ON discreet.agents TO discreet_owner;
+GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role) ON
+    discreet.agents TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.attachments
 GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
@@ -7887,11 +7902,12 @@ GRANT SELECT (agent_id, contact_id, kind, owner_id, owner_key, refused, since, u
     discreet.limit_hits TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.limits
-GRANT INSERT (contact_id, messages_a_minute, tokens_a_day, waiting) ON discreet.limits TO
+GRANT INSERT (contact_id, messages_a_minute, money_a_day, tokens_a_day, waiting) ON discreet.limits
+    TO discreet_owner;
+GRANT SELECT (contact_id, id, messages_a_minute, money_a_day, owner_id, owner_key, tokens_a_day,
+    waiting) ON discreet.limits TO discreet_owner;
+GRANT UPDATE (messages_a_minute, money_a_day, tokens_a_day, waiting) ON discreet.limits TO
     discreet_owner;
-GRANT SELECT (contact_id, id, messages_a_minute, owner_id, owner_key, tokens_a_day, waiting) ON
-    discreet.limits TO discreet_owner;
-GRANT UPDATE (messages_a_minute, tokens_a_day, waiting) ON discreet.limits TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.linked_rows
 GRANT SELECT (key, kind, link_id, owner_id, owner_key, was) ON discreet.linked_rows TO

@@ -15,10 +15,16 @@ CREATE TABLE discreet.agents (
   owner_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   scope_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id) || uuid_send(id))) STORED,
   paused_at    timestamptz,
+  context_tokens integer CHECK (context_tokens >= 1024),
+  fallback_models text[] NOT NULL DEFAULT '{}',
   UNIQUE (id, owner_id)
 );
 COMMENT ON COLUMN discreet.agents.paused_at IS
   'since then what is said to it is kept, and waits';
+COMMENT ON COLUMN discreet.agents.context_tokens IS
+  'how much the context of its model holds; null: as known or learned';
+COMMENT ON COLUMN discreet.agents.fallback_models IS
+  'models that take over where its model fails, in this order';
 -- Indexes that no sender's statement uses.
 CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.agents
@@ -27,7 +33,8 @@ ALTER TABLE discreet.agents
   ALTER COLUMN instructions SET STATISTICS 0,
   ALTER COLUMN model SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0,
-  ALTER COLUMN scope_key SET STATISTICS 0;
+  ALTER COLUMN scope_key SET STATISTICS 0,
+  ALTER COLUMN fallback_models SET STATISTICS 0;
 ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.agents FORCE ROW LEVEL SECURITY;
 
@@ -55,13 +62,14 @@ CREATE POLICY owner ON discreet.agents TO discreet_owner
 CREATE POLICY gate ON discreet.agents TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
-GRANT SELECT (id, name, role, instructions, model, memory_model)
+GRANT SELECT (id, name, role, instructions, model, memory_model, context_tokens, fallback_models)
   ON discreet.agents
   TO discreet_contact, discreet_shared;
 GRANT SELECT (xmin, id, owner_id, name, role, instructions, model, memory_model, created_at,
-              updated_at, owner_key, scope_key, paused_at),
-      INSERT (name, role, instructions, model, memory_model),
-      UPDATE (name, role, instructions, model, memory_model, updated_at, paused_at)
+              updated_at, owner_key, scope_key, paused_at, context_tokens, fallback_models),
+      INSERT (name, role, instructions, model, memory_model, context_tokens, fallback_models),
+      UPDATE (name, role, instructions, model, memory_model, updated_at, paused_at,
+              context_tokens, fallback_models)
   ON discreet.agents
   TO discreet_owner;
 GRANT SELECT ON discreet.agents TO discreet_gate;

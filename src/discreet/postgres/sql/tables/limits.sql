@@ -1,4 +1,5 @@
--- Null contact_id: everybody who has no row. A null number: as for everybody, else as built in.
+-- Null contact_id: everybody who has no row. A null number: as for everybody, else as built in; a
+-- limit in money (US dollars) has nothing built in.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.limits (
@@ -9,6 +10,7 @@ CREATE TABLE discreet.limits (
   waiting           integer CHECK (waiting > 0),
   tokens_a_day      bigint CHECK (tokens_a_day > 0),
   owner_key         text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  money_a_day       numeric CHECK (money_a_day > 0),
   UNIQUE NULLS NOT DISTINCT (owner_id, contact_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
@@ -27,9 +29,10 @@ CREATE POLICY owner ON discreet.limits TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.limits TO discreet_gate USING (owner_key IS NOT NULL);
-GRANT SELECT (id, owner_id, contact_id, messages_a_minute, waiting, tokens_a_day, owner_key),
-      INSERT (contact_id, messages_a_minute, waiting, tokens_a_day),
-      UPDATE (messages_a_minute, waiting, tokens_a_day),
+GRANT SELECT (id, owner_id, contact_id, messages_a_minute, waiting, tokens_a_day, owner_key,
+              money_a_day),
+      INSERT (contact_id, messages_a_minute, waiting, tokens_a_day, money_a_day),
+      UPDATE (messages_a_minute, waiting, tokens_a_day, money_a_day),
       DELETE
   ON discreet.limits
   TO discreet_owner;

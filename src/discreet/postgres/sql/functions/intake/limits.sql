@@ -1,15 +1,17 @@
--- What one contact may use of one agent: messages in a minute, messages that wait, tokens in a day
--- (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
+-- What one contact may use of one agent: messages in a minute, messages that wait, tokens and money (US
+-- dollars) in a day (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
 SET ROLE discreet_gate;
 
 -- What counts for a contact (null: for everybody who has nothing of their own).
 CREATE OR REPLACE FUNCTION gate.limits_of(
   of_owner uuid, contact uuid,
-  OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+  OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
+  OUT money_a_day numeric)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(own.messages_a_minute, everybody.messages_a_minute, policy.messages_a_minute),
          coalesce(own.waiting, everybody.waiting, policy.messages_waiting),
-         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day)
+         coalesce(own.tokens_a_day, everybody.tokens_a_day, policy.tokens_a_day),
+         coalesce(own.money_a_day, everybody.money_a_day)
     FROM gate.policy
     LEFT JOIN discreet.limits own ON own.owner_id = of_owner AND own.contact_id = contact
     LEFT JOIN discreet.limits everybody
@@ -18,7 +20,8 @@ $$;
 
 -- The same for the owner to look at.
 CREATE OR REPLACE FUNCTION gate.show_limits(
-  contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint)
+  contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
+  OUT money_a_day numeric)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
 $$;
@@ -28,6 +31,7 @@ CREATE OR REPLACE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most    record;
+  used    record;
   -- Where everybody shares one session, what counts is who spoke there.
   of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
@@ -51,19 +55,18 @@ BEGIN
     RETURN 'waiting';
   END IF;
   -- Those of a turn that answers several in a shared session are each one's.
-  IF (
-       SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
-                           + (t.usage->>'output_tokens')::bigint), 0)
-         FROM discreet.turns t
-        WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
-          AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
-          AND (NOT limit_reached.shared OR EXISTS (
-                 SELECT FROM discreet.messages m
-                  WHERE m.turn_id = t.id AND m.direction = 'in'
-                    AND m.sender_contact_id = contact))) >= most.tokens_a_day THEN
-    RETURN 'tokens_a_day';
-  END IF;
-  RETURN NULL;
+  SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                      + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
+         coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+    INTO used
+    FROM discreet.turns t
+   WHERE t.owner_id = of_owner AND t.agent_id = agent AND t.party = of_party
+     AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+     AND (NOT limit_reached.shared OR EXISTS (
+            SELECT FROM discreet.messages m
+             WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
+  RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
+              WHEN used.money >= most.money_a_day THEN 'money_a_day' END;
 END $$;
 
 -- 'limited' where a contact has gone beyond: told in one line, then silence until the window ends.

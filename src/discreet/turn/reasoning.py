@@ -1,0 +1,177 @@
+"""Separate what a model thinks from what it says.
+
+Models mark reasoning in their text in several ways, and a tag may be split over chunks at any
+character. A tag in code (a fence, or backticks) is text: somebody may have asked about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["Splitter", "begins_with_reasoning"]
+
+_NAME = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reason|scratchpad|inner_monologue)"
+_MARK = re.compile(
+    rf"(?P<open><{_NAME}(?:\s[^<>\n]{{0,80}})?>"
+    r"|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
+    r"|<\|channel\|>(?:analysis|commentary)[^<\n]{0,80}<\|message\|>)"
+    rf"|(?P<close></{_NAME}\s{{0,8}}>"
+    r"|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>"
+    r"|<\|channel\|>final[^<\n]{0,80}<\|message\|>)"
+    r"|(?P<drop><\|(?:end|return)\|>|<\|start\|>assistant)"
+    r"|(?P<code>`+|~{3,})",
+    re.IGNORECASE,
+)
+_UNFINISHED = re.compile(
+    rf"(?:</?[a-z_:]{{0,20}}|</?{_NAME}\s[^<>\n]{{0,80}}|\[/?[a-z]{{0,5}}|◁/?[a-z]{{0,5}}"
+    r"|<\|[a-z_]{0,16}\|?(?:>[^<\n]{0,90}(?:<(?:\|[a-z]{0,8}\|?)?)?)?|`+|~+)\Z",
+    re.IGNORECASE,
+)
+"""The beginning of a mark, at the end of what has come."""
+LONGEST_MARK = 200
+_THINKERS = re.compile(r"(?i)\br1\b|qwq|reasoner|thinking|magistral")
+
+
+def begins_with_reasoning(model: str) -> bool:
+    """Return whether models of this name usually begin with reasoning whose opening tag isn't sent,
+    because the chat template holds it."""
+    return _THINKERS.search(model) is not None
+
+
+@dataclass
+class Splitter:
+    """One answer while it streams: ``feed`` it with chunks, then ``finish``.
+
+    Attributes:
+        closed_alone: a closing tag came without an opening one; all before it was reasoning.
+        said: how many characters were said so far; it falls when they turn out to be reasoning.
+    """
+
+    closed_alone: bool = False
+    said: int = 0
+    _held: str = ""
+    _last: str = ""
+    _depth: int = 0
+    _code: str = ""
+    _shown: list[str] = field(default_factory=list)
+    _hidden: list[str] = field(default_factory=list)
+    _since_close: list[str] | None = None
+
+    @property
+    def text(self) -> str:
+        """What is said, so far."""
+        return "".join(self._shown)
+
+    @property
+    def reasoning(self) -> str:
+        """What is thought, so far."""
+        return "".join(self._hidden).strip()
+
+    def think(self, text: str) -> None:
+        """Take reasoning that came apart from the text, in a field of its own."""
+        self._hidden.append(text)
+
+    def feed(self, chunk: str) -> None:
+        """Take the next characters."""
+        self._take(self._held + chunk, final=False)
+
+    def finish(self) -> None:
+        """Take the end of the answer."""
+        self._take(self._held, final=True)
+        if self._depth and self._since_close:
+            # A tag that was only mentioned was taken for a block within a block. What came after
+            # the last closing tag is the answer; otherwise there would be none.
+            answer = "".join(self._since_close)
+            self._hidden = ["".join(self._hidden).removesuffix(answer)]
+            self._depth = 0
+            self._put(answer)
+
+    def _take(self, text: str, *, final: bool) -> None:
+        at = 0
+        while found := _MARK.search(text, at):
+            # At the end of what has come, a run of backticks may go on, and a quoted tag may end.
+            if not final and found.end() == len(text) and (found["code"] or self._may_be_quoted):
+                break
+            if not final and self._is_open_question(found, text):
+                break
+            self._put(text[at : found.start()])
+            self._mark(found, text)
+            at = found.end()
+        rest = text[at:]
+        keep = len(rest)
+        if not final:
+            tail = max(0, len(rest) - LONGEST_MARK)
+            begun = found or _UNFINISHED.search(rest, tail)
+            if begun is not None:
+                keep = begun.start() - at if begun is found else begun.start()
+        self._put(rest[:keep])
+        self._held = rest[keep:]
+
+    @property
+    def _may_be_quoted(self) -> bool:
+        return bool(self._code) or self._last == "`"
+
+    def _is_open_question(self, found: re.Match[str], text: str) -> bool:
+        """Return whether a tag stands after a backtick that may or may not begin code."""
+        if found["code"] or len(self._code) not in (1, 2):
+            return False
+        rest = text[found.end() :]
+        return self._code not in rest and "\n" not in rest and len(rest) < LONGEST_MARK
+
+    def _mark(self, found: re.Match[str], text: str) -> None:
+        if found["code"]:
+            self._put(found[0])
+            if not self._depth:
+                self._pass_code(found[0])
+        elif self._is_code(found, text):
+            self._put(found[0])
+        elif found["open"]:
+            self._depth += 1
+        elif found["close"]:
+            self._close()
+
+    def _is_code(self, found: re.Match[str], text: str) -> bool:
+        if self._depth:  # a closing tag that is only mentioned in the reasoning
+            return self._last == "`" and text[found.end() : found.end() + 1] == "`"
+        if len(self._code) in (1, 2):
+            line = text[found.end() :].partition("\n")[0]
+            if self._code in line:
+                return True
+            self._code = ""  # a backtick that was never closed is no code
+        return bool(self._code)
+
+    def _pass_code(self, run: str) -> None:
+        if not self._code:
+            self._code = run
+        elif run == self._code or (len(self._code) >= 3 and run.startswith(self._code)):
+            self._code = ""
+
+    def _close(self) -> None:
+        self._since_close = None
+        if not self._depth:
+            self.closed_alone = True
+            self._hidden.extend(self._shown)
+            self._shown.clear()
+            self.said = 0
+            self._code = ""
+        else:
+            self._depth -= 1
+            if self._depth:
+                self._since_close = []
+        if self._hidden:
+            self._hidden.append("\n")
+
+    def _put(self, text: str) -> None:
+        if not text:
+            return
+        self._last = text[-1]
+        if self._depth:
+            self._hidden.append(text)
+            if self._since_close is not None:
+                self._since_close.append(text)
+            return
+        if len(self._code) in (1, 2) and "\n" in text:
+            self._code = ""  # a backtick that was never closed ends with its line
+        self._shown.append(text)
+        self.said += len(text)
