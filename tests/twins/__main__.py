@@ -17,10 +17,14 @@ from itertools import chain, islice
 from pathlib import Path
 from random import Random
 
+import psycopg
+
 from discreet.audit.probes import Probe, calls, pairs, singles, writes
+from discreet.audit.rights import open_rights
 from discreet.audit.twins import Difference, compare
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import open_database
+from discreet.scope.scopes import role_of
 from discreet.settings import Settings
 from tests.support.twins import TICKETS, Copies, Town, build_town, copies_for
 
@@ -55,6 +59,9 @@ def _compare(town: Town, role: str, given: argparse.Namespace) -> tuple[list[Dif
     found: list[Difference] = []
     tried = 0
     with copies_for(town, role) as copies:
+        if role != "owner":
+            for line in open_rights_of(copies):
+                raise SystemExit(f"{role}: {line}")
         for ticket in given.ticket or TICKETS:
             # Four of five have a ticket that holds: what can be learned without is soon told.
             count = given.pairs // len(ROLES) * (4 if ticket == "valid" else 1) // 8
@@ -69,6 +76,11 @@ def _compare(town: Town, role: str, given: argparse.Namespace) -> tuple[list[Dif
             found += some
             tried += number
     return found, tried
+
+
+def open_rights_of(copies: Copies) -> list[str]:
+    with psycopg.connect(copies.databases["there"].conninfo(role_of(copies.scope))) as conn:
+        return open_rights(conn)
 
 
 def _all(copies: Copies) -> chain[Probe]:
