@@ -36,6 +36,7 @@ from discreet.postgres.folders import Layout, make_layout
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
+from tests.support.fork_server import use_folder
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
@@ -55,6 +56,11 @@ class Server:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _make_run_folder(config)
+    use_folder(config.stash[RUN_FOLDER])
+
+
+def _make_run_folder(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", None)
     if given is not None:
         config.stash[RUN_FOLDER] = Path(given["run_folder"])
@@ -138,19 +144,33 @@ def _server_admin(server: Server) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def database(server: Server, _server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
     """An empty, migrated database for this test only."""
+    with cloned(server, _server_admin) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def shared_database(server: Server, _server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
+    """The same for all tests of a file."""
+    with cloned(server, _server_admin) as database:
+        yield database
+
+
+@contextmanager
+def cloned(server: Server, server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
+    """A copy of the template, until the block ends."""
     name = f"{server.credentials.dbname}_{secrets.token_hex(6)}"
     # The faster strategy where nothing is synced to disk.
     strategy = sql.SQL("FILE_COPY" if server.credentials.embedded else "WAL_LOG")
-    _server_admin.execute(
+    server_admin.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
             sql.Identifier(name), sql.Identifier(server.credentials.dbname), strategy
         )
     )
     try:
-        let_roles_connect(_server_admin, name)
+        let_roles_connect(server_admin, name)
         yield Database(replace(server.credentials, dbname=name))
     finally:
-        _drop(_server_admin, name)
+        _drop(server_admin, name)
 
 
 @pytest.fixture

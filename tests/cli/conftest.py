@@ -3,19 +3,23 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SB = Path(sys.executable).parent / "sb"
+from discreet.postgres.credentials import save_credentials
+from discreet.postgres.folders import make_layout
+from discreet.postgres.server import Database
+from tests.support.fork_server import SB, run_sb
+
+__all__ = ["SB", "Sb", "sb_with"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sb:
-    """The installed command, on a home of its own and with nothing else of this environment."""
+    """``sb`` on a home of its own and with nothing else of this environment."""
 
     home: Path
 
@@ -32,17 +36,7 @@ class Sb:
     def __call__(
         self, *words: str | bytes, stdin: bytes = b"", timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(SB), *words],
-            input=stdin,
-            env=self.environment(),
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
+        return run_sb(*words, stdin=stdin, environment=self.environment(), timeout=timeout)
 
     def answer(self, *words: str) -> str:
         """The answer to ``sb chat ...``, which has to come."""
@@ -63,6 +57,13 @@ def sb(tmp_path: Path) -> Sb:
 
 
 @pytest.fixture(scope="module")
-def warm_sb(tmp_path_factory: pytest.TempPathFactory) -> Sb:
+def warm_sb(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Sb:
     """On a home that the tests of a module share: each speaks as senders of its own."""
-    return Sb(tmp_path_factory.mktemp("warm") / "home")
+    return sb_with(shared_database, tmp_path_factory.mktemp("warm") / "home")
+
+
+def sb_with(database: Database, home: Path) -> Sb:
+    """On a home whose database is one of the server that all tests share."""
+    make_layout(home)
+    save_credentials(home, replace(database.credentials, embedded=False))
+    return Sb(home)

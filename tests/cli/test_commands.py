@@ -127,10 +127,10 @@ def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_backup_is_put_back_into_another_home(warm_sb: Sb, tmp_path: Path) -> None:
-    warm_sb.answer("--sender", "telegram:1004", "-m", "Remember that my car is called Bolt.")
+def test_a_backup_is_put_back_into_another_home(sb: Sb, tmp_path: Path) -> None:
+    sb.answer("--sender", "telegram:1004", "-m", "Remember that my car is called Bolt.")
     file = tmp_path / "all.backup"
-    written = warm_sb("backup", str(file))
+    written = sb("backup", str(file))
     assert (written.returncode, written.stderr) == (0, "")
     assert file.stat().st_mode & 0o777 == 0o600
     other = Sb(tmp_path / "other")

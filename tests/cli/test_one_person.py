@@ -52,10 +52,7 @@ def test_two_codes_join_the_accounts_of_one_person(warm_sb: Sb) -> None:
     assert "Mog" in warm_sb.answer("--sender", "web:3002", "-m", "What is my cat called?")
 
 
-def test_a_contact_is_erased_with_a_receipt_that_names_the_backups(
-    warm_sb: Sb, tmp_path: Path
-) -> None:
-    sb = warm_sb
+def test_a_contact_is_erased_with_a_receipt_that_names_the_backups(sb: Sb, tmp_path: Path) -> None:
     sb.answer("--sender", "telegram:3003", "-m", "Remember that my fish is called Quux.")
     backup = tmp_path / "before.zip"
     assert sb("backup", str(backup)).returncode == 0

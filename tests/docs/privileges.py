@@ -89,10 +89,11 @@ def table_rights(admin: Admin) -> set[Row]:
     """(table, roles, select, insert, update, delete): roles with the same rights are one row."""
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     kinds = {"kinds": ["r", "p", "v", "m", "f"]}
+    columns = _columns_of(admin, [row[0] for row in admin.execute(RELATIONS).fetchall()])
     for table, role, right, _, column in admin.execute(RELATION_RIGHTS, kinds).fetchall():
         found[table, role][right].append(ALL if column is None else column)
     for (table, _), rights in found.items():
-        _shorten(rights["SELECT"], _columns_of(admin, table))
+        _shorten(rights["SELECT"], columns[table])
         if not rights["SELECT"]:
             del rights["SELECT"]
     alike: dict[tuple[str, Row], list[str]] = defaultdict(list)
@@ -129,13 +130,16 @@ def policies(admin: Admin) -> Mapping[str, set[str]]:
     return {table: set(filter(None, roles)) for table, roles in admin.execute(POLICIES).fetchall()}
 
 
-def _columns_of(admin: Admin, table: str) -> list[str]:
+def _columns_of(admin: Admin, tables: list[str]) -> Mapping[str, list[str]]:
     found = admin.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
-        " AND NOT attisdropped AND attname <> ALL (%s) ORDER BY attnum",
-        (table, list(KEYS)),
+        "SELECT c.relnamespace::regnamespace || '.' || c.relname,"
+        "       array_agg(a.attname::text ORDER BY a.attnum)"
+        "  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.oid = ANY (%s::regclass[]) AND a.attnum > 0"
+        "   AND NOT a.attisdropped AND a.attname <> ALL (%s) GROUP BY 1",
+        (tables, list(KEYS)),
     )
-    return [name for (name,) in found]
+    return dict(found.fetchall())
 
 
 def _shorten(names: list[str], columns: list[str]) -> None:

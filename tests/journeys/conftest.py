@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,10 +18,10 @@ from discreet.postgres.credentials import save_credentials
 from discreet.postgres.server import Database
 from discreet.scope import ScopedDatabase
 from tests.journeys.harness import Harness, open_harness
+from tests.support.fork_server import SB, ForkedSb
 from tests.support.waiting import until_sync
 from tests.support.world import World, make_world, open_scoped
 
-SB = Path(sys.executable).parent / "sb"
 DEADLINE = 60.0
 """Seconds after which a process that a test waits for will not come to its end."""
 
@@ -34,12 +33,15 @@ class Installation:
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    imports_anew: bool = False
+    """Whether its processes import everything themselves, as they do outside of tests."""
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """``sb ...``, in the background."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        process = subprocess.Popen(
-            [str(SB), *words],
+        command: Any = [str(SB), *words]
+        process: subprocess.Popen[str] = (subprocess.Popen if self.imports_anew else ForkedSb)(
+            command if self.imports_anew else words,
             env={
                 **kept,
                 "DISCREET_HOME": str(self.home),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from discreet.services.agents import AgentChange, change_agent
 from tests.journeys.conftest import Installation, answer_of
 from tests.support.openai_server import Say, openai_server
@@ -12,6 +14,13 @@ from tests.support.waiting import until
 from tests.support.world import World
 
 SENDERS = 8
+
+
+@pytest.fixture
+def installation(installation: Installation) -> Installation:
+    """Its processes import what they need when they need it: that is what could fail here."""
+    installation.imports_anew = True
+    return installation
 
 
 async def states(world: World) -> list[str]:

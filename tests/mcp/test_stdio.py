@@ -11,7 +11,8 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
-from tests.cli.conftest import SB, Sb
+from discreet.postgres.server import Database
+from tests.cli.conftest import SB, Sb, sb_with
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "remember", "recall",
@@ -30,8 +31,8 @@ async def stdio(sb: Sb, *words: str, **environment: str) -> AsyncIterator[Client
 
 
 @pytest.fixture
-def sb(tmp_path: Path) -> Sb:
-    return Sb(tmp_path / "home")
+def sb(database: Database, tmp_path: Path) -> Sb:
+    return sb_with(database, tmp_path / "home")
 
 
 async def test_a_sender_named_at_the_start_is_all_that_the_process_is_for(sb: Sb) -> None:

@@ -1,4 +1,7 @@
-"""``scripts/mutate-isolation``: takes each guard away in turn; the mutants that no test notices."""
+"""``scripts/mutate-isolation``: takes each guard away in turn; the mutants that no test notices.
+
+What became of each is written down at once, and a later run tries only those that are left.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +15,46 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import folder_in_memory
-from tests.mutation.mutant import Mutant
+from tests.mutation.mutant import ROOT, SUITE, Mutant
 from tests.mutation.of_catalogue import of_catalogue
 from tests.mutation.of_source import of_source
+from tests.mutation.results import NOTICED, Results, digest_of_sources, part_of, score_table
 from tests.mutation.trial import Verdict, start, verdict, warm_up
 from tests.mutation.workspace import Workspace, open_workspace
 
-FIRST_PATIENCE_SECONDS = 900
+FIRST_PATIENCE_SECONDS = 1800
 PATIENCE = 6
 """How many times as long as unmutated the suite may take, on a machine that has more to do."""
+NOTHING = Mutant("nothing", "the program as it is", (SUITE,))
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 where every mutant was noticed."""
     given = _arguments(arguments)
     begun = time.monotonic()
+    results = Results(given.results, digest_of_sources())
+    place = folder_in_memory()
     with (
-        tempfile.TemporaryDirectory(prefix="discreet-mutants-", dir=folder_in_memory()) as folder,
+        tempfile.TemporaryDirectory(prefix="discreet-mutants-", dir=place) as folder,
         open_workspace(Path(folder)) as workspace,
     ):
         with workspace.admin(workspace.credentials.dbname) as admin:
-            mutants = [*of_source(), *of_catalogue(admin)]
-        mutants = [m for m in mutants if given.only.search(m.name)]
+            every = [*of_source(), *of_catalogue(admin)]
+        mutants = part_of([m for m in every if given.only.search(m.name)], given.part)
         if given.list:
             print(*(m.name for m in mutants), sep="\n")
             return 0
-        warm_up()
-        patience = _patience(workspace)
-        if patience is None:
-            return 1
-        left = _try_all(workspace, mutants, given.jobs, patience, verbose=given.verbose)
+        done = results.read()
+        waiting = [m for m in mutants if m.name not in done or done[m.name].fate not in NOTICED]
+        if waiting and not given.report:
+            warm_up()
+            patience = _patience(workspace, results)
+            if patience is None:
+                return 1
+            _try_all(workspace, waiting, given.jobs, patience, results, verbose=given.verbose)
+    done = results.read()
+    print(score_table(mutants, done))
+    left = [m for m in mutants if m.name not in done or done[m.name].fate not in NOTICED]
     print(f"{len(mutants)} mutants, {len(left)} left, {time.monotonic() - begun:.0f} s")
     return 1 if left or not mutants else 0
 
@@ -50,35 +63,61 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/mutate-isolation", description=__doc__)
     parser.add_argument("--list", action="store_true", help="only name the mutants")
     parser.add_argument(
+        "--report", action="store_true", help="only print the scores of what was tried so far"
+    )
+    parser.add_argument(
         "--only", type=re.compile, default=re.compile(""), metavar="PATTERN",
         help="only those whose name matches this regular expression",
+    )  # fmt: skip
+    parser.add_argument(
+        "--part", type=_part, default=(1, 1), metavar="K/N", help="the K-th of N parts of them"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "build" / "mutants.jsonl", metavar="FILE",
+        help="where results are written as they come, and read to go on (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--verbose", action="store_true", help="also what the tests print")
     return parser.parse_args(arguments)
 
 
-def _patience(workspace: Workspace) -> int | None:
+def _part(said: str) -> tuple[int, int]:
+    number, _, parts = said.partition("/")
+    if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{said!r} is not K/N with K from 1 to N")
+    return int(number), int(parts)
+
+
+def _patience(workspace: Workspace, results: Results) -> int | None:
     """How long a mutant may take, in seconds, by what the suite takes without any mutation; None if
     it fails, since such a suite notices nothing."""
-    begun = time.monotonic()
-    _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS), 0)
-    found = verdict(workspace, 0, status)
-    if found.fate != "survived":
-        print(found.output, f"Without any mutation the suite was {found.fate}.", sep="\n")
-        return None
-    return 60 + PATIENCE * int(time.monotonic() - begun)
+    known = results.read().get(NOTHING.name)
+    if known is None:
+        begun = time.monotonic()
+        _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS), 0)
+        found = verdict(workspace, 0, status)
+        if found.fate != "survived":
+            print(found.output, f"Without any mutation the suite was {found.fate}.", sep="\n")
+            return None
+        results.add(NOTHING, found.fate, "", time.monotonic() - begun)
+        known = results.read()[NOTHING.name]
+    return 60 + PATIENCE * int(known.seconds)
 
 
 def _try_all(
-    workspace: Workspace, mutants: Sequence[Mutant], jobs: int, patience: int, *, verbose: bool
-) -> list[Mutant]:
-    """Those that were not noticed."""
+    workspace: Workspace,
+    mutants: Sequence[Mutant],
+    jobs: int,
+    patience: int,
+    results: Results,
+    *,
+    verbose: bool,
+) -> None:
     for number in range(jobs):
         # All copied before the first of them is changed.
         workspace.lane(number)
     running: dict[int, tuple[Mutant, int, float]] = {}
-    waiting, left, done = list(reversed(mutants)), [], 0
+    waiting, done = list(reversed(mutants)), 0
     free = list(range(jobs))
     while waiting or running:
         while waiting and free:
@@ -92,15 +131,14 @@ def _try_all(
         workspace.clear(number)
         free.append(number)
         done += 1
+        results.add(mutant, found.fate, found.by, time.monotonic() - begun)
         place = f"[{done:{len(str(len(mutants)))}}/{len(mutants)}]"
         print(f"{place} {time.monotonic() - begun:5.1f} s {found.fate:8} {mutant.name}", end="")
         print(f"  ({found.by.rpartition('::')[2]})" if found.by else "", flush=True)
         if verbose:
             print(found.output)
-        if found.fate in ("survived", "broken"):
-            left.append(mutant)
+        if found.fate not in NOTICED:
             _explain(mutant, found)
-    return left
 
 
 def _explain(mutant: Mutant, found: Verdict) -> None:

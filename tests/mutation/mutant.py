@@ -43,11 +43,14 @@ class Mutant:
     """``edits`` are made to the source, or ``sql`` is run as an admin in a migrated database.
 
     Edits of functions of the database are statements too: no file has to be read again for them.
+    ``kind`` is the class that it is counted in.
+
     ``tests`` are tried first, because they are known to notice it; where they don't, all of the
     suite is.
     """
 
     name: str
+    kind: str
     tests: tuple[str, ...]
     edits: tuple[Edit, ...] = ()
     sql: str = ""

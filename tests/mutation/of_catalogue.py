@@ -1,5 +1,5 @@
-"""Mutants that are read from a live catalogue, so that a new policy, right, key or function has
-its own without anybody thinking of it."""
+"""Mutants that are read from a live catalogue, so that a new policy, key or function has its
+own without anybody thinking of it. Rights have no mutants: ``test_rights.py`` tries all of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,8 @@ from tests.mutation.mutant import Mutant
 Admin = psycopg.Connection[Any]
 
 POLICIES = ("tests/isolation/test_policies.py",)
-RIGHTS = ("tests/docs/test_privileges_page.py",)
 CATALOGUE = ("tests/isolation/test_catalogue.py",)
 KEYS = ("tests/isolation/test_keys.py",)
-
-SCOPE_ROLES = ("discreet_contact", "discreet_shared", "discreet_owner")
-OTHER_ROLES = ("discreet_intake", "discreet_worker")
-PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 _COMPARED = re.compile(
     r"\((?P<left>[^()]+)\) = \( SELECT (?P<right>[^()]+?)\s+FROM gate\.scope\(\)"
@@ -34,8 +29,6 @@ def of_catalogue(admin: Admin) -> list[Mutant]:
     return [
         *_policies(admin),
         *_row_security(admin),
-        *_rights_on_tables(admin),
-        *_rights_on_functions(admin),
         *_keys(admin),
         *_parties(admin),
         *_search_paths(admin),
@@ -52,13 +45,13 @@ def _policies(admin: Admin) -> Iterator[Mutant]:
     for table, policy, qual, check in found:
         name = f"policy {table}/{policy}"
         alter = f"ALTER POLICY {policy} ON discreet.{table} USING"
-        yield Mutant(f"{name}: shows everything", POLICIES, sql=f"{alter} (true)")
+        yield Mutant(f"{name}: shows everything", "policies", POLICIES, sql=f"{alter} (true)")
         if check:
             sql = f"ALTER POLICY {policy} ON discreet.{table} WITH CHECK (true)"
-            yield Mutant(f"{name}: lets everything be written", POLICIES, sql=sql)
+            yield Mutant(f"{name}: lets everything be written", "policies", POLICIES, sql=sql)
         for left_out, weaker in _weaker(qual):
             sql = f"{alter} ({weaker})"
-            yield Mutant(f"{name}: without {left_out}", POLICIES, sql=sql)
+            yield Mutant(f"{name}: without {left_out}", "policies", POLICIES, sql=sql)
 
 
 def _weaker(qual: str) -> Iterator[tuple[str, str]]:
@@ -84,38 +77,9 @@ def _row_security(admin: Admin) -> Iterator[Mutant]:
     for table in _tables(admin, "discreet"):
         for switch in ("DISABLE", "NO FORCE"):
             sql = f"ALTER TABLE {table} {switch} ROW LEVEL SECURITY"
-            yield Mutant(f"{table}: {switch} row level security", CATALOGUE, sql=sql)
-
-
-def _rights_on_tables(admin: Admin) -> Iterator[Mutant]:
-    """Each right that a role has not, or has on some columns only, is given on the whole table."""
-    for table in _tables(admin, "discreet"):
-        for role in SCOPE_ROLES:
-            for privilege in PRIVILEGES:
-                if not _has(admin, role, table, privilege):
-                    yield _grant(privilege, f"TABLE {table}", role)
-        for role in OTHER_ROLES:
-            yield _grant("ALL", f"TABLE {table}", role)
-    for table in _tables(admin, "gate"):
-        for role in (*SCOPE_ROLES, *OTHER_ROLES, "discreet_schema"):
-            yield _grant("SELECT", f"TABLE {table}", role)
-    for table in _tables(admin, "queue"):
-        for role in (*SCOPE_ROLES, "discreet_intake"):
-            yield _grant("ALL", f"TABLE {table}", role)
-
-
-def _rights_on_functions(admin: Admin) -> Iterator[Mutant]:
-    found = admin.execute(
-        "SELECT p.oid::regprocedure::text, p.oid FROM pg_proc p"
-        " WHERE p.pronamespace = 'gate'::regnamespace ORDER BY 1"
-    ).fetchall()
-    for function, oid in found:
-        for role in ("PUBLIC", *SCOPE_ROLES, *OTHER_ROLES):
-            row = admin.execute(
-                "SELECT has_function_privilege(%s, %s::oid, 'EXECUTE')", (role.lower(), oid)
-            ).fetchone()
-            if row == (False,):
-                yield _grant("EXECUTE", f"FUNCTION {function}", role)
+            yield Mutant(
+                f"{table}: {switch} row level security", "row-level security", CATALOGUE, sql=sql
+            )
 
 
 def _keys(admin: Admin) -> Iterator[Mutant]:
@@ -130,7 +94,7 @@ def _keys(admin: Admin) -> Iterator[Mutant]:
     ).fetchall()
     for table, name in found:
         sql = f"ALTER TABLE {table} DROP CONSTRAINT {name}"
-        yield Mutant(f"key {table}.{name}: gone", KEYS, sql=sql)
+        yield Mutant(f"key {table}.{name}: gone", "keys", KEYS, sql=sql)
     indexes = admin.execute(
         "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)"
         " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -141,11 +105,11 @@ def _keys(admin: Admin) -> Iterator[Mutant]:
         plain = definition.replace("CREATE UNIQUE INDEX", "CREATE INDEX").replace(
             " NULLS NOT DISTINCT", ""
         )
-        yield Mutant(f"index {index}: not unique", KEYS, sql=f"DROP INDEX {index}; {plain}")
+        yield Mutant(f"index {index}: not unique", "keys", KEYS, sql=f"DROP INDEX {index}; {plain}")
         if "NULLS NOT DISTINCT" in definition:
             nulls = definition.replace(" NULLS NOT DISTINCT", "")
             sql = f"DROP INDEX {index}; {nulls}"
-            yield Mutant(f"index {index}: any number of nulls", KEYS, sql=sql)
+            yield Mutant(f"index {index}: any number of nulls", "keys", KEYS, sql=sql)
 
 
 def _parties(admin: Admin) -> Iterator[Mutant]:
@@ -161,7 +125,7 @@ def _parties(admin: Admin) -> Iterator[Mutant]:
     ):
         change = f"ALTER COLUMN party SET EXPRESSION AS ({expression})"
         sql = ";\n".join(f"ALTER TABLE {table} {change}" for (table,) in tables)
-        yield Mutant(f"keys: they go through {what}", KEYS, sql=sql)
+        yield Mutant(f"keys: they go through {what}", "keys", KEYS, sql=sql)
 
 
 def _search_paths(admin: Admin) -> Iterator[Mutant]:
@@ -172,7 +136,9 @@ def _search_paths(admin: Admin) -> Iterator[Mutant]:
     ).fetchall()
     for (function,) in found:
         sql = f"ALTER FUNCTION {function} RESET search_path"
-        yield Mutant(f"function {function}: the caller's search path", CATALOGUE, sql=sql)
+        yield Mutant(
+            f"function {function}: the caller's search path", "search paths", CATALOGUE, sql=sql
+        )
 
 
 def _triggers(admin: Admin) -> Iterator[Mutant]:
@@ -183,7 +149,7 @@ def _triggers(admin: Admin) -> Iterator[Mutant]:
     ).fetchall()
     for table, trigger in found:
         sql = f"DROP TRIGGER {trigger} ON {table}"
-        yield Mutant(f"trigger {table}.{trigger}: gone", ("tests/isolation",), sql=sql)
+        yield Mutant(f"trigger {table}.{trigger}: gone", "triggers", ("tests/isolation",), sql=sql)
 
 
 def _tables(admin: Admin, schema: str) -> list[str]:
@@ -193,13 +159,3 @@ def _tables(admin: Admin, schema: str) -> list[str]:
         (schema,),
     ).fetchall()
     return [name for (name,) in found]
-
-
-def _has(admin: Admin, role: str, table: str, privilege: str) -> bool:
-    found = admin.execute("SELECT has_table_privilege(%s, %s, %s)", (role, table, privilege))
-    return found.fetchone() == (True,)
-
-
-def _grant(privilege: str, what: str, role: str) -> Mutant:
-    sql = f"GRANT {privilege} ON {what} TO {role}"
-    return Mutant(f"right: {privilege} on {what} for {role}", RIGHTS, sql=sql)

@@ -28,11 +28,11 @@ def of_source(folder: Path = FOLDER) -> list[Mutant]:
     mutants: list[Mutant] = []
     for file in sorted(folder.glob("*.mutants")):
         blocks = file.read_text(encoding="utf-8").split("\n= ")
-        mutants += [_mutant(block.removeprefix("= ")) for block in blocks]
+        mutants += [_mutant(block.removeprefix("= "), file.stem) for block in blocks]
     return mutants
 
 
-def _mutant(block: str) -> Mutant:
+def _mutant(block: str, kind: str) -> Mutant:
     name, *lines = block.rstrip("\n").split("\n")
     tests: list[str] = []
     places: list[tuple[str, list[str], list[str]]] = []
@@ -50,4 +50,4 @@ def _mutant(block: str) -> Mutant:
         Edit(path, "\n".join(old), "\n".join(new)) for path, old, new in places if path != "sql"
     )
     sql = "\n".join(line for path, _, new in places if path == "sql" for line in new)
-    return Mutant(name, tuple(tests) or (SUITE,), edits, sql)
+    return Mutant(name, kind, tuple(tests) or (SUITE,), edits, sql)

@@ -16,6 +16,8 @@ from tests.mutation.workspace import Workspace
 
 ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
+WARNINGS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Of a plugin of pytest that the package has imported already."""
 
 Fate = Literal["killed", "hung", "survived", "broken"]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
@@ -115,7 +117,7 @@ def _become(lane: Path, workspace: Workspace, *, anew: bool) -> Workspace:
 def _test(first: tuple[str, ...]) -> int:
     import pytest
 
-    options = ["-x", "-q", "-rfE", "--tb=short", "--no-header", *PLUGINS_OFF]
+    options = ["-x", "-q", "-rfE", "--tb=short", "--no-header", *PLUGINS_OFF, *WARNINGS]
     if first and (code := int(pytest.main([*options, *first]))):
         return code
     if first == (SUITE,):
