@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from discreet.turn.think import Tools
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder, calling, do_as_told
 from tests.support.turns import Recording, by_platform, do_all, turns_of
+from tests.support.waiting import until
 from tests.support.world import open_scoped, other_owner
 
 Admin = psycopg.Connection[Any]
@@ -351,32 +352,95 @@ async def test_an_answer_on_its_way_writes_nobody_back(
     assert holding(admin, MARK, ANN.partition(":")[2], str(said.session_id)) == {}
 
 
-async def test_a_message_that_arrives_meanwhile_is_a_new_contacts_or_gone(
+HOLD = """
+CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(4712); RETURN NEW; END $$;
+CREATE TRIGGER hold BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION public.hold();
+SELECT pg_advisory_lock(4712)
+"""
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+async def in_this_order(
+    admin: Admin, table: str, first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]
+) -> tuple[Any, Any]:
+    """What both gave. The first is stopped in the middle of its transaction, where it writes to a
+    table, and goes on once the second is waiting for it."""
+    for statement in HOLD.format(table).split(";\n"):
+        admin.execute(statement.encode())
+    tasks = [asyncio.create_task(first)]
+    await until(lambda: admin.execute(WAITING).fetchall() == [(1,)], "the first in the middle")
+    tasks.append(asyncio.create_task(second))
+    await until(lambda: admin.execute(WAITING).fetchall() == [(2,)], "the second behind it")
+    assert not any(task.done() for task in tasks)
+    admin.execute("SELECT pg_advisory_unlock(4712)")
+    one, other = await asyncio.gather(*tasks)
+    return one, other
+
+
+@pytest.mark.parametrize("group", [None, GROUP])
+async def test_a_message_that_is_stored_while_the_erasure_waits_is_gone(
+    platform: Platform, admin: Admin, tmp_path: Path, group: str | None
+) -> None:
+    before = await platform.accepted(ANN, "before")
+    await platform.accepted(ANN, "before", group=group)
+    said, _ = await in_this_order(
+        admin,
+        "discreet.messages",
+        platform.accepted(ANN, f"meanwhile {MARK}", group=group),
+        erase(platform, str(before.contact_id), tmp_path),
+    )
+    assert holding(admin, str(before.contact_id), str(said.message_id), MARK) == {}
+
+
+@pytest.mark.parametrize("group", [None, GROUP])
+async def test_a_message_that_waits_for_the_erasure_is_somebody_new_s(
+    platform: Platform, admin: Admin, tmp_path: Path, group: str | None
+) -> None:
+    before = await platform.accepted(ANN, "before")
+    await platform.accepted(ANN, "before", group=group)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    _, said = await in_this_order(
+        admin,
+        "discreet.erasures",
+        erase(platform, str(before.contact_id), tmp_path),
+        platform.accepted(ANN, "meanwhile", group=group, sent_at=soon),
+    )
+    assert said.contact_id != before.contact_id
+    assert holding(admin, str(before.contact_id)) == {}
+    left = admin.execute("SELECT text FROM discreet.messages").fetchall()
+    assert left == [("meanwhile",)]
+
+
+async def answering(platform: Platform, said: Accepted) -> None:
+    async def answer(_: TurnContext, tools: Tools) -> str:
+        await tools.call("remember", {"content": f"{MARK} comes back"})
+        return f"{MARK} comes back"
+
+    await run_turn(turns_of(platform.world.db, Responder(answer)), said.session_id)
+
+
+async def test_an_answer_that_is_saved_while_the_erasure_waits_is_gone(
     platform: Platform, admin: Admin, tmp_path: Path
 ) -> None:
-    for round_ in range(4):
-        first = await platform.accepted(ANN, "before")
-        await platform.accepted(ANN, "before", group=GROUP)
-        soon = datetime.now(UTC) + timedelta(minutes=1)
-        _, *said = await asyncio.gather(
-            erase(platform, str(first.contact_id), tmp_path),
-            *(
-                platform.accepted(ANN, f"{round_}-{n}", thread_key=str(n), sent_at=soon)
-                for n in range(3)
-            ),
-            *(platform.accepted(ANN, f"{round_}-g{n}", group=GROUP, sent_at=soon) for n in (1, 2)),
-        )
-        assert holding(admin, str(first.contact_id)) == {}
-        for accepted in said:
-            row = admin.execute(
-                "SELECT count(*) FROM discreet.messages WHERE id = %s", (accepted.message_id,)
-            ).fetchone()
-            # Stored before: erased with the rest. Stored after: somebody new's.
-            assert row is not None
-            assert row[0] == 0 or accepted.contact_id != first.contact_id
-        later = await platform.accepted(ANN, "after")
-        assert later.contact_id != first.contact_id
-        await erase(platform, str(later.contact_id), tmp_path)
+    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
+    await in_this_order(
+        admin, "discreet.outbox", answering(platform, said), erase(platform, ANN, tmp_path)
+    )
+    assert holding(admin, MARK, str(said.session_id)) == {}
+
+
+async def test_an_answer_that_waits_for_the_erasure_is_not_saved(
+    platform: Platform, admin: Admin, tmp_path: Path
+) -> None:
+    said = await platform.accepted(ANN, f"I am {MARK}", name=MARK)
+    await in_this_order(
+        admin, "discreet.erasures", erase(platform, ANN, tmp_path), answering(platform, said)
+    )
+    assert holding(admin, MARK, str(said.session_id)) == {}
 
 
 async def test_what_was_said_before_and_is_told_afterwards_is_not_taken(
