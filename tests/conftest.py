@@ -37,6 +37,7 @@ from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from tests.support.fork_server import use_folder
+from tests.support.order import in_order, is_quick
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
@@ -53,6 +54,17 @@ class Server:
 
     credentials: Credentials
     admin_conninfo: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out what takes long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        items[:] = [item for item in items if is_quick(item.path)]
+    given = getattr(config, "workerinput", {})
+    items[:] = in_order(items, int(given.get("workercount", 1)))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from discreet.memory.embedding import bundled_embedder
-from tests.mutation.mutant import SUITE, Mutant
+from tests.mutation.mutant import ROOT, SUITE, Mutant, mutated
 from tests.mutation.workspace import Workspace
 
 ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
 WARNINGS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-"""Of a plugin of pytest that the package has imported already."""
+"""Of plugins of pytest that are imported before each trial."""
 
 Fate = Literal["killed", "hung", "survived", "broken"]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
@@ -35,9 +35,12 @@ class Verdict:
 def warm_up() -> None:
     """Imports what every trial imports and no mutant changes, so that each needn't."""
     import importlib
+    from importlib.metadata import entry_points
 
     for name in ("discreet.app", "discreet.delivery", "discreet.queue", "discreet.turn.run"):
         importlib.import_module(name)
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     bundled_embedder()
 
 
@@ -92,7 +95,9 @@ def _run(workspace: Workspace, mutant: Mutant | None, number: int) -> int:
         os.chdir(lane)
         # The run without a mutant leaves compiled files for all others; a mutant leaves none.
         sys.dont_write_bytecode = mutant is not None
-        workspace = _become(lane, workspace, anew=mutant is not None and bool(mutant.edits))
+        workspace = _become(
+            lane, workspace, anew=mutant is not None and bool(mutated(mutant, ROOT))
+        )
         folder = workspace.prepare(mutant, number)
         os.environ |= {FOLDER: str(folder), ADMIN_URL: workspace.admin_conninfo}
         os.environ["PYTHONPATH"] = str(lane / "src")
