@@ -16,7 +16,7 @@ from discreet.services.takeover import hand_back, lines_after, speak, take_over
 from discreet.sessions.replies import reply_to
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.load import load
-from discreet.turn.prompt import Budget, Prompt, plan
+from discreet.turn.prompt import Budget, Prompt, build_prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.save import save_answer
 from tests.support.world import World
@@ -100,7 +100,7 @@ async def test_the_agent_knows_afterwards_what_was_said_and_by_whom(world: World
     assert turn is not None
     scope = world.contact(world.said[ALICE].contact_id)
     context = await load(world.db, scope, turn, bundled_embedder())
-    prompt = plan(context, Budget())
+    prompt = build_prompt(context, Budget())
     [answer] = [message.text for message in prompt.messages if message.role == "assistant"]
     assert answer == "[said by your owner in person, in your place] You get ten percent."
 
