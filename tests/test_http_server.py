@@ -20,6 +20,7 @@ from discreet.domain.errors import BadInput, DiscreetError, Unavailable
 from discreet.domain.listen_address import ListenAddress
 from discreet.http_server import bind, serving_http
 from discreet.settings import load_settings
+from tests.support.waiting import patience
 
 SB = Path(sys.executable).parent / "sb"
 SETTINGS = ("DISCREET_LISTEN", "DISCREET_WEBHOOK_LISTEN")
@@ -181,7 +182,7 @@ async def test_a_server_ends_although_somebody_waits_for_what_never_comes() -> N
 
     async with httpx.AsyncClient(timeout=60) as http:
         serving = serving_http(never, "127.0.0.1:0", setting="DISCREET_LISTEN", grace_seconds=1)
-        async with asyncio.timeout(30), serving as url:
+        async with patience(), serving as url:
             asked = asyncio.create_task(http.get(url))
             await begun.wait()
         with pytest.raises(httpx.HTTPError):

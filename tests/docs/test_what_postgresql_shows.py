@@ -19,6 +19,7 @@ from discreet.scope import ContactScope
 from discreet.scope.scopes import role_of
 from tests.docs.pages import DOCS, fences
 from tests.support.tickets import show_ticket
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.world import World, make_world, open_scoped
 
 PAGE = DOCS / "what-postgresql-shows-anyway.md"
@@ -117,7 +118,7 @@ async def test_the_queues_notifications_are_heard_without_ids_of_anybody(two: Tw
             await World(db, two.world.owner_id, two.world.agent_id, two.world.channel_id).say(
                 "telegram:1003", "hello"
             )
-        [heard] = conn.notifies(timeout=5, stop_after=1)
+        [heard] = conn.notifies(timeout=PATIENCE_SECONDS, stop_after=1)
         assert heard.payload.startswith('{"type" : "job_inserted", "job_id" : ')
         assert "-" not in heard.payload
 
@@ -137,7 +138,8 @@ async def test_notifications_about_answers_name_nobody_and_connect_no_two_messag
                         "UPDATE discreet.messages SET state = 'answered' WHERE id = %s",
                         (one.message_id,),
                     )
-        first, second = (heard.payload for heard in conn.notifies(timeout=5, stop_after=2))
+        heard = conn.notifies(timeout=PATIENCE_SECONDS, stop_after=2)
+        first, second = (one.payload for one in heard)
         assert first != second
         for payload in (first, second):
             assert re.fullmatch("[0-9a-f]{16}", payload)

