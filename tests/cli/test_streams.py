@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.cli.conftest import SB, Sb
+from tests.support.waiting import until_sync
 
 SENDER = "telegram:1001"
 TEXTS = ["plus Grüße aus Köln", "Привет, мир", "日本語のメモ", "naïve café ✓ 🎉", "plain text"]
@@ -150,6 +151,7 @@ def test_a_server_whose_output_nobody_reads_goes_on(talked: Sb) -> None:
     )
     os.close(writing)
     try:
+        until_sync(lambda: talked.json("status")["installation"]["serving"], "a server", every=0.2)
         assert talked.answer("--sender", SENDER, "--message", "Hello!")
         assert server.poll() is None
     finally:
