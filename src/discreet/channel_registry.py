@@ -20,7 +20,7 @@ OURS = {
 
 
 class ChannelRegistry(Mapping[str, Platform]):
-    """Every platform that people write on from afar, by name."""
+    """All platforms except the terminal, by name."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

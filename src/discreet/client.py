@@ -75,7 +75,7 @@ _ERRORS: dict[int, type[DiscreetError]] = {
 
 
 class Scope(TypedDict, total=False):
-    """In whose scope a call runs, where the token lets one say it."""
+    """The scope of a call, if the token may choose one."""
 
     agent_id: UUID | None
     contact_id: UUID | None
@@ -117,7 +117,7 @@ class PendingReply:
 
 
 class Client:
-    """Speaks to a server as whoever the token belongs to.
+    """A client of one server, in the scope of its token.
 
         async with Client("http://127.0.0.1:8780", token) as discreet:
             reply = await discreet.say("Hello!", sender="telegram:99887766")

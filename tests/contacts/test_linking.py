@@ -562,7 +562,7 @@ async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) ->
 
     with pytest.raises(Unauthorized):
         await tokens.authenticate(world.db, token)
-    with pytest.raises(NotFound, match="joined with"):
+    with pytest.raises(NotFound, match="merged into"):
         await contacts.find_contact(world.db, world.owner_id, str(other.contact_id))
     assert [found.contact.addresses for found in await contacts.list_recent_contacts(
         world.db, world.owner_id)] == [(ANN, ANN_TOO)]  # fmt: skip

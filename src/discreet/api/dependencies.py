@@ -25,7 +25,7 @@ from discreet.services.context import OperationContext, in_scope
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What every call needs, made once for the process."""
+    """The shared objects of all calls, made once for the process."""
 
     app: App
     embedder: Embedder
@@ -35,7 +35,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One call: who makes it, with which token, and with what it is done."""
+    """One call: its caller, token and services."""
 
     api: Api
     bearer: Bearer

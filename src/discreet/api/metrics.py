@@ -29,7 +29,7 @@ class Measured:
 
 
 class Measuring:
-    """ASGI middleware that counts. What has no operation is counted as one, whatever its path."""
+    """ASGI middleware that counts calls. Unknown paths are counted together."""
 
     def __init__(self, app: ASGIApp, measured: Measured) -> None:
         self._app = app

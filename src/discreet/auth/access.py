@@ -7,7 +7,7 @@ from discreet.domain.errors import Forbidden
 from discreet.domain.ids import ContactId, MessageId
 from discreet.scope import OwnerScope, ScopedDatabase
 
-# As it was said: its contact was not erased, not joined with another, and may still speak.
+# As it was said: its contact was not erased, not merged into another, and may still write.
 STANDS = """
 SELECT EXISTS (
   SELECT FROM discreet.messages m
@@ -28,11 +28,11 @@ async def check_access(
 
     Raises:
         Unauthorized: the token was revoked, has expired, or is of somebody who is gone.
-        Forbidden: the contact was blocked, erased, or joined with another.
+        Forbidden: the contact was blocked, erased, or merged into another.
         Unavailable: the database can't be reached.
     """
     bearer = await authenticate(db, token)
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
         stands = await tx.value(STANDS, {"message": message_id, "contact": contact_id})
     if not stands:
-        raise Forbidden("This contact was blocked, erased or joined with another meanwhile.")
+        raise Forbidden("This contact has been blocked, erased or merged in the meantime.")

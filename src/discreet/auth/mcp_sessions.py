@@ -21,7 +21,7 @@ from discreet.scope.scopes import SessionScope, session_scope
 
 
 class Binding(Protocol):
-    """Where it is kept for whom a connection is."""
+    """Stores the party that a connection is bound to."""
 
     async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
         """Bind it to one party; return False if it is bound to another."""
@@ -64,7 +64,7 @@ class McpConnection:
 
 
 class InMemoryBinding:
-    """The one connection of a process that lives as long as the process does."""
+    """The binding of a stdio process, kept in its memory."""
 
     def __init__(self) -> None:
         self.session_id: SessionId | None = None

@@ -13,7 +13,7 @@ MAX_TOKENS_KEPT = 10_000
 
 
 class TooMany(DiscreetError):
-    """More than one token may ask for; ``seconds`` until it may ask again."""
+    """Too many calls of one token; it may call again in ``seconds``."""
 
     def __init__(self, seconds: int, message: str = "Too many requests with this token.") -> None:
         super().__init__(message, hint=f"Wait {seconds} s.")
@@ -45,7 +45,7 @@ class Pace:
 
 
 class Streams:
-    """How many answers each token has streamed to it at the same time; of this process alone."""
+    """The number of concurrent streams of each token in this process."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

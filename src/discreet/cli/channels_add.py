@@ -23,7 +23,7 @@ add = typer.Typer(help="Connect a platform to an agent.", no_args_is_help=True)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A secret that is asked for: what it is called, and where it comes from. ``hint`` is for who
+    """A secret to ask for: its name and source. ``hint`` is for who
     has none."""
 
     what: str

@@ -35,7 +35,7 @@ class SentMessage(Protocol):
 
 
 class ChatBackend(Protocol):
-    """What a conversation needs, wherever it is held. ``home``: where lines are remembered."""
+    """The backend of a conversation. ``home``: the folder of the line history."""
 
     home: Path
 
@@ -123,7 +123,7 @@ class _LocalMessage:
 
 
 class _RemoteBackend:
-    """A server elsewhere. What was said there stays open until it is answered or all ends."""
+    """A server elsewhere. A message stays open until it is answered or the program ends."""
 
     def __init__(self, client: Client, home: Path, stack: AsyncExitStack) -> None:
         self._client = client

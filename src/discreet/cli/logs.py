@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[\w.:/+-]+")
 
 
 class Sink(Protocol):
-    """What lines are written to."""
+    """The destination of log lines."""
 
     def write(self, text: str, /) -> object: ...
     def flush(self) -> object: ...

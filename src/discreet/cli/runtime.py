@@ -85,7 +85,7 @@ class _Interrupted(Exception):
 
 
 class Notice:
-    """One line on a person's terminal that says what is going on, and is gone afterwards."""
+    """A status line on a terminal that is removed afterwards."""
 
     def __init__(self) -> None:
         self._shown = False

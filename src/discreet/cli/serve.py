@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from discreet.settings import Settings
 
 serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
-"""Opens the doors for machines, and says where; set by the program, as rooms know no other."""
+"""Serves REST and MCP, and yields their address. Set by ``main``, because rooms beside each other
+don't import each other."""
 
 
 def serve() -> None:

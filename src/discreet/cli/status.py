@@ -31,7 +31,7 @@ NOBODY_NAMED = (
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the installation is made of. ``model`` None: the built-in offline responder."""
+    """The parts of the installation. ``model`` None: the offline responder."""
 
     version: str
     home: str
@@ -43,7 +43,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that the owner must see, and the command that helps."""
+    """Something that needs attention, and the command that helps."""
 
     line: str
     command: str

@@ -46,7 +46,7 @@ async def talk(backend: ChatBackend, said: TerminalMessage) -> None:
 
 
 class Conversation:
-    """One person at one terminal. ``said`` is the message to come, without its text."""
+    """One person at one terminal. ``said`` is the template of the next message."""
 
     def __init__(self, backend: ChatBackend, said: TerminalMessage, speaker: str) -> None:
         self._backend = backend
@@ -127,7 +127,7 @@ class Conversation:
 
 
 class AnswerDisplay:
-    """An answer as it grows: a spinner until there is something, then what was added each time."""
+    """Shows an answer while it is streamed: first a spinner, then each added text."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -185,7 +185,7 @@ class AnswerDisplay:
 
 
 def shown_text(answer: Answer) -> str:
-    """An answer for a person at a terminal."""
+    """Return an answer for a person at a terminal."""
     return terminal_text(answer.text) if answer.plain else render(answer.text)
 
 

@@ -84,7 +84,7 @@ async def _no_contact(tx: Transaction, contact_id: ContactId) -> NotFound:
     if other is None:
         return NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")
     return NotFound(
-        f"The contact {contact_id} was joined with {other}.",
+        f"The contact {contact_id} was merged into {other}.",
         hint=f"Name that one; or undo it: sb contacts links {other}",
     )
 

@@ -18,21 +18,21 @@ _LEAST_SIMILARITY = 75.0  # of 100, rapidfuzz's WRatio
 
 @dataclass(frozen=True, slots=True)
 class FoundName:
-    """Exactly one contact has this name, or, where none has, this alias."""
+    """Exactly one contact has this name, or else this alias."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousName:
-    """Several contacts have it; which one is meant must be said by id or address."""
+    """Several contacts have this name; use an id or address instead."""
 
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownName:
-    """Nobody has it. ``similar`` are suggestions to show, best first, never an answer."""
+    """No contact has this name. ``similar`` are suggestions to show, best first."""
 
     similar: tuple[Entry, ...]
 
@@ -43,7 +43,7 @@ Named = tuple[ContactId, str, Sequence[str]]
 
 
 class Match(NamedTuple):
-    """Whom a name means; ``exact``: they bear it, and are not only called similarly."""
+    """The contacts that a name matches; ``exact``: not only similar."""
 
     ids: tuple[ContactId, ...]
     exact: bool

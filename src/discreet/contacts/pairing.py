@@ -29,7 +29,7 @@ _PAIRINGS = """
 
 
 class TooManyTries(DiscreetError):
-    """So many wrong codes were typed that none is looked at for a while."""
+    """Too many wrong codes; no code is accepted for a while."""
 
 
 @dataclass(frozen=True, slots=True)

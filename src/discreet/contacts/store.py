@@ -21,8 +21,8 @@ _CONTACT = """
               FROM discreet.addresses a WHERE a.contact_id = c.id) AS addresses
       FROM discreet.contacts c
 """
-# A contact's own scope has no right on the owner's remarks. What was joined with another contact is
-# no entry: its addresses lead to that one.
+# A contact's own scope may not read the owner's notes. A merged contact has no entry: its addresses
+# lead to the survivor.
 _ENTRY = (
     _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
     + " WHERE c.merged_into IS NULL"
@@ -99,7 +99,7 @@ async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = Non
 
 
 async def get_entry(tx: Transaction, contact_id: ContactId) -> Entry | None:
-    """Return the entry of one contact; None: none, or it was joined with another. Owner's scope
+    """Return the entry of one contact; None: none, or it was merged into another. Owner's scope
     only."""
     row = await tx.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
     return None if row is None else _entry(row)

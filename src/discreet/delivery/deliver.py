@@ -82,7 +82,7 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """An answer that is being sent, for the ``attempt``-th time."""
+    """An answer that is being sent, in attempt number ``attempt``."""
 
     outbound: Outbound
     attempt: int

@@ -25,7 +25,7 @@ def known_platforms() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Somebody (or a group) on a platform. Compared byte for byte: nothing is trimmed or folded."""
+    """A person or group on a platform. Compared byte for byte, without trimming or folding."""
 
     platform: str
     platform_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DiscreetError(Exception):
-    """An error that is told to the user in one line; ``exit_code`` is what ``sb`` ends with."""
+    """An error to show to the user in one line; ``exit_code`` is the exit code of ``sb``."""
 
     exit_code = 1
 
@@ -18,35 +18,35 @@ class DiscreetError(Exception):
 
 
 class BadInput(DiscreetError):
-    """What was given can't be understood or isn't allowed; nothing was stored."""
+    """The input is invalid or not allowed; nothing was stored."""
 
     exit_code = 2
 
 
 class NotFound(DiscreetError):
-    """No such thing in this scope; the same answer whether it is somebody else's or nobody's."""
+    """Not found in this scope. The same error for ids of others and ids that don't exist."""
 
     exit_code = 2
 
 
 class Conflict(DiscreetError):
-    """Somebody changed it meanwhile, or it exists already."""
+    """It was changed in the meantime, or it exists already."""
 
 
 class LimitReached(Conflict):
-    """No more of this is kept; something has to go first."""
+    """The limit is reached; something has to be deleted first."""
 
 
 class Outdated(Conflict):
-    """It is at another version than the one that the change was made from."""
+    """It has another version than the one that the change is based on."""
 
 
 class Unauthorized(DiscreetError):
-    """No token, or one that is unknown, expired, revoked or of somebody who is blocked."""
+    """The token is missing, unknown, expired, revoked, or its contact is blocked."""
 
 
 class Forbidden(DiscreetError):
-    """Whoever asks is known, and may not do this."""
+    """The caller is authenticated, but may not do this."""
 
 
 class ScopeError(DiscreetError):
@@ -62,5 +62,5 @@ class AddressInUse(Unavailable):
 
 
 class SecretMissing(Unavailable):
-    """This server lacks a secret that the work needs. Another one may have it, or a person gives
+    """This server lacks a secret for the job. Another one may have it, or a person provides
     it: the work is left for later, and never fails for it."""

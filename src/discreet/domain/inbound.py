@@ -25,14 +25,14 @@ class AddressSender:
 
 @dataclass(frozen=True, slots=True)
 class ContactSender:
-    """Whoever runs the installation speaks as a contact, named by id. Terminal only."""
+    """The person at the terminal speaks as a contact, named by id."""
 
     contact_id: ContactId
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerSender:
-    """Whoever runs the installation speaks as the owner. Terminal only."""
+    """The person at the terminal speaks as the owner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Look:
 
 
 def lay_out(markdown: str, look: Look) -> StyledText:
-    """What the reader sees of an answer. One in which nothing is left to see is given as it is."""
+    """Return what the reader sees of an answer. One in which nothing is left to see is given as it
+    is."""
     writer = _Writer(look)
     for block in parse(markdown).children:
         writer.block(block)
@@ -203,7 +204,8 @@ class _Writer:
 
 
 def _last_line(node: SyntaxTreeNode) -> int:
-    """The line after the last one that isn't blank: a list's own map holds the blank ones too."""
+    """Return the line after the last one that isn't blank: a list's own map holds the blank ones
+    too."""
     if node.type in ("bullet_list", "ordered_list", "list_item", "blockquote") and node.children:
         return _last_line(node.children[-1])
     return node.map[1] if node.map else 0
@@ -220,7 +222,7 @@ def _numbers(node: SyntaxTreeNode) -> list[str | None]:
 
 
 def _both(label: str, url: str) -> str:
-    """The text of a link and its address, where the one doesn't say the other."""
+    """Return the text of a link and its address, where the one doesn't say the other."""
     bare = url.removeprefix("mailto:").removeprefix("https://").removeprefix("http://")
     if not url or label in (url, bare, bare.rstrip("/")):
         return label or url

@@ -29,7 +29,7 @@ _SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", 
 
 
 def parse(text: str) -> SyntaxTreeNode:
-    """The tree of a text."""
+    """Return the tree of a text."""
     from markdown_it.tree import SyntaxTreeNode
 
     return SyntaxTreeNode(_parser().parse(text))
@@ -121,7 +121,7 @@ def _is_in_word(character: str) -> bool:
 
 
 def _backslash_in_path(state: StateInline, silent: bool) -> bool:
-    """A backslash in ``C:\\_new`` or ``\\\\server`` escapes nothing."""
+    """Return a backslash in ``C:\\_new`` or ``\\\\server`` escapes nothing."""
     at = state.pos
     if state.src[at] != "\\":
         return False

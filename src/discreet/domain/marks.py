@@ -14,29 +14,29 @@ class Marks(Protocol):
     """How one platform writes each style."""
 
     def plain(self, text: str, *, starts_line: bool) -> str:
-        """Words of one line that have no style, so that they are shown as they are."""
+        """Return words of one line that have no style, so that they are shown as they are."""
         ...
 
     def styled(self, span: Span, inner: str, words: str) -> str:
-        """A stretch within a line. ``inner``: its words, written; ``words``: as a reader sees
-        them."""
+        """Return a stretch within a line. ``inner``: its words, written; ``words``: as a reader
+        sees them."""
         ...
 
     def heading(self, inner: str, level: int) -> str:
-        """A line that is a heading."""
+        """Return a line that is a heading."""
         ...
 
     def quoted(self, line: str) -> str:
-        """A line of a quotation."""
+        """Return a line of a quotation."""
         ...
 
     def pre(self, code: str, language: str) -> str:
-        """A block of code or a table."""
+        """Return a block of code or a table."""
         ...
 
 
 def write(styled: StyledText, marks: Marks) -> str:
-    """The text with its marks."""
+    """Return the text with its marks."""
     text, written, at = styled.text, list[str](), 0
     spans = Sweep(styled.spans)
     for block in (span for span in styled.spans if span.style == "pre"):
@@ -84,7 +84,7 @@ def _line(text: str, start: int, end: int, spans: Sequence[Span], marks: Marks) 
 def _run(
     text: str, start: int, end: int, spans: Sequence[Span], marks: Marks, *, starts: bool
 ) -> str:
-    """Words of one line. ``spans`` lie within each other or apart."""
+    """Return words of one line. ``spans`` lie within each other or apart."""
     written, at, index = list[str](), start, 0
     while index < len(spans):
         outer = spans[index]

@@ -122,7 +122,7 @@ class Channel(Protocol):
         return 1
 
     def parts_of(self, outbound: Outbound) -> int:
-        """The same of an answer, whose words may be no markdown."""
+        """Return the same of an answer, whose words may be no markdown."""
         return self.parts(outbound.text)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:  # noqa: ARG002

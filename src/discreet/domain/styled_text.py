@@ -55,7 +55,7 @@ class StyledText:
     spans: tuple[Span, ...] = ()
 
     def part(self, start: int, end: int) -> StyledText:
-        """The characters from ``start`` to ``end``, and what lies there of the spans."""
+        """Return the characters from ``start`` to ``end``, and what lies there of the spans."""
         return StyledText(self.text[start:end], tuple(_clipped(self.spans, start, end)))
 
 
@@ -68,7 +68,7 @@ class Sweep:
         self._open: list[Span] = []
 
     def overlapping(self, start: int, end: int) -> list[Span]:
-        """Those that have a character between the two."""
+        """Return those that have a character between the two."""
         while self._next < len(self._spans) and self._spans[self._next].start < end:
             self._open.append(self._spans[self._next])
             self._next += 1
@@ -86,7 +86,7 @@ def _clipped(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
 def rendered_parts(
     styled: StyledText, render: Callable[[StyledText], str], limit: int
 ) -> list[str]:
-    """The text in parts, rendered, each at most ``limit`` UTF-16 units long; at least one."""
+    """Return the rendered parts of a text, each at most ``limit`` UTF-16 units long."""
     whole = render(styled)
     if _units(whole) <= limit:
         return [whole]

@@ -9,7 +9,7 @@ from discreet.domain.errors import BadInput
 
 
 def checked_zone(name: str) -> str:
-    """A zone under its own name, also where the case or the spaces were another's.
+    """Return a zone under its own name, also where the case or the spaces were another's.
 
     Raises:
         BadInput: there is no such zone.
@@ -22,7 +22,7 @@ def checked_zone(name: str) -> str:
 
 
 def zone_named(name: str, default: tzinfo) -> tzinfo:
-    """The zone of this name; ``default`` where it is empty, or this system doesn't have it."""
+    """Return the zone of this name, or ``default`` if it is empty or unknown to this system."""
     try:
         return ZoneInfo(name) if name else default
     except (KeyError, ValueError, OSError):

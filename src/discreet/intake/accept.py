@@ -121,7 +121,7 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
             break
         except LOST_RACES as error:
             # Another delivery of the same message, a wake job that was put back, a contact that was
-            # joined or erased meanwhile: that was committed first; the next attempt sees it.
+            # merged or erased meanwhile: that was committed first; the next attempt sees it.
             if attempt == MAX_TRIES - 1:
                 raise Unavailable("The message was not stored.", hint="Try again.") from error
         except OperationalError as error:
@@ -171,7 +171,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _told(inbound: Inbound) -> dict[str, Any] | None:
-    """Whom to tell that a message can't be read, as a ``gate.inbound``; None: nobody."""
+    """Return whom to tell that a message can't be read, as a ``gate.inbound``; None: nobody."""
     sender = inbound.sender
     if not isinstance(sender, UnknownSender) or sender.tell is None:
         return None

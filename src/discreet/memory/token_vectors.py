@@ -137,7 +137,7 @@ def nearness(
 
 
 def _distinct(tokens: Ints, size: int) -> tuple[Ints, Ints, Ints]:
-    """Every token once, where each comes first, and the place of each token among them; what
+    """Return every token once, where each comes first, and the place of each token among them; what
     ``numpy.unique`` gives, without sorting. ``size``: of the table."""
     first = np.full(size, -1)
     first[tokens[::-1]] = np.arange(len(tokens) - 1, -1, -1)

@@ -67,7 +67,7 @@ def embedded_server(
     layout = make_layout(home)
     clients = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a keeper is stopping the server
+        fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a supervisor is stopping the server
         os.utime(clients)
         sockets = _prepare(layout, admin_password, durable=durable, progress=progress)
         _start(layout, sockets, durable=durable, grace_seconds=grace_seconds, progress=progress)
@@ -130,7 +130,7 @@ def _start(
                 told = True
                 progress("The database is starting; it may be recovering from a crash.")
             time.sleep(READY_POLL_SECONDS)
-        # A server without its keeper (killed) would run for ever.
+        # A server whose supervisor was killed would run forever.
         if supervisor_pipe is None and not _is_held(layout.supervisor_lock):
             supervisor_pipe = _launch_supervisor(
                 layout, sockets, durable=durable, grace_seconds=grace_seconds

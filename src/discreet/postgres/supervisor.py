@@ -4,7 +4,7 @@ uses it, stop it.
 Locks in ``HOME/run`` say who lives; the kernel releases them however a process ends.
 
 * ``clients.lock``: shared by everybody who uses the server.
-* ``keeper.lock``: held by the one keeper; its process id is in it.
+* ``keeper.lock``: held by the one supervisor; its process id is in it.
 * ``server.lock``: inherited by PostgreSQL and all its processes, so free only when none lives.
 
 Started by path with ``-I -S`` and only the standard library: it takes a few milliseconds, and it
@@ -70,7 +70,7 @@ def _watch(server: Server, clients: int, grace_seconds: float) -> None:
 
 
 class Server:
-    """The PostgreSQL of one data folder, started by this keeper or by one that was killed."""
+    """The PostgreSQL of one data folder, started by this supervisor or by one that was killed."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
@@ -120,7 +120,8 @@ class Server:
     def _remove_stale_files(self) -> None:
         """Nobody holds ``server.lock``, so files that name a process are those of a dead one. After
         a restart of a container its number is often another process's, and PostgreSQL would refuse
-        to start. Only a server started by hand, past this keeper, holds no lock; it's spared."""
+        to start. Only a server started by hand, not by a supervisor, holds no lock; it isn't
+        stopped."""
         try:
             with open(self._plan["pid_file"]) as file:
                 where = os.readlink(f"/proc/{int(file.readline())}/cwd")

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "discreet_answers"
 ACCESS = "access"
-"""Said where a token was revoked, or a contact blocked, joined or erased: whose is not said."""
+"""Said where a token was revoked, or a contact blocked, merged or erased: whose is not said."""
 IDLE_SECONDS = 10.0
 """How long the connection is kept after the last one has stopped waiting."""
 RETRY_SECONDS = 1.0

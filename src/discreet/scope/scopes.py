@@ -17,7 +17,7 @@ MemoryModel = Literal["per_contact", "shared"]
 
 @dataclass(frozen=True, slots=True)
 class ContactScope:
-    """One contact (or group) with one agent: its own rows and nothing else."""
+    """One contact (or group) with one agent: its own rows only."""
 
     owner_id: OwnerId
     agent_id: AgentId
@@ -26,7 +26,7 @@ class ContactScope:
 
 @dataclass(frozen=True, slots=True)
 class SharedScope:
-    """Everybody who talks to a shared agent: this agent's rows without a contact."""
+    """All contacts of a shared agent: the agent's rows without a contact."""
 
     owner_id: OwnerId
     agent_id: AgentId
@@ -34,7 +34,7 @@ class SharedScope:
 
 @dataclass(frozen=True, slots=True)
 class OwnerScope:
-    """The owner: reads everything of theirs; what is written belongs to ``agent_id`` alone."""
+    """The owner: reads all rows of the owner; new rows belong to ``agent_id``."""
 
     owner_id: OwnerId
     agent_id: AgentId | None = None
@@ -42,14 +42,14 @@ class OwnerScope:
 
 @dataclass(frozen=True, slots=True)
 class IntakeScope:
-    """May store a message for an owner's contact, and read nothing."""
+    """May store messages for an owner's contacts, and read nothing."""
 
     owner_id: OwnerId
 
 
 @dataclass(frozen=True, slots=True)
 class WorkScope:
-    """May find due work: ids, and the queue."""
+    """May find due work: ids and the queue."""
 
 
 SessionScope = ContactScope | SharedScope | OwnerScope

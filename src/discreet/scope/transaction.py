@@ -19,7 +19,7 @@ class Transaction:
     """The only way to a row: parameterised statements inside one scope's open transaction.
 
     Every method raises:
-        ScopeError: the door was closed, or the database refused what this scope may not do.
+        ScopeError: The transaction has ended, or the scope may not do this.
         LimitReached: there are as many memories as may be.
         Conflict: it exists already, it was changed at the same moment, or a function of the gate
             says that it can't be done as things stand.

@@ -31,7 +31,7 @@ _CHANNELS = """
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
-    """Who may come in on a channel, and how many contacts were let in there."""
+    """The admission policy of a channel, and how many contacts it admitted."""
 
     id: UUID
     agent_id: UUID

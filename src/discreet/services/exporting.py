@@ -83,7 +83,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
 }
 
-# The contact first, then those that were joined into it.
+# The contact first, then those that were merged into it.
 _ONE_PERSON = """
     WITH RECURSIVE of_it AS (
       SELECT %(contact)s::uuid AS id, 0 AS depth

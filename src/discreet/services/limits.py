@@ -34,7 +34,7 @@ class ContactLimits:
 
 @dataclass(frozen=True, slots=True)
 class LimitHit:
-    """A contact that went beyond a limit; until ``until`` it gets silence."""
+    """A contact that exceeded a limit; its messages are ignored until ``until``."""
 
     agent: str
     whose: str

@@ -66,11 +66,11 @@ _WOULD_GO_BACK = """
 
 @dataclass(frozen=True, slots=True)
 class LinkPreview:
-    """What joining two contacts would move from one to the other.
+    """What linking two contacts would move to the survivor.
 
-    ``known_already``: memories that the kept one has too; they are not needed twice. ``topics``:
-    topic keys under which both keep something; the kept one's stays under it. ``tokens`` of the
-    merged one open nothing as long as they are linked.
+    ``known_already``: memories that the survivor has too; they aren't copied. ``topics``:
+    topic keys that both use; the survivor's memory keeps the key. ``tokens`` of the
+    merged contact don't work while they are linked.
     """
 
     survivor: Entry
@@ -102,7 +102,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class UndoPreview:
-    """What undoing a link gives back. ``said_since``: messages that were written from the merged
+    """What undoing a link moves back. ``said_since``: messages that were written from the merged
     one's addresses in the meantime; they stay with the kept one, in whose conversation they are."""
 
     link: Link

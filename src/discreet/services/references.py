@@ -20,7 +20,7 @@ __all__ = ["Published", "ReferenceText", "list_references", "publish", "read_fol
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How much is published now."""
+    """The number of published texts and passages."""
 
     texts: int
     passages: int

@@ -32,7 +32,7 @@ FailureState = Literal["failed", "given_up", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class FailedTurn:
-    """A turn that did not end in an answer. ``retry_at`` None: it is not tried again."""
+    """A turn that failed. ``retry_at`` None: it isn't retried."""
 
     turn_id: UUID
     session_id: UUID
@@ -47,7 +47,7 @@ class FailedTurn:
 
 @dataclass(frozen=True, slots=True)
 class LongTurn:
-    """A turn that has been running for long. ``characters``: how much is written so far."""
+    """A turn that has been running for a long time. ``characters``: the length of its draft."""
 
     turn_id: UUID
     session_id: UUID
@@ -74,7 +74,7 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class DeafChannel:
-    """A channel on which nothing can be received, and ``why``."""
+    """A channel that can't receive, and ``why``."""
 
     platform: str
     name: str
@@ -92,7 +92,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is of each."""
+    """Totals."""
 
     agents: int
     contacts: int
@@ -104,7 +104,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What needs attention, then how much there is. Lists hold at most 20, the newest.
+    """What needs attention, then totals. Lists have at most 20 items, newest first.
 
     ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
     """

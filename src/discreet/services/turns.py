@@ -38,7 +38,7 @@ _TURNS = f"""
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of an answer. ``delivered`` and ``read`` are known where the platform tells."""
+    """The delivery of an answer. Not every platform reports ``delivered`` and ``read``."""
 
     state: Literal["waiting", "sent", "delivered", "read", "failed"]
     sent_at: datetime | None

@@ -41,7 +41,7 @@ PART_TOKENS = 6_000
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What is to be summarised: ``before``, the summary so far, and what was said after it, each
+    """The text to summarise: ``before``, the summary so far, and the lines after it, each
     line with who spoke."""
 
     agent: AgentCard

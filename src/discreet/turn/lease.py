@@ -28,10 +28,10 @@ Result = TypeVar("Result")
 
 
 class LeaseLost(Exception):
-    """Another turn holds the session by now, or nobody may; this one has to stop without a trace.
+    """The turn has lost its lease. It must stop without storing or sending anything.
 
-    Nobody may while the agent pauses or the contact is blocked. What the turn took is taken anew
-    once that has ended.
+    Another turn has the session, or none may: the agent is paused or the contact blocked. Its
+    messages are taken again once that has ended.
     """
 
 
@@ -39,7 +39,7 @@ class LeaseLost(Exception):
 class Lease:
     """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
 
-    ``command``: what the machine itself is asked for; then the turn has taken that message alone.
+    ``command``: a command for the system; then the turn has taken that message only.
     """
 
     turn_id: TurnId
@@ -51,7 +51,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The first waiting message is to be tried again, at this time."""
+    """The first waiting message must not be retried before this time."""
 
     at: datetime
 
@@ -128,7 +128,7 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
 
 
 class TookTooLong(Exception):
-    """A turn is not over in the time that it may take."""
+    """A turn exceeded its time limit."""
 
 
 async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:

@@ -1,6 +1,6 @@
 """Build the prompt of a turn. Pure and deterministic.
 
-What comes from others stands between fences, as JSON, one record a line; the rules tell the model
+Text of others is delimited and encoded as JSON, one record a line; the rules tell the model
 that it is data. The stable parts come first and the time last, so that providers can cache.
 """
 
@@ -43,7 +43,7 @@ MAX_HISTORY_LINE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much context a prompt may take, in (estimated) tokens. A conversation of more than
+    """The size of a prompt, in (estimated) tokens. A conversation of more than
     ``history`` is compacted to a summary and the newest ``recent``.
 
     ``fixed``: what the owner wrote may take, if the model's context is small; None: all of it.
@@ -81,7 +81,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is given: the system text, and the chat, whose last message is the user's.
+    """The input of a model: the system text, and the chat, whose last message is the user's.
 
     ``files`` belong to that last message. ``found`` is what the system text holds of memories and
     texts, for whoever asks why. The first ``stable`` characters of the system text are the same in

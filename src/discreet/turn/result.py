@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a turn cost: requests to the model, and tokens in and out.
+    """The cost of a turn: requests to the model, and tokens in and out.
 
     ``cached_tokens`` are those of ``input_tokens`` that the provider had in its cache, and
     ``estimated_tokens`` those that the server didn't report and that were estimated. ``cost`` is in
@@ -83,7 +83,7 @@ class TurnResult:
 
 
 class ModelError(Unavailable):
-    """There is no answer this time. The message holds no text of a user's, so it may be logged.
+    """The model gave no answer. The message contains no user's text, so it may be logged.
 
     Attributes:
         kind: ``setup`` (a key, a package or the model's name is missing or wrong), ``outage`` (the

@@ -63,7 +63,7 @@ async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What every turn needs.
+    """The shared objects and settings of all turns.
 
     ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
     is tried again; every further wait is twice as long.
@@ -133,7 +133,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
 
 
 class _Answer:
-    """An answer that is being thought of."""
+    """One attempt at an answer."""
 
     def __init__(self, turns: Turns, scope: SessionScope, lease: Lease) -> None:
         self._turns, self._scope, self._lease = turns, scope, lease

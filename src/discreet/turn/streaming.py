@@ -64,7 +64,7 @@ RETURNING r.id
 
 
 class DraftPlatforms(Protocol):
-    """The platforms, as far as an answer can grow on them."""
+    """The operations of platforms that streaming needs."""
 
     def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
         """Return seconds between two edits at least; None: an answer can't grow there."""

@@ -94,7 +94,7 @@ async def summarise_with(
 
 
 class _NoTools:
-    """A summary is made of what is given."""
+    """A toolbox without tools, for summaries."""
 
     specs: Sequence[ToolSpec] = ()
 

@@ -11,7 +11,8 @@ from discreet.turn.context import Found
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call came to. ``text`` is what a model gets, ``found`` the same for rules to read.
+    """The outcome of a tool call. ``text`` is what a model gets, ``found`` the same for rules to
+    read.
 
     ``done`` is False where nothing was changed: bad arguments, no such memory in this scope, or
     (``full``) as many memories as may be.

@@ -27,7 +27,7 @@ LIBRARY_HINT = "pip install 'discreet[discord]'"
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """How to reach the API. ``token`` is a secret: whoever has it is the bot."""
+    """The connection to the API. ``token`` is a secret that gives full control of the bot."""
 
     token: str = field(repr=False)
     base_url: str

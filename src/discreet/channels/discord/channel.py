@@ -68,7 +68,7 @@ Connections = Callable[[str], ApiConnection | None]
 
 
 class DiscordChannel(OpenChannel):
-    """Sends through whichever bot an answer belongs to."""
+    """Sends each answer through the bot of its account."""
 
     platform = PLATFORM
 

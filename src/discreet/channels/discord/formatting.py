@@ -32,7 +32,7 @@ def render(text: str, *, plain: bool = False) -> str:
 
 
 def split(text: str, limit: int = MAX_UNITS, *, plain: bool = False) -> list[str]:
-    """The parts; at least one. A block of code that is cut is code in each of them."""
+    """Return the parts; at least one. A block of code that is cut is code in each of them."""
     return rendered_parts(_styled(text, plain=plain), _written, limit)
 
 

@@ -38,7 +38,7 @@ INTENTS = discord.Intents(
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What was said before this may have been missed."""
+    """A new session: earlier messages may have been missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class ServerThere:
-    """A server came, or came back."""
+    """A server became available, or came back."""
 
     guild_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCut:
-    """Nothing comes any more, until ``SessionResumed`` or a ``NewSession``."""
+    """The connection is cut until ``SessionResumed`` or ``NewSession``."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionResumed:
-    """All that was said while the connection was cut has come."""
+    """Everything sent during the cut has arrived."""
 
 
 @dataclass(frozen=True, slots=True)

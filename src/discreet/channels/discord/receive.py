@@ -70,7 +70,7 @@ async def listen(
 
 
 class _Receiver:
-    """What was heard on one account since the last new session."""
+    """Receives on one account, from one new session to the next."""
 
     def __init__(
         self, client: GatewayClient, context: ReceiveContext, ensure_leader: EnsureLeader

@@ -23,7 +23,7 @@ TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """How to reach a bot. ``token`` is a secret: whoever has it is the bot."""
+    """The connection to the Bot API. ``token`` is a secret that gives full control of the bot."""
 
     token: str = field(repr=False)
     base_url: str = DEFAULT_BASE_URL

@@ -53,7 +53,7 @@ _WRONG_FORMAT = ("entit", "url", "parse")
 
 
 class TelegramChannel(OpenChannel):
-    """Sends through whichever bot an answer belongs to."""
+    """Sends each answer through the bot of its account."""
 
     platform = "telegram"
 
@@ -66,7 +66,7 @@ class TelegramChannel(OpenChannel):
         return len(_cut(text))
 
     def parts_of(self, outbound: Outbound) -> int:
-        """The same, of words that may be no markdown."""
+        """Return the same, of words that may be no markdown."""
         return len(_cut(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:

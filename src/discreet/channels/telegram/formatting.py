@@ -29,7 +29,7 @@ _STYLES: dict[str, Style] = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of text in one style. ``start`` and ``length`` count UTF-16 units."""
+    """A span of text in one style. ``start`` and ``length`` count UTF-16 units."""
 
     style: Style
     start: int
@@ -40,19 +40,19 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """A text and how stretches of it look."""
+    """A text with its styled spans."""
 
     text: str
     spans: tuple[Span, ...] = ()
 
 
 def utf16_length(text: str) -> int:
-    """How long Telegram takes a text to be."""
+    """Return how long Telegram takes a text to be."""
     return len(text) + sum(ord(character) > 0xFFFF for character in text)
 
 
 def render(text: str, *, plain: bool = False) -> Formatted:
-    """What the reader sees. ``plain``: words that are no markdown."""
+    """Return what the reader sees. ``plain``: words that are no markdown."""
     if plain:
         return Formatted(text.rstrip())
     styled = lay_out(text, LOOK)
@@ -79,5 +79,5 @@ def _clipped(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
 
 
 def clip_formatted(formatted: Formatted, text: str, start: int) -> Formatted:
-    """The part of a text that begins at ``start`` (UTF-16 units), and its spans."""
+    """Return the part of a text that begins at ``start`` (UTF-16 units), and its spans."""
     return Formatted(text, tuple(_clipped(formatted.spans, start, start + utf16_length(text))))

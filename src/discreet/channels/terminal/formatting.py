@@ -19,7 +19,7 @@ _MAY_BECOME_A_BLOCK = re.compile(r"(?:^|\n)(?:[-+#>=\d.)\s]*|\|[^\n]*)\Z")
 
 
 def render(text: str) -> str:
-    """An answer, with the terminal's own codes; none of somebody else's is left in it."""
+    """Return an answer, with the terminal's own codes; none of somebody else's is left in it."""
     return write(lay_out(terminal_text(text), LOOK), _Marks())
 
 

@@ -17,7 +17,7 @@ TOKEN = re.compile(r"[!-~]{20,1000}")
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """How to reach the API. ``token`` is a secret: whoever has it writes as the business."""
+    """The connection to the API. ``token`` is a secret: its holder can write as the business."""
 
     token: str = field(repr=False)
     base_url: str

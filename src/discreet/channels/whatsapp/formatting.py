@@ -30,7 +30,7 @@ def render(text: str, *, plain: bool = False) -> str:
 
 
 def split(text: str, limit: int = MAX_CHARACTERS, *, plain: bool = False) -> list[str]:
-    """The parts, at least one. Counted in UTF-16 units, the stricter way: an emoji is two."""
+    """Return the parts. Counted in UTF-16 units, the stricter way: an emoji is two."""
     return rendered_parts(_styled(text, plain=plain), _written, limit)
 
 
@@ -68,7 +68,7 @@ class _Marks:
 
 
 def _protected(text: str) -> str:
-    """Words of one line, so that WhatsApp shows them as they are."""
+    """Return words of one line, so that WhatsApp shows them as they are."""
     if text.count("`") > 1:
         return _monospaced(text)
     found = _markup(text)

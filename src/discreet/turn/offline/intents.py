@@ -15,33 +15,33 @@ from discreet.turn.offline.patterns import NOTHING_MEANT, POLITE, Language, Smal
 
 @dataclass(frozen=True, slots=True)
 class RememberIntent:
-    """Keep ``what``; empty: what was said before."""
+    """Remember ``what``; empty: the previous message."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetIntent:
-    """Let go of ``what``; empty: it wasn't said what."""
+    """Forget ``what``; empty: not specified."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class ListIntent:
-    """What do you know about me?"""
+    """List everything that is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class AboutIntent:
-    """Everything there is about a topic."""
+    """Show everything about a topic."""
 
     topic: str
 
 
 @dataclass(frozen=True, slots=True)
 class SaidIntent:
-    """What was said in this conversation about a topic."""
+    """Show what was said about a topic in this conversation."""
 
     topic: str
 
@@ -55,21 +55,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something to be done or made."""
+    """A request for something that only a model can do."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SmallTalk:
-    """What needs no memory."""
+    """Small talk, which needs no memory."""
 
     kind: Small
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something told, and nothing asked for."""
+    """A statement."""
 
     text: str
 
@@ -89,7 +89,7 @@ Intent = (
 
 @dataclass(frozen=True, slots=True)
 class ParsedIntent:
-    """A wish and the language that it was made in."""
+    """An intent and its language."""
 
     intent: Intent
     language: Language = "en"
@@ -103,7 +103,7 @@ MAX_SENTENCES = 20
 
 
 def understand(text: str, agent_name: str) -> list[ParsedIntent]:
-    """Return what a message wants, in its order; at least one wish.
+    """Return what a message wants, in order; at least one intent.
 
     A sentence after "remember that …" belongs to what is to be remembered, unless it wants
     something itself.
@@ -141,7 +141,7 @@ def _one(sentence: str) -> ParsedIntent:
                 return ParsedIntent(SmallTalk(kind), language)
     for language, way in patterns.REMEMBER.items():
         what = _after(way, sentence)
-        # "Can you remember that …?" is a wish, "Do you remember …?" and "Remember my dog?" are not.
+        # "Can you remember that …?" asks to remember something; "Do you remember …?" does not.
         if what is not None and (not asks or " that " in sentence[:40].lower()):
             return ParsedIntent(RememberIntent(_meant(what.rstrip("?").strip())), language)
     for language, way in patterns.LIST_KEPT.items():

@@ -206,7 +206,7 @@ ASKING: Mapping[Language, str] = {
     "es": r"(?:¿|(?:qué|quién|quiénes|cuál|cuáles|dónde|cuándo|por qué|cómo|cuánto|cuántos)\b)",
 }
 
-# How a wish for something else begins.
+# Beginnings of other requests.
 REQUESTING: Mapping[Language, str] = {
     "en": r"(?:tell|write|explain|translate|give|show|make|create|draw|find|search|look|list"
     r"|calculate|compare|help|send|book|order|call|read|sing|play|let's)\b",

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
 -- The scope of a token, and nothing else of anybody's. No row: unknown, expired, revoked, or of a
--- contact that is blocked, or was joined with another. `shared`: its agent shares one memory among all. When it was last used is
+-- contact that is blocked, or was merged into another. `shared`: its agent shares one memory among all. When it was last used is
 -- written at most once a minute: many calls at once must not wait for each other.
 CREATE OR REPLACE FUNCTION gate.token_scope(
   shown bytea,
@@ -29,7 +29,7 @@ BEGIN
 END $$;
 
 -- Said on the channel that everybody who waits for an answer hears (0061): a token was revoked, or a contact
--- blocked, joined or erased. It doesn't say which.
+-- blocked, merged or erased. It doesn't say which.
 CREATE OR REPLACE FUNCTION gate.tell_of_access() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

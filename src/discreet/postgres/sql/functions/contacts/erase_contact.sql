@@ -1,9 +1,9 @@
 -- Everything about one contact is removed, for good, and a receipt says how much that was.
 SET ROLE discreet_gate;
 
--- Erases a contact, and those that were joined into it: rows, files, history, work that waits. Returns
+-- Erases a contact, and those that were merged into it: rows, files, history, work that waits. Returns
 -- the receipt. Who writes from one of its addresses afterwards is somebody new.
--- Errors: DS001 no such contact; DS003 it was joined with another one.
+-- Errors: DS001 no such contact; DS003 it was merged into another one.
 CREATE OR REPLACE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

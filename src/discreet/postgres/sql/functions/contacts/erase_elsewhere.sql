@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- What these people said where others speak too, or in a conversation that was joined with theirs for
+-- What these people said where others speak too, or in a conversation that was merged with theirs for
 -- a while; what it was answered with, and what was remembered of it there; and what the owner was
 -- answered by turns that were shown something of theirs. Turns that run there have lost their session:
 -- what they were given may hold it.

@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- The person of this scope; null in a group, in a scope that is nobody's own, and for who was joined.
+-- The person of this scope; null in a group, in a scope that is nobody's own, and for a merged contact.
 CREATE OR REPLACE FUNCTION gate.person_here() RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
