@@ -1,4 +1,4 @@
-"""The ASGI application: MCP at ``/mcp``, the API everywhere else."""
+"""Everything behind one address: MCP at ``/mcp``, the API at its paths, the dashboard elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from discreet.api.application import api_app
 from discreet.auth.pace import Pace
+from discreet.dashboard.application import dashboard_app
 from discreet.mcp.http import mcp_app
 
 if TYPE_CHECKING:
@@ -13,17 +14,30 @@ if TYPE_CHECKING:
 
     from discreet.app import App
 
+API_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths of the API outside of ``/api``."""
+
 
 def http_app(app: App) -> ASGIApp:
-    """Return one ASGI application for both."""
+    """Return one ASGI application for all of them."""
     embedder = app.embedder()
     pace = Pace(app.settings.api_calls_a_minute)  # of both together
     mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)
     api = api_app(app, embedder, pace)
+    dashboard = dashboard_app(app)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        # MCP alone has something to begin and to end with the server.
-        is_mcp = scope["type"] == "lifespan" or f"{scope['path']}/".startswith("/mcp/")
-        await (mcp if is_mcp else api)(scope, receive, send)
+        if scope["type"] == "lifespan":  # MCP alone has something to begin and to end
+            await mcp(scope, receive, send)
+            return
+        path = scope["path"]
+        if path == "/mcp":  # it would be redirected, which not every client follows
+            scope = {**scope, "path": "/mcp/", "raw_path": b"/mcp/"}
+        if f"{path}/".startswith("/mcp/"):
+            await mcp(scope, receive, send)
+        elif f"{path}/".startswith("/api/") or path in API_PATHS:
+            await api(scope, receive, send)
+        else:
+            await dashboard(scope, receive, send)
 
     return dispatch

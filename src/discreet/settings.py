@@ -78,9 +78,8 @@ def _time_zone(name: str) -> str:
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HostPort = Annotated[str, AfterValidator(_listen_address)]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_items)
-]
+Origin = Annotated[str, AfterValidator(_origin)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_items)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 
 
@@ -208,6 +207,11 @@ class Settings(Policy):
         default=(),
         description="Web origins whose pages may call REST and MCP, separated by commas, such as"
         " https://shop.example. Others may not (CORS).",
+    )
+    dashboard_url: Origin | None = Field(
+        default=None,
+        description="Public https address of the dashboard, where a proxy serves it. Without it, it"
+        " is served to this machine only.",
     )
     max_turns: int = Field(
         default=200,

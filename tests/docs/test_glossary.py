@@ -13,7 +13,7 @@ from tests.docs.pages import DOCS
 
 PACKAGE = Path(discreet.__file__).parent
 GLOSSARY = DOCS / "glossary.md"
-ENTRY_POINTS = ("api", "cli", "mcp")
+ENTRY_POINTS = ("api", "cli", "dashboard", "mcp")
 """They name a function or module after the operation that it offers."""
 OF_EACH_NOUN = (*ENTRY_POINTS, "schemas", "services")
 """These rooms have a module for each noun, with the same name."""

@@ -76,8 +76,12 @@ async def make_platform(
     db: ScopedDatabase, *, admission: str = "pairing", memory_model: str = "per_contact"
 ) -> Platform:
     """An agent whose channel admits in this way."""
-    world = await make_world(db, memory_model=memory_model)
-    async with db.begin(OwnerScope(world.owner_id)) as tx:
+    return await with_telegram(await make_world(db, memory_model=memory_model), admission)
+
+
+async def with_telegram(world: World, admission: str = "pairing") -> Platform:
+    """Give the agent of a world a channel to Telegram."""
+    async with world.db.begin(OwnerScope(world.owner_id)) as tx:
         await tx.execute(
             "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
             " VALUES (%(agent)s, 'telegram', 'bot', %(admission)s)",

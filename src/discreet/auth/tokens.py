@@ -167,7 +167,9 @@ async def create_token(
 async def list_tokens(db: ScopedDatabase, owner_id: OwnerId) -> list[Token]:
     """Every token there ever was, the newest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await tx.fetch(_TOKENS + " ORDER BY t.created_at DESC, t.id")
+        found = await tx.fetch(
+            _TOKENS + " WHERE t.purpose = 'api' ORDER BY t.created_at DESC, t.id"
+        )
     return [Token(**row) for row in found]
 
 

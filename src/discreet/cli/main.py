@@ -17,6 +17,7 @@ from discreet.cli import (
     channels,
     chat,
     contacts,
+    dashboard,
     database,
     limits,
     mcp,
@@ -62,6 +63,7 @@ app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)
 app.command("status")(status.status)
+app.command("dashboard")(dashboard.dashboard)
 app.command("takeover")(takeover.takeover)
 app.add_typer(agents.app, name="agents")
 app.add_typer(channels.app, name="channels")

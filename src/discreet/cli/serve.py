@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discreet.cli import server_pid
+from discreet.cli.dashboard import sign_in_link
 from discreet.cli.streams import flush_output
 from discreet.domain.errors import AddressInUse
 
@@ -61,8 +62,11 @@ async def _serve(settings: Settings) -> None:
                 listening = await stack.enter_async_context(serve_http(app))
             except AddressInUse as error:
                 raise server_pid.explain(settings.home, error) from None
-            stack.enter_context(server_pid.noted(settings.home))
+            stack.enter_context(server_pid.noted(settings.home, listening))
             ready = f"{_welcome(settings)}\n{_machines(listening)}"
+            if sys.stdout.isatty():  # never in a service's journal
+                link = await sign_in_link(app, settings.dashboard_url or listening)
+                ready = f"{ready}\nDashboard (once, within ten minutes): {link}"
             await serve_app(app, lambda: _say(ready), stopped)
     finally:
         await end_all()

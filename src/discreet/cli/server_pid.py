@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from discreet.domain.errors import AddressInUse, Unavailable
 
 
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A process that serves, and the address at which it does."""
+
+    pid: int
+    address: str
+
+
 @contextmanager
-def noted(home: Path) -> Iterator[None]:
-    """Note that this process serves. The file is locked, so a killed process leaves no trace.
+def noted(home: Path, address: str) -> Iterator[None]:
+    """Note that this process serves, and where. The lock on the file ends with the process.
 
     A second server of the same installation, on another port, is not noted.
     """
@@ -24,30 +34,31 @@ def noted(home: Path) -> Iterator[None]:
             yield
             return
         file.truncate(0)
-        file.write(str(os.getpid()))
+        json.dump({"pid": os.getpid(), "address": address}, file)
         file.flush()
         yield
 
 
 def explain(home: Path, error: AddressInUse) -> Unavailable:
     """Say which server of this installation holds the address; else return the error as it is."""
-    pid = _serving(home)
-    if pid is None:
+    server = running_server(home)
+    if server is None:
         return error
     return Unavailable(
-        f"This installation is already being served (pid {pid}).",
+        f"This installation is already being served (pid {server.pid}).",
         hint="Stop that server first: Ctrl-C in its terminal, or kill it.",
     )
 
 
-def _serving(home: Path) -> int | None:
+def running_server(home: Path) -> RunningServer | None:
+    """Return the server of this installation on this machine; None if none runs."""
     try:
         with _path(home).open(encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return int(file.read())
-    except (OSError, ValueError):
+                return RunningServer(**json.load(file))
+    except (OSError, ValueError, TypeError):
         pass
     return None
 

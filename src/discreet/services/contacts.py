@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -56,6 +57,14 @@ _LISTED = """
      WHERE c.merged_into IS NULL
      ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
      LIMIT %(limit)s OFFSET %(skip)s
+"""
+_NAMED = """
+    SELECT c.id FROM discreet.contacts c
+     WHERE c.merged_into IS NULL
+       AND (c.name ILIKE %(pattern)s OR array_to_string(c.aliases, ' ') ILIKE %(pattern)s
+            OR EXISTS (SELECT FROM discreet.addresses a WHERE a.contact_id = c.id
+                          AND a.platform || ':' || a.platform_id ILIKE %(pattern)s))
+     ORDER BY c.created_at DESC, c.id LIMIT %(limit)s OFFSET %(skip)s
 """
 
 
@@ -138,6 +147,16 @@ async def list_recent_contacts(
     async with db.begin(OwnerScope(owner_id)) as tx:
         listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
         return await _activity(tx, await get_entries(tx, [row[0] for row in listed]))
+
+
+async def search_contacts(
+    db: ScopedDatabase, owner_id: OwnerId, text: str, *, limit: int, skip: int = 0
+) -> list[ContactActivity]:
+    """Find contacts whose name, alias or address holds a text in any case, newest first."""
+    pattern = "%" + re.sub(r"([%_\\\\])", r"\\\1", text) + "%"
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(_NAMED, {"pattern": pattern, "limit": limit, "skip": skip})
+        return await _activity(tx, await get_entries(tx, [row["id"] for row in found]))
 
 
 async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ContactActivity:

@@ -9,7 +9,7 @@ from typing import Literal
 from discreet.contacts import Contact
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ContactId, MessageId, OwnerId
+from discreet.domain.ids import ContactId, MessageId, OwnerId, TurnId
 from discreet.domain.text import checked_text
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import find_contact
@@ -26,6 +26,8 @@ class SpokenLine:
     text: str
     in_person: bool
     at: datetime
+    turn_id: TurnId | None
+    state: str
 
 
 async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
@@ -90,11 +92,13 @@ async def lines_after(
     """Return the newest lines of a contact after a moment, the oldest first; at most ``limit``."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
-            """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at,
+            """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at, m.turn_id,
+                      coalesce(o.state, m.state) AS state,
                       CASE WHEN m.in_person THEN 'you' WHEN m.direction = 'out' THEN a.name
                            ELSE coalesce(nullif(m.sender_name, ''), nullif(m.sender_address, ''),
                                          'contact') END AS speaker
                  FROM discreet.messages m JOIN discreet.agents a ON a.id = m.agent_id
+                 LEFT JOIN discreet.outbox o ON o.message_id = m.id
                 WHERE m.contact_id = %(contact)s AND m.command IS DISTINCT FROM 'notice'
                   AND (%(after)s::timestamptz IS NULL OR m.created_at > %(after)s)
                 ORDER BY m.created_at DESC, m.position DESC LIMIT %(limit)s""",

@@ -785,6 +785,30 @@ $$;
 
 ALTER FUNCTION gate.current_policy() OWNER TO discreet_gate;
 
+-- FUNCTION dashboard_session(bytea)
+CREATE FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  found discreet.tokens;
+BEGIN
+  SELECT t.* INTO found FROM discreet.tokens t
+   WHERE t.digest = shown AND t.purpose = 'dashboard' AND t.revoked_at IS NULL
+     AND t.expires_at > clock_timestamp();
+  IF found.id IS NULL THEN
+    RETURN;
+  END IF;
+  IF found.last_used_at IS NULL OR found.last_used_at < clock_timestamp() - interval '1 minute' THEN
+    UPDATE discreet.tokens t SET last_used_at = clock_timestamp()
+     WHERE t.id = (SELECT o.id FROM discreet.tokens o WHERE o.id = found.id FOR UPDATE SKIP LOCKED);
+  END IF;
+  RETURN QUERY SELECT found.id, found.owner_id;
+END $$;
+
+
+ALTER FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) OWNER TO discreet_gate;
+
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2912,6 +2936,31 @@ $$;
 
 ALTER FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) OWNER TO discreet_gate;
 
+-- FUNCTION sign_in(bytea, bytea, text, interval)
+CREATE FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  of_owner uuid;
+  signed   uuid;
+BEGIN
+  UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
+   WHERE t.digest = code AND t.purpose = 'sign_in' AND t.revoked_at IS NULL
+     AND t.expires_at > clock_timestamp()
+   RETURNING t.owner_id INTO of_owner;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.tokens (owner_id, name, prefix, digest, expires_at, purpose)
+  VALUES (of_owner, device, '', session, clock_timestamp() + lasts, 'dashboard')
+  RETURNING id INTO signed;
+  RETURN signed;
+END $$;
+
+
+ALTER FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) OWNER TO discreet_gate;
+
 -- FUNCTION speak_in_person(uuid, text)
 CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3294,7 +3343,7 @@ DECLARE
   found discreet.tokens;
 BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
-   WHERE t.digest = shown AND t.revoked_at IS NULL
+   WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
@@ -4908,8 +4957,11 @@ CREATE TABLE discreet.tokens (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    purpose text DEFAULT 'api'::text NOT NULL,
     CONSTRAINT tokens_check CHECK (((contact_id IS NULL) OR (agent_id IS NOT NULL))),
-    CONSTRAINT tokens_digest_check CHECK ((octet_length(digest) = 32))
+    CONSTRAINT tokens_check1 CHECK (((purpose = 'api'::text) OR ((agent_id IS NULL) AND (expires_at IS NOT NULL)))),
+    CONSTRAINT tokens_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT tokens_purpose_check CHECK ((purpose = ANY (ARRAY['api'::text, 'dashboard'::text, 'sign_in'::text])))
 );
 ALTER TABLE ONLY discreet.tokens ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tokens ALTER COLUMN prefix SET STATISTICS 0;
@@ -6596,6 +6648,10 @@ REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.current_policy() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.current_policy() FROM PUBLIC;
 
+-- ACL FUNCTION dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid)
+GRANT ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) FROM PUBLIC;
+
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
@@ -6914,6 +6970,10 @@ REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held
 -- ACL FUNCTION show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
 GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) FROM PUBLIC;
+
+-- ACL FUNCTION sign_in(code bytea, session bytea, device text, lasts interval)
+GRANT ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) FROM PUBLIC;
 
 -- ACL FUNCTION speak_in_person(contact uuid, body text)
 GRANT ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) TO discreet_owner;
@@ -7768,7 +7828,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.quarantine TO discreet_gate;
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.routes TO discreet_gate;
 
 -- ACL TABLE tokens
-GRANT SELECT,DELETE ON TABLE discreet.tokens TO discreet_gate;
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.tokens TO discreet_gate;
 
 -- ACL TABLE turns
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.turns TO discreet_gate;
@@ -8070,11 +8130,11 @@ GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_positi
     discreet.sessions TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.tokens
-GRANT UPDATE (last_used_at) ON discreet.tokens TO discreet_gate;
-GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix) ON discreet.tokens TO
+GRANT UPDATE (last_used_at, revoked_at) ON discreet.tokens TO discreet_gate;
+GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix, purpose) ON discreet.tokens TO
     discreet_owner;
 GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, name, owner_id,
-    prefix, revoked_at) ON discreet.tokens TO discreet_owner;
+    prefix, purpose, revoked_at) ON discreet.tokens TO discreet_owner;
 GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.turns

@@ -1,5 +1,6 @@
--- What a machine shows to come in. A token carries its scope: the owner's (no agent), an agent's, or one
--- contact's with one agent. Only its SHA-256 is kept: 256 random bits need no slow hash.
+-- A secret that opens a scope: the owner's (no agent), an agent's, or one contact's with one agent. It is for
+-- programs ('api'), for a browser on the dashboard ('dashboard'), or the one-time code that signs a browser in
+-- ('sign_in'); none opens what another is for. Only its SHA-256 is kept: 256 random bits need no slow hash.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.tokens (
@@ -15,7 +16,9 @@ CREATE TABLE discreet.tokens (
   revoked_at   timestamptz,
   last_used_at timestamptz,
   owner_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  purpose      text NOT NULL DEFAULT 'api' CHECK (purpose IN ('api', 'dashboard', 'sign_in')),
   CHECK (contact_id IS NULL OR agent_id IS NOT NULL),
+  CHECK (purpose = 'api' OR (agent_id IS NULL AND expires_at IS NOT NULL)),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
@@ -43,9 +46,9 @@ CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at,
-              revoked_at, last_used_at),
-      INSERT (agent_id, contact_id, name, prefix, digest, expires_at),
+              revoked_at, last_used_at, purpose),
+      INSERT (agent_id, contact_id, name, prefix, digest, expires_at, purpose),
       UPDATE (revoked_at)
   ON discreet.tokens
   TO discreet_owner;
-GRANT SELECT, UPDATE (last_used_at), DELETE ON discreet.tokens TO discreet_gate;
+GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at), DELETE ON discreet.tokens TO discreet_gate;

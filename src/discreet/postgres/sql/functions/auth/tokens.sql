@@ -11,7 +11,7 @@ DECLARE
   found discreet.tokens;
 BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
-   WHERE t.digest = shown AND t.revoked_at IS NULL
+   WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id

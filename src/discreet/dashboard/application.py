@@ -1,0 +1,127 @@
+"""The ASGI application of the dashboard."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from discreet.auth.sign_ins import SESSION_LASTS, find_session, sign_in
+from discreet.dashboard import agents, home, inbox, memories, sign_ins, simulator, turns
+from discreet.dashboard.context import Dashboard, View
+from discreet.dashboard.rendering import make_renderer
+from discreet.dashboard.security import COOKIE, READING, Guard, Site, checked_form
+from discreet.domain.errors import (
+    BadInput,
+    Conflict,
+    DiscreetError,
+    NotFound,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+log = structlog.get_logger(__name__)
+
+STATUS = ((NotFound, 404), (BadInput, 422), (Conflict, 409), (Unavailable, 503))
+
+
+def dashboard_app(app: App) -> Starlette:
+    """Build the application that serves the dashboard."""
+    dashboard = Dashboard(app, make_renderer(), Site(app.settings.dashboard_url or ""))
+
+    def signed_in(view: View) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            session = await find_session(app.db, request.cookies.get(COOKIE, ""))
+            # One installation has one owner; a session of another opens nothing.
+            if session is None or session.owner_id != app.owner_id:
+                return _signed_out(request)
+            request.state.session = session
+            if request.method not in READING:
+                request.state.form = await checked_form(request)
+            try:
+                return await view(dashboard, request)
+            except (DiscreetError, HTTPException):
+                raise
+            except Exception as error:
+                # Its text may quote somebody, so only its kind and place are written down.
+                log.error(
+                    "a page failed",
+                    page=view.__name__,
+                    error=type(error).__name__,
+                    at=_place(error),
+                )
+                message = "Something went wrong that should not. The server's log has the place."
+                return dashboard.renderer.page(request, "error.html", 500, message=message, hint="")
+
+        return answer
+
+    def _signed_out(request: Request) -> Response:
+        return dashboard.renderer.page(request, "signed_out.html", 401, refused=False)
+
+    async def open_with_code(request: Request) -> Response:
+        secret = await sign_in(app.db, request.query_params.get("code", ""), _device(request))
+        if secret is None:
+            return dashboard.renderer.page(request, "signed_out.html", 401, refused=True)
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            COOKIE,
+            secret,
+            max_age=int(SESSION_LASTS.total_seconds()),
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=dashboard.site.is_secure,
+        )
+        return response
+
+    async def on_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DiscreetError)  # noqa: S101 - as registered below
+        status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+        return dashboard.renderer.page(
+            request, "error.html", status, message=error.message, hint=error.hint
+        )
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as registered below
+        return dashboard.renderer.page(
+            request, "error.html", error.status_code, message=error.detail, hint=""
+        )
+
+    routes = [
+        Route(path, signed_in(view), methods=[method])
+        for room in (home, inbox, memories, turns, simulator, agents, sign_ins)
+        for method, path, view in room.VIEWS
+    ]
+    return Starlette(
+        routes=[
+            Route("/sign-in", open_with_code, methods=["GET"]),
+            Mount("/static", StaticFiles(packages=[("discreet.dashboard", "static")])),
+            *routes,
+        ],
+        middleware=[Middleware(Guard, site=dashboard.site)],
+        exception_handlers={DiscreetError: on_error, HTTPException: on_http_error},
+    )
+
+
+def _place(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
+
+
+def _device(request: Request) -> str:
+    return request.headers.get("user-agent", "unknown browser")
+
+
+__all__ = ["dashboard_app"]

@@ -1,0 +1,69 @@
+"""What every view gets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from discreet.dashboard.rendering import Renderer
+from discreet.dashboard.security import Site
+from discreet.domain.ids import OwnerId
+from discreet.scope import ScopedDatabase
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+PAGE_ITEMS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The installation that the dashboard shows."""
+
+    app: App
+    renderer: Renderer
+    site: Site
+
+    @property
+    def db(self) -> ScopedDatabase:
+        return self.app.db
+
+    @property
+    def owner_id(self) -> OwnerId:
+        return self.app.owner_id
+
+
+View = Callable[[Dashboard, Request], Awaitable[Response]]
+Views = tuple[tuple[str, str, View], ...]
+"""Method, path and function."""
+
+
+def text_of(form: FormData, field: str) -> str:
+    """A field of a form; empty where it is missing."""
+    value = form.get(field, "")
+    return value if isinstance(value, str) else ""
+
+
+def id_of(request: Request, name: str = "id") -> UUID:
+    """An id in the path.
+
+    Raises:
+        HTTPException: 404, it is not an id.
+    """
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise HTTPException(404, "There is no such page.") from None
+
+
+def skip_of(request: Request) -> int:
+    """How many items of a list come before this page."""
+    given = request.query_params.get("skip", "0")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

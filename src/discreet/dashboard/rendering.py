@@ -1,0 +1,131 @@
+"""Turn a template and its data into a page. Other people's texts are data everywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from discreet.dashboard.security import COOKIE, csrf_token
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+NOTICE_COOKIE = "discreet_notice"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+MAX_NOTICE_CHARACTERS = 500
+MAX_SHOWN_CHARACTERS = 20_000
+
+NAVIGATION = (
+    ("/", "Home"),
+    ("/inbox", "Inbox"),
+    ("/memories", "Memories"),
+    ("/simulator", "Simulator"),
+    ("/agents", "Agents"),
+    ("/sign-ins", "Sign-ins"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """The templates of the dashboard."""
+
+    environment: Environment
+
+    def page(
+        self, request: Request, template: str, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """Render a page; what the last form did is told once."""
+        notice = unquote(request.cookies.get(NOTICE_COOKIE, ""))[:MAX_NOTICE_CHARACTERS]
+        text = self.environment.get_template(template).render(
+            context,
+            csrf=csrf_token(request.cookies.get(COOKIE, "")),
+            notice=notice,
+            navigation=NAVIGATION,
+            path=request.url.path,
+        )
+        response = HTMLResponse(text, status)
+        if notice:
+            response.delete_cookie(NOTICE_COOKIE, path="/", httponly=True, samesite="strict")
+        return response
+
+    def part(self, template: str, **context: Any) -> HTMLResponse:
+        """Render a part of a page that is replaced while the page stays."""
+        return HTMLResponse(self.environment.get_template(template).render(context))
+
+
+def make_renderer() -> Renderer:
+    """Load the templates; a name that a template misspells is an error, not an empty text."""
+    environment = Environment(
+        loader=PackageLoader("discreet.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "moment": _moment,
+        "said": _said,
+        "name": _name,
+        "counted": _counted,
+    }
+    return Renderer(environment)
+
+
+def go_to(path: str, notice: str = "") -> Response:
+    """Lead back from a form, and say what it did."""
+    response = RedirectResponse(path, 303)
+    if notice:
+        response.set_cookie(
+            NOTICE_COOKIE,
+            quote(notice[:MAX_NOTICE_CHARACTERS]),
+            max_age=60,
+            path="/",
+            httponly=True,
+            samesite="strict",
+        )
+    return response
+
+
+def _moment(moment: datetime | None) -> Markup:
+    """A time in UTC, which the script turns into the browser's own."""
+    if moment is None:
+        return Markup("&ndash;")
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M")
+    )
+
+
+def _said(text: str | None) -> Markup:
+    """A text of somebody's, as it is: isolated, with controls made visible, cut where endless."""
+    shown = _visible(text or "")
+    more = "" if len(shown) <= MAX_SHOWN_CHARACTERS else " … (cut)"
+    return Markup('<p class="said" dir="auto">{}{}</p>').format(shown[:MAX_SHOWN_CHARACTERS], more)
+
+
+def _name(text: str | None) -> Markup:
+    """A name of somebody's, isolated from the words around it."""
+    return Markup('<bdi class="name">{}</bdi>').format(" ".join(_visible(text or "").split()))
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = noun[:-1] + "ies" if noun.endswith("ory") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else REPLACEMENT
+        for c in text
+    )
+
+
+__all__ = ["Renderer", "escape", "go_to", "make_renderer"]

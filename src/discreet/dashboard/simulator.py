@@ -1,0 +1,114 @@
+"""The simulator: be any sender, side by side, and see that neither side knows of the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from discreet.dashboard.context import Dashboard, Views, text_of
+from discreet.dashboard.rendering import go_to
+from discreet.domain.addresses import Address
+from discreet.domain.errors import NotFound
+from discreet.domain.text import checked_text
+from discreet.intake.terminal_message import TerminalMessage
+from discreet.schemas.memories import ListMemories, Memory
+from discreet.services import contacts, memories, takeover
+from discreet.services.messages import send_message, wait_for_answer
+
+DEFAULT_SENDERS = ("web:demo-anna", "web:demo-ben")
+MAX_COLUMNS = 3
+LINES_SHOWN, MEMORIES_SHOWN = 30, 20
+DEMONSTRATION = (
+    (0, "Remember that my dog is called Rex."),
+    (1, "What is my dog called?"),
+    (0, "What is my dog called?"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorColumn:
+    """One sender: what was said, and what the agent knows of it."""
+
+    sender: str
+    contact_id: object
+    lines: list[takeover.SpokenLine]
+    memories: list[Memory]
+
+
+async def show(dashboard: Dashboard, request: Request) -> Response:
+    """Show each sender beside the others."""
+    columns = [await _column(dashboard, sender) for sender in _senders(request)]
+    return dashboard.renderer.page(
+        request, "simulator.html", columns=columns, back=_query([c.sender for c in columns])
+    )
+
+
+async def show_column(dashboard: Dashboard, request: Request) -> Response:
+    """Show one column alone, for a page that stays open."""
+    sender = str(Address.parse(request.query_params.get("sender", "")))
+    return dashboard.renderer.part("column.html", column=await _column(dashboard, sender))
+
+
+async def say(dashboard: Dashboard, request: Request) -> Response:
+    """Send a message as a sender. It goes the way of any other message."""
+    app, form = dashboard.app, request.state.form
+    sender = Address.parse(text_of(form, "sender"))
+    text = checked_text(text_of(form, "text"))
+    await send_message(app.db, app.owner_id, TerminalMessage(text=text, sender=sender))
+    return go_to(f"/simulator?{_query(_senders(request))}")
+
+
+async def demonstrate(dashboard: Dashboard, _: Request) -> Response:
+    """Let two made-up people talk to the agent."""
+    app = dashboard.app
+    for who, text in DEMONSTRATION:
+        sender = Address.parse(DEFAULT_SENDERS[who])
+        accepted = await send_message(
+            app.db, app.owner_id, TerminalMessage(text=text, sender=sender)
+        )
+        await wait_for_answer(app.db, app.wakes, accepted, app.scope, _unheard, _unheard)
+    return go_to(f"/simulator?{_query(list(DEFAULT_SENDERS))}")
+
+
+async def _unheard(_: str) -> None:
+    return
+
+
+def _senders(request: Request) -> list[str]:
+    given = request.query_params.getlist("as")[:MAX_COLUMNS] or list(DEFAULT_SENDERS)
+    return [str(Address.parse(sender)) for sender in given if sender.strip()]
+
+
+def _query(senders: list[str]) -> str:
+    return urlencode([("as", sender) for sender in senders])
+
+
+async def _column(dashboard: Dashboard, sender: str) -> SimulatorColumn:
+    try:
+        found = await contacts.find_contact(dashboard.db, dashboard.owner_id, sender)
+    except NotFound:
+        return SimulatorColumn(sender, None, [], [])
+    known = await memories.list_memories(
+        dashboard.app.context,
+        ListMemories.model_validate({"limit": MEMORIES_SHOWN}),
+        contact_id=found.contact.id,
+    )
+    return SimulatorColumn(
+        sender,
+        found.contact.id,
+        await takeover.lines_after(
+            dashboard.db, dashboard.owner_id, found.contact.id, after=None, limit=LINES_SHOWN
+        ),
+        known.items,
+    )
+
+
+VIEWS: Views = (
+    ("GET", "/simulator", show),
+    ("GET", "/simulator/column", show_column),
+    ("POST", "/simulator", say),
+    ("POST", "/simulator/demonstration", demonstrate),
+)

@@ -1,0 +1,45 @@
+SET ROLE discreet_gate;
+
+-- Exchange a one-time code for a session of the dashboard. Null: the code is wrong, used or expired. Two who
+-- show the same code at once wait for each other, and the second finds it used.
+CREATE OR REPLACE FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval)
+RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  of_owner uuid;
+  signed   uuid;
+BEGIN
+  UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
+   WHERE t.digest = code AND t.purpose = 'sign_in' AND t.revoked_at IS NULL
+     AND t.expires_at > clock_timestamp()
+   RETURNING t.owner_id INTO of_owner;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.tokens (owner_id, name, prefix, digest, expires_at, purpose)
+  VALUES (of_owner, device, '', session, clock_timestamp() + lasts, 'dashboard')
+  RETURNING id INTO signed;
+  RETURN signed;
+END $$;
+
+-- Whose dashboard a session opens. No row: unknown, expired or revoked. Its last use is written at most once a
+-- minute.
+CREATE OR REPLACE FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid)
+RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found discreet.tokens;
+BEGIN
+  SELECT t.* INTO found FROM discreet.tokens t
+   WHERE t.digest = shown AND t.purpose = 'dashboard' AND t.revoked_at IS NULL
+     AND t.expires_at > clock_timestamp();
+  IF found.id IS NULL THEN
+    RETURN;
+  END IF;
+  IF found.last_used_at IS NULL OR found.last_used_at < clock_timestamp() - interval '1 minute' THEN
+    UPDATE discreet.tokens t SET last_used_at = clock_timestamp()
+     WHERE t.id = (SELECT o.id FROM discreet.tokens o WHERE o.id = found.id FOR UPDATE SKIP LOCKED);
+  END IF;
+  RETURN QUERY SELECT found.id, found.owner_id;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.sign_in, gate.dashboard_session FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.sign_in, gate.dashboard_session TO discreet_worker;
