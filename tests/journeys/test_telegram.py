@@ -13,11 +13,14 @@ import aiohttp
 import pytest
 
 from discreet.app import App
+from discreet.channels.telegram.parse import Bot
+from discreet.channels.telegram.receive import take_update
 from discreet.domain.errors import BadInput, Conflict
+from discreet.domain.inbound import Inbound
 from discreet.domain.platform import ChannelSecret
 from discreet.intake import accept
 from discreet.postgres.server import Database
-from discreet.scope import ScopedDatabase
+from discreet.scope import ScopedDatabase, WorkScope
 from discreet.services.channels import connect_channel, disconnect_channel
 from tests.channels.payloads import ALICE, GROUP, PRIVATE, edited, message
 from tests.journeys.harness import FAULTS_SECONDS, Harness
@@ -166,27 +169,60 @@ async def test_an_edit_runs_nothing_again(harness: Harness) -> None:
         sender = {"id": 1001, "is_bot": False, "first_name": "Alice"}
         body = {"message_id": number, "date": 1, "chat": chat, "from": sender, "text": "hello"}
         raw = {**edited({"message": body}), "update_id": 999}
-        async with harness.app.db.begin(_work()) as tx:
-            (channel,) = await tx.fetch("SELECT * FROM gate.open_channels()")
-        from discreet.channels.telegram.parse import Bot
-        from discreet.channels.telegram.receive import take_update
-        from discreet.domain.inbound import Inbound
-
-        async def take(parsed: object) -> None:
-            assert isinstance(parsed, Inbound)
-            await accept(harness.app.db, harness.app.owner_id, parsed)
-
-        await take_update(raw, Bot(7, "ada_bot"), channel["id"], take)
+        await take(harness, raw)
         await harness.api.direct(1001, "and now?")
         await harness.until(lambda: len(harness.api.texts(1001)) == 2)
     assert harness.count("turns") == 2
     assert harness.count("messages WHERE state = 'context' AND text = '[edited] hello'") == 1
 
 
-def _work() -> Any:
-    from discreet.scope import WorkScope
+async def take(harness: Harness, update: dict[str, Any]) -> None:
+    """Stores an update of a kind that the server here doesn't pass on."""
+    async with harness.app.db.begin(WorkScope()) as tx:
+        (channel,) = await tx.fetch("SELECT * FROM gate.open_channels()")
 
-    return WorkScope()
+    async def store(parsed: object) -> None:
+        assert isinstance(parsed, Inbound)
+        await accept(harness.app.db, harness.app.owner_id, parsed)
+
+    await take_update(update, Bot(7, "ada_bot"), channel["id"], store)
+
+
+def direct_update(number: int, text: str, **more: Any) -> dict[str, Any]:
+    sender = {"id": 1001, "is_bot": False, "first_name": "Alice"}
+    chat = {"id": 1001, "type": "private", "first_name": "Alice"}
+    return {"message_id": number, "date": 1_760_000_000, "chat": chat, "from": sender,
+            "text": text, **more}  # fmt: skip
+
+
+async def test_what_is_edited_at_once_is_answered_once_as_it_is_now(harness: Harness) -> None:
+    await harness.connect()
+    edit = direct_update(500, "Parcel to Milan", edit_date=1_760_000_001)
+    await take(harness, {"update_id": 1, "message": direct_update(500, "Parcel to Rome")})
+    await take(harness, {"update_id": 2, "edited_message": edit})
+    async with harness.serving():
+        await harness.until(lambda: len(harness.api.texts(1001)) == 1)
+    [(prompt,)] = harness.admin.execute("SELECT prompt::text FROM discreet.turns").fetchall()
+    assert "Parcel to Milan" in prompt
+    assert "Rome" not in prompt
+
+
+async def test_a_link_a_reply_and_a_kind_nobody_foresaw_reach_the_model(harness: Harness) -> None:
+    await harness.connect()
+    bot = {"id": 7, "is_bot": True, "first_name": "Ada", "username": "ada_bot"}
+    asked = {**direct_update(3, "We open at nine."), "from": bot}
+    link = {"type": "text_link", "offset": 4, "length": 8, "url": "https://example.org/menu"}
+    said = direct_update(500, "see the menu", entities=[link], reply_to_message=asked)
+    await harness.api.say({"message": said})
+    hologram = direct_update(501, "")
+    del hologram["text"]
+    await harness.api.say({"message": {**hologram, "hologram": {"depth": 3}}})
+    async with harness.serving():
+        await harness.until(lambda: len(harness.api.texts(1001)) >= 1)
+        await harness.until(lambda: harness.count("messages WHERE state = 'answered'") == 2)
+    prompts = str(harness.admin.execute("SELECT prompt::text FROM discreet.turns").fetchall())
+    for words in ("https://example.org/menu", "We open at nine.", "hologram"):
+        assert words in prompts
 
 
 async def test_two_servers_never_poll_the_same_bot(harness: Harness, database: Database) -> None:
