@@ -20,7 +20,7 @@ from discreet.domain.errors import (
 )
 from discreet.schemas.agents import AgentPatch, NewAgent
 from discreet.schemas.contacts import ContactPatch
-from discreet.schemas.memories import MemoryPatch, Recall, Remember
+from discreet.schemas.memories import MemoryPatch, Recall, Remember, SearchMessages
 from discreet.schemas.messages import NewMessage
 from tests.api.conftest import ALICE, BOB, Harness
 
@@ -62,7 +62,10 @@ async def test_every_method_speaks_to_the_server(harness: Harness) -> None:
         assert {one.name async for one in owner.agents()} == {"Ada", "Eve"}
         hers = {"contact_id": resolved.id}
         sessions = [one async for one in owner.sessions(contact_id=resolved.id)]
-        assert await owner.session(sessions[0].id) == sessions[0]
+        assert await owner.session(sessions[0].id, **hers) == sessions[0]
+        whose = (await owner.session(sessions[0].id)).whose
+        assert whose is not None
+        assert whose.name == "Alice"
         said = [line.direction async for line in owner.transcript(sessions[0].id)]
         assert said == ["in", "out"]
         kept = await owner.remember(Remember(content="Alice likes tea"), **hers)
@@ -80,6 +83,8 @@ async def test_every_method_speaks_to_the_server(harness: Harness) -> None:
         assert (await owner.memory(kept.item.id)).item == back.item
         hits = await owner.recall(Recall(query="tea"), **hers)
         assert hits.items[0].content == "Alice likes tea"
+        said = await owner.search_messages(SearchMessages(query="Rex"), session_id=sessions[0].id)
+        assert "Rex" in said.items[0].content
         assert len([one async for one in owner.memories(**hers)]) == 2
         assert (await owner.status()).counts.memories == 2
         assert (await owner.end_session(sessions[0].id)).ended_at is not None
