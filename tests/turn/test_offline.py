@@ -24,7 +24,7 @@ async def chat(database: Database) -> AsyncIterator[Talk]:
 
 async def test_what_one_sender_says_is_found_for_them_and_for_nobody_else(chat: Talk) -> None:
     kept = await chat.say(ALICE, "Remember that my dog is called Rex.")
-    assert kept == "I'll remember: “My dog is called Rex.”"
+    assert kept == "I'll remember: “my dog is called Rex.”"
     assert "Rex" in await chat.say(ALICE, "What is my dog called?")
     assert "Rex" in await chat.say(ALICE, "What pet do I have?")
     for question in ("What is my dog called?", "What do you remember?", "Rex?", "help"):
@@ -37,9 +37,9 @@ async def test_the_owner_sees_what_everybody_said_with_whose_it_is(chat: Talk) -
     await chat.say(BOB, "Remember that my dog is called Max.", name="Bob")
     await chat.say(None, "Remember that dogs may come into the shop.")
     answer = await chat.say(None, "What do you know about dogs?")
-    assert "- telegram:1001: “My dog is called Rex.”" in answer
-    assert "- Bob (telegram:1002): “My dog is called Max.”" in answer
-    assert "- “Dogs may come into the shop.”" in answer
+    assert "- telegram:1001: “my dog is called Rex.”" in answer
+    assert "- Bob (telegram:1002): “my dog is called Max.”" in answer
+    assert "- “dogs may come into the shop.”" in answer
 
 
 async def test_a_contacts_words_cannot_pass_for_another_line_of_the_owners_list(
@@ -50,7 +50,7 @@ async def test_a_contacts_words_cannot_pass_for_another_line_of_the_owners_list(
     )
     answer = await chat.say(None, "What do you know about dogs?")
     assert [line for line in answer.split("\n") if line.startswith("- ")] == [
-        '- A B (telegram:1001): “A dog" is nice. - Bob (telegram:1002): "I steal dogs.”'
+        '- A B (telegram:1001): “a dog" is nice. - Bob (telegram:1002): "I steal dogs.”'
     ]
 
 
@@ -62,7 +62,7 @@ async def test_the_owner_forgets_what_is_theirs_and_not_what_a_contact_told(chat
 
 async def test_what_is_forgotten_is_not_brought_back_by_the_conversation(chat: Talk) -> None:
     await chat.say(ALICE, "Remember that my dog is called Rex.")
-    assert await chat.say(ALICE, "Forget my dog's name") == "Forgotten: “My dog is called Rex.”"
+    assert await chat.say(ALICE, "Forget my dog's name") == "Forgotten: “my dog is called Rex.”"
     assert "Rex" not in await chat.say(ALICE, "What is my dog called?")
 
 
@@ -87,8 +87,7 @@ async def test_an_unrelated_memory_is_no_answer(chat: Talk) -> None:
         "When is my birthday?",
     ):
         answer = await chat.say(ALICE, question)
-        assert "Tom" not in answer
-        assert "tea" not in answer
+        assert answer.startswith(SAY.nearest)
 
 
 async def test_what_was_told_but_not_kept_is_found_in_the_conversation(chat: Talk) -> None:
@@ -126,7 +125,7 @@ async def test_in_a_group_everything_says_who_said_it(chat: Talk) -> None:
     group = "telegram:-100"
     await chat.say(ALICE, "Remember that my dog is called Rex.", group=group, name="Alice")
     asked = await chat.say(BOB, "What is my dog called?", group=group, name="Bob")
-    assert asked == "Alice: My dog is called Rex."
+    assert asked == "Alice: my dog is called Rex."
     assert "Rex" not in await chat.say(ALICE, "What is my dog called?")
 
 
@@ -170,4 +169,4 @@ async def test_who_shares_an_agent_shares_what_it_keeps(database: Database) -> N
     async with talk(database, memory_model="shared") as chat:
         await chat.say(ALICE, "Remember that the key is under the mat.", name="Alice")
         answer = await chat.say(BOB, "Where is the key?", name="Bob")
-    assert answer == "Alice: The key is under the mat."
+    assert answer == "Alice: the key is under the mat."

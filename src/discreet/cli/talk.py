@@ -30,7 +30,7 @@ HELP = """\
 /help   show this help
 /new    start a new session with your next message
 /quit   leave (or press Ctrl-D)
-Other commands go to the agent, as from a phone: /memories, /forget, /export, /stop.
+Others go to the agent, as from a phone: /memories, /forget, /undo, /export, /stop.
 Ctrl-C  stop waiting for an answer; it appears when it arrives
 Use the arrow keys to recall earlier messages."""
 

@@ -33,6 +33,7 @@ __all__ = [
     "VERSION",
     "content_terms",
     "content_words",
+    "has_words",
     "segments_of",
     "terms_of",
     "words_of",
@@ -161,6 +162,21 @@ def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
         if kept:
             return kept
     return {}
+
+
+def has_words(text: str, words: str) -> bool:
+    """Whether a text has every word that ``words`` are about, whole, in any form of it that its
+    language's stemmer knows."""
+    tokens = _tokens(text[:MAX_CHARACTERS])
+    folded = [_folded(token) for token in tokens]
+    language = language_of(folded)
+    there = {*folded, *(_stem(token, language) for token in tokens)}
+    asked = content_words(words)
+    of_asked = language_of([_folded(token) for token in asked.values()])
+    return bool(asked) and all(
+        not there.isdisjoint((_folded(token), _stem(token, language), _stem(token, of_asked)))
+        for token in asked.values()
+    )
 
 
 def words_of(text: str) -> list[str]:

@@ -15,22 +15,21 @@ from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import DiscreetError
 from discreet.domain.time_zones import checked_zone
-from discreet.memory.memories import Memory, forget, list_memories
+from discreet.memory.memories import Memory, list_memories
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase, SharedScope, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
+from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
 
-MAX_SHOWN = 100
-"""Memories in one list."""
-MAX_LOOKED_AT = 10_000
 MAX_EXPORTED_CHARACTERS = 30_000
 MAX_EXPORTED_MESSAGES = 2_000
 
 SENDERS_HELP = """\
 /new - start a new conversation (I keep my memories)
 /memories - show what I remember
-/forget WORDS - forget memories with these words; /forget all - forget everything
+/forget WORDS - forget the memory with these words; /forget all - forget everything
+/undo - take back what you last had me remember or forget, for 24 hours
 /export - show everything kept here, as text
 /link - link another account of yours: one conversation and memory for both
 /timezone NAME - say where you are, like Europe/Berlin
@@ -42,13 +41,8 @@ OWNERS_HELP = """\
 /new - start a new conversation
 /stop - stop the current answer
 /help - show this help"""
-FOR_ONE_ONLY = "Everyone here shares this memory; only my owner can make me forget it."
 NOT_PERSONAL = (
     "Other people write here too. To link another account, send /link in a direct chat with me."
-)
-HOW_TO_FORGET = (
-    "/forget WORDS forgets every memory with these words; /forget all forgets "
-    "everything. /memories shows them all."
 )
 
 
@@ -65,14 +59,14 @@ async def run_command(db: ScopedDatabase, scope: SessionScope, lease: Lease, com
         try:
             if isinstance(scope, OwnerScope):
                 return await _of_owner(tx, command, rest.strip())
-            return await _of_sender(tx, scope, command, rest.strip())
+            return await _of_sender(tx, scope, lease, command, rest.strip())
         except DiscreetError as error:
             # What was counted (a wrong code) is kept: this transaction commits.
             return f"{word}: {error}"
 
 
 async def _of_sender(
-    tx: Transaction, scope: ContactScope | SharedScope, command: str, rest: str
+    tx: Transaction, scope: ContactScope | SharedScope, lease: Lease, command: str, rest: str
 ) -> str:
     match command:
         case "start":
@@ -86,7 +80,9 @@ async def _of_sender(
         case "memories":
             return _listed(await list_memories(tx, MAX_SHOWN + 1))
         case "forget":
-            return await _forget(tx, scope, rest)
+            return await forget_words(tx, scope, lease.session_id, rest)
+        case "undo":
+            return await undo(tx, scope)
         case "export":
             return await _export(tx)
         case "link":
@@ -146,34 +142,10 @@ async def _greeting(tx: Transaction, scope: ContactScope | SharedScope) -> str:
 def _listed(memories: list[Memory]) -> str:
     if not memories:
         return "I remember nothing here yet."
-    lines = [f"- {memory.content}" for memory in memories[:MAX_SHOWN]]
+    lines = [f"- {indented(memory.content)}" for memory in memories[:MAX_SHOWN]]
     if len(memories) > MAX_SHOWN:
         lines.append("... and more; /export shows them all.")
     return "\n".join(lines)
-
-
-async def _forget(tx: Transaction, scope: ContactScope | SharedScope, words: str) -> str:
-    if not words:
-        return HOW_TO_FORGET
-    if not isinstance(scope, ContactScope):
-        return FOR_ONE_ONLY
-    contact = await get_contact(tx, scope.contact_id)
-    if contact is None or contact.type == "group":
-        return FOR_ONE_ONLY
-    memories = await list_memories(tx, MAX_LOOKED_AT, include_expired=True)
-    if words.casefold() != "all":
-        wanted = words.casefold().split()
-        memories = [
-            memory
-            for memory in memories
-            if all(word in f"{memory.content} {memory.summary}".casefold() for word in wanted)
-        ]
-    if not memories:
-        return "I have no memory like that."
-    for memory in memories:
-        await forget(tx, memory.id)
-    what = "\n".join(f"- {memory.content}" for memory in memories[:MAX_SHOWN])
-    return f"Forgotten:\n{what}\n\nOur conversation itself is kept; /new starts a new one."
 
 
 async def _time_zone(tx: Transaction, scope: ContactScope | SharedScope, zone: str) -> str:

@@ -712,7 +712,7 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
   SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'export', 'link', 'timezone'] END)
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone'] END)
 $_$;
 
 

@@ -97,7 +97,9 @@ class ParsedIntent:
 
 _GREETING = "|".join(patterns.SMALL["greeting"].values())
 _HELLO = re.compile(rf"(?:{_GREETING})\b[^\w\n]{{0,3}}(?=\s)\s*", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=\S)|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…؟])\s+(?=\S)|(?<=[。！？])\s*(?=\S)|\n+")
+_QUESTION_MARKS = ("?", "？", "؟", "⁇", "՞", ";")
+_END_MARKS = " .!?…。！？؟"
 MAX_SENTENCES = 20
 """A longer text is taken as one piece: it is no conversation."""
 
@@ -108,33 +110,58 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
     A sentence after "remember that …" belongs to what is to be remembered, unless it wants
     something itself.
     """
-    text = _without_address(text.replace("’", "'").strip(), agent_name)
-    sentences = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
-    if len(sentences) > MAX_SENTENCES:
-        sentences = [text]
+    said = text.strip()
+    text = _without_address(said.replace("’", "'"), agent_name)
+    # What is kept is kept in its own words; only what is matched has one kind of apostrophe.
+    said = said[-len(text) :] if said.replace("’", "'").endswith(text) else text
+    sentences = _sentences(text)
     intents: list[ParsedIntent] = []
-    for sentence in sentences or [text]:
-        understood = _one(sentence)
-        before = intents[-1] if intents else None
-        if before is not None and isinstance(understood.intent, Statement):
-            match before.intent:
-                case RememberIntent(what) if what:
-                    intents[-1] = ParsedIntent(
-                        RememberIntent(f"{what} {sentence}"), before.language
-                    )
-                    continue
-                case Statement(said):
-                    intents[-1] = ParsedIntent(Statement(f"{said} {sentence}"), before.language)
-                    continue
+    told: list[tuple[int, int]] = []  # from where to where an intent has its words
+    for start, end in sentences:
+        understood = _one(text[start:end])
+        before = intents[-1].intent if intents else None
+        goes_on = isinstance(before, Statement) or (
+            isinstance(before, RememberIntent) and before.what != ""
+        )
+        if goes_on and isinstance(understood.intent, Statement):
+            told[-1] = (told[-1][0], end)
+            continue
         intents.append(understood)
+        what = understood.intent.what if isinstance(understood.intent, RememberIntent) else ""
+        first = text.find(what, start) if what else start
+        told.append((first, first + len(what) if what else end))
+    intents = [_in_own_words(*one, said) for one in zip(intents, told, strict=True)]
     # A greeting or thanks beside something else is politeness.
     polite = (SmallTalk("greeting"), SmallTalk("thanks"))
     return [it for it in intents if it.intent not in polite] or intents[:1]
 
 
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Return from where to where each sentence goes; at least one."""
+    found, start = list[tuple[int, int]](), 0
+    for end in [*_SENTENCE_END.finditer(text), None]:
+        piece = text[start : end.start() if end else len(text)]
+        if piece.strip():
+            first = start + len(piece) - len(piece.lstrip())
+            found.append((first, start + len(piece.rstrip())))
+        start = end.end() if end else len(text)
+    return found if 0 < len(found) <= MAX_SENTENCES else [(0, len(text))]
+
+
+def _in_own_words(understood: ParsedIntent, told: tuple[int, int], said: str) -> ParsedIntent:
+    words = said[told[0] : told[1]]
+    match understood.intent:
+        case RememberIntent(what) if what:
+            return ParsedIntent(RememberIntent(words), understood.language)
+        case Statement():
+            return ParsedIntent(Statement(words), understood.language)
+        case _:
+            return understood
+
+
 def _one(sentence: str) -> ParsedIntent:
-    asks = sentence.endswith("?")
-    bare = sentence.rstrip(" .!?…").strip()
+    asks = sentence.endswith(_QUESTION_MARKS)
+    bare = sentence.rstrip(_END_MARKS).strip()
     for kind, ways in patterns.SMALL.items():
         for language, way in ways.items():
             if _is(way, bare):
@@ -143,7 +170,13 @@ def _one(sentence: str) -> ParsedIntent:
         what = _after(way, sentence)
         # "Can you remember that …?" asks to remember something; "Do you remember …?" does not.
         if what is not None and (not asks or " that " in sentence[:40].lower()):
-            return ParsedIntent(RememberIntent(_meant(what.rstrip("?").strip())), language)
+            return ParsedIntent(
+                RememberIntent(_meant(what.rstrip("?？؟").strip() if asks else what)), language
+            )
+    for language, way in patterns.REMEMBER_AFTER.items():
+        found = re.search(way, bare, re.IGNORECASE)
+        if found and not asks and found.start():
+            return ParsedIntent(RememberIntent(sentence[: found.start()].strip()), language)
     for language, way in patterns.LIST_KEPT.items():
         if _is(way, bare):
             return ParsedIntent(ListIntent(), language)
@@ -164,13 +197,14 @@ def _asked(sentence: str, bare: str, *, asks: bool) -> ParsedIntent:
         what = _after(way, bare)
         if what is not None and not asks:
             return ParsedIntent(ForgetIntent(_meant(what)), language)
-    for language, way in patterns.ASKING.items():
+    for language, way in (*patterns.ASKING.items(), *patterns.ASKING_FURTHER.items()):
         if re.match(way, sentence, re.IGNORECASE):
-            return ParsedIntent(Question(sentence), language)
+            return ParsedIntent(Question(sentence), patterns.language_of(sentence, language))
     for language, way in patterns.REQUESTING.items():
         if _after(way, sentence) and not asks:
             return ParsedIntent(Request(sentence), language)
-    return ParsedIntent(Question(sentence) if asks else Statement(sentence))
+    language = patterns.language_of(sentence, "en")
+    return ParsedIntent(Question(sentence) if asks else Statement(sentence), language)
 
 
 def _is(way: str, bare: str) -> bool:
@@ -184,7 +218,7 @@ def _after(way: str, sentence: str) -> str | None:
 
 
 def _meant(what: str) -> str:
-    return "" if what.rstrip(" .!").lower() in NOTHING_MEANT else what
+    return "" if what.rstrip(_END_MARKS).lower() in NOTHING_MEANT else what
 
 
 def _without_address(text: str, agent_name: str) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (patterns of several scripts can not be broken well)
 """The patterns of intents, as regular expressions.
 
 All of them are matched without regard to case, at the beginning of a sentence.
@@ -5,10 +6,11 @@ All of them are matched without regard to case, at the beginning of a sentence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
-Language = Literal["en", "de", "fr", "es"]
+Language = Literal["en", "de", "fr", "es", "pt", "ru", "ar", "zh"]
 Small = Literal["greeting", "thanks", "bye", "help", "who_are_you", "who_am_i", "clock", "yes"]
 
 
@@ -23,7 +25,7 @@ POLITE = (
     r"(?:(?:can|could|would|will) you (?:please )?)?"
 )
 
-REMEMBER: Mapping[Language, str] = {
+_REMEMBER: Mapping[Language, str] = {
     "en": _any(
         r"remember",
         r"memori[sz]e",
@@ -74,6 +76,39 @@ REMEMBER: Mapping[Language, str] = {
     )
     + _LINK
     + r"(?:de\s+)?(?:que\s+)?",
+}
+
+REMEMBER: Mapping[Language, str] = {
+    **_REMEMBER,
+    "pt": _any(
+        r"lembra(?:-te)?",
+        r"lembre(?:-se)?",
+        r"não (?:te |se )?esque[çc]as?(?: de)?",
+        r"anota",
+        r"anote",
+        r"memoriza",
+    )
+    + _LINK
+    + r"(?:de\s+)?(?:que\s+)?",
+    "ru": r"(?:пожалуйста,?\s+)?"
+    + _any(r"запомни(?:те)?", r"не забудь(?:те)?", r"запиши(?:те)?")
+    + r"(?:,? пожалуйста)?"
+    + _LINK
+    + r"(?:что\s+)?",
+    "ar": _any(r"تذك[ّ]?ري?", r"احفظي?", r"لا تنسي?", r"سج[ّ]?لي?") + _LINK + r"(?:[أا]ن\s+)?",
+    "zh": r"(?:请|麻烦)?(?:你)?(?:帮我)?(?:记住|记得|记下来?|记一下|别忘了|不要忘记?)\s*[:：,，]?\s*",
+}
+
+# The same after what is to be kept.
+REMEMBER_AFTER: Mapping[Language, str] = {
+    "en": r"\s*[,;.:-]\s*(?:please\s+)?(?:remember|note|keep in mind)(?: (?:that|this|it))?$",
+    "de": r"\s*[,;.:-]\s*(?:bitte\s+)?(?:merke? dir (?:das|es)|vergiss (?:das|es) nicht)(?: bitte)?$",
+    "fr": r"\s*[,;.:-]\s*(?:souviens-t'en|retiens-le|retiens ça|ne l'oublie pas)$",
+    "es": r"\s*[,;.:-]\s*(?:recu[ée]rdalo|acu[ée]rdate(?: de eso)?|ap[úu]ntalo|no lo olvides)$",
+    "pt": r"\s*[,;.:-]\s*(?:lembra-te(?: disso)?|lembre-se(?: disso)?|anota(?: isso)?|não (?:te )?esqueças)$",
+    "ru": r"\s*[,;.:—-]\s*(?:запомни(?:те)?|не забудь(?:те)?|запиши(?:те)?)(?: это)?$",
+    "ar": r"\s*[,;.:،؛-]\s*(?:تذكر|احفظ|لا تنس|سجل)(?:ي)?(?: (?:ذلك|هذا))?$",
+    "zh": r"\s*[,，;；、 ]\s*(?:请|麻烦)?(?:你)?(?:帮我)?(?:记住|记得|记下来?|记一下|别忘了|不要忘记?)(?:这个|它|这件事|哦|吧|啊|了)*$",
 }
 
 FORGET: Mapping[Language, str] = {
@@ -205,6 +240,36 @@ ASKING: Mapping[Language, str] = {
     r"|as-tu)\b",
     "es": r"(?:¿|(?:qué|quién|quiénes|cuál|cuáles|dónde|cuándo|por qué|cómo|cuánto|cuántos)\b)",
 }
+
+ASKING_FURTHER: Mapping[Language, str] = {
+    "pt": r"(?:o que|(?:em )?que|qual|quais|quem|onde|quando|como|por ?qu[eê]|quant[oa]s?)\b",
+    "ru": r"(?:что|кто|кем|кого|где|куда|откуда|когда|как|как(?:ой|ая|ое|ие)|почему|сколько)\b",
+    "ar": r"(?:ما|ماذا|من|[أا]ين|متى|كيف|هل|كم|لماذا)\s",
+    "zh": r".*(?:什么|哪[里儿个]?|谁|怎么|多少|几[个岁点号]|吗|呢)[。？?]?$",
+}
+
+
+def language_of(sentence: str, otherwise: Language) -> Language:
+    """Return the language to answer a sentence in, by its script and the words it begins with."""
+    for language, way in (
+        ("ru", r"[а-яё]"),
+        ("ar", r"[\u0600-\u06ff]"),
+        ("zh", r"[\u4e00-\u9fff]"),
+    ):
+        if re.search(way, sentence, re.IGNORECASE):
+            return cast(Language, language)
+    if (
+        re.match(ASKING_FURTHER["pt"], sentence, re.IGNORECASE)
+        and re.search(
+            r"\b(?:meu|minha|meus|minhas|é|posso|não|onde|quando é|em que|qual|fica|moro)\b",
+            sentence,
+        )
+        and not sentence.startswith("¿")
+        and otherwise in ("en", "pt")
+    ):
+        return "pt"
+    return otherwise
+
 
 # Beginnings of other requests.
 REQUESTING: Mapping[Language, str] = {

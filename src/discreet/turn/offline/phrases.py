@@ -6,7 +6,7 @@ Braces take texts of users, which are put in as they are and never read as a for
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discreet.turn.offline.patterns import Language
 
@@ -28,6 +28,7 @@ class Replies:
     kept_here: str
     wrote: str
     nothing: str
+    nearest: str
     nothing_kept: str
     no_model: str
     statement: str
@@ -39,7 +40,7 @@ class Replies:
     clock: str
 
 
-REPLIES: Mapping[Language, Replies] = {
+_REPLIES: dict[Language, Replies] = {
     "en": Replies(
         quoted="“{}”",
         kept="I'll remember: {}",
@@ -54,6 +55,7 @@ REPLIES: Mapping[Language, Replies] = {
         kept_here="This is what I keep here:",
         wrote="In this conversation:",
         nothing="I have nothing about that.",
+        nearest="I'm not sure. The nearest of what I was told:",
         nothing_kept="I have kept nothing yet. Say “Remember that …”, and I will.",
         no_model="I work without a language model, so I can only look up what I was asked to"
         " remember, what was said here, and what is published for you. Say “help” for examples.",
@@ -82,6 +84,7 @@ REPLIES: Mapping[Language, Replies] = {
         kept_here="Das habe ich mir hier gemerkt:",
         wrote="In diesem Gespräch:",
         nothing="Darüber weiß ich nichts.",
+        nearest="Ich bin nicht sicher. Am nächsten kommt, was mir gesagt wurde:",
         nothing_kept="Ich habe mir noch nichts gemerkt. Sag „Merk dir: …“, dann tue ich es.",
         no_model="Ich arbeite ohne Sprachmodell und kann nur nachsehen, was ich mir merken sollte,"
         " was hier gesagt wurde und was für dich veröffentlicht ist. „Hilfe“ zeigt Beispiele.",
@@ -110,6 +113,7 @@ REPLIES: Mapping[Language, Replies] = {
         kept_here="Voici ce que j'ai retenu ici :",
         wrote="Dans cette conversation :",
         nothing="Je ne sais rien à ce sujet.",
+        nearest="Je ne suis pas sûr. Ce qui s'en approche le plus :",
         nothing_kept="Je n'ai encore rien retenu. Dites « Retiens que … ».",
         no_model="Je travaille sans modèle de langue : je ne retrouve que ce qu'on m'a demandé de"
         " retenir, ce qui a été dit ici et ce qui est publié. « Aide » donne des exemples.",
@@ -138,6 +142,7 @@ REPLIES: Mapping[Language, Replies] = {
         kept_here="Esto es lo que recuerdo aquí:",
         wrote="En esta conversación:",
         nothing="No sé nada de eso.",
+        nearest="No estoy seguro. Lo más parecido que me dijeron:",
         nothing_kept="Todavía no he guardado nada. Di «Recuerda que …».",
         no_model="Trabajo sin modelo de lenguaje: solo puedo buscar lo que me pidieron recordar, lo"
         " que se dijo aquí y lo que está publicado. «Ayuda» da ejemplos.",
@@ -149,6 +154,63 @@ REPLIES: Mapping[Language, Replies] = {
         " lo encuentro.",
         you_are="Te conozco como {}.",
         clock="Son las {} (UTC).",
+    ),
+}
+
+REPLIES: Mapping[Language, Replies] = {
+    **_REPLIES,
+    # What they don't say in their own words, they say in English.
+    "pt": replace(
+        _REPLIES["en"],
+        quoted="“{}”",
+        kept="Vou lembrar-me: {}",
+        forgotten="Esquecido: {}",
+        told_me="Disseste-me: {}",
+        told_me_all="Isto é o que me disseste:",
+        kept_here="Isto é o que guardo aqui:",
+        wrote="Nesta conversa:",
+        nothing="Não sei nada sobre isso.",
+        nearest="Não tenho a certeza. O mais próximo do que me disseram:",
+        statement="Li, mas só guardo o que me pedes. Diz “Lembra-te que …”.",
+    ),
+    "ru": replace(
+        _REPLIES["en"],
+        quoted="«{}»",
+        kept="Запомню: {}",
+        forgotten="Забыто: {}",
+        told_me="Вы мне сказали: {}",
+        told_me_all="Вот что вы мне сказали:",
+        kept_here="Вот что я здесь помню:",
+        wrote="В этом разговоре:",
+        nothing="Я ничего об этом не знаю.",
+        nearest="Я не уверен. Ближе всего из того, что мне сказали:",
+        statement="Прочитал, но запоминаю только по просьбе. Скажите «Запомни, что …».",
+    ),
+    "ar": replace(
+        _REPLIES["en"],
+        quoted="«{}»",
+        kept="سأتذكر: {}",
+        forgotten="نسيت: {}",
+        told_me="قلت لي: {}",
+        told_me_all="هذا ما قلته لي:",
+        kept_here="هذا ما أحفظه هنا:",
+        wrote="في هذه المحادثة:",
+        nothing="لا أعرف شيئا عن ذلك.",
+        nearest="لست متأكدا. أقرب ما قيل لي:",
+        statement="قرأته، لكني أحفظ ما يطلب مني فقط. قل «تذكر أن …».",
+    ),
+    "zh": replace(
+        _REPLIES["en"],
+        quoted="“{}”",
+        kept="我会记住：{}",
+        forgotten="已忘记：{}",
+        told_me="你告诉过我：{}",
+        told_me_all="这是你告诉过我的：",
+        kept_here="这是我在这里记住的：",
+        wrote="在这次对话中：",
+        nothing="我对此一无所知。",
+        nearest="我不确定。我被告知的最接近的内容：",
+        statement="我看到了，但只记住你让我记的。请说“记住……”。",
     ),
 }
 

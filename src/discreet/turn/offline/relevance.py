@@ -4,12 +4,18 @@ language model, rules decide whether they are near enough."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 
-from discreet.memory.tokenizer import content_terms
+from discreet.memory.languages import language_of
+from discreet.memory.tokenizer import content_terms, words_of
 from discreet.turn.context import Found
+from discreet.turn.offline.subjects import SINGLE, asked_about, told_of
 
 # Cosines of the bundled embedder: answers lie above 0.33 mostly, strangers below 0.28.
 NEAR = 0.32
+# It knows English alone: elsewhere texts are close to each other that only look alike.
+NEAR_ELSEWHERE = 0.7
 # What shares the words of a question has to be about the same at least a little.
 NOT_FAR = 0.12
 # Of the words of a question, so many stand in what answers it.
@@ -31,23 +37,86 @@ _EMPTY_WORDS = frozenset(
 )
 
 
+# A word of a question that was typed wrongly is this like the one that was meant.
+LIKE = 0.8
+TYPED = 4  # shorter words are too much like others
+NEAREST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """``told``: how surely it answers the subject of the question, by ``subjects``. ``single``: one
+    has one at a time, a home or a job, so that the newest takes the place of the others."""
+
+    found: Found
+    covered: float
+    closeness: float
+    told: float
+    near: float
+    single: bool
+
+    @property
+    def score(self) -> float:
+        closeness = max(self.closeness, 0.0) if self.near == NEAR else max(self.closeness, 0.0) / 4
+        return self.covered + closeness + self.told
+
+    @property
+    def answers(self) -> bool:
+        if self.told > 0 or self.closeness >= self.near:
+            return True
+        return self.covered >= COVERED and (self.closeness >= NOT_FAR or self.covered == 1)
+
+
 def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -> list[Found]:
-    """Return what answers, best first; ``all_of_them``: whatever is about it, not only the best."""
-    words = [term for term in content_terms(asked, _EMPTY_WORDS) if any(map(str.isalnum, term))]
-    scored = [(_score(words, one), one) for one in found]
-    kept = [(score, one) for score, one in scored if score > 0]
-    kept.sort(key=lambda pair: -pair[0])
+    """Return what answers, best first; ``all_of_them``: whatever is about it, not only the best.
+
+    Of things that answer alike, the newest comes first.
+    """
+    kept = [match for match in _matches(asked, found) if match.answers]
     if not kept:
         return []
-    least = 0.0 if all_of_them else kept[0][0] * BESIDE_THE_BEST
-    return [one for score, one in kept if score >= least]
+    kept.sort(key=lambda match: -match.score)
+    best = kept[0]
+    least = 0.0 if all_of_them else best.score * BESIDE_THE_BEST
+    alike = [match for match in kept if _alike(match, best)]
+    alike.sort(key=lambda match: match.found.at, reverse=True)
+    rest = [match for match in kept if not _alike(match, best)]
+    return [match.found for match in (*alike, *rest) if match.score >= least or match in alike]
 
 
-def _score(words: list[str], found: Found) -> float:
-    """0 where it has nothing to do with what was asked, else up to 2."""
-    there = set(content_terms(f"{found.title} {found.text}"))
-    covered = sum(word in there for word in words) / len(words) if words else 0.0
-    closeness = 0.0 if found.closeness is None else found.closeness
-    if closeness < NEAR and (covered < COVERED or (closeness < NOT_FAR and covered < 1)):
-        return 0.0
-    return covered + max(closeness, 0.0)
+def nearest(asked: str, found: Sequence[Found]) -> list[Found]:
+    """Return the few things that come nearest to what was asked; none of them may answer it."""
+    matches = [match for match in _matches(asked, found) if match.found.kind == "memory"]
+    matches.sort(key=lambda match: -match.score)
+    return [match.found for match in matches[:NEAREST]]
+
+
+def _alike(match: _Match, best: _Match) -> bool:
+    if match.told == best.told == 1 and best.single:
+        return True
+    return (
+        match.score >= best.score * BESIDE_THE_BEST
+        and match.told == best.told
+        and abs(match.covered - best.covered) < 0.01
+    )
+
+
+def _matches(asked: str, found: Sequence[Found]) -> list[_Match]:
+    words = [term for term in content_terms(asked, _EMPTY_WORDS) if any(map(str.isalnum, term))]
+    subjects = asked_about(asked)
+    english = asked.isascii() and language_of(words_of(asked)) == "english"
+    near = NEAR if english else NEAR_ELSEWHERE
+    single = not subjects.isdisjoint(SINGLE)
+    matches = []
+    for one in found:
+        there = set(content_terms(f"{one.title} {one.text}"))
+        covered = sum(_is_there(word, there) for word in words) / len(words) if words else 0.0
+        closeness = 0.0 if one.closeness is None else one.closeness
+        matches.append(_Match(one, covered, closeness, told_of(one.text, subjects), near, single))
+    return matches
+
+
+def _is_there(word: str, there: set[str]) -> bool:
+    if word in there:
+        return True
+    return len(word) >= TYPED and bool(get_close_matches(word, there, 1, LIKE))

@@ -6,6 +6,7 @@ says that it is no language model when it is asked for more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from discreet.domain.outbound import OFFLINE
@@ -27,16 +28,18 @@ from discreet.turn.offline.intents import (
 )
 from discreet.turn.offline.patterns import Language, Small
 from discreet.turn.offline.phrases import REPLIES, Replies
-from discreet.turn.offline.relevance import relevant
+from discreet.turn.offline.relevance import nearest, relevant
 from discreet.turn.prompt import describe_speaker
 from discreet.turn.result import Step, TurnResult
 from discreet.turn.tools import Outcome, Tools
 
 QUERY_CHARACTERS = 1_000
-SEARCHED = 10
+SEARCHED = 30
 LISTED = 30
 # Characters of one thing in a list, and of a reference text.
 SHOWN = 400
+# Of one thing that a sender told, shown to that sender as it was told.
+WHOLE = 3_000
 PASSAGE_SHOWN = 1_200
 
 
@@ -98,7 +101,7 @@ class _Responder:
                 assert_never(understood.intent)
 
     async def _remember(self, say: Replies, what: str, line: Line) -> str:
-        content = _sentence(what or self._said_before(line))
+        content = (what or self._said_before(line)).strip()
         if not content:
             return say.keep_what
         if self._context.many_speak:
@@ -106,7 +109,7 @@ class _Responder:
         outcome = await self._call("remember", content=content)
         if outcome.full:
             return say.full
-        return say.kept.format(_quoted(say, content)) if outcome.done else say.too_long
+        return say.kept.format(self._in_quotes(say, content)) if outcome.done else say.too_long
 
     def _said_before(self, line: Line) -> str:
         """Return what the same speaker told last, for "remember that"."""
@@ -129,7 +132,11 @@ class _Responder:
         if len(meant) > 1:
             return "\n".join([say.forget_which, *self._items(say, meant)])
         outcome = await self._call("forget", memory_id=str(meant[0].id))
-        return say.forgotten.format(_quoted(say, meant[0].text)) if outcome.done else say.nothing
+        return (
+            say.forgotten.format(self._in_quotes(say, meant[0].text))
+            if outcome.done
+            else say.nothing
+        )
 
     async def _list(self, say: Replies) -> str:
         found = (await self._call("recall", query="", limit=LISTED)).found
@@ -145,16 +152,22 @@ class _Responder:
         return self._show(say, hits) if hits else await self._from_conversation(say, topic)
 
     async def _answer(self, say: Replies, asked: str) -> str:
-        hits = relevant(asked, await self._search(asked))
-        return self._show(say, hits) if hits else await self._from_conversation(say, asked)
+        found = await self._search(asked)
+        hits = relevant(asked, found)
+        if hits:
+            return self._show(say, hits)
+        return await self._from_conversation(say, asked, nearest(asked, found))
 
     async def _do(self, say: Replies, asked: str) -> str:
         hits = relevant(asked, await self._search(asked))
         return self._show(say, hits) if hits else say.no_model
 
-    async def _from_conversation(self, say: Replies, asked: str) -> str:
-        """Return what was told and not kept. What somebody asked, or wanted kept or forgotten, is
-        no answer: it would bring back what was forgotten."""
+    async def _from_conversation(self, say: Replies, asked: str, near: Sequence[Found] = ()) -> str:
+        """Return what was told and not kept, or what is ``near``, marked as no answer.
+
+        What somebody asked, or wanted kept or forgotten, is no answer: it would bring back what was
+        forgotten.
+        """
         agent = self._context.agent.name
         told = [
             one
@@ -163,6 +176,8 @@ class _Responder:
             and all(isinstance(it.intent, Statement) for it in understand(one.text, agent))
         ]
         hits = relevant(asked, told)
+        if not hits and near:
+            return "\n".join([say.nearest, *self._items(say, list(near))])
         if not hits:
             return self._nothing(say)
         return "\n".join([say.wrote, *self._items(say, hits)])
@@ -219,19 +234,27 @@ class _Responder:
     def _told(self, say: Replies, kept: list[Found]) -> str:
         if self._context.of_owner:
             return "\n".join([say.kept_here, *self._items(say, kept)])
-        if len(kept) > 1:
-            header = say.kept_here if self._context.many_speak else say.told_me_all
-            return "\n".join([header, *self._items(say, kept)])
+        if self._context.many_speak and len(kept) > 1:
+            return "\n".join([say.kept_here, *self._items(say, kept)])
         if self._context.many_speak:
             return _cut(one_line(kept[0].text), SHOWN)
-        return say.told_me.format(_quoted(say, kept[0].text))
+        # The best stands first, and not behind a title.
+        best = say.told_me.format(say.quoted.format(_cut(kept[0].text, WHOLE)))
+        return "\n".join([best, *self._items(say, kept[1:])])
+
+    def _in_quotes(self, say: Replies, text: str) -> str:
+        """Quote what is a sender's own as it was told; of others, so that it can't look like the
+        end of the quotation."""
+        if self._context.of_owner or self._context.many_speak:
+            return _quoted(say, text)
+        return say.quoted.format(_cut(text.replace("\n", "\n  "), WHOLE))
 
     def _items(self, say: Replies, found: list[Found]) -> list[str]:
         """Return a list. To the owner each item says whose it is, and is nothing but a
         quotation."""
         lines = []
         for one in found:
-            text = _quoted(say, one.text)
+            text = self._in_quotes(say, one.text)
             whose = one.whose
             if whose is None and one.kind == "message" and self._context.many_speak:
                 whose = one.by
@@ -270,14 +293,6 @@ def _help(context: TurnContext, agent: str) -> str:
     else:
         privacy = phrases.IN_GROUP if context.many_speak else phrases.PRIVATE
     return phrases.HELP.format(agent=agent, privacy=privacy)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    if not text:
-        return ""
-    text = text[0].upper() + text[1:]
-    return f"{text}." if text[-1].isalnum() and "\n" not in text else text
 
 
 def _quoted(say: Replies, text: str) -> str:

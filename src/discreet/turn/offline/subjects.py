@@ -1,0 +1,136 @@
+# ruff: noqa: E501  (patterns of several scripts can not be broken well)
+"""Everyday subjects, by the words that ask for them and the words that answer, in eight languages.
+
+The bundled embedder knows English, and a question often shares no word with its answer ("What must
+I not eat?", "I'm allergic to walnuts"). This bridges the subjects that people tell an assistant most:
+no answer is in here, only what a question is about. Patterns are matched on folded lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """``asks``: patterns of questions about it; ``tells``: patterns of what answers them;
+    ``hints``: the same, where the words alone may mean something else."""
+
+    asks: str
+    tells: str
+    hints: str = ""
+
+
+SUBJECTS: dict[str, Subject] = {
+    "not eaten": Subject(
+        r"\beat|\bfood|\bmeal|\bdish|\bcook|allerg|\bdiet|\bavoid|\bessen\b|\bmeiden|\bspeise|gericht"
+        r"|\bcomer\b|\bcomida|alerg|\balimento|\bevitar|\bmanger|\bnourriture|\brepas\b|\baliment"
+        r"|\bрацион|нельзя (?:мне )?(?:есть|пить)|(?:есть|пить) нельзя|кушать|\bед[аыу]\b|аллерг|избегать"
+        r"|[اآأ]كل|طعام|حساسي|تناول|吃|食物|忌口|过敏",
+        r"allerg|alerg|intoleran|intolér|unvertrag|\bvertrage|\bcan'?t (?:eat|have|stand)|\b(?:ill|sick)\b"
+        r"|\bvegan|\bvegetar|\bcoeliac|\bceliac|no (?:tolero|soporto|puedo comer)|sienta mal"
+        r"|supporte pas|tolere pas|nao (?:posso|tolero|suporto)|аллерг|не перенош|непереносим|не ем\b"
+        r"|حساسي|لا [اأ]ستطيع|لا [اآأ]كل|ممنوع|过敏|不能吃|不能喝|不耐|不吃",
+    ),
+    "home": Subject(
+        r"\bi live|\bdo i live|\bmy home|\bmy address|\bmy house|\bwe live|wohne ich|wohnen wir"
+        r"|\bzuhause|zu hause|\badresse|\bvivo\b|\bvivimos|mi casa|mi direccion|domicilio|resido"
+        r"|j'?\s?habite|habitons|ma maison|mon adresse|chez moi|\bmoro\b|\bmoramos|minha casa|morada"
+        r"|endereco|живу|живем|адрес|мой дом|домашн|[اأ]سكن|نسكن|[اأ]عيش|بيتي|منزلي|عنواني|住|我家|地址",
+        r"\b(?:i|we) (?:now )?(?:live|reside|moved|have moved|stay)|\bmy address|(?:ich|wir) (?:wohne|lebe)"
+        r"|wohnen wir|\bgezogen|\bziehe|\bvivo en|vivimos en|\bmude|\bmudamos|resido|j'?\s?habite"
+        r"|habitons|on habite|demenag|\bmoro\b|\bmoramos|\bmudei|\bmudamo|живу|живем|переехал|мой адрес"
+        r"|[اأ]سكن|نسكن|[اأ]عيش|انتقل|عنواني|住在|我住|搬到|搬家|地址",
+    ),
+    "work": Subject(
+        r"\bjob|\bwork\b|\bprofession|\boccupation|for a living|\bcareer|\bberuf|\barbeit|verdiene"
+        r"|\bprofesion|\btrabaj|\bdedico|\bempleo|\bmetier|\btravail|\bemploi|\bprofissao|\btrabalh"
+        r"|професси|работ|должност|وظيف|مهنت|عملي|[اأ]عمل|职业|工作|上班|谋生",
+        r"\bi (?:now )?work|by trade|\bmy (?:job|work)|\bemployed|\barbeite|\bmein beruf|\btrabajo|\btrabalho"
+        r"|je travaille|работаю|[اأ]عمل\b|[اأ]شتغل|我在.{1,12}(?:当|工作|上班)|我当|我的工作|上班",
+        r"^i'?(?: a)?m an? \w+$|^ich bin (?:eine? )?\w+$|^soy (?:una? )?\w+$|^je suis (?:une? )?\w+$"
+        r"|^sou (?:uma? )?\w+(?: de \w+)?$|^я \w+$|^[اأ]نا \w+(?: \w+)?$|^我是\w{2,5}$",
+    ),
+    "pets": Subject(
+        r"\bpets?\b|\banimal|haustier|\btiere?\b|mascota|animaux|\bbicho|питом|животн|حيوان|宠物",
+        r"\b(?:dog|cat|hamster|rabbit|parrot|horse|hund|katze|kater|perr[oa]|gat[oa]|chien|chat|labrador"
+        r"|lapin|cachorr[oa]|cao|coelho)(?:s|e|n|en)?\b|собак|кошк|\bкот\b|\bкот[аеу]\b|хомяк|попуга"
+        r"|كلب|قط[ةت]|قطي|狗|猫|兔|仓鼠",
+    ),
+    "travel": Subject(
+        r"\btravel|\btrip\b|\bjourney|\bholiday|\bvacation|\bflight|\breise|\bverreis|\burlaub|\bflug"
+        r"|\bviaj|\bvacaciones|\bvuelo|\bvoyag|\bvacances|\bpart(?:ons|ir)\b|\bviagem|\bferias|\bvoo\b"
+        r"|путешеств|поездк|отпуск|летим|едем|سفر|نسافر|رحل[ةت]|旅行|旅游|出发|出差|航班",
+        r"\bflight|\b(?:fly|flying|trip)\b|leave for|\bflieg|\bflug|\breise|\bvuelo|\bvol(?:amos|ar)\b"
+        r"|\bviaj|\bpartons|\bnotre vol|\bvoyage|летим|поезд(?:к|ом)|вылет|рейс|سنسافر|[اأ]سافر|سفر|رحل[ةت]"
+        r"|飞|航班|机票|火车|旅",
+    ),
+    "medicine": Subject(
+        r"\bmedic|\bdrug|\bpill|\btablet|arznei|medikament|\bremedio|\bfarmac|лекарств|таблет|دواء|[اأ]دوي"
+        r"|حبوب|药",
+        r"\bpills?\b|\btablet|\bpille|\bpastilla|\bcomprim|\bmedic|\bmg\b|\binsulin|лекарств|таблет|دواء"
+        r"|حبة|حبوب|药|\bgelule|\bremedio",
+    ),
+    "birthday": Subject(
+        r"\bbirthday|i born|\bgeburtstag|\bgeboren|\bcumpleanos|\bnaci\b|\banniversaire|\baniversario"
+        r"|faco anos|fazes anos|\bnasci\b|день рожд|родил|عيد ميلاد|ميلادي|ولدت|生日|出生",
+        r"\bbirthday|\bborn\b|\bgeburtstag|\bgeboren|\bcumple|\bnaci\b|\banniversaire|\baniversario"
+        r"|\bfaco anos|\bnasci\b|день рожд|родил|عيد ميلاد|ولدت|生日|出生",
+    ),
+    "phone": Subject(
+        r"\bphone|\bmy number|\breach me|telefon|\bnummer|\bmovil|numero|\bportable\b|\btelemovel"
+        r"|телефон|мой номер|هاتف|رقمي|جوال|电话|手机",
+        r"(?:phone|number|telefon|nummer|movil|numero|tel|телефон|номер|هاتف|رقم|جوال|电话|手机)"
+        r".{0,20}[0-9٠-٩]{3}",
+    ),
+    "drink": Subject(
+        r"\bdrink|\btrink|\bbeber|\bboire|\bbebida|\bboisson|\bпить\b|\bпью\b|напит|[اأ]شرب|مشروب|喝|饮料",
+        r"\btea\b|\bcoffee|\btee\b|\bkaffee|\bte\b|\bcafe\b|\bthe\b sans|\bcha\b|\bчай|\bкофе|شاي|قهوة|茶|咖啡",
+    ),
+    "car": Subject(
+        r"\bcar\b|\bdrive\b|\bauto\b|\bwagen\b|\bcoche\b|\bvoiture|\bcarro\b|машин|автомоб|سيار|车|开什么",
+        r"\bcar\b|i drive|\bauto\b|\bwagen\b|\bcoche\b|\bvoiture|\bcarro\b|машин|автомоб|سيار|车",
+    ),
+}
+
+
+SINGLE = frozenset(["home", "work"])
+"""What one has one of at a time."""
+
+
+def asked_about(question: str) -> frozenset[str]:
+    """The subjects of a question."""
+    text = _folded(question)
+    return frozenset(name for name, ways in SUBJECTS.items() if _compiled(ways.asks).search(text))
+
+
+def told_of(text: str, subjects: frozenset[str]) -> float:
+    """How surely a text answers one of these subjects: 1, 0.6 where its words may mean something
+    else, or 0."""
+    folded = _folded(text)
+    best = 0.0
+    for name in subjects:
+        ways = SUBJECTS[name]
+        if _compiled(ways.tells).search(folded):
+            return 1.0
+        if ways.hints and _compiled(ways.hints).search(folded):
+            best = 0.6
+    return best
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _folded(text: str) -> str:
+    """Lower case, with Latin letters bare of their accents and one kind of apostrophe."""
+    out: list[str] = []
+    for character in unicodedata.normalize("NFKC", text).casefold().replace("’", "'"):
+        parts = unicodedata.normalize("NFD", character)
+        latin = unicodedata.name(parts[0], "").startswith("LATIN")
+        out.append(parts[0] if latin else character)
+    return "".join(out).strip(" .!?。！？؟¿¡")
