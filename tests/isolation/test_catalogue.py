@@ -163,7 +163,7 @@ def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all
 # Small sets of words; how often each occurs says nothing of anybody.
 COUNTED = {
     "state", "direction", "salience", "type", "memory_model", "change", "platform", "kind",
-    "admission",
+    "admission", "purpose",
 }  # fmt: skip
 
 
