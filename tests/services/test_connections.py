@@ -31,6 +31,6 @@ async def test_of_two_that_bind_a_process_at_once_one_is_refused(world: World) -
         *(start_session(world.db, unbound, sender=who) for who in (ALICE, BOB)),
         return_exceptions=True,
     )
-    assert sorted(type(one).__name__ for one in begun) == ["Conflict", "Connection"]
+    assert sorted(type(one).__name__ for one in begun) == ["Conflict", "McpConnection"]
     [won] = [one for one in begun if not isinstance(one, BaseException)]
     assert process.connection(bearer).scope == won.scope
