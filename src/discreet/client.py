@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 from uuid import UUID, uuid4
 
 import httpx
@@ -47,7 +47,7 @@ from discreet.schemas.memories import (
     SearchMessages,
 )
 from discreet.schemas.messages import NewMessage, Reply
-from discreet.schemas.operations import Me, Status
+from discreet.schemas.operations import Me, Status, Usage
 from discreet.schemas.problems import Problem
 from discreet.schemas.sessions import Message, Session, SessionPage, Transcript
 
@@ -168,6 +168,12 @@ class Client:
     async def status(self) -> Status:
         """Return what needs the owner's attention, in numbers."""
         return await self._get(Status, "/api/admin/status")
+
+    async def usage(
+        self, *, by: Literal["day", "agent", "contact", "model"] = "day", days: int = 14
+    ) -> Usage:
+        """Return what turns used, in tokens and US dollars."""
+        return await self._get(Usage, f"/api/admin/usage?by={by}&days={days}")
 
     # Messages.
 

@@ -450,6 +450,15 @@ OF_STATUS = (
         result=operations.Status,
     ),
     Operation(
+        "get_usage",
+        "usage.get_usage",
+        ("usage",),
+        "get_usage",
+        NOT_YET,
+        OWNERS,
+        result=operations.Usage,
+    ),
+    Operation(
         "get_metrics",
         "status.summarise",
         Missing("sb status has the numbers"),

@@ -24,7 +24,7 @@ from discreet.turn.truncation import least_tokens, window_of_truncated
 from discreet.turn.windows import LEARNED_SECONDS, Windows, fit
 from tests.support.small_server import Kind, SmallServer, small_server
 from tests.support.turns import answers_of, rows_of, turns_of
-from tests.support.world import World, make_world, open_door
+from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 MESSAGES = int(os.environ.get("DISCREET_TEST_MESSAGES", "26"))
@@ -37,7 +37,7 @@ WORDS = [
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    async with open_door(database) as db:
+    async with open_scoped(database) as db:
         yield await make_world(db)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
@@ -13,6 +15,7 @@ from discreet.auth.scopes import bearer_label
 from discreet.schemas import operations as wire
 from discreet.scope import WorkScope
 from discreet.services.status import summarise
+from discreet.services.usage import UsageBy, get_usage
 
 router = APIRouter(tags=["operations"])
 
@@ -21,6 +24,19 @@ router = APIRouter(tags=["operations"])
 async def status(who: OwnerCaller) -> wire.Status:
     """Get counts of what needs attention."""
     return await summarise(who.db, who.owner_id)
+
+
+@router.get("/api/admin/usage", responses=documented(), operation_id="get_usage")
+async def usage(
+    who: OwnerCaller,
+    by: Annotated[UsageBy, Query(description="What to add up by.")] = "day",
+    days: Annotated[int, Query(ge=1, le=366, description="UTC days, with today.")] = 14,
+) -> wire.Usage:
+    """Get what turns used, in tokens and money."""
+    lines = await get_usage(who.db, who.owner_id, by, days)
+    return wire.Usage(
+        by=by, days=days, items=[wire.UsageLine.model_validate(line) for line in lines]
+    )
 
 
 @router.get("/api/me", responses=documented(), operation_id="get_me")

@@ -17,6 +17,7 @@ from discreet.cli import (
     channels,
     chat,
     contacts,
+    costs,
     dashboard,
     database,
     limits,
@@ -64,6 +65,7 @@ app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)
 app.command("status")(status.status)
 app.command("dashboard")(dashboard.dashboard)
+app.command("usage")(costs.usage)
 app.command("takeover")(takeover.takeover)
 app.add_typer(agents.app, name="agents")
 app.add_typer(channels.app, name="channels")

@@ -132,7 +132,11 @@ async def _collect(
         database=_where(app),
         serving=await is_served(app.db),
         model=app.settings.model,
-        agent_models={agent.name: agent.model for agent in agents if agent.model},
+        agent_models={
+            agent.name: " then ".join([agent.model or "default", *agent.fallback_models])
+            for agent in agents
+            if agent.model or agent.fallback_models
+        },
     )
     found = await get_status(app.db, app.owner_id)
     others = await other_numbers(app.db, app.settings)
@@ -170,6 +174,18 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f" {ago(hit.since)}; {counted(hit.refused, 'message')} dropped, no replies until "
             f"{when(hit.until)}",
             "sb limits show",
+        )
+    for near in status.near_limits:
+        yield Attention(
+            f"{near.whose} has used {near.share:.0%} of its {near.kind.replace('_', ' ')} with "
+            f"{near.agent}",
+            "sb usage --by contact",
+        )
+    for replaced in status.replaced_models:
+        yield Attention(
+            f"{replaced.model} answered {counted(replaced.turns, 'message')} for {replaced.agent}, "
+            f"the last {ago(replaced.at)}, because another model failed: {replaced.reason}",
+            "sb turns list",
         )
     for name in status.paused:
         yield Attention(

@@ -47,6 +47,30 @@ class Counts(BaseModel):
     reference_passages: int
 
 
+class UsageLine(BaseModel):
+    """What the turns of one day, agent, contact or model used."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    turns: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = Field(description="Of the input, what the provider had in its cache.")
+    estimated_tokens: int = Field(description="What the server didn't report.")
+    unpriced_tokens: int = Field(description="Of models without a price; not in `cost`.")
+    cost: float = Field(description="In US dollars.")
+
+
+class Usage(BaseModel):
+    """What was used, added up."""
+
+    by: Literal["day", "agent", "contact", "model"]
+    days: int
+    items: list[UsageLine]
+
+
 class Status(BaseModel):
     """Counts of what needs the owner's attention, and totals. For details: `sb status`."""
 

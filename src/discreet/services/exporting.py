@@ -38,8 +38,11 @@ _RECORDS: Mapping[str, LiteralString] = {
     "   AND NOT coalesce(r.contact_id = ANY (%(contacts)s), false) ORDER BY r.created_at, r.id",
     "outbox": "SELECT to_jsonb(r) AS record FROM discreet.outbox r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
-    # The agent's instructions are the owner's; all else that the model got is about the contact.
-    "turns": "SELECT to_jsonb(r) #- '{prompt,system}' AS record FROM discreet.turns r"
+    # The agent's instructions and what its model thought are the owner's; all else is about the
+    # contact.
+    "turns": "SELECT to_jsonb(r) #- '{prompt,system}' || jsonb_build_object('steps',"
+    "   jsonb_path_query_array(r.steps, '$[*] ? (!exists(@.reasoning))')) AS record"
+    " FROM discreet.turns r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.started_at, r.id",
     "drafts": "SELECT to_jsonb(r) AS record FROM discreet.drafts r"
     " WHERE r.contact_id = ANY (%(contacts)s)",

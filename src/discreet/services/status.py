@@ -17,6 +17,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
 from discreet.services.limits import LimitHit, recent_limit_hits
 from discreet.services.quarantine import QuarantinedMessage, waiting_in_quarantine
 from discreet.services.takeover import taken_over
+from discreet.services.usage import NearLimit, near_limits
 
 LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
 DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
@@ -56,6 +57,18 @@ class LongTurn:
     attempt: int
     since: datetime
     characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedModel:
+    """An agent whose model failed within a day, so that a fallback model answered ``turns`` times:
+    the last time ``model``, and why."""
+
+    agent: str
+    turns: int
+    model: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,8 @@ class Status:
     quarantine: tuple[QuarantinedMessage, ...]
     pairings: tuple[Pairing, ...]
     limit_hits: tuple[LimitHit, ...]
+    near_limits: tuple[NearLimit, ...]
+    replaced_models: tuple[ReplacedModel, ...]
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
     taken_over: tuple[str, ...]
@@ -136,6 +151,8 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
             quarantine=tuple(await waiting_in_quarantine(tx)),
             pairings=tuple(await pending_pairings(tx))[:_MAX_SHOWN],
             limit_hits=await recent_limit_hits(tx),
+            near_limits=await near_limits(tx),
+            replaced_models=await _replaced_models(tx),
             paused=await _paused(tx),
             blocked=await _blocked(tx),
             taken_over=await taken_over(tx, _MAX_SHOWN),
@@ -259,6 +276,20 @@ async def _long_turns(tx: Transaction) -> tuple[LongTurn, ...]:
         )
         for row in found
     )
+
+
+async def _replaced_models(tx: Transaction) -> tuple[ReplacedModel, ...]:
+    found = await tx.fetch(
+        """SELECT a.name AS agent, count(*) AS turns, max(t.finished_at) AS at,
+                  (array_agg(t.model ORDER BY t.finished_at DESC))[1] AS model,
+                  (array_agg(t.usage->>'instead_of' ORDER BY t.finished_at DESC))[1] AS reason
+             FROM discreet.turns t JOIN discreet.agents a ON a.id = t.agent_id
+            WHERE t.usage->>'instead_of' IS NOT NULL AND t.state = 'answered'
+              AND t.started_at > clock_timestamp() - interval '1 day'
+            GROUP BY a.id, a.name ORDER BY at DESC LIMIT %(limit)s""",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(ReplacedModel(**row) for row in found)
 
 
 async def _undelivered(tx: Transaction) -> tuple[Undelivered, ...]:

@@ -25,7 +25,7 @@ from discreet.turn.windows import Fit, Windows, fit
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-__all__ = ["Models", "import_responders", "make_responder"]
+__all__ = ["Models", "import_responders", "make_responder", "without_files"]
 
 MAX_FITS = 8
 """How often a prompt is made smaller in one turn."""
@@ -171,7 +171,7 @@ class Models:
             if prompt.size > fitted.budget.total:
                 prompt = replace(build_prompt(context, fitted.budget), files=prompt.files)
             if try_it.files != prompt.files:
-                prompt = _without_files(prompt)
+                prompt = without_files(prompt)
             room = Room(fitted.answer, fitted.specs, try_it.watched, self._is_held(opened))
             try:
                 result = await self._think(opened, prompt, toolbox, on_text, room)
@@ -235,7 +235,7 @@ class Models:
         )
 
 
-def _without_files(prompt: Prompt) -> Prompt:
+def without_files(prompt: Prompt) -> Prompt:
     """Return the prompt for a model that takes no files; it is told what came."""
     names = ", ".join(f"{file.name or 'a file'} ({file.media_type})" for file in prompt.files)
     last = prompt.messages[-1]

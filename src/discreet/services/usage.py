@@ -1,0 +1,130 @@
+"""What turns used, in tokens and money: by day, agent, contact and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.domain.ids import OwnerId
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+__all__ = ["NearLimit", "UsageBy", "UsageLine", "get_usage", "near_limits"]
+
+UsageBy = Literal["day", "agent", "contact", "model"]
+MAX_LINES = 1_000
+WARN_AT = Decimal("0.8")
+"""The part of a limit at which the owner is told."""
+_MAX_SHOWN = 20
+
+_SUMS = """
+    count(*) AS turns,
+    coalesce(sum((t.usage->>'requests')::bigint), 0)::bigint AS requests,
+    coalesce(sum((t.usage->>'input_tokens')::bigint), 0)::bigint AS input_tokens,
+    coalesce(sum((t.usage->>'output_tokens')::bigint), 0)::bigint AS output_tokens,
+    coalesce(sum((t.usage->>'cached_tokens')::bigint), 0)::bigint AS cached_tokens,
+    coalesce(sum((t.usage->>'estimated_tokens')::bigint), 0)::bigint AS estimated_tokens,
+    coalesce(sum((t.usage->>'unpriced_tokens')::bigint), 0)::bigint AS unpriced_tokens,
+    coalesce(sum((t.usage->>'cost')::numeric), 0) AS cost
+"""
+_DAY = "(t.started_at AT TIME ZONE 'UTC')::date"
+_LABEL = CONTACT_LABEL.format(row="t")
+_GROUPS: dict[UsageBy, tuple[str, str]] = {
+    "day": (f"{_DAY}::text AS name, false AS shared", _DAY),
+    "agent": ("a.name AS name, false AS shared", "a.id, a.name"),
+    "contact": (f"{_LABEL} AS name, t.shared", "t.owner_id, t.contact_id, t.shared"),
+    "model": ("coalesce(t.model, '-') AS name, false AS shared", "coalesce(t.model, '-')"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """What the turns of one day, agent, contact or model used. ``cost`` is in US dollars;
+    ``unpriced_tokens`` are of models whose price is unknown, and not in it."""
+
+    name: str
+    turns: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    estimated_tokens: int
+    unpriced_tokens: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NearLimit:
+    """A contact that has used most of what it may use of an agent today, of ``kind`` (tokens a day,
+    money a day). ``share``: 1 is all of it."""
+
+    agent: str
+    whose: str
+    kind: Literal["tokens_a_day", "money_a_day"]
+    share: float
+
+
+async def get_usage(
+    db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: int
+) -> list[UsageLine]:
+    """Return what was used in so many days (UTC, with today), by what it is asked for: days in
+    their order, without gaps; everything else by its cost."""
+    columns, groups = _GROUPS[by]
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        today: date = await tx.value("SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date")
+        found = await tx.fetch(
+            f"""SELECT {columns}, {_SUMS}
+                  FROM discreet.turns t JOIN discreet.agents a ON a.id = t.agent_id
+                 WHERE t.started_at >= (%(first)s::date::timestamp AT TIME ZONE 'UTC')
+                   AND t.usage IS NOT NULL
+                 GROUP BY {groups}
+                 ORDER BY cost DESC, input_tokens DESC, name LIMIT %(limit)s""",
+            {"first": today - timedelta(days=days - 1), "limit": MAX_LINES},
+        )
+    lines = [_line(dict(row), by) for row in found]
+    return _every_day(lines, today, days) if by == "day" else lines
+
+
+async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
+    """Return the contacts that have used four fifths of a day's limit, and not all of it."""
+    found = await tx.fetch(
+        f"""SELECT u.agent, u.label, u.kind, u.share::float AS share FROM (
+              SELECT a.name AS agent, {_LABEL} AS label, kinds.kind,
+                     CASE kinds.kind
+                       WHEN 'tokens_a_day' THEN
+                         coalesce(sum((t.usage->>'input_tokens')::bigint
+                                      + (t.usage->>'output_tokens')::bigint), 0)::numeric
+                         / l.tokens_a_day
+                       ELSE coalesce(sum((t.usage->>'cost')::numeric), 0) / l.money_a_day
+                     END AS share
+                FROM discreet.turns t
+                JOIN discreet.agents a ON a.id = t.agent_id
+                CROSS JOIN LATERAL gate.show_limits(t.contact_id) l
+                CROSS JOIN (VALUES ('tokens_a_day'), ('money_a_day')) kinds (kind)
+               WHERE t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
+                 AND t.contact_id IS NOT NULL
+               GROUP BY a.id, a.name, t.owner_id, t.contact_id, t.shared, kinds.kind,
+                        l.tokens_a_day, l.money_a_day) u
+             WHERE u.share >= %(warn)s AND u.share < 1
+             ORDER BY u.share DESC LIMIT %(limit)s""",
+        {"warn": WARN_AT, "limit": _MAX_SHOWN},
+    )
+    return tuple(
+        NearLimit(row["agent"], whose(row["label"], shared=False), row["kind"], row["share"])
+        for row in found
+    )
+
+
+def _line(row: dict[str, object], by: UsageBy) -> UsageLine:
+    name, shared = row.pop("name"), bool(row.pop("shared"))
+    if by == "contact":
+        name = whose(None if name is None else str(name), shared=shared)
+    return UsageLine(name=str(name), **row)  # type: ignore[arg-type]
+
+
+def _every_day(lines: list[UsageLine], today: date, days: int) -> list[UsageLine]:
+    found = {line.name: line for line in lines}
+    names = [str(today - timedelta(days=back)) for back in range(days - 1, -1, -1)]
+    return [found.get(name, UsageLine(name, 0, 0, 0, 0, 0, 0, 0, Decimal(0))) for name in names]
