@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.support.world import make_world
 
 from benchmarks.owner_memories import EACH, texts
-from benchmarks.scratch import p50_p95, scratch_database
+from benchmarks.scratch import cpu_of_postgres, p50_p95, scratch_database
 from discreet.domain.ids import ContactId
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index
@@ -40,12 +40,14 @@ TARGETS_MS = {10_000: 30.0, 50_000: 120.0}
 async def main(sizes: list[int], rounds: int) -> None:
     async with scratch_database() as (database, db):
         world = await make_world(db)
+        with psycopg.connect(database.conninfo(ADMIN_ROLE)) as admin:
+            (folder,) = admin.execute("SHOW data_directory").fetchone() or ("",)
         for size in sizes:
             said = [text for few in islice(texts(size // EACH), size // EACH) for text in few]
             contact = uuid4()
             await asyncio.to_thread(_load, database, world.owner_id, world.agent_id, contact, said)
             scope = ContactScope(world.owner_id, world.agent_id, ContactId(contact))
-            spent, cpu = [], time.process_time()
+            spent, cpu, of_postgres = [], time.process_time(), cpu_of_postgres(folder)
             for number in range(rounds + 10):
                 start = time.perf_counter()
                 query = prepare(_question(said, number), bundled_embedder())
@@ -55,11 +57,13 @@ async def main(sizes: list[int], rounds: int) -> None:
                 if len(hits) != 10:
                     raise SystemExit(f"{len(hits)} of 10 rows: this measures nothing")
             own = (time.process_time() - cpu) * 1000 / len(spent)
+            theirs = (cpu_of_postgres(folder) - of_postgres) * 1000 / len(spent)
             p50, p95 = p50_p95(spent[10:])
             target = f", at most {TARGETS_MS[size]:.0f}" if size in TARGETS_MS else ""
             print(
                 f"contact with {size:6,} memories: p50 {p50:.2f} ms{target}, p95 {p95:.2f},"
-                f" least {min(spent):.2f}; {own:.2f} ms of processor here",
+                f" least {min(spent):.2f}; processor: {own:.2f} ms here,"
+                f" {theirs:.2f} in PostgreSQL",
                 flush=True,
             )
 

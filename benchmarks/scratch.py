@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 from typing import get_args
@@ -34,6 +35,22 @@ async def scratch_database(size: int = 8) -> AsyncIterator[tuple[Database, Scope
                 yield database, db
             finally:
                 await db.close()
+
+
+def cpu_of_postgres(home_of: str) -> float:
+    """Seconds of processor that the server of a data folder and its backends have used so far."""
+    parents, spent = {}, {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            number = int(entry.parent.name)
+            parents[number] = int(fields[1])
+            # What its ended children used is counted with a process.
+            spent[number] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    postmaster = int((Path(home_of) / "postmaster.pid").read_text().split()[0])
+    return sum(
+        seconds for number, seconds in spent.items() if postmaster in (number, parents[number])
+    )
 
 
 def p50_p95(seconds: list[float]) -> tuple[float, float]:

@@ -91,6 +91,18 @@ async def test_every_method_speaks_to_the_server(harness: Harness) -> None:
         assert (await owner.me()).kind == "owner"
 
 
+async def test_what_contradicts_a_memory_is_offered_to_take_its_place(harness: Harness) -> None:
+    async with Client(harness.url, await harness.token()) as owner:
+        older = await owner.remember(Remember(content="The office is in Graz."))
+        newer = Remember(content="The office moved from Graz to Oslo.")
+        offered = (await owner.remember(newer)).item.may_replace
+        assert [one.id for one in offered] == [older.item.id]
+        newer = newer.model_copy(update={"replaces": older.item.id})
+        assert (await owner.remember(newer)).item.content == newer.content
+        kept = [one.content async for one in owner.memories()]
+        assert kept == ["The office moved from Graz to Oslo."]
+
+
 async def test_drafts_come_before_the_answer(harness: Harness) -> None:
     async with Client(harness.url, await harness.token(contact=None, agent="Ada")) as agent:
         drafts: list[str] = []

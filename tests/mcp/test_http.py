@@ -38,6 +38,23 @@ async def test_a_contacts_token_opens_that_contacts_rows_and_no_others(
         assert not names & {"resolve_contact", "list_contacts"}
 
 
+async def test_what_contradicts_a_memory_is_offered_to_take_its_place(
+    world: World, urls: tuple[str, str]
+) -> None:
+    await world.say(ALICE, "hi")
+    token = (await create_token(world.db, world.owner_id, contact=ALICE))[1]
+    newer = {"content": "I moved from Graz to Oslo."}
+    async with client(urls[0], token) as alice:
+        older = await alice.call_tool("remember", {"content": "I live in Graz."})
+        told = await alice.call_tool("remember", newer)
+        offered = told.structured_content["may_replace"]
+        assert [one["id"] for one in offered] == [older.structured_content["id"]]
+        replaced = await alice.call_tool("remember", newer | {"replaces": offered[0]["id"]})
+        assert not replaced.is_error
+        found = (await _recall(alice, "Where do I live?"))["items"]
+        assert [hit["content"] for hit in found] == ["I moved from Graz to Oslo."]
+
+
 class TestPace:
     @pytest.fixture
     def pace(self) -> Pace:

@@ -133,6 +133,21 @@ async def test_what_is_remembered_is_found_changed_and_forgotten(world: World) -
     assert (await box.call("recall", {"query": "dog"})).text == NOTHING_FOUND
 
 
+async def test_what_contradicts_a_memory_is_offered_to_take_its_place(world: World) -> None:
+    box, other = await toolbox(world, ALICE), await toolbox(world, BOB)
+    await box.call("remember", {"content": "I live in Graz."})
+    await other.call("remember", {"content": "I live in Linz."})
+    older = await id_of_only_memory(box)
+    told = await box.call("remember", {"content": "I moved from Graz to Oslo."})
+    assert older in told.text
+    assert "I live in Graz." in told.text
+    assert "Linz" not in told.text
+    again = {"content": "I moved from Graz to Oslo.", "replaces": older}
+    assert (await box.call("remember", again)).done
+    assert await kept(world, box) == ["I moved from Graz to Oslo."]
+    assert await kept(world, other) == ["I live in Linz."]
+
+
 async def test_somebody_elses_id_answers_as_one_that_does_not_exist(world: World) -> None:
     alice, bob = await toolbox(world, ALICE), await toolbox(world, BOB)
     await alice.call("remember", {"content": "My dog is called Rex."})
