@@ -51,7 +51,15 @@ def main(arguments: Sequence[str]) -> int:
             patience = _patience(workspace, results)
             if patience is None:
                 return 1
-            _try_all(workspace, waiting, given.jobs, patience, results, verbose=given.verbose)
+            # The tests that a mutant names take seconds; all of them, minutes.
+            for whole in (False, True):
+                done = results.read()
+                left = [m for m in waiting if whole is (m.name in done)]
+                left = [m for m in left if m.name not in done or done[m.name].fate not in NOTICED]
+                _try_all(
+                    workspace, left, given.jobs, patience, results,
+                    whole=whole, verbose=given.verbose,
+                )  # fmt: skip
     done = results.read()
     print(score_table(mutants, done))
     left = [m for m in mutants if m.name not in done or done[m.name].fate not in NOTICED]
@@ -94,7 +102,7 @@ def _patience(workspace: Workspace, results: Results) -> int | None:
     known = results.read().get(NOTHING.name)
     if known is None:
         begun = time.monotonic()
-        _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS), 0)
+        _, status = os.waitpid(start(workspace, None, 0, FIRST_PATIENCE_SECONDS, whole=True), 0)
         found = verdict(workspace, 0, status)
         if found.fate != "survived":
             print(found.output, f"Without any mutation the suite was {found.fate}.", sep="\n")
@@ -111,6 +119,7 @@ def _try_all(
     patience: int,
     results: Results,
     *,
+    whole: bool,
     verbose: bool,
 ) -> None:
     for number in range(jobs):
@@ -122,7 +131,8 @@ def _try_all(
     while waiting or running:
         while waiting and free:
             mutant, number = waiting.pop(), free.pop()
-            running[start(workspace, mutant, number, patience)] = (mutant, number, time.monotonic())
+            process = start(workspace, mutant, number, patience, whole=whole)
+            running[process] = (mutant, number, time.monotonic())
         process, status = os.wait()
         if process not in running:
             continue
@@ -131,13 +141,14 @@ def _try_all(
         workspace.clear(number)
         free.append(number)
         done += 1
-        results.add(mutant, found.fate, found.by, time.monotonic() - begun)
+        fate = "missed" if found.fate == "survived" and not whole else found.fate
+        results.add(mutant, fate, found.by, time.monotonic() - begun)
         place = f"[{done:{len(str(len(mutants)))}}/{len(mutants)}]"
-        print(f"{place} {time.monotonic() - begun:5.1f} s {found.fate:8} {mutant.name}", end="")
+        print(f"{place} {time.monotonic() - begun:5.1f} s {fate:8} {mutant.name}", end="")
         print(f"  ({found.by.rpartition('::')[2]})" if found.by else "", flush=True)
         if verbose:
             print(found.output)
-        if found.fate not in NOTICED:
+        if fate not in (*NOTICED, "missed"):
             _explain(mutant, found)
 
 

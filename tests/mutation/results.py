@@ -71,18 +71,19 @@ def part_of(mutants: Sequence[Mutant], part: tuple[int, int]) -> list[Mutant]:
 
 
 def score_table(mutants: Iterable[Mutant], results: Mapping[str, Result]) -> str:
-    """The score of each class, as a table for a page; mutants that weren't tried are told apart."""
+    """The score of each class, as a table for a page. Those that the tests they name missed are yet
+    to be tried with the whole suite; they count as not noticed."""
     fates: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
         result = results.get(mutant.name)
         fate = "not tried" if result is None else result.fate
         fates[mutant.kind]["noticed" if fate in NOTICED else fate] += 1
     total = sum(fates.values(), Counter[str]())
-    head = "| class | mutants | noticed | survived | broken | not tried | score |"
-    lines = [head, "| --- | --- | --- | --- | --- | --- | --- |"]
+    head = "| class | mutants | noticed | missed | survived | broken | not tried | score |"
+    lines = [head, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for kind, counts in [*sorted(fates.items()), ("all", total)]:
-        tried = counts["noticed"] + counts["survived"]
+        tried = counts["noticed"] + counts["missed"] + counts["survived"]
         score = f"{100 * counts['noticed'] / tried:.0f} %" if tried else "–"
-        cells = [counts[fate] for fate in ("noticed", "survived", "broken", "not tried")]
+        cells = [counts[fate] for fate in ("noticed", "missed", "survived", "broken", "not tried")]
         lines.append(f"| {kind} | {counts.total()} | {' | '.join(map(str, cells))} | {score} |")
     return "\n".join(lines)

@@ -44,10 +44,13 @@ def warm_up() -> None:
     bundled_embedder()
 
 
-def start(workspace: Workspace, mutant: Mutant | None, number: int, patience: int) -> int:
+def start(
+    workspace: Workspace, mutant: Mutant | None, number: int, patience: int, *, whole: bool
+) -> int:
     """Forks; the process id of the child. Its output goes to the log of the number.
 
-    A mutant may wait for ever; after ``patience`` seconds that counts as noticed.
+    ``whole``: all of the suite is run, not only the tests that the mutant names. A mutant may wait
+    for ever; after ``patience`` seconds that counts as noticed.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -57,7 +60,7 @@ def start(workspace: Workspace, mutant: Mutant | None, number: int, patience: in
     code = 3
     try:
         signal.alarm(patience)
-        code = _run(workspace, mutant, number)
+        code = _run(workspace, mutant, number, whole=whole)
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
     finally:
@@ -87,7 +90,7 @@ def log_of(workspace: Workspace, number: int) -> Path:
     return workspace.folder / f"log{number}"
 
 
-def _run(workspace: Workspace, mutant: Mutant | None, number: int) -> int:
+def _run(workspace: Workspace, mutant: Mutant | None, number: int, *, whole: bool) -> int:
     log = os.open(log_of(workspace, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -101,7 +104,7 @@ def _run(workspace: Workspace, mutant: Mutant | None, number: int) -> int:
         folder = workspace.prepare(mutant, number)
         os.environ |= {FOLDER: str(folder), ADMIN_URL: workspace.admin_conninfo}
         os.environ["PYTHONPATH"] = str(lane / "src")
-        return _test(() if mutant is None else mutant.tests)
+        return _test((SUITE,) if mutant is None or whole else mutant.tests)
 
 
 def _become(lane: Path, workspace: Workspace, *, anew: bool) -> Workspace:
@@ -119,12 +122,8 @@ def _become(lane: Path, workspace: Workspace, *, anew: bool) -> Workspace:
     )
 
 
-def _test(first: tuple[str, ...]) -> int:
+def _test(tests: tuple[str, ...]) -> int:
     import pytest
 
     options = ["-x", "-q", "-rfE", "--tb=short", "--no-header", *PLUGINS_OFF, *WARNINGS]
-    if first and (code := int(pytest.main([*options, *first]))):
-        return code
-    if first == (SUITE,):
-        return 0
-    return int(pytest.main([*options, SUITE]))
+    return int(pytest.main([*options, *tests]))
