@@ -168,7 +168,7 @@ def test_every_part_fits_and_no_word_is_lost(text: str, plain: bool, limit: int)
 @given(WORDS)
 def test_an_answer_that_grows_on_a_terminal_ends_as_the_whole_one(text: str) -> None:
     for end in range(len(text)):
-        assert CODES.sub("", terminal.render_growing(text[:end])).count("\x1b") == 0
+        assert CODES.sub("", terminal.render_partial(text[:end])).count("\x1b") == 0
     assert "\x1b" not in CODES.sub("", terminal.render(text))
 
 
@@ -178,7 +178,7 @@ def test_an_answer_that_grows_word_by_word_is_never_begun_anew() -> None:
     )
     shown = ""
     for end in range(len(text) + 1):
-        now = terminal.render_growing(text[:end])
+        now = terminal.render_partial(text[:end])
         assert now.startswith(shown)
         shown = now
     assert terminal.render(text).startswith(shown)

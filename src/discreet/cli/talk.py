@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from discreet.channels.terminal.formatting import render, render_growing
+from discreet.channels.terminal.formatting import render, render_partial
 from discreet.cli.typed_lines import prompt_session, stdin_lines
 from discreet.cli.waiting import not_shown, show_delay
 from discreet.domain.errors import DiscreetError
@@ -152,7 +152,7 @@ class AnswerDisplay:
         """Show the whole text so far. Start over if it doesn't continue the shown text."""
         if self._left:
             return
-        text = render_growing(text)
+        text = render_partial(text)
         if self._status is not None and text:
             self._status.stop()
         if not text.startswith(self._shown):

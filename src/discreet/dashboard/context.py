@@ -46,13 +46,13 @@ Views = tuple[tuple[str, str, View], ...]
 
 
 def text_of(form: FormData, field: str) -> str:
-    """A field of a form; empty where it is missing."""
+    """Return a field of a form; empty if it is missing."""
     value = form.get(field, "")
     return value if isinstance(value, str) else ""
 
 
 def id_of(request: Request, name: str = "id") -> UUID:
-    """An id in the path.
+    """Return an id from the path.
 
     Raises:
         HTTPException: 404, it is not an id.

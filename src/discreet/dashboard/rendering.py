@@ -95,7 +95,7 @@ def go_to(path: str, notice: str = "") -> Response:
 
 
 def _moment(moment: datetime | None) -> Markup:
-    """A time in UTC, which the script turns into the browser's own."""
+    """Return a time in UTC, which the script turns into the browser's own."""
     if moment is None:
         return Markup("&ndash;")
     utc = moment.astimezone(UTC)
@@ -105,14 +105,14 @@ def _moment(moment: datetime | None) -> Markup:
 
 
 def _said(text: str | None) -> Markup:
-    """A text of somebody's, as it is: isolated, with controls made visible, cut where endless."""
+    """Return a person's text as it is: isolated, with controls made visible, cut where endless."""
     shown = _visible(text or "")
     more = "" if len(shown) <= MAX_SHOWN_CHARACTERS else " … (cut)"
     return Markup('<p class="said" dir="auto">{}{}</p>').format(shown[:MAX_SHOWN_CHARACTERS], more)
 
 
 def _name(text: str | None) -> Markup:
-    """A name of somebody's, isolated from the words around it."""
+    """Return a person's name, isolated from the words around it."""
     return Markup('<bdi class="name">{}</bdi>').format(" ".join(_visible(text or "").split()))
 
 

@@ -112,7 +112,8 @@ class Guard:
 
 
 def csrf_token(secret: str) -> str:
-    """The token that a session's forms carry: nobody who doesn't hold the cookie can make it."""
+    """Return the token that a session's forms carry: nobody who doesn't hold the cookie can make
+    it."""
     return hmac.new(secret.encode(), b"discreet: csrf", hashlib.sha256).hexdigest()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from discreet.domain.markdown import parse
+from discreet.domain.markdown import parse_markdown
 from discreet.domain.styled_text import Span, Style, StyledText
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def lay_out(markdown: str, look: Look) -> StyledText:
     """Return what the reader sees of an answer. One in which nothing is left to see is given as it
     is."""
     writer = _Writer(look)
-    for block in parse(markdown).children:
+    for block in parse_markdown(markdown).children:
         writer.block(block)
     styled = writer.finish()
     return styled if styled.text.strip() else StyledText(markdown.strip("\n"))

@@ -28,7 +28,7 @@ _TOUCHES_NO_STRONG = frozenset("./\\(")
 _SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL", "TIBETAN")
 
 
-def parse(text: str) -> SyntaxTreeNode:
+def parse_markdown(text: str) -> SyntaxTreeNode:
     """Return the tree of a text."""
     from markdown_it.tree import SyntaxTreeNode
 

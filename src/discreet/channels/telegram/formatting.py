@@ -28,7 +28,7 @@ _STYLES: dict[str, Style] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EntitySpan:
     """A span of text in one style. ``start`` and ``length`` count UTF-16 units."""
 
     style: Style
@@ -43,7 +43,7 @@ class Formatted:
     """A text with its styled spans."""
 
     text: str
-    spans: tuple[Span, ...] = ()
+    spans: tuple[EntitySpan, ...] = ()
 
 
 def utf16_length(text: str) -> int:
@@ -58,7 +58,7 @@ def render(text: str, *, plain: bool = False) -> Formatted:
     styled = lay_out(text, LOOK)
     units = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in styled.text)]
     spans = (
-        Span(
+        EntitySpan(
             _STYLES[span.style],
             units[span.start],
             units[span.end] - units[span.start],
@@ -71,11 +71,11 @@ def render(text: str, *, plain: bool = False) -> Formatted:
     return Formatted(styled.text, tuple(spans))
 
 
-def _clipped(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
+def _clipped(spans: Sequence[EntitySpan], start: int, end: int) -> Iterator[EntitySpan]:
     for span in spans:
         first, last = max(span.start, start), min(span.start + span.length, end)
         if last > first:
-            yield Span(span.style, first - start, last - first, span.url, span.language)
+            yield EntitySpan(span.style, first - start, last - first, span.url, span.language)
 
 
 def clip_formatted(formatted: Formatted, text: str, start: int) -> Formatted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import accumulate
 
-from discreet.channels.telegram.formatting import Formatted, Span, clip_formatted
+from discreet.channels.telegram.formatting import EntitySpan, Formatted, clip_formatted
 from discreet.domain.cutting import cuts
 
 MAX_UNITS = 4096
@@ -19,7 +19,7 @@ def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
     blocks = [
         (span.start, span.start + span.length) for span in formatted.spans if span.style == "pre"
     ]
-    parts, spans, taken = [], list[Span](), 0
+    parts, spans, taken = [], list[EntitySpan](), 0
     for start, end in cuts(text, units, blocks, limit):
         until = bisect_left(formatted.spans, units[end], lo=taken, key=lambda span: span.start)
         # Those that go on from the part before, and those that begin in this one.

@@ -23,7 +23,7 @@ def render(text: str) -> str:
     return write(lay_out(terminal_text(text), LOOK), _Marks())
 
 
-def render_growing(text: str) -> str:
+def render_partial(text: str) -> str:
     """As much of an answer that still grows as will look the same when it is whole."""
     styled = lay_out(terminal_text(text), LOOK)
     return write(styled.part(0, _settled(styled)), _Marks())
