@@ -204,3 +204,26 @@ async def test_what_is_said_in_parts_is_marked_as_a_reply_once(desk: Desk) -> No
     assert replies == [True, False, False, False]
     assert len({body["nonce"] for body in desk.api.created}) == 4
     assert all(len(body["nonce"]) <= 25 for body in desk.api.created)
+
+
+@pytest.mark.parametrize("code", [10003, 50083, 160005])
+async def test_an_answer_to_a_thread_that_is_gone_goes_into_its_channel_once(
+    desk: Desk, code: int
+) -> None:
+    desk.api.failures["create"] = [Failure(400, code, "Thread is archived")]
+    result = await desk.channel.send(answer(platform_thread=THREAD["id"], reply_to="1"))
+    assert isinstance(result, Sent)
+    assert "Thread is archived" in result.note
+    assert desk.api.texts(CHANNEL["id"]) == ["hello"]
+    assert desk.api.texts(THREAD["id"]) == []
+
+
+async def test_what_was_asked_in_a_private_thread_is_not_answered_before_everybody(
+    desk: Desk,
+) -> None:
+    private = {**THREAD, "id": "777", "type": 12}
+    desk.api.add_place(private)
+    desk.api.failures["create"] = [Failure(400, 50083, "Thread is archived")]
+    result = await desk.channel.send(answer(platform_thread="777"))
+    assert isinstance(result, Unreachable)
+    assert desk.api.texts(CHANNEL["id"]) == []

@@ -203,3 +203,26 @@ async def test_a_token_is_checked_against_the_api(api: BotApi) -> None:
 
 def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
     assert TOKEN not in repr(ApiConnection(TOKEN))
+
+
+@pytest.mark.parametrize(
+    "words", ["Bad Request: TOPIC_CLOSED", "Bad Request: message thread not found"]
+)
+async def test_an_answer_to_a_topic_that_is_gone_goes_into_the_same_chat_once(
+    api: BotApi, channel: TelegramChannel, words: str
+) -> None:
+    api.faults["sendMessage"] = [refused(400, words)]
+    result = await channel.send(replace(answer("hello", chat="-500"), platform_thread="9"))
+    assert isinstance(result, Sent)
+    assert "topic" in result.note
+    [sent] = api.sent
+    assert (sent["chat_id"], sent["text"]) == ("-500", "hello")
+    assert "message_thread_id" not in sent
+    assert "reply_parameters" not in sent
+    api.faults["sendMessage"] = [refused(400, words)] * 2
+    again = await channel.send(replace(answer("hello", chat="-500"), platform_thread="9"))
+    assert isinstance(again, Rejected)
+    place = Place("7", "-500", "9")
+    api.faults["sendMessage"] = [refused(400, words)]
+    assert isinstance(await channel.show_draft(place, "growing", None, None), Sent)
+    assert "message_thread_id" not in api.sent[-1]

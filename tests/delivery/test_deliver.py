@@ -94,6 +94,24 @@ async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_se
     assert row["sent_at"] <= datetime.now(UTC)
 
 
+async def test_the_owner_sees_that_an_answer_went_beside_its_topic(world: World) -> None:
+    await answer(world, ALICE)
+    await send_all(world, Recording(results=[Sent("9", "sent into the chat")]))
+    assert await outbox(world) == [("sent", 1, "sent into the chat")]
+
+
+async def test_what_is_words_goes_out_as_words_and_what_a_model_wrote_as_markdown(
+    world: World, admin: psycopg.Connection[Any]
+) -> None:
+    await answer(world, ALICE)
+    for model, plain in (("offline", True), ("test:model", False)):
+        admin.execute("UPDATE discreet.turns SET model = %s", (model,))
+        admin.execute("UPDATE discreet.outbox SET state = 'pending', attempts = 0, parts_sent = 0")
+        channel = Recording()
+        await send_all(world, channel)
+        assert [outbound.plain for outbound in channel.tried] == [plain]
+
+
 async def test_each_chat_of_one_contact_gets_its_own_answers_in_order(
     database: Database, world: World
 ) -> None:

@@ -271,14 +271,14 @@ async def _record(
         if not isinstance(result, Sent) and not await _is_still_sending(tx, sending):
             return False
         match result:
-            case Sent(platform_message_id):
+            case Sent(platform_message_id, note):
                 await _forget_draft(tx, route_id, outbound)
                 await tx.execute(
                     "UPDATE discreet.outbox SET state = 'sent', sent_at = clock_timestamp(),"
-                    " error = NULL, parts_sent = parts_sent + 1,"
+                    " error = nullif(%(note)s, ''), parts_sent = parts_sent + 1,"
                     " platform_messages = platform_messages || %(id)s::text"
                     " WHERE message_id = %(message)s AND state <> 'sent'",
-                    {"id": platform_message_id, "message": outbound.message_id},
+                    {"id": platform_message_id, "note": note, "message": outbound.message_id},
                 )
                 return True
             case Rejected(why) | Unreachable(why):

@@ -61,9 +61,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The platform has taken it; ``platform_message_id`` is its name there."""
+    """The platform has taken it; ``platform_message_id`` is its name there. ``note``: what the
+    owner should know, such as that it went into the chat because its topic is closed."""
 
     platform_message_id: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from discreet.domain.outbound import (
     Place,
     Rejected,
     SendResult,
+    Sent,
     Unreachable,
 )
 from discreet.domain.parts import SplitCache
@@ -40,6 +42,9 @@ DRAFT_SECONDS = 10.0
 WITHOUT_PREVIEWS = 1 << 2
 """Flag of a message whose links nobody opens: an answer must not make Discord call an address."""
 _UNKNOWN_MESSAGE = 10008
+_NO_THREAD = {10003, 50083, 160005}
+"""Error codes of a thread that is gone, archived or locked."""
+_PRIVATE_THREAD = 12
 _NO_REPLY = {160002, 50035}
 """Error codes of what can't be replied to: old messages may not be read, or it is gone."""
 
@@ -96,7 +101,7 @@ class DiscordChannel(OpenChannel):
         try:
             if draft is not None and draft.fits:
                 edited = await self._edit(connection, where, draft.platform_message_id, text)
-                if error_of(edited)[0] != _UNKNOWN_MESSAGE:
+                if error_of(edited)[0] not in (_UNKNOWN_MESSAGE, *_NO_THREAD):
                     return ANSWERS.result_of(edited)
             elif draft is not None:
                 deleted = await self._delete(connection, where, draft.platform_message_id)
@@ -104,9 +109,34 @@ class DiscordChannel(OpenChannel):
                     return held_up
             body = _body(text, outbound.reply_to if outbound.part == 0 else None)
             body |= {"nonce": _nonce(outbound.message_id, outbound.part), "enforce_nonce": True}
-            return ANSWERS.result_of(await self._put(connection, where, body))
+            response = await self._put(connection, where, body)
+            in_thread = outbound.platform_thread not in ("", outbound.chat_id)
+            if in_thread and error_of(response)[0] in _NO_THREAD:
+                return await self._send_without_thread(connection, outbound, body, response)
+            return ANSWERS.result_of(response)
         except httpx.HTTPError as error:
             return ANSWERS.unreachable(type(error).__name__)
+
+    async def _send_without_thread(
+        self,
+        connection: ApiConnection,
+        outbound: Outbound,
+        body: dict[str, Any],
+        refused: httpx.Response,
+    ) -> SendResult:
+        """Send once into the channel of a thread that is locked or gone.
+
+        What was asked in a private thread is not answered before everybody.
+        """
+        found = await self._client().get(
+            connection.url(f"channels/{outbound.platform_thread}"), headers=connection.headers
+        )
+        if found.is_success and found.json().get("type") == _PRIVATE_THREAD:
+            return ANSWERS.result_of(refused)
+        plain = {name: value for name, value in body.items() if name != "message_reference"}
+        result = ANSWERS.result_of(await self._put(connection, outbound.chat_id, plain))
+        note = f"sent into the channel, for its thread is locked or gone: {error_of(refused)[1]}"
+        return replace(result, note=note) if isinstance(result, Sent) else result
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
         """Return the bytes of a file. Its address expires, so its message is asked for it.

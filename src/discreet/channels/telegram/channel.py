@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -48,6 +49,9 @@ DRAFT_SECONDS = 10.0
 """How long one of these edits may take: the answer itself waits for it."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 """A preview fetches the address without a click, with whatever the model wrote into it."""
+NO_TOPIC = "sent into the chat, for its topic is closed or gone: {}"
+_TOPIC = ("topic", "message thread")
+"""Words in a refusal that tell of the topic, not of the chat."""
 _WRONG_FORMAT = ("entit", "url", "parse")
 """Words in a refusal that tell of the formatting, not of the chat."""
 
@@ -83,6 +87,8 @@ class TelegramChannel(OpenChannel):
         except BadRequest as error:
             if part.spans and _is_about_format(error):
                 return await self._send_again(bot, outbound, outbound.chat_id, Formatted(part.text))
+            if outbound.platform_thread and _is_about_topic(error):
+                return await self._send_without_topic(bot, outbound, part, _reason(error))
             return _result_of(error)
         except TelegramError as error:
             return _result_of(error)
@@ -103,9 +109,14 @@ class TelegramChannel(OpenChannel):
         try:
             if shown_as is None:
                 to = _number(reply_to or "")
-                message = await _put(
-                    bot, place.chat_id, place.platform_thread, to, part, DRAFT_SECONDS
-                )
+                try:
+                    message = await _put(
+                        bot, place.chat_id, place.platform_thread, to, part, DRAFT_SECONDS
+                    )
+                except BadRequest as error:
+                    if not (place.platform_thread and _is_about_topic(error)):
+                        raise
+                    message = await _put(bot, place.chat_id, "", None, part, DRAFT_SECONDS)
                 return Sent(str(message.message_id))
             edited = await _edit(bot, place.chat_id, shown_as, part, DRAFT_SECONDS)
             return edited or Rejected("what was shown can't be edited any more")
@@ -163,6 +174,14 @@ class TelegramChannel(OpenChannel):
     async def close(self) -> None:
         """Close the connections of every bot."""
         await self._bots.close()
+
+    async def _send_without_topic(
+        self, bot: telegram.Bot, outbound: Outbound, part: Formatted, why: str
+    ) -> SendResult:
+        """Send once into the same chat: its topic is closed or gone. Replies would go there too."""
+        beside = replace(outbound, platform_thread="", reply_to=None, draft=None)
+        result = await self._send_again(bot, beside, outbound.chat_id, part)
+        return replace(result, note=NO_TOPIC.format(why)) if isinstance(result, Sent) else result
 
     async def _send_again(
         self, bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted
@@ -256,6 +275,11 @@ async def _delete(bot: telegram.Bot, chat_id: str, message_id: str) -> None:
 
 def _is_about_format(error: BadRequest) -> bool:
     return any(word in str(error).lower() for word in _WRONG_FORMAT)
+
+
+def _is_about_topic(error: BadRequest) -> bool:
+    words = str(error).lower().replace("_", " ")
+    return any(word in words for word in _TOPIC)
 
 
 def _result_of(error: TelegramError) -> SendResult:
