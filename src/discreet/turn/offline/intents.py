@@ -199,11 +199,11 @@ def _asked(sentence: str, bare: str, *, asks: bool) -> ParsedIntent:
             return ParsedIntent(ForgetIntent(_meant(what)), language)
     for language, way in (*patterns.ASKING.items(), *patterns.ASKING_FURTHER.items()):
         if re.match(way, sentence, re.IGNORECASE):
-            return ParsedIntent(Question(sentence), patterns.language_of(sentence, language))
+            return ParsedIntent(Question(sentence), patterns.sentence_language(sentence, language))
     for language, way in patterns.REQUESTING.items():
         if _after(way, sentence) and not asks:
             return ParsedIntent(Request(sentence), language)
-    language = patterns.language_of(sentence, "en")
+    language = patterns.sentence_language(sentence, "en")
     return ParsedIntent(Question(sentence) if asks else Statement(sentence), language)
 
 

@@ -249,7 +249,7 @@ ASKING_FURTHER: Mapping[Language, str] = {
 }
 
 
-def language_of(sentence: str, otherwise: Language) -> Language:
+def sentence_language(sentence: str, otherwise: Language) -> Language:
     """Return the language to answer a sentence in, by its script and the words it begins with."""
     for language, way in (
         ("ru", r"[а-яё]"),
