@@ -28,7 +28,7 @@ from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 MESSAGES = int(os.environ.get("DISCREET_TEST_MESSAGES", "26"))
-"""With 4,096 tokens; in proportion with others. ``scripts/try-small-model`` says 100."""
+"""With 4,096 tokens; in proportion with others. 100 of them take some minutes."""
 WORDS = [
     "river", "walnut", "Tuesday", "harbour", "seventeen", "letter", "because", "tomorrow", "blue",
     "kitchen", "nobody", "train", "under", "quiet", "remember", "the", "of", "a", "with", "Graz",

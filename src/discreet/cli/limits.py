@@ -33,7 +33,8 @@ def show(
 
     found = in_app(lambda app: limits.get_limits(app.db, app.owner_id, contact))
     if as_json:
-        print_json(asdict(found))
+        money = found.money_a_day
+        print_json({**asdict(found), "money_a_day": None if money is None else float(money)})
     else:
         _print(found)
 
@@ -68,6 +69,10 @@ def set_limits(
     if wanted == limits.ContactLimits():
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
     _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
+    if money_a_day is not None:
+        from discreet.cli.printing import print_text
+
+        print_text("Models without a known price count if you set one: DISCREET_MODEL_PRICES")
 
 
 @app.command("reset")
