@@ -545,7 +545,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 # They run or maintain the installation and ask nothing of it.
 NO_OPERATIONS = {
-    "dashboard", "help", "serve", "version", "backup", "restore",
+    "agents test", "dashboard", "help", "serve", "version", "backup", "restore",
     "db init", "db migrate", "db invite", "db join", "db check",
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -156,6 +157,7 @@ def create_agent(
 
     agent, published = in_app(work)
     _report(f"{agent.name} is there: sb chat --agent {agent.name!r}", published)
+    _warn_of_models(model, fallback_models)
 
 
 @app.command("set")
@@ -190,6 +192,30 @@ def set_agent(
 
     agent, published = in_app(work)
     _report(f"{agent.name} is set.", published)
+    _warn_of_models(model, fallback_models)
+
+
+@app.command("test")
+def test_agent(name: Name) -> None:
+    """Ask an agent's models a short question, to see that they work. It costs a few tokens."""
+    from discreet.cli.printing import print_text
+    from discreet.services import agents
+    from discreet.turn.model_check import ModelCheck, ask_model
+
+    async def work(app: App) -> tuple[Agent, list[ModelCheck]]:
+        agent = await agents.get_agent(app.db, app.owner_id, name)
+        named = [agent.model or app.settings.model, *agent.fallback_models]
+        return agent, [await ask_model(app.settings, model) for model in named if model]
+
+    agent, checks = in_app(work)
+    if not checks:
+        print_text(f"{agent.name} has no model; the built-in responder answers.")
+        return
+    for check in checks:
+        outcome = check.problem or f"answers ({check.seconds:.1f} s)."
+        print_text(f"{check.model}: {outcome}")
+    if checks[0].problem is not None:
+        raise typer.Exit(1)
 
 
 @app.command("pause")
@@ -210,6 +236,23 @@ def resume_agent(name: Name) -> None:
 
     agent = in_app(lambda app: agents.resume_agent(app.db, app.owner_id, name))
     print_text(f"{agent.name} is answering again.")
+
+
+def _warn_of_models(model: str | None, fallback_models: list[str] | None) -> None:
+    """Say now, and not when the first person writes, that a model can't work."""
+    names = [name for name in (model, *(fallback_models or ())) if name]
+    names = [name for name in names if name not in ("default", "none")]
+    if not names:
+        return
+    import asyncio
+
+    from discreet.domain.text import terminal_text
+    from discreet.settings import load_settings
+    from discreet.turn.model_check import check_setup
+
+    for check in asyncio.run(check_setup(load_settings(), names)):
+        problem = terminal_text(f"{check.model} can't be used yet. {check.problem}")
+        print(f"sb: {problem}", file=sys.stderr)
 
 
 def _change(

@@ -64,6 +64,8 @@ async def _serve(settings: Settings) -> None:
                 raise server_pid.explain(settings.home, error) from None
             stack.enter_context(server_pid.noted(settings.home, listening))
             ready = f"{_welcome(settings)}\n{_machines(listening)}"
+            for problem in await _model_problems(app):
+                ready = f"{ready}\n{problem}"
             if sys.stdout.isatty():  # never in a service's journal
                 link = await sign_in_link(app, settings.dashboard_url or listening)
                 ready = f"{ready}\nDashboard (once, within ten minutes): {link}"
@@ -71,6 +73,21 @@ async def _serve(settings: Settings) -> None:
     finally:
         await end_all()
     _say("Stopped.")
+
+
+async def _model_problems(app: App) -> list[str]:
+    """Say which models can't work, before somebody waits for their answer."""
+    from discreet.domain.text import terminal_text
+    from discreet.services.agents import list_agents
+    from discreet.turn.model_check import check_setup
+
+    agents = await list_agents(app.db, app.owner_id)
+    of_agents = {agent.name: [agent.model, *agent.fallback_models] for agent in agents}
+    problems = []
+    for owner, names in {"DISCREET_MODEL": [app.settings.model], **of_agents}.items():
+        for check in await check_setup(app.settings, [name for name in names if name]):
+            problems.append(terminal_text(f"{owner}: {check.model} can't work. {check.problem}"))
+    return problems
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
