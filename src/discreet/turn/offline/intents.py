@@ -99,6 +99,8 @@ _GREETING = "|".join(patterns.SMALL["greeting"].values())
 _HELLO = re.compile(rf"(?:{_GREETING})\b[^\w\n]{{0,3}}(?=\s)\s*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?…؟])\s+(?=\S)|(?<=[。！？])\s*(?=\S)|\n+")
 _QUESTION_MARKS = ("?", "？", "؟", "⁇", "՞", ";")
+_ASKED_POLITELY = re.compile(r"(?:please )?(?:can|could|will|would) you\b", re.IGNORECASE)
+_COLONS = (":", "：")
 _END_MARKS = " .!?…。！？؟"
 MAX_SENTENCES = 20
 """A longer text is taken as one piece: it is no conversation."""
@@ -123,12 +125,18 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
         goes_on = isinstance(before, Statement) or (
             isinstance(before, RememberIntent) and before.what != ""
         )
-        if goes_on and isinstance(understood.intent, Statement):
+        # Further lines belong to what is to be kept, whatever they say.
+        kept = isinstance(before, RememberIntent) and (
+            "\n" in text[told[-1][1] : start] or text[: told[-1][0]].rstrip().endswith(_COLONS)
+        )
+        if goes_on and (kept or isinstance(understood.intent, Statement)):
             told[-1] = (told[-1][0], end)
             continue
         intents.append(understood)
         what = understood.intent.what if isinstance(understood.intent, RememberIntent) else ""
-        first = text.find(what, start) if what else start
+        first = text.rfind(what, start, end) if what else start
+        if what and text.startswith(what, start):
+            first = start  # "…, remember that"
         told.append((first, first + len(what) if what else end))
     intents = [_in_own_words(*one, said) for one in zip(intents, told, strict=True)]
     # A greeting or thanks beside something else is politeness.
@@ -169,9 +177,14 @@ def _one(sentence: str) -> ParsedIntent:
     for language, way in patterns.REMEMBER.items():
         what = _after(way, sentence)
         # "Can you remember that …?" asks to remember something; "Do you remember …?" does not.
-        if what is not None and (not asks or " that " in sentence[:40].lower()):
+        if what is not None and (not asks or _is_told(sentence, what)):
             return ParsedIntent(
-                RememberIntent(_meant(what.rstrip("?？؟").strip() if asks else what)), language
+                RememberIntent(
+                    _meant(
+                        _without_mark(what) if asks and _ASKED_POLITELY.match(sentence) else what
+                    )
+                ),
+                language,
             )
     for language, way in patterns.REMEMBER_AFTER.items():
         found = re.search(way, bare, re.IGNORECASE)
@@ -215,6 +228,17 @@ def _after(way: str, sentence: str) -> str | None:
     """Return what follows a beginning, or None where the sentence doesn't begin so."""
     found = re.match(f"{POLITE}(?:{way})", sentence, re.IGNORECASE)
     return sentence[found.end() :].strip() if found else None
+
+
+def _is_told(sentence: str, what: str) -> bool:
+    """Whether a sentence with a question mark tells something: "remember that", "remember:"."""
+    return " that " in sentence[:40].lower() or sentence.removesuffix(what).rstrip().endswith(
+        _COLONS
+    )
+
+
+def _without_mark(what: str) -> str:
+    return what.rstrip("".join(_QUESTION_MARKS)).strip()
 
 
 def _meant(what: str) -> str:
