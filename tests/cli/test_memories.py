@@ -16,13 +16,13 @@ def told(warm_sb: Sb) -> Sb:
 
 def test_what_is_kept_is_found_with_whose_it_is_and_why(told: Sb) -> None:
     found = told.json("memories", "recall", "What is the heron called?")
-    assert found[0]["content"] == "My heron is called Gustav."
+    assert found[0]["content"] == "my heron is called Gustav."
     assert found[0]["whose"] == "telegram:7001"
     assert found[0]["score"] == pytest.approx(
         sum(v for k, v in found[0]["parts"].items() if k not in ("matched", "cosine"))
     )
     shown = told("memories", "recall", "heron Gustav", "--explain").stdout
-    assert "telegram:7001: My heron is called Gustav." in shown
+    assert "telegram:7001: my heron is called Gustav." in shown
     assert "= text +" in shown
     of_one = told.json("memories", "recall", "Gustav", "--contact", "telegram:7002")
     assert {one["whose"] for one in of_one} == {"telegram:7002"}
@@ -44,7 +44,7 @@ def test_a_memory_is_changed_forgotten_and_restored(told: Sb) -> None:
     assert told("memories", "show", item["id"]).returncode == 2
     back = told.json("memories", "restore", item["id"], "--version", "1")
     assert (back["content"], back["whose"], back["version"]) == (
-        "My heron is called Gustav.", "telegram:7001", 3,
+        "my heron is called Gustav.", "telegram:7001", 3,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_a_turn_shows_its_context_and_runs_again_without_a_trace(told: Sb) -> No
     shown = told.json("turns", "show", turn["id"], "--rerun")
     assert shown["said"] == ["What is my heron called?"]
     assert "Gustav" in shown["answer"]
-    assert "My heron is called Gustav." in shown["system"]
+    assert "my heron is called Gustav." in shown["system"]
     assert "stork" not in shown["system"]
     assert shown["found"][0]["parts"]["matched"] > 0
     assert [step["tool"] for step in shown["steps"]] == ["recall"]
