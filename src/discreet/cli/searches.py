@@ -100,12 +100,13 @@ def recall(
     as_json: AsJson = False,
 ) -> None:
     """Search all memories and reference texts. Each result names its contact."""
+    from discreet.domain.text import valid_unicode
     from discreet.schemas.memories import Recall
     from discreet.services import recall as service
 
     request = checked(
         Recall,
-        query=query,
+        query=valid_unicode(query),
         mode=mode.value,
         limit=limit,
         kinds=[one.value for one in kind or [KindName.memory, KindName.passage]],
@@ -145,12 +146,13 @@ def search_messages(
     as_json: AsJson = False,
 ) -> None:
     """Search all conversations. Each result names its contact and speaker."""
+    from discreet.domain.text import valid_unicode
     from discreet.schemas.memories import SearchMessages
     from discreet.services import recall as service
 
     request = checked(
-        SearchMessages, query=query, mode=mode.value, limit=limit, since=in_utc(since),
-        until=in_utc(until),
+        SearchMessages, query=valid_unicode(query), mode=mode.value, limit=limit,
+        since=in_utc(since), until=in_utc(until),
     )  # fmt: skip
     _search(
         lambda app, part: service.search_messages(app.context, request, part),
