@@ -86,6 +86,16 @@ async def test_the_reasoning_around_a_tool_call_is_no_part_of_the_answer() -> No
     assert all("found" not in text for text in texts)
 
 
+async def test_a_first_answer_that_sounds_like_reasoning_waits_and_any_other_streams() -> None:
+    wary = Room(wary=True)
+    for thought in ("I should greet.", "Okay, so they want me to greet them, and to be short."):
+        result, texts, _ = await think_with(Echo(), letters(f"{thought}</think>Hello"), room=wary)
+        assert result.text == texts[-1] == "Hello"
+        assert all("greet" not in text for text in texts)
+    _, texts, _ = await think_with(Echo(), letters("Good day! The shop opens at nine."), room=wary)
+    assert len(texts) > 5
+
+
 @pytest.mark.parametrize("text", ["Write `<think>` first.", "```\n<think>x</think>\n```"])
 async def test_a_tag_in_code_is_text(text: str) -> None:
     result, _, _ = await ask(letters(text))

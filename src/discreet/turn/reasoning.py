@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["Splitter", "begins_with_reasoning"]
+__all__ = ["Splitter", "begins_with_reasoning", "sounds_like_reasoning"]
 
 _NAME = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reason|scratchpad|inner_monologue)"
 _MARK = re.compile(
@@ -31,6 +31,21 @@ _UNFINISHED = re.compile(
 """The beginning of a mark, at the end of what has come."""
 LONGEST_MARK = 200
 _THINKERS = re.compile(r"(?i)\br1\b|qwq|reasoner|thinking|magistral")
+
+
+_THINKING_ALOUD = re.compile(
+    r"(?i)\s*(?:ok(?:ay)?\b|alright\b|hm+\b|wait\b|user\b|let me\b|let's (?:see|think)"
+    r"|(?:so,? )?the (?:user|customer|person|question)\b"
+    r"|(?:so,? )?(?:i|we) (?:need|should|have to|must|can|will)\b"
+    r"|first,? (?:i|let)\b|now,? (?:i|let)\b|thinking\b|嗯|好的|首先|用户)"
+)
+CERTAIN_CHARACTERS = 24
+"""So much of an answer is looked at before it is taken for no reasoning."""
+
+
+def sounds_like_reasoning(text: str) -> bool:
+    """Return whether a text begins as reasoning does, or is too short to tell."""
+    return len(text.strip()) < CERTAIN_CHARACTERS or _THINKING_ALOUD.match(text) is not None
 
 
 def begins_with_reasoning(model: str) -> bool:

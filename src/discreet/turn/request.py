@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from discreet.turn.escaping import is_blank, storable, tokens
 from discreet.turn.failures import failures
-from discreet.turn.reasoning import Splitter
+from discreet.turn.reasoning import CERTAIN_CHARACTERS, Splitter, sounds_like_reasoning
 from discreet.turn.result import ModelError, Usage
 
 if TYPE_CHECKING:
@@ -62,13 +62,15 @@ class TextSoFar:
     """Hands on the whole text so far, each time there is more.
 
     ``before`` is what earlier requests wrote of the same answer. ``held``: nothing is handed on
-    before the end, because reasoning may only show as such by its closing tag.
+    before the end, because reasoning may only show as such by its closing tag. ``wary``: the same,
+    if the text begins as reasoning does.
     """
 
     on_text: OnText
     hear: Callable[[], None]
     before: str = ""
     held: bool = False
+    wary: bool = False
     has_begun: bool = False
     _passed: int = 0
     _due: float = 0.0
@@ -78,10 +80,15 @@ class TextSoFar:
         self.hear()
         self.has_begun = True
         clock = asyncio.get_running_loop().time
-        held = self.held and not splitter.closed_alone
+        held = (self.held or self._is_doubtful(splitter)) and not splitter.closed_alone
         if splitter.said != self._passed and not held and clock() >= self._due:
             await self.hand_on(splitter)
             self._due = clock() + _pause(splitter.said)
+
+    def _is_doubtful(self, splitter: Splitter) -> bool:
+        if self.wary and splitter.said >= CERTAIN_CHARACTERS:
+            self.wary, self.held = False, sounds_like_reasoning(splitter.text)
+        return self.wary or self.held
 
     async def hand_on(self, splitter: Splitter) -> None:
         """Hand on the text, whatever the time."""

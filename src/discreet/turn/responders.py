@@ -99,14 +99,15 @@ class _Try:
 class Models:
     """The models of an installation, and what was learned of them while they answered.
 
-    ``_plain``: models that have answered without reasoning that shows only by its closing tag, and
-    whose drafts are shown from then on.
+    ``_closing``: models whose reasoning showed only by its closing tag, and whose drafts wait for
+    it; ``_plain``: models that have answered without.
     """
 
     settings: Settings
     budget: Budget = field(default_factory=Budget)
     windows: Windows = field(default_factory=Windows)
     _plain: set[str] = field(default_factory=set)
+    _closing: set[str] = field(default_factory=set)
 
     async def answer(
         self, context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
@@ -172,7 +173,8 @@ class Models:
                 prompt = replace(build_prompt(context, fitted.budget), files=prompt.files)
             if try_it.files != prompt.files:
                 prompt = without_files(prompt)
-            room = Room(fitted.answer, fitted.specs, try_it.watched, self._is_held(opened))
+            held, wary = self._is_held(opened), opened.key not in self._plain
+            room = Room(fitted.answer, fitted.specs, try_it.watched, held, wary)
             try:
                 result = await self._think(opened, prompt, toolbox, on_text, room)
             except ModelError as failure:
@@ -197,8 +199,7 @@ class Models:
         except ModelError as failure:
             failure.usage = priced(failure.usage, opened.model, prices)
             raise
-        if not result.closed_alone:
-            self._plain.add(opened.key)
+        (self._closing if result.closed_alone else self._plain).add(opened.key)
         return replace(result, usage=priced(result.usage, opened.model, prices))
 
     def _fit(
@@ -209,7 +210,7 @@ class Models:
 
     def _is_held(self, opened: _Opened) -> bool:
         """Return whether drafts wait for the end: reasoning may show only by its closing tag."""
-        return opened.key not in self._plain or begins_with_reasoning(opened.key)
+        return opened.key in self._closing or begins_with_reasoning(opened.key)
 
     def _names(self, agent: AgentCard) -> list[str]:
         first = agent.model or self.settings.model

@@ -61,13 +61,15 @@ class Room:
     """What the model leaves room for. ``answer``: tokens of one reply; ``tools``: whether tools are
     described in full, in short, or left out.
 
-    ``watched``: it is looked whether the server read all that it was sent. ``held``: no draft.
+    ``watched``: it is looked whether the server read all that it was sent. ``held``: no draft;
+    ``wary``: no draft of what begins as reasoning does.
     """
 
     answer: int = 4_096
     specs: tuple[ToolSpec, ...] | None = None
     watched: bool = False
     held: bool = False
+    wary: bool = False
 
 
 async def think(
@@ -243,7 +245,7 @@ class _Thinking:
         }
         if is_last and parameters.function_tools:
             settings["tool_choice"] = "none"
-        draft = TextSoFar(self.on_text, self.hear, before, held=self.room.held)
+        draft = TextSoFar(self.on_text, self.hear, before, held=self.room.held, wary=self.room.wary)
         reply = await request_model(
             self.model, messages, parameters, settings, draft, self.limits.silence
         )
