@@ -20,7 +20,7 @@ __all__ = ["Fit", "Windows", "fit"]
 
 LEAST_WINDOW = 1_024
 LEARNED_SECONDS = 3_600.0
-MARGIN = 0.9
+MARGIN = 0.8
 """How much of the context is used: texts have more tokens than they are estimated to have."""
 ANSWER_SHARE, TOOLS_SHARE = 4, 5
 """At most a fourth of the context is for the answer, and a fifth for tools."""
