@@ -22,8 +22,8 @@ LEAST_WINDOW = 1_024
 LEARNED_SECONDS = 3_600.0
 MARGIN = 0.8
 """How much of the context is used: texts have more tokens than they are estimated to have."""
-ANSWER_SHARE, TOOLS_SHARE = 4, 5
-"""At most a fourth of the context is for the answer, and a fifth for tools."""
+ANSWER_SHARE, TOOLS_SHARE = 4, 3
+"""At most a fourth of the context is for the answer, and a third for tools."""
 LEAST_TOTAL = 256
 
 
@@ -100,4 +100,7 @@ def _shortened(spec: ToolSpec) -> _Short:
 
 
 def _size(specs: Sequence[ToolSpec]) -> int:
-    return sum(tokens(f"{spec.name} {spec.description} {spec.schema}") + 8 for spec in specs)
+    # As it is sent, with what the protocol adds; braces and quotes are a token each.
+    return sum(
+        tokens(f"{spec.name} {spec.description} {spec.schema}") * 3 // 2 + 24 for spec in specs
+    )
