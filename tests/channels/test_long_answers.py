@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -44,7 +45,7 @@ SHAPES = {
     "dashes": "|-",
     "emoji": "\N{WOMAN}\u200d\N{GIRL} ",
 }
-SHORT, TIMES = 25_000, 8
+SHORT, TIMES = 8_000, 8
 
 
 def seconds(cut: Callable[[str], Sequence[Any]], text: str) -> float:
@@ -61,8 +62,9 @@ def test_eight_times_as_long_costs_no_more_than_about_eight_times_as_much(
     cut, unit = CUTS[channel], SHAPES[shape]
     text = unit * (SHORT * TIMES // len(unit) + 1)
     cut(text[:1_000])
+    gc.collect()  # what others left is not this text's cost
     short = min(seconds(cut, text[:SHORT]) for _ in range(3))
-    long = seconds(cut, text[: SHORT * TIMES])
+    long = min(seconds(cut, text[: SHORT * TIMES]) for _ in range(2))
     # Were it the square, it would be 64 times as much.
     assert long < 24 * max(short, 0.005)
 

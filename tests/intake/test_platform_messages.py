@@ -79,7 +79,7 @@ async def test_only_so_many_overheard_lines_are_kept_and_no_other_line_goes(
         "SELECT text FROM discreet.messages WHERE session_id = %s ORDER BY position",
         (asked.session_id,),
     ).fetchall()
-    assert [text for (text,) in kept] == ["@ada hello", *(f"line {n}" for n in range(4, 104))]
+    assert [text for (text,) in kept] == ["hello", *(f"line {n}" for n in range(4, 104))]
 
 
 async def test_the_parts_of_an_album_are_one_message_and_a_part_again_changes_nothing(

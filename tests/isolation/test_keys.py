@@ -301,6 +301,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         CheckViolation,
         TOKEN + " VALUES (%(olga)s, NULL, %(alice)s, 'x', sha256('1'))",
     ),
+    "tokens_check1": (
+        CheckViolation,
+        "INSERT INTO discreet.tokens (owner_id, agent_id, prefix, digest, expires_at, purpose)"
+        " VALUES (%(olga)s, %(ada)s, '', sha256('2'), now(), 'dashboard')",
+    ),
     "mcp_sessions_check": (
         CheckViolation,
         MCP_SESSION

@@ -164,7 +164,7 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
         signed = hmac.new(database.ticket_key, f"discreet_intake|{said}".encode(), "sha256")
         for call in (
             "gate.release_quarantined(%(t)s, %(id)s)",
-            "gate.quarantine_message(%(t)s, %(id)s, 'x', '{}', 'x')",
+            "gate.quarantine_message(%(t)s, %(id)s, 'x', '{}', 'x', NULL)",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no_scope"):
                 conn.execute(f"SELECT {call}", {"t": f"{said}#{signed.hexdigest()}", "id": uuid4()})

@@ -198,7 +198,7 @@ async def test_p02_what_one_owner_has_in_quarantine_no_other_can_see_count_or_re
     with pytest.raises(psycopg.DatabaseError, match="no_such_channel"):
         await other.db.call(
             IntakeScope(other.owner_id),
-            "SELECT gate.quarantine_message(%(ticket)s, %(channel)s, 'key', '{}', 'why')",
+            "SELECT gate.quarantine_message(%(ticket)s, %(channel)s, 'key', '{}', 'why', NULL)",
             {"channel": world.channel_id},
         )
     assert [one.id for one in await list_quarantine(world.db, world.owner_id)] == [kept.id]

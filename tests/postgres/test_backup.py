@@ -358,7 +358,7 @@ def kill(frame, happened, _):
         os.kill(os.getpid(), 9)
 
 sys.setprofile(kill)
-restore.restore(Settings(home=Path(home)), Path(file))
+restore.restore_backup(Settings(home=Path(home)), Path(file))
 """
 
 

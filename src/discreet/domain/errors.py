@@ -41,6 +41,10 @@ class Outdated(Conflict):
     """It has another version than the one that the change is based on."""
 
 
+class LostRace(Conflict):
+    """Somebody else changed the same rows at the same time. The same request may succeed now."""
+
+
 class Unauthorized(DiscreetError):
     """The token is missing, unknown, expired, revoked, or its contact is blocked."""
 

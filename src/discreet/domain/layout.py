@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,10 +32,25 @@ def lay_out(markdown: str, look: Look) -> StyledText:
     """Return what the reader sees of an answer. One in which nothing is left to see is given as it
     is."""
     writer = _Writer(look)
-    for block in parse_markdown(markdown).children:
-        writer.block(block)
+    with _collector_paused():
+        for block in parse_markdown(markdown).children:
+            writer.block(block)
     styled = writer.finish()
     return styled if styled.text.strip() else StyledText(markdown.strip("\n"))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking the tree of a long text again and again while it is
+    made, which would cost the square of its length."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Writer:

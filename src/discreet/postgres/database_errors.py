@@ -10,6 +10,7 @@ from discreet.domain.errors import (
     Conflict,
     DiscreetError,
     LimitReached,
+    LostRace,
     NotFound,
     ScopeError,
     Unavailable,
@@ -84,8 +85,8 @@ def refusal_of(error: Error | UnicodeEncodeError) -> DiscreetError | None:
             return ScopeError("This scope may not do that.")
         case errors.UniqueViolation():
             return Conflict("It already exists.")
-        case errors.SerializationFailure():
-            return Conflict("It was changed at the same time.", hint="Try again.")
+        case errors.DeadlockDetected() | errors.SerializationFailure():
+            return LostRace("It was changed at the same time.", hint="Try again.")
         case errors.ForeignKeyViolation():
             return NotFound("It refers to something that does not exist.")
         case DataError(sqlstate=None):

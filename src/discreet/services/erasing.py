@@ -17,6 +17,7 @@ from discreet.domain.paging import MAX_LISTED
 from discreet.postgres.backup_list import BackupMade, backups_made
 from discreet.schemas import links as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.lost_races import retry_lost_races
 from discreet.settings import line_history
 
 
@@ -83,8 +84,12 @@ async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: P
     Raises:
         NotFound, BadInput: as for ``find_contact``.
     """
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        erasure = await _erase(tx, await find_entry(tx, who))
+
+    async def work() -> Erasure:
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            return await _erase(tx, await find_entry(tx, who))
+
+    erasure = await retry_lost_races(work)
     line_history(home).unlink(missing_ok=True)
     return Erased(erasure, tuple(backups_made(home)))
 

@@ -13,6 +13,7 @@ from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.domain.paging import MAX_LISTED
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.lost_races import retry_lost_races
 
 _LINKS = """
     SELECT l.id, l.proof, l.linked_at, l.undone_at, l.survivor_id, l.merged_id,
@@ -132,13 +133,21 @@ async def link_contacts(db: ScopedDatabase, owner_id: OwnerId, survivor: str, me
         Conflict: one of them is merged already, blocked, taken over or waits to be let in, or an
             answer is just being sent.
     """
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await _preview(tx, survivor, merged)
-        link_id = await tx.value(
-            "SELECT gate.link_contacts(%(survivor)s, %(merged)s)",
-            {"survivor": found.survivor.contact.id, "merged": found.merged.contact.id},
-        )
-        return await _link(tx, link_id)
+
+    async def work() -> Link:
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            return await _link_now(tx, survivor, merged)
+
+    return await retry_lost_races(work)
+
+
+async def _link_now(tx: Transaction, survivor: str, merged: str) -> Link:
+    found = await _preview(tx, survivor, merged)
+    link_id = await tx.value(
+        "SELECT gate.link_contacts(%(survivor)s, %(merged)s)",
+        {"survivor": found.survivor.contact.id, "merged": found.merged.contact.id},
+    )
+    return await _link(tx, link_id)
 
 
 async def list_links(
@@ -190,10 +199,14 @@ async def undo_link(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Link:
         Conflict: the kept contact was merged with another one since, or an answer is just being
             sent.
     """
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        made = await _standing(tx, link)
-        await tx.execute("SELECT gate.undo_link(%(link)s)", {"link": made.id})
-    return made
+
+    async def work() -> Link:
+        async with db.begin(OwnerScope(owner_id)) as tx:
+            made = await _standing(tx, link)
+            await tx.execute("SELECT gate.undo_link(%(link)s)", {"link": made.id})
+            return made
+
+    return await retry_lost_races(work)
 
 
 async def _preview(tx: Transaction, survivor: str, merged: str) -> LinkPreview:
