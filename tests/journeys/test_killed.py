@@ -47,6 +47,7 @@ async def all_delivered(world: World) -> list[dict[str, Any]]:
 async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answers_once(
     installation: Installation, world: World, admin: Admin, points: list[str]
 ) -> None:
+    installation.imports_anew = True  # whole processes, as they are outside of tests
     for number, point in enumerate(points):
         sender = f"telegram:{number}"
         await world.say(sender, "Remember that my dog is called Rex.", thread_key=point)
