@@ -42,6 +42,11 @@ async def all_delivered(world: World) -> list[dict[str, Any]]:
     return rows if rows and all(row["deliveries"] == ["sent"] for row in rows) else []
 
 
+def _was_stored(admin: Admin, text: str) -> bool:
+    found = admin.execute("SELECT FROM discreet.messages WHERE text = %s", (text,)).fetchall()
+    return bool(found)
+
+
 # In two parts: what is frozen holds a connection, and a process has only so many.
 @pytest.mark.parametrize("points", [list(POINTS)[:3], list(POINTS)[3:]], ids="-".join)
 async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answers_once(
@@ -55,8 +60,9 @@ async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answer
         await world.say(sender, "What is my dog called?", thread_key=point, chat="second")
     with frozen_at(admin, *points):
         serving = installation.serve()
+        await asyncio.to_thread(wait_until_frozen, admin, len(points))
         talking = installation.chat("telegram:9", "hello", "--thread-key", points[-1])
-        await asyncio.to_thread(wait_until_frozen, admin, len(points) + 1)
+        await until(lambda: _was_stored(admin, "hello"), "what the terminal says")
         kill(serving)
     # The terminal that waits takes over until it has its answer; another server does the rest.
     assert await asyncio.to_thread(answer_of, talking)
