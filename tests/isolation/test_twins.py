@@ -31,13 +31,10 @@ def copies(town: Town, request: pytest.FixtureRequest) -> Iterator[Copies]:
 
 
 def _told(
-    copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3, plans: bool = False
+    copies: Copies, ticket: Ticket, probes: Iterator[Probe], enough: int = 3
 ) -> tuple[list[str], int]:
-    # Executed plans still differ in a rare run, for a reason that isn't known. scripts/twins
-    # compares them, and this file does where something was opened.
-    asked = (probe for probe in probes if plans or "EXPLAIN" not in probe.statement)
     with copies.twins(ticket) as twins:
-        found, tried = compare(twins, asked, enough=enough)
+        found, tried = compare(twins, probes, enough=enough)
     return [str(difference) for difference in found], tried
 
 
@@ -144,7 +141,7 @@ def test_what_was_closed_is_found_again_where_it_is_opened(copies: Copies) -> No
     ]
     for name, (ticket, statement) in OPENED.items():
         copies.everywhere(statement)
-        told, _ = _told(copies, ticket, iter(of_memories), enough=1, plans=True)
+        told, _ = _told(copies, ticket, iter(of_memories), enough=1)
         assert told != [], name
         copies.everywhere(CLOSED)
     told, tried = _told(copies, "valid", iter(of_memories[::7]))
