@@ -222,7 +222,7 @@ def test_sb_says_it_in_one_line(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == BadInput("").exit_code
-    assert done.stderr.startswith("sb: ALL_PROXY names a proxy of a kind that isn't known")
+    assert done.stderr.startswith("sb: ALL_PROXY names an unknown kind of proxy")
     assert done.stderr.count("\n") == 1
 
 

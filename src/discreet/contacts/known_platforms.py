@@ -12,5 +12,5 @@ _NAMES = {
 
 
 def platform_name(platform: str) -> str:
-    """``telegram`` -> ``Telegram``; a platform without a known spelling as it is."""
+    """Return the usual spelling, such as ``Telegram`` for ``telegram``, or else the name itself."""
     return _NAMES.get(platform, platform)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from discreet.domain.ids import ContactId
 from discreet.scope import Transaction
 
-# Joined to a row that has a contact_id: the contact's name, else its first address, else its id.
-# Null where the row is the owner's (or, with an agent that shares its memory, everybody's).
+# For joining to a row that has a contact_id: the contact's name, else its first address, else its
+# id. Null if the row is the owner's (or everyone's, with an agent that shares its memory).
 CONTACT_LABEL = """
     CASE WHEN {row}.contact_id IS NOT NULL THEN coalesce(
       (SELECT nullif(c.name, '') FROM discreet.contacts c WHERE c.id = {row}.contact_id),
@@ -31,7 +31,7 @@ class Names:
 async def names_of(
     tx: Transaction, contact_ids: Iterable[ContactId | None]
 ) -> Mapping[ContactId, Names]:
-    """Return the names of the contacts among these ids that the scope knows."""
+    """Return the names of these contacts, as far as the scope can see them."""
     wanted = {contact_id for contact_id in contact_ids if contact_id is not None}
     if not wanted:
         return {}
@@ -47,7 +47,7 @@ async def names_of(
 
 
 def whose(contact_label: str | None, *, shared: bool) -> str:
-    """Return the contact; or ``owner``; or ``shared``, everybody's who talks to the agent."""
+    """Return the contact's label, or ``owner``, or ``shared`` if it belongs to everyone."""
     if contact_label is not None:
         return contact_label
     return "shared" if shared else "owner"

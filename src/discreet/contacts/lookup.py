@@ -1,4 +1,4 @@
-"""Find the contact that somebody names: by id, address, name or alias."""
+"""Find a contact by id, address, name or alias."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from discreet.scope import Transaction
 async def find_entry(tx: Transaction, who: str) -> Entry:
     """Find a contact by id, address ``platform:id``, name or alias.
 
-    The first six or more characters of an id, and a part of a name such as the first name, are
-    enough where they fit one contact only.
+    The first six or more characters of an id, or part of a name such as the first name, are enough
+    if only one contact matches.
 
     Raises:
-        NotFound: no such contact; similar names are suggested, never taken.
+        NotFound: no such contact; similar names are suggested, never used.
         BadInput: several contacts have that name; the message lists their ids.
     """
     contact_id = _as_uuid(who)
@@ -50,7 +50,8 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
         case AmbiguousName(entries):
             choices = "; ".join(_choice(entry) for entry in entries)
             raise BadInput(
-                f"{len(entries)} contacts are called {who!r}.", hint=f"Say which by id: {choices}"
+                f"{len(entries)} contacts are called {who!r}.",
+                hint=f"Use one of these ids: {choices}",
             )
         case UnknownName(similar):
             choices = "; ".join(_choice(entry) for entry in similar)
@@ -63,7 +64,7 @@ async def find_entry(tx: Transaction, who: str) -> Entry:
 
 
 async def _by_id_prefix(tx: Transaction, who: str) -> Entry | None:
-    """Return the contact whose id begins like this, where exactly one does."""
+    """Return the contact whose id begins like this, if exactly one does."""
     prefix = who.strip().casefold()
     if not re.fullmatch(r"[0-9a-f]{6,8}(-[0-9a-f-]{0,27})?", prefix):
         return None
@@ -85,7 +86,7 @@ async def _no_contact(tx: Transaction, contact_id: ContactId) -> NotFound:
         return NotFound(f"There is no contact {contact_id}.", hint="See: sb contacts list")
     return NotFound(
         f"The contact {contact_id} was merged into {other}.",
-        hint=f"Name that one; or undo it: sb contacts links {other}",
+        hint=f"Use that contact, or undo the link: sb contacts links {other}",
     )
 
 

@@ -43,16 +43,17 @@ Named = tuple[ContactId, str, Sequence[str]]
 
 
 class Match(NamedTuple):
-    """The contacts that a name matches; ``exact``: not only similar."""
+    """The contacts that a name matches; ``exact`` is False if they are only similar."""
 
     ids: tuple[ContactId, ...]
     exact: bool
 
 
 async def resolve_name(tx: Transaction, name: str) -> Resolution:
-    """Exact name first, then alias, both without regard to case and Unicode form; never a guess.
+    """Resolve an exact name, or else an alias, ignoring case and Unicode form; never guess.
 
-    Every name is compared here, for no index folds them alike; only who was found is read in full.
+    Every name is compared here, because no index folds them in the same way. Only the matches are
+    read in full.
     """
     match = await asyncio.to_thread(match_name, await named_entries(tx), name)
     entries = tuple(await get_entries(tx, match.ids))
@@ -62,9 +63,9 @@ async def resolve_name(tx: Transaction, name: str) -> Resolution:
 
 
 async def resolve_part_of_name(tx: Transaction, name: str) -> FoundName | AmbiguousName | None:
-    """Find the contacts whose name or an alias holds each of these words, such as a first name.
+    """Find the contacts whose name or alias contains each of these words, such as a first name.
 
-    For people at a keyboard, who see whom they found; programs name a contact in full.
+    For people at a keyboard, who see whom they found; programs must use the full name.
     """
     found = await asyncio.to_thread(_match_words, await named_entries(tx), name)
     entries = tuple(await get_entries(tx, found))
@@ -89,7 +90,7 @@ def _match_words(named: Sequence[Named], name: str) -> tuple[ContactId, ...]:
 
 
 def match_name(named: Sequence[Named], name: str) -> Match:
-    """Return who bears a name, or else this alias, or else a similar one."""
+    """Return the contacts with this name, or else this alias, or else a similar one."""
     wanted = _folded(name)
     if not wanted:
         return Match((), exact=False)

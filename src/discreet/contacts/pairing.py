@@ -36,8 +36,8 @@ class TooManyTries(DiscreetError):
 class Pairing:
     """A stranger, or a group of strangers, who wrote on a channel and waits for the owner.
 
-    ``held``: how many of their messages are held back; of these, ``said`` is the first. Once
-    ``expires_at`` has passed, the code that they were given says nothing any more.
+    ``held``: how many of their messages are held back, ``said`` being the first. After
+    ``expires_at``, their code is no longer valid.
     """
 
     id: UUID
@@ -54,12 +54,12 @@ class Pairing:
 
     @property
     def label(self) -> str:
-        """What to call them; the name proves nothing, the address does."""
+        """The display name. The name proves nothing, the address does."""
         return " ".join(part for part in (self.name, self.address) if part)
 
 
 async def pending_pairings(tx: Transaction) -> list[Pairing]:
-    """Return everyone who waits, newest first."""
+    """Return all pending requests, newest first."""
     found = await tx.fetch(
         _PAIRINGS + " WHERE p.state = 'pending' ORDER BY p.created_at DESC LIMIT %(limit)s",
         {"limit": MAX_LISTED},
@@ -68,9 +68,9 @@ async def pending_pairings(tx: Transaction) -> list[Pairing]:
 
 
 async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
-    """Return the pairings of an address (one for each channel), or the one whose code was typed.
+    """Return the pairings of an address (one per channel), or the one with the given code.
 
-    Empty: there is none. A wrong code has been counted then, so the transaction must commit.
+    Empty if there is none. A wrong code is counted, so the transaction must commit.
 
     Raises:
         TooManyTries: too many wrong codes within an hour.
@@ -93,7 +93,7 @@ async def find_pairing(tx: Transaction, who: str) -> list[Pairing]:
 
 
 async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
-    """Admit or deny a stranger; return how many held messages are answered, or deleted."""
+    """Admit or deny a stranger; return the number of held messages to answer, or deleted."""
     many = await tx.value(
         "SELECT gate.decide_pairing(%(id)s, %(let_in)s)", {"id": pairing.id, "let_in": let_in}
     )
@@ -101,13 +101,15 @@ async def decide(tx: Transaction, pairing: Pairing, *, let_in: bool) -> int:
 
 
 def no_such_pairing(who: str) -> DiscreetError:
-    """Return what to say where ``find_pairing`` found nobody."""
+    """Return the error for a ``find_pairing`` without a result."""
     if ":" in who:
         return NotFound(
             f"{who} has no pending request.",
-            hint=f"See: sb pairing list. To stop somebody who may write: sb contacts block {who}",
+            hint="See: sb pairing list. To block a contact who is already admitted: sb "
+            f"contacts block {who}",
         )
     return BadInput(
         "That code is wrong, used or expired.",
-        hint="It has eight characters; a new one comes with their next message after an hour.",
+        hint="It has eight characters. Strangers get a new one with their next message after "
+        "an hour.",
     )

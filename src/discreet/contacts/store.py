@@ -1,4 +1,4 @@
-"""The store of contacts and their addresses, as far as the scope of ``tx`` sees them."""
+"""The store of contacts and their addresses, limited to what the scope of ``tx`` can see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTACT = """
               FROM discreet.addresses a WHERE a.contact_id = c.id) AS addresses
       FROM discreet.contacts c
 """
-# A contact's own scope may not read the owner's notes. A merged contact has no entry: its addresses
+# A contact's own scope can't read the owner's notes. A merged contact has no entry: its addresses
 # lead to the survivor.
 _ENTRY = (
     _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
@@ -31,9 +31,9 @@ _ENTRY = (
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Someone, or a group, that writes to the agent. Its name identifies nobody; its id does.
+    """A person or group that writes to the agent. Only the id identifies it, never the name.
 
-    ``addresses`` are written ``platform:id``, the oldest first.
+    ``addresses`` are written ``platform:id``, oldest first.
     """
 
     id: ContactId
@@ -44,15 +44,15 @@ class Contact:
 
     @property
     def label(self) -> str:
-        """What to call it in a list: its name, else its first address, else its id."""
+        """The display name: its name, else its first address, else its id."""
         return self.name or (self.addresses[0] if self.addresses else str(self.id))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contact with what the owner keeps about it, which the contact itself never sees.
+    """A contact with the owner's notes about it, which the contact itself never sees.
 
-    ``blocked_at``: since then nothing that it says is taken.
+    ``blocked_at``: the time since which its messages are rejected.
     """
 
     contact: Contact
@@ -62,7 +62,7 @@ class Entry:
 
 
 async def get_contact(tx: Transaction, contact_id: ContactId) -> Contact | None:
-    """Return the contact with this id, or None where this scope has none."""
+    """Return the contact with this id, or None if this scope has none."""
     row = await tx.fetch_one(_CONTACT + " WHERE c.id = %(id)s", {"id": contact_id})
     return None if row is None else _contact(row)
 
@@ -77,7 +77,7 @@ async def get_entries(tx: Transaction, contact_ids: Sequence[ContactId]) -> list
 
 
 async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]]]:
-    """Id, name and aliases of everybody in the owner's address book, the oldest first."""
+    """Return id, name and aliases of everyone in the owner's address book, oldest first."""
     return await tx.fetch_tuples(
         "SELECT id, name, aliases FROM discreet.contacts"
         " WHERE merged_into IS NULL AND (name <> '' OR aliases <> '{}') ORDER BY created_at, id",
@@ -86,8 +86,7 @@ async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]
 
 
 async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = None) -> list[Entry]:
-    """Return the address book, the newest first; what comes before a mark, if given.
-    Owner's only."""
+    """Return a page of the address book, newest first, from after a mark. Owner's scope only."""
     at, of = before or (None, None)
     found = await tx.fetch(
         _ENTRY + " AND (%(at)s::timestamptz IS NULL"
@@ -99,14 +98,13 @@ async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = Non
 
 
 async def get_entry(tx: Transaction, contact_id: ContactId) -> Entry | None:
-    """Return the entry of one contact; None: none, or it was merged into another. Owner's scope
-    only."""
+    """Return one contact's entry, or None if it was merged or doesn't exist. Owner's scope only."""
     row = await tx.fetch_one(_ENTRY + " AND c.id = %(id)s", {"id": contact_id})
     return None if row is None else _entry(row)
 
 
 async def entry_at(tx: Transaction, address: Address) -> Entry | None:
-    """Return the entry that an address leads to, or None: nobody's, or the owner's own."""
+    """Return the entry of an address; None if it is nobody's or the owner's own."""
     contact_id = await tx.value(
         """SELECT contact_id FROM discreet.addresses
             WHERE platform = %(platform)s AND platform_id = %(platform_id)s""",

@@ -1,4 +1,4 @@
-"""Where a contact is, as it told."""
+"""The time zone of a contact."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from discreet.scope import Transaction
 
 
 async def set_time_zone(tx: Transaction, zone: str) -> None:
-    """Note the time zone of the contact of this scope, by its IANA name."""
+    """Store the time zone of this scope's contact, by its IANA name."""
     await tx.execute("SELECT gate.set_time_zone(%(zone)s)", {"zone": zone})

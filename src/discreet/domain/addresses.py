@@ -12,20 +12,20 @@ from discreet.domain.text import is_visible
 
 PLATFORMS = ("telegram", "whatsapp", "discord", "terminal", "web")
 CHANNEL_ENTRY_POINTS = "discreet.channels"
-"""The group of entry points under which other packages offer channels, by the platform's name."""
+"""The group of entry points in which other packages register channels, by platform name."""
 MAX_PLATFORM_ID = 256
 
 
 @cache
 def known_platforms() -> tuple[str, ...]:
-    """Return the platforms of this program, and of the packages beside it."""
+    """Return the platforms of this package and of installed extensions."""
     others = {found.name for found in entry_points(group=CHANNEL_ENTRY_POINTS)}
     return (*PLATFORMS, *sorted(others - set(PLATFORMS)))
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A person or group on a platform. Compared byte for byte, without trimming or folding."""
+    """A person or group on a platform. Compared byte for byte, without trimming or case folding."""
 
     platform: str
     platform_id: str
@@ -35,10 +35,10 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read ``telegram:99887766``.
+        """Parse an address such as ``telegram:99887766``.
 
         Raises:
-            BadInput: no such form, an unknown platform, or an id with characters that no platform
+            BadInput: malformed text, an unknown platform, or an id with characters that no platform
                 uses (white space, control or invisible characters, variation selectors, not
                 NFC). Ids are refused, never repaired: a repaired id could be somebody else's.
         """

@@ -1,9 +1,9 @@
-"""Tasks. The only module that starts, cancels and awaits them.
+"""Start, cancel and await tasks. No other module does.
 
-A cancellation can get lost: ``asyncio.wait_for`` of Python 3.11 swallows one that comes at the same
-moment as its result, and libraries do so on every Python. Whoever cancels once and then waits
-without a bound waits for ever. So a task is cancelled here until it has ended, and a task that
-never ends is left behind.
+A cancellation can get lost: ``asyncio.wait_for`` on Python 3.11 swallows one that arrives at the
+same moment as its result, and some libraries do so on every Python. Code that cancels once and then
+waits without a timeout can hang. So tasks are cancelled repeatedly here until they end, and a task
+that never ends is abandoned.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ import structlog
 log = structlog.get_logger(__name__)
 
 CANCEL_SECONDS = 1.0
-"""How long a task may clean up before it is cancelled again."""
+"""Seconds that a task has to clean up before it is cancelled again."""
 END_SECONDS = 10.0
-"""How long a cancelled task is waited for."""
+"""Seconds to wait for a cancelled task before abandoning it."""
 
 Result = TypeVar("Result")
 
 
 def start(work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
-    """Start a task. Whoever starts one ends it, with ``end``."""
+    """Start a task. The caller must end it with ``end``."""
     return asyncio.create_task(work, name=name)
 
 
 async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float | None = None) -> None:
-    """End tasks: wait ``grace`` seconds for them, then cancel them and wait at most ``seconds``
-    (``END_SECONDS``).
+    """End tasks: wait ``grace`` seconds, cancel them, then wait at most ``seconds``.
 
-    A task that doesn't end in time is left behind, which the log tells. Results and errors of the
-    tasks are not looked at. A cancellation of the caller is raised when this is over.
+    ``seconds`` defaults to ``END_SECONDS``. Tasks that don't end in time are abandoned and logged.
+    Results and errors of the tasks are ignored. If the caller is cancelled meanwhile, that
+    cancellation is raised at the end.
     """
     clock = asyncio.get_running_loop().time
     cancelled: asyncio.CancelledError | None = None
@@ -49,7 +49,7 @@ async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float | No
     while left := [task for task in tasks if not task.done()]:
         now = clock()
         if now >= give_up_at:
-            log.error("tasks that don't end are left behind", tasks=_names(left))
+            log.error("tasks did not end and were abandoned", tasks=_names(left))
             break
         if now >= cancel_at:
             for task in left:
@@ -60,12 +60,12 @@ async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float | No
                 await asyncio.wait(left, timeout=min(cancel_at, give_up_at) - now)
         except asyncio.CancelledError as error:
             cancelled = error
-            if not told:  # the caller has no time left for grace
+            if not told:  # a cancelled caller has no time for the grace period
                 cancel_at = clock()
                 give_up_at = cancel_at + seconds
     for task in tasks:
         if task.done() and not task.cancelled():
-            task.exception()  # or asyncio would log it, with texts of people in it
+            task.exception()  # otherwise asyncio logs it, including people's texts
     if cancelled is not None:
         raise cancelled
 
@@ -74,9 +74,9 @@ async def end(*tasks: asyncio.Task[Any], grace: float = 0.0, seconds: float | No
 async def running(
     work: Coroutine[Any, Any, Result], name: str, *, grace: float = 0.0
 ) -> AsyncIterator[asyncio.Task[Result]]:
-    """Run ``work`` beside the block, and end it with the block; see ``end``.
+    """Run ``work`` concurrently with the block and end it with the block; see ``end``.
 
-    If it fails, the log tells, and the block goes on.
+    If it fails, the failure is logged and the block continues.
     """
     task = start(work, name)
     task.add_done_callback(_note_failure)
@@ -90,10 +90,10 @@ async def running(
 async def relying_on(
     work: Coroutine[Any, Any, None], name: str, *, grace: float = 0.0
 ) -> AsyncIterator[None]:
-    """Run ``work`` beside the block, as ``running`` does; if it fails, break the block off.
+    """Run ``work`` concurrently with the block, like ``running``, but abort the block if it fails.
 
     Raises:
-        Exception: what ``work`` raised.
+        Exception: whatever ``work`` raised.
     """
     with anyio.CancelScope() as scope:
         async with running(work, name, grace=grace) as task:
@@ -104,17 +104,17 @@ async def relying_on(
 
 
 def ask_to_end(task: asyncio.Task[Any]) -> None:
-    """Cancel the main task of a program, once, so that it closes everything in its order.
+    """Cancel the main task of a program once, so that it shuts down in order.
 
-    It can get lost: give whoever asks a second way to end the program.
+    The cancellation can get lost, so offer the user a second way to stop the program.
     """
     task.cancel()
 
 
 async def end_all() -> None:
-    """End every other task of the loop; call it last. ``asyncio.run`` would wait without a bound.
+    """End every other task of the loop. Call it last: ``asyncio.run`` would wait without a timeout.
 
-    If a task doesn't end, the process ends here, without it.
+    If a task doesn't end, the process exits immediately without it.
     """
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await end(*others)
@@ -125,10 +125,10 @@ async def end_all() -> None:
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, Result], name: str) -> Result:
-    """Give what ``work`` gives, if it ends in time; else end it, or leave it behind.
+    """Return the result of ``work`` if it finishes in time; otherwise end or abandon it.
 
     Raises:
-        TimeoutError: it did not end in so many seconds.
+        TimeoutError: it did not finish within ``seconds``.
     """
     task = start(work, name)
     try:
@@ -141,7 +141,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], name: str) -
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event for at most so many seconds, and say whether it has happened."""
+    """Wait for an event for at most ``seconds`` and return whether it was set."""
     with anyio.move_on_after(seconds):
         await event.wait()
     return event.is_set()

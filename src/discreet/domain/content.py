@@ -1,8 +1,8 @@
-"""The content of a message beside its words: typed parts, replies, forwards.
+"""The content of a message other than its text: typed parts, replies, forwards.
 
-A channel fills these in; everything else reads them. ``line_of`` is the whole message as one text,
-for transcripts, search, memory and the offline responder. ``details_of`` keeps the structure, which
-a prompt shows as data.
+Channels fill these in; everything else reads them. ``line_of`` renders the whole message as one
+text, for transcripts, search, memory and the offline responder. ``details_of`` keeps the structure,
+which a prompt includes as data.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ PartKind = Literal[
     "unsupported",
 ]
 Value = str | tuple[str, ...]
-# No text column takes these.
+# PostgreSQL text columns reject these.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that came with a message, such as a poll. ``fields`` in the order of reading."""
+    """One item that came with a message, such as a poll. ``fields`` are in reading order."""
 
     kind: PartKind
     fields: tuple[tuple[str, Value], ...] = ()
@@ -55,10 +55,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a message replies to or quotes, as the platform sent it; empty where it didn't say.
+    """What a message replies to or quotes, as sent by the platform; empty where it isn't known.
 
-    ``said_by`` is a name for showing, ``address`` the stable id of who said it, ``is_ours`` whether
-    that was the agent. ``is_part``: the sender picked these words out of a longer text.
+    ``said_by`` is a display name, ``address`` the stable id of the author; ``is_ours`` says whether
+    the author was the agent. ``is_part``: the sender selected this excerpt of a longer text.
     """
 
     text: str = ""
@@ -71,9 +71,9 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """The message was written by somebody else; ``said_by`` is empty where nobody says who.
+    """The original author of a forwarded message. ``said_by`` is empty if the platform hides it.
 
-    ``often``: it went through many hands, as the platform counts.
+    ``often``: the platform marks the message as forwarded many times.
     """
 
     said_by: str = ""
@@ -83,7 +83,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything in a message beside its words and files."""
+    """Everything in a message other than its text and files."""
 
     parts: tuple[Part, ...] = ()
     quote: Quote | None = None
@@ -94,7 +94,7 @@ NO_CONTENT = Content()
 
 
 def part(kind: PartKind, **fields: object) -> Part:
-    """Return a part with those of its fields that hold something. Lists become tuples of texts."""
+    """Return a part with its non-empty fields. Lists become tuples of strings."""
     kept: list[tuple[str, Value]] = []
     for name, value in fields.items():
         read = _value(value)
@@ -104,17 +104,17 @@ def part(kind: PartKind, **fields: object) -> Part:
 
 
 def notice(text: str) -> Part:
-    """Something that the platform tells about a chat, such as that somebody joined it."""
+    """Return a part for an event in the chat, such as somebody joining it."""
     return part("notice", text=text)
 
 
 def unsupported(kind: object) -> Part:
-    """Something came that is of a kind nobody foresaw."""
+    """Return a part for a kind of content that the channel doesn't know."""
     return part("unsupported", what=str(kind or "unknown"))
 
 
 def line_of_part(one: Part) -> str:
-    """Return a part on one line, in square brackets."""
+    """Render a part on one line, in square brackets."""
     fields = dict(one.fields)
     match one.kind:
         case "notice":
@@ -130,8 +130,7 @@ def line_of_part(one: Part) -> str:
 
 
 def line_of(text: str, content: Content) -> str:
-    """Return the whole message: from whom it was forwarded, its words, then a line for each
-    part."""
+    """Render the whole message: the forward, the text, then one line per part."""
     lines = [text] if text else []
     lines += [line_of_part(one) for one in content.parts]
     line = "\n".join(lines)
@@ -143,7 +142,7 @@ def line_of(text: str, content: Content) -> str:
 
 
 def details_of(text: str, content: Content) -> dict[str, Any] | None:
-    """Return the structure as JSON; None where a message is nothing but its words."""
+    """Return the structure as JSON, or None if the message is only text."""
     if content == NO_CONTENT:
         return None
     kept: dict[str, Any] = {"text": clean(text)}
@@ -169,8 +168,7 @@ def details_of(text: str, content: Content) -> dict[str, Any] | None:
 
 
 def clean(text: str) -> str:
-    """Return a text that can be stored: without control characters and halves of surrogate
-    pairs."""
+    """Remove control characters and unpaired surrogates, which the database can't store."""
     return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -191,7 +189,7 @@ def _value(value: object) -> Value:
 
 
 def _flat(value: Value) -> str:
-    """Return a value on one line."""
+    """Render a value on one line."""
     text = value if isinstance(value, str) else ", ".join(value)
     return " ".join(clean(text).split())
 

@@ -1,5 +1,7 @@
-"""Cut long texts: never inside a word or an emoji, and not inside a block of code if possible. Pure
-and deterministic."""
+"""Cut long texts without splitting a word, an emoji or, where possible, a code block.
+
+Pure and deterministic.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from operator import itemgetter
 def cuts(
     text: str, units: Sequence[int], blocks: Sequence[tuple[int, int]], limit: int
 ) -> list[tuple[int, int]]:
-    """Return the parts of a text, as first and last place; each at most ``limit`` units long.
+    """Return the parts of a text as (start, end) pairs, each at most ``limit`` units long.
 
-    ``units``: where each character begins, as the platform counts; one more than there are
-    characters. ``blocks``: of code, from where to where, in units; in their order, and apart.
+    ``units``: the offset of each character in the platform's units, plus the total length at the
+    end. ``blocks``: start and end of each code block in units, sorted and not overlapping.
     """
     parts, start = [], 0
     while units[-1] - units[start] > limit:
@@ -44,7 +46,7 @@ def _best_cut(
     end: int,
     limit: int,
 ) -> int:
-    """Return where to cut at best: ``start`` < cut <= ``end``. The next part begins there."""
+    """Return the best place to cut, with ``start`` < cut <= ``end``. The next part begins there."""
     half = start + (end - start) // 2
     for separator in ("\n\n", "\n"):
         cut = text.rfind(separator, half, end + 1)
@@ -54,7 +56,7 @@ def _best_cut(
             cut = text.rfind(separator, half, cut)
     at = _after(blocks, units[end])
     for first, last in blocks[at - 1 : at]:
-        # A block of code that would be cut begins the next part, if it fits there.
+        # If a cut would split a code block that fits into the next part, move the block there.
         if units[start] < first < units[end] < last and last - first <= limit:
             cut = max(index for index in range(start, end + 1) if units[index] <= first)
             if cut > start and text[start:cut].strip():
@@ -75,13 +77,12 @@ def _inside(blocks: Sequence[tuple[int, int]], unit: int) -> bool:
 
 
 def _after(blocks: Sequence[tuple[int, int]], unit: int) -> int:
-    """Return the index of the first block that doesn't begin before a unit."""
+    """Return the index of the first block that begins at or after a unit."""
     return bisect_left(blocks, unit, key=itemgetter(0))
 
 
 def _begins_a_character(text: str, at: int) -> bool:
-    """Return whether what a reader takes for one character begins here (a flag, a family, an
-    accent)."""
+    """Return whether a grapheme cluster (a flag, a family, an accented letter) begins here."""
     here, before = text[at], text[at - 1]
     if here in _JOINING or before == _JOINER or unicodedata.category(here)[0] == "M":
         return False

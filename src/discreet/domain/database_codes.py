@@ -5,16 +5,16 @@ from __future__ import annotations
 __all__ = ["DATABASE_CODES", "text_of_code"]
 
 DATABASE_CODES = {
-    # DS001: no such thing in this scope.
+    # DS001: not found in this scope.
     "no_such_channel": "no such channel",
     "no_such_contact": "no such contact",
     "no_such_link": "no such link",
     "no_such_pairing": "no such pairing",
     "no_such_session": "no such session",
-    # DS002: it can't be resolved.
+    # DS002: can't be resolved.
     "group_is_no_person": "a group is not a person",
     "no_sender": "the sender is missing",
-    # DS003: not as things stand.
+    # DS003: not possible in the current state.
     "answer_being_sent": "an answer is being sent; try again in a moment",
     "contact_blocked": "one of them is blocked; unblock it first",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",
@@ -23,12 +23,11 @@ DATABASE_CODES = {
     "already_merged": "one of them is already merged with another contact",
     "survivor_merged": "the kept contact was merged into another one; undo that link first",
     "same_contact": "they are already the same contact",
-    # Why a turn came to nothing.
+    # Reasons why a turn was discarded.
     "erased_meanwhile": "a contact was erased meanwhile",
 }
 
 
 def text_of_code(code: str | None) -> str:
-    """Return the text for a code; what is none, such as a text that the program itself
-    kept, stays."""
+    """Return the text for a code. Anything else, such as a stored error text, is returned as is."""
     return DATABASE_CODES.get(code or "", code or "")

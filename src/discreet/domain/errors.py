@@ -30,7 +30,7 @@ class NotFound(DiscreetError):
 
 
 class Conflict(DiscreetError):
-    """It was changed in the meantime, or it exists already."""
+    """The object was changed in the meantime or already exists."""
 
 
 class LimitReached(Conflict):
@@ -38,11 +38,11 @@ class LimitReached(Conflict):
 
 
 class Outdated(Conflict):
-    """It has another version than the one that the change is based on."""
+    """The change is based on an older version of the object."""
 
 
 class LostRace(Conflict):
-    """Somebody else changed the same rows at the same time. The same request may succeed now."""
+    """A concurrent transaction changed the same rows. Retrying may succeed."""
 
 
 class Unauthorized(DiscreetError):
@@ -54,7 +54,7 @@ class Forbidden(DiscreetError):
 
 
 class ScopeError(DiscreetError):
-    """A scope is missing, malformed or of another owner."""
+    """A scope is missing, malformed or belongs to another owner."""
 
 
 class Unavailable(DiscreetError):
@@ -62,9 +62,12 @@ class Unavailable(DiscreetError):
 
 
 class AddressInUse(Unavailable):
-    """Another program listens on this address."""
+    """Another program already listens on this address."""
 
 
 class SecretMissing(Unavailable):
-    """This server lacks a secret for the job. Another one may have it, or a person provides
-    it: the work is left for later, and never fails for it."""
+    """The job needs a secret that this server lacks.
+
+    Another server may have it, or the owner may still provide it, so the job is postponed and never
+    failed because of this.
+    """

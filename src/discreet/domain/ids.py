@@ -1,4 +1,4 @@
-"""Ids: random UUIDs, with a type for each kind, so that type checkers tell them apart."""
+"""Ids: random UUIDs, with a separate type per kind for the type checker."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MemoryId = NewType("MemoryId", UUID)
 
 
 def parse_uuid(text: str, what: str) -> UUID:
-    """Return the UUID that a person or a program wrote.
+    """Parse a UUID given by a person or a program.
 
     Raises:
-        BadInput: it is not a UUID; ``what`` names it in the message.
+        BadInput: it is not a UUID; ``what`` names the kind of id in the message.
     """
     try:
         return UUID(text.strip())

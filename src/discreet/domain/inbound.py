@@ -13,9 +13,9 @@ from discreet.domain.ids import ChannelId, ContactId
 
 @dataclass(frozen=True, slots=True)
 class AddressSender:
-    """The platform says who wrote. ``name`` is for showing.
+    """The platform identified the sender. ``name`` is for display only.
 
-    ``also``: other ids of the same person that the platform itself put into this message.
+    ``also``: other ids of the same person that the platform included in this message.
     """
 
     address: Address
@@ -25,21 +25,21 @@ class AddressSender:
 
 @dataclass(frozen=True, slots=True)
 class ContactSender:
-    """The person at the terminal speaks as a contact, named by id."""
+    """The person at the terminal writes as a contact, given by id."""
 
     contact_id: ContactId
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerSender:
-    """The person at the terminal speaks as the owner."""
+    """The person at the terminal writes as the owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownSender:
-    """The platform didn't say, or said it in a way that can't be read; ``why`` is for the owner.
+    """The sender is missing or can't be parsed; ``why`` explains it to the owner.
 
-    ``tell``: who wrote it, as far as could be read, and is told that it could not be.
+    ``tell``: the best guess at the address, to which a notice about the failure is sent.
     """
 
     why: str
@@ -62,10 +62,10 @@ AttachmentKind = Literal["photo", "voice", "audio", "video", "document"]
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message, as the platform names it; it is fetched before the turn.
+    """A file that came with a message, as the platform names it. It is fetched before the turn.
 
-    ``size`` in bytes as the platform says it, None where it doesn't; ``media_type`` like
-    ``image/jpeg``, as claimed by who sent it.
+    ``size`` is the platform's figure in bytes, or None; ``media_type`` (such as ``image/jpeg``) is
+    the sender's claim.
     """
 
     kind: AttachmentKind
@@ -77,23 +77,22 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One message as it came in.
+    """One message as received.
 
-    ``chat_id`` and ``platform_thread`` are where an answer goes; together with the channel and
-    ``message_id`` (the platform's) they make a repeated delivery recognisable. ``thread_key`` names
-    the topic inside the sender's scope; ``new_session`` asks for a session with nothing behind it.
+    ``chat_id`` and ``platform_thread`` are where an answer goes. Together with the channel and
+    ``message_id`` (the platform's) they identify a repeated delivery. ``thread_key`` names the
+    topic within the sender's scope; ``new_session`` requests a session without history.
 
-    ``text`` is what was said, and names its files in square brackets. ``content`` holds everything
-    else; ``line`` is both.
+    ``text`` is the text, with files named in square brackets. ``content`` holds everything else;
+    ``line`` combines both.
 
-    ``addressed``: False for what was only overheard (a line of a group that isn't meant for the
-    agent, a notice, a reaction): it is kept as context, a bounded number of lines, and nobody
-    answers it.
-    ``edit_of``: the platform's id of the message whose text this replaces. Before its turn began it
-    does; while the model thinks, the turn begins again, once; afterwards it is context.
-    ``album``: the platform's name of several messages that its sender sees as one.
-    ``limited``: the sender's limits count at a terminal, too: whoever speaks there doesn't run the
-    installation.
+    ``addressed``: False for messages not meant for the agent (an overheard line in a group, a
+    notice, a reaction). A limited number of them is kept as context, and none is answered.
+    ``edit_of``: the platform's id of the message whose text this replaces. Before that message's
+    turn begins, the text is replaced; during the turn, the turn restarts once; afterwards the edit
+    is only context. ``album``: the platform's id for several messages that the sender sees as one.
+    ``limited``: the sender's limits also apply at a terminal, because the person there doesn't run
+    the installation.
     """
 
     channel_id: ChannelId

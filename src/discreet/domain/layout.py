@@ -1,4 +1,4 @@
-"""A tree of markdown laid out as a reader sees it: blocks, lists, tables, links. Pure."""
+"""Lay out a markdown tree as a reader sees it: blocks, lists, tables, links. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _INLINE: dict[str, Style] = {"strong": "bold", "em": "italic", "s": "strikethrou
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What platforms lay out differently: the mark of a list item; which links can be hidden behind
-    their text; how many line ends there are at least after a heading."""
+    """Layout options that differ between platforms.
+
+    They are the bullet of a list item, which links can be hidden behind their text, and the minimum
+    number of line breaks after a heading.
+    """
 
     bullet: str = "•"
     linkable: tuple[str, ...] = ()
@@ -29,8 +32,7 @@ class Look:
 
 
 def lay_out(markdown: str, look: Look) -> StyledText:
-    """Return what the reader sees of an answer. One in which nothing is left to see is given as it
-    is."""
+    """Return the visible text of an answer. If nothing would be visible, return it unchanged."""
     writer = _Writer(look)
     with _collector_paused():
         for block in parse_markdown(markdown).children:
@@ -41,8 +43,10 @@ def lay_out(markdown: str, look: Look) -> StyledText:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking the tree of a long text again and again while it is
-    made, which would cost the square of its length."""
+    """Pause the garbage collector while a large tree is built.
+
+    Otherwise it traverses the growing tree again and again, which takes quadratic time.
+    """
     if not gc.isenabled():
         yield
         return
@@ -54,7 +58,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 class _Writer:
-    """Collects text and spans, and keeps the blank lines between blocks to one."""
+    """Collects text and spans, with at most one blank line between blocks."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
@@ -77,7 +81,7 @@ class _Writer:
         return StyledText(text, tuple(sorted(kept, key=lambda s: (s.start, -s.length))))
 
     def block(self, node: SyntaxTreeNode) -> None:
-        """Write a block, with a blank line before it where one was written."""
+        """Write a block, preceded by a blank line if the source has one."""
         if node.map is not None and not self._depth:
             self._end_block(2 if node.map[0] > self._read else 1)
         self._one_block(node)
@@ -123,7 +127,7 @@ class _Writer:
         numbers = _numbers(node)
         self._end_block(1)
         if len(node.children) == 1 and not node.children[0].children:
-            # A lone "-" or "3." is what was said, and no list.
+            # A lone "-" or "3." is text, not a list.
             self._write(f"{node.children[0].info}{node.children[0].markup}")
             return
         for item, number in zip(node.children, numbers, strict=True):
@@ -176,7 +180,7 @@ class _Writer:
         url = str(node.attrs.get("href", ""))
         label = _plain(node)
         if node.markup == "autolink":
-            # "Ada <ada@example.org>" is written so by people too.
+            # People also write "Ada <ada@example.org>" like this.
             self._write(f"<{label}>" if url.startswith("mailto:") else label)
         elif url.startswith(self._look.linkable) and self._look.linkable and label:
             start = self._begin()
@@ -221,15 +225,14 @@ class _Writer:
 
 
 def _last_line(node: SyntaxTreeNode) -> int:
-    """Return the line after the last one that isn't blank: a list's own map holds the blank ones
-    too."""
+    """Return the line after the last non-blank line; a list's own map has trailing ones too."""
     if node.type in ("bullet_list", "ordered_list", "list_item", "blockquote") and node.children:
         return _last_line(node.children[-1])
     return node.map[1] if node.map else 0
 
 
 def _numbers(node: SyntaxTreeNode) -> list[str | None]:
-    """As they were written; counted up where all are the same."""
+    """Return the item numbers as written, or counted up if all are the same."""
     if node.type == "bullet_list":
         return [None] * len(node.children)
     written = [item.info for item in node.children]
@@ -239,7 +242,7 @@ def _numbers(node: SyntaxTreeNode) -> list[str | None]:
 
 
 def _both(label: str, url: str) -> str:
-    """Return the text of a link and its address, where the one doesn't say the other."""
+    """Return a link's text and its address, unless one already contains the other."""
     bare = url.removeprefix("mailto:").removeprefix("https://").removeprefix("http://")
     if not url or label in (url, bare, bare.rstrip("/")):
         return label or url
@@ -273,7 +276,7 @@ def _plain_cell(node: SyntaxTreeNode) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns under each other where every character has one width or, in East Asia, two."""
+    """Lay out a table in columns, for fonts where characters have one width (two in East Asia)."""
     many = max(len(row) for row in rows)
     widths = [
         max(_width(row[column].lstrip("\0")) for row in rows if column < len(row))

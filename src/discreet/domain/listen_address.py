@@ -14,14 +14,14 @@ _HIGHEST_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """``host`` is a name or an IP address, an IPv6 one without brackets. Port 0: any free one."""
+    """``host`` is a name or an IP address (IPv6 without brackets). Port 0 means any free port."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``host:port``, or ``[host]:port`` for IPv6.
+        """Parse ``host:port``, or ``[host]:port`` for IPv6.
 
         Raises:
             ValueError: it is neither; the message completes "The setting ...".

@@ -1,7 +1,7 @@
-"""CommonMark as answers use it, parsed into one tree for every renderer. Pure.
+"""Parse CommonMark as answers use it into one tree for every renderer. Pure.
 
-Emphasis that would eat part of an identifier, a number or a path is text: see ``_State``. Link
-reference definitions are text too, since CommonMark shows nothing of them.
+Emphasis that would break up an identifier, a number or a path stays text: see ``_State``. Link
+reference definitions stay text too, since CommonMark renders nothing for them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _PATH = re.compile(r"[^\w\s\\]{0,2}(?:\w:\\|\\\\\w|~\\|\.{1,2}\\\w)|\S*\\[^\W_]"
 _WORD_BEFORE = re.compile(r"\S{0,200}\Z")
 _WORD_AFTER = re.compile(r"\S{0,200}")
 _IN_IDENTIFIERS = frozenset("./\\_=()[]{}+^%&@#$|")
-"""Punctuation that joins names: after a letter and one of these no emphasis begins."""
+"""Punctuation inside identifiers: no emphasis begins after a letter and one of these."""
 _APOSTROPHES = frozenset("'’")
 _TOUCHES_NO_STRONG = frozenset("./\\(")
-# Written without spaces, or with endings that are glued to a word.
+# Scripts written without spaces, or with endings attached to a word.
 _SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL", "TIBETAN")
 
 
 def parse_markdown(text: str) -> SyntaxTreeNode:
-    """Return the tree of a text."""
+    """Return the syntax tree of a text."""
     from markdown_it.tree import SyntaxTreeNode
 
     return SyntaxTreeNode(_parser().parse(text))
@@ -43,10 +43,11 @@ def _parser() -> MarkdownIt:
     from markdown_it.rules_inline.state_inline import Scanned
 
     class State(StateInline):
-        """Says where a run of ``*``, ``_`` or ``~`` opens and closes.
+        """Decides where a run of ``*``, ``_`` or ``~`` opens and closes.
 
-        Beside CommonMark's rule, the character outside of the run is white space, the edge of the
-        text, or punctuation that joins no name. Scripts written without spaces may touch ``**``.
+        In addition to CommonMark's rule, the character outside the run must be white space, the
+        edge of the text, or punctuation that doesn't join names. Scripts written without spaces may
+        touch ``**``.
         """
 
         def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
@@ -62,7 +63,7 @@ def _parser() -> MarkdownIt:
             if before == after == "/":
                 opens = closes = False  # src/**/tests
             if marker != "_" and found.length > 1:
-                # CommonMark's own rule also fails these where punctuation stands inside.
+                # CommonMark's own rule also rejects these if there is punctuation inside.
                 opens = opens or (_is_spaceless(before) and not after.isspace() and after != "")
                 closes = closes or (_is_spaceless(after) and not before.isspace() and before != "")
             return Scanned(opens, closes, found.length)
@@ -106,7 +107,7 @@ def _is_spaceless(character: str) -> bool:
 
 
 def _dunder(state: StateInline, silent: bool) -> bool:
-    """``__init__`` is a name."""
+    """Parse ``__init__`` as a name, not as emphasis."""
     found = _DUNDER.match(state.src, state.pos, state.posMax)
     if found is None or (state.pos and _is_in_word(state.src[state.pos - 1])):
         return False
@@ -121,7 +122,7 @@ def _is_in_word(character: str) -> bool:
 
 
 def _backslash_in_path(state: StateInline, silent: bool) -> bool:
-    """Return a backslash in ``C:\\_new`` or ``\\\\server`` escapes nothing."""
+    """Keep a backslash literal in paths such as ``C:\\_new`` or ``\\\\server``."""
     at = state.pos
     if state.src[at] != "\\":
         return False

@@ -1,4 +1,4 @@
-"""Styled text written with marks between the words, as WhatsApp, Discord and terminals take it."""
+"""Write styled text with inline markers, as WhatsApp, Discord and terminals accept it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ _INLINE = frozenset(["bold", "italic", "strikethrough", "code", "text_link", "bu
 
 
 class Marks(Protocol):
-    """How one platform writes each style."""
+    """The markers that one platform uses for each style."""
 
     def plain(self, text: str, *, starts_line: bool) -> str:
-        """Return words of one line that have no style, so that they are shown as they are."""
+        """Escape unstyled words of one line so that they are shown literally."""
         ...
 
     def styled(self, span: Span, inner: str, words: str) -> str:
-        """Return a stretch within a line. ``inner``: its words, written; ``words``: as a reader
-        sees them."""
+        """Render a span within a line.
+
+        ``inner`` is its rendered content, ``words`` the text that a reader sees.
+        """
         ...
 
     def heading(self, inner: str, level: int) -> str:
-        """Return a line that is a heading."""
+        """Render a heading."""
         ...
 
     def quoted(self, line: str) -> str:
-        """Return a line of a quotation."""
+        """Render a quoted line."""
         ...
 
     def pre(self, code: str, language: str) -> str:
-        """Return a block of code or a table."""
+        """Render a block of code or a table."""
         ...
 
 
 def write(styled: StyledText, marks: Marks) -> str:
-    """Return the text with its marks."""
+    """Return the text with its markers."""
     text, written, at = styled.text, list[str](), 0
     spans = Sweep(styled.spans)
     for block in (span for span in styled.spans if span.style == "pre"):
@@ -51,7 +53,7 @@ def write(styled: StyledText, marks: Marks) -> str:
 
 
 def _lines(text: str, start: int, end: int, spans: Sweep, marks: Marks) -> str:
-    """Lines between two blocks of code, or at the ends of the text."""
+    """Render the lines between two code blocks, or at the ends of the text."""
     lines, at = list[str](), start
     for line in text[start:end].split("\n"):
         until = at + len(line)
@@ -73,7 +75,7 @@ def _line(text: str, start: int, end: int, spans: Sequence[Span], marks: Marks) 
     inline = [span for span in spans if span.style in _INLINE]
     heading = next((span for span in spans if span.style == "heading"), None)
     if heading is not None and start < end:
-        # The platform's heading is bold as a whole.
+        # The platform shows headings in bold anyway.
         inline = [span for span in inline if span.style != "bold"]
         written = marks.heading(_run(text, start, end, inline, marks, starts=False), heading.level)
     else:
@@ -84,7 +86,7 @@ def _line(text: str, start: int, end: int, spans: Sequence[Span], marks: Marks) 
 def _run(
     text: str, start: int, end: int, spans: Sequence[Span], marks: Marks, *, starts: bool
 ) -> str:
-    """Return words of one line. ``spans`` lie within each other or apart."""
+    """Render words of one line. ``spans`` are nested or disjoint."""
     written, at, index = list[str](), start, 0
     while index < len(spans):
         outer = spans[index]
@@ -95,7 +97,7 @@ def _run(
         if first > at:
             written.append(marks.plain(text[at:first], starts_line=starts and at == start))
         words = text[first:last]
-        # Marks stand beside words, never beside the space around them.
+        # Markers must touch words, never white space.
         left, right = len(words) - len(words.lstrip()), len(words.rstrip())
         if outer.style == "bullet" or right <= left:
             written.append(words)

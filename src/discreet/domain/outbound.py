@@ -9,15 +9,15 @@ from typing import Protocol
 from discreet.domain.ids import MessageId
 
 OFFLINE = "offline"
-"""What a turn names as its model where rules answered: such an answer is words, not CommonMark."""
+"""The model name of turns answered by rules. Such answers are plain text, not CommonMark."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
-    """The message on a platform in which an answer was growing.
+    """The message on a platform that shows a draft of an answer.
 
-    ``fits``: the answer takes its place by an edit. Otherwise (it is another answer's, it is old,
-    or nobody knows how it stands there) it is taken away before the answer is sent.
+    ``fits``: the final answer replaces it by an edit. Otherwise (it belongs to another answer, is
+    too old, or is in an unknown state) it is deleted before the answer is sent.
     """
 
     platform_message_id: str
@@ -26,12 +26,12 @@ class ShownDraft:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One answer. The route comes from the message that it answers, never from anywhere else.
+    """One answer. Its route always comes from the message that it answers.
 
-    ``text`` is whole; ``part`` says which of the parts that the platform needs is to be sent.
-    ``draft``: what stands there already, and makes room for the first part. ``heard_at``: when
-    somebody last wrote in that chat. ``plain``: words of people, which are shown as they are;
-    otherwise a model wrote it, in CommonMark.
+    ``text`` is the whole answer; ``part`` is the index of the part to send, if the platform needs
+    several. ``draft``: a message already shown, which the first part replaces. ``heard_at``: when
+    somebody last wrote in that chat. ``plain``: text written by people, shown literally; otherwise
+    it is a model's CommonMark.
     """
 
     message_id: MessageId
@@ -48,9 +48,9 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a conversation goes on: what is needed to show there that an answer is coming.
+    """Where a conversation takes place, for showing there that an answer is coming.
 
-    ``asked``: the platform's id of the last message that is being answered.
+    ``asked``: the platform's id of the newest message being answered.
     """
 
     account: str
@@ -61,8 +61,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The platform has taken it; ``platform_message_id`` is its name there. ``note``: what the
-    owner should know, such as that it went into the chat because its topic is closed."""
+    """The platform accepted the message as ``platform_message_id``.
+
+    ``note``: information for the owner, for example that the answer went to the main chat because
+    its topic is closed.
+    """
 
     platform_message_id: str
     note: str = ""
@@ -70,8 +73,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: try again after ``wait``, which is zero where the platform asks for no time of its
-    own. ``why`` is for the owner."""
+    """The platform can't accept it now: retry after ``wait``.
+
+    ``wait`` is zero if the platform names no time. ``why`` is for the owner.
+    """
 
     wait: timedelta
     why: str
@@ -79,29 +84,31 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """This message will never be taken. ``why`` is for the owner."""
+    """The platform will never accept this message. ``why`` is for the owner."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """Whoever is there can't be written to: they have left, blocked it, or it is too late.
-    ``why`` is for the owner."""
+    """The recipient can't be reached: they left, blocked the agent, or it is too late.
+
+    ``why`` is for the owner.
+    """
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoFile:
-    """A file that will never be had. ``why`` is for the owner."""
+    """The file can't be fetched, now or later. ``why`` is for the owner."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUnknown:
-    """Nobody knows whether the platform has taken it."""
+    """It is unknown whether the platform accepted the message."""
 
 
 SendResult = Sent | Later | Rejected | Unreachable
@@ -109,38 +116,39 @@ DraftResult = Sent | Later | Rejected | OutcomeUnknown
 
 
 class Channel(Protocol):
-    """A connection to a platform, as delivery sees it. A channel inherits from it, and says itself
-    only how it sends and what else its platform can."""
+    """A connection to a platform, as delivery sees it.
+
+    Channels inherit from it and implement only sending and what else their platform can do.
+    """
 
     platform: str
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Send one part of an answer. Doesn't raise for what the platform says."""
+        """Send one part of an answer. Platform errors are returned, not raised."""
         ...
 
     def parts(self, text: str) -> int:  # noqa: ARG002
-        """Return how many messages this text takes on the platform; always the same for the same
-        text."""
+        """Return how many messages this text needs on the platform. Deterministic."""
         return 1
 
     def parts_of(self, outbound: Outbound) -> int:
-        """Return the same of an answer, whose words may be no markdown."""
+        """Return how many messages an answer needs; its text may be plain instead of markdown."""
         return self.parts(outbound.text)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:  # noqa: ARG002
-        """Return the bytes of a file that came with a message, at most so many.
+        """Return the content of a file that came with a message, at most ``max_bytes``.
 
         Raises:
-            Unavailable: not now.
+            Unavailable: the platform can't be reached now.
         """
         return NoFile(f"files of {self.platform} are not taken")
 
     async def show_typing(self, place: Place) -> None:  # noqa: ARG002
-        """Show for some seconds that an answer is coming, where the platform can; never fails."""
+        """Show a typing indicator for some seconds, if the platform has one. Never fails."""
         return
 
     def draft_pace(self, place: Place) -> float | None:  # noqa: ARG002
-        """Return seconds between two edits of an answer that grows there; None: none can."""
+        """Return the seconds between two edits of a streamed answer, or None if it can't stream."""
         return None
 
     async def show_draft(
@@ -150,10 +158,12 @@ class Channel(Protocol):
         reply_to: str | None,  # noqa: ARG002
         shown_as: str | None,  # noqa: ARG002
     ) -> DraftResult:
-        """Show how far an answer is: as a new message, or in the one named ``shown_as``. Doesn't
-        raise for what the platform says."""
-        return Rejected(f"no answer grows on {self.platform}")
+        """Show a draft of an answer, in a new message or in the one named ``shown_as``.
+
+        Platform errors are returned, not raised.
+        """
+        return Rejected(f"{self.platform} does not support streaming")
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:  # noqa: ARG002
-        """Take away what ``show_draft`` has shown, if it still can; never fails."""
+        """Delete a message that ``show_draft`` has shown, if still possible. Never fails."""
         return

@@ -15,15 +15,17 @@ from discreet.domain.errors import BadInput
 Row = TypeVar("Row")
 
 MAX_LISTED = 1_000
-"""Rows that a list gives where nobody says how many."""
+"""Rows returned when the caller gives no limit."""
 
 Mark = tuple[datetime, UUID]
-"""The time and the id of a row. Pages go from the newest row to the oldest, and the next one begins
-after the mark. It says nothing of a scope: with another's mark one gets one's own rows."""
+"""The time and the id of a row. Pages are sorted newest first; the next one begins after the mark.
+
+A mark carries no scope: a mark from another scope only returns rows of one's own.
+"""
 
 
 def mark_of(cursor: str | None) -> Mark | None:
-    """Return the mark after which a page begins; None for the first page.
+    """Return the mark after which a page begins, or None for the first page.
 
     Raises:
         BadInput: the cursor was not made by ``next_of``.
@@ -41,7 +43,7 @@ def mark_of(cursor: str | None) -> Mark | None:
 
 
 def next_of(found: Sequence[Row], limit: int, mark: Callable[[Row], Mark]) -> str | None:
-    """Return the cursor of the page after ``found``, which was read with ``limit`` + 1."""
+    """Return the cursor for the page after ``found``, which was read with ``limit`` + 1."""
     if len(found) <= limit:
         return None
     at, of = mark(found[limit - 1])

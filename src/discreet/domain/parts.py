@@ -1,4 +1,4 @@
-"""A cache of the parts of answers that are being sent: each answer is rendered once."""
+"""Cache the parts of answers being sent, so that each answer is rendered once."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from discreet.domain.ids import MessageId
 from discreet.domain.outbound import Outbound
 
 MAX_KEPT = 16
-"""Answers of one channel whose parts are kept at the same time."""
+"""Maximum number of answers cached per channel."""
 
 Part = TypeVar("Part")
 Part_co = TypeVar("Part_co", covariant=True)
 
 
 class Cut(Protocol[Part_co]):
-    """The parts of a text; ``plain``: see ``Outbound``."""
+    """The parts of a text; for ``plain`` see ``Outbound``."""
 
     def __call__(self, text: str, *, plain: bool) -> Sequence[Part_co]: ...
 
 
 class SplitCache(Generic[Part]):
-    """The parts of answers, by the id of each answer."""
+    """Caches the parts of answers by answer id."""
 
     def __init__(self, cut: Cut[Part]) -> None:
         self._cut = cut
         self._kept: dict[MessageId, tuple[str, Sequence[Part]]] = {}
 
     def part(self, outbound: Outbound) -> Part:
-        """Give the part that is to be sent."""
+        """Return the part to send."""
         text, parts = self._kept.pop(outbound.message_id, ("", ()))
         if text != outbound.text or not parts:
             text, parts = outbound.text, self._cut(outbound.text, plain=outbound.plain)

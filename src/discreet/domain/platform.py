@@ -1,5 +1,8 @@
-"""The protocol that a platform implements to become a channel. Everything else (admission, groups,
-limits, commands, files, delivery states) is the same for every platform."""
+"""The protocol that a platform implements to become a channel.
+
+Everything else (admission, groups, limits, commands, files, delivery states) is the same for every
+platform.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ from discreet.domain.outbound import Channel
 
 @dataclass(frozen=True, slots=True)
 class ChannelSecret:
-    """What connects to an account on a platform. ``base_url`` empty: the installation's default.
+    """The credentials of an account on a platform. An empty ``base_url`` means the default.
 
-    ``webhook_secret`` is what the platform proves itself with, when it calls us; ``app_secret``
-    what it signs with, where it does and has chosen that key itself.
+    The platform authenticates itself with ``webhook_secret`` when it calls us, and signs requests
+    with ``app_secret`` if it issues such a key.
     """
 
     token: str = field(repr=False)
@@ -31,12 +34,12 @@ class ChannelSecret:
 
 
 Accounts = Callable[[str], ChannelSecret | None]
-"""The secret of an account; None where there is no such channel any more."""
+"""Look up the credentials of an account; None if the channel no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An account, as its platform calls it: its id, and the name that people see."""
+    """An account's id on its platform and its display name."""
 
     account: str
     name: str
@@ -44,7 +47,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class GroupMoved:
-    """A group's chat has another id from now on, and is the same group."""
+    """A group's chat got a new id. It is still the same group."""
 
     old: Address
     new: Address
@@ -55,10 +58,10 @@ Stage = Literal["delivered", "read", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an answer after the platform took it. ``why`` is for the owner.
+    """The platform's report on an answer after accepting it. ``why`` is for the owner.
 
-    ``chats``: where it was sent, under every id that the platform told. It counts for answers in
-    that chat alone, whatever they are called.
+    ``chats``: every id of the chat that the platform reported. The receipt applies only to answers
+    in that chat, even if other chats use the same message ids.
     """
 
     channel_id: ChannelId
@@ -70,16 +73,19 @@ class Receipt:
 
 
 Event = Inbound | GroupMoved | Receipt
-"""What a platform tells."""
+"""An event reported by a platform."""
 
 EventSink = Callable[[Event], Awaitable[None]]
-"""Stores what came in; returns once it is stored, and raises where it isn't."""
+"""Store an event; return once it is stored, raise if it can't be."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A request to a webhook. ``headers`` by their names in lower case; ``read`` gives the body,
-    None where it is too long or the caller has gone."""
+    """A request to a webhook.
+
+    ``headers`` have lower-case names. ``read`` returns the body, or None if it is too long or the
+    client has disconnected.
+    """
 
     method: str
     query: Mapping[str, str]
@@ -89,57 +95,62 @@ class WebhookRequest:
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """The answer to a call."""
+    """The response to a webhook request."""
 
     status: int
     body: bytes = b""
 
 
 class Webhooks(Protocol):
-    """Where platforms call this installation."""
+    """The webhook server of this installation."""
 
     def address(self, path: str) -> str:
-        """Return the public address of a path."""
+        """Return the public URL of a path."""
         ...
 
     def answering(
         self, path: str, answer: Callable[[WebhookRequest], Awaitable[WebhookResponse]]
     ) -> AbstractContextManager[None]:
-        """Answer calls to this path while open."""
+        """Answer requests to this path while the context is open."""
         ...
 
 
 EnsureLeader = Callable[[], Awaitable[None]]
-"""Raises where somebody else may be at it by now."""
+"""Raise if another process may be receiving by now."""
 
 
 class ReceiveCursor(Protocol):
-    """How far an account has been listened to. For platforms that wait for no confirmation: what
-    was said while nobody listened has to be asked for."""
+    """The position up to which an account has been received.
+
+    For platforms that don't wait for a confirmation: messages sent while no process was receiving
+    must be requested.
+    """
 
     async def received_through(self) -> datetime:
-        """Return the time up to which everything is stored; at first, when the account was
-        connected."""
+        """Return the time through which everything is stored.
+
+        Initially it is the time at which the account was connected.
+        """
         ...
 
     async def advance(self, until: datetime) -> None:
-        """Everything that was said before is stored. An earlier time changes nothing."""
+        """Record that everything before this time is stored. An earlier time changes nothing."""
         ...
 
     async def chats(self) -> Sequence[tuple[str, str]]:
-        """Return every chat, with every thread of it, in which somebody has been heard."""
+        """Return every chat, with each of its threads, from which a message has been received."""
         ...
 
     async def record_error(self, why: str) -> None:
-        """Record why the account can't receive and what the owner can do; empty: it can again."""
+        """Record why the account can't receive and what the owner can do. Empty: it works again."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiveContext:
-    """An account to receive on. ``webhooks`` None: the installation has no public address.
+    """An account to receive on. ``webhooks`` is None if the installation has no public URL.
 
-    ``leader_lock``: opens once no other process of the installation receives on this account.
+    ``leader_lock`` is acquired once no other process of the installation receives on this account.
     """
 
     account: str
@@ -155,25 +166,26 @@ class OpenChannel(Channel, Protocol):
     """A channel that holds connections."""
 
     async def close(self) -> None:
-        """Close them, where there are any."""
+        """Close the connections, if any."""
         return
 
 
 class Platform(Protocol):
-    """A platform: one folder of ``channels``, or a package of somebody else."""
+    """A platform: one folder of ``channels``, or an extension package."""
 
     name: str
 
     def open(self, accounts: Accounts) -> OpenChannel:
-        """Return what sends, for every account. Connects to nothing yet."""
+        """Return the sender for all accounts. Opens no connection yet."""
         ...
 
     async def identify(self, secret: ChannelSecret, account: str) -> Identity:
-        """Return whose secret this is, from the platform. ``account``: what the owner named, may be
-        empty.
+        """Ask the platform which account a secret belongs to.
+
+        ``account`` is the account that the owner named, or empty.
 
         Raises:
-            BadInput: the secret is none, was revoked, or belongs to another account.
+            BadInput: the secret is invalid, was revoked, or belongs to another account.
             Unavailable: the platform can't be reached.
         """
         ...
@@ -181,11 +193,16 @@ class Platform(Protocol):
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """Return what a payload means, in its order. Pure: nothing is asked, stored or sent. What
-        isn't understood is an ``Inbound`` with an ``UnknownSender``, never dropped silently."""
+        """Parse a payload into events, in order. Pure: it does no I/O.
+
+        A payload that can't be parsed becomes an ``Inbound`` with an ``UnknownSender``; nothing is
+        dropped silently.
+        """
         ...
 
     async def receive(self, context: ReceiveContext) -> None:
-        """Take in what people write, until it is cancelled. It may end or raise: it is started
-        again. What was not stored is not confirmed to the platform."""
+        """Receive messages until cancelled. It is restarted if it returns or raises.
+
+        Messages that were not stored are not confirmed to the platform.
+        """
         ...

@@ -1,4 +1,4 @@
-"""The policy that database functions follow: limits and durations."""
+"""The limits and durations that database functions apply."""
 
 from __future__ import annotations
 
@@ -6,60 +6,67 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Policy(BaseModel):
-    """Frozen. Part of the settings; a server writes it into the database when it starts, where each
-    field is a column of ``gate.policy``."""
+    """Frozen. Part of the settings.
+
+    When a server starts, it writes the policy to the database, where each field is a column of
+    ``gate.policy``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     messages_a_minute: int = Field(
-        default=20, ge=1, description="Messages of one contact to one agent in a minute."
+        default=20, ge=1, description="Messages per minute that one contact may send to one agent."
     )
     messages_waiting: int = Field(
-        default=50, ge=1, description="Messages of one contact that may wait for an answer."
+        default=50, ge=1, description="Unanswered messages that one contact may have."
     )
     tokens_a_day: int = Field(
-        default=500_000, ge=1, description="Tokens for one contact in a day (UTC), in and out."
+        default=500_000,
+        ge=1,
+        description="Tokens per day (UTC) that one contact may use, input and output.",
     )
     waiting_silence_seconds: int = Field(
         default=600,
         ge=1,
-        description="How long a contact with too many waiting messages isn't told again.",
+        description="Seconds between two notices to a contact that has too many unanswered "
+        "messages.",
     )
     pairings_pending: int = Field(
-        default=10, ge=1, description="Strangers who may wait to be let in, on one channel."
+        default=10, ge=1, description="Strangers per channel that may wait for approval."
     )
     pairing_codes_an_hour: int = Field(
-        default=30, ge=1, description="Codes that one channel gives to strangers in an hour."
+        default=30, ge=1, description="Codes per hour that one channel gives to strangers."
     )
     pairing_code_seconds: int = Field(
-        default=3600, ge=60, description="How long a stranger's code is valid."
+        default=3600, ge=60, description="Seconds for which a stranger's code is valid."
     )
     messages_held: int = Field(
-        default=20, ge=1, description="Messages of one stranger that are kept until a decision."
+        default=20, ge=1, description="Messages kept of each stranger until the owner decides."
     )
     wrong_codes_an_hour: int = Field(
-        default=10, ge=1, description="Wrong codes after which no more are taken for an hour."
+        default=10, ge=1, description="Wrong codes after which no more are accepted for an hour."
     )
     owner_code_seconds: int = Field(
-        default=600, ge=60, description="How long a code of sb owner link is valid."
+        default=600, ge=60, description="Seconds for which a code of sb owner link is valid."
     )
     link_code_seconds: int = Field(
-        default=600, ge=60, description="How long a code of /link is valid."
+        default=600, ge=60, description="Seconds for which a code of /link is valid."
     )
     memories_per_contact: int = Field(
         default=50_000,
         ge=1,
-        description="Memories of one contact with one agent; everybody together, where they share.",
+        description="Memories that one agent may have of one contact, or of everyone if its "
+        "memory is shared.",
     )
     context_lines: int = Field(
-        default=100, ge=1, description="Overheard lines of a group that are kept in a session."
+        default=100, ge=1, description="Overheard group messages kept per session."
     )
     album_seconds: int = Field(
-        default=1, ge=0, description="How long the parts of an album are waited for."
+        default=1, ge=0, description="Seconds to wait for the remaining parts of an album."
     )
     quarantine_retry_seconds: int = Field(
-        default=30, ge=1, description="When a message in quarantine is first tried again."
+        default=30, ge=1, description="Seconds until a message in quarantine is first retried."
     )
     quarantine_retry_max_seconds: int = Field(
-        default=3600, ge=1, description="The longest time between two tries of such a message."
+        default=3600, ge=1, description="Maximum seconds between two retries of such a message."
     )

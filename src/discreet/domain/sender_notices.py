@@ -1,4 +1,4 @@
-"""The texts that the system itself sends to people. The database stores them by code."""
+"""The texts that the system itself sends to people. The database refers to them by code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TODAYS_LIMIT = (
 
 
 def sender_notices(policy: Policy) -> dict[str, str]:
-    """Return all of them, by code. ``{code}`` stands for a code that the sender gets."""
+    """Return all notices by code. ``{code}`` is replaced by the code that the sender gets."""
     return {
         "pairing": (
             "Hello! I only talk to people my owner has approved. Please give my owner this code:"
@@ -24,11 +24,12 @@ def sender_notices(policy: Policy) -> dict[str, str]:
         "owner_code": "(the code that links this account)",
         "owner_linked": "This account is linked. In direct chats you are now my owner.",
         "unreadable": (
-            "I couldn't read your last message. My owner can see it. Please send it in another way."
+            "I couldn't read your last message. My owner can see it. Please send it in a "
+            "different form."
         ),
         "limit_messages_a_minute": (
-            "That is too many messages at once. Please write again in a minute; I won't "
-            "see what you send until then."
+            "You sent too many messages at once. Please write again in a minute; I won't see "
+            "what you send until then."
         ),
         "limit_waiting": (
             "I'm still answering your earlier messages. Please wait for my answer; I "
@@ -40,7 +41,7 @@ def sender_notices(policy: Policy) -> dict[str, str]:
 
 
 def duration(seconds: int) -> str:
-    """Return ``an hour``, ``2 hours``, ``10 minutes``: in the largest unit that fits exactly."""
+    """Format a duration in the largest unit that fits exactly: ``an hour``, ``10 minutes``."""
     for size, one, many in ((3600, "an hour", "hours"), (60, "a minute", "minutes")):
         if seconds >= size and seconds % size == 0:
             return one if seconds == size else f"{seconds // size} {many}"

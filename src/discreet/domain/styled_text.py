@@ -1,7 +1,7 @@
-"""A text as a reader sees it, and which stretches of it look how. Pure.
+"""A text as a reader sees it, with its styled spans. Pure.
 
-Every renderer begins here: what is shown is laid out and cut once, and each platform only writes it
-in its own way.
+Every renderer starts from this: the text is laid out and cut once, and each platform only adds its
+own markup.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Style = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of text in one style; ``start`` and ``length`` count characters.
+    """A stretch of text in one style. ``start`` and ``length`` count characters.
 
-    ``level``: of a heading. ``bullet``: the mark of a list item, which is ours and not a word of
-    somebody's.
+    ``level``: of a heading. ``bullet``: the marker of a list item, which is ours and not part of
+    the author's text.
     """
 
     style: Style
@@ -43,24 +43,24 @@ class Span:
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """Return the position after the last character."""
         return self.start + self.length
 
 
 @dataclass(frozen=True, slots=True)
 class StyledText:
-    """A text and its spans; the outer before the inner, in the order of their beginnings."""
+    """A text and its spans, sorted by start, outer before inner."""
 
     text: str
     spans: tuple[Span, ...] = ()
 
     def part(self, start: int, end: int) -> StyledText:
-        """Return the characters from ``start`` to ``end``, and what lies there of the spans."""
+        """Return the characters from ``start`` to ``end`` with the spans that overlap them."""
         return StyledText(self.text[start:end], tuple(_clipped(self.spans, start, end)))
 
 
 class Sweep:
-    """The spans that overlap stretches of a text, which are asked for in their order."""
+    """The spans that overlap successive stretches of a text."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._spans = spans
@@ -68,7 +68,10 @@ class Sweep:
         self._open: list[Span] = []
 
     def overlapping(self, start: int, end: int) -> list[Span]:
-        """Return those that have a character between the two."""
+        """Return the spans that share a character with the range.
+
+        Ranges must be requested in order.
+        """
         while self._next < len(self._spans) and self._spans[self._next].start < end:
             self._open.append(self._spans[self._next])
             self._next += 1
@@ -102,7 +105,7 @@ def rendered_parts(
 
 
 def _fitting(part: StyledText, render: Callable[[StyledText], str], limit: int) -> Iterator[str]:
-    """Cut again what its marks have made too long."""
+    """Split a part further if its markup made it too long."""
     written = render(part)
     if _units(written) <= limit or len(part.text) < 2:
         yield written

@@ -1,4 +1,4 @@
-"""Validate and sanitise text from outside."""
+"""Validate and sanitize text from outside."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ import unicodedata
 from discreet.domain.errors import BadInput
 
 MAX_TEXT = 65_536
-"""Characters in one message. A platform's own limit is smaller; this one is for terminals."""
+"""Maximum characters in one message. Platforms have smaller limits; this one is for terminals."""
 
 MAX_NAME = 128
-"""Characters of a display name that are kept."""
+"""Maximum characters kept of a display name."""
 
 MAX_THREAD_KEY = 200
-"""Characters of a thread key."""
+"""Maximum characters of a thread key."""
 
 _KEPT_CONTROLS = {"\n", "\t"}
 JOINERS = frozenset("\u200c\u200d")
-"""Format characters that are part of spelling in Persian and in many emoji. The other ones reorder,
-hide or tag text."""
+"""Format characters used in Persian spelling and in many emoji. The others reorder, hide or tag
+text.
+"""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# A terminal shows what this Python doesn't know yet, such as a new emoji.
+# A terminal can show characters unknown to this Python, such as a new emoji.
 _ACTING = frozenset({"Cc", "Cf", "Cs"})
 
-# Default_Ignorable_Code_Point of Unicode 16, also where this Python doesn't know a character yet,
-# and characters that are blank without being spaces.
+# Default_Ignorable_Code_Point of Unicode 16, even for characters unknown to this Python, and
+# characters that look blank but aren't spaces.
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00013441\U00013442\U00016fe4"
@@ -34,35 +35,40 @@ _UNSEEN = re.compile(
 
 
 def is_hidden(char: str) -> bool:
-    """Return whether a character shows nothing or acts: a control, format, private or unassigned
-    character, or a separator of lines. Joiners are not."""
+    """Return whether a character is invisible or has an effect of its own.
+
+    These are control, format, private and unassigned characters and line separators, but not
+    joiners.
+    """
     return unicodedata.category(char) in _HIDDEN and char not in JOINERS
 
 
 def is_visible(key: str) -> bool:
-    """Return whether every character of an id can be seen, spaces within it included: no controls,
-    no invisible characters, no variation selectors. Two ids that look the same could be two people.
+    """Return whether every character of an id is visible, or a space within it.
+
+    Control and invisible characters and variation selectors are not. Two ids that look the same
+    could be two people.
     """
     return key.isprintable() and _UNSEEN.search(key) is None
 
 
 def checked_thread_key(key: str) -> str:
-    """Return the key as it is: refused rather than repaired, since a repaired one is another's.
+    """Return the key unchanged if it is valid. A repaired key could be somebody else's.
 
     Raises:
-        BadInput: too long, or with white space at its ends, control or invisible characters.
+        BadInput: too long, or with white space at either end, or control or invisible characters.
     """
     plain = key == key.strip() and is_visible(key) and unicodedata.is_normalized("NFC", key)
     if len(key) > MAX_THREAD_KEY or not plain:
         raise BadInput(
-            f"{key[:60]!a} is no thread key.",
-            hint=f"Up to {MAX_THREAD_KEY} visible characters, like trip:lisbon.",
+            f"{key[:60]!a} is not a valid thread key.",
+            hint=f"Use up to {MAX_THREAD_KEY} visible characters, such as trip:lisbon.",
         )
     return key
 
 
 def checked_text(text: str) -> str:
-    """Return the text of a message as it is stored: newlines unified, control characters dropped.
+    """Return a message's text as it is stored: newlines unified, control characters removed.
 
     Raises:
         BadInput: empty, longer than ``MAX_TEXT``, or not valid Unicode.
@@ -86,16 +92,17 @@ def checked_text(text: str) -> str:
 
 
 def valid_unicode(text: str) -> str:
-    """Return the text with a question mark for each half of a surrogate pair, which is what bytes
-    that aren't UTF-8 and broken JSON escapes become."""
+    """Replace unpaired surrogates with question marks.
+
+    They come from bytes that aren't UTF-8 and from broken JSON escapes.
+    """
     return text.encode("utf-8", "replace").decode()
 
 
 def plain_name(name: str) -> str:
-    """Return a display name that can't act: one line, no control, format or bidirectional
-    characters.
+    """Return a harmless display name: one line, no control, format or bidirectional characters.
 
-    It is for showing only; a name never identifies anybody.
+    It is for display only; a name never identifies anybody.
     """
     name = valid_unicode(name)
     kept = (" " if c.isspace() else c for c in name if c.isspace() or not is_hidden(c))
@@ -103,8 +110,7 @@ def plain_name(name: str) -> str:
 
 
 def terminal_text(text: str) -> str:
-    """Return a text that can be written to a terminal: no escape, control or bidirectional
-    characters."""
+    """Remove escape, control and bidirectional characters that are unsafe on a terminal."""
     return "".join(
         c
         for c in text

@@ -9,7 +9,7 @@ from discreet.domain.errors import BadInput
 
 
 def checked_zone(name: str) -> str:
-    """Return a zone under its own name, also where the case or the spaces were another's.
+    """Return the canonical name of a zone, given in any case and with surrounding spaces.
 
     Raises:
         BadInput: there is no such zone.
@@ -22,7 +22,7 @@ def checked_zone(name: str) -> str:
 
 
 def zone_named(name: str, default: tzinfo) -> tzinfo:
-    """Return the zone of this name, or ``default`` if it is empty or unknown to this system."""
+    """Return the zone of this name, or ``default`` if the name is empty or unknown here."""
     try:
         return ZoneInfo(name) if name else default
     except (KeyError, ValueError, OSError):

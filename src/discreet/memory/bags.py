@@ -1,4 +1,4 @@
-"""Count terms in many bags at once, and score them with BM25."""
+"""Count terms in many bags at once and score them with BM25."""
 
 from __future__ import annotations
 
@@ -28,26 +28,30 @@ Ints = npt.NDArray[np.int64]
 
 K1, B = 1.2, 0.4
 TYPO_SIMILARITY = 80.0
-"""Percent; from here on a word of the scope stands for one that nobody there has used."""
+"""Minimum similarity in percent for a scope's word to match a word that nobody in the scope has
+used.
+"""
 TYPO_WEIGHT = 0.8
 TYPO_LENGTH = 4
-"""Characters of the shortest word that may be a typo."""
+"""Minimum characters of a word that may be a typo."""
 UNRELATED_ROWS = 10.0
-"""So many rows that have nothing to do with a question are thought of beside those that there are:
-among three memories, a word that two of them hold would else tell nothing, and a good match seem a
-bad one beside a better."""
+"""Number of imaginary unrelated rows added to the statistics.
+
+Without them, a word that occurs in two of three memories would count for nothing, and a good match
+would look bad beside a better one.
+"""
 SHORTLY = 16
-"""Characters between two terms, at most two short words."""
+"""Maximum characters between two terms that count as adjacent, about two short words."""
 SAME_BEGINNING = 0.7
-"""Of two words' longer one: with that much in common they are forms of one word."""
+"""Words that share this part of the longer word, from its start, are forms of one word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Statistics of all rows of a scope, where only some of them are candidates.
+    """Statistics of all rows of a scope, for when only some of them are candidates.
 
-    ``document_frequency``: how many rows contain a term. A term that is missing here occurs only in
-    the candidates.
+    ``document_frequency``: the number of rows that contain a term. A term that is missing occurs
+    only in the candidates.
     """
 
     rows: float
@@ -56,16 +60,18 @@ class Population:
 
 
 class Bags:
-    """All bags as one string: searching it once for a term is far faster than searching each.
+    """All bags in one string: searching it once for a term is far faster than searching each bag.
 
     Attributes:
-        first_parts: The place of each bag's first part among all parts.
+        first_parts: The index of each bag's first part among all parts.
         part_sizes: Characters of each part.
     """
 
     def __init__(self, joined: str, sizes: npt.NDArray[Any]) -> None:
-        """Read ``joined``, bags with a space around every term, ``" dog  call  rex "``; ``sizes``:
-        the characters of each."""
+        """Parse ``joined``: bags with a space around every term, such as ``" dog  call  rex "``.
+
+        ``sizes`` are the characters of each bag.
+        """
         self.joined = joined
         self._found: dict[str, Ints] = {}
         self._starts = starts = np.cumsum(sizes) - sizes
@@ -75,18 +81,20 @@ class Bags:
         self.part_sizes = np.diff(self._part_starts, append=len(joined)).astype(np.float64)
 
     def in_parts(self, term: str) -> Floats:
-        """Return how often each part of each bag holds the term, shape (parts,)."""
+        """Return how often each part of each bag contains the term, shape (parts,)."""
         parts = np.searchsorted(self._part_starts, self._places(term), side="right") - 1
         return np.bincount(parts, minlength=len(self._part_starts)).astype(np.float64)
 
     def count(self, term: str) -> Floats:
-        """Return how often each bag holds the term, shape (bags,)."""
+        """Return how often each bag contains the term, shape (bags,)."""
         counted: Floats = np.add.reduceat(self.in_parts(term), self.first_parts)
         return counted
 
     def frequencies(self, terms: Sequence[str]) -> Floats:
-        """Return how often each term is in each part, shape (terms, parts). A term that is in no
-        bag is looked for as a typo or another form of one that is."""
+        """Return how often each part contains each term, shape (terms, parts).
+
+        A term that no bag contains is matched as a typo or another form of one that occurs.
+        """
         counts = np.stack([self.in_parts(term) for term in terms])
         missing = [
             at for at, term in enumerate(terms) if len(term) >= TYPO_LENGTH and not counts[at].any()
@@ -99,8 +107,7 @@ class Bags:
         return counts
 
     def side_by_side(self, terms: Sequence[str]) -> Floats:
-        """Return how many terms of a question have the one that follows it shortly behind them, in
-        each bag; shape (bags,)."""
+        """Return how many terms of the question soon precede the next one, shape (bags,)."""
         counted = np.zeros(len(self._starts))
         for one, next_ in pairwise(terms):
             ends, starts = self._places(one) + len(one) + 2, self._places(next_)
@@ -115,11 +122,11 @@ class Bags:
         return counted
 
     def begins(self, bag: int, sayings: tuple[str, ...]) -> bool:
-        """Return whether a bag begins with one of these, each as bags hold it."""
+        """Return whether a bag begins with one of these phrases, written as in bags."""
         return self.joined.startswith(sayings, int(self._starts[bag]))
 
     def _places(self, term: str) -> Ints:
-        """Where a term stands, as the place of the space before it."""
+        """Return the positions of a term, as the index of the space before it."""
         if term not in self._found:
             places: list[int] = []
             text = f" {term} "
@@ -132,7 +139,7 @@ class Bags:
 
 
 def _similar(term: str, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
-    """Return words that may be meant by one that isn't there, and how sure that is, 0 to 1."""
+    """Return known words that an unknown one may stand for, with confidences from 0 to 1."""
     found = {
         similar: score / 100
         for similar, score, _ in process.extract(
@@ -159,7 +166,7 @@ def _common_beginning(one: str, other: str) -> int:
 def rarity_of(
     frequencies: Floats, terms: Sequence[str] = (), population: Population | None = None
 ) -> Floats:
-    """Return how much each term tells, by how few of all rows hold it; shape (terms,)."""
+    """Return the weight of each term, higher the fewer rows contain it; shape (terms,)."""
     rows: float = frequencies.shape[1] + UNRELATED_ROWS
     document_frequency = (frequencies > 0).sum(axis=1).astype(np.float64)
     if population is not None:
@@ -173,7 +180,7 @@ def rarity_of(
 def bm25(
     frequencies: Floats, lengths: Floats, rarity: Floats, mean_length: float | None = None
 ) -> Floats:
-    """BM25 (Robertson & Zaragoza 2009), as a share of what no text can reach; shape (rows,)."""
+    """Return BM25 (Robertson & Zaragoza 2009) as a share of its upper bound, shape (rows,)."""
     mean = max(float(lengths.mean()) if mean_length is None else mean_length, 1.0)
     norm = K1 * (1 - B + B * lengths / mean)
     scores: Floats = rarity @ (frequencies / (frequencies + norm))

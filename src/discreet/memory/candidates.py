@@ -1,4 +1,4 @@
-"""Load the rows of a scope that may answer a question, in the compact form for ranking."""
+"""Load the rows of a scope that may answer a question, in a compact form for ranking."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from discreet.scope import Transaction
 __all__ = ["CandidateRows", "candidates_of"]
 
 MAX_UNINDEXED = 5_000
-"""Texts without terms that one search takes apart; memories newest first. It takes 0.2 s."""
+"""Maximum texts without stored terms that one search tokenizes, memories newest first. Takes 0.2 s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
-    """Rows in columns of equal length."""
+    """Rows as columns of equal length."""
 
     ids: Sequence[UUID]
     kinds: Sequence[Kind]
@@ -35,9 +36,9 @@ class CandidateRows:
 
 
 # Columns of every candidate, in this order: kind, id, bag, terms in it, tokens, cosine,
-# conversation, position in it, seconds since 1970, speaker, whether the agent said it, whose,
-# salience, text where there is no bag yet. A cosine is taken only of vectors of the same embedder:
-# others have other dimensions.
+# conversation, position in it, seconds since 1970, speaker, whether the agent said it, contact,
+# salience, text if there is no bag yet. Only vectors of the same embedder are compared, because
+# other embedders have other dimensions.
 _MEMORIES: LiteralString = """
     SELECT 'm', id, ' ' || array_to_string(terms, '  ') || ' ', cardinality(terms), tokens,
            CASE WHEN embedder = %(embedder)s
@@ -68,8 +69,8 @@ _SELECT: Mapping[Kind, LiteralString] = {
     "passage": _PASSAGES,
     "message": _MESSAGES,
 }
-# All rows in one, each column as bytes: reading thousands of rows one by one takes far longer.
-# Neighbours side by side; of equals the newest comes first.
+# All rows in one, with each column as bytes: reading thousands of rows one by one is far slower.
+# Neighbours are adjacent; among equals the newest comes first.
 _ALL_IN_ONE: LiteralString = """
     SELECT string_agg(kind, ''), string_agg(uuid_send(id), ''), string_agg(coalesce(bag, ''), ''),
            string_agg(int4send(coalesce(length(bag), 0)), ''),
@@ -92,8 +93,10 @@ _ALL_IN_ONE: LiteralString = """
 
 
 async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> CandidateRows:
-    """Return every row that the filters let through, or where they are many those that may be among
-    the best; expired ones only where they say so."""
+    """Return every row that passes the filters, or the most promising ones if there are many.
+
+    Expired rows are returned only if the filters ask for them.
+    """
     params = filters.params() | {
         "embedder": query.embedder,
         "vector": None if query.vector is None else vector_literal(query.vector),
@@ -130,7 +133,7 @@ async def _fetch(
     tx: Transaction, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
 ) -> tuple[Any, ...]:
     every: LiteralString = " UNION ALL ".join([f"({_SELECT[kind]}{where[kind]})" for kind in where])
-    # Counted only where a count decides; of candidates that were chosen already none does.
+    # Only a count that decides something is computed; preselected candidates need none.
     many: LiteralString = ", ".join(
         [is_large(kind) if where[kind] == few_enough(kind) else "false" for kind in where]
     )
@@ -177,12 +180,12 @@ _KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
 
 
 def _numbers(sent: bytes, kind: str) -> npt.NDArray[Any]:
-    """Return numbers as PostgreSQL sends them."""
+    """Decode numbers in PostgreSQL's binary format."""
     return np.frombuffer(sent, dtype=kind)
 
 
 def _lowest(ids: bytes, count: int) -> npt.NDArray[np.bool_]:
-    """Ids are random, so the lowest are a sample; whatever was chosen, they are among it."""
+    """Mark the rows with the lowest ids. Ids are random, so these are a sample of all rows."""
     sampled = np.zeros(count, dtype=bool)
     sampled[np.argsort(np.frombuffer(ids, dtype="S16"), kind="stable")[:SAMPLE]] = True
     return sampled
@@ -196,7 +199,7 @@ def _indexed_now(
     tokens: bytes,
     token_sizes: npt.NDArray[Any],
 ) -> tuple[str, npt.NDArray[Any], npt.NDArray[np.float64], bytes, npt.NDArray[Any]]:
-    """Index rows that have no terms yet, so that they can be matched by words."""
+    """Index rows that have no stored terms yet, so that they can be matched by words."""
     ends, token_ends = np.cumsum(bag_sizes), np.cumsum(token_sizes)
     of_rows = [
         bags[end - size : end] for end, size in zip(ends.tolist(), bag_sizes.tolist(), strict=True)
@@ -220,8 +223,7 @@ def _indexed_now(
 
 
 def _neighbourhoods(places: bytes, positions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return numbers that are equal for rows that follow each other without a gap; -1 for lone
-    rows."""
+    """Return a number per row, equal for adjacent messages; -1 for rows without neighbours."""
     of_place = np.frombuffer(places, dtype=">u8").reshape(-1, 2)
     lone = ~of_place.any(axis=1)
     goes_on = np.zeros(len(of_place), dtype=bool)

@@ -1,4 +1,4 @@
-"""Find memories of a scope that say nearly the same."""
+"""Find near-duplicate memories in a scope."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from discreet.scope import Transaction
 __all__ = ["NEAR", "gist", "nearly_the_same"]
 
 NEAR = 0.5
-"""A cosine below it is not looked at. It only saves work."""
+"""Minimum cosine of a possible duplicate. This only saves work."""
 LOOKED_AT = 10
-"""So many of the nearest memories are compared word by word."""
+"""Number of nearest memories that are compared word by word."""
 
 _LIGHT = frozenset(
     ["a", "an", "the", "very", "really", "quite", "truly", "just", "indeed", "actually"]
 )
-"""Words that come and go without changing what is said."""
+"""Words that can be added or removed without changing the meaning."""
 _ENDS = ".,;:!\"'()[]{}<>…"
 _CONTRACTIONS = (
     (re.compile(r"\bcan't\b"), "can not"),
@@ -42,8 +42,10 @@ _NEAREST: LiteralString = f"""
 
 
 async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Memory | None:
-    """Return the memory of this scope that says the same but for words that change nothing. None
-    too where no vector could be made: then only the same words are recognised."""
+    """Return the memory of this scope that differs only in words that don't change the meaning.
+
+    Without a vector, only a memory with exactly the same words is found.
+    """
     if indexed.vector is None:
         return None
     found = await tx.fetch(
@@ -60,10 +62,10 @@ async def nearly_the_same(tx: Transaction, content: str, indexed: Indexed) -> Me
 
 
 def gist(text: str) -> tuple[str, ...]:
-    """Return the words that make a text say what it says, in their order.
+    """Return the words that carry a text's meaning, in order.
 
-    Order, tense, number, negation, names and digits all stay: "Alice likes Bob" is not "Bob likes
-    Alice", nor "works there" "worked there". Two texts with the same gist say the same.
+    Order, tense, number, negation, names and digits are kept: "Alice likes Bob" is not "Bob likes
+    Alice", nor "works there" "worked there". Two texts with the same gist have the same meaning.
     """
     words = tuple(_words(text))
     return tuple(word for word in words if word not in _LIGHT) or words
@@ -83,7 +85,7 @@ _QUOTES = str.maketrans("‘’“”", "''\"\"")
 
 
 def _is_plain_word(token: str) -> bool:
-    """Return whether a word has no digit and no capital inside: those may be part of a code."""
+    """Return whether a word has no digit and no inner capital; those may be part of a code."""
     return not any(map(str.isdecimal, token)) and (
         token == token.upper() or token[1:] == token[1:].lower()
     )

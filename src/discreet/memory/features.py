@@ -1,7 +1,7 @@
 """Compute the features of each row of a scope for a question.
 
-Every statistic (how rare a word is, how near rows usually are) is taken over the candidates, which
-are rows of one scope. A statistic over more would tell one contact about another.
+Every statistic (how rare a word is, how near rows usually are) is computed over the candidates,
+which are rows of one scope. A statistic over more rows would leak one contact's data to another.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 WORDS_AROUND, MEANING_AROUND = 3, 2
-"""Lines of people before and after one that are about the same, mostly."""
+"""Number of neighbouring lines from people that usually share a row's subject."""
 ENOUGH = 0.25
-"""A word that lines around are that near to on average counts half."""
+"""A word counts half at this mean similarity of the surrounding lines."""
 DISTANT = 0.3
-"""Words that are no nearer have nothing to do with each other."""
+"""Words below this similarity are unrelated."""
 HALF_AGE = 90 * 86_400.0
-"""Seconds after which being recent counts half."""
+"""Age in seconds at which recency counts half."""
 UNRELATED = {"meaning": 0.1, "meaning part": 0.1, "topic": 0.1, "nearest words": 0.2}
-"""How near a row is, by each measure, that has nothing to do with a question; 0 by the others."""
+"""The value of each measure for an unrelated row; 0 for measures not listed."""
 
 FEATURES = (
     *("text", "meaning", "meaning part", "topic", "nearest words", "side by side"),
@@ -46,16 +46,16 @@ FEATURES = (
 """The order of the columns."""
 
 _LONE = frozenset([*FEATURES[:9], *("time word", "number", "date", "salience", "age")])
-"""Features that a row has without a conversation around it."""
+"""Features of a row that don't depend on a surrounding conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, taken apart. ``words`` are all of its words, ``terms`` what it is about.
+    """An analyzed question. ``words`` are all its words, ``terms`` those it is about.
 
-    ``vectors``: of the word that each term stands for, and ``whole`` of the question, both of the
-    bundled table. ``of_agent``: it asks what the agent said. ``in_short``: it asks for an overview.
-    ``means_something``: one of its words is known to the table as a word.
+    ``vectors`` has the vector of the word behind each term, and ``whole`` the question's vector,
+    both from the bundled table. ``of_agent``: it asks what the agent said. ``in_short``: it asks
+    for an overview. ``means_something``: the table knows at least one of its words as a word.
     """
 
     words: frozenset[str]
@@ -72,17 +72,24 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The rows of a scope, in columns of equal length, sorted by conversation and position.
+    """The rows of a scope, as columns of equal length, sorted by conversation and position.
 
-    ``bags``: all rows' bags as one string, ``" dog  call  rex "`` (a space around every term), and
-    ``bag_sizes`` the characters of each. ``lengths``: terms in the bag. ``tokens``: all rows', as
-    ``tokens.pack`` made them, and ``token_sizes`` the bytes of each. ``cosines``: to the question,
-    nan where there is no vector. ``conversations``: rows with the same number are neighbours of
-    each other, in this order; negative for a row that stands alone. ``seconds``: when it was said,
-    since 1970, UTC. ``speakers``: a name or "". ``agents``: whether the agent said it.
-    ``contacts``: whose it is. ``saliences``: -1 low, 0 medium, 1 high, 2 critical. ``population``:
-    of the scope, where these are not all its rows, and ``sampled`` those of them that came by
-    chance.
+    Attributes:
+        bags: All rows' bags in one string, ``" dog  call  rex "`` (a space around every term).
+        bag_sizes: Characters of each bag.
+        lengths: Terms in each bag.
+        tokens: All rows' tokens, as ``token_vectors.pack`` made them.
+        token_sizes: Bytes of each row's tokens.
+        cosines: Cosine with the question; nan without a vector.
+        conversations: Rows with the same number are neighbours, in this order; negative for a row
+            without neighbours.
+        seconds: When it was said, in seconds since 1970, UTC.
+        speakers: A name or "".
+        agents: Whether the agent said it.
+        contacts: The contact that it belongs to.
+        saliences: -1 low, 0 medium, 1 high, 2 critical.
+        population: Statistics of the scope, if these are not all its rows.
+        sampled: Which of these rows are a random sample, if so.
     """
 
     bags: str
@@ -109,20 +116,20 @@ class Candidates:
         return self.bags[end - int(self.bag_sizes[row]) : end].split()
 
     def party(self, row: int) -> tuple[Any, ...]:
-        """Return whose a row is, and whether the agent or somebody else said it."""
+        """Return whose row it is, and whether the agent said it."""
         contact = bytes(self.contacts[row]) if len(self.contacts) else b""
         return contact, bool(len(self.agents) and self.agents[row])
 
     @classmethod
     def none(cls) -> Candidates:
-        """No rows."""
+        """Return an empty set of rows."""
         nothing = np.zeros(0)
         none = np.zeros(0, np.int64)
         return cls("", none, nothing, b"", none, nothing, none, nothing)
 
     @classmethod
     def of(cls, indexed: Sequence[Indexed], **columns: Any) -> Candidates:
-        """Return rows that were just indexed; ``columns``: all but bags, lengths and tokens."""
+        """Return rows that were just indexed. ``columns``: all but bags, lengths and tokens."""
         bags = [f" {'  '.join(one.terms)} " for one in indexed]
         tokens = [bytes.fromhex(one.tokens[2:]) for one in indexed]
         return cls(
@@ -136,7 +143,7 @@ class Candidates:
 
 
 def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Floats, Floats]:
-    """Shape (rows, len(FEATURES)), and the share of the question that each row's words cover."""
+    """Return the features, shape (rows, len(FEATURES)), and how much of the question is covered."""
     count = len(candidates)
     mentioned, names = _speaker_mentioned(asked, candidates.speakers or [""] * count)
     kept = [at for at, term in enumerate(asked.terms) if term not in names]
@@ -164,7 +171,7 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
         "age": np.exp2(-np.maximum(now - candidates.seconds, 0.0) / HALF_AGE),
     }
     if lines.lone.any() and not lines.lone.all():
-        # Beside rows of a conversation, those without would lose for that alone.
+        # Give rows without a conversation the mean, or they would lose for having none.
         for name in FEATURES:
             if name not in _LONE:
                 mean = columns[name][~lines.lone].mean()
@@ -175,8 +182,7 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
 def _matches(
     asked: Asked, kept: list[int], candidates: Candidates, bags: Bags, lines: Lines
 ) -> tuple[dict[str, Floats], Floats]:
-    """Return how well each row fits the question, by words and by meaning; and how much of the
-    question its words cover."""
+    """Return how well each row matches by words and meaning, and how many words it covers."""
     terms = [asked.terms[at] for at in kept]
     meaning = _stands_out(lines, "meaning", candidates.cosines)
     if not terms:
@@ -204,7 +210,7 @@ def _matches(
         "sitting": lines.by_sitting(frequencies, candidates.lengths),
     }
     columns["words around"], columns["words beside"] = _words_around(near.each_word, lines)
-    # Nothing is around a row that stands alone, which is measured by its own words and meaning.
+    # A row without neighbours is measured by its own words and meaning.
     itself = (columns["words around"] + columns["nearest words"]) / 2
     columns["words around"] = np.where(lines.lone, itself, columns["words around"])
     columns["meaning around"] = np.where(lines.lone, 0.0, columns["meaning around"])
@@ -221,10 +227,11 @@ def _share_of_best(values: Floats) -> Floats:
 
 
 def _words_around(each_word: Floats, lines: Lines) -> tuple[Floats, Floats]:
-    """Return how many words of the question come up in a row and the lines around it, and in these
-    alone, by meaning: a word that many rows come near to tells less.
+    """Return how well each row with its neighbours matches the question's words.
 
-    ``each_word``: how near each row comes to each word, shape (rows, words).
+    The second result is for the neighbours alone. Matching is by meaning; a word that many
+    rows match counts less. ``each_word``: the similarity
+    of each row to each word, shape (rows, words).
     """
     near = np.square(np.clip((each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
     rows, holding = len(near) + UNRELATED_ROWS, near.sum(axis=0)
@@ -238,7 +245,7 @@ def _words_around(each_word: Floats, lines: Lines) -> tuple[Floats, Floats]:
 
 
 def _kinds_of_line(asked: Asked, asks: Floats, lines: Lines, fresh: Floats) -> dict[str, Floats]:
-    """Return what kind of line each row is, whatever is asked."""
+    """Return features of the kind of line, independent of the question's subject."""
     agents = lines.agents.astype(np.float64)
     return {
         "agent": agents,
@@ -251,7 +258,7 @@ def _kinds_of_line(asked: Asked, asks: Floats, lines: Lines, fresh: Floats) -> d
 
 
 def _standing_orders(bags: Bags, lines: Lines) -> Floats:
-    """Return 1.0 for what somebody told the agent to do always or never: it bears on anything."""
+    """Return 1.0 for standing orders (always or never do it), which apply to any question."""
     orders = np.zeros(len(lines.agents))
     if lines.agents.any():
         for row in np.flatnonzero(~lines.agents & ~lines.lone).tolist():
@@ -260,7 +267,10 @@ def _standing_orders(bags: Bags, lines: Lines) -> Floats:
 
 
 def _speaker_mentioned(asked: Asked, speakers: Sequence[str]) -> tuple[Floats, frozenset[str]]:
-    """1.0 for rows of those whom the question names, unless it names everyone; and their names."""
+    """Return 1.0 for rows by speakers that the question names, and their names.
+
+    If it names everyone, no row gets 1.0.
+    """
     distinct = {speaker: frozenset(words_of(speaker)) for speaker in set(speakers) if speaker}
     named = {speaker for speaker, words in distinct.items() if not words.isdisjoint(asked.words)}
     names = frozenset(term for speaker in named for term in terms_of(speaker))

@@ -16,10 +16,10 @@ Kind = Literal["memory", "passage", "message"]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What may be found at all. They narrow a scope and can't widen it. None: no such filter.
+    """Conditions that narrow what a search finds; they can't widen the scope. None: no condition.
 
-    ``salience``, ``topics_any``, ``topics_all``, ``source``, ``topic_key`` are said of memories, so
-    with one of them there are no passages. ``since`` is included, ``until`` is not.
+    ``salience``, ``topics_any``, ``topics_all``, ``source`` and ``topic_key`` apply to memories
+    only, so any of them excludes passages. ``since`` is inclusive, ``until`` exclusive.
     """
 
     kinds: frozenset[Kind] = frozenset(["memory", "passage"])
@@ -35,10 +35,10 @@ class Filters:
     contact_id: ContactId | None = None
     session_id: SessionId | None = None
     before_turn: TurnId | None = None
-    """Messages of this turn are left out: what was just asked is no answer to it."""
+    """Exclude messages of this turn: the question itself must not be found."""
 
     def params(self) -> dict[str, Any]:
-        """Return parameters of ``PASSING``."""
+        """Return the parameters of ``PASSING``."""
         return {
             "include_expired": self.include_expired,
             "salience": _listed(self.salience),
@@ -55,7 +55,7 @@ class Filters:
         }
 
     def wanted(self) -> list[Kind]:
-        """Return the kinds that can pass, always in the same order, and so equal scores too."""
+        """Return the kinds that can pass, in a fixed order to keep ties stable."""
         of_memories = (
             self.salience,
             self.topics_any,
@@ -74,8 +74,10 @@ class Filters:
         return wanted
 
     def are_wide(self) -> bool:
-        """Return whether nearly every memory passes: only then can candidates be taken before it is
-        filtered, and none be missing for it."""
+        """Return whether nearly every memory passes.
+
+        Only then may candidates be preselected before filtering without losing matches.
+        """
         narrow = (
             self.salience,
             self.topics_any,
@@ -117,7 +119,7 @@ PASSING: Mapping[Kind, LiteralString] = {
        AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
        AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)""",
 }
-"""Conditions on the rows of a kind."""
+"""The filter conditions for each kind of row."""
 
 
 def _listed(values: tuple[str, ...] | None) -> list[str] | None:

@@ -18,8 +18,10 @@ __all__ = ["MemoryVersion", "get_memory_history", "restore_memory"]
 
 @dataclass(frozen=True, slots=True)
 class MemoryVersion:
-    """A memory as it was until ``archived_at``, when ``change`` was made to it; ``expire``: it was
-    removed some time after its expiry."""
+    """A memory as it was until ``archived_at``, when ``change`` was applied.
+
+    ``expire``: it was deleted some time after it expired.
+    """
 
     memory_id: MemoryId
     version: int
@@ -45,7 +47,7 @@ _HISTORY: LiteralString = """
            source, metadata, expires_at, turn_id, created_at, updated_at, change, archived_at
       FROM discreet.memory_history WHERE memory_id = %(id)s
      ORDER BY version DESC"""
-# Another memory of the same party, which for an owner need not be the owner's own.
+# A conflicting memory of the same party. An owner's scope can hold other parties' memories.
 _IN_THE_WAY: LiteralString = """
     SELECT other.id, other.topic_key = old.topic_key AS by_topic FROM discreet.memory_history old
       JOIN discreet.memories other
@@ -58,10 +60,10 @@ _IN_THE_WAY: LiteralString = """
 
 
 async def get_memory_history(tx: Transaction, memory_id: MemoryId) -> list[MemoryVersion]:
-    """Return the older versions of a memory, newest first; also of one that was forgotten.
+    """Return the older versions of a memory, newest first, even if it was forgotten.
 
     Raises:
-        NotFound: this scope holds no such memory and never did.
+        NotFound: this scope has never held such a memory.
     """
     found = await tx.fetch(_HISTORY, {"id": memory_id})
     if not found:
@@ -70,21 +72,24 @@ async def get_memory_history(tx: Transaction, memory_id: MemoryId) -> list[Memor
 
 
 async def restore_memory(tx: Transaction, memory_id: MemoryId, version: int) -> Memory:
-    """Bring an older version back, whose it was and when it expires included. What the memory is
-    now becomes a version of its history.
+    """Restore an older version, including its party and expiry.
+
+    The current state of the memory becomes a version in its history.
 
     Raises:
         NotFound: no such version in this scope.
-        Conflict: another memory of the same scope says the same by now, or has its topic key; the
+        Conflict: another memory of the same scope now has the same text or the same topic key; the
             message names it.
     """
     params = {"id": memory_id, "version": version}
     other = await tx.fetch_one(_IN_THE_WAY, params)
     if other is not None:
         why = (
-            "is filed under the topic key of that version" if other["by_topic"] else "says the same"
+            "now has the topic key of that version"
+            if other["by_topic"]
+            else "now has the same text"
         )
-        raise Conflict(f"Memory {other['id']} {why} by now.", hint="Forget that one first.")
+        raise Conflict(f"Memory {other['id']} {why}.", hint="Forget that one first.")
     restored = await tx.value("SELECT gate.restore_memory(%(id)s, %(version)s)", params)
     if restored is None:
         raise NotFound("No such version of this memory.", hint="Its history lists the versions.")

@@ -34,8 +34,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """``terms``: a bag. ``tokens``: as ``tokens.pack`` makes them. ``embedder`` and ``vector`` are
-    None where embedding has to wait; the text is then found by its words and tokens."""
+    """A text's search data. ``terms`` is a bag, ``tokens`` as ``token_vectors.pack`` makes them.
+
+    ``embedder`` and ``vector`` are None if embedding has to wait; until then the text is found by
+    its words and tokens.
+    """
 
     terms: tuple[str, ...]
     tokens: str = "\\x"
@@ -43,7 +46,7 @@ class Indexed:
     vector: str | None = None
 
     def as_params(self) -> dict[str, Any]:
-        """For the columns terms, tokens, embedder, embedding."""
+        """Return the values of the columns terms, tokens, embedder and embedding."""
         return {
             "terms": list(self.terms),
             "tokens": self.tokens,
@@ -54,16 +57,16 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True)
 class Unindexed:
-    """A stored text that lacks its terms, or a vector of the embedder in use."""
+    """A stored text that lacks its terms or a vector of the current embedder."""
 
     id: UUID
     text: str
 
 
 def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
-    """Return terms and vectors of texts, in one batch. Call it outside of any transaction.
+    """Return terms and vectors of texts, in one batch. Call it outside transactions.
 
-    An embedder that can't be reached costs the vectors, never the texts.
+    If the embedder can't be reached, the texts are indexed without vectors.
     """
     texts = [valid_unicode(text) for text in texts]
     made = [
@@ -76,7 +79,8 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
         vectors = embedder.embed(texts)
     except Unavailable:
         return made
-    # A text without any token has no direction; it keeps the embedder's name, for it is done.
+    # A text without tokens has a zero vector; it still gets the embedder's name, because it is
+    # done.
     return [
         replace(
             one,
@@ -88,16 +92,15 @@ def index(texts: Sequence[str], embedder: Embedder | None) -> list[Indexed]:
 
 
 def vector_literal(vector: Vectors) -> str:
-    """Return a vector as pgvector reads it. Shape (dimensions,)."""
+    """Format a vector for pgvector. Shape (dimensions,)."""
     return "[" + ",".join(map(repr, vector.tolist())) + "]"
 
 
 def mentioning(terms: Sequence[str]) -> str:
-    """Return a regular expression, case-insensitive, for texts without terms that may hold one of
-    these.
+    """Return a case-insensitive regular expression for unindexed texts that may contain a term.
 
-    A stem's last letters may differ from the word's. Texts in other than ASCII always match, for
-    their spelling may be another.
+    The last letters of a stem may differ from the word's. Non-ASCII texts always match, because
+    their spelling may differ.
     """
     begins = "|".join(re.escape(term[: max(3, len(term) - 2)]) for term in terms if term.isascii())
     return f"[^\\x01-\\x7f]|{begins}" if begins else "."
@@ -131,7 +134,7 @@ _UNINDEXED_OF_SESSION: LiteralString = """
        AND (embedder IS DISTINCT FROM %(embedder)s OR terms[1] IS DISTINCT FROM %(version)s)
      ORDER BY position DESC LIMIT %(limit)s"""
 _SAVE: Mapping[Kind, LiteralString] = {
-    # The text is compared again: it may have changed while it was being embedded.
+    # Compare the text again, because it may have changed during embedding.
     "memory": """
         UPDATE discreet.memories SET terms = %(terms)s, tokens = %(tokens)s,
                embedder = %(embedder)s, embedding = %(embedding)s::public.vector
@@ -150,8 +153,7 @@ _SAVE: Mapping[Kind, LiteralString] = {
 async def unindexed(
     tx: Transaction, kind: Kind, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
-    """Return texts of this scope, oldest first, that lack today's terms or this embedder's
-    vector."""
+    """Return texts of this scope to index for this embedder, oldest first."""
     found = await tx.fetch_tuples(
         _UNINDEXED[kind], {"embedder": embedder.name, "version": VERSION, "limit": limit}
     )
@@ -161,7 +163,7 @@ async def unindexed(
 async def unindexed_of_session(
     tx: Transaction, session_id: SessionId, embedder: Embedder, *, limit: int = 100
 ) -> list[Unindexed]:
-    """Return the same for what was said in one session: in an owner's scope, all of it is a lot."""
+    """Return the same for one session's messages; an owner's scope has too many."""
     found = await tx.fetch_tuples(
         _UNINDEXED_OF_SESSION,
         {
@@ -177,7 +179,7 @@ async def unindexed_of_session(
 async def save_indexed(
     tx: Transaction, kind: Kind, texts: Sequence[Unindexed], indexed: Sequence[Indexed]
 ) -> int:
-    """Store the results of ``index``; return how many texts were still there, unchanged."""
+    """Store the results of ``index`` and return how many texts still existed unchanged."""
     saved = 0
     for text, made in zip(texts, indexed, strict=True):
         saved += await tx.execute(
@@ -189,10 +191,10 @@ async def save_indexed(
 async def catch_up(
     db: ScopedDatabase, scope: SessionScope, kind: Kind, embedder: Embedder, *, batch: int = 100
 ) -> int:
-    """Index one batch of unindexed texts of this kind in a scope, oldest first; return how many.
+    """Index one batch of a scope's unindexed texts of one kind, oldest first; return how many.
 
-    Embedding happens between two short transactions, in a thread. Call it again while it gives
-    ``batch``. Where the embedder can't be reached nothing is stored, and 0 comes back.
+    Embedding happens in a thread between two short transactions. Call it again while it returns
+    ``batch``. If the embedder can't be reached, nothing is stored and 0 is returned.
     """
     async with db.begin(scope) as tx:
         waiting = await unindexed(tx, kind, embedder, limit=batch)
@@ -200,10 +202,10 @@ async def catch_up(
 
 
 async def index_backlog(db: ScopedDatabase, embedder: Embedder, *, batch: int = 100) -> int:
-    """Index memories and reference texts that no embedder has seen, newest first: one batch of
-    each kind for each owner, so that no owner waits for another. How many it was.
+    """Index memories and reference texts without a vector, newest first; return how many.
 
-    Where the embedder can't be reached nothing is stored, and 0 comes back.
+    It takes one batch of each kind for each owner, so that no owner waits for another. If the
+    embedder can't be reached, nothing is stored and 0 is returned.
     """
     async with db.begin(WorkScope()) as tx:
         owners = await tx.fetch("SELECT owner_id FROM gate.owners()")
@@ -226,7 +228,7 @@ async def catch_up_session(
     *,
     batch: int = 100,
 ) -> int:
-    """As ``catch_up``, for what was said in one session."""
+    """Do the same as ``catch_up`` for the messages of one session."""
     async with db.begin(scope) as tx:
         waiting = await unindexed_of_session(tx, session_id, embedder, limit=batch)
     return await _index(db, scope, "message", waiting, embedder)

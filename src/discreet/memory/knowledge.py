@@ -1,4 +1,4 @@
-"""The memories that a session starts with."""
+"""The memories with which a session starts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from discreet.scope import Transaction
 __all__ = ["get_knowledge_memories", "mark_used"]
 
 BYTES_PER_TOKEN = 4
-"""A rule of thumb for English; counted in UTF-8, for tokenizers work on bytes, so that other
-scripts are not taken for cheaper than they are."""
+"""A rule of thumb for English. Counted in UTF-8 bytes, because tokenizers work on bytes; counting
+characters would underestimate other scripts.
+"""
 MAX_KNOWN = 200
-"""No budget holds more."""
+"""Maximum memories, whatever the budget."""
 
-# An owner may read every contact's memories, but starts with those that are no contact's.
+# An owner can read every contact's memories, but starts with those that belong to no contact.
 _KNOWLEDGE: LiteralString = f"""
     SELECT {COLUMNS} FROM discreet.memories
      WHERE salience IN ('critical', 'high') AND {OWN}
@@ -25,9 +26,9 @@ _KNOWLEDGE: LiteralString = f"""
      ORDER BY salience = 'critical' DESC,
               date_trunc('day', greatest(updated_at, used_at), 'UTC') DESC, updated_at DESC, id
      LIMIT %(most)s"""
-# At most once a day for each, so that reading seldom writes; whoever changes one goes first. The
-# array is read once, whatever the planner believes of a table that nobody has analysed yet; with
-# IN it looked through all of a scope's memories again for each of them.
+# Mark each row at most once a day, to write rarely, and skip rows locked by a writer. The array is
+# evaluated once, whatever the planner assumes about a table without statistics; with IN, it scanned
+# all memories of the scope again for each id.
 _MARK: LiteralString = f"""
     UPDATE discreet.memories SET used_at = now() WHERE id = ANY (ARRAY(
       SELECT id FROM discreet.memories
@@ -36,10 +37,10 @@ _MARK: LiteralString = f"""
 
 
 async def get_knowledge_memories(tx: Transaction, budget: int) -> list[Memory]:
-    """Return critical memories, then high ones; of equals those that were changed or made use of on
-    a later day first, then the newest.
+    """Return critical memories, then high ones; each sorted by last change or use, then by age.
 
-    ``budget``: tokens, about. One that doesn't fit is left out, the next may still fit.
+    ``budget``: approximate tokens. A memory that doesn't fit is skipped, and the next one may still
+    fit.
     """
     known: list[Memory] = []
     left = budget * BYTES_PER_TOKEN
@@ -52,6 +53,9 @@ async def get_knowledge_memories(tx: Transaction, budget: int) -> list[Memory]:
 
 
 async def mark_used(tx: Transaction, memory_ids: Sequence[MemoryId]) -> None:
-    """Note that a turn of this scope made use of its own memories. What an owner's turn finds of a
-    contact's is not noted: the contact would see, by the order of what is known, that it was."""
+    """Record that a turn of this scope used its own memories.
+
+    Contacts' memories found by an owner's turn are not recorded: the order of its knowledge would
+    reveal the access to the contact.
+    """
     await tx.execute(_MARK, {"ids": list(memory_ids)})

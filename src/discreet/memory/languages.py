@@ -1,4 +1,4 @@
-"""Function words of languages, to tell languages apart and to find the subject of a question."""
+"""Function words by language, for detecting languages and the subject of a question."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def _listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Spelled without the accents of Latin letters. Cyrillic, Arabic, Devanagari and Hangul need no
-# telling apart here: each is taken for the one language that most people write in it.
+# Spelled without the accents of Latin letters. Cyrillic, Arabic, Devanagari and Hangul are each
+# assigned to the language that most people write in them.
 STOP_WORDS: dict[str, frozenset[str]] = {
     "english": _listed(
         "a an the and or but if then so of in on at to for from with by about as into is are was "
@@ -102,7 +102,7 @@ ASKING_WORDS = _listed(
     "discussing discussion discussions mention mentioned mentioning session sessions chat chats "
     "tell told remind recall remember said say talk talked talking ask asked asking"
 )
-"""Words that ask for what was said, and are no part of it."""
+"""Words that ask about a conversation without being part of its subject."""
 
 
 CHANGE_WORDS: dict[str, frozenset[str]] = {
@@ -123,7 +123,7 @@ CHANGE_WORDS: dict[str, frozenset[str]] = {
     "han": _listed("现在 不再 改 换 搬 新 从 今 もう 新しい 変"),
     "korean": _listed("이제 지금 더는 새로"),
 }
-"""Words by which a text says that something is no longer as it was."""
+"""Words that signal a change."""
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "english": ("always", "never", "please always", "please never", "from now on", "make sure to"),
@@ -151,14 +151,13 @@ ORDERS: dict[str, tuple[str, ...]] = {
     ),
     "korean": ("항상", "언제나", "절대", "앞으로는", "앞으로"),
 }
-"""How a text begins that says what is to be done from then on."""
+"""How a standing order begins."""
 
 
 def language_of(words: Collection[str]) -> str:
-    """Return the language that most of the function words belong to, by Snowball's name; English
-    where nothing says otherwise.
+    """Return the Snowball name of the language with the most function words; default English.
 
-    ``words``: of a text in Latin letters, without their accents.
+    ``words``: of a text in Latin letters, without accents.
     """
     best, most = "english", 0
     for language in _LATIN:

@@ -1,8 +1,8 @@
 """Choose candidates in scopes that have too many rows to rank them all.
 
-They are chosen in one pass over the scope's own rows: those that hold rare words of the question,
-those nearest by vector, and some by chance, which say what is usual. An index over everybody's rows
-would be quicker, and would tell by its time what others have.
+One pass over the scope's own rows selects those with rare words of the question, those nearest by
+vector, and a random sample for the statistics. An index over all scopes' rows would be faster, but
+its timing would leak what others have.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from discreet.scope import Transaction
 __all__ = ["CHOSEN", "MANY", "SAMPLE", "Chosen", "choose", "few_enough", "is_large"]
 
 MANY = 4_000
-"""Rows of a kind; up to that many are all ranked."""
+"""Maximum rows of a kind that are all ranked."""
 SAMPLE = 100
-"""Rows by chance."""
+"""Size of the random sample."""
 
 _TABLE: Mapping[Kind, LiteralString] = {
     "memory": "discreet.memories",
@@ -31,7 +31,7 @@ _TABLE: Mapping[Kind, LiteralString] = {
 CHOSEN: Mapping[Kind, LiteralString] = {
     "memory": "id = ANY(%(memory_ids)s)",
     "passage": "id = ANY(%(passage_ids)s)",
-    # What was said just before and after says what a line is about.
+    # The lines just before and after a line show what it is about.
     "message": """
       command IS NULL AND (%(before_turn)s::uuid IS NULL
                            OR turn_id IS DISTINCT FROM %(before_turn)s)
@@ -41,7 +41,7 @@ CHOSEN: Mapping[Kind, LiteralString] = {
                      AND near.position BETWEEN chosen.position - 2 AND chosen.position + 2
                    WHERE chosen.id = ANY(%(message_ids)s))""",
 }
-"""Conditions that only rows pass that were chosen."""
+"""Conditions that only the chosen rows pass."""
 
 _COUNT: LiteralString = """
     (SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {passing} LIMIT %(many)s + 1) AS few)"""
@@ -72,24 +72,24 @@ _CHOOSE: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Ids of the rows of a kind that may be among the best, and what is known of all."""
+    """Ids of a kind's most promising rows, and statistics of all its rows."""
 
     ids: list[UUID]
     population: Population
 
 
 def is_large(kind: Kind) -> LiteralString:
-    """Return an expression: whether more rows of a kind pass than are all ranked."""
+    """Return an SQL expression: whether more rows of a kind pass than are all ranked."""
     return f"({_of(_COUNT, kind)} > %(many)s)"
 
 
 def few_enough(kind: Kind) -> LiteralString:
-    """Return a condition that all rows pass, or none where they are too many."""
+    """Return an SQL condition: all rows pass, or none if there are too many."""
     return f"{_of(_COUNT, kind)} <= %(many)s AND ({PASSING[kind]})"
 
 
 async def choose(tx: Transaction, kind: Kind, params: Mapping[str, Any]) -> Chosen:
-    """Choose the rows that are ranked."""
+    """Choose the rows to rank."""
     (found,) = await tx.fetch_tuples(_of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True)
     ids, terms, document_frequency, count, mean_length = found
     held = dict(zip(terms or [], map(float, document_frequency or []), strict=True))

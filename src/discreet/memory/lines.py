@@ -1,4 +1,4 @@
-"""The position of rows in their conversations, and averages by kind of line."""
+"""The position of rows in their conversations, and averages per kind of line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 SITTING_SECONDS = 3 * 3600
-"""A longer silence ends a sitting: what people say in one go is about few things."""
+"""A longer silence ends a sitting: what people say in one sitting is about few things."""
 FLOOR = 0.1
-"""The best row is at least that far from the mean before it counts as a good one."""
+"""Minimum distance between the best row and the mean for it to count as a good match."""
 SHRINKAGE = 5.0
-"""So many rows of a kind weigh as much in its mean as all rows do."""
+"""Weight of the overall mean in a kind's mean, in rows."""
 LENGTH_SHRINKAGE = 10.0
-"""As much spread of lengths is needed before half of what comes with length is taken away."""
+"""Spread of lengths at which half of the effect of length is removed."""
 
 
 class Lines:
-    """The rows of a scope by kind: lines of the agent, lines of people, and rows that stand alone.
+    """The rows of a scope by kind: lines of the agent, of people, and rows without neighbours.
 
-    ``usual``: the rows that say what is usual, where not all of them do.
+    ``usual``: the rows that represent the usual values, if not all of them do.
     """
 
     def __init__(
@@ -51,10 +51,13 @@ class Lines:
         self.opening = (self._same & silence).astype(np.float64)
 
     def relative(self, values: Floats, unrelated: float = 0.0) -> Floats:
-        """Return how far each row is above what is usual for its kind and length, the farthest
-        being 1; 0 where nothing is known. ``unrelated``: the value of a row that has nothing to do
-        with the question. A long text matches anything a little, and an agent's answers are long:
-        what counts is who stands out among their like."""
+        """Return how far each row exceeds the usual value for its kind and length.
+
+        Values are scaled to at most 1; unknown values give 0.
+        ``unrelated`` is the value of a row that has nothing to do with the
+        question. A long text matches anything a little, and the agent's answers are long, so rows
+        are compared with others of their kind and length.
+        """
         known = ~np.isnan(values)
         if not known.any():
             return np.zeros(len(values))
@@ -79,7 +82,7 @@ class Lines:
         return np.where(known, rest / max(best, FLOOR), 0.0)
 
     def unusual(self, values: Floats) -> Floats:
-        """Return how far each row is above the mean of its kind; 0 for rows that stand alone."""
+        """Return how far each row exceeds the mean of its kind; 0 for rows without neighbours."""
         result = np.zeros(len(values))
         for kind in self._kinds:
             if not self.lone[kind][0]:
@@ -87,14 +90,19 @@ class Lines:
         return result
 
     def neighbour(self, values: Floats, place: int) -> Floats:
-        """Return the value of the row so many places on, where both are lines of people: an agent's
-        answer is about what was asked whoever asked it."""
+        """Return the value of the row ``place`` lines on, if both are lines of people.
+
+        The agent's answers are excluded: they repeat the subject of the question before them.
+        """
         people = ~self.agents
         return self.shifted(values * people, place) * people
 
     def around(self, values: Floats, reach: int, *, itself: bool = True) -> Floats:
-        """Return the mean over so many lines of people before and after each, itself included or
-        not; 0 for an agent's lines, and where there are none. Shape (rows,) or (rows, n)."""
+        """Return the mean over ``reach`` lines of people before and after each row.
+
+        ``itself`` includes the row. The result is 0 for the agent's lines and where there are none.
+        Shape (rows,) or (rows, n).
+        """
         place, first, last = self._people(reach)
         there = values[place]
         summed = np.concatenate([np.zeros_like(there[:1]), np.cumsum(there, axis=0)])
@@ -107,8 +115,10 @@ class Lines:
         return result
 
     def _people(self, reach: int) -> tuple[Ints, Ints, Ints]:
-        """Return the rows that people wrote, and where those around each begin and end among them.
-        A row that stands alone has nothing around it."""
+        """Return people's rows, and the start and end of each row's neighbours in them.
+
+        A row without neighbours gets an empty range.
+        """
         place = np.flatnonzero(~self.agents)
         number = np.arange(len(place))
         same = np.cumsum(~self._same)[place]
@@ -122,7 +132,7 @@ class Lines:
         )
 
     def shifted(self, values: Floats, place: int) -> Floats:
-        """Return the value of the row so many places on in the same conversation, else 0."""
+        """Return the value of the row ``place`` lines on in the same conversation, or else 0."""
         for _ in range(abs(place)):
             moved = np.zeros(len(values))
             if place < 0:
@@ -133,7 +143,7 @@ class Lines:
         return values
 
     def by_sitting(self, frequencies: Floats, lengths: Floats) -> Floats:
-        """BM25 of the whole sitting that a row belongs to, as a share of the best one's."""
+        """Return BM25 of each row's whole sitting, as a share of the best sitting's."""
         starts = np.flatnonzero(np.diff(self._sitting_of, prepend=-1))
         if len(starts) == len(lengths):
             return np.zeros(len(lengths))

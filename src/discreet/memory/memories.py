@@ -1,4 +1,4 @@
-"""The store of memories of one scope."""
+"""The memory store of one scope."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ __all__ = [
 ]
 
 RACES = 5
-"""How often somebody else may keep the same thing at the same moment."""
+"""Attempts while other requests keep storing the same memory."""
 
 _KNOWN: LiteralString = f"""
     SELECT {COLUMNS}, digest = md5(gate.plain_text(%(content)s)) AS same FROM discreet.memories
      WHERE {OWN} AND (digest = md5(gate.plain_text(%(content)s)) OR topic_key = %(topic_key)s)
      ORDER BY id
        FOR UPDATE"""
-# Whichever key it is that somebody else has just taken: then there is one to be found.
+# The conflict may be on any unique key; in each case there is an existing row to find.
 _INSERT: LiteralString = f"""
     INSERT INTO discreet.memories (
         content, summary, topic_key, topics, salience, source, metadata, expires_at,
@@ -91,7 +91,7 @@ _UPDATE: LiteralString = f"""
                           ELSE coalesce(%(expires_at)s::timestamptz, expires_at) END
      WHERE id = %(id)s AND version = coalesce(%(expected)s, version)
     RETURNING {COLUMNS}"""
-# Another memory of the same party, which for an owner need not be the owner's own.
+# A conflicting memory of the same party. An owner's scope can hold other parties' memories.
 _IN_THE_WAY: LiteralString = """
     SELECT other.id, other.topic_key = %(topic_key)s AS by_topic FROM discreet.memories this
       JOIN discreet.memories other
@@ -114,19 +114,19 @@ _LIST: LiteralString = f"""
 
 
 async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None = None) -> Memory:
-    """Store a text in this scope, and return the memory that holds it now.
+    """Store a text in this scope and return the memory that now holds it.
 
-    ``replaces``: a memory of this scope whose place it takes; what that said stays in its history.
+    ``replaces``: a memory of this scope to replace; the old text stays in its history.
 
-    What is filed under its ``topic_key`` becomes its older version. What the scope knows already,
-    in nearly the same words, stays the one memory that it is, with its id and its words; topics are
-    added to it, and of the two saliences and expiries the higher and the later counts.
+    A memory with the same ``topic_key`` is replaced in the same way. If the scope already has a
+    memory in nearly the same words, that memory is kept with its id and its text; the topics are
+    added to it, and the higher salience and the later expiry are used.
 
     Raises:
-        NotFound: the scope has no memory of its own to be replaced.
+        NotFound: the scope has no memory of its own to replace.
         BadInput: empty, too long, or an unknown salience.
-        ScopeError: an owner's scope that names no agent, so that it isn't clear whose it would be.
-        Conflict: others kept the same at the same moment, again and again.
+        ScopeError: an owner's scope without an agent, so that the memory would belong to none.
+        Conflict: others kept storing the same memory concurrently.
     """
     _check_agent(tx)
     topic_key = (new.topic_key or "").strip() or None
@@ -146,7 +146,7 @@ async def remember(tx: Transaction, new: NewMemory, *, replaces: MemoryId | None
         if same is None:
             same = await nearly_the_same(tx, new.content, new.indexed)
             if same is not None and None not in (topic_key, same.topic_key):
-                same = None  # filed elsewhere: a matter of its own
+                same = None  # another topic key means another memory
         if same is not None:
             return await _merge(tx, same, new, topic_key or same.topic_key)
         row = await tx.fetch_one(_INSERT, values)
@@ -160,17 +160,17 @@ async def update_memory(
 ) -> Memory:
     """Change a memory. The previous version stays in its history.
 
-    ``expected``: the version that the change was made from.
+    ``expected``: the version on which the change is based.
 
     Raises:
         NotFound: no such memory in this scope.
-        Outdated: it is at another version by now.
-        Conflict: another memory of its scope says the same already, or is filed under the same
-            topic key: the message names it.
+        Outdated: it has a newer version.
+        Conflict: another memory of its scope has the same text or the same topic key; the message
+            names it.
         BadInput: empty, too long, or an unknown salience.
     """
     if (change.content is None) != (change.indexed is None):
-        raise ValueError("new content comes with what was made of it, and only new content does")
+        raise ValueError("content and indexed must be given together")
     check(change.content, change.salience, change.topic_key)
     indexed = change.indexed or Indexed(())
     params = {
@@ -194,7 +194,7 @@ async def update_memory(
     if row is None:
         now = await get_memory(tx, memory_id)
         raise Outdated(
-            f"This memory was changed meanwhile; it is at version {now.version}.",
+            f"This memory was changed in the meantime; it is at version {now.version}.",
             hint="Read it again.",
         )
     return memory_of(row)
@@ -203,11 +203,11 @@ async def update_memory(
 async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None = None) -> None:
     """Forget a memory. Its history keeps it, so it can be restored.
 
-    ``expected``: the version that is meant.
+    ``expected``: the version to forget.
 
     Raises:
         NotFound: no such memory in this scope.
-        Outdated: it is at another version by now.
+        Outdated: it has a newer version.
     """
     gone = await tx.value(
         "SELECT gate.forget_memory(%(id)s, %(expected)s)",
@@ -215,11 +215,14 @@ async def forget(tx: Transaction, memory_id: MemoryId, *, expected: int | None =
     )
     if not gone:
         now = await get_memory(tx, memory_id)
-        raise Outdated(f"This memory is at version {now.version} by now.", hint="Read it again.")
+        raise Outdated(
+            f"This memory was changed in the meantime; it is at version {now.version}.",
+            hint="Read it again.",
+        )
 
 
 async def get_memory(tx: Transaction, memory_id: MemoryId) -> Memory:
-    """Return one memory, also one that has expired.
+    """Return one memory, even if it has expired.
 
     Raises:
         NotFound: no such memory in this scope.
@@ -241,8 +244,10 @@ async def list_memories(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Memory]:
-    """List the memories of this scope, newest first. ``before`` is where a page begins; ``until``
-    is exclusive."""
+    """List the memories of this scope, newest first.
+
+    ``before`` is where a page begins; ``until`` is exclusive.
+    """
     at, of = before or (None, None)
     found = await tx.fetch(
         _LIST,
@@ -261,7 +266,7 @@ async def list_memories(
 
 
 async def _replace(tx: Transaction, replaced: MemoryId, values: dict[str, Any]) -> Memory:
-    """Remove the memory that has the same text or the same topic key."""
+    """Delete the memory that has the same text or the same topic key."""
     if not await tx.value(_IS_OWN, {"id": replaced}):
         raise _no_such_memory()
     for row in await tx.fetch(_KNOWN, values):
@@ -271,7 +276,7 @@ async def _replace(tx: Transaction, replaced: MemoryId, values: dict[str, Any]) 
 
 
 async def _merge(tx: Transaction, first: Memory, new: NewMemory, topic_key: str | None) -> Memory:
-    """Return the first, with what the new one adds to it; untouched where that is nothing."""
+    """Return the first memory with the new one's additions, unchanged if there are none."""
     merged = {
         "id": first.id,
         "topic_key": topic_key,
@@ -286,7 +291,7 @@ async def _merge(tx: Transaction, first: Memory, new: NewMemory, topic_key: str 
 
 
 def _later(first: datetime | None, new: datetime | None) -> datetime | None:
-    """Never is the latest. What has expired begins to live anew."""
+    """Return the later expiry; None (never) is the latest. An expired one is extended."""
     if first is not None and first <= datetime.now(UTC):
         return new
     return None if first is None or new is None else max(first, new)

@@ -1,7 +1,7 @@
-"""Rank a newer fact before the one that it replaced.
+"""Rank a newer fact above the one that it replaced.
 
-Being newer counts among rows that speak of the same thing only. Everywhere else the better match
-wins, however old it is.
+Recency counts only among rows about the same subject. Everywhere else the better match wins,
+however old it is.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LOOKED_AT = 20
-"""So many of the best rows are compared with each other."""
+"""Number of best rows that are compared with each other."""
 MAX_TERMS = 40
-"""A longer text says more than one thing."""
+"""A longer text is about more than one thing."""
 SAME_ANSWER = 0.7
-"""So far below an older row, one that matches the same words of the question answers it as well."""
+"""Maximum score difference to an older row for a newer one that matches the same words."""
 CHANGED = 2.0
-"""The same where it says that something changed, or names some of what the older speaks of."""
+"""The same if the newer row signals a change, or names part of the older one's subject."""
 SAME_SUBJECT = 6.0
-"""The same for one that speaks of what the older speaks of, in other words than the question's."""
+"""The same if it has the same subject in words other than the question's."""
 MOSTLY, SOME = 0.5, 0.3
-"""Share of the older row's subject that the newer names, beside the words of the question for some
-of it."""
+"""Share of the older row's subject that the newer one must name. For ``SOME``, words of the
+question don't count.
+"""
 AHEAD = 1e-3
 
 
 def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats) -> Floats:
-    """Return what each row is lifted by, so that it comes before an older one whose place
-    it took."""
+    """Return how much to raise each row so that it ranks above the older row that it replaces."""
     lifted = np.zeros(len(candidates))
     if asked.days:
         return lifted
@@ -56,7 +56,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
     parties = {row: candidates.party(row) for row in bags}
     reached = {row: float(scores[row]) for row in subjects}
     for at, newer in enumerate(best.tolist()):
-        # What people chat about comes up again and again: there a change has to be said.
+        # People mention the same things in chat again and again, so the text must signal a change.
         if newer not in changed and candidates.conversations[newer] >= 0:
             continue
         for older in best[:at].tolist():
@@ -78,7 +78,7 @@ def newer_first(asked: Asked, candidates: Candidates, rows: Ints, scores: Floats
 def _reach(
     question: frozenset[str], older: frozenset[str], newer: frozenset[str], changed: bool
 ) -> float:
-    """Return how far a newer row may be behind an older one to take its place."""
+    """Return how far below an older row a newer one may score to move above it."""
     if overlap(older, newer) >= MOSTLY:
         return SAME_SUBJECT
     asked_for = question & older
@@ -89,8 +89,7 @@ def _reach(
 
 
 def subject_of(terms: list[str]) -> frozenset[str]:
-    """Return what a bag speaks of: no function words, markers or numbers, for those are what
-    changes."""
+    """Return the subject of a bag: no function words, markers or numbers, because those change."""
     return frozenset(
         term
         for term in terms
@@ -99,5 +98,5 @@ def subject_of(terms: list[str]) -> frozenset[str]:
 
 
 def overlap(older: frozenset[str], newer: frozenset[str]) -> float:
-    """Return the share of what the older speaks of that the newer names, 0 to 1."""
+    """Return the share of the older row's subject that the newer one names, 0 to 1."""
     return len(older & newer) / len(older) if older else 0.0

@@ -14,8 +14,9 @@ __all__ = ["may_be_outdated"]
 
 MAX_FOUND = 3
 SAME_SUBJECT, SAME_SUBJECT_CHANGED = 0.6, 0.3
-"""Share of what the older speaks of that the newer names; the latter where it says that something
-is no longer as it was."""
+"""Share of the older memory's subject that the newer one must name; the latter applies if it
+signals a change.
+"""
 LOOKED_AT = 200
 
 _SHARING: LiteralString = f"""
@@ -25,9 +26,9 @@ _SHARING: LiteralString = f"""
 
 
 async def may_be_outdated(tx: Transaction, newer: Memory, terms: Collection[str]) -> list[Memory]:
-    """Return memories of the same scope that this one may have taken the place of, likeliest first.
+    """Return memories of the same scope that this one may replace, likeliest first.
 
-    ``terms``: the bag of the newer one.
+    ``terms``: the newer one's bag.
     """
     subject = subject_of(list(terms))
     if not subject or len(terms) > MAX_TERMS:

@@ -1,8 +1,7 @@
-"""Choose candidates for the owner's search by index, if there are too many memories to rank them
-all.
+"""Choose candidates for the owner's search by index if there are too many memories to rank all.
 
-Only the owner's: a contact's rows are few, and are ranked exactly, so that nothing of a score comes
-from anybody else's.
+This applies only to the owner. A contact has few rows, and they are ranked exactly, so that no part
+of a score depends on other contacts' rows.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from discreet.scope import OwnerScope, Transaction
 __all__ = ["CANDIDATE", "OwnerCandidates", "owner_candidates"]
 
 HELD_BY = 2_500
-"""About how many memories are looked at for the words of a question."""
+"""Approximate number of memories examined for the words of a question."""
 FEW = 300
-"""So many memories are counted one by one."""
+"""Maximum memories that are counted exactly."""
 
 CANDIDATE: LiteralString = """
        AND id IN (SELECT c.id FROM gate.owner_candidates(
@@ -32,7 +31,7 @@ CANDIDATE: LiteralString = """
                     %(document_frequency)s, %(memories)s, %(mean_length)s, %(held_by)s) c
                    UNION ALL
                   (SELECT s.id FROM discreet.memories s ORDER BY s.id LIMIT %(sample)s))"""
-"""Narrows a query of memories to candidates; its parameters are those of ``OwnerCandidates``."""
+"""Restricts a query of memories to candidates; its parameters are those of ``OwnerCandidates``."""
 
 _COUNTS: LiteralString = (
     "SELECT c.word, c.document_frequency FROM gate.owner_term_counts(%(words)s, %(few)s) c"
@@ -42,14 +41,14 @@ _EVERY_WORD: LiteralString = "SELECT word, document_frequency FROM discreet.owne
 
 @dataclass(frozen=True, slots=True)
 class OwnerCandidates:
-    """The statistics of an owner's memories, and the parameters of ``CANDIDATE``."""
+    """Statistics of an owner's memories, and the parameters of ``CANDIDATE``."""
 
     population: Population
     params: dict[str, Any]
 
 
 async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | None:
-    """None: they are few enough to be ranked exactly, or it isn't the owner who asks."""
+    """Choose candidates; None if all can be ranked, or the scope isn't an owner's."""
     if not isinstance(tx.scope, OwnerScope) or not await tx.value(
         "SELECT true FROM discreet.owner_term_stats WHERE word = '' LIMIT 1"
     ):
@@ -80,8 +79,7 @@ async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | N
 
 
 async def _similar(tx: Transaction, unknown: Sequence[str]) -> dict[str, float]:
-    """Return words that many used, and how many, for words that nobody did: they are taken for
-    typos."""
+    """Return frequent words similar to unknown ones (likely typos), with their counts."""
     typos = [word for word in unknown if len(word) >= TYPO_LENGTH]
     if not typos:
         return {}

@@ -24,7 +24,7 @@ _OVERVIEWS = frozenset(
         *("samenvatting", "ozet", "сводка", "подытожь", "ملخص", "सारांश", "总结", "要約", "요약"),
     )
 )
-# The agent's words are asked for in the past: "can you suggest" wants something new.
+# Questions about the agent's words use the past tense: "can you suggest" asks for something new.
 _OF_AGENT = re.compile(
     r"\b(?:did|have|had|were|was) you\b"
     r"|\byou(?:'ve|'d)?(?: \w+ly)? (?:said|told|gave|recommended|suggested|advised|proposed"
@@ -38,8 +38,11 @@ _OF_AGENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``vector`` has shape (dimensions,) and is None where the embedder gave none; it is compared
-    with the rows that ``embedder`` made."""
+    """A prepared question.
+
+    ``vector`` has shape (dimensions,), or is None without an embedder. It is compared only with
+    vectors made by ``embedder``.
+    """
 
     text: str
     asked: Asked
@@ -49,9 +52,9 @@ class Query:
 
 
 def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None) -> Query:
-    """Make a query. Call it before the transaction begins: embedding may be slow.
+    """Prepare a query. Call it before the transaction begins, because embedding may be slow.
 
-    Without an embedder the query is matched by its words alone.
+    Without an embedder the query is matched by words alone.
 
     Raises:
         Unavailable: the embedder can't be reached.
@@ -66,7 +69,7 @@ def prepare(text: str, embedder: Embedder | None, *, now: datetime | None = None
 
 
 def ask(text: str, now: datetime) -> Asked:
-    """Take a question apart; ``now`` is what "last week" is counted from."""
+    """Analyze a question. ``now`` is the reference for phrases such as "last week"."""
     text = valid_unicode(text)
     words = frozenset(words_of(text))
     content = content_words(text)

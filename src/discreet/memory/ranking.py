@@ -1,4 +1,4 @@
-"""Rank the rows of one scope for a question. Pure; it uses nothing but these rows."""
+"""Rank the rows of one scope for a question. Pure; it uses only these rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Mode = Literal["text", "semantic", "hybrid"]
 Floats = npt.NDArray[np.float64]
 
 COSINE_FLOOR = 0.35
-"""Below it a vector's nearness says nothing."""
+"""A lower cosine is not evidence of a match."""
 
 WEIGHTS: dict[str, float] = {
     "text": 0.6,
@@ -59,7 +59,8 @@ WEIGHTS: dict[str, float] = {
     "salience": 0.2,
     "age": 0.1,
 }
-"""Fitted by benchmarks/recall_quality.py; salience and age are set by hand, being small."""
+"""Fitted by benchmarks/recall_quality.py, except salience and age, which are small and set by hand.
+"""
 
 _BY_WORDS = frozenset(["text", "side by side", "text -2", "asked -1", "sitting"])
 _BY_MEANING = frozenset(
@@ -72,10 +73,14 @@ _BY_MEANING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Rows best first: indices into the candidates, their scores, and every candidate's features
-    (rows, len(FEATURES)); score = features @ weights + lifted. ``lifted`` is what a row got for
-    being newer than one that says the same of something else. ``matched`` is the share of the
-    question's information that each row's own words cover, 0 to 1."""
+    """Rows as indices into the candidates, best first, with their scores.
+
+    Attributes:
+        features: Of every candidate, shape (rows, len(FEATURES)); the score is
+            features @ weights + lifted.
+        lifted: What a row got for replacing an older row about the same subject.
+        matched: The share of the question's information that each row's own words cover, 0 to 1.
+    """
 
     order: npt.NDArray[np.int64]
     scores: Floats
@@ -93,9 +98,11 @@ def rank(
     now: float,
     weights: dict[str, float] | None = None,
 ) -> Ranking:
-    """Rank the rows of a scope. No row is left out for others' scores: ``hybrid`` orders all
-    rows, unless the question holds no word that is known here or elsewhere; ``semantic`` those with
-    a vector, if one is near; ``text`` those with a word of the question.
+    """Rank the rows of a scope.
+
+    ``hybrid`` ranks all rows, unless no word of the question is known here or elsewhere;
+    ``semantic`` those with a vector, if one is near; ``text`` those with a word of the question. A
+    row is never left out because of other rows' scores.
 
     ``now``: seconds since 1970.
     """

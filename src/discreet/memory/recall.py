@@ -1,7 +1,7 @@
 """Recall memories, passages and messages of a scope.
 
-Exact over the scope's rows: the database gives every row's terms and distance, ``ranking`` orders
-them, and only the best are read in full.
+The search is exact over the scope's rows: the database returns every row's terms and distance,
+``ranking`` sorts them, and only the best are read in full.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ MAX_HITS = 100
 
 @dataclass(frozen=True, slots=True)
 class ScoreParts:
-    """Why a row was found. ``matched``: share of the question's information in its own words, 0 to
-    1. ``cosine``: to the question, -1 to 1, None without a vector. The others are parts of the
-    score and add up to it: own words; own vector; its neighbours' and its sitting's; who spoke; the
-    days asked for; the kind of line; salience; age, and being newer than what it contradicts."""
+    """Why a row was found.
+
+    ``matched``: the share of the question's information in the row's own words, 0 to 1. ``cosine``:
+    with the question, -1 to 1, or None without a vector. The others add up to the score: own words;
+    own vector; neighbours and sitting; speaker; requested days; kind of line; salience; age,
+    including the bonus for replacing an older row.
+    """
 
     matched: float
     cosine: float | None
@@ -47,10 +50,12 @@ class ScoreParts:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row that was found; ``kind`` says what it is. Whose it is: ``contact_id``, None the owner's
-    (a passage is the owner's), or ``shared`` by all who talk to the agent. ``title`` is a
-    passage's; from ``salience`` to ``expires_at`` it is a memory's; the last four are a
-    message's."""
+    """A search result; ``kind`` says what it is.
+
+    ``contact_id`` is the contact it belongs to, None for the owner's (such as every passage) or, if
+    ``shared``, for everyone who talks to the agent. ``title`` is set for passages, ``salience`` to
+    ``expires_at`` for memories, and the last four for messages.
+    """
 
     kind: Kind
     id: UUID
@@ -83,8 +88,10 @@ async def recall(
     limit: int = 10,
     filters: Filters = ANY,
 ) -> list[Hit]:
-    """Return the best rows of this scope, best first: min(limit, what there is) in hybrid mode, and
-    none where nothing matches at all. Rows that expired are never among them unless asked for.
+    """Return the best rows of this scope, best first.
+
+    Hybrid mode returns as many as the limit and the scope allow, or none if nothing matches at all.
+    Expired rows are excluded unless the filters include them.
 
     Raises:
         BadInput: a limit outside 1 to 100.
@@ -122,7 +129,7 @@ async def search_messages(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Hit]:
-    """Return the same over what was said in this scope, in one session or in all of it.
+    """Search the messages of this scope, in one session or in all of them.
 
     Raises:
         BadInput: a limit outside 1 to 100.

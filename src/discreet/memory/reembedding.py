@@ -1,7 +1,7 @@
-"""Embed all texts of an owner anew after a change of embedder, while others go on working.
+"""Re-embed all texts of an owner after a change of embedder, without interrupting other work.
 
-Row by row the new vectors take over; a row that has none of them yet is found by its words. Nothing
-is noted down beside: what is left to do is what the rows say, so that it goes on where it ended.
+The new vectors take over row by row; until then, a row is found by its words. No progress is
+stored: the rows themselves show what remains, so an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 __all__ = ["Progress", "reembed"]
 
 Progress = Callable[[int, int], None]
-"""Told how many texts are done, of how many."""
+"""Called with the number of texts done and the total."""
 BATCH = 200
 
 _LEFT: Mapping[Kind, LiteralString] = {
@@ -39,10 +39,10 @@ FIRST = UUID(int=0)
 async def reembed(
     db: ScopedDatabase, owner_id: OwnerId, embedder: Embedder, progress: Progress
 ) -> int:
-    """Embed every memory, reference text and message anew; return how many.
+    """Re-embed every memory, reference text and message; return how many.
 
     Raises:
-        Unavailable: the embedder can't be reached. What was done stays done.
+        Unavailable: the embedder can't be reached. Finished texts stay done.
     """
     scope = OwnerScope(owner_id)
     async with db.begin(WorkScope()) as tx:
@@ -72,7 +72,7 @@ async def reembed(
             if made[0].embedder is None:
                 raise Unavailable(
                     f"The embedder is unreachable; {done:,} of {total:,} texts are done.",
-                    hint="Once it answers: sb memories reembed",
+                    hint="When it is reachable again, run: sb memories reembed",
                 )
             async with db.begin(scope) as tx:
                 await save_indexed(tx, kind, texts, made)

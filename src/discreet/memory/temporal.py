@@ -15,7 +15,7 @@ __all__ = ["DayPattern", "DaySpan", "WhenAsked", "closeness", "days_asked_for"]
 
 @dataclass(frozen=True, slots=True)
 class DayPattern:
-    """Some days of the calendar; a part that is None may be any."""
+    """A set of calendar days; a part that is None matches any value."""
 
     year: int | None = None
     month: int | None = None
@@ -24,7 +24,7 @@ class DayPattern:
 
 @dataclass(frozen=True, slots=True)
 class DaySpan:
-    """From ``first`` to ``last``, both included."""
+    """The days from ``first`` to ``last``, inclusive."""
 
     first: date
     last: date
@@ -38,7 +38,7 @@ _MONTHS = (
 )
 _SHORT = [*(name[:3] for name in _MONTHS), "sept"]
 _MONTH = rf"(?P<month>{'|'.join([*_MONTHS, *_SHORT])})(?![a-z])\.?"
-# The others are names of people or words, too.
+# The other months are also names of people or ordinary words.
 _PLAIN_MONTH = r"(?P<month>january|february|july|september|october|november|december)"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -69,8 +69,7 @@ _NAMED = re.compile(
 
 
 def days_asked_for(text: str, now: datetime) -> tuple[WhenAsked, ...]:
-    """Return what a question says about time, in English words or numbers; ``now`` is when it is
-    asked."""
+    """Parse the dates in a question, in English words or numbers, relative to ``now``."""
     lowered = " ".join(text.casefold().split())
     found: list[WhenAsked] = []
     for pattern in _PATTERNS:
@@ -122,7 +121,7 @@ def _named(match: re.Match[str], today: date) -> DaySpan:
     days = _UNIT_DAYS["week" if match["unit"] == "weekend" else match["unit"]]
     if match["which"] == "this":
         return DaySpan(_back(today, days), today)
-    # People say "last week" for anything up to two weeks back.
+    # People use "last week" for anything up to two weeks ago.
     return DaySpan(_back(today, 2 * days), today)
 
 
@@ -133,10 +132,9 @@ def _back(day: date, days: int) -> date:
 def closeness(
     asked: Sequence[WhenAsked], seconds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return how well moments (seconds since 1970, UTC) fit what was asked for, the best of
-    several.
+    """Return how well times (seconds since 1970, UTC) fit the question; the best of several.
 
-    0 outside; 1 in the month, year or span; 3 on the very day.
+    The values are 0 outside; 1 in the month, year or span; 3 on the exact day.
     """
     fits = np.zeros(len(seconds))
     if not asked or not len(seconds):

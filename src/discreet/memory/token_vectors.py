@@ -1,9 +1,9 @@
-"""Compare texts by the token vectors of the bundled table, word by word and part by part, whichever
-embedder made their vectors.
+"""Compare texts by the bundled table's token vectors, word by word and part by part.
 
-The dot product of a text's summed vectors with a question's is the sum of its tokens' own. So a
-question is compared with every token that occurs, once, and any part of any text is then a sum of
-numbers: no vector of a part is stored or made anew.
+This works whichever embedder made the texts' own vectors. The dot product of a text's summed
+vectors with a question's is the sum over its tokens. So the question is compared once with every
+token that occurs, and any part of any text is then a sum of numbers: no vector of a part is stored
+or recomputed.
 """
 
 from __future__ import annotations
@@ -24,21 +24,28 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _WHOLE, _OF_PART = 2, 2
-"""Numbers before the parts (how many there are; the length of all vectors summed), and before the
-tokens for each part (how many tokens; the length of their summed vectors)."""
+"""Header numbers: first the count of parts and the length of all vectors summed, then for each part
+its count of tokens and the length of their summed vectors.
+"""
 _MAX_LENGTH = 65_000.0
-"""A half-precision number holds no more."""
+"""The maximum of a half-precision number, rounded down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """Of each row to a question; nan where a row has no tokens. ``part``: cosine of its nearest
-    part to the whole question. ``topic``: cosine of the row to the question's words, each counting
-    as much as it is rare. ``words``: how near its nearest word is to a word of the question, the
-    mean over these, weighted in the same way. ``beyond_the_usual``: cosine of the row to the whole
-    question, once what all rows have in common is taken away from both. ``each_word``: how near its
-    nearest word is to each word of the question, shape (rows, words), and ``fresh``: how many of
-    its tokens no row before it has; these are 0 where a row has no tokens."""
+    """The similarity of each row to a question; nan for rows without tokens.
+
+    Attributes:
+        part: Cosine of the nearest part with the whole question.
+        topic: Cosine of the row with the question's words, weighted by rarity.
+        words: Mean similarity of the row's nearest word to each word of the question, weighted
+            likewise.
+        beyond_the_usual: Cosine of the row with the whole question, after removing from both what
+            all rows have in common.
+        each_word: Similarity of the row's nearest word to each word of the question, shape
+            (rows, words); 0 without tokens.
+        fresh: How many of its tokens occur in no earlier row; 0 without tokens.
+    """
 
     part: Floats
     topic: Floats
@@ -49,9 +56,11 @@ class Nearness:
 
 
 def pack(texts: Sequence[str]) -> list[str]:
-    """Return tokens of texts, as PostgreSQL reads a bytea: 16-bit numbers, little-endian. How many
-    parts; the length of the summed vectors of all; for each part how many tokens, and the length of
-    their summed vectors; then the tokens. Lengths are half-precision numbers."""
+    """Encode tokens of texts as a PostgreSQL bytea of little-endian 16-bit numbers.
+
+    Layout: the count of parts; the length of all vectors summed; for each part the count of tokens
+    and the length of their summed vectors; then the tokens. Lengths are half-precision numbers.
+    """
     parts = [segments_of(text[:MAX_CHARACTERS]) for text in texts]
     encoded = iter(_tokens_of([part for of_text in parts for part in of_text]))
     made = [[tokens for _ in of_text if (tokens := next(encoded))] for of_text in parts]
@@ -59,7 +68,7 @@ def pack(texts: Sequence[str]) -> list[str]:
 
 
 def _tokens_of(texts: Sequence[str]) -> list[list[int]]:
-    """Case is folded: the table knows most words in small letters best."""
+    """Tokenize texts after folding case, because the table covers lower-case words best."""
     return bundled_embedder().tokens([text.casefold() for text in texts])
 
 
@@ -83,14 +92,16 @@ def _summed(tokens: list[int]) -> Vectors:
 
 
 def word_vectors(words: Sequence[str]) -> Vectors:
-    """Return the summed vectors of each word's tokens, shape (words, dimensions). Their lengths say
-    how much a word means by itself."""
+    """Return the summed token vectors of each word, shape (words, dimensions).
+
+    Their lengths show how much meaning a word carries by itself.
+    """
     made = [_summed(tokens) for tokens in _tokens_of(words)]
     return np.stack(made) if made else np.zeros((0, bundled_embedder().dimensions), np.float32)
 
 
 def is_word(word: str) -> bool:
-    """Return whether the table knows a word, and doesn't spell it letter by letter."""
+    """Return whether the table knows a word as more than single letters."""
     if not word.isascii():
         return any(map(str.isalnum, word))
     return len(_tokens_of([word])[0]) <= max(1, len(word) // 2)
@@ -99,11 +110,11 @@ def is_word(word: str) -> bool:
 def nearness(
     packed: bytes, sizes: npt.NDArray[Any], whole: Vectors, words: Vectors, rarity: Floats
 ) -> Nearness:
-    """Return how near rows are to a question.
+    """Return how similar rows are to a question.
 
-    ``packed``: what ``pack`` made of all rows, as bytes, and ``sizes`` how many each has, 0 where
-    there is nothing. ``whole``: the vector of the question, shape (dimensions,). ``words``: of its
-    content words, as ``word_vectors`` gives them. ``rarity``: of each of these, shape (words,).
+    ``packed``: all rows' output of ``pack``, as bytes, with ``sizes`` bytes per row, 0 for none.
+    ``whole``: the question's vector, shape (dimensions,). ``words``: the vectors of its content
+    words from ``word_vectors``. ``rarity``: the weight of each of these, shape (words,).
     """
     rows = _Rows(packed, sizes)
     fresh = np.zeros(len(sizes))
@@ -137,8 +148,10 @@ def nearness(
 
 
 def _distinct(tokens: Ints, size: int) -> tuple[Ints, Ints, Ints]:
-    """Return every token once, where each comes first, and the place of each token among them; what
-    ``numpy.unique`` gives, without sorting. ``size``: of the table."""
+    """Return the distinct tokens, the first index of each, and each token's place among them.
+
+    This is ``numpy.unique`` without sorting. ``size``: of the table.
+    """
     first = np.full(size, -1)
     first[tokens[::-1]] = np.arange(len(tokens) - 1, -1, -1)
     known = np.flatnonzero(first >= 0)
@@ -148,10 +161,10 @@ def _distinct(tokens: Ints, size: int) -> tuple[Ints, Ints, Ints]:
 
 
 def _nearest_words(rows: _Rows, dots: Vectors, squares: Vectors, place: Ints) -> Vectors:
-    """Return how near a row's nearest word is to each word of a question, shape (rows with tokens,
-    words).
+    """Return the similarity of each row's nearest word to each word of a question.
 
-    A word's length is taken from those of its tokens, as if they stood at right angles.
+    Shape (rows with tokens, words). A word's length is computed from those of its tokens as if they
+    were orthogonal.
     """
     starts = bundled_embedder().begins_word[rows.tokens]
     starts[rows.part_starts] = True
@@ -174,7 +187,7 @@ def _unit(vector: Vectors) -> Vectors:
 
 
 class _Rows:
-    """What is packed, in columns: of tokens, of parts, and of rows that have tokens."""
+    """The decoded columns of tokens, of parts, and of rows that have tokens."""
 
     def __init__(self, packed: bytes, sizes: npt.NDArray[Any]) -> None:
         self._count = len(sizes)
@@ -199,7 +212,7 @@ class _Rows:
         self.length_of_token = np.repeat(self.lengths, in_rows)
 
     def spread(self, values: npt.NDArray[Any]) -> Floats:
-        """Return values of the rows that have tokens, as a column of all rows."""
+        """Expand values of the rows with tokens to a column of all rows."""
         column = np.full(self._count, np.nan)
         column[self.with_tokens] = values
         return column

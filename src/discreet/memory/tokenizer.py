@@ -1,8 +1,8 @@
 """Split texts into terms for matching by words.
 
-A bag keeps order and repeats. Beside words it holds markers, which no word can be: first the
-version of this module, ``<part>`` between the parts of a long text, and last ``<asks>``,
-``<time>``, ``<number>`` for what kind of thing it says.
+A bag keeps order and repetitions. In addition to words it contains markers, which can't be words:
+the version of this module first, ``<part>`` between the parts of a long text, and ``<asks>``,
+``<time>``, ``<number>`` at the end for the kind of content.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ __all__ = [
 ]
 
 VERSION = "<v2>"
-"""Changes when the same text gives other terms; stored bags that begin otherwise are made anew."""
+"""Change this when the same text gives other terms; stored bags of other versions are rebuilt."""
 
 ASKS, TIME, NUMBER, PART = "<asks>", "<time>", "<number>", "<part>"
 
 MAX_CHARACTERS = 100_000
-"""What lies behind is not indexed, so that a text of megabytes costs no seconds."""
+"""Characters of a text that are indexed, so that megabytes of text don't take seconds."""
 
 MAX_WORD = 64
-"""Characters of one term; a longer run (a key, a URL's tail) is cut."""
+"""Maximum characters of one term; a longer run (a key, part of a URL) is cut."""
 
 PART_WORDS = 60
-"""Words of one part of a text, about; a part ends with a sentence or a line."""
+"""Approximate number of words in one part; a part ends with a sentence or a line."""
 
 _TOKEN = re.compile(
     r"(?P<run>[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+)"
@@ -78,7 +78,7 @@ _NUMBER_WORDS = _listed(
     "one two three four five six seven eight nine ten couple few several twice once dozen hundred "
     "thousand"
 )
-# A script that is written in one language mostly, so its stemmer can be chosen without guessing.
+# Scripts that are mostly used for one language, so that its stemmer can be chosen directly.
 _STEMMER_OF_SCRIPT = {
     "CYRILLIC": "russian",
     "GREEK": "greek",
@@ -96,8 +96,10 @@ _OF_SCRIPTS = frozenset().union(
 
 
 def segments_of(text: str) -> list[str]:
-    """Return a text in parts of about ``PART_WORDS`` words, cut where a sentence or a line ends; a
-    short text is one part. Nothing but white space is lost."""
+    """Split a text into parts of about ``PART_WORDS`` words, at the end of a sentence or line.
+
+    A short text is one part. Only white space is lost.
+    """
     text = text[:MAX_CHARACTERS]
     if len(text) <= PART_WORDS * 4:
         return [text]
@@ -105,7 +107,7 @@ def segments_of(text: str) -> list[str]:
     current: list[str] = []
     words = 0
     for sentence in _PART_ENDS.split(text):
-        # Scripts without spaces: three characters are about a word.
+        # In scripts without spaces, about three characters make a word.
         many = max(len(sentence.split()), len(sentence) // 12)
         if not sentence.strip():
             continue
@@ -120,8 +122,7 @@ def segments_of(text: str) -> list[str]:
 
 
 def terms_of(text: str) -> list[str]:
-    """Return the bag of a text that is stored: the version, stems in order with repeats,
-    markers."""
+    """Return the bag of a text for storage: version, stems in order with repetitions, markers."""
     parts = [_tokens(part) for part in segments_of(text)]
     words = [_folded(token) for part in parts for token in part]
     language = language_of(words)
@@ -139,16 +140,15 @@ def terms_of(text: str) -> list[str]:
 
 
 def content_terms(text: str, without: Iterable[str] = ()) -> list[str]:
-    """Return the distinct terms of a question that say what it is about.
+    """Return the distinct terms of a question that carry its subject.
 
-    Function words and ``without`` (words, not stems) are left out; if nothing else is there,
-    function words count after all.
+    Function words and ``without`` (words, not stems) are left out, unless nothing else remains.
     """
     return list(content_words(text, without))
 
 
 def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
-    """Return the same, each with the word that it stands for."""
+    """Return the same terms, each with its original word."""
     tokens = _tokens(text[:MAX_CHARACTERS])
     words = [_folded(token) for token in tokens]
     language = language_of(words)
@@ -165,8 +165,10 @@ def content_words(text: str, without: Iterable[str] = ()) -> dict[str, str]:
 
 
 def has_words(text: str, words: str) -> bool:
-    """Whether a text has every word that ``words`` are about, whole, in any form of it that its
-    language's stemmer knows."""
+    """Return whether a text has every content word of ``words``, whole, in any form known here.
+
+    Forms are compared by the stemmer of the text's language.
+    """
     tokens = _tokens(text[:MAX_CHARACTERS])
     folded = [_folded(token) for token in tokens]
     language = language_of(folded)
@@ -180,14 +182,16 @@ def has_words(text: str, words: str) -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """Return words, numbers and emoji of a text in order, in one spelling: compatible forms, case
-    and the accents of Latin letters are folded. Scripts that put no space between words give single
-    characters and pairs, Hangul pairs."""
+    """Return the words, numbers and emoji of a text in order, in one normalized spelling.
+
+    Compatibility forms, case and the accents of Latin letters are folded. Scripts without spaces
+    give single characters and pairs, Hangul gives pairs.
+    """
     return [_folded(token) for token in _tokens(text[:MAX_CHARACTERS])]
 
 
 def _tokens(text: str) -> list[str]:
-    """Return words in order, with their accents."""
+    """Return the words in order, with accents."""
     tokens: list[str] = []
     for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
         token = match.group()
@@ -217,7 +221,7 @@ def _spelling(token: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def _folded(token: str) -> str:
-    """Without the accents of Latin letters."""
+    """Return a token without the accents of Latin letters."""
     if token.isascii():
         return token
     kept: list[str] = []
@@ -238,7 +242,7 @@ def _script(character: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def _stem(token: str, language: str) -> str:
-    """``language`` is that of words in Latin letters; another script says its own."""
+    """Stem a word. ``language`` applies to Latin letters; other scripts imply their own."""
     script = "LATIN" if token.isascii() else _script(token[0])
     of_word = language if script == "LATIN" else _STEMMER_OF_SCRIPT.get(script)
     if of_word is None or token.isdecimal():
@@ -261,17 +265,17 @@ def _in_bags(words_of_languages: Mapping[str, frozenset[str]]) -> frozenset[str]
 
 
 FUNCTION_TERMS = _in_bags(STOP_WORDS)
-"""Function words of every language known here, as bags hold them."""
+"""Function words of every known language, as bags contain them."""
 CHANGE_TERMS = _in_bags(CHANGE_WORDS)
-"""What says that something is no longer as it was, as bags hold it."""
+"""Words that signal a change, as bags contain them."""
 
 
 def _beginnings() -> tuple[str, ...]:
     found = set()
     for language, sayings in ORDERS.items():
         for saying in sayings:
-            # A run without spaces gives its characters first; the language of a short text in Latin
-            # letters may be mistaken.
+            # A run without spaces begins with its single characters; the language of a short text
+            # in Latin letters may be misdetected.
             words = list(saying) if language == "han" else _tokens(saying)
             for guessed in _LATIN if language in _LATIN else [language]:
                 terms = [_stem(word, guessed) for word in words]
@@ -280,4 +284,4 @@ def _beginnings() -> tuple[str, ...]:
 
 
 STANDING_ORDERS = _beginnings()
-"""How the bag of a text begins that says what is to be done from then on."""
+"""How the bag of a standing order begins."""

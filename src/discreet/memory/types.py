@@ -28,15 +28,18 @@ Salience = Literal["low", "medium", "high", "critical"]
 SALIENCES: tuple[Salience, ...] = ("low", "medium", "high", "critical")
 
 MAX_CONTENT = 65_536
-"""Characters of one memory."""
+"""Maximum characters of one memory."""
 MAX_TOPIC_KEY = 200
-"""Characters of a topic key."""
+"""Maximum characters of a topic key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory as it is now. ``contact_id`` None: the owner's, or ``shared`` by all who talk to the
-    agent."""
+    """A memory in its current version.
+
+    ``contact_id`` is None if it is the owner's or, with ``shared``, everyone's who talks to the
+    agent.
+    """
 
     id: MemoryId
     agent_id: AgentId
@@ -58,8 +61,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """Something to keep. ``indexed`` is what ``indexing.index`` made of ``content``. Under one
-    ``topic_key`` a scope keeps one memory: the newer takes the older's place."""
+    """A memory to store. ``indexed`` is the result of ``indexing.index`` for ``content``.
+
+    A scope has at most one memory per ``topic_key``: a newer one replaces the older.
+    """
 
     content: str
     indexed: Indexed
@@ -75,8 +80,10 @@ class NewMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryChange:
-    """What becomes different; None stays as it is. New ``content`` comes with its ``indexed``.
-    ``clear`` names what shall be empty from now on."""
+    """The fields to change; None leaves a field as it is.
+
+    New ``content`` requires its ``indexed``. ``clear`` names fields to empty.
+    """
 
     content: str | None = None
     indexed: Indexed | None = None
@@ -95,19 +102,19 @@ COLUMNS: LiteralString = """
 
 ALIVE: LiteralString = "(expires_at IS NULL OR expires_at > now())"
 
-# What belongs to the ticket's own party: for an owner, who may read more, that is the owner's.
+# Rows of the ticket's own party. An owner, who may read more, owns only the rows without a contact.
 OWN: LiteralString = """
     (owner_id, agent_id, party) = (
       SELECT s.owner_id, s.agent_id, s.party FROM gate.scope() s)"""
 
 
 def memory_of(row: Mapping[str, Any]) -> Memory:
-    """Return the memory that a row with ``COLUMNS`` holds."""
+    """Return the memory in a row with ``COLUMNS``."""
     return Memory(**{**row, "topics": tuple(row["topics"])})
 
 
 def check(content: str | None, salience: str | None, topic_key: str | None) -> None:
-    """Whether this can be kept; None is not looked at.
+    """Check the values of a memory; None is skipped.
 
     Raises:
         BadInput: empty, too long, or an unknown salience.

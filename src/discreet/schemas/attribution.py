@@ -8,9 +8,11 @@ __all__ = ["OWNER", "SHARED", "Person"]
 
 
 class Person(BaseModel):
-    """A contact, by the name it gives itself and its address (`platform:id`). The name proves
-    nothing. The address is `owner` for the owner and `shared` for everyone who talks to an agent
-    with a shared memory."""
+    """A contact, by the name it gives itself and its address (`platform:id`).
+
+    The name proves nothing. The address is `owner` for the owner and `shared` for everyone who
+    talks to an agent with a shared memory.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,10 +21,10 @@ class Person(BaseModel):
 
     @property
     def label(self) -> str:
-        """What to call them in a list: the name, else the address."""
+        """The display name: the name, or else the address."""
         return self.name or self.address
 
 
-# Neither is the address of a platform: those contain a colon.
+# Neither is a platform address: those contain a colon.
 OWNER = Person(address="owner")
 SHARED = Person(address="shared")

@@ -28,9 +28,9 @@ class Contact(BaseModel):
     messages: int
     memories: int
     last_message_at: datetime | None
-    taken_over_at: datetime | None = Field(description="Since when the owner answers in person.")
+    taken_over_at: datetime | None = Field(description="When the owner took over the conversation.")
     limited: bool = Field(description="Whether it has reached a limit.")
-    waiting: int = Field(description="Messages that are not answered yet.")
+    waiting: int = Field(description="Unanswered messages.")
 
 
 class ListContacts(Page):

@@ -43,7 +43,7 @@ class Link(BaseModel):
 
 
 class LinkList(BaseModel):
-    """Newest first."""
+    """Links, newest first."""
 
     items: list[Link]
 
@@ -74,6 +74,6 @@ class Erased(Erasure):
 
 
 class ErasureList(BaseModel):
-    """The newest first."""
+    """Erasure receipts, newest first."""
 
     items: list[Erasure]

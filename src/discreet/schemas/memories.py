@@ -18,7 +18,7 @@ Line = Annotated[str, Field(max_length=200)]
 def _aware(at: datetime) -> datetime:
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if not 1970 <= at.year <= 9998:
-        raise ValueError("a time between 1970 and 9998")
+        raise ValueError("must be a time between 1970 and 9998")
     return at
 
 
@@ -35,13 +35,18 @@ Time = Annotated[
 
 Whose = Annotated[
     Person | None,
-    Field(description="Whom it belongs to. Null outside of the owner's scope, where all is one's."),
+    Field(
+        description="Whom it belongs to. Null outside the owner's scope, where everything "
+        "is the caller's own."
+    ),
 ]
 
 
 class Memory(BaseModel):
-    """A memory. A null `contact_id` means the owner's own, or shared by everyone if `shared` is
-    true."""
+    """A memory.
+
+    A null `contact_id` means the owner's own, or shared by everyone if `shared` is true.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -109,8 +114,11 @@ class MemoryVersions(BaseModel):
 
 
 class Remembered(Memory):
-    """A memory that was just created. `may_replace`: older memories that it may contradict or
-    update; to put it in the place of one of them, send the same again with `replaces`."""
+    """A memory that was just created.
+
+    `may_replace`: older memories that it may contradict or update. To replace one of them, send the
+    request again with `replaces`.
+    """
 
     may_replace: list[Memory] = Field(default_factory=list)
 
@@ -136,15 +144,15 @@ class Remember(BaseModel):
     expires_at: Time | None = None
     replaces: UUID | None = Field(
         None,
-        description=(
-            "The id of a memory that this takes the place of. What it said goes to its history."
-        ),
+        description=("Id of a memory that this one replaces. The old text goes to its history."),
     )
 
 
 class MemoryPatch(BaseModel):
-    """Fields to change. Fields you leave out stay as they are; null removes a topic key or an
-    expiry."""
+    """Fields to change.
+
+    Fields you leave out stay as they are; null removes a topic key or an expiry.
+    """
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"content": "Her dog is called Rexy."}}
@@ -159,7 +167,7 @@ class MemoryPatch(BaseModel):
 
 
 class GetKnowledge(BaseModel):
-    """How much knowledge to list."""
+    """How much knowledge to return."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -167,7 +175,7 @@ class GetKnowledge(BaseModel):
 
 
 class Knowledge(BaseModel):
-    """The critical and high memories that a session starts with, most important first."""
+    """The critical and high memories with which a session starts, most important first."""
 
     items: list[Memory]
 
@@ -181,7 +189,7 @@ class Restore(BaseModel):
 
 
 class Search(BaseModel):
-    """What every search takes. Filters narrow the scope of the request and can't widen it."""
+    """Parameters common to all searches. Filters narrow the request's scope and can't widen it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -193,8 +201,10 @@ class Search(BaseModel):
 
 
 class Recall(Search):
-    """A search of memories and reference texts. Filters narrow the request's scope and can't widen
-    it."""
+    """A search of memories and reference texts.
+
+    Filters narrow the request's scope and can't widen it.
+    """
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"query": "what is her dog called?"}}
@@ -218,9 +228,12 @@ class SearchMessages(Search):
 
 
 class ScoreParts(BaseModel):
-    """How a score was computed. `matched`: the share of the query's information in the result's own
-    words, 0 to 1. `cosine`: similarity to the query, -1 to 1; null without a vector. The others
-    add up to the score."""
+    """How a score was computed.
+
+    `matched`: the share of the query's information that the result's own words cover, 0 to 1.
+    `cosine`: similarity to the query, -1 to 1; null without a vector. The others add up to the
+    score.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -237,8 +250,11 @@ class ScoreParts(BaseModel):
 
 
 class Hit(BaseModel):
-    """A search result. `title` is a passage's; `salience` to `expires_at` are a memory's;
-    `session_id` to `said_by` are a message's."""
+    """A search result.
+
+    `title` is set for passages; `salience` to `expires_at` for memories; `session_id` to `said_by`
+    for messages.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -264,7 +280,7 @@ class Hit(BaseModel):
     session_id: UUID | None
     position: int | None
     direction: str
-    said_by: Person | None = Field(None, description="Who wrote a message; null: the agent.")
+    said_by: Person | None = Field(None, description="Who wrote the message; null for the agent.")
 
 
 class Hits(BaseModel):

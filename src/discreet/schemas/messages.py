@@ -11,9 +11,11 @@ State = Literal["waiting", "answered", "failed", "stopped"]
 
 
 class NewMessage(BaseModel):
-    """A message and its sender. With a contact's token the sender is that contact, and none may be
-    given. With an agent's token, give `sender` or `contact_id`. With an owner's token the default
-    is the owner."""
+    """A message and its sender.
+
+    With a contact's token the sender is that contact, and none may be given. With an agent's token,
+    give `sender` or `contact_id`. With an owner's token the default is the owner.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -48,7 +48,7 @@ class Counts(BaseModel):
 
 
 class UsageLine(BaseModel):
-    """What the turns of one day, agent, contact or model used."""
+    """Usage of the turns of one day, agent, contact or model."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -57,14 +57,16 @@ class UsageLine(BaseModel):
     requests: int
     input_tokens: int
     output_tokens: int
-    cached_tokens: int = Field(description="Of the input, what the provider had in its cache.")
-    estimated_tokens: int = Field(description="What the server didn't report.")
-    unpriced_tokens: int = Field(description="Of models without a price; not in `cost`.")
+    cached_tokens: int = Field(description="Input tokens that came from the provider's cache.")
+    estimated_tokens: int = Field(
+        description="Tokens that the model server didn't report, estimated."
+    )
+    unpriced_tokens: int = Field(description="Tokens of models without a price; not in `cost`.")
     cost: float = Field(description="In US dollars.")
 
 
 class Usage(BaseModel):
-    """What was used, added up."""
+    """Usage in total."""
 
     by: Literal["day", "agent", "contact", "model"]
     days: int

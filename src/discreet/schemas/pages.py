@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["MAX_PAGE", "Page"]
 
 MAX_PAGE = 200
-"""Items of one page."""
+"""Maximum items of one page."""
 
 
 class Page(BaseModel):
-    """The page of a list."""
+    """Which page of a list to return."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -13,8 +13,10 @@ from discreet.schemas.pages import MAX_PAGE, Page
 
 
 class Session(BaseModel):
-    """A conversation. A null `contact_id` means the owner's own, or shared by everyone if `shared`
-    is true."""
+    """A conversation.
+
+    A null `contact_id` means the owner's own, or shared by everyone if `shared` is true.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -26,11 +28,12 @@ class Session(BaseModel):
     created_at: datetime
     ended_at: datetime | None
     last_message_at: datetime | None
-    messages: int = Field(description="How many there are, in and out.")
-    waiting: int = Field(description="How many are not answered yet.")
+    messages: int = Field(description="Number of messages, inbound and outbound.")
+    waiting: int = Field(description="Number of unanswered messages.")
     whose: Person | None = Field(
         None,
-        description="Whom it is with. Null outside of the owner's scope, where all is one's own.",
+        description="Whom it is with. Null outside the owner's scope, where everything is "
+        "the caller's own.",
     )
     agent: str | None = Field(None, description="The agent's name. Owner's scope only.")
 
@@ -64,7 +67,7 @@ class Message(BaseModel):
         description="Of an inbound message: waiting, taken, answered or failed. Of an answer:"
         " pending, sending, sent or failed."
     )
-    said_by: Person | None = Field(None, description="Who wrote it; null: the agent.")
+    said_by: Person | None = Field(None, description="Who wrote it; null for the agent.")
 
 
 class ListMessages(BaseModel):

@@ -1,4 +1,4 @@
-"""Scoped transactions: the only way to rows."""
+"""Scoped transactions: the only way to read or write rows."""
 
 from discreet.scope.database import ScopedDatabase
 from discreet.scope.scopes import (

@@ -20,16 +20,16 @@ from discreet.scope.tickets import ticket_for
 from discreet.scope.transaction import Transaction
 
 DEFAULT_SIZE = 4
-"""Connections of one role that one process holds at most."""
+"""Maximum connections per role that one process holds."""
 FIRST_WAIT_SECONDS = 3.0
-"""How long a connection is waited for until the server is asked whether it has any."""
+"""Seconds to wait for a connection before asking the server whether it has any left."""
 
 
 class ScopedDatabase:
-    """Opens scopes. Keeps one small pool for each login role, opened when first needed.
+    """Opens transactions in a scope. Keeps one small pool per login role, opened on first use.
 
-    ``conninfo`` gives the login of a role, ``key`` is the 32-byte ticket key, ``sizes`` says how
-    many connections of a role there may be (``DEFAULT_SIZE`` where it doesn't).
+    ``conninfo`` maps a role to its connection string, ``key`` is the 32-byte ticket key, and
+    ``sizes`` is the pool size per role (default ``DEFAULT_SIZE``).
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class ScopedDatabase:
 
     @asynccontextmanager
     async def begin(self, scope: RowScope) -> AsyncIterator[Transaction]:
-        """One transaction in a scope; it commits when the block ends and rolls back if it raises.
+        """Open a transaction in a scope; commit at the end of the block, roll back if it raises.
 
         Keep it short: no model, embedding or network call inside.
 
         Raises:
-            ScopeError: the scope lacks an id, or the database doesn't know its ticket.
-            Unavailable: no connection could be had in time, or it was lost on the way; or the
-                disk of the database is full.
+            ScopeError: the scope lacks an id, or the database rejected its ticket.
+            Unavailable: no connection was available in time, the connection was lost, or the
+                database's disk is full.
         """
         async with self._transaction(scope) as tx:
             yield tx
 
     @asynccontextmanager
     async def snapshot(self, scope: RowScope) -> AsyncIterator[Transaction]:
-        """As ``begin``, for reading only: every statement sees what was there at the first one."""
+        """Open a read-only transaction in which every statement sees the same snapshot."""
         settled = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         async with self._transaction(scope, settled) as tx:
             yield tx
@@ -86,10 +86,10 @@ class ScopedDatabase:
                 raise outage from error
             if not is_lost(error):
                 raise
-            # Where one connection is lost, the others most likely are, too.
+            # If one connection is lost, the others most likely are too.
             await pool.check()
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError from error  # which the loss came in the way of
+                raise asyncio.CancelledError from error  # which the error replaced
             raise Unavailable("The database connection was lost.", hint="Try again.") from error
 
     async def _begin(
@@ -97,8 +97,8 @@ class ScopedDatabase:
     ) -> AsyncExitStack:
         """Begin a transaction and set its ticket.
 
-        The database refuses a ticket whose moment is wrong: then its clock was set, or this machine
-        slept. So it is asked what time it is, and tried once more.
+        The database rejects a ticket whose time is wrong, which happens after its clock was set or
+        this machine was suspended. In that case, read the database's clock and try once more.
         """
         try:
             return await self._try_to_begin(connection, scope, before_all)
@@ -122,16 +122,15 @@ class ScopedDatabase:
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return one statement that is its own transaction; ``%(ticket)s`` is filled in. Its first
-        row.
+        """Run one statement as its own transaction and return its first row.
 
-        For intake, which has no right on any table: it calls functions of the gate that take the
-        ticket as an argument, in one round trip and one commit.
+        ``%(ticket)s`` is filled in. For intake, which has no right on any table: it calls gate
+        functions that take the ticket as an argument, in one round trip and one commit.
 
         Raises:
             ScopeError: the scope lacks an id.
-            Unavailable: no connection could be had in time, or the disk is full.
-            psycopg.Error: what the database says; the caller knows its error codes.
+            Unavailable: no connection was available in time, or the disk is full.
+            psycopg.Error: any other database error; the caller knows its error codes.
         """
         ids_of(scope)  # before a connection is taken
         pool = await self._pool(role_of(scope))
@@ -140,7 +139,7 @@ class ScopedDatabase:
                 try:
                     return await self._call(connection, scope, sql, params)
                 except errors.InsufficientPrivilege:
-                    await connection.meet()  # as in _begin; nothing was done yet
+                    await connection.meet()  # as in _begin; nothing has run yet
                     return await self._call(connection, scope, sql, params)
         except Error as error:
             if (outage := outage_of(error)) is not None:
@@ -151,10 +150,10 @@ class ScopedDatabase:
 
     @asynccontextmanager
     async def _connection(self, pool: Pool, role: Role) -> AsyncIterator[PooledConnection]:
-        """One of the pool's. If it has none for a while, ask the server why.
+        """Yield a connection of the pool. If none is free for a while, ask the server why.
 
         Raises:
-            Unavailable: none could be had in time.
+            Unavailable: no connection was available in time.
         """
         async with AsyncExitStack() as stack:
             try:
@@ -184,7 +183,7 @@ class ScopedDatabase:
         return await cursor.fetchone()
 
     async def close(self) -> None:
-        """Close every pool; scopes that are open are waited for."""
+        """Close every pool, after waiting for open transactions."""
         self._pools.clear()
         await self._open.aclose()
 

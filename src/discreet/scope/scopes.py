@@ -1,4 +1,4 @@
-"""The scopes: a closed set of frozen values. No scope stands for "anybody"."""
+"""The scopes: a closed set of frozen values. No scope means "anybody"."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ class OwnerScope:
 
 @dataclass(frozen=True, slots=True)
 class IntakeScope:
-    """May store messages for an owner's contacts, and read nothing."""
+    """Intake: may store messages for an owner's contacts, and may read nothing."""
 
     owner_id: OwnerId
 
 
 @dataclass(frozen=True, slots=True)
 class WorkScope:
-    """May find due work: ids and the queue."""
+    """The worker: may find due work (ids and the queue)."""
 
 
 SessionScope = ContactScope | SharedScope | OwnerScope
-"""What a session's turn runs in."""
+"""The scopes in which a session's turn can run."""
 RowScope = SessionScope | WorkScope
-"""What can be entered; intake only calls functions of the gate."""
+"""The scopes that can open a transaction. Intake only calls gate functions."""
 Scope = RowScope | IntakeScope
 
 
@@ -77,10 +77,10 @@ def role_of(scope: Scope) -> Role:
 
 
 def ids_of(scope: Scope) -> str:
-    """``owner/agent/contact``, an empty part where the scope has none: what a ticket speaks of.
+    """Return ``owner/agent/contact``, the ids in a ticket; missing ids are empty.
 
     Raises:
-        ScopeError: a part is missing or is no UUID (a scope built from unchecked values).
+        ScopeError: an id is missing or not a UUID (a scope built from unchecked values).
     """
     match scope:
         case ContactScope(owner, agent, contact):
@@ -99,17 +99,16 @@ def ids_of(scope: Scope) -> str:
     if None in parts[:needed]:
         raise ScopeError(f"A {type(scope).__name__} needs its ids; nothing was read or written.")
     if not all(part is None or isinstance(part, UUID) for part in parts):
-        raise ScopeError(f"A {type(scope).__name__} holds something that is no id.")
+        raise ScopeError(f"A {type(scope).__name__} contains an invalid id.")
     return "/".join("" if part is None else str(part) for part in parts)
 
 
 def session_scope(
     owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId | None, *, shared: bool
 ) -> SessionScope:
-    """Return the scope in which a session's turn runs: what the session is, whatever its agent
-    became.
+    """Return the scope of a session's turn. It depends on the session, not on its agent's mode now.
 
-    A shared session never gets the owner's scope, also when the owner is the one who writes there.
+    A shared session never gets the owner's scope, even when the owner writes in it.
     """
     if contact_id is not None:
         return ContactScope(owner_id, agent_id, contact_id)

@@ -1,8 +1,9 @@
-"""Tickets: the proof, for the database, that this application opened a scope.
+"""Tickets: proof to the database that this application opened a scope.
 
-``ids/backend/moment#code``; the code is HMAC-SHA256 (RFC 2104) over the login role's name and what
-stands before it, checked by ``gate.scope()``. A ticket says nothing to another role, on another
-connection, or to a transaction that begins more than 30 seconds before or after its moment.
+A ticket is ``ids/backend/moment#code``. The code is an HMAC-SHA256 (RFC 2104) over the login role's
+name and everything before the code; ``gate.scope()`` checks it. A ticket is invalid for another
+role, on another connection, and in a transaction that begins more than 30 seconds before or after
+its moment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from discreet.scope.scopes import Scope, ids_of, role_of
 
 
 def ticket_for(scope: Scope, key: bytes, pid: int, now: float) -> str:
-    """Return the ticket of a scope, to be set for one transaction.
+    """Return the ticket of a scope for one transaction.
 
     ``key``: 32 bytes. ``pid``: ``pg_backend_pid()`` of the connection. ``now``: the database's
     clock, in seconds since 1970.

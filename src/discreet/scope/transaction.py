@@ -16,15 +16,15 @@ Params = Mapping[str, Any] | Sequence[Any]
 
 
 class Transaction:
-    """The only way to a row: parameterised statements inside one scope's open transaction.
+    """Run parameterised statements within the open transaction of one scope.
 
     Every method raises:
-        ScopeError: The transaction has ended, or the scope may not do this.
-        LimitReached: there are as many memories as may be.
-        Conflict: it exists already, it was changed at the same moment, or a function of the gate
-            says that it can't be done as things stand.
-        NotFound: what the statement refers to is not there, in this scope.
-        BadInput: a text can't be stored, or a function of the gate can't resolve something.
+        ScopeError: the transaction has ended, or the scope may not do this.
+        LimitReached: the scope has the maximum number of memories.
+        Conflict: the row already exists, was changed concurrently, or a gate function reports that
+            the operation isn't possible in the current state.
+        NotFound: a referenced row doesn't exist in this scope.
+        BadInput: a text can't be stored, or a gate function can't resolve something.
     """
 
     __slots__ = ("_connection", "scope")
@@ -42,7 +42,7 @@ class Transaction:
     async def fetch_tuples(
         self, sql: LiteralString, params: Params = (), *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
-        """Return all rows, as tuples; ``binary`` asks for binary results (vectors, many rows)."""
+        """Return all rows as tuples. ``binary`` asks for binary results (vectors, many rows)."""
         async with self._open().cursor(row_factory=tuple_row, binary=binary) as cursor:
             await self._run(cursor, sql, params)
             return await cursor.fetchall()
@@ -67,7 +67,7 @@ class Transaction:
             return cursor.rowcount
 
     def close(self) -> None:
-        """End the transaction's use: every method raises ScopeError from now on."""
+        """End the use of this transaction: every later method call raises ScopeError."""
         self._connection = None
 
     def _open(self) -> AsyncConnection[Any]:

@@ -18,7 +18,10 @@ _SESSIONS = """
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation. ``contact_id`` None: the owner's, or ``shared`` by all who talk there."""
+    """One conversation.
+
+    ``contact_id`` is None if it is the owner's or, with ``shared``, everyone's who talks there.
+    """
 
     id: SessionId
     agent_id: AgentId
@@ -30,8 +33,7 @@ class Session:
 
 
 async def list_sessions(tx: Transaction, limit: int, before: Mark | None = None) -> list[Session]:
-    """Return the sessions of this scope, the newest first; those before a mark, where one
-    is given."""
+    """Return the sessions of this scope, newest first, from after a mark."""
     at, of = before or (None, None)
     found = await tx.fetch(
         _SESSIONS + " WHERE %(at)s::timestamptz IS NULL"
@@ -55,7 +57,7 @@ async def get_session(tx: Transaction, session_id: SessionId) -> Session:
 
 
 async def end_session(tx: Transaction, session_id: SessionId) -> Session:
-    """End a session: the next message on its thread begins another one.
+    """End a session: the next message on its thread starts another one.
 
     Raises:
         NotFound: this scope has no such session.

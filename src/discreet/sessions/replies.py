@@ -1,4 +1,4 @@
-"""The state of a message: its answer, or the part that is written so far."""
+"""The state of a message: its answer, or the part written so far."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from discreet.scope import Transaction
 
 @dataclass(frozen=True, slots=True)
 class MessageReply:
-    """``answer`` once it is saved, ``draft`` before; ``failed``: the answer is an excuse, also
-    while the message still waits for somebody to mend what is missing;
-    ``sent``: it has been delivered too, which says little at a terminal but ends the work there.
-    ``plain``: the answer is words, which no model wrote as CommonMark.
-    ``last_error``: why the last attempt failed, while the message waits for the next. ``dropped``:
-    nobody answers it any more (``/stop``)."""
+    """The reply to a message so far.
+
+    Attributes:
+        answer: The answer, once it is saved; ``draft`` is set before that.
+        failed: The answer is an apology, even if the message still waits for something missing.
+        sent: It has also been delivered. At a terminal this only means that the work is done.
+        plain: The answer is plain text, not a model's CommonMark.
+        last_error: Why the last attempt failed, while the message waits for the next.
+        dropped: The message won't be answered (``/stop``).
+    """
 
     session_id: SessionId
     answer: str | None
@@ -53,7 +57,7 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "     FROM discreet.messages a"
         "     JOIN discreet.outbox o ON o.message_id = a.id"
         "    WHERE a.direction = 'out' AND CASE WHEN m.state = 'waiting'"
-        # What its sender was told while it waits for something that is missing.
+        # The notice that its sender got while it waits for something that is missing.
         "      THEN a.created_at > m.created_at AND a.turn_id IN ("
         "        SELECT t.id FROM discreet.turns t"
         "         WHERE t.session_id = m.session_id AND t.state = 'failed')"

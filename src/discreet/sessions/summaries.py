@@ -1,4 +1,4 @@
-"""The summary of a session: up to which message, and in which memory."""
+"""The summary of a session: its text, and up to which message it reaches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ __all__ = ["Summary", "save_summary", "summary_of"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What stands for the messages up to position ``until``; ``text`` and ``memory_id`` are None
-    where nothing does (``until`` is 0), or where that memory was forgotten."""
+    """What replaces the messages up to position ``until``.
+
+    ``text`` and ``memory_id`` are None if there is no summary (``until`` is 0), or if that memory
+    was forgotten.
+    """
 
     until: int
     memory_id: MemoryId | None = None
@@ -21,7 +24,7 @@ class Summary:
 
 
 async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
-    """Return the summary of a session; an empty one where the scope has no such session."""
+    """Return the summary of a session, or an empty one if the scope has no such session."""
     row = await tx.fetch_one(
         "SELECT s.compacted_to AS until, m.id AS memory_id, m.content AS text"
         " FROM discreet.sessions s LEFT JOIN discreet.memories m ON m.id = s.summary_id"
@@ -35,8 +38,7 @@ async def summary_of(tx: Transaction, session_id: SessionId) -> Summary:
 async def save_summary(
     tx: Transaction, session_id: SessionId, memory_id: MemoryId, until: int
 ) -> None:
-    """From now on this memory, one of the session's own party, stands for the messages up to
-    position ``until``."""
+    """Make this memory, which belongs to the session's party, the summary up to ``until``."""
     await tx.execute(
         "UPDATE discreet.sessions SET summary_id = %(memory)s, compacted_to = %(until)s"
         " WHERE id = %(session)s",

@@ -15,9 +15,9 @@ from discreet.scope import Transaction
 class Message:
     """One message. ``sender_name`` and ``sender_address`` are empty for the agent's own.
 
-    ``in_person``: the owner said it, in the place of the agent. ``details``: what came beside the
-    words, as ``discreet.domain.content`` keeps it. ``replies_to``: the line that it
-    answers. ``sent_at``: when it was written, as the platform says.
+    ``in_person``: the owner wrote it in place of the agent. ``details``: content other than the
+    text, as ``discreet.domain.content`` stores it. ``replies_to``: the earlier message that it
+    answers. ``sent_at``: the platform's time of writing.
     """
 
     id: MessageId
@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
-    """Return the inbound messages that a turn has taken."""
+    """Return the inbound messages that a turn took."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE turn_id = %(turn)s AND direction = 'in' ORDER BY position",
@@ -52,7 +52,7 @@ async def messages_of_turn(tx: Transaction, turn_id: TurnId) -> list[Message]:
 
 
 async def messages_of_ids(tx: Transaction, ids: Sequence[MessageId]) -> dict[MessageId, Message]:
-    """Return those of these messages that the scope has."""
+    """Return those of these messages that the scope can see."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE id = ANY(%(ids)s)", {"ids": list(ids)}
     )
@@ -62,8 +62,10 @@ async def messages_of_ids(tx: Transaction, ids: Sequence[MessageId]) -> dict[Mes
 async def messages_before(
     tx: Transaction, session_id: SessionId, position: int, limit: int, *, after: int = 0
 ) -> list[Message]:
-    """Return the last ``limit`` messages before a position, oldest first; what still waits is left
-    out, and what was said to the machine and by it."""
+    """Return the last ``limit`` messages before a position, oldest first.
+
+    Messages still waiting, commands and system notices are left out.
+    """
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages"
         " WHERE session_id = %(session)s AND position < %(position)s AND state <> 'waiting'"
@@ -99,7 +101,7 @@ async def messages_after(
 
 
 async def transcript(tx: Transaction, session_id: SessionId) -> list[Message]:
-    """Return the whole conversation, oldest first; empty where the scope has no such session."""
+    """Return the whole conversation, oldest first; empty if the scope has no such session."""
     found = await tx.fetch(
         f"SELECT {COLUMNS} FROM discreet.messages WHERE session_id = %(session)s ORDER BY position",
         {"session": session_id},
