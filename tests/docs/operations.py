@@ -10,7 +10,23 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from discreet.schemas import agents, contacts, links, memories, messages, operations, sessions
+from discreet.schemas import (
+    admission,
+    agents,
+    backups,
+    channels,
+    contacts,
+    limits,
+    links,
+    memories,
+    messages,
+    operations,
+    quarantine,
+    references,
+    sessions,
+    takeover,
+    turns,
+)
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "operations.md"
@@ -494,38 +510,98 @@ OF_STATUS = (
 )
 
 
+NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
+
+
+def _of_owner(
+    name: str,
+    service: str,
+    commands: tuple[str, ...] | Missing,
+    request: type[BaseModel] | None = None,
+    result: type[BaseModel] | None = None,
+    **lacks: str,
+) -> Operation:
+    """What the owner does at the terminal or over REST, under the same name. ``lacks``: fields that
+    the command has no option for, and why."""
+    at_cli = {"cli": lacks} if lacks else {}
+    return Operation(name, service, commands, name, NO_MACHINE, OWNERS, request, result, {}, at_cli)
+
+
+_ADD = ("telegram", "discord", "whatsapp", "other")
+_SECRET = "never on a command line: from a file, the environment, or typed in"
+
+# fmt: off
+OF_OWNER = (
+    _of_owner("pause_agent", "agents.pause_agent", ("agents pause",), None, agents.Agent),
+    _of_owner("resume_agent", "agents.resume_agent", ("agents resume",), None, agents.Agent),
+    _of_owner("list_references", "references.list_references", ("agents show",),
+              None, references.ReferenceList),
+    _of_owner("publish_references", "references.publish", ("agents set", "agents create"),
+              references.ReferencesToPublish, references.Published,
+              texts="the terminal reads a folder (--reference)"),
+    _of_owner("list_channels", "channels.list_channels", ("channels list",),
+              None, channels.ChannelList),
+    _of_owner("connect_channel", "channels.connect_channel",
+              tuple(f"channels add {platform}" for platform in _ADD),
+              channels.ChannelToConnect, channels.ConnectedChannel,
+              token=_SECRET, app_secret=_SECRET),
+    _of_owner("update_channel", "channels.set_debounce", ("channels debounce",),
+              channels.ChannelPatch, channels.ConnectedChannel,
+              debounce_seconds="an argument, SECONDS"),
+    _of_owner("test_channel", "channels.test_channel", ("channels test",),
+              None, channels.ConnectedChannel),
+    _of_owner("remove_channel", "channels.disconnect_channel", ("channels remove",),
+              None, channels.ConnectedChannel),
+    _of_owner("list_branches", "branches.list_branches", ("channels branches",),
+              None, channels.BranchList),
+    _of_owner("add_branch", "branches.add_branch", ("channels branch",),
+              channels.BranchToAdd, channels.Branch),
+    _of_owner("remove_branch", "branches.remove_branch", ("channels unbranch",),
+              channels.ChatOfChannel, channels.BranchRemoved),
+    _of_owner("list_turns", "turns.page_of_turns",
+              Missing("the terminal skips a number (list_turns_by_number)"),
+              turns.ListTurns, turns.TurnPage),
+    Operation("list_turns_by_number", "turns.list_turns", ("turns list",),
+              Missing("a program asks for pages (list_turns)"), NO_MACHINE, OWNERS),
+    _of_owner("get_turn", "turns.get_turn", ("turns show",), None, turns.TurnRecord),
+    _of_owner("take_over", "takeover.take_over", ("takeover",), None, contacts.Contact),
+    _of_owner("hand_back", "takeover.hand_back", ("takeover",), None, contacts.Contact),
+    _of_owner("speak", "takeover.speak", ("takeover",), takeover.ToSay, takeover.Said,
+              text="it is typed there"),
+    _of_owner("list_lines", "takeover.lines_after", ("sessions follow",),
+              takeover.ListLines, takeover.SpokenLines,
+              after="it goes on by itself", limit="it goes on by itself"),
+    _of_owner("list_quarantine", "quarantine.list_quarantine", ("quarantine list",),
+              quarantine.ListQuarantine, quarantine.QuarantineList),
+    _of_owner("retry_quarantine", "quarantine.retry_quarantine", ("quarantine retry",),
+              quarantine.QuarantineToRetry, quarantine.QuarantineRetried, id="an argument, ID"),
+    _of_owner("list_admission", "admission.list_policies", ("admission list",),
+              None, admission.ChannelPolicyList),
+    _of_owner("set_admission", "admission.set_admission", ("admission set",),
+              admission.AdmissionToSet, admission.AdmissionSet, admission="an argument, MODE"),
+    _of_owner("allow_address", "admission.allow_address", ("admission allow",),
+              admission.AddressToAllow, admission.AddressAllowed),
+    _of_owner("list_pairings", "admission.list_pairings", ("pairing list",),
+              None, admission.PairingList),
+    _of_owner("decide_pairing", "admission.decide_pairing", ("pairing approve", "pairing deny"),
+              admission.PairingToDecide, admission.PairingDecided,
+              let_in="approve and deny are commands of their own"),
+    _of_owner("make_owner_link", "admission.make_owner_link", ("owner link",),
+              admission.OwnerLinkToMake, admission.OwnerLink),
+    _of_owner("list_owner_addresses", "admission.list_owner_addresses", ("owner list",),
+              None, admission.OwnerAddressList),
+    _of_owner("get_limits", "limits.get_limits", ("limits show",), None, limits.ContactLimits),
+    _of_owner("set_limits", "limits.set_limits", ("limits set",),
+              limits.ContactLimits, limits.ContactLimits),
+    _of_owner("reset_limits", "limits.reset_limits", ("limits reset",),
+              None, limits.ContactLimits),
+    _of_owner("list_backups", "erasing.list_backups",
+              Missing("the terminal is where the files are"), None, backups.BackupList),
+)
+# fmt: on
+
 # What only the owner does, at the terminal: command -> service function.
 OWNERS_COMMANDS = {
-    "agents pause": "agents.pause_agent",
-    "agents resume": "agents.resume_agent",
-    "channels list": "channels.list_channels",
-    "channels add telegram": "channels.connect_channel",
-    "channels add discord": "channels.connect_channel",
-    "channels add whatsapp": "channels.connect_channel",
-    "channels add other": "channels.connect_channel",
-    "channels remove": "channels.disconnect_channel",
-    "channels test": "channels.test_channel",
-    "channels debounce": "channels.set_debounce",
-    "channels branch": "branches.add_branch",
-    "channels branches": "branches.list_branches",
-    "channels unbranch": "branches.remove_branch",
-    "turns list": "turns.list_turns",
-    "turns show": "turns.get_turn",
-    "takeover": "takeover.take_over",
-    "sessions follow": "takeover.lines_after",
-    "quarantine list": "quarantine.list_quarantine",
-    "quarantine retry": "discreet.intake.retry.release",
-    "admission list": "admission.list_policies",
-    "admission set": "admission.set_admission",
-    "admission allow": "admission.allow_address",
-    "pairing list": "admission.list_pairings",
-    "pairing approve": "admission.decide_pairing",
-    "pairing deny": "admission.decide_pairing",
-    "owner link": "admission.make_owner_link",
-    "owner list": "admission.list_owner_addresses",
-    "limits show": "limits.get_limits",
-    "limits set": "limits.set_limits",
-    "limits reset": "limits.reset_limits",
     "tokens create": "discreet.auth.tokens.create_token",
     "tokens list": "discreet.auth.tokens.list_tokens",
     "tokens revoke": "discreet.auth.tokens.revoke_token",
@@ -537,6 +613,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *OF_CONTACTS,
     *OF_AGENTS,
     *OF_STATUS,
+    *OF_OWNER,
     *(
         Operation(command.replace(" ", "_"), service, (command,), NOT_YET, AT_TERMINAL, OWNERS)
         for command, service in OWNERS_COMMANDS.items()

@@ -14,16 +14,15 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from discreet.api import agents, contacts, links, memories, messages, operations, sessions
+from discreet.api.application import ROOMS
 from discreet.cli.main import app
 from discreet.mcp import tools as mcp_tools
 from discreet.turn import toolbox
 from tests.docs.operations import NO_OPERATIONS, OPERATIONS, PAGE, Missing, Operation, page
 
-ROUTERS = (agents, contacts, links, memories, messages, operations, sessions)
 ROUTES = {
     route.operation_id: route
-    for module in ROUTERS
+    for module in ROOMS
     for route in module.router.routes
     if isinstance(route, APIRoute)
 }

@@ -50,7 +50,7 @@ async def code_of(platform: Platform, chat: str) -> str:
 
 async def decide(platform: Platform, who: str, *, let_in: bool = True) -> int:
     world = platform.world
-    return (await admission.decide_pairing(world.db, world.owner_id, who, let_in=let_in))[1]
+    return (await admission.decide_pairing(world.db, world.owner_id, who, let_in=let_in)).messages
 
 
 def count(admin: psycopg.Connection[Any], table: str) -> int:
@@ -165,7 +165,7 @@ async def test_opening_a_channel_answers_those_who_wait_there(platform: Platform
     db, owner = platform.world.db, platform.world.owner_id
     for sender in (ALICE, BOB):
         assert await platform.reason(sender, "what are your prices?") == "aside"
-    _, let_in = await admission.set_admission(db, owner, "Ada", "telegram", "open")
+    let_in = (await admission.set_admission(db, owner, "Ada", "telegram", "open")).let_in
     assert let_in == 2
     assert await admission.list_pairings(db, owner) == []
     async with db.begin(OwnerScope(owner)) as tx:

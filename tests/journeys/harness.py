@@ -14,9 +14,10 @@ import psycopg
 from discreet.app import App
 from discreet.domain.platform import ChannelSecret
 from discreet.postgres.server import Database
+from discreet.schemas.channels import ConnectedChannel
 from discreet.scope import ScopedDatabase
 from discreet.services.admission import set_admission
-from discreet.services.channels import ConnectedChannel, connect_channel
+from discreet.services.channels import connect_channel
 from discreet.serving import serve
 from discreet.settings import Settings
 from tests.support.bot_api import TOKEN, BotApi, bot_api

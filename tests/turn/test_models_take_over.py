@@ -172,10 +172,10 @@ async def test_what_a_turn_costs_is_kept_and_added_up(world: World, tmp_path: Pa
     for by, name in (
         ("model", "compatible:first"), ("agent", "Ada"), ("contact", ALICE),
     ):  # fmt: skip
-        [line] = await get_usage(world.db, world.owner_id, by, 7)  # type: ignore[arg-type]
+        [line] = (await get_usage(world.db, world.owner_id, by, 7)).items  # type: ignore[arg-type]
         assert line.name == name
         assert (line.turns, line.cost, line.unpriced_tokens) == (1, Decimal("0.003"), 0)
-    days = await get_usage(world.db, world.owner_id, "day", 7)
+    days = (await get_usage(world.db, world.owner_id, "day", 7)).items
     assert [line.turns for line in days] == [0] * 6 + [1]
     [turn] = await list_turns(world.db, world.owner_id)
     assert turn.usage["cost"] == 0.003
@@ -187,10 +187,10 @@ async def test_an_unknown_price_is_said_and_counts_as_the_owner_wants(
     await use(world, "first")
     reply = {"first": [Chunks(("Hi",), usage=USAGE)]}
     await turn_of(world, tmp_path, reply)
-    [line] = await get_usage(world.db, world.owner_id, "agent", 1)
+    [line] = (await get_usage(world.db, world.owner_id, "agent", 1)).items
     assert (line.cost, line.unpriced_tokens) == (0, 1_100)
     await turn_of(world, tmp_path, reply, model_prices={"*": Price(input=1.0, output=0.0)})
-    [line] = await get_usage(world.db, world.owner_id, "agent", 1)
+    [line] = (await get_usage(world.db, world.owner_id, "agent", 1)).items
     assert (line.cost, line.unpriced_tokens) == (Decimal("0.001"), 1_100)
 
 

@@ -18,14 +18,18 @@ from discreet.api.pagination import (
 from discreet.api.problems import documented
 from discreet.domain.ids import AgentId
 from discreet.schemas import agents as wire
+from discreet.schemas import references
 from discreet.services.agents import (
     AgentChange,
     change_agent,
     create_agent,
     get_agent_by_id,
     page_of_agents,
+    pause_agent,
+    resume_agent,
 )
 from discreet.services.idempotency import once
+from discreet.services.references import list_references, publish, read_texts
 
 router = APIRouter(prefix="/api/admin/agents", tags=["agents"])
 
@@ -99,3 +103,38 @@ async def update(
     )
     response.headers["ETag"] = etag(agent.version)
     return wire.Agent.model_validate(agent)
+
+
+@router.post("/{agent_id}/pause", responses=documented(404), operation_id="pause_agent")
+async def pause(who: OwnerCaller, agent_id: UUID) -> wire.Agent:
+    """Pause an agent. It stops answering, and messages to it wait."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    return wire.Agent.model_validate(await pause_agent(who.db, who.owner_id, named.name))
+
+
+@router.post("/{agent_id}/resume", responses=documented(404), operation_id="resume_agent")
+async def resume(who: OwnerCaller, agent_id: UUID) -> wire.Agent:
+    """Resume an agent. It first answers the messages that waited."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    return wire.Agent.model_validate(await resume_agent(who.db, who.owner_id, named.name))
+
+
+@router.get("/{agent_id}/references", responses=documented(404), operation_id="list_references")
+async def list_texts(who: OwnerCaller, agent_id: UUID) -> references.ReferenceList:
+    """List the reference texts that an agent's contacts can look up."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    found = await list_references(who.db, who.owner_id, named.id)
+    return references.ReferenceList(
+        items=[references.Reference(title=title, passages=n) for title, n in found.items()]
+    )
+
+
+@router.put(
+    "/{agent_id}/references", responses=documented(404, 409), operation_id="publish_references"
+)
+async def publish_texts(
+    who: OwnerCaller, agent_id: UUID, given: references.ReferencesToPublish
+) -> references.Published:
+    """Replace all reference texts of an agent, in one step."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    return await publish(who.db, who.owner_id, named.id, read_texts(given.texts), who.api.embedder)

@@ -11,7 +11,19 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from discreet.api import agents, contacts, links, memories, messages, operations, sessions
+from discreet.api import (
+    admission,
+    agents,
+    channels,
+    contacts,
+    links,
+    memories,
+    messages,
+    operations,
+    sessions,
+    takeover,
+    turns,
+)
 from discreet.api.dependencies import Api
 from discreet.api.metrics import Measured, Measuring
 from discreet.api.problems import answer, handle_problems, problem
@@ -20,6 +32,20 @@ from discreet.auth.pace import Pace, Streams
 from discreet.memory.embedding import Embedder
 from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, limit_body
 from discreet.schemas.problems import Problem
+
+ROOMS = (
+    messages,
+    sessions,
+    memories,
+    contacts,
+    takeover,
+    links,
+    agents,
+    channels,
+    admission,
+    turns,
+    operations,
+)
 
 _DESCRIPTION = """\
 One AI agent, many people, every one of them private.
@@ -64,7 +90,7 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
     )
     api.state.api = Api(app, embedder, pace, Streams(app.settings.api_streams))
     api.state.measured = measured
-    for room in (contacts, links, agents, sessions, memories, messages, operations):
+    for room in ROOMS:
         api.include_router(room.router)
     handle_problems(api)
     api.add_middleware(_Limited)
@@ -72,7 +98,7 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
         api.add_middleware(
             CORSMiddleware,
             allow_origins=list(app.settings.api_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key"],
             expose_headers=["ETag", "Retry-After"],
         )

@@ -13,9 +13,11 @@ from discreet.api.metrics import Measured
 from discreet.api.problems import documented
 from discreet.auth.scopes import bearer_label
 from discreet.schemas import operations as wire
+from discreet.schemas.backups import BackupList
 from discreet.scope import WorkScope
+from discreet.services.erasing import list_backups
 from discreet.services.status import summarise
-from discreet.services.usage import UsageBy, get_usage
+from discreet.services.usage import get_usage
 
 router = APIRouter(tags=["operations"])
 
@@ -29,14 +31,17 @@ async def status(who: OwnerCaller) -> wire.Status:
 @router.get("/api/admin/usage", responses=documented(), operation_id="get_usage")
 async def usage(
     who: OwnerCaller,
-    by: Annotated[UsageBy, Query(description="What to add up by.")] = "day",
+    by: Annotated[wire.UsageBy, Query(description="What to add up by.")] = "day",
     days: Annotated[int, Query(ge=1, le=366, description="UTC days, with today.")] = 14,
 ) -> wire.Usage:
     """Get what turns used, in tokens and money."""
-    lines = await get_usage(who.db, who.owner_id, by, days)
-    return wire.Usage(
-        by=by, days=days, items=[wire.UsageLine.model_validate(line) for line in lines]
-    )
+    return await get_usage(who.db, who.owner_id, by, days)
+
+
+@router.get("/api/admin/backups", responses=documented(), operation_id="list_backups")
+async def backups(who: OwnerCaller) -> BackupList:
+    """List the backups that are still where they were written, oldest first."""
+    return list_backups(who.api.app.settings.home)
 
 
 @router.get("/api/me", responses=documented(), operation_id="get_me")

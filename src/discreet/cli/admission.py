@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,7 +10,7 @@ from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
-    from discreet.services.admission import ChannelPolicy
+    from discreet.schemas.admission import ChannelPolicy
 
 app = typer.Typer(help="Decide who may write on each channel.", no_args_is_help=True)
 
@@ -35,7 +34,7 @@ def list_policies(as_json: AsJson = False) -> None:
     print_list(
         found,
         columns,
-        asdict,
+        lambda item: item.model_dump(),
         as_json=as_json,
         empty="No channels yet. The terminal is always open.",
     )
@@ -61,12 +60,12 @@ def set_admission(
     from discreet.cli.printing import counted, print_text
     from discreet.services import admission
 
-    _, waiting = in_app(
-        lambda app: admission.set_admission(app.db, app.owner_id, agent, platform, mode)
-    )
+    done = in_app(lambda app: admission.set_admission(app.db, app.owner_id, agent, platform, mode))
     print_text(f"{agent} on {platform}: {mode}.")
-    if waiting:
-        print_text(f"{counted(waiting, 'pending request')} approved; their messages are answered.")
+    if done.let_in:
+        print_text(
+            f"{counted(done.let_in, 'pending request')} approved; their messages are answered."
+        )
 
 
 @app.command("allow")

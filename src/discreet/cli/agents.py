@@ -16,8 +16,8 @@ from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from discreet.app import App
+    from discreet.schemas.references import Published
     from discreet.services.agents import Agent, AgentChange
-    from discreet.services.references import Published
 
 app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
 

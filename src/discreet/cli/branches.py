@@ -11,7 +11,7 @@ from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
-    from discreet.services.branches import Branch
+    from discreet.schemas.channels import Branch
 
 Which = Annotated[
     str, typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id.")

@@ -13,7 +13,7 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.channels import ConnectedChannel
+    from discreet.schemas.channels import ConnectedChannel
 
 app = typer.Typer(
     help="Connect and manage the bots and phone numbers that people write to.", no_args_is_help=True

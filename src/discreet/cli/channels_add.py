@@ -16,7 +16,7 @@ from discreet.domain.platform import ChannelSecret
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.channels import ConnectedChannel
+    from discreet.schemas.channels import ConnectedChannel
 
 add = typer.Typer(help="Connect a platform to an agent.", no_args_is_help=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.usage import UsageLine
+    from discreet.schemas.operations import UsageLine
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -34,8 +33,10 @@ def usage(
     from discreet.services.usage import get_usage
 
     async def work(app: App) -> tuple[list[UsageLine], list[UsageLine]]:
-        lines = await get_usage(app.db, app.owner_id, by, days)
-        return lines, lines if by == "day" else await get_usage(app.db, app.owner_id, "day", days)
+        lines = (await get_usage(app.db, app.owner_id, by, days)).items
+        if by == "day":
+            return lines, lines
+        return lines, (await get_usage(app.db, app.owner_id, "day", days)).items
 
     lines, daily = in_app(work)
     columns: list[Column[UsageLine]] = [
@@ -81,4 +82,4 @@ def _total(daily: Sequence[UsageLine]) -> str:
 
 
 def _record(item: UsageLine) -> Mapping[str, Any]:
-    return {**asdict(item), "cost": float(item.cost)}
+    return item.model_dump(mode="json")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.options import OfContact
+from discreet.cli.options import OfContact, checked
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from discreet.services.limits import ContactLimits
+    from discreet.schemas.limits import ContactLimits
 
 app = typer.Typer(
     help="Limit what each contact may use. You and the terminal have no limits.",
@@ -33,8 +32,7 @@ def show(
 
     found = in_app(lambda app: limits.get_limits(app.db, app.owner_id, contact))
     if as_json:
-        money = found.money_a_day
-        print_json({**asdict(found), "money_a_day": None if money is None else float(money)})
+        print_json(found.model_dump(mode="json"))
     else:
         _print(found)
 
@@ -63,10 +61,17 @@ def set_limits(
     ] = None,
 ) -> None:
     """Set limits for everyone or for one contact. They apply from the next message."""
+    from discreet.schemas.limits import ContactLimits
     from discreet.services import limits
 
-    wanted = limits.ContactLimits(messages_a_minute, waiting, tokens_a_day, _money(money_a_day))
-    if wanted == limits.ContactLimits():
+    wanted = checked(
+        ContactLimits,
+        messages_a_minute=messages_a_minute,
+        waiting=waiting,
+        tokens_a_day=tokens_a_day,
+        money_a_day=_money(money_a_day),
+    )
+    if wanted == ContactLimits():
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
     _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
     if money_a_day is not None:

@@ -11,7 +11,7 @@ from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
-    from discreet.contacts.pairing import Pairing
+    from discreet.schemas.admission import Pairing
 
 app = typer.Typer(help="Approve or deny strangers who want to write.", no_args_is_help=True)
 
@@ -45,12 +45,10 @@ def approve(who: CodeOrAddress) -> None:
     from discreet.cli.printing import counted, print_text
     from discreet.services import admission
 
-    pairing, messages = in_app(
-        lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=True)
-    )
+    done = in_app(lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=True))
     print_text(
-        f"{pairing.label} may talk to {pairing.agent}; {counted(messages, 'message')} kept until"
-        " now."
+        f"{done.pairing.label} may talk to {done.pairing.agent};"
+        f" {counted(done.messages, 'message')} kept until now."
     )
 
 
@@ -60,24 +58,12 @@ def deny(who: CodeOrAddress) -> None:
     from discreet.cli.printing import print_text
     from discreet.services import admission
 
-    pairing, _ = in_app(
-        lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=False)
-    )
+    done = in_app(lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=False))
+    pairing = done.pairing
     print_text(
         f"{pairing.label} is denied. To change your mind: sb pairing approve {pairing.address}"
     )
 
 
 def _record(item: Pairing) -> Mapping[str, Any]:
-    return {
-        "id": item.id,
-        "address": item.address,
-        "name": item.name,
-        "of_group": item.of_group,
-        "platform": item.platform,
-        "agent": item.agent,
-        "said": item.said,
-        "held": item.held,
-        "expires_at": item.expires_at,
-        "created_at": item.created_at,
-    }
+    return item.model_dump(exclude={"state"})

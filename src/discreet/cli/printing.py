@@ -148,5 +148,7 @@ def _jsonable(value: object) -> Any:
             return value.isoformat()
         case tuple() | set() | frozenset():
             return list(value)
+        case _ if hasattr(value, "model_dump"):
+            return value.model_dump()
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -11,8 +11,7 @@ from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
-    from discreet.app import App
-    from discreet.services.quarantine import QuarantinedMessage
+    from discreet.schemas.quarantine import QuarantinedMessage
 
 app = typer.Typer(
     help="Inspect and retry messages whose sender could not be resolved.", no_args_is_help=True
@@ -47,29 +46,13 @@ def retry(
     ] = None,
 ) -> None:
     """Try again now to resolve the senders."""
-    from uuid import UUID
-
     from discreet.cli.printing import counted, print_text
-    from discreet.domain.errors import NotFound
     from discreet.domain.ids import parse_uuid
-    from discreet.intake.retry import release
     from discreet.services import quarantine
 
     wanted = None if quarantined_id is None else parse_uuid(quarantined_id, "quarantine id")
-
-    async def work(app: App) -> tuple[int, int]:
-        waiting: list[UUID] = [
-            item.id for item in await quarantine.list_quarantine(app.db, app.owner_id)
-        ]
-        if wanted is not None and wanted not in waiting:
-            raise NotFound(
-                f"No quarantined message has the id {wanted}.", hint="See: sb quarantine list"
-            )
-        chosen = waiting if wanted is None else [wanted]
-        released = [await release(app.db, app.owner_id, item) for item in chosen]
-        return sum(released), len(released)
-
-    released, tried = in_app(work)
+    done = in_app(lambda app: quarantine.retry_quarantine(app.db, app.owner_id, wanted))
+    tried, released = done.tried, done.released
     if not tried:
         print_text("Nothing is in quarantine.")
         return
@@ -79,13 +62,4 @@ def retry(
 
 
 def _record(item: QuarantinedMessage) -> Mapping[str, Any]:
-    return {
-        "id": item.id,
-        "platform": item.platform,
-        "agent": item.agent,
-        "reason": item.reason,
-        "inbound": item.inbound,
-        "attempts": item.attempts,
-        "next_try_at": item.next_try_at,
-        "created_at": item.created_at,
-    }
+    return item.model_dump()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -107,7 +106,9 @@ def follow(
         if not as_json:
             print_text(f"Reading along with {found.label}. Ctrl-C ends it.")
         await follow_contact(
-            app, found.id, (lambda line: print_json_line(asdict(line))) if as_json else show_line
+            app,
+            found.id,
+            print_json_line if as_json else show_line,
         )
 
     in_app(work)

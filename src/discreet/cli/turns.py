@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
     from discreet.app import App
-    from discreet.services.turns import Turn, TurnRecord
+    from discreet.schemas.turns import Turn, TurnRecord
     from discreet.turn.result import TurnResult
 
 app = typer.Typer(help="Inspect what went into each answer.", no_args_is_help=True)
@@ -194,16 +193,7 @@ def _score(found: Mapping[str, Any]) -> str:
 
 
 def _whole(record: TurnRecord, result: TurnResult | None) -> Mapping[str, Any]:
-    whole: dict[str, Any] = {
-        **_record(record.turn),
-        "said": record.said,
-        "answer": record.answer,
-        "system": record.system,
-        "chat": record.chat,
-        "found": record.found,
-        "steps": record.steps,
-        "reasoning": record.reasoning,
-    }
+    whole = {**_record(record.turn), **record.model_dump(exclude={"turn"})}
     if result is not None:
         whole["rerun"] = {
             "answer": result.text,
@@ -215,21 +205,4 @@ def _whole(record: TurnRecord, result: TurnResult | None) -> Mapping[str, Any]:
 
 
 def _record(item: Turn) -> Mapping[str, Any]:
-    return {
-        "id": item.id,
-        "session_id": item.session_id,
-        "agent_id": item.agent_id,
-        "agent": item.agent,
-        "contact_id": item.contact_id,
-        "whose": item.whose,
-        "state": item.state,
-        "attempt": item.attempt,
-        "model": item.model,
-        "usage": item.usage,
-        "instead_of": item.instead_of,
-        "error": item.error,
-        "started_at": item.started_at,
-        "finished_at": item.finished_at,
-        "route": item.route,
-        "delivery": None if item.delivery is None else asdict(item.delivery),
-    }
+    return item.model_dump()

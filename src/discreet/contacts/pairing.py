@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-from uuid import UUID
-
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.schemas.admission import Pairing
 from discreet.scope import Transaction
 
 MAX_LISTED = 100
@@ -30,32 +26,6 @@ _PAIRINGS = """
 
 class TooManyTries(DiscreetError):
     """Too many wrong codes; no code is accepted for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """A stranger, or a group of strangers, who wrote on a channel and waits for the owner.
-
-    ``held``: how many of their messages are held back, ``said`` being the first. After
-    ``expires_at``, their code is no longer valid.
-    """
-
-    id: UUID
-    platform: str
-    agent: str
-    name: str
-    of_group: bool
-    address: str | None
-    state: Literal["pending", "approved", "denied"]
-    expires_at: datetime
-    created_at: datetime
-    held: int
-    said: str
-
-    @property
-    def label(self) -> str:
-        """The display name. The name proves nothing, the address does."""
-        return " ".join(part for part in (self.name, self.address) if part)
 
 
 async def pending_pairings(tx: Transaction) -> list[Pairing]:

@@ -28,11 +28,12 @@ async def decide(dashboard: Dashboard, request: Request) -> Response:
     """Approve or deny a stranger."""
     form = request.state.form
     let_in = text_of(form, "decision") == "approve"
-    pairing, messages = await admission.decide_pairing(
+    done = await admission.decide_pairing(
         dashboard.db, dashboard.owner_id, text_of(form, "address"), let_in=let_in
     )
+    pairing = done.pairing
     outcome = (
-        f"{pairing.label} may talk to {pairing.agent}; {messages} kept until now."
+        f"{pairing.label} may talk to {pairing.agent}; {done.messages} kept until now."
         if let_in
         else f"{pairing.label} is denied."
     )

@@ -8,6 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from discreet.schemas.limits import Money
+
+UsageBy = Literal["day", "agent", "contact", "model"]
+
 
 class Health(BaseModel):
     """Whether the process is running or ready."""
@@ -50,7 +54,7 @@ class Counts(BaseModel):
 class UsageLine(BaseModel):
     """Usage of the turns of one day, agent, contact or model."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(frozen=True)
 
     name: str
     turns: int
@@ -62,13 +66,13 @@ class UsageLine(BaseModel):
         description="Tokens that the model server didn't report, estimated."
     )
     unpriced_tokens: int = Field(description="Tokens of models without a price; not in `cost`.")
-    cost: float = Field(description="In US dollars.")
+    cost: Money = Field(description="In US dollars.")
 
 
 class Usage(BaseModel):
     """Usage in total."""
 
-    by: Literal["day", "agent", "contact", "model"]
+    by: UsageBy
     days: int
     items: list[UsageLine]
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-from uuid import UUID
-
 from discreet.contacts.pairing import (
-    Pairing,
     decide,
     find_pairing,
     no_such_pairing,
@@ -16,9 +11,14 @@ from discreet.contacts.pairing import (
 from discreet.domain.addresses import Address, known_platforms
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.schemas.admission import (
+    Admission,
+    AdmissionSet,
+    ChannelPolicy,
+    Pairing,
+    PairingDecided,
+)
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-
-Admission = Literal["open", "pairing", "allowlist"]
 
 _CHANNELS = """
     SELECT c.id, a.id AS agent_id, a.name AS agent, c.platform, c.account,
@@ -29,20 +29,6 @@ _CHANNELS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelPolicy:
-    """The admission policy of a channel, and how many contacts it admitted."""
-
-    id: UUID
-    agent_id: UUID
-    agent: str
-    platform: str
-    account: str
-    name: str
-    admission: Admission
-    admitted: int
-
-
 async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPolicy]:
     """Return every channel but terminals, which are never asked."""
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -51,7 +37,7 @@ async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPo
 
 async def set_admission(
     db: ScopedDatabase, owner_id: OwnerId, agent: str, platform: str, admission: Admission
-) -> tuple[list[ChannelPolicy], int]:
+) -> AdmissionSet:
     """Set who may write on an agent's channels of a platform, from the next message on.
 
     Opening a channel lets in everybody who is waiting there; what they said is answered now.
@@ -94,7 +80,7 @@ async def set_admission(
                 "   AND p.state = 'pending'",
                 {"ids": ids},
             )
-        return await _channels_of(tx, agent, platform), waiting
+        return AdmissionSet(items=await _channels_of(tx, agent, platform), let_in=waiting)
 
 
 async def allow_address(
@@ -131,7 +117,7 @@ async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
 
 async def decide_pairing(
     db: ScopedDatabase, owner_id: OwnerId, who: str, *, let_in: bool
-) -> tuple[Pairing, int]:
+) -> PairingDecided:
     """Admit or deny the person behind a code or an address; return how many messages were held.
 
     Raises:
@@ -143,7 +129,7 @@ async def decide_pairing(
         messages = sum([await decide(tx, pairing, let_in=let_in) for pairing in found])
     if not found:
         raise no_such_pairing(who)
-    return found[0], messages
+    return PairingDecided(pairing=found[0], messages=messages)
 
 
 async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) -> str:

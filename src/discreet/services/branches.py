@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from discreet.domain.addresses import MAX_PLATFORM_ID
 from discreet.domain.errors import BadInput, Conflict, NotFound
-from discreet.domain.ids import ChannelId, OwnerId
+from discreet.domain.ids import OwnerId
 from discreet.domain.text import is_visible
+from discreet.schemas.channels import Branch, ConnectedChannel
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services.channels import ConnectedChannel, find_channel
+from discreet.services.channels import find_channel
 
 _BRANCHES = """
     SELECT b.id, c.platform, c.account, c.name AS channel, b.only_chat AS chat, a.name AS agent,
@@ -21,23 +19,6 @@ _BRANCHES = """
       JOIN discreet.agents d ON d.id = c.agent_id
      WHERE b.closed_at IS NULL
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A chat of a channel that leads to ``agent``, not to the channel's, ``instead_of``.
-
-    ``chat`` is a group, a chat, or who writes in a direct one, as the platform calls it.
-    """
-
-    id: ChannelId
-    platform: str
-    account: str
-    channel: str
-    chat: str
-    agent: str
-    instead_of: str
-    created_at: datetime
 
 
 async def list_branches(db: ScopedDatabase, owner_id: OwnerId) -> list[Branch]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from discreet.auth.channel_secrets import drop_secret, load_secret, save_secret
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import ChannelId, OwnerId
 from discreet.domain.platform import ChannelSecret, Identity, Platform
+from discreet.schemas.channels import MAX_DEBOUNCE_SECONDS, ConnectedChannel
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-
-MAX_DEBOUNCE_SECONDS = 60
 
 
 async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
@@ -30,27 +29,6 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
     if channel_id is None:
         raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
     return ChannelId(channel_id)
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectedChannel:
-    """A connection to a platform. ``account`` is the platform's id of it, ``name`` for showing.
-
-    ``debounce``: how long a first message waits for those that follow it.
-    """
-
-    id: ChannelId
-    agent: str
-    platform: str
-    account: str
-    name: str
-    debounce: timedelta
-    created_at: datetime
-
-    @property
-    def label(self) -> str:
-        """The name as people write it: names have an @ in front, numbers have not."""
-        return f"@{self.name}" if self.name[:1].isalpha() else self.name
 
 
 _CONNECTED = (

@@ -16,6 +16,7 @@ from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
 from discreet.postgres.backup_list import BackupMade, backups_made
 from discreet.schemas import links as schemas
+from discreet.schemas.backups import BackupList
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.lost_races import retry_lost_races
 from discreet.settings import line_history
@@ -120,3 +121,11 @@ async def _erase(tx: Transaction, entry: Entry) -> Erasure:
 
 def _as_erasure(row: Mapping[str, Any]) -> Erasure:
     return Erasure(row["id"], dict(sorted(row["counts"].items())), row["erased_at"])
+
+
+def list_backups(home: Path) -> BackupList:
+    """List the backups of this home that are still where they were written, oldest first."""
+    made = backups_made(home)
+    return BackupList(
+        items=[schemas.Backup(file=str(one.file), made_at=one.made_at) for one in made]
+    )

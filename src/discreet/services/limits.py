@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Literal
+from datetime import timedelta
 
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.schemas.limits import ContactLimits, LimitHit
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import find_contact
 
-LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day"]
+__all__ = ["ContactLimits", "get_limits", "recent_limit_hits", "reset_limits", "set_limits"]
+
 LOOK_BACK = timedelta(days=1)
 _MAX_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ContactLimits:
-    """What one contact may use of one agent. None, where limits are set: leave it as it is.
-
-    ``tokens_a_day`` counts in and out together, from midnight to midnight UTC, and ``money_a_day``
-    is what they cost in US dollars; None there: no limit.
-    """
-
-    messages_a_minute: int | None = None
-    waiting: int | None = None
-    tokens_a_day: int | None = None
-    money_a_day: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LimitHit:
-    """A contact that exceeded a limit; its messages are ignored until ``until``."""
-
-    agent: str
-    whose: str
-    kind: LimitKind
-    refused: int
-    since: datetime
-    until: datetime
 
 
 async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
@@ -84,7 +57,7 @@ async def set_limits(
                  waiting = coalesce(excluded.waiting, l.waiting),
                  tokens_a_day = coalesce(excluded.tokens_a_day, l.tokens_a_day),
                  money_a_day = coalesce(excluded.money_a_day, l.money_a_day)""",
-            {"contact": contact_id, **asdict(limits)},
+            {"contact": contact_id, **limits.model_dump()},
         )
         await _end_silence(tx, contact_id)
         return await _limits(tx, contact_id)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from discreet.domain.errors import NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
+from discreet.intake.retry import release
+from discreet.schemas.quarantine import QuarantinedMessage, QuarantineRetried
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedMessage:
-    """A message without a contact. ``inbound``: as it was parsed, or what could be kept of it."""
-
-    id: UUID
-    platform: str
-    agent: str
-    reason: str
-    inbound: Mapping[str, Any]
-    attempts: int
-    next_try_at: datetime
-    created_at: datetime
 
 
 async def list_quarantine(
@@ -33,6 +18,25 @@ async def list_quarantine(
     """Return what still waits, the oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await waiting_in_quarantine(tx, limit=limit, skip=skip)
+
+
+async def retry_quarantine(
+    db: ScopedDatabase, owner_id: OwnerId, quarantined_id: UUID | None
+) -> QuarantineRetried:
+    """Try now to find the contact of one message, or of all.
+
+    Raises:
+        NotFound: no such message is in quarantine.
+        Unavailable: the database can't be reached.
+    """
+    waiting = [one.id for one in await list_quarantine(db, owner_id)]
+    if quarantined_id is not None and quarantined_id not in waiting:
+        raise NotFound(
+            f"No quarantined message has the id {quarantined_id}.", hint="See: sb quarantine list"
+        )
+    chosen = waiting if quarantined_id is None else [quarantined_id]
+    released = [await release(db, owner_id, one) for one in chosen]
+    return QuarantineRetried(tried=len(released), released=sum(released))
 
 
 async def waiting_in_quarantine(

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from discreet.domain.errors import BadInput
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.memory.embedding import Embedder, bundled_embedder
 from discreet.memory.indexing import index
+from discreet.schemas.references import Published, TextToPublish
 from discreet.scope import OwnerScope, ScopedDatabase
-from discreet.services.reference_files import ReferenceText, read_folder
+from discreet.services.reference_files import (
+    MAX_PASSAGES,
+    ReferenceText,
+    read_folder,
+    split_reference,
+)
 
-__all__ = ["Published", "ReferenceText", "list_references", "publish", "read_folder"]
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The number of published texts and passages."""
-
-    texts: int
-    passages: int
+__all__ = ["Published", "ReferenceText", "list_references", "publish", "read_folder", "read_texts"]
 
 
 async def publish(
@@ -56,6 +54,25 @@ async def publish(
             {"agent": agent_id, "passages": Jsonb(passages)},
         )
     return Published(texts=len(texts), passages=len(passages))
+
+
+def read_texts(texts: Sequence[TextToPublish]) -> list[ReferenceText]:
+    """Cut texts that a program sends into passages.
+
+    Raises:
+        BadInput: two have the same title, one is empty or no valid text, or there are too many.
+    """
+    if len({one.title for one in texts}) < len(texts):
+        raise BadInput("Two texts have the same title.", hint="Nothing was changed.")
+    for one in texts:
+        if "\0" in one.title + one.text:
+            raise BadInput(f"{one.title!a} holds a NUL.", hint="Nothing was changed.")
+        if not one.text.strip():
+            raise BadInput(f"{one.title!a} is empty.", hint="Nothing was changed.")
+    found = [ReferenceText(one.title, tuple(split_reference(one.text))) for one in texts]
+    if sum(len(text.passages) for text in found) > MAX_PASSAGES:
+        raise BadInput(f"These texts are too long: more than {MAX_PASSAGES:,} passages.")
+    return found
 
 
 async def list_references(

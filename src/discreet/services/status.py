@@ -8,16 +8,19 @@ from typing import Literal
 from uuid import UUID
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
-from discreet.contacts.pairing import Pairing, pending_pairings
+from discreet.contacts.pairing import pending_pairings
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.schemas import operations as schemas
+from discreet.schemas.admission import Pairing
+from discreet.schemas.limits import LimitHit, NearLimit
+from discreet.schemas.quarantine import QuarantinedMessage
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
-from discreet.services.limits import LimitHit, recent_limit_hits
-from discreet.services.quarantine import QuarantinedMessage, waiting_in_quarantine
+from discreet.services.limits import recent_limit_hits
+from discreet.services.quarantine import waiting_in_quarantine
 from discreet.services.takeover import taken_over
-from discreet.services.usage import NearLimit, near_limits
+from discreet.services.usage import near_limits
 
 LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
 DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from discreet.contacts import Contact
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ContactId, MessageId, OwnerId, TurnId
+from discreet.domain.ids import ContactId, OwnerId
 from discreet.domain.text import checked_text
+from discreet.schemas.takeover import SpokenLine
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import find_contact
 from discreet.services.requeue import wake_waiting
 
-
-@dataclass(frozen=True, slots=True)
-class SpokenLine:
-    """One line of a contact's conversations. ``in_person``: the owner said it."""
-
-    id: MessageId
-    direction: Literal["in", "out"]
-    speaker: str
-    text: str
-    in_person: bool
-    at: datetime
-    turn_id: TurnId | None
-    state: str
+__all__ = [
+    "SpokenLine",
+    "all_delivered",
+    "hand_back",
+    "lines_after",
+    "speak",
+    "take_over",
+    "taken_over",
+]
 
 
 async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import NotFound
-from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId, TurnId
-from discreet.domain.paging import MAX_LISTED
+from discreet.domain.ids import ContactId, OwnerId, SessionId, TurnId
+from discreet.domain.paging import MAX_LISTED, mark_of, next_of
+from discreet.schemas.turns import Delivery, ListTurns, Turn, TurnPage, TurnRecord
 from discreet.scope import OwnerScope, ScopedDatabase
+
+__all__ = ["get_turn", "list_turns", "page_of_turns"]
 
 _TURNS = f"""
     SELECT t.id, t.session_id, t.agent_id, a.name AS agent, t.contact_id, t.shared,
@@ -36,60 +38,6 @@ _TURNS = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The delivery of an answer. Not every platform reports ``delivered`` and ``read``."""
-
-    state: Literal["waiting", "sent", "delivered", "read", "failed"]
-    sent_at: datetime | None
-    delivered_at: datetime | None
-    read_at: datetime | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One run of an agent. ``whose``: the contact's label, ``owner`` or ``shared``; ``usage``: see
-    ``discreet.turn.result.Usage``; ``instead_of``: the models that failed before ``model``
-    answered, and why; ``route``: platform, account, chat_id, thread_id; ``delivery``: of its
-    answer, where there is one."""
-
-    id: TurnId
-    session_id: SessionId
-    agent_id: AgentId
-    agent: str
-    contact_id: ContactId | None
-    whose: str
-    state: str
-    attempt: int
-    model: str | None
-    usage: Mapping[str, float]
-    instead_of: str | None
-    error: str | None
-    started_at: datetime
-    finished_at: datetime | None
-    route: Mapping[str, str]
-    delivery: Delivery | None
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRecord:
-    """A turn with all that went into it, as it was then. ``said``: the messages that it answers,
-    ``answer``: what it answered. ``system`` and ``chat`` are the exact context that the model got,
-    ``found`` the memories and texts in it with the parts of their scores, ``steps`` its tool calls,
-    ``reasoning`` what the model thought and nobody was shown.
-    """
-
-    turn: Turn
-    said: tuple[str, ...]
-    answer: str | None
-    system: str | None
-    chat: tuple[Mapping[str, str], ...]
-    found: tuple[Mapping[str, Any], ...]
-    steps: tuple[Mapping[str, Any], ...]
-    reasoning: str | None
-
-
 async def list_turns(
     db: ScopedDatabase,
     owner_id: OwnerId,
@@ -109,6 +57,29 @@ async def list_turns(
             {"contact": contact_id, "session": session_id, "limit": limit, "skip": skip},
         )
     return [_turn(row) for row in found]
+
+
+async def page_of_turns(db: ScopedDatabase, owner_id: OwnerId, request: ListTurns) -> TurnPage:
+    """List turns, newest first."""
+    at, after = mark_of(request.cursor) or (None, None)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            _TURNS
+            + """ WHERE (%(contact)s::uuid IS NULL OR t.contact_id = %(contact)s)
+                    AND (%(session)s::uuid IS NULL OR t.session_id = %(session)s)
+                    AND (%(at)s::timestamptz IS NULL OR (t.started_at, t.id) < (%(at)s, %(after)s))
+                  ORDER BY t.started_at DESC, t.id DESC LIMIT %(limit)s""",
+            {
+                "contact": request.contact_id,
+                "session": request.session_id,
+                "at": at,
+                "after": after,
+                "limit": request.limit + 1,
+            },
+        )
+    turns = [_turn(row) for row in found]
+    following = next_of(turns, request.limit, lambda one: (one.started_at, one.id))
+    return TurnPage(items=turns[: request.limit], next=following)
 
 
 async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> TurnRecord:

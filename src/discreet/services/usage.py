@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.domain.ids import OwnerId
+from discreet.schemas.limits import NearLimit
+from discreet.schemas.operations import Usage, UsageBy, UsageLine
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 __all__ = ["NearLimit", "UsageBy", "UsageLine", "get_usage", "near_limits"]
 
-UsageBy = Literal["day", "agent", "contact", "model"]
 MAX_LINES = 1_000
 WARN_AT = Decimal("0.8")
 """The part of a limit at which the owner is told."""
@@ -39,36 +38,7 @@ _GROUPS: dict[UsageBy, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class UsageLine:
-    """What the turns of one day, agent, contact or model used. ``cost`` is in US dollars;
-    ``unpriced_tokens`` are of models whose price is unknown, and not in it."""
-
-    name: str
-    turns: int
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    estimated_tokens: int
-    unpriced_tokens: int
-    cost: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class NearLimit:
-    """A contact that has used most of what it may use of an agent today, of ``kind`` (tokens a day,
-    money a day). ``share``: 1 is all of it."""
-
-    agent: str
-    whose: str
-    kind: Literal["tokens_a_day", "money_a_day"]
-    share: float
-
-
-async def get_usage(
-    db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: int
-) -> list[UsageLine]:
+async def get_usage(db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: int) -> Usage:
     """Return what was used in so many days (UTC, with today), by what it is asked for: days in
     their order, without gaps; everything else by its cost."""
     columns, groups = _GROUPS[by]
@@ -84,7 +54,8 @@ async def get_usage(
             {"first": today - timedelta(days=days - 1), "limit": MAX_LINES},
         )
     lines = [_line(dict(row), by) for row in found]
-    return _every_day(lines, today, days) if by == "day" else lines
+    items = _every_day(lines, today, days) if by == "day" else lines
+    return Usage(by=by, days=days, items=items)
 
 
 async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
@@ -112,7 +83,12 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
         {"warn": WARN_AT, "limit": _MAX_SHOWN},
     )
     return tuple(
-        NearLimit(row["agent"], whose(row["label"], shared=False), row["kind"], row["share"])
+        NearLimit(
+            agent=row["agent"],
+            whose=whose(row["label"], shared=False),
+            kind=row["kind"],
+            share=row["share"],
+        )
         for row in found
     )
 
@@ -127,4 +103,9 @@ def _line(row: dict[str, object], by: UsageBy) -> UsageLine:
 def _every_day(lines: list[UsageLine], today: date, days: int) -> list[UsageLine]:
     found = {line.name: line for line in lines}
     names = [str(today - timedelta(days=back)) for back in range(days - 1, -1, -1)]
-    return [found.get(name, UsageLine(name, 0, 0, 0, 0, 0, 0, 0, Decimal(0))) for name in names]
+    return [found.get(name) or _unused(name) for name in names]
+
+
+def _unused(name: str) -> UsageLine:
+    counts = {one: 0 for one in UsageLine.model_fields if one not in ("name", "cost")}
+    return UsageLine(name=name, cost=Decimal(0), **counts)

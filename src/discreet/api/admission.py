@@ -1,0 +1,123 @@
+"""Who may write: policies of channels, pairing requests, the owner's own addresses, limits and the
+quarantine. Owner's tokens only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from discreet.api.dependencies import OwnerCaller
+from discreet.api.problems import documented
+from discreet.domain.addresses import Address
+from discreet.domain.ids import ContactId
+from discreet.schemas import admission as wire
+from discreet.schemas.limits import ContactLimits
+from discreet.schemas.quarantine import (
+    ListQuarantine,
+    QuarantineList,
+    QuarantineRetried,
+    QuarantineToRetry,
+)
+from discreet.services import admission, contacts, limits, quarantine
+
+router = APIRouter(prefix="/api/admin", tags=["admission"])
+
+OneContact = Annotated[
+    UUID | None, Query(description="The limits of this contact. Default: those of everyone else.")
+]
+
+
+@router.get("/admission", responses=documented(), operation_id="list_admission")
+async def policies(who: OwnerCaller) -> wire.ChannelPolicyList:
+    """List the channels and who may write on each."""
+    return wire.ChannelPolicyList(items=await admission.list_policies(who.db, who.owner_id))
+
+
+@router.post("/admission", responses=documented(404, 409), operation_id="set_admission")
+async def set_policy(who: OwnerCaller, given: wire.AdmissionToSet) -> wire.AdmissionSet:
+    """Set who may write on an agent's channels of a platform, from the next message on."""
+    return await admission.set_admission(
+        who.db, who.owner_id, given.agent, given.platform, given.admission
+    )
+
+
+@router.post("/admission/allow", responses=documented(404, 409), operation_id="allow_address")
+async def allow(who: OwnerCaller, given: wire.AddressToAllow) -> wire.AddressAllowed:
+    """Let an address in before it has written."""
+    contact_id = await admission.allow_address(
+        who.db, who.owner_id, given.agent, Address.parse(given.address), of_group=given.group
+    )
+    return wire.AddressAllowed(contact_id=contact_id)
+
+
+@router.get("/pairings", responses=documented(), operation_id="list_pairings")
+async def pairings(who: OwnerCaller) -> wire.PairingList:
+    """List the strangers who ask to come in, newest first."""
+    return wire.PairingList(items=await admission.list_pairings(who.db, who.owner_id))
+
+
+@router.post("/pairings/decide", responses=documented(404), operation_id="decide_pairing")
+async def decide(who: OwnerCaller, given: wire.PairingToDecide) -> wire.PairingDecided:
+    """Admit or deny a stranger."""
+    return await admission.decide_pairing(who.db, who.owner_id, given.who, let_in=given.let_in)
+
+
+@router.get("/owner/addresses", responses=documented(), operation_id="list_owner_addresses")
+async def owner_addresses(who: OwnerCaller) -> wire.OwnerAddressList:
+    """List the owner's own addresses."""
+    found = await admission.list_owner_addresses(who.db, who.owner_id)
+    return wire.OwnerAddressList(items=found)
+
+
+@router.post(
+    "/owner/addresses", status_code=201, responses=documented(), operation_id="make_owner_link"
+)
+async def owner_link(who: OwnerCaller, given: wire.OwnerLinkToMake) -> wire.OwnerLink:
+    """Make a code that links an account on a platform to the owner."""
+    code = await admission.make_owner_link(who.db, who.owner_id, given.platform)
+    return wire.OwnerLink(code=code)
+
+
+async def _named(who: OwnerCaller, contact_id: UUID | None) -> str | None:
+    if contact_id is None:
+        return None
+    return str((await contacts.get_contact(who.db, who.owner_id, ContactId(contact_id))).contact.id)
+
+
+@router.get("/limits", responses=documented(404), operation_id="get_limits")
+async def get_limits(who: OwnerCaller, contact_id: OneContact = None) -> ContactLimits:
+    """Get the limits of a contact, or of everyone without limits of their own."""
+    return await limits.get_limits(who.db, who.owner_id, await _named(who, contact_id))
+
+
+@router.patch("/limits", responses=documented(404), operation_id="set_limits")
+async def set_limits(
+    who: OwnerCaller, given: ContactLimits, contact_id: OneContact = None
+) -> ContactLimits:
+    """Set limits, from the next message on. Fields you leave out stay as they are."""
+    return await limits.set_limits(who.db, who.owner_id, await _named(who, contact_id), given)
+
+
+@router.delete("/limits", responses=documented(404), operation_id="reset_limits")
+async def reset_limits(who: OwnerCaller, contact_id: OneContact = None) -> ContactLimits:
+    """Remove the limits that were set, and return those in force."""
+    return await limits.reset_limits(who.db, who.owner_id, await _named(who, contact_id))
+
+
+@router.get("/quarantine", responses=documented(), operation_id="list_quarantine")
+async def quarantined(
+    who: OwnerCaller, given: Annotated[ListQuarantine, Query()]
+) -> QuarantineList:
+    """List the messages whose sender could not be resolved, oldest first."""
+    found = await quarantine.list_quarantine(
+        who.db, who.owner_id, limit=given.limit, skip=given.skip
+    )
+    return QuarantineList(items=found)
+
+
+@router.post("/quarantine/retry", responses=documented(404), operation_id="retry_quarantine")
+async def retry(who: OwnerCaller, given: QuarantineToRetry) -> QuarantineRetried:
+    """Try now to resolve the senders of quarantined messages."""
+    return await quarantine.retry_quarantine(who.db, who.owner_id, given.id)

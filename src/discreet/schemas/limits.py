@@ -1,0 +1,63 @@
+"""Limits on what contacts may use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+__all__ = ["ContactLimits", "LimitHit", "LimitKind", "Money", "NearLimit"]
+
+LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day"]
+Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+"""US dollars."""
+Dollars = Annotated[
+    Money, Field(allow_inf_nan=True, description="US dollars, from midnight to midnight, UTC.")
+]
+
+
+class ContactLimits(BaseModel):
+    """What one contact may use of one agent. A request leaves out, or gives as null, the limits
+    that stay as they are; in an answer null means that there is no limit."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"messages_a_minute": 10, "money_a_day": 0.5}},
+    )
+
+    messages_a_minute: Annotated[int, Field(le=2**31 - 1)] | None = None
+    waiting: Annotated[int, Field(le=2**31 - 1, description="Unanswered messages.")] | None = None
+    tokens_a_day: (
+        Annotated[
+            int, Field(le=2**31 - 1, description="In and out, from midnight to midnight, UTC.")
+        ]
+        | None
+    ) = None
+    money_a_day: Dollars | None = None
+
+
+class LimitHit(BaseModel):
+    """A contact that exceeded a limit; its messages are ignored until ``until``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    whose: str
+    kind: LimitKind
+    refused: int
+    since: datetime
+    until: datetime
+
+
+class NearLimit(BaseModel):
+    """A contact that has used most of what it may use of an agent today."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    whose: str
+    kind: Literal["tokens_a_day", "money_a_day"]
+    share: float = Field(description="1 is all of it.")

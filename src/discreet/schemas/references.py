@@ -1,0 +1,49 @@
+"""Reference texts: what an agent's contacts can look up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Reference(BaseModel):
+    """A published text."""
+
+    title: str
+    passages: int
+
+
+class ReferenceList(BaseModel):
+    """The published texts, by title."""
+
+    items: list[Reference]
+
+
+class TextToPublish(BaseModel):
+    """A text in Markdown or plain words."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(min_length=1, max_length=200)
+    text: str = Field(max_length=1_000_000)
+
+
+class ReferencesToPublish(BaseModel):
+    """The texts that take the place of all published ones; none removes them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"texts": [{"title": "Prices", "text": "# Prices\n\nA room costs 80."}]}
+        },
+    )
+
+    texts: Annotated[list[TextToPublish], Field(max_length=1_000)]
+
+
+class Published(BaseModel):
+    """The number of published texts and passages."""
+
+    texts: int
+    passages: int

@@ -1,0 +1,82 @@
+"""What the owner does at the terminal works over REST."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet.postgres.server import Database
+from tests.support.rest import Rest, open_rest
+
+ALICE = "telegram:1001"
+
+
+class Owner:
+    """The owner's own client, which expects every call to work."""
+
+    def __init__(self, rest: Rest, token: str) -> None:
+        self.rest, self._headers = rest, {"Authorization": f"Bearer {token}"}
+
+    async def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        answer = await self.rest.http.request(
+            method, f"/api/admin{path}", json=body, params=query, headers=self._headers
+        )
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+async def owner(database: Database, tmp_path: Path) -> AsyncIterator[Owner]:
+    async with open_rest(database, tmp_path) as rest:
+        yield Owner(rest, await rest.token())
+
+
+async def test_an_agent_is_paused_resumed_and_given_reference_texts(owner: Owner) -> None:
+    agent = f"/agents/{owner.rest.world.agent_id}"
+    assert (await owner("POST", f"{agent}/pause"))["paused_at"] is not None
+    assert (await owner("POST", f"{agent}/resume"))["paused_at"] is None
+    texts = [{"title": "Prices", "text": "# Prices\n\nA room costs 80."}]
+    published = await owner("PUT", f"{agent}/references", {"texts": texts})
+    assert published == {"texts": 1, "passages": 1}
+    listed = (await owner("GET", f"{agent}/references"))["items"]
+    assert listed == [{"title": "Prices", "passages": 1}]
+    await owner("PUT", f"{agent}/references", {"texts": []})
+    assert (await owner("GET", f"{agent}/references"))["items"] == []
+
+
+async def test_limits_are_set_for_everyone_or_for_one_contact(owner: Owner) -> None:
+    alice = str((await owner.rest.world.say(ALICE, "hi")).contact_id)
+    before = await owner("GET", "/limits")
+    await owner("PATCH", "/limits", {"waiting": 3, "money_a_day": 0.5}, contact_id=alice)
+    of_alice = await owner("GET", "/limits", contact_id=alice)
+    assert (of_alice["waiting"], of_alice["money_a_day"]) == (3, 0.5)
+    assert await owner("GET", "/limits") == before
+    assert await owner("DELETE", "/limits", contact_id=alice) == before
+
+
+async def test_the_owner_takes_a_contact_over_speaks_and_hands_it_back(owner: Owner) -> None:
+    alice = (await owner.rest.world.say(ALICE, "is anybody there?")).contact_id
+    contact = f"/contacts/{alice}"
+    assert (await owner("POST", f"{contact}/takeover"))["taken_over_at"] is not None
+    await owner("POST", f"{contact}/say", {"text": "I am."})
+    lines = (await owner("GET", f"{contact}/lines"))["items"]
+    assert [(line["text"], line["in_person"]) for line in lines] == [
+        ("is anybody there?", False),
+        ("I am.", True),
+    ]
+    later = (await owner("GET", f"{contact}/lines", after=lines[0]["at"]))["items"]
+    assert [line["text"] for line in later] == ["I am."]
+    assert (await owner("DELETE", f"{contact}/takeover"))["taken_over_at"] is None
+
+
+async def test_lists_of_what_there_is_are_empty_and_a_code_links_an_account(owner: Owner) -> None:
+    for path in (
+        "/channels", "/branches", "/admission", "/pairings", "/quarantine", "/turns",
+        "/owner/addresses", "/backups",
+    ):  # fmt: skip
+        assert (await owner("GET", path))["items"] == [], path
+    assert len((await owner("POST", "/owner/addresses", {"platform": "telegram"}))["code"]) == 8
+    assert await owner("POST", "/quarantine/retry", {}) == {"tried": 0, "released": 0}
