@@ -179,8 +179,9 @@ def cloned(server: Server, server_admin: psycopg.Connection[Any]) -> Iterator[Da
         )
     )
     try:
-        let_roles_connect(server_admin, name)
-        yield Database(replace(server.credentials, dbname=name))
+        credentials = replace(server.credentials, dbname=name)
+        let_roles_connect(server_admin, credentials)
+        yield Database(credentials)
     finally:
         _drop(server_admin, name)
 

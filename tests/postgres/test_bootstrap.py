@@ -81,7 +81,7 @@ def test_an_admin_who_is_no_superuser_makes_everything(
         assert database.credentials == made
         for role in LOGIN_ROLES:
             with psycopg.connect(database.conninfo(role)) as conn:
-                check_roles(conn)
+                check_roles(conn, made.installation)
     assert initialise_external(tmp_path / "own", boss) == made
     migrate_external(tmp_path / "own", boss)
 

@@ -38,7 +38,7 @@ def change(server: Credentials, role: str, *statements: str) -> None:
 
 def not_as_declared(server: Credentials) -> list[Any]:
     with psycopg.connect(server.conninfo(ADMIN_ROLE), autocommit=True) as conn:
-        return changed_settings(conn, "discreet")
+        return changed_settings(conn, server)
 
 
 def log_in_with_every_role(server: Credentials) -> None:
@@ -147,15 +147,15 @@ def test_roles_have_exactly_the_settings_that_are_declared(
         "discreet_contact": {"work_mem": "8MB"},
     }
     monkeypatch.setattr(role_changes, "ROLE_SETTINGS", {})
-    reset_settings(own_admin, "discreet")
+    reset_settings(own_admin, own_server)
     monkeypatch.setattr(role_changes, "ROLE_SETTINGS", declared)
-    assert [str(one) for one in changed_settings(own_admin, "discreet")] == [
+    assert [str(one) for one in changed_settings(own_admin, own_server)] == [
         "the role discreet_contact has another setting of work_mem",
         "the role discreet_worker has another setting of search_path",
         "the role discreet_worker has another setting of statement_timeout",
     ]
     change(own_server, "discreet_worker", "ALTER ROLE CURRENT_USER SET statement_timeout = '1ms'")
-    reset_settings(own_admin, "discreet")
+    reset_settings(own_admin, own_server)
     assert describe_changes(own_admin, own_server) == []
     with psycopg.connect(own_server.conninfo("discreet_worker")) as conn:
         assert conn.execute("SHOW search_path").fetchone() == ("queue, pg_catalog",)

@@ -9,6 +9,7 @@ import pytest
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.installation import DEFAULT_INSTALLATION
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, SCHEMA_ROLE, check_roles
 from discreet.postgres.server import Database
 
@@ -44,10 +45,10 @@ def module_conn(module_server: Credentials) -> Any:
 
 @pytest.mark.parametrize("reason", BAD)
 def test_the_start_up_check_refuses(reason: str, module_conn: psycopg.Connection[Any]) -> None:
-    check_roles(module_conn)
+    check_roles(module_conn, DEFAULT_INSTALLATION)
     module_conn.execute(BAD[reason])
     with pytest.raises(Unavailable) as refused:
-        check_roles(module_conn)
+        check_roles(module_conn, DEFAULT_INSTALLATION)
     module_conn.rollback()
     assert reason in str(refused.value)
 
@@ -57,14 +58,14 @@ def test_the_start_up_check_refuses_a_role_that_is_missing(
 ) -> None:
     module_conn.execute("ALTER ROLE discreet_shared RENAME TO other")
     with pytest.raises(Unavailable, match="discreet_shared is missing"):
-        check_roles(module_conn)
+        check_roles(module_conn, DEFAULT_INSTALLATION)
     module_conn.rollback()
 
 
 def test_every_login_role_may_ask_for_the_check(database: Database) -> None:
     for role in LOGIN_ROLES:
         with psycopg.connect(database.conninfo(role)) as conn:
-            check_roles(conn)
+            check_roles(conn, DEFAULT_INSTALLATION)
 
 
 FORBIDDEN = [

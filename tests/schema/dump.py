@@ -11,6 +11,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from discreet.postgres.binaries import run_client
+from discreet.postgres.installation import DEFAULT_INSTALLATION, rename_roles
 
 LEFT_OUT = "--exclude-table=public.schema_migrations"
 """The ledger is made by the program before the first migration."""
@@ -19,9 +20,10 @@ _GRANT = re.compile(r"^GRANT (.*) ON TABLE (\S+) TO (\w+);$", re.MULTILINE)
 _HEADER = re.compile(r"^--\n-- Name: (?P<name>.*?); Type: (?P<type>[^;]*);.*\n--\n\n", re.MULTILINE)
 
 
-def schema_of(conninfo: str) -> str:
+def schema_of(conninfo: str, installation: str = DEFAULT_INSTALLATION) -> str:
     """Return the schema of a database as a script: tables, functions, policies, triggers, rights.
 
+    Roles are named as in the default installation, whatever the ``installation`` is called.
     Names, columns and rights come in an order that doesn't depend on how the database came to be,
     except for columns: those of a table stand as they were added.
     """
@@ -31,7 +33,7 @@ def schema_of(conninfo: str) -> str:
             "pg_dump", conninfo, "--schema-only", LEFT_OUT, f"--file={file}",
             f"--dbname={conninfo_to_dict(conninfo)['dbname']}",
         )  # fmt: skip
-        text = file.read_text(encoding="utf-8")
+        text = rename_roles(file.read_text(encoding="utf-8"), installation, DEFAULT_INSTALLATION)
     heads = list(_HEADER.finditer(text))
     ends = [head.start() for head in heads[1:]] + [text.index("\n--\n-- PostgreSQL database dump")]
     blocks, columns = [], []

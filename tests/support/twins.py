@@ -228,8 +228,9 @@ def _copied(town: Town) -> Database:
                 sql.Identifier(name), sql.Identifier(town.database.credentials.dbname)
             )
         )
-        let_roles_connect(admin, name)
-    return Database(replace(town.database.credentials, dbname=name))
+        copy = Database(replace(town.database.credentials, dbname=name))
+        let_roles_connect(admin, copy.credentials)
+    return copy
 
 
 @contextmanager

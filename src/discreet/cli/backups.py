@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from discreet.cli.options import AdminUrl, ResetRoles
+from discreet.cli.options import AdminUrl, InstallationName, ResetRoles
 from discreet.cli.runtime import Notice
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")]
@@ -29,6 +29,7 @@ def backup(file: File, admin_url: AdminUrl = None) -> None:
 def restore(
     file: File,
     admin_url: AdminUrl = None,
+    name: InstallationName = None,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -48,6 +49,7 @@ def restore(
             settings,
             file,
             admin_url=admin_url,
+            name=name,
             overwrite=overwrite,
             reset_roles=reset_roles,
             progress=notice.show,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.options import NeededAdminUrl, ResetRoles
+from discreet.cli.options import InstallationName, NeededAdminUrl, ResetRoles
 from discreet.cli.runtime import in_app
 
 if TYPE_CHECKING:
@@ -19,9 +19,15 @@ app = typer.Typer(help="Use and check your own PostgreSQL server.", no_args_is_h
 @app.command("init")
 def init(
     admin_url: NeededAdminUrl,
+    name: InstallationName = None,
     dbname: Annotated[
-        str, typer.Option("--dbname", metavar="NAME", help="The name of the database to create.")
-    ] = "discreet",
+        str | None,
+        typer.Option(
+            "--dbname",
+            metavar="DATABASE",
+            help="The database to create, if not called as the installation is.",
+        ),
+    ] = None,
     reset_roles: ResetRoles = False,
 ) -> None:
     """Create the roles, database and schema on your server and use it from now on."""
@@ -30,9 +36,10 @@ def init(
     from discreet.settings import load_settings
 
     home = load_settings().home
-    made = initialise_external(home, admin_url, dbname=dbname, reset_roles=reset_roles)
+    made = initialise_external(home, admin_url, name=name, dbname=dbname, reset_roles=reset_roles)
     print_text(
-        f"Ready: database {made.dbname} on {', '.join(made.places)}. The passwords are in "
+        f"Ready: installation {made.installation} in database {made.dbname} on "
+        f"{', '.join(made.places)}. The passwords are in "
         f"{home / 'credentials.json'}, the admin's URL is kept nowhere. Next: sb serve"
     )
 
@@ -81,7 +88,8 @@ def join(
     home = load_settings().home
     joined = take_invitation(home, file)
     print_text(
-        f"{home} uses database {joined.dbname} on {', '.join(joined.places)} from now on. "
+        f"{home} uses installation {joined.installation} in database {joined.dbname} on "
+        f"{', '.join(joined.places)} from now on. "
         "Remove the file, give this machine the settings of the others (models, keys), then: "
         "sb serve"
     )
@@ -95,19 +103,20 @@ def check() -> None:
     """
     from discreet.cli.printing import print_text
 
-    async def work(app: App) -> tuple[str, list[str]]:
+    async def work(app: App) -> tuple[str, str, list[str]]:
         from discreet.scope import OwnerScope
         from discreet.services.policy import other_numbers
 
         async with app.db.begin(OwnerScope(app.owner_id)) as tx:
             version = str(await tx.value("SHOW server_version"))
-        return version, [f"{one}." for one in await other_numbers(app.db, app.settings)]
+        name = app.database.credentials.installation
+        return name, version, [f"{one}." for one in await other_numbers(app.db, app.settings)]
 
-    version, others = in_app(work)
+    name, version, others = in_app(work)
     print_text(
-        f"PostgreSQL {version}: reachable, up to date; no role is superuser, table owner, "
-        "past row-level security or member of another, and none has changed its settings or its "
-        "password."
+        f"Installation {name}, PostgreSQL {version}: reachable, up to date; no role is superuser, "
+        "table owner, past row-level security or member of another, and none has changed its "
+        "settings or its password."
     )
     for line in others:
         print_text(line)

@@ -33,12 +33,24 @@ AdminUrl = Annotated[
         help=f"For a server of your own: {_ADMIN_URL_HELP}",
     ),
 ]
+InstallationName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        envvar="DISCREET_INSTALLATION",
+        help=(
+            "The installation's name, which its roles and its database carry. Installations with "
+            "different names can share a server."
+        ),
+    ),
+]
 ResetRoles = Annotated[
     bool,
     typer.Option(
         "--reset-roles",
         help=(
-            "Give existing roles new passwords. Another installation that uses them stops working."
+            "Give the installation's roles new passwords. Whoever has the old ones stops working."
         ),
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -15,7 +16,9 @@ from discreet.domain.errors import Conflict, Unavailable
 from discreet.domain.policy import Policy
 from discreet.domain.sender_notices import sender_notices
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.installation import in_installation
 from discreet.postgres.migrate import Migration, migrate, read_migrations
+from discreet.postgres.other_databases import refuse_other_database
 from discreet.postgres.role_changes import reset_settings
 from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existing_roles
 
@@ -79,6 +82,7 @@ BEGIN
   END LOOP;
 END $$
 """
+READ_LEDGER = "GRANT SELECT ON public.schema_migrations TO discreet_worker"
 REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_statements")
 
 
@@ -89,7 +93,8 @@ def initialise(admin_conninfo: str, credentials: Credentials) -> None:
     database of the server.
 
     Raises:
-        Conflict: on a server of your own the roles exist with other passwords.
+        Conflict: on a server of your own the roles exist with other passwords, or the database
+            is somebody else's.
         Unavailable: the server can't be reached, is too old, lacks pgvector or a right.
     """
     prepare_roles(admin_conninfo, credentials)
@@ -102,16 +107,17 @@ def prepare_roles(
     """Create all roles or none. ``reset_roles`` gives existing roles new passwords.
 
     Raises:
-        Conflict: as for ``initialise``, where ``reset_roles`` is false.
+        Conflict: as for ``initialise``; the roles only where ``reset_roles`` is false.
         Unavailable: as for ``initialise``.
     """
     with _admin(admin_conninfo) as conn:
         conn.execute(LOCK)
         _check_server(conn)
+        refuse_other_database(admin_conninfo, conn, credentials, credentials.dbname)
         if not credentials.embedded and not reset_roles:
             _refuse_foreign_roles(conn, credentials)
         with conn.transaction():
-            create_roles(conn, credentials.passwords)
+            create_roles(conn, credentials.passwords, credentials.installation)
 
 
 def prepare_database(
@@ -125,14 +131,20 @@ def prepare_database(
     with _admin(admin_conninfo) as conn:
         conn.execute(LOCK)
         _create_database(conn, credentials.dbname)
-        let_roles_connect(conn, credentials.dbname)
-        reset_settings(conn, credentials.dbname)
+        let_roles_connect(conn, credentials)
+        reset_settings(conn, credentials)
         with _admin(make_conninfo(admin_conninfo, dbname=credentials.dbname)) as inside:
-            _restrict_public(inside)
+            _restrict_public(inside, credentials.installation)
             _create_extension(inside)
-            migrate(inside, migrations)
-            _put_ticket_key(inside, credentials.ticket_key)
+            migrate(inside, [_named(one, credentials.installation) for one in migrations])
+            inside.execute(in_installation(READ_LEDGER, credentials.installation).encode())
+            _put_ticket_key(inside, credentials)
             _put_policy(inside)
+
+
+def _named(migration: Migration, installation: str) -> Migration:
+    """Return a migration for the roles of an installation. Its checksum stays that of the file."""
+    return replace(migration, text=in_installation(migration.text, installation))
 
 
 @contextmanager
@@ -150,11 +162,12 @@ def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
         raise Unavailable(f"The server can't be used: {_first_line(error)}.") from error
 
 
-def let_roles_connect(conn: psycopg.Connection[Any], dbname: str) -> None:
-    """Let the login roles, and nobody else, connect to a database, and create nothing there. These
-    rights aren't copied with a template."""
-    name = sql.Identifier(dbname)
-    roles = sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES))
+def let_roles_connect(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
+    """Let the login roles, and nobody else, connect to their database, and create nothing there.
+    These rights aren't copied with a template."""
+    name = sql.Identifier(credentials.dbname)
+    logins = [credentials.login(role) for role in LOGIN_ROLES]
+    roles = sql.SQL(", ").join(map(sql.Identifier, logins))
     conn.execute(
         sql.SQL(
             "REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {roles}"
@@ -173,10 +186,10 @@ def _create_extension(conn: psycopg.Connection[Any]) -> None:
         ) from None
 
 
-def _restrict_public(conn: psycopg.Connection[Any]) -> None:
+def _restrict_public(conn: psycopg.Connection[Any], installation: str) -> None:
     """Revoke the rights that PostgreSQL grants to PUBLIC inside a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    conn.execute(REVOKE_FUNCTIONS)
+    conn.execute(in_installation(REVOKE_FUNCTIONS, installation).encode())
     conn.execute(KEEP_ORDER_BEHIND_POLICIES)
     for view in REVOKE_VIEWS:
         with suppress(psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
@@ -184,13 +197,14 @@ def _restrict_public(conn: psycopg.Connection[Any]) -> None:
             conn.execute(sql.SQL("REVOKE SELECT ON {} FROM PUBLIC").format(name))
 
 
-def _put_ticket_key(conn: psycopg.Connection[Any], ticket_key: str) -> None:
+def _put_ticket_key(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
     """Store the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
     if conn.execute("SELECT to_regclass('gate.secrets')").fetchone() == (None,):
         return
-    key = bytes.fromhex(ticket_key).ljust(64, b"\0")
+    key = bytes.fromhex(credentials.ticket_key).ljust(64, b"\0")
+    gate = sql.Identifier(credentials.login(GATE_ROLE))
     with conn.transaction():
-        conn.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(GATE_ROLE)))
+        conn.execute(sql.SQL("SET LOCAL ROLE {}").format(gate))
         conn.execute(
             "INSERT INTO gate.secrets (inner_pad, outer_pad) VALUES (%s, %s) ON CONFLICT (one)"
             " DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
@@ -225,13 +239,16 @@ def _check_server(conn: psycopg.Connection[Any]) -> None:
 
 
 def _refuse_foreign_roles(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Roles belong to the whole server: another installation may be using them."""
-    for role in sorted(existing_roles(conn)):
-        if not _can_log_in(conn, credentials, role):
+    """Roles belong to the whole server: another installation, or another program, may be using
+    them. All of ours are made together, so some that can't log in aren't ours alone."""
+    found = existing_roles(conn, credentials.installation)
+    for role in sorted(found & set(LOGIN_ROLES)) or sorted(found):
+        if role not in LOGIN_ROLES or not _can_log_in(conn, credentials, role):
             raise Conflict(
-                f"The role {role} exists on that server with another password, perhaps of another "
-                "installation.",
-                hint="If none uses it any more: sb db init --reset-roles --admin-url ...",
+                f"The role {credentials.login(role)} already exists on that server, and this home "
+                "doesn't have its password. Another installation may be using it.",
+                hint="To add an installation, give it a name of its own: --name NAME. If nothing "
+                "uses the role any more: --reset-roles",
             )
 
 

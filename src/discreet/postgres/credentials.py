@@ -15,6 +15,11 @@ from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.environment import ignore_libpq_variables
+from discreet.postgres.installation import (
+    DEFAULT_INSTALLATION,
+    check_installation_name,
+    in_installation,
+)
 from discreet.postgres.private_files import read_private, sync_folder, write_private
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 
@@ -45,7 +50,8 @@ class Credentials:
     Where PostgreSQL runs on several hosts, ``host`` and ``port`` are lists with commas, of the same
     length, and ``target_session_attrs`` says which of them is meant, as libpq has it.
     ``host`` is empty in the file of an embedded server: its socket folder is found when it runs.
-    ``ticket_key`` is 32 random bytes as hex.
+    ``ticket_key`` is 32 random bytes as hex. ``installation`` is the name that the roles carry;
+    ``passwords`` and everything that takes a role call it as in the default installation.
     """
 
     embedded: bool
@@ -57,6 +63,11 @@ class Credentials:
     sslmode: str = "prefer"
     sslrootcert: str | None = None
     target_session_attrs: str = "any"
+    installation: str = DEFAULT_INSTALLATION
+
+    def __post_init__(self) -> None:
+        if self.installation != DEFAULT_INSTALLATION:
+            check_installation_name(self.installation)  # it goes into SQL
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -69,6 +80,10 @@ class Credentials:
         return (self.embedded, self.dbname) == (other.embedded, other.dbname) and not set(
             self.places
         ).isdisjoint(other.places)
+
+    def login(self, role: str) -> str:
+        """Return the name of a role on the server."""
+        return in_installation(role, self.installation)
 
     @property
     def sealing_key(self) -> bytes:
@@ -90,7 +105,7 @@ class Credentials:
             host=self.host,
             port=self.port,
             dbname=dbname or self.dbname,
-            user=role,
+            user=self.login(role),
             password=self.passwords[role],
             sslmode=self.sslmode,
             sslrootcert=self.sslrootcert,
@@ -114,6 +129,7 @@ def new_credentials(
     sslmode: str = "prefer",
     sslrootcert: str | None = None,
     target_session_attrs: str = "any",
+    installation: str = DEFAULT_INSTALLATION,
 ) -> Credentials:
     """Return credentials with fresh random passwords and a fresh ticket key."""
     roles = (ADMIN_ROLE, *LOGIN_ROLES) if embedded else LOGIN_ROLES
@@ -127,6 +143,7 @@ def new_credentials(
         sslmode=sslmode,
         sslrootcert=sslrootcert,
         target_session_attrs=target_session_attrs,
+        installation=installation,
     )
 
 

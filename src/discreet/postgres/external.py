@@ -21,6 +21,7 @@ from discreet.postgres.credentials import (
 from discreet.postgres.embedded import has_cluster
 from discreet.postgres.environment import ignore_libpq_variables
 from discreet.postgres.folders import make_layout
+from discreet.postgres.installation import DEFAULT_INSTALLATION, check_database_name
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.roles import ADMIN_ROLE
 
@@ -35,25 +36,42 @@ __all__ = [
 
 
 def initialise_external(
-    home: Path, admin_url: str, *, dbname: str = "discreet", reset_roles: bool = False
+    home: Path,
+    admin_url: str,
+    *,
+    name: str | None = None,
+    dbname: str | None = None,
+    reset_roles: bool = False,
 ) -> Credentials:
     """Create roles, database and schema on the server; keep the passwords in ``home``.
 
-    Repeating it does no harm. ``reset_roles`` gives new passwords to roles that another
-    installation may be using.
+    Repeating it does no harm, and needs no names: ``home`` has them. In a new home the default is
+    ``DEFAULT_INSTALLATION``, and a database that is called as the installation is. ``reset_roles``
+    gives new passwords to roles that another installation of the same name may be using.
 
     Raises:
-        BadInput: the URL can't be read.
+        BadInput: the URL can't be read, or a name can't be used.
         Conflict: ``home`` has another database, or the roles have unknown passwords.
         Unavailable: as for ``initialise``.
     """
-    wanted = external_credentials(admin_url, dbname)
-    make_layout(home)
     known = load_credentials(home)
+    if name is None:
+        name = DEFAULT_INSTALLATION if known is None else known.installation
+    if dbname is None:
+        dbname = name if known is None else known.dbname
+    wanted = external_credentials(admin_url, dbname, name)
+    if known is None:
+        check_database_name(dbname)
+    make_layout(home)
     if has_cluster(home) or (known is not None and not known.same_place(wanted)):
         raise Conflict(
             f"{home} already has a database.",
             hint="Choose another home with DISCREET_HOME, or move that one away (sb backup FILE).",
+        )
+    if known is not None and known.installation != name:
+        raise Conflict(
+            f"{home} is of the installation {known.installation}, not {name}.",
+            hint="Choose another home with DISCREET_HOME, or leave out --name.",
         )
     if known is not None:
         wanted = replace(wanted, passwords=known.passwords, ticket_key=known.ticket_key)
@@ -91,11 +109,13 @@ def refuse_other_server(home: Path, known: Credentials, admin_url: str) -> None:
         raise BadInput(f"That is another server than {home} uses ({', '.join(known.places)}).")
 
 
-def external_credentials(admin_url: str, dbname: str) -> Credentials:
+def external_credentials(
+    admin_url: str, dbname: str, installation: str = DEFAULT_INSTALLATION
+) -> Credentials:
     """Return fresh credentials for the server that the URL leads to.
 
     Raises:
-        BadInput: the URL can't be read or names no host.
+        BadInput: the URL can't be read or names no host; or no installation can have that name.
     """
     ignore_libpq_variables(embedded=False)
     try:
@@ -124,6 +144,7 @@ def external_credentials(admin_url: str, dbname: str) -> Credentials:
         sslmode=str(given.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"),
         sslrootcert=str(certificate) if certificate else None,
         target_session_attrs=str(given.get("target_session_attrs") or _attrs_for(hosts)),
+        installation=installation,
     )
 
 

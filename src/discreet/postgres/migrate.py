@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS public.schema_migrations (
   applied_at timestamptz NOT NULL DEFAULT now()
 );
 REVOKE ALL ON public.schema_migrations FROM PUBLIC;
-GRANT SELECT ON public.schema_migrations TO discreet_worker;
 """
 APPLIED = "SELECT name, checksum FROM public.schema_migrations ORDER BY name"
 RECORD = """

@@ -38,7 +38,14 @@ from discreet.postgres.external import (
     refuse_other_server,
 )
 from discreet.postgres.folders import make_layout
+from discreet.postgres.installation import (
+    DEFAULT_INSTALLATION,
+    check_database_name,
+    check_installation_name,
+    rename_roles,
+)
 from discreet.postgres.migrate import read_migrations
+from discreet.postgres.other_databases import refuse_other_database
 from discreet.postgres.restored_secrets import keep_secrets, reseal
 from discreet.postgres.roles import ADMIN_ROLE, check_roles
 from discreet.settings import Settings
@@ -58,20 +65,24 @@ def restore_backup(
     file: Path,
     *,
     admin_url: str | None = None,
+    name: str | None = None,
     overwrite: bool = False,
     reset_roles: bool = False,
     progress: Progress = lambda _: None,
 ) -> None:
     """Put a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
 
-    A home that has credentials keeps them; a new one gets those of the backup. An older backup is
-    brought up to date. Processes that use the database meanwhile lose their connections. Where it
-    fails, a home with data is as it was, and one without opens only after another restore.
+    A home that has credentials keeps them. A new one gets those of the backup, or fresh ones where
+    ``name`` isn't the name of the backup's installation. An older backup is brought up to date.
+    Processes that use the database meanwhile lose their connections. Where it fails, a home with
+    data is as it was, and one without opens only after another restore.
 
     Raises:
-        BadInput: ``file`` is no backup, is damaged, or was made by a newer version.
+        BadInput: ``file`` is no backup, is damaged, or was made by a newer version; or ``name``
+            can't be the name of an installation.
         Conflict: there are data already and ``overwrite`` is false; or the roles of a server of
-            your own have other passwords and ``reset_roles`` is false.
+            your own have other passwords and ``reset_roles`` is false; or ``home`` or the database
+            is of another installation.
         Unavailable: the server can't be reached or refuses.
     """
     manifest, saved = read_archive(file)
@@ -83,24 +94,28 @@ def restore_backup(
     unfinished = load_restoring(home)
     known = unfinished or load_credentials(home)
     with (
-        _target(home, known, saved, admin_url, progress) as (credentials, admin),
+        _target(home, known, saved, admin_url, name, progress) as (credentials, admin),
         psycopg.connect(admin, autocommit=True) as conn,
         tempfile.TemporaryDirectory(prefix=SCRATCH, dir=layout.run) as scratch,
     ):
+        check_database_name(credentials.dbname)
         has_data = _has_data(conn, admin, credentials.dbname)
         # What an unfinished restore left in a database of its own, nobody has used.
         if has_data and not overwrite and (unfinished is None or not credentials.embedded):
             raise Conflict(
-                f"{home} already has data.",
-                hint="To replace it: sb restore --overwrite FILE. Back it up first.",
+                f"{_place(home, credentials)} already has data.",
+                hint="To replace it: sb restore --overwrite FILE. Back it up first."
+                + ("" if credentials.embedded else " To put the backup beside it: --name NAME"),
             )
+        beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
+        for dropped in (beside.dbname, f"{credentials.dbname}_replaced"):
+            refuse_other_database(admin, conn, credentials, dropped)
         prepare_roles(admin, credentials, reset_roles=reset_roles)
         if unfinished or known is None or not has_data:
             set_restoring(home, _as_saved(credentials))
         progress("Filling a new database.")
-        beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
         _drop(conn, beside.dbname)
-        _fill(admin, beside, extract_dump(file, Path(scratch)))
+        _fill(admin, beside, extract_dump(file, Path(scratch)), saved.installation)
         _take_secrets(conn, admin, beside, saved, credentials)
         _swap(conn, beside.dbname, credentials.dbname)
         set_restored(home)
@@ -125,15 +140,47 @@ def _check_migrations(file: Path, manifest: Manifest) -> None:
         )
 
 
-def _fill(admin: str, beside: Credentials, dump: Path) -> None:
+def _place(home: Path, credentials: Credentials) -> str:
+    if credentials.embedded:
+        return str(home)
+    return f"The database {credentials.dbname} on {', '.join(credentials.places)}"
+
+
+def _fill(admin: str, beside: Credentials, dump: Path, installation: str) -> None:
     prepare_database(admin, beside, [])
     inside = make_conninfo(admin, dbname=beside.dbname)
     with psycopg.connect(inside, autocommit=True) as conn:
         conn.execute("DROP TABLE public.schema_migrations")  # the dump has its own
-        words = ["--exit-on-error", "--single-transaction", str(dump)]
-        run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
+        if installation == beside.installation:
+            words = ["--exit-on-error", "--single-transaction", str(dump)]
+            run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
+        else:
+            _load_renamed(conn, inside, dump, installation, beside)
         prepare_database(admin, beside, read_migrations())
-        check_roles(conn)
+        check_roles(conn, beside.installation)
+
+
+def _load_renamed(
+    conn: psycopg.Connection[Any], inside: str, dump: Path, before: str, beside: Credentials
+) -> None:
+    """Load a dump of another installation. The roles are renamed in the schema; rows hold what
+    people wrote, and are loaded as they are."""
+    if before != DEFAULT_INSTALLATION:
+        check_installation_name(before)
+
+    def run_section(section: str) -> None:
+        script = dump.with_suffix(".sql")
+        run_client("pg_restore", inside, f"--section={section}", f"--file={script}", str(dump))
+        lines = script.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Lines for psql alone.
+        kept = (line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
+        conn.execute(rename_roles("".join(kept), before, beside.installation).encode())
+
+    run_section("pre-data")
+    words = ["--section=data", "--exit-on-error", "--single-transaction", str(dump)]
+    run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
+    run_section("post-data")
+    conn.execute("RESET ALL")
 
 
 def _take_secrets(
@@ -159,14 +206,23 @@ def _target(
     known: Credentials | None,
     saved: Credentials,
     admin_url: str | None,
+    name: str | None,
     progress: Progress,
 ) -> Iterator[tuple[Credentials, str]]:
     """Yield the home's credentials, or the backup's where it has none, and the admin's conninfo."""
+    if known is not None and name not in (None, known.installation):
+        raise Conflict(
+            f"{home} is of the installation {known.installation}, not {name}.",
+            hint="Choose another home with DISCREET_HOME, or leave out --name.",
+        )
+    installation = saved.installation if name is None else name
+    dbname = saved.dbname if installation == saved.installation else installation
     if known is None and admin_url is None:
-        known = _with_secrets(new_credentials(embedded=True, dbname=saved.dbname), saved)
+        fresh = new_credentials(embedded=True, dbname=dbname, installation=installation)
+        known = _with_secrets(fresh, saved)
         set_restoring(home, known)  # before a database needs them
     elif known is None:
-        known = _with_secrets(external_credentials(admin_url or "", saved.dbname), saved)
+        known = _with_secrets(external_credentials(admin_url or "", dbname, installation), saved)
     if known.embedded:
         if admin_url is not None:
             raise Conflict(f"{home} uses the embedded server.", hint="Leave out --admin-url.")
@@ -185,6 +241,9 @@ def _as_saved(credentials: Credentials) -> Credentials:
 
 
 def _with_secrets(place: Credentials, saved: Credentials) -> Credentials:
+    """Return the credentials with the secrets of the backup, which are one installation's own."""
+    if place.installation != saved.installation:
+        return place
     passwords = {role: saved.passwords.get(role, new) for role, new in place.passwords.items()}
     return replace(place, passwords=passwords, ticket_key=saved.ticket_key)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -63,6 +62,7 @@ ORDER BY 1, 2, 3
 @dataclass(frozen=True, slots=True)
 class ChangedSetting:
     """A setting of a role that isn't as declared; of the database itself where ``role`` is None.
+    The role is named as on the server.
 
     ``in_database``: it counts for connections to our database alone. ``wanted``: the declared
     value, None where there is none.
@@ -79,18 +79,20 @@ class ChangedSetting:
         return f"the {whose} has another setting of {self.name}{where}"
 
 
-def changed_settings(conn: psycopg.Connection[Any], dbname: str) -> list[ChangedSetting]:
+def changed_settings(
+    conn: psycopg.Connection[Any], credentials: Credentials
+) -> list[ChangedSetting]:
     """Return the stored settings that differ from ``ROLE_SETTINGS``. Any role may ask."""
     declared = [
-        (role, name, value)
+        (credentials.login(role), name, value)
         for role, settings in ROLE_SETTINGS.items()
         for name, value in settings.items()
     ]
     rows = conn.execute(
         CHANGED,
         {
-            "dbname": dbname,
-            "login": list(LOGIN_ROLES),
+            "dbname": credentials.dbname,
+            "login": [credentials.login(role) for role in LOGIN_ROLES],
             "roles": [role for role, _, _ in declared],
             "names": [name for _, name, _ in declared],
             "values": [value for _, _, value in declared],
@@ -102,12 +104,12 @@ def changed_settings(conn: psycopg.Connection[Any], dbname: str) -> list[Changed
 def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
     """Return a line for each setting that isn't as declared, and for each role that can't
     log in."""
-    lines = [str(changed) for changed in changed_settings(conn, credentials.dbname)]
+    lines = [str(changed) for changed in changed_settings(conn, credentials)]
     for role in LOGIN_ROLES:
         try:
             psycopg.connect(credentials.conninfo(role)).close()
         except psycopg.OperationalError as error:
-            lines.append(f"the role {role} can't log in ({_reason(error)})")
+            lines.append(f"the role {credentials.login(role)} can't log in ({_reason(error)})")
     return lines
 
 
@@ -133,14 +135,14 @@ def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
     raise first
 
 
-def reset_settings(conn: psycopg.Connection[Any], dbname: str) -> None:
+def reset_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
     """Give every role, and the database, its declared settings; for an admin.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin didn't make the roles or the database.
     """
-    for changed in changed_settings(conn, dbname):
-        _reset(conn, dbname, changed)
+    for changed in changed_settings(conn, credentials):
+        _reset(conn, credentials.dbname, changed)
 
 
 def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
@@ -151,9 +153,11 @@ def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) 
     of the stored ones, which may keep it from doing anything at all.
     """
     done: list[str] = []
-    of_roles = [one for one in changed_settings(conn, credentials.dbname) if one.role]
-    for role, of_role in groupby(of_roles, lambda one: str(one.role)):
-        changed = list(of_role)
+    all_changed = changed_settings(conn, credentials)
+    for role in sorted(LOGIN_ROLES):
+        changed = [one for one in all_changed if one.role == credentials.login(role)]
+        if not changed:
+            continue
         names = [one.name for one in changed]
         rows = conn.execute(
             "SELECT name, boot_val FROM pg_catalog.pg_settings WHERE name = ANY (%s)", [names]

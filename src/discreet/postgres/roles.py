@@ -1,4 +1,7 @@
-"""The database roles, and the check that none of them has more rights than it should."""
+"""The database roles, and the check that none of them has more rights than it should.
+
+They are written here as the default installation calls them (``installation.py``).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import psycopg
 from psycopg import sql
 
 from discreet.domain.errors import Unavailable
+from discreet.postgres.installation import in_installation
 
 __all__ = [
     "ADMIN_ROLE",
     "GATE_ROLE",
     "LOGIN_ROLES",
+    "ROLES",
     "ROLE_SETTINGS",
     "SCHEMA_ROLE",
     "check_roles",
@@ -34,6 +39,7 @@ LOGIN_ROLES = (
 SCHEMA_ROLE = "discreet_schema"
 GATE_ROLE = "discreet_gate"
 NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
+ROLES = (*LOGIN_ROLES, *NOLOGIN_ROLES)
 
 ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
     # A process that hangs (stopped, swapped out) in the middle of a transaction keeps its locks for
@@ -62,15 +68,15 @@ LIMITS = sql.SQL(
 )  # the others are off unless somebody adds them
 
 
-def existing_roles(conn: psycopg.Connection[Any]) -> set[str]:
-    """Return which login roles this server has already."""
-    rows = conn.execute(
-        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", [list(LOGIN_ROLES)]
-    )
-    return {name for (name,) in rows}
+def existing_roles(conn: psycopg.Connection[Any], installation: str) -> set[str]:
+    """Return which of ``ROLES`` this server has already."""
+    known = {name for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    return {role for role in ROLES if in_installation(role, installation) in known}
 
 
-def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) -> None:
+def create_roles(
+    conn: psycopg.Connection[Any], passwords: Mapping[str, str], installation: str
+) -> None:
     """Create the missing roles and give each login role its password.
 
     An admin who is no superuser becomes a member of the two that own things, to act as them.
@@ -78,10 +84,10 @@ def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) ->
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin is neither superuser nor has CREATEROLE.
     """
-    known = {name for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    known = existing_roles(conn, installation)
     admin = conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
     for role in NOLOGIN_ROLES:
-        name = sql.Identifier(role)
+        name = sql.Identifier(in_installation(role, installation))
         if role not in known:
             conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(name, LIMITS))
         if admin != (True,):
@@ -89,16 +95,16 @@ def create_roles(conn: psycopg.Connection[Any], passwords: Mapping[str, str]) ->
             conn.execute(grant.format(name))
     for role in LOGIN_ROLES:
         verb = sql.SQL("ALTER ROLE" if role in known else "CREATE ROLE")
-        secret = sql.Literal(_secret(conn, role, passwords[role]))
-        conn.execute(
-            sql.SQL("{} {} LOGIN {} PASSWORD {}").format(verb, sql.Identifier(role), LIMITS, secret)
-        )
+        login = in_installation(role, installation)
+        secret = sql.Literal(_secret(conn, login, passwords[role]))
+        name = sql.Identifier(login)
+        conn.execute(sql.SQL("{} {} LOGIN {} PASSWORD {}").format(verb, name, LIMITS, secret))
 
 
-def _secret(conn: psycopg.Connection[Any], role: str, password: str) -> str:
+def _secret(conn: psycopg.Connection[Any], login: str, password: str) -> str:
     """Return what the server keeps instead of the password; made here, so the server never sees
     that."""
-    made = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    made = conn.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
     return made.decode()
 
 
@@ -153,7 +159,7 @@ SELECT format('row-level security is not enabled and forced on %%s', c.oid::regc
 """
 
 
-def check_roles(conn: psycopg.Connection[Any]) -> None:
+def check_roles(conn: psycopg.Connection[Any], installation: str) -> None:
     """Refuse a database whose roles could see past their rows. Any role may call this.
 
     Raises:
@@ -162,7 +168,11 @@ def check_roles(conn: psycopg.Connection[Any]) -> None:
     wrong = [
         line
         for (line,) in conn.execute(
-            CHECK, {"login": list(LOGIN_ROLES), "nologin": list(NOLOGIN_ROLES)}
+            CHECK,
+            {
+                "login": [in_installation(role, installation) for role in LOGIN_ROLES],
+                "nologin": [in_installation(role, installation) for role in NOLOGIN_ROLES],
+            },
         )
     ]
     if wrong:

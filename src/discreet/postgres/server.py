@@ -125,7 +125,7 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
             if is_current(conn, read_migrations()):
                 changes = describe_changes(conn, credentials)
                 if not changes:
-                    check_roles(conn)
+                    check_roles(conn, credentials.installation)
                     return
                 news = f"Putting right what was changed in the database: {'; '.join(changes)}."
                 log.warning("roles_were_changed", changes=changes)
@@ -137,7 +137,7 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
     initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
     with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
         _refuse_changes(conn, credentials)
-        check_roles(conn)
+        check_roles(conn, credentials.installation)
 
 
 def check_external(credentials: Credentials, progress: Progress = lambda _: None) -> None:
@@ -161,7 +161,7 @@ def check_external(credentials: Credentials, progress: Progress = lambda _: None
                     f"The database on {place} isn't up to date.",
                     hint="Its admin does that: sb db migrate --admin-url postgresql://...",
                 )
-            check_roles(conn)
+            check_roles(conn, credentials.installation)
     except psycopg.OperationalError as error:
         if (outage := outage_of(error)) is not None:
             raise outage from error

@@ -284,6 +284,9 @@ CREATE FUNCTION gate.scope() RETURNS gate.scope
     AS $$
 DECLARE
   ticket text := pg_catalog.current_setting('discreet.ticket', true);
+  -- A ticket names the role as the default installation does, whatever this one is called.
+  login  text := 'discreet_' OPERATOR(pg_catalog.||)
+                 pg_catalog.split_part(session_user::text, '_', -1);
   said   text;
   keys   gate.secrets;
   result gate.scope;
@@ -297,7 +300,7 @@ BEGIN
        pg_catalog.encode(
          pg_catalog.sha256(keys.outer_pad OPERATOR(pg_catalog.||) pg_catalog.sha256(
            keys.inner_pad OPERATOR(pg_catalog.||) pg_catalog.convert_to(
-             session_user::text OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
+             login OPERATOR(pg_catalog.||) '|' OPERATOR(pg_catalog.||) said, 'UTF8'))),
          'hex')) THEN
     RETURN result;
   END IF;

@@ -1,0 +1,55 @@
+"""Leave alone what others have on the same server: another installation, or another program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from discreet.domain.errors import Conflict
+from discreet.postgres.credentials import Credentials
+from discreet.postgres.roles import SCHEMA_ROLE
+
+__all__ = ["refuse_other_database"]
+
+# The ledger and extensions are there before our schemas are.
+CONTENT = """
+SELECT (SELECT r.rolname FROM pg_catalog.pg_namespace n
+          JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = 'discreet'),
+       EXISTS (SELECT FROM pg_catalog.pg_class c
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'
+                  AND NOT starts_with(n.nspname, 'pg_')
+                  AND (n.nspname, c.relname) <> ('public', 'schema_migrations')
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                   WHERE d.objid = c.oid AND d.deptype = 'e'))
+"""
+
+
+def refuse_other_database(
+    admin_conninfo: str, conn: psycopg.Connection[Any], credentials: Credentials, dbname: str
+) -> None:
+    """Refuse a database that exists and isn't of this installation; an empty one is no one's.
+
+    ``conn`` is an admin's, to any database of the server.
+
+    Raises:
+        Conflict: it is another installation's, or another program's.
+        psycopg.OperationalError: the admin may not look.
+    """
+    if conn.execute("SELECT FROM pg_database WHERE datname = %s", [dbname]).fetchone() is None:
+        return
+    with psycopg.connect(make_conninfo(admin_conninfo, dbname=dbname), autocommit=True) as inside:
+        for owner, used in inside.execute(CONTENT):
+            if owner != credentials.login(SCHEMA_ROLE) and (owner is not None or used):
+                whose = (
+                    f"belongs to the installation {owner.removesuffix('_schema')}"
+                    if owner is not None
+                    else "holds tables of another program"
+                )
+                raise Conflict(
+                    f"The database {dbname} on that server {whose}.",
+                    hint="Nothing was changed. Choose another name for this one: --name or "
+                    "--dbname NAME",
+                )
