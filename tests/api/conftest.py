@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -22,6 +22,7 @@ from discreet.settings import Settings
 from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
+Held = TypeVar("Held")
 
 
 @dataclass
@@ -62,7 +63,7 @@ def settings() -> Settings:
 async def idle(database: Database, settings: Settings) -> AsyncIterator[Harness]:
     """The same in which nobody works and nothing is served."""
     async with AsyncExitStack() as stack:
-        yield await _harness(database, settings, stack)
+        yield await make_harness(database, settings, stack)
 
 
 @pytest.fixture
@@ -76,34 +77,34 @@ async def idle_and_served(idle: Harness) -> AsyncIterator[Harness]:
 @pytest.fixture
 async def harness(database: Database, settings: Settings) -> AsyncIterator[Harness]:
     async with AsyncExitStack() as stack:
-        made = await _harness(database, settings, stack)
-        await stack.enter_async_context(_in_one_task(working(made.app)))
+        made = await make_harness(database, settings, stack)
+        await stack.enter_async_context(in_one_task(working(made.app)))
         served = serving_http(http_app(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
         url = await stack.enter_async_context(served)
         yield replace(made, url=url, stack=await stack.enter_async_context(AsyncExitStack()))
 
 
 @asynccontextmanager
-async def _in_one_task(context: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+async def in_one_task(context: AbstractAsyncContextManager[Held]) -> AsyncIterator[Held]:
     """Hold a context open in one task: setup and teardown of a fixture run in two."""
-    opened, closing = asyncio.Event(), asyncio.Event()
+    opened: asyncio.Future[Held] = asyncio.get_running_loop().create_future()
+    closing = asyncio.Event()
 
     async def hold() -> None:
-        try:
-            async with context:
-                opened.set()
-                await closing.wait()
-        finally:
-            opened.set()  # also where it failed to open, which the end of the task tells
+        async with context as held:
+            opened.set_result(held)
+            await closing.wait()
 
     task = asyncio.create_task(hold())
-    await opened.wait()
-    yield
+    await asyncio.wait((task, opened), return_when=asyncio.FIRST_COMPLETED)
+    if not opened.done():
+        await task  # which failed to open it
+    yield opened.result()
     closing.set()
     await task
 
 
-async def _harness(database: Database, settings: Settings, stack: AsyncExitStack) -> Harness:
+async def make_harness(database: Database, settings: Settings, stack: AsyncExitStack) -> Harness:
     home = stack.enter_context(tempfile.TemporaryDirectory())
     db = await stack.enter_async_context(open_scoped(database))
     world = await make_world(db)

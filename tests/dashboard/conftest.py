@@ -1,15 +1,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 
 import httpx
+import playwright.async_api as playwright
 import pytest
+import pytest_asyncio
 
+from discreet.asgi import http_app
 from discreet.auth.sign_ins import create_sign_in_code
-from tests.api.conftest import Harness, harness, idle, idle_and_served, settings
+from discreet.http_server import serving_http
+from discreet.postgres.server import Database
+from discreet.settings import Settings
+from tests.api.conftest import (
+    Harness,
+    harness,
+    idle,
+    idle_and_served,
+    in_one_task,
+    make_harness,
+    settings,
+)
+from tests.browser.chromium import ARGUMENTS, Chromium, find_chromium
+from tests.browser.tab import Tab, open_tab
 
-__all__ = ["Browser", "harness", "idle", "idle_and_served", "settings"]
+__all__ = ["Browser", "House", "harness", "idle", "idle_and_served", "settings"]
 
 
 @dataclass
@@ -51,3 +69,52 @@ async def browser(idle_and_served: Harness) -> Browser:
     browser = await a_browser(idle_and_served)
     await browser.sign_in()
     return browser
+
+
+@dataclass
+class House:
+    """An installation for all tests of a file, in which nobody answers, and a browser to open it
+    in."""
+
+    harness: Harness
+    chrome: playwright.Browser
+    chromium: Chromium
+
+    async def link(self) -> str:
+        """Return a link that signs one browser in."""
+        code = await create_sign_in_code(self.harness.app.db, self.harness.app.owner_id)
+        return f"{self.harness.url}/sign-in?code={code}"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chrome() -> AsyncIterator[tuple[playwright.Browser, Chromium]]:
+    """One browser for all tests of a worker."""
+    found = find_chromium()
+    async with playwright.async_playwright() as driver:
+        started = await driver.chromium.launch(
+            executable_path=found.executable,
+            args=list(ARGUMENTS),
+            env=found.environment or None,  # type: ignore[arg-type]
+        )
+        yield started, found
+        await started.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(
+    shared_database: Database, chrome: tuple[playwright.Browser, Chromium]
+) -> AsyncIterator[House]:
+    async with AsyncExitStack() as stack:
+        made = await make_harness(shared_database, Settings(), stack)
+        served = serving_http(http_app(made.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+        url = await stack.enter_async_context(in_one_task(served))
+        yield House(replace(made, url=url), *chrome)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(house: House) -> AsyncIterator[Tab]:
+    """A page that is signed in. The test fails if anything went wrong in it."""
+    async with open_tab(house.chrome, house.harness.url, house.chromium.axe) as opened:
+        await opened.page.goto(await house.link())
+        yield opened
+        await opened.check("at the end")

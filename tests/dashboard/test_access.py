@@ -10,13 +10,11 @@ import psycopg
 import pytest
 
 from discreet.auth.sign_ins import create_sign_in_code, list_sign_ins
-from discreet.dashboard import agents, home, inbox, memories, sign_ins, simulator, turns
+from discreet.dashboard.application import VIEWS
 from discreet.dashboard.security import COOKIE, Site
 from tests.api.conftest import Harness
 from tests.dashboard.conftest import Browser, a_browser
 
-ROOMS = (home, inbox, memories, turns, simulator, agents, sign_ins)
-VIEWS = [(method, path) for room in ROOMS for method, path, _ in room.VIEWS]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -26,7 +24,7 @@ async def stranger(idle_and_served: Harness) -> Browser:
 
 
 async def test_no_page_opens_and_no_form_is_taken_without_a_session(stranger: Browser) -> None:
-    for method, path in VIEWS:
+    for method, path, _ in VIEWS:
         got = await stranger.http.request(method, path.replace("{id}", NOBODY), data={"x": "y"})
         assert (got.status_code, "sb dashboard" in got.text) == (401, True), path
         assert COOKIE not in got.headers.get("set-cookie", "")
@@ -111,7 +109,7 @@ async def test_every_form_needs_the_token_of_its_own_session(browser: Browser) -
     await other.sign_in()
     [foreign, *_] = re.findall(r'name="csrf" value="(\w+)"', await other.page("/sign-ins"))
     for csrf in ({}, {"csrf": ""}, {"csrf": "x"}, {"csrf": foreign}):
-        for method, path in VIEWS:
+        for method, path, _ in VIEWS:
             if method == "POST":
                 sent = {**csrf, "text": "x", "sender": "web:x", "sure": "yes"}
                 got = await browser.http.post(path.replace("{id}", NOBODY), data=sent)

@@ -119,7 +119,9 @@ async def test_two_senders_side_by_side_know_nothing_of_each_other(harness: Harn
     await browser.sign_in()
     done = await browser.send("/simulator/demonstration")
     anna, ben = re.findall(
-        r"<section aria-label=.*?</section>", await browser.page(done.headers["location"]), re.S
+        r'<section class="card flush" aria-label=.*?</section>',
+        await browser.page(done.headers["location"]),
+        re.S,
     )
     assert "Rex" in anna
     assert "Rex" not in ben

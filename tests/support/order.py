@@ -27,7 +27,7 @@ QUICK = frozenset(
 """Folders whose tests start no server and no process, but for those in ``NOT_QUICK``."""
 SLOW = frozenset(["api", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
 """The others; ``scripts/test --quick`` leaves them out."""
-NOT_TESTS = frozenset(["burst", "conformance", "failover", "support", "trace", "twins"])
+NOT_TESTS = frozenset(["browser", "burst", "conformance", "failover", "support", "trace", "twins"])
 """Programs and helpers."""
 
 NOT_QUICK = frozenset(
@@ -45,6 +45,8 @@ NOT_QUICK = frozenset(
 
 LONG = (
     "journeys",
+    "dashboard/test_every_page.py",
+    "dashboard/test_journeys.py",
     "postgres/test_backup.py",
     "cli",
     "mcp/test_stdio.py",

@@ -57,10 +57,12 @@ class World:
         channel_id: ChannelId | None = None,
         chat: str | None = None,
         sent_at: datetime | None = None,
+        title: str = "",
         **more: Any,
     ) -> Accepted:
         """Stores a message from an address (None: the owner), in a group or directly; on the
-        agent's terminal and in the sender's own chat, unless others are named. ``more``: other
+        agent's terminal and in the sender's own chat, unless others are named. ``title``: of the
+        group. ``more``: other
         attributes of the ``Inbound``."""
         who: Sender = (
             OwnerSender() if sender is None else AddressSender(Address.parse(sender), name)
@@ -75,7 +77,7 @@ class World:
                 sender=who,
                 text=text,
                 sent_at=sent_at or datetime.now(UTC),
-                group=None if group is None else Group(Address.parse(group)),
+                group=None if group is None else Group(Address.parse(group), title),
                 thread_key=thread_key,
                 new_session=new,
                 **more,

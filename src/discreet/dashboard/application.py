@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from discreet.auth.sign_ins import SESSION_LASTS, find_session, sign_in
 from discreet.dashboard import agents, home, inbox, memories, sign_ins, simulator, turns
-from discreet.dashboard.context import Dashboard, View
+from discreet.dashboard.context import Dashboard, View, Views
 from discreet.dashboard.rendering import make_renderer
 from discreet.dashboard.security import COOKIE, READING, Guard, Site, checked_form
 from discreet.domain.errors import (
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+ROOMS = (home, inbox, memories, turns, simulator, agents, sign_ins)
+VIEWS: Views = tuple(view for room in ROOMS for view in room.VIEWS)
+"""Every page and every form, apart from signing in."""
 STATUS = ((NotFound, 404), (BadInput, 422), (Conflict, 409), (Unavailable, 503))
 
 
@@ -99,11 +102,7 @@ def dashboard_app(app: App) -> Starlette:
             request, "error.html", error.status_code, message=error.detail, hint=""
         )
 
-    routes = [
-        Route(path, signed_in(view), methods=[method])
-        for room in (home, inbox, memories, turns, simulator, agents, sign_ins)
-        for method, path, view in room.VIEWS
-    ]
+    routes = [Route(path, signed_in(view), methods=[method]) for method, path, view in VIEWS]
     return Starlette(
         routes=[
             Route("/sign-in", open_with_code, methods=["GET"]),
@@ -124,4 +123,4 @@ def _device(request: Request) -> str:
     return request.headers.get("user-agent", "unknown browser")
 
 
-__all__ = ["dashboard_app"]
+__all__ = ["VIEWS", "dashboard_app"]

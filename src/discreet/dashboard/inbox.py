@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -16,48 +16,83 @@ from discreet.dashboard.rendering import go_to
 from discreet.dashboard.security import COOKIE
 from discreet.domain.ids import ContactId
 from discreet.schemas.memories import ListMemories
-from discreet.services import contacts, erasing, memories, takeover
+from discreet.services import contacts, erasing, inbox, memories, takeover
 
 LINES_SHOWN = 100
+BESIDE = 30
 MEMORIES_SHOWN = 50
 LIVE_SECONDS = 1.0
 ALIVE_SECONDS = 15.0
 
 
 async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
-    """List contacts by last message, or find some by name or address."""
-    skip, wanted = skip_of(request), request.query_params.get("q", "").strip()[:200]
-    if wanted:
-        found = await contacts.search_contacts(
-            dashboard.db, dashboard.owner_id, wanted, limit=PAGE_ITEMS + 1, skip=skip
-        )
-    else:
-        found = await contacts.list_recent_contacts(
-            dashboard.db, dashboard.owner_id, limit=PAGE_ITEMS + 1, skip=skip
-        )
-    more = f"/inbox?skip={skip + PAGE_ITEMS}&q={quote(wanted)}" if len(found) > PAGE_ITEMS else ""
+    """List contacts by last message, those that a search or a filter names."""
+    skip, query = skip_of(request), request.query_params
+    wanted, platform = query.get("q", "").strip()[:200], query.get("channel", "")
+    show: inbox.Show = next((one for one in inbox.SHOWS if one == query.get("show")), "")
+    found = await inbox.list_inbox(
+        dashboard.db,
+        dashboard.owner_id,
+        text=wanted,
+        show=show,
+        platform=platform,
+        limit=PAGE_ITEMS + 1,
+        skip=skip,
+    )
+    fields = {"q": wanted, "show": show, "channel": platform, "skip": str(skip + PAGE_ITEMS)}
+    more = f"/inbox?{urlencode(fields)}" if len(found) > PAGE_ITEMS else ""
     return dashboard.renderer.page(
-        request, "inbox.html", contacts=found[:PAGE_ITEMS], wanted=wanted, more=more
+        request,
+        "inbox.html",
+        **await _list(dashboard, found[:PAGE_ITEMS], show, platform),
+        wanted=wanted,
+        more=more,
     )
 
 
 async def show_contact(dashboard: Dashboard, request: Request) -> Response:
     """Show a contact: its conversation, and what the agent knows of it."""
     found = await contacts.find_contact(dashboard.db, dashboard.owner_id, str(id_of(request)))
+    contact_id = found.contact.id
     known = await memories.list_memories(
         dashboard.app.context,
         ListMemories.model_validate({"limit": MEMORIES_SHOWN}),
-        contact_id=found.contact.id,
+        contact_id=contact_id,
     )
+    beside = await inbox.list_inbox(dashboard.db, dashboard.owner_id, limit=BESIDE)
     return dashboard.renderer.page(
         request,
         "contact.html",
+        **await _list(dashboard, beside, "", "", contact_id),
+        wanted="",
+        more="/inbox",
         contact=found.contact,
         entry=found.entry,
         activity=found,
         memories=known.items,
-        lines=await _lines(dashboard, found.contact.id),
+        within="",
+        found=None,
+        lines=await _lines(dashboard, contact_id),
     )
+
+
+async def _list(
+    dashboard: Dashboard,
+    items: list[inbox.InboxItem],
+    show: str,
+    platform: str,
+    chosen: ContactId | None = None,
+) -> dict[str, Any]:
+    """Return what the list of contacts needs, wherever it is shown."""
+    return {
+        "contacts": [item.activity for item in items],
+        "texts": {item.activity.contact.id: item.last_text for item in items},
+        "shows": [(one, one.capitalize() or "All") for one in inbox.SHOWS],
+        "show": show,
+        "channel": platform,
+        "platforms": await inbox.platforms_in_use(dashboard.db, dashboard.owner_id),
+        "chosen": chosen,
+    }
 
 
 async def show_lines(dashboard: Dashboard, request: Request) -> Response:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from discreet.dashboard.icons import icon
 from discreet.dashboard.security import COOKIE, csrf_token
 
 if TYPE_CHECKING:
@@ -23,14 +27,17 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 MAX_NOTICE_CHARACTERS = 500
 MAX_SHOWN_CHARACTERS = 20_000
 
+# Address, title, icon, and whether it is about setting things up, which a phone has on one page.
 NAVIGATION = (
-    ("/", "Home"),
-    ("/inbox", "Inbox"),
-    ("/memories", "Memories"),
-    ("/simulator", "Simulator"),
-    ("/agents", "Agents"),
-    ("/sign-ins", "Sign-ins"),
+    ("/", "Home", "home", False),
+    ("/inbox", "Inbox", "inbox", False),
+    ("/memories", "Memories", "memories", False),
+    ("/simulator", "Simulator", "simulator", False),
+    ("/agents", "Agents", "agents", False),
+    ("/sign-ins", "Sign-ins", "access", True),
 )
+AGES = ((60, 1, "now"), (3_600, 60, "{} min"), (86_400, 3_600, "{} h"), (604_800, 86_400, "{} d"))
+"""Up to how many seconds, in units of how many seconds, and how it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,19 @@ def make_renderer() -> Renderer:
     )
     environment.filters |= {
         "moment": _moment,
+        "day": _day,
+        "clock": _clock,
+        "ago": _ago,
         "said": _said,
         "name": _name,
+        "visible": _visible,
         "counted": _counted,
+        "hue": _hue,
+        "initials": _initials,
+        "json": _json,
+        "query": _query,
     }
+    environment.globals["icon"] = icon
     return Renderer(environment)
 
 
@@ -94,14 +110,36 @@ def go_to(path: str, notice: str = "") -> Response:
     return response
 
 
-def _moment(moment: datetime | None) -> Markup:
+def _time(moment: datetime | None, style: str, shown: str) -> Markup:
     """Return a time in UTC, which the script turns into the browser's own."""
     if moment is None:
         return Markup("&ndash;")
-    utc = moment.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}" data-style="{}">{}</time>').format(
+        moment.astimezone(UTC).isoformat(), style, moment.astimezone(UTC).strftime(shown)
     )
+
+
+def _moment(moment: datetime | None) -> Markup:
+    return _time(moment, "moment", "%Y-%m-%d %H:%M UTC")
+
+
+def _day(moment: datetime | None) -> Markup:
+    return _time(moment, "day", "%Y-%m-%d")
+
+
+def _clock(moment: datetime | None) -> Markup:
+    return _time(moment, "clock", "%Y-%m-%d %H:%M UTC")
+
+
+def _ago(moment: datetime | None) -> Markup:
+    """Return how long ago something was, or its day where that is long."""
+    if moment is None:
+        return Markup("&ndash;")
+    age = (datetime.now(UTC) - moment).total_seconds()
+    for most, unit, said in AGES:
+        if age < most:
+            return _time(moment, "ago", said.format(int(age // unit)))
+    return _day(moment)
 
 
 def _said(text: str | None) -> Markup:
@@ -119,6 +157,26 @@ def _name(text: str | None) -> Markup:
 def _counted(number: int, noun: str) -> str:
     plural = noun[:-1] + "ies" if noun.endswith("ory") else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def _hue(key: object) -> int:
+    """Return which of the four colours something has, always the same one."""
+    return zlib.crc32(str(key).encode()) % 4
+
+
+def _initials(label: str) -> str:
+    words = [word for word in label.split() if word[0].isalnum()]
+    return "".join(word[0].upper() for word in words[:2]) or "?"
+
+
+def _json(value: object) -> str:
+    return _visible(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _query(fields: Mapping[str, str]) -> str:
+    """Return the query of an address, without the fields that are empty."""
+    given = {name: value for name, value in fields.items() if value}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _visible(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,21 +17,20 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
     seconds = (
         None if turn.finished_at is None else (turn.finished_at - turn.started_at).total_seconds()
     )
-    steps = [json.dumps(step, ensure_ascii=False, indent=2, default=str) for step in record.steps]
     found = [
         {
             "kind": item.get("kind", ""),
             "text": item.get("text") or item.get("content") or "",
-            "scores": ", ".join(
-                f"{name} {value:.2f}"
+            "scores": [
+                (name, value)
                 for name, value in (item.get("parts") or item.get("scores") or {}).items()
                 if isinstance(value, int | float)
-            ),
+            ],
         }
         for item in record.found
     ]
     return dashboard.renderer.page(
-        request, "turn.html", record=record, turn=turn, seconds=seconds, steps=steps, found=found
+        request, "turn.html", record=record, turn=turn, seconds=seconds, found=found
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -57,14 +56,6 @@ _LISTED = """
      WHERE c.merged_into IS NULL
      ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
      LIMIT %(limit)s OFFSET %(skip)s
-"""
-_NAMED = """
-    SELECT c.id FROM discreet.contacts c
-     WHERE c.merged_into IS NULL
-       AND (c.name ILIKE %(pattern)s OR array_to_string(c.aliases, ' ') ILIKE %(pattern)s
-            OR EXISTS (SELECT FROM discreet.addresses a WHERE a.contact_id = c.id
-                          AND a.platform || ':' || a.platform_id ILIKE %(pattern)s))
-     ORDER BY c.created_at DESC, c.id LIMIT %(limit)s OFFSET %(skip)s
 """
 
 
@@ -132,7 +123,7 @@ async def list_contacts(
     """List contacts, newest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await page_of_entries(tx, request.limit + 1, mark_of(request.cursor))
-        items = [one.shown for one in await _activity(tx, found[: request.limit])]
+        items = [one.shown for one in await activity_of(tx, found[: request.limit])]
     following = next_of(found, request.limit, lambda one: (one.contact.created_at, one.contact.id))
     return schemas.ContactPage(items=items, next=following)
 
@@ -146,17 +137,7 @@ async def list_recent_contacts(
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
-        return await _activity(tx, await get_entries(tx, [row[0] for row in listed]))
-
-
-async def search_contacts(
-    db: ScopedDatabase, owner_id: OwnerId, text: str, *, limit: int, skip: int = 0
-) -> list[ContactActivity]:
-    """Find contacts whose name, alias or address holds a text in any case, newest first."""
-    pattern = "%" + re.sub(r"([%_\\\\])", r"\\\1", text) + "%"
-    async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await tx.fetch(_NAMED, {"pattern": pattern, "limit": limit, "skip": skip})
-        return await _activity(tx, await get_entries(tx, [row["id"] for row in found]))
+        return await activity_of(tx, await get_entries(tx, [row[0] for row in listed]))
 
 
 async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ContactActivity:
@@ -168,7 +149,7 @@ async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Conta
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         entry = await find_entry(tx, who)
-        return (await _activity(tx, [entry]))[0]
+        return (await activity_of(tx, [entry]))[0]
 
 
 async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
@@ -251,7 +232,7 @@ async def resolve_contact_name(
                 found = list(similar)
             case _:
                 assert_never(resolution)
-        shown = [one.shown for one in await _activity(tx, found)]
+        shown = [one.shown for one in await activity_of(tx, found)]
     return schemas.NameResolved(
         found=shown[0] if isinstance(resolution, FoundName) else None,
         ambiguous=shown if isinstance(resolution, AmbiguousName) else [],
@@ -308,7 +289,7 @@ async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedContact
     version = await tx.value(
         "SELECT xmin::text FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
     )
-    (activity,) = await _activity(tx, [entry])
+    (activity,) = await activity_of(tx, [entry])
     return VersionedContact(activity.shown, version)
 
 
@@ -366,7 +347,8 @@ async def _entry(tx: Transaction, contact_id: ContactId) -> Entry:
     return entry
 
 
-async def _activity(tx: Transaction, entries: list[Entry]) -> list[ContactActivity]:
+async def activity_of(tx: Transaction, entries: list[Entry]) -> list[ContactActivity]:
+    """Count how much there is of each contact."""
     ids = [entry.contact.id for entry in entries]
     counts = {row["id"]: row for row in await tx.fetch(_ACTIVITY, {"ids": ids})}
     return [

@@ -1,0 +1,46 @@
+"""Every page of an installation, from the routes of the application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from discreet.dashboard.application import VIEWS
+from discreet.scope import OwnerScope
+from tests.api.conftest import Harness
+
+NO_PAGES = ("/live", "/lines", "/column")
+"""Ends of paths that give a part of a page or none."""
+MORE = {
+    "/inbox": ("?q=a", "?skip=1"),
+    "/memories": ("?q=walnuts",),
+    "/simulator": ("?as=web:a&as=web:b&as=telegram:5550101",),
+}
+"""Further addresses of a page."""
+_IDS = {
+    "contacts": "SELECT c.id FROM discreet.contacts c LEFT JOIN discreet.messages m"
+    " ON m.contact_id = c.id GROUP BY c.id ORDER BY count(m.id) DESC LIMIT 4",
+    "memories": "SELECT id FROM discreet.memories ORDER BY length(content) DESC LIMIT 3",
+    "turns": "SELECT id FROM discreet.turns ORDER BY length(prompt::text) DESC LIMIT 2",
+    "agents": "SELECT id FROM discreet.agents",
+}
+
+
+async def every_page(harness: Harness, each: int = 4) -> list[str]:
+    """Return the address of every page, for ``each`` rows that it can show."""
+    ids = {}
+    async with harness.app.db.begin(OwnerScope(harness.app.owner_id)) as tx:
+        for noun, query in _IDS.items():
+            ids[noun] = [row["id"] for row in await tx.fetch(query)][:each]
+    paths = [path for method, path, _ in VIEWS if method == "GET" and not path.endswith(NO_PAGES)]
+    return [address for path in paths for address in _addresses(path, ids)]
+
+
+def _addresses(path: str, ids: Mapping[str, Sequence[object]]) -> Iterator[str]:
+    if "{id}" not in path:
+        yield from (path, *(path + more for more in MORE.get(path, ())))
+        return
+    [noun] = re.findall(r"^/([a-z-]+)/", path)
+    # A page of a new kind of row needs a line in _IDS and such a row in the test.
+    assert ids[noun], f"no {noun} to open {path} with"
+    yield from (path.replace("{id}", str(one)) for one in ids[noun])

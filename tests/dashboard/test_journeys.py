@@ -1,0 +1,160 @@
+"""What an owner does, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, expect
+
+from discreet.serving import working
+from tests.api.conftest import in_one_task
+from tests.browser.tab import PHONE, Tab, open_tab
+from tests.dashboard.conftest import House
+from tests.dashboard.people import People, settle
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def people(house: House) -> People:
+    return await settle(house.harness.world)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def served(house: House, people: People) -> House:
+    """Somebody works, so that people get answers."""
+    await house.harness.stack.enter_async_context(in_one_task(working(house.harness.app)))
+    return house
+
+
+async def chosen(tab: Tab, name: str) -> None:
+    """Open a contact from the inbox."""
+    await tab.open("/inbox")
+    await tab.page.get_by_role("link", name=re.compile(name)).click()
+    await expect(tab.page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+async def test_a_stranger_is_approved_where_the_owner_sees_the_request(
+    tab: Tab, people: People
+) -> None:
+    await tab.open("/")
+    request = tab.page.get_by_role("listitem").filter(has_text="Kim Novak")
+    await expect(request).to_contain_text("Hello, may I join?")
+    await request.get_by_role("button", name="Approve").click()
+    await expect(tab.page.get_by_role("status")).to_contain_text("Kim Novak")
+    await expect(request.get_by_role("button", name="Approve")).to_have_count(0)
+    await chosen(tab, "Kim Novak")
+
+
+async def test_a_takeover_is_live_in_both_directions_and_is_handed_back(
+    tab: Tab, people: People
+) -> None:
+    world, page = people.world, tab.page
+    await chosen(tab, "Jonas Weber")
+    await page.get_by_role("button", name="Answer in person").click()
+    await world.say("telegram:5550142", "Ist da jemand?", channel_id=people.channels["telegram"])
+    await expect(page.get_by_text("Ist da jemand?", exact=True).last).to_be_visible()
+    answer = page.get_by_label("Your answer to")
+    await answer.fill("Ja, ich.\nSogar zwei Zeilen.")
+    await answer.press("Enter")
+    await expect(page.locator(".person").last).to_contain_text("Sogar zwei Zeilen.")
+    await page.get_by_role("button", name="Hand back").click()
+    await expect(page.get_by_role("button", name="Answer in person")).to_be_visible()
+
+
+async def test_a_memory_is_changed_compared_and_restored(tab: Tab, people: People) -> None:
+    page = tab.page
+    await tab.open("/memories")
+    await page.get_by_role("link", name=re.compile("allergic to walnuts")).first.click()
+    await page.get_by_label("Text").fill("Anna is allergic to peanuts.")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("del")).to_have_text("walnuts.")
+    await expect(page.locator("ins")).to_have_text("peanuts.")
+    await page.get_by_role("button", name=re.compile("Restore version")).click()
+    await expect(page.get_by_label("Text")).to_have_value("Anna is allergic to walnuts.")
+
+
+async def test_two_senders_side_by_side_know_nothing_of_each_other(tab: Tab, served: House) -> None:
+    page = tab.page
+    await tab.open("/simulator")
+    await page.get_by_role("button", name="Run a short demonstration").click()
+    anna, ben = page.locator(".columns > section").nth(0), page.locator(".columns > section").nth(1)
+    await expect(anna.locator(".knows")).to_contain_text("my dog is called Rex")
+    await expect(anna.locator(".lines .out").last).to_contain_text("Rex")
+    await expect(ben.locator(".knows")).to_contain_text("Nothing.")
+    await say(ben, "Remember that my cat is called Minka.")
+    await expect(ben.locator(".knows")).to_contain_text("Minka")
+    await expect(anna).not_to_contain_text("Minka")
+    await expect(ben).not_to_contain_text("Rex")
+
+
+async def say(column: Locator, text: str) -> None:
+    await column.get_by_placeholder("Say something").fill(text)
+    await column.get_by_role("button", name="Send").click()
+
+
+async def test_an_answer_opens_what_went_into_it(tab: Tab, people: People) -> None:
+    await chosen(tab, "Anna Lindqvist")
+    await tab.page.get_by_role("link", name="why").last.click()
+    await expect(tab.page.get_by_role("heading", level=1)).to_contain_text("Why Ada said this")
+    steps = tab.page.locator(".steps")
+    await expect(steps).to_contain_text("What did I say about walnuts?")
+    await steps.locator("summary", has_text="recall").click()
+    await expect(steps.get_by_text("allergic to walnuts").first).to_be_visible()
+
+
+async def test_erasing_shows_what_goes_first_and_a_receipt_after(tab: Tab, people: People) -> None:
+    page = tab.page
+    await chosen(tab, "Omar Haddad")
+    where = page.url
+    await page.get_by_role("link", name=re.compile("Erase")).click()
+    await expect(page.get_by_role("row", name=re.compile("messages"))).to_be_visible()
+    await page.get_by_role("button", name="Erase permanently").click()
+    await expect(page.get_by_text("Receipt")).to_be_visible()
+    gone = await page.goto(where)
+    assert gone is not None
+    assert gone.status == 404
+
+
+async def test_the_keyboard_reaches_search_and_the_list(tab: Tab, people: People) -> None:
+    page = tab.page
+    await tab.open("/inbox")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    second = page.locator("[data-keys] a").nth(1)
+    await expect(second).to_be_focused()
+    await page.keyboard.press("k")
+    await expect(page.locator("[data-keys] a").nth(0)).to_be_focused()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await page.keyboard.type("tanaka")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-keys] a")).to_have_count(1)
+
+
+async def test_the_inbox_is_usable_on_a_phone(tab: Tab, people: People) -> None:
+    page = tab.page
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await chosen(tab, "Priya Raman")
+    said = page.get_by_label("Messages").get_by_text("Yes please, for six people.")
+    await expect(said).to_be_in_viewport()
+    await page.get_by_role("link", name="Inbox").first.click()
+    await expect(page.get_by_role("link", name=re.compile("Priya Raman"))).to_be_visible()
+
+
+async def test_signing_out_everywhere_ends_an_open_page_of_another_browser(
+    tab: Tab, house: House, people: People
+) -> None:
+    async with open_tab(house.chrome, house.harness.url, house.chromium.axe) as other:
+        await other.page.goto(await house.link())
+        await chosen(other, "Mei Tanaka")
+        await tab.open("/sign-ins")
+        await tab.page.get_by_role("button", name="Sign out everywhere").click()
+        await expect(tab.page.get_by_text("sb dashboard")).to_be_visible()
+        await until(lambda: other.page.evaluate("fetch('/').then((got) => got.status == 401)"))
+        await other.open("/inbox", 401)
