@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -91,9 +92,11 @@ class App:
         """Bind the names of jobs to functions, and work while open."""
         # What only a worker needs is imported here: a command that just asks stays quick.
         from discreet.delivery import deliver
+        from discreet.domain.quiet_hours import QuietHours
         from discreet.intake.retry import release_due
         from discreet.queue.worker import Slots, Work, work
         from discreet.services.agents import list_agents
+        from discreet.services.owner_notices import NoticeRules, tell_owners
         from discreet.turn.responders import Models, import_responders
         from discreet.turn.run import Turns, run_turn
 
@@ -125,6 +128,16 @@ class App:
         async def release_quarantined() -> None:
             await release_due(self.db)
 
+        quiet = self.settings.owner_quiet_hours
+        rules = NoticeRules(
+            QuietHours.parse(quiet) if quiet else None,
+            timedelta(minutes=self.settings.owner_digest_minutes),
+            turns.zone,
+        )
+
+        async def tell_everyone() -> None:
+            await tell_owners(self.db, rules)
+
         async with work(
             self.database.conninfo("discreet_worker"),
             self.db,
@@ -133,6 +146,7 @@ class App:
                 one_route,
                 release_quarantined,
                 gateway.platforms,
+                tell_owners=tell_everyone,
                 turn_seconds=turns.total_seconds + HUNG_SECONDS,
             ),
             Slots(self.settings.max_turns, self.settings.max_turns_per_agent),

@@ -23,6 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from discreet.domain.errors import BadInput
 from discreet.domain.listen_address import ListenAddress
 from discreet.domain.policy import Policy
+from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.time_zones import checked_zone
 
 __all__ = ["Price", "Settings", "line_history", "load_settings"]
@@ -76,6 +77,12 @@ def _time_zone(name: str) -> str:
         return checked_zone(name)
     except BadInput as error:
         raise ValueError(f"can't be used: {error.message} {error.hint.rstrip('.')}") from None
+
+
+def _quiet_hours(text: str) -> str:
+    if text:
+        QuietHours.parse(text)
+    return text
 
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
@@ -139,6 +146,19 @@ class Settings(Policy):
     timezone: TimeZone = Field(
         default="UTC",
         description="Time zone of people who haven't set one, such as Europe/Berlin.",
+    )
+    owner_quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = Field(
+        default="",
+        description="Hours in which your own chat is told nothing, such as 22:00-07:00, in"
+        " DISCREET_TIMEZONE. It comes afterwards. What a contact that you answer in person writes"
+        " always comes at once.",
+    )
+    owner_digest_minutes: int = Field(
+        default=10,
+        ge=0,
+        description="Failures, limits and undelivered answers are told to you in one message, with"
+        " at least so many minutes between two. Strangers, drafts and requests for a person come at"
+        " once.",
     )
     turn_silence_seconds: float = Field(
         default=120.0,

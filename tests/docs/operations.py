@@ -602,6 +602,7 @@ OF_OWNER = (
 
 # What only the owner does, at the terminal: command -> service function.
 OWNERS_COMMANDS = {
+    "owner unlink": "admission.unlink_owner",
     "tokens create": "discreet.auth.tokens.create_token",
     "tokens list": "discreet.auth.tokens.list_tokens",
     "tokens revoke": "discreet.auth.tokens.revoke_token",

@@ -41,6 +41,7 @@ CHECKED = {
     "type": "'external'",
     "attachments.kind": "'photo'",
     "limit_hits.kind": "'waiting'",
+    "owner_notices.kind": "'stranger'",
     "early_receipts.stage": "'read'",
     "linked_rows.kind": "'session'",
     "links.proof": "'owner'",

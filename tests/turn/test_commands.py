@@ -224,7 +224,10 @@ async def test_the_owner_lets_strangers_in_from_a_chat_of_their_own(db: ScopedDa
     assert "Bob telegram:1002" in await answer(platform, ALICE, "/pairing")
     assert "wrong" in await answer(platform, ALICE, "/approve ABCDEFGH")
     code = (await platform.sent(BOB))[0].split("code: ")[1][:9]
-    assert await answer(platform, ALICE, f"/approve {code}") == "Bob telegram:1002 may talk to Ada."
+    assert (
+        await answer(platform, ALICE, f"/approve {code}")
+        == "`Bob telegram:1002` may talk to `Ada`."
+    )
     assert (await platform.accepted(BOB, "thanks")).new
     async with db.begin(platform.world.owner) as tx:
         assert await tx.value("SELECT count(*) FROM discreet.wrong_codes") == 1

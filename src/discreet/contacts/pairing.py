@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.schemas.admission import Pairing
@@ -34,6 +37,12 @@ async def pending_pairings(tx: Transaction) -> list[Pairing]:
         _PAIRINGS + " WHERE p.state = 'pending' ORDER BY p.created_at DESC LIMIT %(limit)s",
         {"limit": MAX_LISTED},
     )
+    return [Pairing(**row) for row in found]
+
+
+async def pairings_of_ids(tx: Transaction, ids: Sequence[UUID]) -> list[Pairing]:
+    """Return these requests, decided or not."""
+    found = await tx.fetch(_PAIRINGS + " WHERE p.id = ANY (%(ids)s)", {"ids": list(ids)})
     return [Pairing(**row) for row in found]
 
 

@@ -19,6 +19,7 @@ from discreet.domain.errors import BadInput, SecretMissing, Unavailable
 from discreet.domain.ids import MessageId, RouteId
 from discreet.domain.outbound import (
     OFFLINE,
+    WITH_MARKS,
     Channel,
     Later,
     Outbound,
@@ -57,10 +58,12 @@ Channels = Callable[[DueRoute], Awaitable[Channel]]
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
        r.draft_message,
-       -- What no model wrote is words: the machine's, the owner's, or a sender's own, quoted.
-       m.turn_id IS NULL OR m.command IS NOT NULL OR m.in_person
-         OR (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)
-         IS NOT FALSE AS plain,
+       -- What no model wrote is words: the machine's, the owner's, or a sender's own, quoted; but
+       -- for what the machine tells the owner, in which such words are code.
+       coalesce(m.command <> ALL (%(marked)s), m.turn_id IS NULL OR m.in_person)
+         OR m.command IS NULL
+           AND (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)
+             IS NOT FALSE AS plain,
        -- What came late is not what was written last; so far back nothing comes late.
        (SELECT max(heard.sent_at) FROM (
           SELECT i.sent_at FROM discreet.messages i
@@ -78,6 +81,8 @@ SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.
  WHERE o.route_id = %(route)s AND o.state IN ('pending', 'sending')
  ORDER BY m.position LIMIT 1
 """
+
+_NEXT = {"offline": OFFLINE, "marked": list(WITH_MARKS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +198,7 @@ async def _take(
     time."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
-        while (
-            row := await tx.fetch_one(NEXT, {"route": route_id, "offline": OFFLINE})
-        ) is not None:
+        while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
             message_id = row["message_id"]
             if not row["leads_back"]:
                 await _finish(tx, message_id, "its route leads somewhere else")

@@ -12,6 +12,16 @@ OFFLINE = "offline"
 """The model name of turns answered by rules. Such answers are plain text, not CommonMark."""
 
 
+OWNER_NOTICE = "owner_notice"
+"""The command of a message that tells the owner something."""
+WITH_MARKS = (
+    OWNER_NOTICE, "passed", "unsent", "pairing", "approve", "deny", "status", "contacts", "who",
+    "takeover", "end", "block", "unblock", "pause", "resume", "usage",
+)  # fmt: skip
+"""Commands whose answers are CommonMark: people's words are code spans in them, which nothing in
+those words can leave."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
     """The message on a platform that shows a draft of an answer.

@@ -109,6 +109,16 @@ def plain_name(name: str) -> str:
     return " ".join("".join(kept).split())[:MAX_NAME]
 
 
+def literal(words: str, most: int = MAX_NAME) -> str:
+    """Return somebody's words as one code span of CommonMark, at most ``most`` characters of them:
+    on every platform they then show as they are, and can't be a link, a command or a label of ours.
+    """
+    words = valid_unicode(words)
+    kept = (" " if c.isspace() else c for c in words if c.isspace() or not is_hidden(c))
+    line = " ".join("".join(kept).split()).replace("`", "\u02cb")
+    return f"`{line if len(line) <= most else line[: most - 1] + '…'}`" if line else "`-`"
+
+
 def terminal_text(text: str) -> str:
     """Remove escape, control and bidirectional characters that are unsafe on a terminal."""
     return "".join(

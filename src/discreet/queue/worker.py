@@ -57,6 +57,10 @@ COUNT_SECONDS = 600.0
 MANY_MEMORIES = 20_000
 
 
+async def _tell_nobody() -> None:
+    """Where no owner is told anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is done for each kind of job, and which platforms this process can deliver to.
@@ -69,6 +73,7 @@ class Work:
     deliver: Callable[[RouteId], Awaitable[None]]
     release_quarantined: Callable[[], Awaitable[None]]
     platforms: Sequence[str]
+    tell_owners: Callable[[], Awaitable[None]] = _tell_nobody
     turn_seconds: float = 1_200.0
 
 
@@ -179,6 +184,7 @@ async def _sweep_for_ever(app: procrastinate.App, db: ScopedDatabase, work: Work
             if woken := await sweep(app, db):
                 log.info("swept up work that was left", sessions_and_routes=woken)
             await work.release_quarantined()
+            await work.tell_owners()
         except Exception as error:
             log.warning("the sweep failed and is tried again", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)

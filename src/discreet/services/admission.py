@@ -148,6 +148,24 @@ async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) 
     return str(code)
 
 
+async def unlink_owner(db: ScopedDatabase, owner_id: OwnerId, account: str) -> None:
+    """Make an account nobody's again: whoever writes from it is a new contact, and it is told
+    nothing any more. What was said there stays in the owner's own sessions.
+
+    Raises:
+        BadInput: it isn't written ``platform:id``.
+        NotFound: it isn't one of the owner's accounts.
+    """
+    address = Address.parse(account)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        unlinked = await tx.value(
+            "SELECT gate.unlink_owner(%(platform)s, %(id)s)",
+            {"platform": address.platform, "id": address.platform_id},
+        )
+    if not unlinked:
+        raise NotFound(f"{address} is not linked to you.", hint="See: sb owner list")
+
+
 async def list_owner_addresses(db: ScopedDatabase, owner_id: OwnerId) -> list[str]:
     """Return the owner's own accounts, written ``platform:id``."""
     async with db.begin(OwnerScope(owner_id)) as tx:

@@ -7,7 +7,7 @@ from datetime import datetime
 from discreet.contacts import Contact
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.ids import ContactId, OwnerId, SessionId
 from discreet.domain.text import checked_text
 from discreet.schemas.takeover import SpokenLine
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
@@ -25,8 +25,12 @@ __all__ = [
 ]
 
 
-async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
+async def take_over(
+    db: ScopedDatabase, owner_id: OwnerId, who: str, *, session_id: SessionId | None = None
+) -> Contact:
     """Silence the agent for this contact from now on, including a running turn.
+
+    ``session_id``: a session of the owner's own; what they write there goes to the contact.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -38,6 +42,12 @@ async def take_over(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
             " clock_timestamp()) WHERE id = %(id)s",
             {"id": contact.id},
         )
+        if session_id is not None:
+            await tx.execute(
+                "UPDATE discreet.sessions SET speaks_to = %(id)s WHERE id = %(session)s"
+                " AND contact_id IS NULL AND NOT shared",
+                {"id": contact.id, "session": session_id},
+            )
     return contact
 
 
@@ -52,6 +62,10 @@ async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
             "UPDATE discreet.contacts SET taken_over_at = NULL WHERE id = %(id)s",
+            {"id": contact.id},
+        )
+        await tx.execute(
+            "UPDATE discreet.sessions SET speaks_to = NULL WHERE speaks_to = %(id)s",
             {"id": contact.id},
         )
         await wake_waiting(tx, contact_id=contact.id)

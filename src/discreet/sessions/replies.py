@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import MessageId, SessionId
-from discreet.domain.outbound import OFFLINE
+from discreet.domain.outbound import OFFLINE, WITH_MARKS
 from discreet.scope import Transaction
 
 
@@ -44,8 +44,9 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "  m.state = 'failed' OR (m.state = 'waiting' AND a.text IS NOT NULL) AS failed,"
         "  d.text AS draft,"
         "  a.text AS answer, coalesce(a.sent, false) AS sent,"
-        "  a.command IS NOT NULL OR a.in_person"
-        "    OR (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)"
+        "  coalesce(a.command <> ALL (%(marked)s), a.in_person)"
+        "    OR a.command IS NULL"
+        "      AND (SELECT t.model = %(offline)s FROM discreet.turns t WHERE t.id = m.turn_id)"
         "    IS NOT FALSE AS plain,"
         "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
         "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
@@ -64,7 +65,7 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "      ELSE a.turn_id = m.turn_id AND m.state IN ('answered', 'failed') END"
         "    ORDER BY a.position DESC LIMIT 1) a ON true"
         " WHERE m.id = %(message)s",
-        {"message": message_id, "offline": OFFLINE},
+        {"message": message_id, "offline": OFFLINE, "marked": list(WITH_MARKS)},
     )
     if row is None:
         raise NotFound("There is no such message.")

@@ -1,7 +1,8 @@
 """Commands of senders and of the owner. No model runs and no tool is called.
 
 Each runs in the scope of its session, so it shows and forgets what belongs there and nothing else.
-The owner, in a session of their own, has other commands: theirs would reach everybody's rows.
+The owner, in a session of their own, has other commands (``owner_commands``): theirs would reach
+everybody's rows.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from discreet.contacts.linking import Entered, ask_to_link, enter_link_code
-from discreet.contacts.pairing import decide, find_pairing, no_such_pairing, pending_pairings
 from discreet.contacts.store import get_contact
 from discreet.contacts.time_zones import set_time_zone
 from discreet.domain.database_codes import text_of_code
@@ -21,6 +21,7 @@ from discreet.scope.scopes import SessionScope
 from discreet.sessions.transcript import Message, messages_of_turn, said_in_scope
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
+from discreet.turn.owner_commands import OwnerReply, obey_owner
 
 MAX_EXPORTED_CHARACTERS = 30_000
 MAX_EXPORTED_MESSAGES = 2_000
@@ -35,18 +36,14 @@ SENDERS_HELP = """\
 /timezone NAME - say where you are, like Europe/Berlin
 /stop - stop the current answer
 /help - show this help"""
-OWNERS_HELP = """\
-/pairing - show who is waiting for approval
-/approve CODE, /deny CODE - approve or deny someone (their code, or platform:id)
-/new - start a new conversation
-/stop - stop the current answer
-/help - show this help"""
 NOT_PERSONAL = (
     "Other people write here too. To link another account, send /link in a direct chat with me."
 )
 
 
-async def run_command(db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str) -> str:
+async def run_command(
+    db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str
+) -> OwnerReply:
     """Return the answer to a command, which has been carried out then.
 
     Raises:
@@ -55,14 +52,20 @@ async def run_command(db: ScopedDatabase, scope: SessionScope, lease: Lease, com
     async with db.begin(scope) as tx:
         await hold(tx, lease.session_id, lease.turn_id)
         [message] = await messages_of_turn(tx, lease.turn_id)
-        word, _, rest = message.text.strip().partition(" ")
-        try:
-            if isinstance(scope, OwnerScope):
-                return await _of_owner(tx, command, rest.strip())
-            return await _of_sender(tx, scope, lease, command, rest.strip())
-        except DiscreetError as error:
-            # What was counted (a wrong code) is kept: this transaction commits.
-            return f"{word}: {error}"
+        if not isinstance(scope, OwnerScope):
+            return OwnerReply(await _obey_sender(tx, scope, lease, command, message.text))
+    return await obey_owner(db, scope, lease.session_id, message, command)
+
+
+async def _obey_sender(
+    tx: Transaction, scope: ContactScope | SharedScope, lease: Lease, command: str, text: str
+) -> str:
+    word, _, rest = text.strip().partition(" ")
+    try:
+        return await _of_sender(tx, scope, lease, command, rest.strip())
+    except DiscreetError as error:
+        # What was counted (a wrong code) is kept: this transaction commits.
+        return f"{word}: {error}"
 
 
 async def _of_sender(
@@ -91,33 +94,6 @@ async def _of_sender(
             return await _time_zone(tx, scope, rest)
         case _:
             return SENDERS_HELP
-
-
-async def _of_owner(tx: Transaction, command: str, rest: str) -> str:
-    match command:
-        case "start":
-            return f"Hello! You are my owner.\n\n{OWNERS_HELP}"
-        case "new":
-            return "New conversation started."
-        case "stop":
-            return "Stopped."
-        case "pairing":
-            waiting = await pending_pairings(tx)
-            lines = [f"{item.label} to {item.agent}: {item.said[:200]}" for item in waiting]
-            return "\n".join(lines) or "No one is waiting for approval."
-        case "approve" | "deny":
-            return await _decide(tx, rest, let_in=command == "approve")
-        case _:
-            return OWNERS_HELP
-
-
-async def _decide(tx: Transaction, who: str, *, let_in: bool) -> str:
-    found = await find_pairing(tx, who)
-    if not found:
-        raise no_such_pairing(who)
-    for pairing in found:
-        await decide(tx, pairing, let_in=let_in)
-    return f"{found[0].label} {'may talk to' if let_in else 'may not talk to'} {found[0].agent}."
 
 
 async def _greeting(tx: Transaction, scope: ContactScope | SharedScope) -> str:

@@ -28,7 +28,7 @@ from discreet.turn.files import Fetch, files_of_turn
 from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, while_held
 from discreet.turn.load import load
 from discreet.turn.prompt import Budget, Prompt, build_prompt
-from discreet.turn.result import ModelError, TurnResult
+from discreet.turn.result import ModelError, Step, TurnResult
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.streaming import DraftPlatforms, streaming
 from discreet.turn.summarise import pick_sentences
@@ -199,9 +199,13 @@ class _Answer:
 
 
 async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -> None:
-    text = await run_command(turns.db, scope, lease, command)
+    reply = await run_command(turns.db, scope, lease, command)
+    steps: tuple[Step, ...] = ()
+    if reply.contacts:
+        # Whose names it shows: it goes with them when they are erased.
+        steps = (Step(command, {"contacts": [str(one) for one in reply.contacts]}, ""),)
     async with turns.db.begin(scope) as tx:
-        await save_answer(tx, lease, Prompt("", ()), TurnResult(text, f"/{command}"))
+        await save_answer(tx, lease, Prompt("", ()), TurnResult(reply.text, f"/{command}", steps))
 
 
 async def _save_failed(

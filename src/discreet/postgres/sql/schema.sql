@@ -632,6 +632,23 @@ END $$;
 
 ALTER FUNCTION gate.begin_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
 
+-- FUNCTION begin_telling_owner()
+CREATE FUNCTION gate.begin_telling_owner() RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+BEGIN
+  IF pg_try_advisory_xact_lock(hashtextextended('discreet: owner notices ' || owner, 0)) THEN
+    RETURN (gate.owner_chat(owner)).created_at;
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.begin_telling_owner() OWNER TO discreet_gate;
+
 -- FUNCTION bind_mcp_session(bytea, uuid, uuid)
 CREATE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -712,14 +729,98 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
+  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM CASE WHEN of_owner
+      -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
+      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
-     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
+     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
+                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone'] END)
 $_$;
 
 
 ALTER FUNCTION gate.command_of(body text, of_owner boolean) OWNER TO discreet_gate;
+
+-- TABLE sessions
+CREATE TABLE discreet.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    thread_key text DEFAULT ''::text NOT NULL,
+    last_position bigint DEFAULT 0 NOT NULL,
+    last_message_at timestamp with time zone,
+    current_turn uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    compacted_to bigint DEFAULT 0 NOT NULL,
+    summary_id uuid,
+    speaks_to uuid,
+    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
+);
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.sessions OWNER TO discreet_schema;
+
+-- COMMENT COLUMN sessions.current_turn
+COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
+
+-- COMMENT COLUMN sessions.compacted_to
+COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
+
+-- COMMENT COLUMN sessions.summary_id
+COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+
+-- COMMENT COLUMN sessions.speaks_to
+COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
+
+-- FUNCTION command_of_owner(discreet.sessions, text, gate.inbound, boolean)
+CREATE FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before discreet.sessions;
+BEGIN
+  IF here.last_position = 1 THEN
+    SELECT s.* INTO before FROM discreet.sessions s
+     WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
+       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
+     ORDER BY s.ended_at DESC LIMIT 1;
+    UPDATE discreet.sessions s
+       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
+     WHERE s.id IN (here.id, before.id);
+    here.speaks_to := before.speaks_to;
+  END IF;
+  IF command IS NOT NULL THEN
+    RETURN command;
+  ELSIF here.speaks_to IS NOT NULL THEN
+    RETURN gate.pass_on(here, said, is_edit);
+  ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
+    RETURN gate.decision_of(here.owner_id, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
 
 -- FUNCTION configure(jsonb, jsonb)
 CREATE FUNCTION gate.configure(numbers jsonb, texts jsonb) RETURNS void
@@ -856,6 +957,19 @@ END $$;
 
 
 ALTER FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) OWNER TO discreet_gate;
+
+-- FUNCTION decision_of(uuid, text)
+CREATE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
+   WHERE c.word IN ('approve', 'deny')
+     AND EXISTS (SELECT FROM discreet.pairings p WHERE p.owner_id = owner AND p.state = 'pending')
+$$;
+
+
+ALTER FUNCTION gate.decision_of(owner uuid, body text) OWNER TO discreet_gate;
 
 -- FUNCTION defer(text, text, text, jsonb, timestamp with time zone, boolean)
 CREATE FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) RETURNS void
@@ -1195,7 +1309,8 @@ DECLARE
   said     uuid[];
   sessions uuid[];
   turns    uuid[];
-  shown    uuid[];
+  shown    uuid[] := gate.turns_shown(owner, gone, addresses);
+  told     uuid[] := gate.words_to_the_owner(gone, shown);
   memories uuid[];
   erased   record;
   messages bigint;
@@ -1208,12 +1323,12 @@ BEGIN
        SELECT m.agent_id, m.party FROM discreet.messages m
         WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
           AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
-  shown := gate.turns_shown(owner, gone, addresses);
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
-             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))));
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
+             OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (told))));
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   SELECT coalesce(array_agg(m.id), '{}'),
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
@@ -1223,7 +1338,7 @@ BEGIN
      AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
 
   -- An answer that others asked for as well is theirs.
-  said := said || ARRAY(
+  said := said || told || ARRAY(
     SELECT o.id FROM discreet.messages o
      WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
        o.turn_id = ANY (turns) AND NOT EXISTS (
@@ -1382,51 +1497,6 @@ END $$;
 
 
 ALTER FUNCTION gate.find_or_create_first_owner(owner_name text) OWNER TO discreet_gate;
-
--- TABLE sessions
-CREATE TABLE discreet.sessions (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    thread_key text DEFAULT ''::text NOT NULL,
-    last_position bigint DEFAULT 0 NOT NULL,
-    last_message_at timestamp with time zone,
-    current_turn uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    compacted_to bigint DEFAULT 0 NOT NULL,
-    summary_id uuid
-);
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.sessions OWNER TO discreet_schema;
-
--- COMMENT COLUMN sessions.current_turn
-COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
-
--- COMMENT COLUMN sessions.compacted_to
-COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
-
--- COMMENT COLUMN sessions.summary_id
-COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
 
 -- FUNCTION find_or_create_route(discreet.sessions, uuid, text, text)
 CREATE FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) RETURNS uuid
@@ -1931,6 +2001,7 @@ BEGIN
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
   VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
+  PERFORM gate.note_owner_chat(owner, via, said);
   -- Kept as a line that is answered, so that a repeated delivery finds it.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,
@@ -2160,6 +2231,23 @@ END $$;
 
 ALTER FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) OWNER TO discreet_gate;
 
+-- FUNCTION note_owner_chat(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.owner_chats AS c
+    (owner_id, platform, platform_id, agent_id, channel_id, chat_id)
+  VALUES (owner, said.sender_platform, said.sender_id, via.agent_id, via.id, said.chat)
+  ON CONFLICT (owner_id, platform, platform_id) DO UPDATE SET
+    agent_id = excluded.agent_id, channel_id = excluded.channel_id, chat_id = excluded.chat_id,
+    used_at = excluded.used_at;
+END $$;
+
+
+ALTER FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION note_receipt(text, uuid, text[], text, text, timestamp with time zone, text)
 CREATE FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2357,6 +2445,44 @@ END $_$;
 
 ALTER FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) OWNER TO discreet_gate;
 
+-- TABLE owner_chats
+CREATE TABLE discreet.owner_chats (
+    owner_id uuid NOT NULL,
+    platform text NOT NULL,
+    platform_id text NOT NULL,
+    agent_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    chat_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT owner_chats_chat_id_check CHECK ((chat_id <> ''::text))
+);
+ALTER TABLE ONLY discreet.owner_chats ALTER COLUMN platform_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_chats ALTER COLUMN chat_id SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_chats ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.owner_chats FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.owner_chats OWNER TO discreet_schema;
+
+-- FUNCTION owner_chat(uuid)
+CREATE FUNCTION gate.owner_chat(owner uuid) RETURNS discreet.owner_chats
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c FROM discreet.owner_chats c
+    JOIN discreet.addresses a
+      ON (a.owner_id, a.platform, a.platform_id) = (c.owner_id, c.platform, c.platform_id)
+         AND a.of_owner
+    JOIN discreet.channels v ON v.id = c.channel_id AND v.closed_at IS NULL
+   WHERE c.owner_id = owner ORDER BY c.used_at DESC LIMIT 1
+$$;
+
+
+ALTER FUNCTION gate.owner_chat(owner uuid) OWNER TO discreet_gate;
+
 -- FUNCTION owner_term_counts(text[], integer)
 CREATE FUNCTION gate.owner_term_counts(words text[], few integer) RETURNS TABLE(word text, document_frequency bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2395,6 +2521,17 @@ $$;
 
 ALTER FUNCTION gate.owners() OWNER TO discreet_gate;
 
+-- FUNCTION owners_to_tell()
+CREATE FUNCTION gate.owners_to_tell() RETURNS TABLE(owner_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT DISTINCT c.owner_id FROM discreet.owner_chats c
+$$;
+
+
+ALTER FUNCTION gate.owners_to_tell() OWNER TO discreet_gate;
+
 -- FUNCTION pairing_of_code(text)
 CREATE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2421,6 +2558,22 @@ END $$;
 
 
 ALTER FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) OWNER TO discreet_gate;
+
+-- FUNCTION pass_on(discreet.sessions, gate.inbound, boolean)
+CREATE FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
+    RETURN 'unsent';
+  END IF;
+  RETURN CASE WHEN gate.speak_for(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+              ELSE 'passed' END;
+END $$;
+
+
+ALTER FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) OWNER TO discreet_gate;
 
 -- FUNCTION person_here()
 CREATE FUNCTION gate.person_here() RETURNS uuid
@@ -2682,7 +2835,7 @@ BEGIN
     IF found_line.restarted OR found_line.command IS NOT NULL OR NOT gate.restart_turn(here.id) THEN
       RETURN NULL;
     END IF;
-  ELSIF found_line.state <> 'waiting' THEN
+  ELSIF found_line.state <> 'waiting' OR found_line.command IN ('passed', 'unsent') THEN
     RETURN NULL;
   END IF;
   IF found_line.album <> '' THEN
@@ -2964,13 +3117,12 @@ END $$;
 
 ALTER FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) OWNER TO discreet_gate;
 
--- FUNCTION speak_in_person(uuid, text)
-CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
+-- FUNCTION speak_for(uuid, uuid, text)
+CREATE FUNCTION gate.speak_for(owner uuid, contact uuid, body text) RETURNS uuid
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
   last   discreet.messages;
   here   discreet.sessions;
   spoken uuid;
@@ -3008,6 +3160,18 @@ BEGIN
   INSERT INTO discreet.outbox (message_id, owner_id, agent_id, contact_id, session_id, route_id)
   VALUES (result, owner, here.agent_id, contact, here.id, last.route_id);
   RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.speak_for(owner uuid, contact uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION speak_in_person(uuid, text)
+CREATE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN gate.speak_for(gate.require_owner(), contact, body);
 END $$;
 
 
@@ -3130,11 +3294,18 @@ DECLARE
   route   uuid;
   command text;
   wanted  boolean;
+  is_edit boolean := coalesce(said.edit_of, '') <> '';
 BEGIN
   contact_id := speaker;
   IF said.group_id IS NOT NULL THEN
     contact_id := gate.find_or_create_contact(
       owner, said.group_platform, said.group_id, 'group', said.group_name);
+  END IF;
+  IF speaker IS NULL AND said.group_id IS NULL AND said.sender_kind = 'address' THEN
+    PERFORM gate.note_owner_chat(owner, via, said);
+    -- What only the owner may ask for isn't said where everybody reads it.
+    of_all := of_all AND NOT (gate.command_of(said.body, true) IS NOT NULL
+                              AND gate.command_of(said.body, false) IS NULL);
   END IF;
   IF of_all THEN
     contact_id := NULL;
@@ -3147,7 +3318,7 @@ BEGIN
     END IF;
   END IF;
 
-  IF coalesce(said.edit_of, '') <> '' THEN
+  IF is_edit THEN
     here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
     message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
     session_id := here.id;
@@ -3166,6 +3337,10 @@ BEGIN
     owner, via.agent_id, contact_id, of_all, said.thread,
     said.force_new OR command IS NOT DISTINCT FROM 'new');
   session_id := here.id;
+  IF contact_id IS NULL AND NOT of_all THEN
+    command := gate.command_of_owner(here, command, said, is_edit);
+    said.addressed := said.addressed OR command IS NOT NULL;
+  END IF;
   IF command = 'stop' THEN
     PERFORM gate.stop_turn(here.id);
   END IF;
@@ -3292,6 +3467,58 @@ $$;
 
 
 ALTER FUNCTION gate.tell_of_turn(turn uuid) OWNER TO discreet_gate;
+
+-- FUNCTION tell_owner(jsonb, text, uuid)
+CREATE FUNCTION gate.tell_owner(told jsonb, body text, session uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  chat   discreet.owner_chats := gate.owner_chat(owner);
+  here   discreet.sessions;
+  route  uuid;
+  result uuid;
+BEGIN
+  IF session IS NOT NULL THEN
+    SELECT m.route_id INTO route FROM discreet.messages m
+      JOIN discreet.owner_chats c
+        ON c.owner_id = owner AND (c.channel_id, c.chat_id) = (m.channel_id, m.chat_id)
+      JOIN discreet.addresses a
+        ON (a.owner_id, a.platform, a.platform_id) = (c.owner_id, c.platform, c.platform_id)
+           AND a.of_owner
+     WHERE m.session_id = session AND m.owner_id = owner AND m.direction = 'in'
+     ORDER BY m.position DESC LIMIT 1;
+    UPDATE discreet.sessions s
+       SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+     WHERE s.id = session AND s.owner_id = owner AND s.speaks_to IS NOT NULL
+       AND route IS NOT NULL
+     RETURNING s.* INTO here;
+  ELSIF chat.channel_id IS NOT NULL THEN
+    here := gate.find_or_create_session(owner, chat.agent_id, NULL, false, '', false);
+    route := gate.find_or_create_route(here, chat.channel_id, chat.chat_id, '');
+  END IF;
+  IF here.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, shared, session_id, route_id, position, direction, state, text, command)
+  VALUES (owner, here.agent_id, false, here.id, route, here.last_position, 'out', 'sent', body,
+          'owner_notice')
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (message_id, owner_id, agent_id, shared, session_id, route_id)
+  VALUES (result, owner, here.agent_id, false, here.id, route);
+  INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)
+  SELECT owner, t.kind, t.key, t.contact_id, result
+    FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
+  DELETE FROM discreet.owner_notices n
+   WHERE n.owner_id = owner AND n.kind <> 'stranger'
+     AND n.told_at < clock_timestamp() - interval '30 days';
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.tell_owner(told jsonb, body text, session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION tell_unreadable(uuid, gate.inbound)
 CREATE FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) RETURNS void
@@ -3458,6 +3685,42 @@ END $$;
 
 ALTER FUNCTION gate.undo_link(link uuid) OWNER TO discreet_gate;
 
+-- FUNCTION unlink_owner(text, text)
+CREATE FUNCTION gate.unlink_owner(of_platform text, of_id text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  chats uuid[];
+BEGIN
+  DELETE FROM discreet.addresses a
+   WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id AND a.of_owner;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  chats := ARRAY(
+    SELECT DISTINCT m.route_id FROM discreet.messages m
+     WHERE m.owner_id = owner AND m.contact_id IS NULL AND NOT m.shared AND m.direction = 'in'
+       AND m.sender_address = of_platform || ':' || of_id);
+  chats := chats || ARRAY(
+    SELECT r.id FROM discreet.routes r
+      JOIN discreet.owner_chats c ON (c.channel_id, c.chat_id) = (r.channel_id, r.chat_id)
+     WHERE r.owner_id = owner AND r.contact_id IS NULL AND NOT r.shared
+       AND c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id);
+  DELETE FROM discreet.owner_chats c
+   WHERE c.owner_id = owner AND c.platform = of_platform AND c.platform_id = of_id;
+  UPDATE discreet.sessions s SET speaks_to = NULL
+   WHERE s.speaks_to IS NOT NULL AND s.owner_id = owner AND s.id IN (
+     SELECT r.session_id FROM discreet.routes r WHERE r.id = ANY (chats));
+  UPDATE discreet.outbox o SET state = 'failed', error = 'this account was unlinked'
+   WHERE o.route_id = ANY (chats) AND o.owner_id = owner AND o.state = 'pending';
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.unlink_owner(of_platform text, of_id text) OWNER TO discreet_gate;
+
 -- FUNCTION waiting_command_of(gate.inbound, boolean)
 CREATE FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -3601,7 +3864,11 @@ CREATE FUNCTION gate.why_withheld(session uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+  SELECT CASE WHEN a.paused_at IS NOT NULL
+                AND NOT (s.contact_id IS NULL AND NOT s.shared AND EXISTS (
+                      SELECT FROM discreet.messages m
+                       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
+                         AND m.command IS NOT NULL)) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
     FROM discreet.sessions s
@@ -3635,6 +3902,20 @@ END $$;
 
 
 ALTER FUNCTION gate.without_name(said gate.inbound, agent text) OWNER TO discreet_gate;
+
+-- FUNCTION words_to_the_owner(uuid[], uuid[])
+CREATE FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT ARRAY(
+  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
+   UNION
+  SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
+$$;
+
+
+ALTER FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION procrastinate_cancel_job_v1(bigint, boolean, boolean)
 CREATE FUNCTION queue.procrastinate_cancel_job_v1(job_id bigint, abort boolean, delete_job boolean) RETURNS bigint
@@ -4795,6 +5076,31 @@ ALTER TABLE ONLY discreet.owner_links FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.owner_links OWNER TO discreet_schema;
 
+-- TABLE owner_notices
+CREATE TABLE discreet.owner_notices (
+    owner_id uuid NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    contact_id uuid,
+    message_id uuid NOT NULL,
+    told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT owner_notices_kind_check CHECK ((kind = ANY (ARRAY['stranger'::text, 'person'::text, 'draft'::text, 'said'::text, 'failure'::text, 'limit'::text, 'undelivered'::text, 'channel'::text])))
+);
+ALTER TABLE ONLY discreet.owner_notices ALTER COLUMN key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.owner_notices ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.owner_notices FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.owner_notices OWNER TO discreet_schema;
+
+-- COMMENT COLUMN owner_notices.key
+COMMENT ON COLUMN discreet.owner_notices.key IS 'which one of its kind: the id of a request, a turn, a message, or a limit and its day';
+
+-- COMMENT COLUMN owner_notices.message_id
+COMMENT ON COLUMN discreet.owner_notices.message_id IS 'the line in the owner''s session; no key, for that line may be erased';
+
 -- TABLE owner_term_stats
 CREATE TABLE discreet.owner_term_stats (
     owner_id uuid NOT NULL,
@@ -5337,9 +5643,17 @@ ALTER TABLE ONLY discreet.messages
 ALTER TABLE ONLY discreet.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (message_id, owner_id, agent_id, party);
 
+-- CONSTRAINT owner_chats owner_chats_pkey
+ALTER TABLE ONLY discreet.owner_chats
+    ADD CONSTRAINT owner_chats_pkey PRIMARY KEY (owner_id, platform, platform_id);
+
 -- CONSTRAINT owner_links owner_links_pkey
 ALTER TABLE ONLY discreet.owner_links
     ADD CONSTRAINT owner_links_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT owner_notices owner_notices_pkey
+ALTER TABLE ONLY discreet.owner_notices
+    ADD CONSTRAINT owner_notices_pkey PRIMARY KEY (owner_id, kind, key);
 
 -- CONSTRAINT owner_term_stats owner_term_stats_pkey
 ALTER TABLE ONLY discreet.owner_term_stats
@@ -5577,8 +5891,17 @@ CREATE INDEX outbox_session ON discreet.outbox USING btree (session_id, owner_id
 -- INDEX outbox_undelivered
 CREATE INDEX outbox_undelivered ON discreet.outbox USING btree (owner_id, created_at) WHERE ((state <> 'sent'::text) AND (owner_key IS NOT NULL));
 
+-- INDEX owner_chats_channel
+CREATE INDEX owner_chats_channel ON discreet.owner_chats USING btree (channel_id, owner_id, agent_id);
+
 -- INDEX owner_links_pending
 CREATE INDEX owner_links_pending ON discreet.owner_links USING btree (owner_id, platform) WHERE (used_at IS NULL);
+
+-- INDEX owner_notices_contact
+CREATE INDEX owner_notices_contact ON discreet.owner_notices USING btree (contact_id, owner_id);
+
+-- INDEX owner_notices_message
+CREATE INDEX owner_notices_message ON discreet.owner_notices USING btree (message_id);
 
 -- INDEX pairings_code
 CREATE UNIQUE INDEX pairings_code ON discreet.pairings USING btree (owner_id, code) WHERE (state = 'pending'::text);
@@ -5597,6 +5920,9 @@ CREATE UNIQUE INDEX sessions_open ON discreet.sessions USING btree (owner_id, ag
 
 -- INDEX sessions_party
 CREATE INDEX sessions_party ON discreet.sessions USING btree (owner_id, agent_id, party);
+
+-- INDEX sessions_speaking
+CREATE INDEX sessions_speaking ON discreet.sessions USING btree (speaks_to, owner_id) WHERE ((speaks_to IS NOT NULL) AND (owner_key IS NOT NULL));
 
 -- INDEX tokens_contact
 CREATE INDEX tokens_contact ON discreet.tokens USING btree (contact_id);
@@ -5877,9 +6203,25 @@ ALTER TABLE ONLY discreet.outbox
 ALTER TABLE ONLY discreet.outbox
     ADD CONSTRAINT outbox_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
 
+-- FK CONSTRAINT owner_chats owner_chats_channel_id_owner_id_agent_id_fkey
+ALTER TABLE ONLY discreet.owner_chats
+    ADD CONSTRAINT owner_chats_channel_id_owner_id_agent_id_fkey FOREIGN KEY (channel_id, owner_id, agent_id) REFERENCES discreet.channels(id, owner_id, agent_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT owner_chats owner_chats_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_chats
+    ADD CONSTRAINT owner_chats_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
 -- FK CONSTRAINT owner_links owner_links_owner_id_fkey
 ALTER TABLE ONLY discreet.owner_links
     ADD CONSTRAINT owner_links_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT owner_notices owner_notices_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_notices
+    ADD CONSTRAINT owner_notices_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT owner_notices owner_notices_owner_id_fkey
+ALTER TABLE ONLY discreet.owner_notices
+    ADD CONSTRAINT owner_notices_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
 -- FK CONSTRAINT owner_term_stats owner_term_stats_owner_id_fkey
 ALTER TABLE ONLY discreet.owner_term_stats
@@ -5924,6 +6266,10 @@ ALTER TABLE ONLY discreet.sessions
 -- FK CONSTRAINT sessions sessions_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.sessions
     ADD CONSTRAINT sessions_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id);
+
+-- FK CONSTRAINT sessions sessions_speaks_to_owner_id_fkey
+ALTER TABLE ONLY discreet.sessions
+    ADD CONSTRAINT sessions_speaks_to_owner_id_fkey FOREIGN KEY (speaks_to, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE SET NULL (speaks_to);
 
 -- FK CONSTRAINT tokens tokens_agent_id_owner_id_fkey
 ALTER TABLE ONLY discreet.tokens
@@ -6194,8 +6540,14 @@ CREATE POLICY gate ON discreet.messages TO discreet_gate USING ((owner_key IS NO
 -- POLICY outbox gate
 CREATE POLICY gate ON discreet.outbox TO discreet_gate USING (true);
 
+-- POLICY owner_chats gate
+CREATE POLICY gate ON discreet.owner_chats TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY owner_links gate
 CREATE POLICY gate ON discreet.owner_links TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY owner_notices gate
+CREATE POLICY gate ON discreet.owner_notices TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY owner_term_stats gate
 CREATE POLICY gate ON discreet.owner_term_stats TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -6350,8 +6702,18 @@ CREATE POLICY owner ON discreet.outbox TO discreet_owner USING ((((( SELECT gate
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY owner_chats owner
+CREATE POLICY owner ON discreet.owner_chats TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY owner_links owner
 CREATE POLICY owner ON discreet.owner_links TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY owner_notices owner
+CREATE POLICY owner ON discreet.owner_notices TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -6405,8 +6767,14 @@ CREATE POLICY owner ON discreet.wrong_codes TO discreet_owner USING ((((( SELECT
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- ROW SECURITY owner_chats
+ALTER TABLE discreet.owner_chats ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY owner_links
 ALTER TABLE discreet.owner_links ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY owner_notices
+ALTER TABLE discreet.owner_notices ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY owner_term_stats
 ALTER TABLE discreet.owner_term_stats ENABLE ROW LEVEL SECURITY;
@@ -6625,6 +6993,10 @@ REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said 
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
 
+-- ACL FUNCTION begin_telling_owner()
+GRANT ALL ON FUNCTION gate.begin_telling_owner() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
+
 -- ACL FUNCTION bind_mcp_session(shown bytea, token uuid, session uuid)
 GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) FROM PUBLIC;
@@ -6638,6 +7010,12 @@ REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wante
 
 -- ACL FUNCTION command_of(body text, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
+
+-- ACL TABLE sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
+
+-- ACL FUNCTION command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean)
+REVOKE ALL ON FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) FROM PUBLIC;
 
 -- ACL FUNCTION configure(numbers jsonb, texts jsonb)
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
@@ -6658,6 +7036,9 @@ REVOKE ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, 
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) FROM PUBLIC;
+
+-- ACL FUNCTION decision_of(owner uuid, body text)
+REVOKE ALL ON FUNCTION gate.decision_of(owner uuid, body text) FROM PUBLIC;
 
 -- ACL FUNCTION defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer(queue text, task text, key text, args jsonb, at timestamp with time zone, urgent boolean) FROM PUBLIC;
@@ -6727,9 +7108,6 @@ REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text,
 -- ACL FUNCTION find_or_create_first_owner(owner_name text)
 GRANT ALL ON FUNCTION gate.find_or_create_first_owner(owner_name text) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.find_or_create_first_owner(owner_name text) FROM PUBLIC;
-
--- ACL TABLE sessions
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
 
 -- ACL FUNCTION find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text)
 REVOKE ALL ON FUNCTION gate.find_or_create_route(here discreet.sessions, channel uuid, chat text, platform_thread text) FROM PUBLIC;
@@ -6831,6 +7209,9 @@ REVOKE ALL ON FUNCTION gate.new_code() FROM PUBLIC;
 -- ACL FUNCTION not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.not_admitted(owner uuid, via discreet.channels, shared boolean, said gate.inbound) FROM PUBLIC;
 
+-- ACL FUNCTION note_owner_chat(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
 -- ACL FUNCTION note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
 GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
@@ -6859,6 +7240,12 @@ REVOKE ALL ON FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared
 GRANT ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.owner_candidates(of_embedder text, dimensions integer, near public.vector, words text[], document_frequency double precision[], memories double precision, mean_length double precision, many integer) FROM PUBLIC;
 
+-- ACL TABLE owner_chats
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_chats TO discreet_gate;
+
+-- ACL FUNCTION owner_chat(owner uuid)
+REVOKE ALL ON FUNCTION gate.owner_chat(owner uuid) FROM PUBLIC;
+
 -- ACL FUNCTION owner_term_counts(words text[], few integer)
 GRANT ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) FROM PUBLIC;
@@ -6867,9 +7254,16 @@ REVOKE ALL ON FUNCTION gate.owner_term_counts(words text[], few integer) FROM PU
 GRANT ALL ON FUNCTION gate.owners() TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.owners() FROM PUBLIC;
 
+-- ACL FUNCTION owners_to_tell()
+GRANT ALL ON FUNCTION gate.owners_to_tell() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.owners_to_tell() FROM PUBLIC;
+
 -- ACL FUNCTION pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean)
 GRANT ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean) FROM PUBLIC;
+
+-- ACL FUNCTION pass_on(here discreet.sessions, said gate.inbound, is_edit boolean)
+REVOKE ALL ON FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean) FROM PUBLIC;
 
 -- ACL FUNCTION person_here()
 REVOKE ALL ON FUNCTION gate.person_here() FROM PUBLIC;
@@ -6978,6 +7372,9 @@ REVOKE ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute inte
 GRANT ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval) FROM PUBLIC;
 
+-- ACL FUNCTION speak_for(owner uuid, contact uuid, body text)
+REVOKE ALL ON FUNCTION gate.speak_for(owner uuid, contact uuid, body text) FROM PUBLIC;
+
 -- ACL FUNCTION speak_in_person(contact uuid, body text)
 GRANT ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.speak_in_person(contact uuid, body text) FROM PUBLIC;
@@ -7022,6 +7419,10 @@ REVOKE ALL ON FUNCTION gate.tell_of_state() FROM PUBLIC;
 -- ACL FUNCTION tell_of_turn(turn uuid)
 REVOKE ALL ON FUNCTION gate.tell_of_turn(turn uuid) FROM PUBLIC;
 
+-- ACL FUNCTION tell_owner(told jsonb, body text, session uuid)
+GRANT ALL ON FUNCTION gate.tell_owner(told jsonb, body text, session uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.tell_owner(told jsonb, body text, session uuid) FROM PUBLIC;
+
 -- ACL FUNCTION tell_unreadable(owner uuid, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) FROM PUBLIC;
 
@@ -7044,6 +7445,10 @@ REVOKE ALL ON FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[
 -- ACL FUNCTION undo_link(link uuid)
 GRANT ALL ON FUNCTION gate.undo_link(link uuid) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.undo_link(link uuid) FROM PUBLIC;
+
+-- ACL FUNCTION unlink_owner(of_platform text, of_id text)
+GRANT ALL ON FUNCTION gate.unlink_owner(of_platform text, of_id text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.unlink_owner(of_platform text, of_id text) FROM PUBLIC;
 
 -- ACL FUNCTION waiting_command_of(said gate.inbound, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) FROM PUBLIC;
@@ -7078,6 +7483,9 @@ REVOKE ALL ON FUNCTION gate.why_withheld(session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION without_name(said gate.inbound, agent text)
 REVOKE ALL ON FUNCTION gate.without_name(said gate.inbound, agent text) FROM PUBLIC;
+
+-- ACL FUNCTION words_to_the_owner(gone uuid[], turns uuid[])
+REVOKE ALL ON FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) FROM PUBLIC;
 
 -- ACL FUNCTION currtid2(text, tid)
 REVOKE ALL ON FUNCTION pg_catalog.currtid2(text, tid) FROM PUBLIC;
@@ -7812,6 +8220,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.messages TO discreet_gate;
 -- ACL TABLE owner_links
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_links TO discreet_gate;
 
+-- ACL TABLE owner_notices
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_notices TO discreet_gate;
+
 -- ACL TABLE owner_term_stats
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.owner_term_stats TO discreet_gate;
 
@@ -8072,9 +8483,17 @@ GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_
 GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
     state) ON discreet.outbox TO discreet_shared;
 
+-- ACL COLUMNS OF discreet.owner_chats
+GRANT SELECT (agent_id, channel_id, chat_id, created_at, owner_id, platform, platform_id, used_at)
+    ON discreet.owner_chats TO discreet_owner;
+
 -- ACL COLUMNS OF discreet.owner_links
 GRANT SELECT (created_at, expires_at, id, owner_id, platform, used_at, used_by) ON
     discreet.owner_links TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.owner_notices
+GRANT SELECT (contact_id, key, kind, message_id, owner_id, told_at) ON discreet.owner_notices TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.owner_term_stats
 GRANT SELECT (document_frequency, owner_id, owner_key, word) ON discreet.owner_term_stats TO
@@ -8122,10 +8541,10 @@ GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ende
 GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
     discreet.sessions TO discreet_contact;
 GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
-    last_message_at, last_position, owner_id, owner_key, party, scope_key, shared, summary_id,
-    thread_key) ON discreet.sessions TO discreet_owner;
-GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, summary_id) ON
-    discreet.sessions TO discreet_owner;
+    last_message_at, last_position, owner_id, owner_key, party, scope_key, shared, speaks_to,
+    summary_id, thread_key) ON discreet.sessions TO discreet_owner;
+GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_position, speaks_to,
+    summary_id) ON discreet.sessions TO discreet_owner;
 GRANT SELECT (agent_id, compacted_to, contact_id, created_at, current_turn, ended_at, id,
     last_message_at, last_position, owner_id, party, shared, summary_id, thread_key) ON
     discreet.sessions TO discreet_shared;

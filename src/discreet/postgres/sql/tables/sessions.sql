@@ -28,9 +28,14 @@ CREATE TABLE discreet.sessions (
   owner_key       text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   compacted_to    bigint NOT NULL DEFAULT 0,
   summary_id      uuid,
+  speaks_to       uuid,
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
-  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id)
+  FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id),
+  CHECK (speaks_to IS NULL OR (contact_id IS NULL AND NOT shared)),
+  FOREIGN KEY (speaks_to, owner_id)
+    REFERENCES discreet.contacts (id, owner_id)
+    ON DELETE SET NULL (speaks_to)
 );
 COMMENT ON COLUMN discreet.sessions.current_turn IS
   'the turn that holds this session; a turn that is no longer named here may not save';
@@ -38,6 +43,10 @@ COMMENT ON COLUMN discreet.sessions.compacted_to IS
   'the last message that the summary stands for; the messages themselves stay';
 COMMENT ON COLUMN discreet.sessions.summary_id IS
   'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+COMMENT ON COLUMN discreet.sessions.speaks_to IS
+  'a contact that the owner answers in person here: what they write goes to it';
+CREATE INDEX sessions_speaking
+  ON discreet.sessions (speaks_to, owner_id) WHERE speaks_to IS NOT NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX sessions_open
   ON discreet.sessions (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL;
 -- Whom an agent knows: who has a session with it, and who spoke to it among others.
@@ -85,8 +94,9 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, las
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, thread_key, last_position,
               last_message_at, current_turn, created_at, ended_at, scope_key, owner_key,
-              compacted_to, summary_id),
-      UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id)
+              compacted_to, summary_id, speaks_to),
+      UPDATE (last_position, last_message_at, current_turn, ended_at, compacted_to, summary_id,
+              speaks_to)
   ON discreet.sessions
   TO discreet_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.sessions TO discreet_gate;

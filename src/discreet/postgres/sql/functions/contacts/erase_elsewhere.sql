@@ -10,7 +10,8 @@ DECLARE
   said     uuid[];
   sessions uuid[];
   turns    uuid[];
-  shown    uuid[];
+  shown    uuid[] := gate.turns_shown(owner, gone, addresses);
+  told     uuid[] := gate.words_to_the_owner(gone, shown);
   memories uuid[];
   erased   record;
   messages bigint;
@@ -23,12 +24,12 @@ BEGIN
        SELECT m.agent_id, m.party FROM discreet.messages m
         WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
           AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses))));
-  shown := gate.turns_shown(owner, gone, addresses);
   sessions := sessions || ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND s.contact_id IS NULL AND NOT s.shared
        AND (s.current_turn IS NOT NULL OR s.id IN (
-             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))));
+             SELECT t.session_id FROM discreet.turns t WHERE t.id = ANY (shown))
+             OR s.id IN (SELECT m.session_id FROM discreet.messages m WHERE m.id = ANY (told))));
   PERFORM 1 FROM discreet.sessions s WHERE s.id = ANY (sessions) ORDER BY s.id FOR UPDATE;
   SELECT coalesce(array_agg(m.id), '{}'),
          coalesce(array_agg(DISTINCT m.turn_id) FILTER (WHERE m.turn_id IS NOT NULL), '{}')
@@ -38,7 +39,7 @@ BEGIN
      AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
 
   -- An answer that others asked for as well is theirs.
-  said := said || ARRAY(
+  said := said || told || ARRAY(
     SELECT o.id FROM discreet.messages o
      WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
        o.turn_id = ANY (turns) AND NOT EXISTS (
@@ -70,6 +71,15 @@ BEGIN
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
     'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
 END $$;
+
+-- What the owner was told of these people in a chat of their own, and said to them there.
+CREATE OR REPLACE FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) RETURNS uuid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY(
+  SELECT n.message_id FROM discreet.owner_notices n WHERE n.contact_id = ANY (gone)
+   UNION
+  SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
+$$;
 
 -- What others quoted of these lines, and of these people.
 CREATE OR REPLACE FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[])
@@ -122,4 +132,5 @@ BEGIN
   RETURN prompts;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.erase_quotes, gate.turns_shown, gate.empty_turns FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.words_to_the_owner, gate.erase_quotes,
+  gate.turns_shown, gate.empty_turns FROM PUBLIC;

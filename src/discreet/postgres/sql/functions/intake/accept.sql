@@ -95,11 +95,18 @@ DECLARE
   route   uuid;
   command text;
   wanted  boolean;
+  is_edit boolean := coalesce(said.edit_of, '') <> '';
 BEGIN
   contact_id := speaker;
   IF said.group_id IS NOT NULL THEN
     contact_id := gate.find_or_create_contact(
       owner, said.group_platform, said.group_id, 'group', said.group_name);
+  END IF;
+  IF speaker IS NULL AND said.group_id IS NULL AND said.sender_kind = 'address' THEN
+    PERFORM gate.note_owner_chat(owner, via, said);
+    -- What only the owner may ask for isn't said where everybody reads it.
+    of_all := of_all AND NOT (gate.command_of(said.body, true) IS NOT NULL
+                              AND gate.command_of(said.body, false) IS NULL);
   END IF;
   IF of_all THEN
     contact_id := NULL;
@@ -112,7 +119,7 @@ BEGIN
     END IF;
   END IF;
 
-  IF coalesce(said.edit_of, '') <> '' THEN
+  IF is_edit THEN
     here := gate.find_or_create_session(owner, via.agent_id, contact_id, of_all, said.thread, false);
     message_id := gate.replace_edited(via, here, speaker, contact_id IS NULL AND NOT of_all, said);
     session_id := here.id;
@@ -131,6 +138,10 @@ BEGIN
     owner, via.agent_id, contact_id, of_all, said.thread,
     said.force_new OR command IS NOT DISTINCT FROM 'new');
   session_id := here.id;
+  IF contact_id IS NULL AND NOT of_all THEN
+    command := gate.command_of_owner(here, command, said, is_edit);
+    said.addressed := said.addressed OR command IS NOT NULL;
+  END IF;
   IF command = 'stop' THEN
     PERFORM gate.stop_turn(here.id);
   END IF;

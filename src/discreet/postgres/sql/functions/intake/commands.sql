@@ -6,10 +6,22 @@ SET ROLE discreet_gate;
 -- their own, has other commands than who writes to the agent.
 CREATE OR REPLACE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM '^/([a-z]+)(?:[[:space:]]|$)')) c(word)
+  SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM CASE WHEN of_owner
+      -- With a code behind it, as it is written in what the owner is told, it is one word to tap.
+      THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
-     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny']
+     THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
+                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage']
      ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone'] END)
+$$;
+
+-- One word of the owner's that decides what they were told of, where something waits for that. Called by
+-- functions of the gate alone.
+CREATE OR REPLACE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
+   WHERE c.word IN ('approve', 'deny')
+     AND EXISTS (SELECT FROM discreet.pairings p WHERE p.owner_id = owner AND p.state = 'pending')
 $$;
 
 -- A message without the agent's name in front, by which a group speaks to one among several; as it is
@@ -31,4 +43,4 @@ BEGIN
   RETURN said;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.command_of, gate.without_name FROM PUBLIC;
+REVOKE ALL ON FUNCTION gate.command_of, gate.decision_of, gate.without_name FROM PUBLIC;

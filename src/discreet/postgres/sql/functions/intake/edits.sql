@@ -21,7 +21,7 @@ BEGIN
     IF found_line.restarted OR found_line.command IS NOT NULL OR NOT gate.restart_turn(here.id) THEN
       RETURN NULL;
     END IF;
-  ELSIF found_line.state <> 'waiting' THEN
+  ELSIF found_line.state <> 'waiting' OR found_line.command IN ('passed', 'unsent') THEN
     RETURN NULL;
   END IF;
   IF found_line.album <> '' THEN

@@ -41,6 +41,7 @@ BEGIN
   INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id, of_owner)
   VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
+  PERFORM gate.note_owner_chat(owner, via, said);
   -- Kept as a line that is answered, so that a repeated delivery finds it.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,

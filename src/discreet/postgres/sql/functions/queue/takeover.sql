@@ -3,10 +3,9 @@ SET ROLE discreet_gate;
 
 -- What the owner says to a contact whom they have taken over: it goes where the contact wrote last,
 -- and answers everything that waits in that conversation. Null: it isn't taken over, or has written nothing.
-CREATE OR REPLACE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION gate.speak_for(owner uuid, contact uuid, body text) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner  uuid := gate.require_owner();
   last   discreet.messages;
   here   discreet.sessions;
   spoken uuid;
@@ -46,5 +45,55 @@ BEGIN
   RETURN result;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.speak_in_person FROM PUBLIC;
+-- The same in the owner's own scope.
+CREATE OR REPLACE FUNCTION gate.speak_in_person(contact uuid, body text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN gate.speak_for(gate.require_owner(), contact, body);
+END $$;
+
+-- What the owner writes in a session of their own while they answer a contact there: it is passed on
+-- in the commit that stores it, so once. The command that tells them: 'passed', or 'unsent' where it
+-- looks like a command, has files, is an edit, or the contact isn't taken over any more.
+CREATE OR REPLACE FUNCTION gate.pass_on(here discreet.sessions, said gate.inbound, is_edit boolean)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF is_edit OR starts_with(ltrim(said.body), '/') OR said.files <> '[]' OR said.album_id <> '' THEN
+    RETURN 'unsent';
+  END IF;
+  RETURN CASE WHEN gate.speak_for(here.owner_id, here.speaks_to, said.body) IS NULL THEN 'unsent'
+              ELSE 'passed' END;
+END $$;
+
+-- What a message of the owner's, in a session of their own, is beside a command: a word that decides
+-- what they were told of, or what they say to a contact. A session that was ended leaves whom they
+-- answer to the next one.
+CREATE OR REPLACE FUNCTION gate.command_of_owner(
+  here discreet.sessions, command text, said gate.inbound, is_edit boolean)
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before discreet.sessions;
+BEGIN
+  IF here.last_position = 1 THEN
+    SELECT s.* INTO before FROM discreet.sessions s
+     WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
+       AND s.thread_key = here.thread_key AND s.ended_at IS NOT NULL AND s.speaks_to IS NOT NULL
+     ORDER BY s.ended_at DESC LIMIT 1;
+    UPDATE discreet.sessions s
+       SET speaks_to = CASE WHEN s.id = here.id THEN before.speaks_to END
+     WHERE s.id IN (here.id, before.id);
+    here.speaks_to := before.speaks_to;
+  END IF;
+  IF command IS NOT NULL THEN
+    RETURN command;
+  ELSIF here.speaks_to IS NOT NULL THEN
+    RETURN gate.pass_on(here, said, is_edit);
+  ELSIF said.addressed AND NOT is_edit AND said.files = '[]' THEN
+    RETURN gate.decision_of(here.owner_id, said.body);
+  END IF;
+  RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.speak_for, gate.speak_in_person, gate.pass_on, gate.command_of_owner
+  FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gate.speak_in_person TO discreet_owner;

@@ -2,10 +2,15 @@
 -- everybody while an agent pauses.
 SET ROLE discreet_gate;
 
--- Why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null.
+-- Why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null. A
+-- paused agent still obeys its owner.
 CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+  SELECT CASE WHEN a.paused_at IS NOT NULL
+                AND NOT (s.contact_id IS NULL AND NOT s.shared AND EXISTS (
+                      SELECT FROM discreet.messages m
+                       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
+                         AND m.command IS NOT NULL)) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
     FROM discreet.sessions s

@@ -1,0 +1,310 @@
+"""Tell the owner, in the direct chat of an account of theirs, what needs them.
+
+What has happened is looked for in the rows themselves and told once: which things were told is
+stored in the commit that puts the message into the outbox. So nothing that happens is told twice or
+lost, whatever process dies. Words of other people are code spans: they can't be taken for ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from psycopg.types.json import Jsonb
+
+from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.domain.database_codes import text_of_code
+from discreet.domain.ids import OwnerId
+from discreet.domain.quiet_hours import QuietHours
+from discreet.domain.text import literal
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+
+__all__ = ["NoticeRules", "code_of", "tell_owner", "tell_owners"]
+
+log = structlog.get_logger(__name__)
+
+Kind = Literal["stranger", "person", "draft", "said", "failure", "limit", "undelivered", "channel"]
+LOOK_BACK = timedelta(days=1)
+"""How old something may be that is still told as news."""
+MAX_AT_ONCE = 5
+"""Messages of one look; what is left comes with the next."""
+MAX_LINES = 10
+FIRST_WORDS = 200
+CODE_CHARACTERS = 6
+
+_LIMIT_KEY = "concat_ws('/', h.agent_id, h.contact_id, h.kind, (h.since AT TIME ZONE 'UTC')::date)"
+_CHANNEL_KEY = "concat_ws('/', c.id, (clock_timestamp() AT TIME ZONE 'UTC')::date)"
+"""Once a day each."""
+_NOT_TOLD = """
+    NOT EXISTS (SELECT FROM discreet.owner_notices n
+                 WHERE n.owner_id = {row}.owner_id AND n.kind = '{kind}' AND n.key = {key})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRules:
+    """When the owner is told. ``digest``: the least time between two messages about what can
+    wait."""
+
+    quiet_hours: QuietHours | None = None
+    digest: timedelta = timedelta(minutes=10)
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """One thing to tell. ``text`` is CommonMark. ``contact_id``: whose words are in it."""
+
+    kind: Kind
+    key: str
+    contact_id: UUID | None
+    text: str
+
+
+def code_of(request_id: UUID) -> str:
+    """Return the short code by which the owner names a request, in a command."""
+    return request_id.hex[:CODE_CHARACTERS]
+
+
+async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
+    """Tell every owner who has a chat; return how many messages that took."""
+    async with db.begin(WorkScope()) as tx:
+        owners = await tx.fetch("SELECT owner_id FROM gate.owners_to_tell()")
+    told = 0
+    for row in owners:
+        try:
+            told += await tell_owner(db, OwnerId(row["owner_id"]), rules)
+        except Exception as error:
+            # One owner's trouble is not another's.
+            log.warning("an owner could not be told", error=type(error).__name__)
+    return told
+
+
+async def tell_owner(
+    db: ScopedDatabase, owner_id: OwnerId, rules: NoticeRules, *, now: datetime | None = None
+) -> int:
+    """Tell one owner what they weren't told yet; return how many messages that took.
+
+    Raises:
+        Unavailable: the database can't be reached.
+    """
+    local = (now or datetime.now(UTC)).astimezone(rules.zone)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        since = await tx.value("SELECT gate.begin_telling_owner()")
+        if since is None:
+            return 0
+        told = await _pass_on_what_was_said(tx)
+        if rules.quiet_hours is not None and rules.quiet_hours.contain(local):
+            return told
+        for notice in await _urgent(tx):
+            told += await _tell(tx, [notice], notice.text)
+        if await _may_tell_news(tx, rules.digest):
+            news = await _news(tx, since)
+            if news:
+                told += await _tell(tx, news, _digest(news))
+    return told
+
+
+async def _tell(
+    tx: Transaction, notices: Sequence[_Notice], text: str, session_id: UUID | None = None
+) -> int:
+    told = [
+        {
+            "kind": notice.kind,
+            "key": notice.key,
+            "contact_id": str(notice.contact_id) if notice.contact_id else None,
+        }
+        for notice in notices
+    ]
+    sent = await tx.value(
+        "SELECT gate.tell_owner(%(told)s, %(text)s, %(session)s)",
+        {"told": Jsonb(told), "text": text, "session": session_id},
+    )
+    return 0 if sent is None else 1
+
+
+def _digest(news: Sequence[_Notice]) -> str:
+    lines = [notice.text for notice in news[:MAX_LINES]]
+    if len(news) == 1:
+        return lines[0]
+    if len(news) > MAX_LINES:
+        lines.append(f"and {len(news) - MAX_LINES} more: /status")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+async def _may_tell_news(tx: Transaction, digest: timedelta) -> bool:
+    return not await tx.value(
+        "SELECT EXISTS (SELECT FROM discreet.owner_notices"
+        " WHERE kind IN ('failure', 'limit', 'undelivered', 'channel')"
+        " AND told_at > clock_timestamp() - %(digest)s)",
+        {"digest": digest},
+    )
+
+
+async def _pass_on_what_was_said(tx: Transaction) -> int:
+    """Pass on what contacts write whom the owner answers in person, each to the chat where that
+    is."""
+    found = await tx.fetch(
+        f"""SELECT s.id AS session_id, m.id, m.text, m.contact_id,
+                   coalesce(nullif(m.sender_name, ''), {CONTACT_LABEL.format(row="m")}) AS speaker
+              FROM discreet.sessions s
+              JOIN discreet.contacts c ON c.id = s.speaks_to AND c.taken_over_at IS NOT NULL
+              JOIN discreet.messages m
+                ON m.owner_id = s.owner_id AND m.contact_id = c.id AND m.direction = 'in'
+                   AND m.state <> 'context' AND m.created_at > c.taken_over_at
+                   AND m.created_at > clock_timestamp() - interval '7 days'
+             WHERE s.speaks_to IS NOT NULL
+               AND {_NOT_TOLD.format(row="s", kind="said", key="s.id || '/' || m.id")}
+             ORDER BY m.created_at, m.position LIMIT 20"""
+    )
+    told = 0
+    for row in found:
+        key = f"{row['session_id']}/{row['id']}"
+        text = f"{literal(row['speaker'])} says: {literal(row['text'], 3_000)}"
+        notice = _Notice("said", key, row["contact_id"], text)
+        told += await _tell(tx, [notice], text, row["session_id"])
+    return told
+
+
+async def _urgent(tx: Transaction) -> list[_Notice]:
+    return await _strangers(tx)
+
+
+async def _strangers(tx: Transaction) -> list[_Notice]:
+    found = await tx.fetch(
+        f"""SELECT p.id, p.contact_id, a.name AS agent, ch.platform, c.name,
+                   c.type = 'group' AS of_group, {CONTACT_LABEL.format(row="p")} AS label,
+                   coalesce((SELECT d.platform || ':' || d.platform_id FROM discreet.addresses d
+                              WHERE d.contact_id = c.id ORDER BY d.created_at LIMIT 1), '')
+                     AS address,
+                   coalesce((SELECT k.arrived->>'body' FROM discreet.held_messages k
+                              WHERE k.pairing_id = p.id ORDER BY k.created_at LIMIT 1), '') AS said
+              FROM discreet.pairings p
+              JOIN discreet.agents a ON a.id = p.agent_id
+              JOIN discreet.channels ch ON ch.id = p.channel_id
+              JOIN discreet.contacts c ON c.id = p.contact_id
+             WHERE p.state = 'pending'
+               AND {_NOT_TOLD.format(row="p", kind="stranger", key="p.id::text")}
+             ORDER BY p.created_at LIMIT {MAX_AT_ONCE}"""
+    )
+    return [
+        _Notice(
+            "stranger",
+            str(row["id"]),
+            row["contact_id"],
+            f"{'The group' if row['of_group'] else 'Somebody new'} {literal(row['name'])}"
+            f" ({literal(row['address'])}) wants to talk to {literal(row['agent'])} on"
+            f" {row['platform']}: {literal(row['said'], FIRST_WORDS)}\n\n"
+            f"/approve_{code_of(row['id'])} or /deny_{code_of(row['id'])}",
+        )
+        for row in found
+    ]
+
+
+async def _news(tx: Transaction, since: datetime) -> list[_Notice]:
+    window: dict[str, Any] = {"since": since, "look_back": LOOK_BACK}
+    return [
+        *await _failures(tx, window),
+        *await _limits(tx, window),
+        *await _undelivered(tx, window),
+        *await _channels(tx),
+    ]
+
+
+async def _failures(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
+    """Turns whose sender was told that they can't be answered."""
+    found = await tx.fetch(
+        f"""SELECT t.id, t.contact_id, t.shared, t.state, t.error, a.name AS agent,
+                   {CONTACT_LABEL.format(row="t")} AS label
+              FROM discreet.turns t JOIN discreet.agents a ON a.id = t.agent_id
+             WHERE t.state IN ('failed', 'given_up') AND (t.contact_id IS NOT NULL OR t.shared)
+               AND t.started_at > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND EXISTS (SELECT FROM discreet.messages m
+                            WHERE m.turn_id = t.id AND m.direction = 'out')
+               AND {_NOT_TOLD.format(row="t", kind="failure", key="t.id::text")}
+             ORDER BY t.started_at LIMIT 100""",
+        window,
+    )
+    return [
+        _Notice(
+            "failure",
+            str(row["id"]),
+            row["contact_id"],
+            f"{literal(row['agent'])} could not answer"
+            f" {literal(whose(row['label'], shared=row['shared']))}"
+            f"{' and has given up' if row['state'] == 'given_up' else ' and goes on trying'}:"
+            f" {literal(text_of_code(row['error'] or ''), FIRST_WORDS)}",
+        )
+        for row in found
+    ]
+
+
+async def _limits(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
+    found = await tx.fetch(
+        f"""SELECT {_LIMIT_KEY} AS key, h.contact_id, h.kind, a.name AS agent,
+                   {CONTACT_LABEL.format(row="h")} AS label
+              FROM discreet.limit_hits h JOIN discreet.agents a ON a.id = h.agent_id
+             WHERE h.since > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND {_NOT_TOLD.format(row="h", kind="limit", key=_LIMIT_KEY)}
+             ORDER BY h.since LIMIT 100""",
+        window,
+    )
+    return [
+        _Notice(
+            "limit",
+            row["key"],
+            row["contact_id"],
+            f"{literal(row['label'])} has reached a limit with {literal(row['agent'])}:"
+            f" {str(row['kind']).replace('_', ' ')}",
+        )
+        for row in found
+    ]
+
+
+async def _undelivered(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
+    """Answers that will never leave. What the owner themselves is told is none of them."""
+    found = await tx.fetch(
+        f"""SELECT o.message_id, o.contact_id, o.shared, coalesce(o.error, '') AS error,
+                   a.name AS agent, {CONTACT_LABEL.format(row="o")} AS label
+              FROM discreet.outbox o JOIN discreet.agents a ON a.id = o.agent_id
+             WHERE o.state = 'failed' AND (o.contact_id IS NOT NULL OR o.shared)
+               AND o.created_at > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND {_NOT_TOLD.format(row="o", kind="undelivered", key="o.message_id::text")}
+             ORDER BY o.created_at LIMIT 100""",
+        window,
+    )
+    return [
+        _Notice(
+            "undelivered",
+            str(row["message_id"]),
+            row["contact_id"],
+            f"An answer of {literal(row['agent'])} to"
+            f" {literal(whose(row['label'], shared=row['shared']))} was not delivered:"
+            f" {literal(row['error'], FIRST_WORDS)}",
+        )
+        for row in found
+    ]
+
+
+async def _channels(tx: Transaction) -> list[_Notice]:
+    found = await tx.fetch(
+        f"""SELECT {_CHANNEL_KEY} AS key, c.platform, c.name, c.last_error
+              FROM discreet.channels c
+             WHERE c.closed_at IS NULL AND c.last_error <> ''
+               AND {_NOT_TOLD.format(row="c", kind="channel", key=_CHANNEL_KEY)}
+             ORDER BY c.created_at LIMIT 100"""
+    )
+    return [
+        _Notice(
+            "channel",
+            row["key"],
+            None,
+            f"The channel {literal(row['name'] or row['platform'])} can't receive:"
+            f" {literal(row['last_error'], FIRST_WORDS)}",
+        )
+        for row in found
+    ]

@@ -1,0 +1,399 @@
+"""Commands of the owner, in a session of their own: on any platform the same as at a terminal.
+
+They call the services that the terminal calls. An answer is CommonMark, in which names and words of
+others are code spans. Every command may be carried out twice with the same outcome: a process that
+dies before its answer is saved leaves the command to the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from discreet.contacts.labels import CONTACT_LABEL
+from discreet.contacts.pairing import (
+    Pairing,
+    decide,
+    find_pairing,
+    no_such_pairing,
+    pairings_of_ids,
+    pending_pairings,
+)
+from discreet.domain.errors import BadInput, DiscreetError, NotFound
+from discreet.domain.ids import AgentId, OwnerId, SessionId
+from discreet.domain.text import literal
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services import agents, contacts, takeover, usage
+from discreet.services.owner_notices import CODE_CHARACTERS, code_of
+from discreet.services.status import get_status
+from discreet.sessions.transcript import Message
+
+__all__ = ["OWNERS_HELP", "OwnerReply", "obey_owner"]
+
+OWNERS_HELP = """\
+/status - show what needs attention
+/contacts - show who wrote last
+/who NAME - show one contact; without a name, whom you are talking to
+/takeover NAME - answer somebody in person: what you write here goes to them until /end
+/end - let the agent answer them again
+/block NAME, /unblock NAME - stop or allow a contact
+/pause, /resume - silence your agent, or let it go on
+/usage - show what today and this week cost
+/pairing - show who is waiting for approval
+/approve CODE, /deny CODE - approve or deny someone (a code, or platform:id)
+/new - start a new conversation
+/stop - stop the current answer
+/help - show this help"""
+MAX_CONTACTS = 15
+MAX_LINES = 12
+LAST_LINES = 5
+_CODE = re.compile(rf"[0-9a-f]{{{CODE_CHARACTERS}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerReply:
+    """An answer to the owner, and the contacts whose names or words are in it."""
+
+    text: str
+    contacts: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command, with what it is about. ``message``: the line in which it came."""
+
+    db: ScopedDatabase
+    owner_id: OwnerId
+    agent_id: AgentId
+    session_id: SessionId
+    message: Message
+    rest: str
+
+
+async def obey_owner(
+    db: ScopedDatabase, scope: OwnerScope, session_id: SessionId, message: Message, command: str
+) -> OwnerReply:
+    """Carry out a command of the owner and return the answer. A mistake is an answer too."""
+    word, rest = _split(message.text)
+    if scope.agent_id is None:
+        raise NotFound("This session has no agent.")
+    asked = _Asked(db, scope.owner_id, scope.agent_id, session_id, message, rest)
+    try:
+        return await _obey(asked, command)
+    except DiscreetError as error:
+        return OwnerReply(f"{literal(word)}: {literal(str(error), 600)}")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the command word, and what is behind it; ``/approve_ab12cd`` is a word and a code."""
+    word, _, rest = text.strip().partition(" ")
+    if "_" in word:
+        word, _, code = word.partition("_")
+        rest = f"{code} {rest}"
+    return word, rest.strip()
+
+
+async def _obey(asked: _Asked, command: str) -> OwnerReply:
+    match command:
+        case "start":
+            return OwnerReply(f"Hello! You are my owner.\n\n{OWNERS_HELP}")
+        case "new":
+            return OwnerReply("New conversation started.")
+        case "stop":
+            return OwnerReply("Stopped.")
+        case "status":
+            return await _status(asked)
+        case "contacts":
+            return await _contacts(asked)
+        case "who":
+            return await _who(asked)
+        case "takeover":
+            return await _take_over(asked)
+        case "end":
+            return await _end(asked)
+        case "passed" | "unsent":
+            return await _passed(asked, is_sent=command == "passed")
+        case "block" | "unblock":
+            return await _block(asked, block=command == "block")
+        case "pause" | "resume":
+            return await _pause(asked, pause=command == "pause")
+        case "usage":
+            return await _usage(asked)
+        case "pairing":
+            return await _pairing(asked)
+        case "approve" | "deny":
+            return await _decide(asked, let_in=command == "approve")
+        case _:
+            return OwnerReply(OWNERS_HELP)
+
+
+async def _status(asked: _Asked) -> OwnerReply:
+    found = await get_status(asked.db, asked.owner_id)
+    lines = [
+        *(f"{literal(one.label)} waits for approval" for one in found.pairings),
+        *(
+            f"{literal(one.agent)} could not answer {literal(one.whose)}: {literal(one.error)}"
+            for one in found.turns
+        ),
+        *(
+            f"Undelivered to {literal(one.whose)}: {literal(one.error)}"
+            for one in found.undelivered
+        ),
+        *(
+            f"{literal(one.name or one.platform)} can't receive: {literal(one.why)}"
+            for one in found.deaf
+        ),
+        *(
+            f"{literal(one.whose)} exceeded a limit: {one.kind.replace('_', ' ')}"
+            for one in found.limit_hits
+        ),
+        *(f"{literal(name)} is paused" for name in found.paused),
+        *(f"You are answering {literal(name)} in person" for name in found.taken_over),
+        *([f"{len(found.quarantine)} messages in quarantine"] if found.quarantine else []),
+    ]
+    shown = [f"- {line}" for line in lines[:MAX_LINES]] or ["Nothing needs attention."]
+    if len(lines) > MAX_LINES:
+        shown.append(f"- and {len(lines) - MAX_LINES} more: `sb status`")
+    waiting = found.waiting.messages
+    shown.append(f"\n{waiting} unanswered, {found.counts.contacts} contacts.")
+    # Whom it names isn't known by id, so it goes with everybody who is erased.
+    return OwnerReply("\n".join(shown), await _named_in_status(asked))
+
+
+async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
+    """Return those whom a status may name: who failed, waits, or is in a special state."""
+    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+        found = await tx.fetch(
+            "SELECT id FROM discreet.contacts c WHERE taken_over_at IS NOT NULL"
+            " OR EXISTS (SELECT FROM discreet.pairings p WHERE p.contact_id = c.id)"
+            " OR EXISTS (SELECT FROM discreet.limit_hits h WHERE h.contact_id = c.id)"
+            " UNION SELECT contact_id FROM discreet.turns"
+            "  WHERE contact_id IS NOT NULL AND state IN ('failed', 'given_up', 'lost')"
+            "    AND started_at > clock_timestamp() - interval '7 days'"
+            " UNION SELECT contact_id FROM discreet.outbox"
+            "  WHERE contact_id IS NOT NULL AND state <> 'sent' LIMIT 500"
+        )
+    return tuple(row["id"] for row in found)
+
+
+async def _contacts(asked: _Asked) -> OwnerReply:
+    found = await contacts.list_recent_contacts(asked.db, asked.owner_id, limit=MAX_CONTACTS)
+    lines = [_contact_line(one) for one in found]
+    return OwnerReply(
+        "\n".join(lines) or "Nobody has written yet.", tuple(one.contact.id for one in found)
+    )
+
+
+def _contact_line(one: contacts.ContactActivity) -> str:
+    address = one.contact.addresses[0] if one.contact.addresses else ""
+    states = f", {', '.join(one.states)}" if one.states else ""
+    name = literal(one.contact.name or address)
+    return f"- {name} ({literal(address)}): {_ago(one.last_message_at)}{states}"
+
+
+async def _who(asked: _Asked) -> OwnerReply:
+    if asked.rest:
+        one = await contacts.find_contact(asked.db, asked.owner_id, asked.rest)
+        lines = [
+            _contact_line(one),
+            *(f"- {literal(address)}" for address in one.contact.addresses[1:]),
+            f"- {one.messages} messages, {one.memories} memories",
+        ]
+        return OwnerReply("\n".join(lines), (one.contact.id,))
+    spoken_to = await _speaks_to(asked)
+    if spoken_to is not None:
+        text = f"What you write here goes to {literal(spoken_to['label'])}, until /end."
+        return OwnerReply(text, (spoken_to["contact_id"],))
+    agent = await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)
+    return OwnerReply(f"You are the owner, and you are talking to {literal(agent.name)}.")
+
+
+async def _take_over(asked: _Asked) -> OwnerReply:
+    if not asked.rest:
+        raise BadInput("Whom?", hint="Write a name: /takeover Anna. See /contacts.")
+    agent = await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)
+    if agent.memory_model == "shared":
+        raise BadInput(
+            "Everybody reads what is written to this agent.", hint="At the terminal: sb takeover"
+        )
+    contact = await takeover.take_over(
+        asked.db, asked.owner_id, asked.rest, session_id=asked.session_id
+    )
+    said = await takeover.lines_after(
+        asked.db, asked.owner_id, contact.id, after=None, limit=LAST_LINES
+    )
+    lines = [f"- {literal(line.speaker)}: {literal(line.text, 500)}" for line in said]
+    return OwnerReply(
+        f"You answer {literal(contact.label)} in person now, and the agent is silent there. What"
+        " you write here goes to them, until /end.\n\n" + "\n".join(lines),
+        (contact.id,),
+    )
+
+
+async def _end(asked: _Asked) -> OwnerReply:
+    spoken_to = await _speaks_to(asked)
+    if spoken_to is None and not asked.rest:
+        return OwnerReply("You are answering nobody in person here.")
+    who = asked.rest or str(spoken_to and spoken_to["contact_id"])
+    contact = await takeover.hand_back(asked.db, asked.owner_id, who)
+    return OwnerReply(f"The agent answers {literal(contact.label)} again.", (contact.id,))
+
+
+async def _passed(asked: _Asked, *, is_sent: bool) -> OwnerReply:
+    """Say to whom a line went, or that it went to nobody."""
+    spoken_to = await _speaks_to(asked)
+    label = literal(spoken_to["label"]) if spoken_to else "anybody"
+    of = (spoken_to["contact_id"],) if spoken_to else ()
+    if is_sent:
+        return OwnerReply(f"To {label}.", of)
+    if spoken_to is not None and not spoken_to["taken_over"]:
+        async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+            await tx.execute(
+                "UPDATE discreet.sessions SET speaks_to = NULL WHERE id = %(session)s",
+                {"session": asked.session_id},
+            )
+        return OwnerReply(
+            f"Not sent: the agent answers {label} again. What you write next is for the agent.", of
+        )
+    return OwnerReply(
+        f"Not sent to {label}: only new words are passed on, no commands, files or edits. To stop:"
+        " /end",
+        of,
+    )
+
+
+async def _block(asked: _Asked, *, block: bool) -> OwnerReply:
+    if not asked.rest:
+        raise BadInput("Whom?", hint="Write a name. See /contacts.")
+    act = contacts.block_contact if block else contacts.unblock_contact
+    entry = await act(asked.db, asked.owner_id, asked.rest)
+    text = "is blocked" if block else "is not blocked any more"
+    return OwnerReply(f"{literal(entry.contact.label)} {text}.", (entry.contact.id,))
+
+
+async def _pause(asked: _Asked, *, pause: bool) -> OwnerReply:
+    name = asked.rest
+    if not name:
+        name = (await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)).name
+    act = agents.pause_agent if pause else agents.resume_agent
+    agent = await act(asked.db, asked.owner_id, name)
+    return OwnerReply(
+        f"{literal(agent.name)} is paused. Messages wait until /resume."
+        if pause
+        else f"{literal(agent.name)} answers again."
+    )
+
+
+async def _usage(asked: _Asked) -> OwnerReply:
+    days = await usage.get_usage(asked.db, asked.owner_id, "day", 7)
+    return OwnerReply(f"Today: {_used(days[-1:])}\nLast 7 days: {_used(days)}")
+
+
+def _used(lines: list[usage.UsageLine]) -> str:
+    tokens = sum(line.input_tokens + line.output_tokens for line in lines)
+    turns, cost = sum(line.turns for line in lines), sum(line.cost for line in lines)
+    return f"{turns} turns, {tokens:,} tokens, ${cost:.2f}"
+
+
+async def _pairing(asked: _Asked) -> OwnerReply:
+    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+        waiting = await pending_pairings(tx)
+        shown = await _contacts_of(tx, waiting)
+    lines = [_request_line(item) for item in waiting]
+    return OwnerReply("\n".join(lines) or "No one is waiting for approval.", shown)
+
+
+def _request_line(item: Pairing) -> str:
+    code = code_of(item.id)
+    return (
+        f"- {literal(item.label)} to {literal(item.agent)}: {literal(item.said, 200)}"
+        f" /approve_{code} /deny_{code}"
+    )
+
+
+async def _contacts_of(tx: Transaction, found: list[Pairing]) -> tuple[UUID, ...]:
+    rows = await tx.fetch(
+        "SELECT contact_id FROM discreet.pairings WHERE id = ANY (%(ids)s)",
+        {"ids": [item.id for item in found]},
+    )
+    return tuple(row["contact_id"] for row in rows)
+
+
+async def _decide(asked: _Asked, *, let_in: bool) -> OwnerReply:
+    try:
+        async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+            found = await _requests(tx, asked)
+            for pairing in found:
+                await decide(tx, pairing, let_in=let_in)
+            shown = await _contacts_of(tx, found)
+    except _Undecided as undecided:
+        return undecided.reply
+    if not found:
+        raise no_such_pairing(asked.rest)
+    label, agent = literal(found[0].label), literal(found[0].agent)
+    return OwnerReply(f"{label} {'may talk to' if let_in else 'may not talk to'} {agent}.", shown)
+
+
+class _Undecided(Exception):
+    """Which request is meant isn't clear; nothing was decided."""
+
+    def __init__(self, reply: OwnerReply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+async def _requests(tx: Transaction, asked: _Asked) -> list[Pairing]:
+    """Return what is decided: what the words name, the notice that they reply to, or else the only
+    request that waits.
+
+    Raises:
+        _Undecided: several wait, and none is named.
+    """
+    named = asked.rest if asked.message.text.lstrip().startswith("/") else ""
+    if _CODE.fullmatch(named.casefold()):
+        # Decided ones too, so that the answer is the same where the command is repeated.
+        ids = await tx.fetch(
+            "SELECT id FROM discreet.pairings"
+            " WHERE starts_with(replace(id::text, '-', ''), %(id)s)",
+            {"id": named.casefold()},
+        )
+        return await pairings_of_ids(tx, [row["id"] for row in ids][:1] if len(ids) == 1 else [])
+    if named:
+        return await find_pairing(tx, named)
+    replied = await tx.fetch(
+        "SELECT key FROM discreet.owner_notices WHERE kind = 'stranger' AND message_id = %(id)s",
+        {"id": asked.message.replies_to},
+    )
+    if replied:
+        return await pairings_of_ids(tx, [UUID(row["key"]) for row in replied])
+    waiting = await pending_pairings(tx)
+    if len(waiting) == 1:
+        return waiting
+    if not waiting:
+        raise _Undecided(OwnerReply("No one is waiting for approval."))
+    lines = "\n".join(_request_line(item) for item in waiting)
+    raise _Undecided(OwnerReply(f"Which one?\n{lines}", await _contacts_of(tx, waiting)))
+
+
+async def _speaks_to(asked: _Asked) -> dict[str, Any] | None:
+    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+        return await tx.fetch_one(
+            f"""SELECT t.contact_id, {CONTACT_LABEL.format(row="t")} AS label,
+                       c.taken_over_at IS NOT NULL AS taken_over
+                  FROM (SELECT speaks_to AS contact_id FROM discreet.sessions
+                         WHERE id = %(session)s AND speaks_to IS NOT NULL) t
+                  JOIN discreet.contacts c ON c.id = t.contact_id""",
+            {"session": asked.session_id},
+        )
+
+
+def _ago(at: datetime | None) -> str:
+    if at is None:
+        return "never wrote"
+    minutes = int((datetime.now(UTC) - at).total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
