@@ -194,7 +194,8 @@ async def test_failures_limits_and_undelivered_answers_come_in_one_message(
     rules = NoticeRules(digest=timedelta(hours=1))
     [notice] = await told(opened, rules)
     assert notice == (
-        "- `Ada` could not answer `Alice` and has given up: `setup: The provider rejected the API key.`\n"
+        "- `Ada` could not answer `Alice` and has given up:"
+        " `setup: The provider rejected the API key.`\n"
         "- An answer of `Ada` to `Bob` was not delivered: `they blocked it`"
     )
     world = opened.world

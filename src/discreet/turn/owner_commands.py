@@ -15,7 +15,6 @@ from uuid import UUID
 
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.contacts.pairing import (
-    Pairing,
     decide,
     find_pairing,
     no_such_pairing,
@@ -25,6 +24,7 @@ from discreet.contacts.pairing import (
 from discreet.domain.errors import BadInput, DiscreetError, NotFound
 from discreet.domain.ids import AgentId, OwnerId, SessionId
 from discreet.domain.text import literal
+from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services import agents, contacts, takeover, usage
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
@@ -288,7 +288,7 @@ async def _pause(asked: _Asked, *, pause: bool) -> OwnerReply:
 
 
 async def _usage(asked: _Asked) -> OwnerReply:
-    days = await usage.get_usage(asked.db, asked.owner_id, "day", 7)
+    days = (await usage.get_usage(asked.db, asked.owner_id, "day", 7)).items
     return OwnerReply(f"Today: {_used(days[-1:])}\nLast 7 days: {_used(days)}")
 
 
