@@ -625,6 +625,7 @@ OPERATIONS: tuple[Operation, ...] = (
 NO_OPERATIONS = {
     "agents test", "dashboard", "help", "serve", "version", "backup", "restore",
     "db init", "db migrate", "db invite", "db join", "db check",
+    "service install", "service remove", "service show",
 }  # fmt: skip
 
 HEAD = """\

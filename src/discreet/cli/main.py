@@ -28,6 +28,7 @@ from discreet.cli import (
     quarantine,
     searches,
     serve,
+    service,
     sessions,
     status,
     takeover,
@@ -81,6 +82,7 @@ app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
+app.add_typer(service.app, name="service")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.command("version")(version.version)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from discreet.domain.errors import Unavailable
 
-__all__ = ["Layout", "make_layout", "socket_folder"]
+__all__ = ["Layout", "make_layout", "socket_fits", "socket_folder"]
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 107  # bytes; struct sockaddr_un
@@ -90,7 +90,7 @@ def socket_folder(layout: Layout, *, make: bool) -> Path | None:
     Raises:
         Unavailable: the folder isn't ours alone.
     """
-    if _fits(layout.run):
+    if socket_fits(layout.run):
         return layout.run
     if layout.socket_note.exists():
         folder = Path(os.fsdecode(layout.socket_note.read_bytes()))
@@ -100,7 +100,7 @@ def socket_folder(layout: Layout, *, make: bool) -> Path | None:
     if not make:
         return None
     folder = Path(tempfile.mkdtemp(prefix="discreet-", dir=_runtime_folder()))
-    if not _fits(folder):
+    if not socket_fits(folder):
         folder.rmdir()
         raise Unavailable(
             f"The temporary folder {folder.parent} can't have a socket in it.",
@@ -110,8 +110,8 @@ def socket_folder(layout: Layout, *, make: bool) -> Path | None:
     return folder
 
 
-def _fits(folder: Path) -> bool:
-    """Neither too long, nor with what separates folders and hosts in a list of them."""
+def socket_fits(folder: Path) -> bool:
+    """Return whether the folder's path is short and plain enough for a socket in it."""
     path = os.fsencode(folder / SOCKET_NAME)
     return len(path) <= SOCKET_PATH_LIMIT and not set(b',"\n') & set(path)
 
