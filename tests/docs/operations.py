@@ -25,6 +25,7 @@ from discreet.schemas import (
     references,
     sessions,
     takeover,
+    tokens,
     turns,
 )
 from tests.docs.pages import DOCS
@@ -595,17 +596,24 @@ OF_OWNER = (
               limits.ContactLimits, limits.ContactLimits),
     _of_owner("reset_limits", "limits.reset_limits", ("limits reset",),
               None, limits.ContactLimits),
+    _of_owner("create_token", "tokens.create_token", ("tokens create",),
+              tokens.TokenToCreate, tokens.CreatedToken, kind="each kind has an option",
+              create="--create", expires_in="--expires, as 30d"),
+    _of_owner("list_tokens", "tokens.list_tokens", ("tokens list",),
+              tokens.ListTokens, tokens.TokenList),
+    _of_owner("revoke_token", "tokens.revoke_token", ("tokens revoke",), None, tokens.Token),
+    Operation("mint_token", "tokens.mint_token",
+              Missing("whoever runs the installation creates it: sb tokens create --contact"),
+              "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
+              tokens.TokenToMint, tokens.MintedToken),
     _of_owner("list_backups", "erasing.list_backups",
               Missing("the terminal is where the files are"), None, backups.BackupList),
 )
 # fmt: on
 
 # What only the owner does, at the terminal: command -> service function.
-OWNERS_COMMANDS = {
+OWNERS_COMMANDS: dict[str, str] = {
     "owner unlink": "admission.unlink_owner",
-    "tokens create": "discreet.auth.tokens.create_token",
-    "tokens list": "discreet.auth.tokens.list_tokens",
-    "tokens revoke": "discreet.auth.tokens.revoke_token",
 }
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -17,7 +17,7 @@ FOR_ANYBODY = {
     "send_message", "search_messages", "get_reply", "list_sessions", "get_session",
     "list_messages", "end_session", "list_memories", "remember", "recall", "get_memory",
     "update_memory", "forget", "get_memory_history", "restore_memory", "get_me",
-    "resolve_contact",
+    "resolve_contact", "mint_token",
 }  # fmt: skip
 """Operations that run in the scope of a contact; all others are the owner's."""
 

@@ -22,6 +22,7 @@ from discreet.api import (
     operations,
     sessions,
     takeover,
+    tokens,
     turns,
 )
 from discreet.api.dependencies import Api
@@ -44,6 +45,7 @@ ROOMS = (
     channels,
     admission,
     turns,
+    tokens,
     operations,
 )
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from discreet.app import App
 from discreet.auth.pace import Pace, Streams
 from discreet.auth.scopes import scope_to_read, scope_to_write
-from discreet.auth.tokens import Bearer, authenticate
+from discreet.auth.tokens import Bearer, authenticate, owner_of_metrics
 from discreet.domain.errors import Forbidden
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.memory.embedding import Embedder
@@ -99,6 +99,21 @@ async def owner_only(who: AnyCaller) -> Caller:
 
 
 OwnerCaller = Annotated[Caller, Depends(owner_only)]
+
+
+async def metrics_reader(
+    request: Request,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> OwnerId:
+    """Return the owner whose metrics are shown."""
+    api: Api = request.app.state.api
+    owner_id = await owner_of_metrics(api.app.db, "" if shown is None else shown.credentials)
+    api.pace.take(owner_id)
+    _refuse_unknown(request)
+    return owner_id
+
+
+MetricsReader = Annotated[OwnerId, Depends(metrics_reader)]
 
 AgentParameter = Annotated[
     UUID | None,

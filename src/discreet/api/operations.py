@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from discreet.api.dependencies import AnyCaller, Api, OwnerCaller
+from discreet.api.dependencies import AnyCaller, Api, MetricsReader, OwnerCaller
 from discreet.api.metrics import Measured
 from discreet.api.problems import documented
 from discreet.auth.scopes import bearer_label
@@ -77,10 +77,10 @@ async def readiness(request: Request) -> wire.Health:
     responses=documented(),
     operation_id="get_metrics",
 )
-async def metrics(who: OwnerCaller, request: Request) -> Response:
+async def metrics(who: MetricsReader, request: Request) -> Response:
     """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
     measured: Measured = request.app.state.measured
-    shown = await summarise(who.db, who.owner_id)
+    shown = await summarise(request.app.state.api.app.db, who)
     now = CollectorRegistry()
     for name, help_text, value in (
         ("waiting_messages", "Messages that wait for an answer.", shown.waiting.messages),

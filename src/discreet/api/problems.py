@@ -88,10 +88,11 @@ def handle_problems(app: FastAPI) -> None:
     """Answer every error of the application with problem details."""
 
     @app.exception_handler(DiscreetError)
-    async def of_a_room(_: Request, error: DiscreetError) -> JSONResponse:
+    async def of_a_room(request: Request, error: DiscreetError) -> JSONResponse:
         headers = {}
         if isinstance(error, Unauthorized):
-            headers["WWW-Authenticate"] = "Bearer"
+            sent = "Authorization" in request.headers
+            headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if sent else "Bearer"
         if isinstance(error, TooMany):
             headers["Retry-After"] = str(error.seconds)
         if isinstance(error, Unavailable):

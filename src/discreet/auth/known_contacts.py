@@ -67,6 +67,16 @@ async def as_told(
     return Entry(contact, aliases=(), note="")
 
 
+async def label_as_told(
+    tx: Transaction, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId
+) -> str:
+    """Return the name, else an address, under which a contact wrote to the agent; empty where it
+    has written nothing. Owner's scope only."""
+    values = {"owner": owner_id, "agent": agent_id, "contact": contact_id}
+    (told,) = await tx.fetch(TOLD, values)
+    return str(told["name"] or next(iter(told["addresses"] or ()), ""))
+
+
 async def introduce(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId, *, shared: bool
 ) -> None:

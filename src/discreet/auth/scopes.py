@@ -3,7 +3,7 @@ contact, and never widen it."""
 
 from __future__ import annotations
 
-from discreet.auth.known_contacts import as_told, introduce, knows
+from discreet.auth.known_contacts import as_told, introduce, knows, label_as_told
 from discreet.auth.tokens import Bearer
 from discreet.contacts import Entry, get_entry
 from discreet.domain.addresses import Address
@@ -227,7 +227,16 @@ async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
     assert bearer.contact_id is not None  # noqa: S101 - that is its kind
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
         entry = await get_entry(tx, bearer.contact_id)
-    return "" if entry is None else entry.contact.label
+        if entry is None:
+            return ""
+        minted = await tx.value(
+            "SELECT minted_by IS NOT NULL FROM discreet.tokens WHERE id = %(id)s",
+            {"id": bearer.token_id},
+        )
+        if minted and bearer.agent_id is not None:
+            # It shows no more of the contact than the agent's token that minted it.
+            return await label_as_told(tx, bearer.owner_id, bearer.agent_id, bearer.contact_id)
+    return entry.contact.label
 
 
 def bearer_of_owner(owner_id: OwnerId) -> Bearer:

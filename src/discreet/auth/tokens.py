@@ -10,53 +10,33 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from discreet.auth.pace import TooMany
 from discreet.contacts.labels import CONTACT_LABEL
 from discreet.contacts.lookup import find_entry
 from discreet.domain.errors import BadInput, Forbidden, NotFound, Unauthorized
 from discreet.domain.ids import AgentId, ContactId, OwnerId
+from discreet.domain.paging import MAX_LISTED
 from discreet.domain.text import plain_name
+from discreet.schemas.tokens import MAX_LIFE_SECONDS, Token
 from discreet.scope import OwnerScope, ScopedDatabase, WorkScope
 from discreet.scope.scopes import SessionScope, session_scope
 
-TokenKind = Literal["owner", "agent", "contact"]
+BearerKind = Literal["owner", "agent", "contact"]
 
 MARK = "sb_"
 """What every token begins with, so that a leaked one is recognised."""
 SHOWN_CHARACTERS = len(MARK) + 6
 """Characters of a token that are kept, to tell one from another in a list; 36 bits of 256."""
-MAX_LIFETIME = timedelta(days=3650)
+MAX_LIFETIME = timedelta(seconds=MAX_LIFE_SECONDS)
+MINTED_A_MINUTE = 60
+"""Tokens that one agent's token may mint, on all servers together."""
+MINTED_OF_CONTACT = 20
+"""Minted tokens of one contact that are valid at once; with the next, the oldest ends."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token as it is listed; what it is called in full was shown once and is kept nowhere.
-
-    ``of``: the contact's label or the agent's name; empty for the owner's.
-    """
-
-    id: UUID
-    name: str
-    prefix: str
-    kind: TokenKind
-    of: str
-    agent: str | None
-    contact_id: ContactId | None
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it opens anything, as of now."""
-        return self.revoked_at is None and (
-            self.expires_at is None or self.expires_at > datetime.now(UTC)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +51,7 @@ class Bearer:
     shared: bool
 
     @property
-    def kind(self) -> TokenKind:
+    def kind(self) -> BearerKind:
         """What kind of token it is."""
         if self.contact_id is not None:
             return "contact"
@@ -100,8 +80,12 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
     """Return who shows this token, as of now.
 
     Raises:
-        Unauthorized: it opens nothing; the answer is the same whatever the reason.
+        Unauthorized: it is missing, or opens nothing; that answer is the same whatever the reason.
     """
+    if not token:
+        raise Unauthorized(
+            "This request has no token.", hint="Send the header: Authorization: Bearer sb_..."
+        )
     row = None
     if token.isascii():
         async with db.begin(WorkScope()) as tx:
@@ -115,6 +99,29 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
     return Bearer(**row)
 
 
+async def owner_of_metrics(db: ScopedDatabase, token: str) -> OwnerId:
+    """Return the owner whose metrics a token shows: one for metrics, or the owner's own.
+
+    Raises:
+        Unauthorized: it is missing or opens nothing.
+        Forbidden: it opens something else.
+    """
+    if token and token.isascii():
+        async with db.begin(WorkScope()) as tx:
+            owner_id = await tx.value(
+                "SELECT gate.metrics_owner(%(digest)s)", {"digest": _digest(token)}
+            )
+        if owner_id is not None:
+            return OwnerId(owner_id)
+    bearer = await authenticate(db, token)
+    if bearer.kind != "owner":
+        raise Forbidden(
+            "Metrics need an owner's token or one for metrics.",
+            hint="Create one: sb tokens create --metrics",
+        )
+    return bearer.owner_id
+
+
 async def create_token(
     db: ScopedDatabase,
     owner_id: OwnerId,
@@ -123,11 +130,12 @@ async def create_token(
     contact: str | None = None,
     name: str = "",
     lasts: timedelta | None = None,
+    metrics: bool = False,
 ) -> tuple[Token, str]:
     """Return a new token and its text, which is told this once.
 
-    With neither ``agent`` nor ``contact`` it is the owner's; a contact's is for ``agent``, or for
-    the agent that was made first.
+    With neither ``agent`` nor ``contact`` it is the owner's, or with ``metrics`` for metrics alone.
+    A contact's is for ``agent``, or for the agent that was made first.
 
     Raises:
         NotFound, BadInput: no such agent or contact; a name that is no plain line.
@@ -147,9 +155,10 @@ async def create_token(
             if agent_id is None:
                 raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
         token_id = await tx.value(
-            """INSERT INTO discreet.tokens (agent_id, contact_id, name, prefix, digest, expires_at)
+            """INSERT INTO discreet.tokens (agent_id, contact_id, name, prefix, digest, expires_at,
+                                             purpose)
                VALUES (%(agent)s, %(contact)s, %(name)s, %(prefix)s, %(digest)s,
-                       clock_timestamp() + %(lasts)s::interval) RETURNING id""",
+                       clock_timestamp() + %(lasts)s::interval, %(purpose)s) RETURNING id""",
             {
                 "agent": agent_id,
                 "contact": contact_id,
@@ -157,6 +166,7 @@ async def create_token(
                 "prefix": token[:SHOWN_CHARACTERS],
                 "digest": _digest(token),
                 "lasts": lasts,
+                "purpose": "metrics" if metrics else "api",
             },
         )
         row = await tx.fetch_one(_TOKENS + " WHERE t.id = %(id)s", {"id": token_id})
@@ -164,11 +174,63 @@ async def create_token(
     return Token(**row), token
 
 
-async def list_tokens(db: ScopedDatabase, owner_id: OwnerId) -> list[Token]:
-    """Every token there ever was, the newest first."""
+async def mint_token(
+    db: ScopedDatabase, bearer: Bearer, contact_id: ContactId, lasts: timedelta
+) -> tuple[UUID, str, datetime]:
+    """Mint a token for a contact with an agent's token. Return its id, its text and its end.
+
+    It has no more than the token that mints it, and ends with that one at the latest. Whoever calls
+    has made sure that the agent knows the contact.
+
+    Raises:
+        Unauthorized: the token that mints is over.
+        Forbidden: it is not an agent's, or the contact is blocked, merged, or a group.
+        TooMany: it has minted too many within a minute.
+    """
+    if bearer.kind != "agent":
+        raise Forbidden(
+            "Only an agent's token mints tokens.", hint="Create one: sb tokens create --agent NAME"
+        )
+    token = MARK + secrets.token_urlsafe(32)
+    async with db.begin(OwnerScope(bearer.owner_id)) as tx:
+        row = await tx.fetch_one(
+            "SELECT * FROM gate.mint_token(%(minter)s, %(contact)s, %(prefix)s, %(digest)s,"
+            " %(lasts)s, %(a_minute)s, %(of_contact)s)",
+            {
+                "minter": bearer.token_id,
+                "contact": contact_id,
+                "prefix": token[:SHOWN_CHARACTERS],
+                "digest": _digest(token),
+                "lasts": lasts,
+                "a_minute": MINTED_A_MINUTE,
+                "of_contact": MINTED_OF_CONTACT,
+            },
+        )
+    assert row is not None  # noqa: S101 - the function gives one row
+    match row["code"]:
+        case None:
+            return row["token_id"], token, row["ends_at"]
+        case "too_many":
+            raise TooMany(60, f"This token minted {MINTED_A_MINUTE} tokens within a minute.")
+        case "no_such_contact":
+            raise Forbidden("This contact is blocked, merged into another, or a group.")
+        case _:
+            raise Unauthorized("Invalid, expired or revoked token.")
+
+
+async def list_tokens(
+    db: ScopedDatabase, owner_id: OwnerId, *, minted: bool = False
+) -> list[Token]:
+    """List the tokens that the owner made, or those that agents' tokens ``minted``, newest first.
+
+    The newest 1,000 are listed.
+    """
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
-            _TOKENS + " WHERE t.purpose = 'api' ORDER BY t.created_at DESC, t.id"
+            _TOKENS + " WHERE t.purpose IN ('api', 'metrics')"
+            "   AND (t.minted_by IS NOT NULL) = %(minted)s"
+            " ORDER BY t.created_at DESC, t.id LIMIT %(limit)s",
+            {"minted": minted, "limit": MAX_LISTED},
         )
     return [Token(**row) for row in found]
 
@@ -182,11 +244,13 @@ async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Tok
         NotFound: no such token.
         BadInput: several have this name.
     """
-    found = [
-        token
-        for token in await list_tokens(db, owner_id)
-        if which and which in (str(token.id), token.prefix, token.name)
-    ]
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        rows = await tx.fetch(
+            _TOKENS + " WHERE t.purpose IN ('api', 'metrics') AND %(which)s <> ''"
+            "   AND %(which)s IN (t.id::text, t.prefix, t.name) ORDER BY t.created_at LIMIT 20",
+            {"which": which},
+        )
+    found = [Token(**row) for row in rows]
     if not found:
         raise NotFound(f"There is no token {which!a}.", hint="See: sb tokens list")
     if len(found) > 1:
@@ -223,9 +287,11 @@ def _digest(token: str) -> bytes:
 
 _TOKENS = f"""
     SELECT t.id, t.name, t.prefix,
-           CASE WHEN t.contact_id IS NOT NULL THEN 'contact'
+           CASE WHEN t.purpose = 'metrics' THEN 'metrics'
+                WHEN t.contact_id IS NOT NULL THEN 'contact'
                 WHEN t.agent_id IS NOT NULL THEN 'agent' ELSE 'owner' END AS kind,
            coalesce({CONTACT_LABEL.format(row="t")}, a.name, '') AS of,
-           a.name AS agent, t.contact_id, t.created_at, t.expires_at, t.revoked_at, t.last_used_at
+           a.name AS agent, t.contact_id, t.created_at, t.expires_at, t.revoked_at, t.last_used_at,
+           t.minted_by
       FROM discreet.tokens t LEFT JOIN discreet.agents a ON a.id = t.agent_id
 """

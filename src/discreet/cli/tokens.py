@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discreet.cli.options import AsJson
+from discreet.cli.options import AsJson, checked
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from discreet.auth.tokens import Token
+    from discreet.schemas.tokens import Token
 
 app = typer.Typer(help="Manage access tokens for programs.", no_args_is_help=True)
 
@@ -32,6 +31,13 @@ def create(
         str | None,
         typer.Option("--contact", metavar="WHO", help="Access as this contact only."),
     ] = None,
+    create_contact: Annotated[
+        bool,
+        typer.Option("--create", help="Create the contact if nobody has the address, platform:id."),
+    ] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Metrics only, for Prometheus.")
+    ] = False,
     expires: Annotated[
         str | None,
         typer.Option(
@@ -41,29 +47,44 @@ def create(
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="A name for the token.")] = "",
 ) -> None:
     """Create a token. It is shown once; keep it like a password."""
-    from discreet.auth import tokens
+    from discreet.auth.tokens import parse_lasting
     from discreet.cli.printing import print_text
+    from discreet.schemas.tokens import TokenToCreate
+    from discreet.services import tokens
 
-    if owner == (agent is not None or contact is not None):
+    if [owner, metrics, agent is not None or contact is not None].count(True) != 1:
         raise BadInput(
             "Say whose token to create.",
-            hint="Use one of --owner, --agent NAME, --contact WHO [--agent NAME].",
+            hint="Use one of --owner, --metrics, --agent NAME, --contact WHO [--agent NAME].",
         )
-    lasts = None if expires is None else tokens.parse_lasting(expires)
-    made, token = in_app(
-        lambda app: tokens.create_token(
-            app.db, app.owner_id, agent=agent, contact=contact, name=name, lasts=lasts
-        )
+    kind = "owner" if owner else "metrics" if metrics else "contact" if contact else "agent"
+    lasts = None if expires is None else int(parse_lasting(expires).total_seconds())
+    given = checked(
+        TokenToCreate,
+        kind=kind,
+        agent=agent,
+        contact=contact,
+        create=create_contact,
+        name=name,
+        expires_in=lasts,
     )
+    created = in_app(lambda app: tokens.create_token(app.db, app.owner_id, given))
+    made, token = created.listed, created.token
     print_text(token)
     typer.echo(f"It won't be shown again. Revoke it with: sb tokens revoke {made.id}", err=True)
 
 
 @app.command("list")
-def list_tokens(as_json: AsJson = False) -> None:
+def list_tokens(
+    minted: Annotated[
+        bool, typer.Option("--minted", help="List those that agents' tokens minted instead.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List tokens with their identity, expiry and last use."""
-    from discreet.auth import tokens
     from discreet.cli.printing import Column, ago, print_list
+    from discreet.schemas.tokens import ListTokens
+    from discreet.services import tokens
 
     columns: list[Column[Token]] = [
         Column("ID", lambda item: str(item.id), whole=True),
@@ -73,10 +94,11 @@ def list_tokens(as_json: AsJson = False) -> None:
         Column("STATE", _state),
         Column("USED", lambda item: ago(item.last_used_at)),
     ]
+    given = ListTokens(minted=minted)
     print_list(
-        in_app(lambda app: tokens.list_tokens(app.db, app.owner_id)),
+        in_app(lambda app: tokens.list_tokens(app.db, app.owner_id, given)).items,
         columns,
-        asdict,
+        lambda item: item.model_dump(),
         as_json=as_json,
         empty="No tokens yet. Create one: sb tokens create --help",
     )
@@ -86,9 +108,9 @@ def list_tokens(as_json: AsJson = False) -> None:
 def revoke(
     which: Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id, prefix or name.")],
 ) -> None:
-    """Revoke a token. It stops working at once, in every process."""
-    from discreet.auth import tokens
+    """Revoke a token. It stops working at once, in every process, and so do those it minted."""
     from discreet.cli.printing import print_text
+    from discreet.services import tokens
 
     token = in_app(lambda app: tokens.revoke_token(app.db, app.owner_id, which))
     print_text(f"Revoked: {token.prefix}…")

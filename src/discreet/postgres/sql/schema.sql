@@ -2145,6 +2145,73 @@ END $$;
 
 ALTER FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) OWNER TO discreet_gate;
 
+-- FUNCTION metrics_owner(bytea)
+CREATE FUNCTION gate.metrics_owner(shown bytea) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT t.owner_id FROM discreet.tokens t
+   WHERE t.digest = shown AND t.purpose = 'metrics' AND t.revoked_at IS NULL
+     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+$$;
+
+
+ALTER FUNCTION gate.metrics_owner(shown bytea) OWNER TO discreet_gate;
+
+-- FUNCTION mint_token(uuid, uuid, text, bytea, interval, integer, integer)
+CREATE FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  minting discreet.tokens;
+  live integer;
+BEGIN
+  SELECT t.* INTO minting FROM discreet.tokens t
+   WHERE t.id = minter AND t.owner_id = owner AND t.purpose = 'api' AND t.revoked_at IS NULL
+     AND t.agent_id IS NOT NULL AND t.contact_id IS NULL
+     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+     FOR UPDATE;
+  IF minting.id IS NULL THEN
+    code := 'no_such_token';
+    RETURN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM discreet.contacts c
+                  WHERE c.id = contact AND c.owner_id = owner AND c.type <> 'group'
+                    AND c.blocked_at IS NULL AND c.merged_into IS NULL) THEN
+    code := 'no_such_contact';
+    RETURN;
+  END IF;
+  IF (SELECT count(*) FROM discreet.tokens t
+       WHERE t.minted_by = minter AND t.created_at > clock_timestamp() - interval '1 minute') >= a_minute THEN
+    code := 'too_many';
+    RETURN;
+  END IF;
+  SELECT count(*) INTO live FROM discreet.tokens t
+   WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
+  -- Each of these tells everybody who waits to look again, so they are rare.
+  IF live >= of_contact THEN
+    UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
+     WHERE t.id IN (SELECT o.id FROM discreet.tokens o
+                     WHERE o.minted_by = minter AND o.contact_id = contact AND o.revoked_at IS NULL
+                       AND o.expires_at > clock_timestamp()
+                     ORDER BY o.created_at, o.id LIMIT live - of_contact + 1);
+  END IF;
+  IF EXISTS (SELECT FROM discreet.tokens t
+              WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '2 days') THEN
+    DELETE FROM discreet.tokens t
+     WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '1 day';
+  END IF;
+  INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest, expires_at, minted_by)
+  VALUES (owner, minting.agent_id, contact, begins, hashed,
+          least(clock_timestamp() + lasts, minting.expires_at), minter)
+  RETURNING id, expires_at INTO token_id, ends_at;
+END $$;
+
+
+ALTER FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) OWNER TO discreet_gate;
+
 -- FUNCTION move_group(text, text, text, text)
 CREATE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3575,6 +3642,9 @@ BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
    WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+     AND NOT EXISTS (SELECT FROM discreet.tokens m
+                      WHERE m.id = t.minted_by
+                        AND (m.revoked_at IS NOT NULL OR m.expires_at <= clock_timestamp()))
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
                         AND (c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL));
@@ -5267,10 +5337,13 @@ CREATE TABLE discreet.tokens (
     last_used_at timestamp with time zone,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     purpose text DEFAULT 'api'::text NOT NULL,
+    minted_by uuid,
     CONSTRAINT tokens_check CHECK (((contact_id IS NULL) OR (agent_id IS NOT NULL))),
-    CONSTRAINT tokens_check1 CHECK (((purpose = 'api'::text) OR ((agent_id IS NULL) AND (expires_at IS NOT NULL)))),
+    CONSTRAINT tokens_check1 CHECK (((purpose = 'api'::text) OR (agent_id IS NULL))),
+    CONSTRAINT tokens_check2 CHECK (((purpose = ANY (ARRAY['api'::text, 'metrics'::text])) OR (expires_at IS NOT NULL))),
+    CONSTRAINT tokens_check3 CHECK (((minted_by IS NULL) OR ((purpose = 'api'::text) AND (contact_id IS NOT NULL) AND (expires_at IS NOT NULL)))),
     CONSTRAINT tokens_digest_check CHECK ((octet_length(digest) = 32)),
-    CONSTRAINT tokens_purpose_check CHECK ((purpose = ANY (ARRAY['api'::text, 'dashboard'::text, 'sign_in'::text])))
+    CONSTRAINT tokens_purpose_check CHECK ((purpose = ANY (ARRAY['api'::text, 'metrics'::text, 'dashboard'::text, 'sign_in'::text])))
 );
 ALTER TABLE ONLY discreet.tokens ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.tokens ALTER COLUMN prefix SET STATISTICS 0;
@@ -5927,6 +6000,9 @@ CREATE INDEX sessions_speaking ON discreet.sessions USING btree (speaks_to, owne
 -- INDEX tokens_contact
 CREATE INDEX tokens_contact ON discreet.tokens USING btree (contact_id);
 
+-- INDEX tokens_minted
+CREATE INDEX tokens_minted ON discreet.tokens USING btree (minted_by, contact_id);
+
 -- INDEX tokens_owner
 CREATE INDEX tokens_owner ON discreet.tokens USING btree (owner_id, created_at);
 
@@ -6278,6 +6354,10 @@ ALTER TABLE ONLY discreet.tokens
 -- FK CONSTRAINT tokens tokens_contact_id_owner_id_fkey
 ALTER TABLE ONLY discreet.tokens
     ADD CONSTRAINT tokens_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT tokens tokens_minted_by_fkey
+ALTER TABLE ONLY discreet.tokens
+    ADD CONSTRAINT tokens_minted_by_fkey FOREIGN KEY (minted_by) REFERENCES discreet.tokens(id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT tokens tokens_owner_id_fkey
 ALTER TABLE ONLY discreet.tokens
@@ -7198,6 +7278,14 @@ REVOKE ALL ON FUNCTION gate.mcp_session(shown bytea, token uuid, OUT agent_id uu
 
 -- ACL FUNCTION merge_contacts(owner uuid, survivor uuid, merged uuid, how text)
 REVOKE ALL ON FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) FROM PUBLIC;
+
+-- ACL FUNCTION metrics_owner(shown bytea)
+GRANT ALL ON FUNCTION gate.metrics_owner(shown bytea) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.metrics_owner(shown bytea) FROM PUBLIC;
+
+-- ACL FUNCTION mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone)
+GRANT ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.mint_token(minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer, OUT code text, OUT token_id uuid, OUT ends_at timestamp with time zone) FROM PUBLIC;
 
 -- ACL FUNCTION move_group(ticket text, of_platform text, old_id text, new_id text)
 GRANT ALL ON FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text) TO discreet_intake;
@@ -8555,8 +8643,8 @@ GRANT UPDATE (compacted_to, current_turn, ended_at, last_message_at, last_positi
 GRANT UPDATE (last_used_at, revoked_at) ON discreet.tokens TO discreet_gate;
 GRANT INSERT (agent_id, contact_id, digest, expires_at, name, prefix, purpose) ON discreet.tokens TO
     discreet_owner;
-GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, name, owner_id,
-    prefix, purpose, revoked_at) ON discreet.tokens TO discreet_owner;
+GRANT SELECT (agent_id, contact_id, created_at, expires_at, id, last_used_at, minted_by, name,
+    owner_id, prefix, purpose, revoked_at) ON discreet.tokens TO discreet_owner;
 GRANT UPDATE (revoked_at) ON discreet.tokens TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.turns

@@ -1,6 +1,7 @@
 -- A secret that opens a scope: the owner's (no agent), an agent's, or one contact's with one agent. It is for
--- programs ('api'), for a browser on the dashboard ('dashboard'), or the one-time code that signs a browser in
--- ('sign_in'); none opens what another is for. Only its SHA-256 is kept: 256 random bits need no slow hash.
+-- programs ('api'), for metrics alone ('metrics'), for a browser on the dashboard ('dashboard'), or the one-time
+-- code that signs a browser in ('sign_in'); none opens what another is for. `minted_by`: the agent's token that
+-- made this one for a contact; it ends with that one. Only its SHA-256 is kept: 256 random bits need no slow hash.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.tokens (
@@ -16,14 +17,18 @@ CREATE TABLE discreet.tokens (
   revoked_at   timestamptz,
   last_used_at timestamptz,
   owner_key    text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-  purpose      text NOT NULL DEFAULT 'api' CHECK (purpose IN ('api', 'dashboard', 'sign_in')),
+  purpose      text NOT NULL DEFAULT 'api' CHECK (purpose IN ('api', 'metrics', 'dashboard', 'sign_in')),
+  minted_by    uuid REFERENCES discreet.tokens ON DELETE CASCADE,
   CHECK (contact_id IS NULL OR agent_id IS NOT NULL),
-  CHECK (purpose = 'api' OR (agent_id IS NULL AND expires_at IS NOT NULL)),
+  CHECK (purpose = 'api' OR agent_id IS NULL),
+  CHECK (purpose IN ('api', 'metrics') OR expires_at IS NOT NULL),
+  CHECK (minted_by IS NULL OR (purpose = 'api' AND contact_id IS NOT NULL AND expires_at IS NOT NULL)),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
 CREATE INDEX tokens_owner ON discreet.tokens (owner_id, created_at);
 CREATE INDEX tokens_contact ON discreet.tokens (contact_id);
+CREATE INDEX tokens_minted ON discreet.tokens (minted_by, contact_id);
 ALTER TABLE discreet.tokens
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN prefix SET STATISTICS 0,
@@ -46,7 +51,7 @@ CREATE POLICY gate ON discreet.tokens TO discreet_gate USING (true);
 CREATE TRIGGER tell_of_access AFTER DELETE OR UPDATE OF revoked_at ON discreet.tokens FOR EACH STATEMENT
   EXECUTE FUNCTION gate.tell_of_access();
 GRANT SELECT (id, owner_id, agent_id, contact_id, name, prefix, created_at, expires_at,
-              revoked_at, last_used_at, purpose),
+              revoked_at, last_used_at, purpose, minted_by),
       INSERT (agent_id, contact_id, name, prefix, digest, expires_at, purpose),
       UPDATE (revoked_at)
   ON discreet.tokens

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
 -- The scope of a token, and nothing else of anybody's. No row: unknown, expired, revoked, or of a
--- contact that is blocked, or was merged into another. `shared`: its agent shares one memory among all. When it was last used is
+-- contact that is blocked, or was merged into another, or minted by a token that is over. `shared`: its agent shares one memory among all. When it was last used is
 -- written at most once a minute: many calls at once must not wait for each other.
 CREATE OR REPLACE FUNCTION gate.token_scope(
   shown bytea,
@@ -13,6 +13,9 @@ BEGIN
   SELECT t.* INTO found FROM discreet.tokens t
    WHERE t.digest = shown AND t.purpose = 'api' AND t.revoked_at IS NULL
      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+     AND NOT EXISTS (SELECT FROM discreet.tokens m
+                      WHERE m.id = t.minted_by
+                        AND (m.revoked_at IS NOT NULL OR m.expires_at <= clock_timestamp()))
      AND NOT EXISTS (SELECT FROM discreet.contacts c
                       WHERE c.id = t.contact_id
                         AND (c.blocked_at IS NOT NULL OR c.merged_into IS NOT NULL));
@@ -37,6 +40,67 @@ BEGIN
   RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION gate.token_scope, gate.tell_of_access FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.token_scope TO discreet_worker;
+-- The owner whose metrics a token shows, if it is for metrics.
+CREATE OR REPLACE FUNCTION gate.metrics_owner(shown bytea) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.owner_id FROM discreet.tokens t
+   WHERE t.digest = shown AND t.purpose = 'metrics' AND t.revoked_at IS NULL
+     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+$$;
+
+-- Mints a token for one contact, with no more than its minter has: the same agent, and not beyond the minter's own
+-- end. One mints after the other, so that the limits hold on all servers together. `code`: why there is none.
+CREATE OR REPLACE FUNCTION gate.mint_token(
+  minter uuid, contact uuid, begins text, hashed bytea, lasts interval, a_minute integer, of_contact integer,
+  OUT code text, OUT token_id uuid, OUT ends_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner uuid := gate.require_owner();
+  minting discreet.tokens;
+  live integer;
+BEGIN
+  SELECT t.* INTO minting FROM discreet.tokens t
+   WHERE t.id = minter AND t.owner_id = owner AND t.purpose = 'api' AND t.revoked_at IS NULL
+     AND t.agent_id IS NOT NULL AND t.contact_id IS NULL
+     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+     FOR UPDATE;
+  IF minting.id IS NULL THEN
+    code := 'no_such_token';
+    RETURN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM discreet.contacts c
+                  WHERE c.id = contact AND c.owner_id = owner AND c.type <> 'group'
+                    AND c.blocked_at IS NULL AND c.merged_into IS NULL) THEN
+    code := 'no_such_contact';
+    RETURN;
+  END IF;
+  IF (SELECT count(*) FROM discreet.tokens t
+       WHERE t.minted_by = minter AND t.created_at > clock_timestamp() - interval '1 minute') >= a_minute THEN
+    code := 'too_many';
+    RETURN;
+  END IF;
+  SELECT count(*) INTO live FROM discreet.tokens t
+   WHERE t.minted_by = minter AND t.contact_id = contact AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
+  -- Each of these tells everybody who waits to look again, so they are rare.
+  IF live >= of_contact THEN
+    UPDATE discreet.tokens t SET revoked_at = clock_timestamp()
+     WHERE t.id IN (SELECT o.id FROM discreet.tokens o
+                     WHERE o.minted_by = minter AND o.contact_id = contact AND o.revoked_at IS NULL
+                       AND o.expires_at > clock_timestamp()
+                     ORDER BY o.created_at, o.id LIMIT live - of_contact + 1);
+  END IF;
+  IF EXISTS (SELECT FROM discreet.tokens t
+              WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '2 days') THEN
+    DELETE FROM discreet.tokens t
+     WHERE t.minted_by = minter AND t.expires_at < clock_timestamp() - interval '1 day';
+  END IF;
+  INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest, expires_at, minted_by)
+  VALUES (owner, minting.agent_id, contact, begins, hashed,
+          least(clock_timestamp() + lasts, minting.expires_at), minter)
+  RETURNING id, expires_at INTO token_id, ends_at;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.token_scope, gate.metrics_owner, gate.mint_token, gate.tell_of_access FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.token_scope, gate.metrics_owner TO discreet_worker;
+GRANT EXECUTE ON FUNCTION gate.mint_token TO discreet_owner;
 GRANT EXECUTE ON FUNCTION gate.tell_of_access TO discreet_schema;
