@@ -16,6 +16,7 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.memory.history import get_memory_history, restore_memory
 from discreet.memory.indexing import index
 from discreet.memory.knowledge import get_knowledge_memories, mark_used
+from discreet.memory.large import known_as_large
 from discreet.memory.memories import (
     Memory,
     MemoryChange,
@@ -346,3 +347,24 @@ async def test_a_large_scope_is_searched_in_its_own_rows_alone(world: World) -> 
         await _keep(world, bob, f"the dog {number} is called Bello and eats a heron")
     await _keep(world, world.owner, "the dog is called Rex")
     assert [await asked(question) for question in questions] == before
+
+
+@pytest.mark.usefixtures("thirty_are_many")
+async def test_a_scope_that_grows_large_and_shrinks_again_gives_all_it_has(world: World) -> None:
+    alice, bob = await _two(world)
+    kept = [await _keep(world, alice, f"heron number {number} eats fish") for number in range(30)]
+    await _keep(world, bob, "heron of Bob")
+
+    async def there(scope: SessionScope) -> tuple[int, bool]:
+        query = prepare("heron", bundled_embedder())
+        async with world.db.begin(scope) as tx:
+            found = await recall(tx, query, limit=100)
+        return len(found), known_as_large(scope, ANY, "memory")
+
+    assert await there(alice) == (30, True)
+    assert await there(bob) == (1, False)
+    async with world.db.begin(alice) as tx:
+        for memory in kept[:15]:
+            await forget(tx, memory.id)
+    assert await there(alice) == (15, False)
+    assert await there(alice) == (15, False)

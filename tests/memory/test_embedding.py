@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 
 import numpy as np
 
+from discreet.memory import token_vectors
 from discreet.memory.embedding import bundled_embedder
 
 
@@ -40,3 +42,19 @@ def test_loading_it_leaves_the_root_logger_alone_and_asks_no_network() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert logging.getLogger("wordllama").level == logging.NOTSET
+
+
+def test_token_vectors_in_single_precision_are_those_of_the_table() -> None:
+    table = bundled_embedder().table
+    made = token_vectors._vectors_of(np.arange(len(table)))
+    assert made.dtype == np.float32
+    assert (made == table.astype(np.float32)).all()
+
+
+def test_small_products_do_not_start_threads() -> None:
+    asked = "import os, discreet.memory; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    environment = {name: value for name, value in os.environ.items() if "OPENBLAS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"

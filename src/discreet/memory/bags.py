@@ -128,13 +128,11 @@ class Bags:
     def _places(self, term: str) -> Ints:
         """Return the positions of a term, as the index of the space before it."""
         if term not in self._found:
-            places: list[int] = []
+            # Each term has a space of its own on both sides, so what is found can't overlap.
             text = f" {term} "
-            at = self.joined.find(text)
-            while at >= 0:
-                places.append(at)
-                at = self.joined.find(text, at + 1)
-            self._found[term] = np.array(places, dtype=np.int64)
+            between = self.joined.split(text)[:-1]
+            apart = np.fromiter(map(len, between), np.int64, len(between)) + len(text)
+            self._found[term] = np.cumsum(apart) - len(text)
         return self._found[term]
 
 

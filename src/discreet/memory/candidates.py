@@ -12,9 +12,18 @@ import numpy.typing as npt
 
 from discreet.memory.bags import Population
 from discreet.memory.features import Candidates
-from discreet.memory.filters import PASSING, Filters, Kind
+from discreet.memory.filters import Filters, Kind
 from discreet.memory.indexing import index, mentioning, vector_literal
-from discreet.memory.large import CHOSEN, MANY, SAMPLE, choose, few_enough, is_large
+from discreet.memory.large import (
+    MANY,
+    SAMPLE,
+    choosing,
+    chosen,
+    known_as_large,
+    population,
+    population_of,
+    remember_size,
+)
 from discreet.memory.owner_candidates import CANDIDATE, owner_candidates
 from discreet.memory.query import Query
 from discreet.scope import Transaction
@@ -28,12 +37,26 @@ MAX_UNINDEXED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
-    """Rows as columns of equal length."""
+    """Rows in columns of equal length. ``ids``: 16 bytes of each, ``kinds``: a letter of each."""
 
-    ids: Sequence[UUID]
-    kinds: Sequence[Kind]
+    ids: bytes
+    kinds: str
     candidates: Candidates
 
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def id_of(self, row: int) -> UUID:
+        """Return the id of a row."""
+        return UUID(bytes=self.ids[16 * row : 16 * row + 16])
+
+    def kind_of(self, row: int) -> Kind:
+        """Return what a row is."""
+        return _KIND_OF[self.kinds[row]]
+
+
+_KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
+_LETTER_OF = {kind: letter for letter, kind in _KIND_OF.items()}
 
 # Columns of every candidate, in this order: kind, id, bag, terms in it, tokens, cosine,
 # conversation, position in it, seconds since 1970, speaker, whether the agent said it, contact,
@@ -84,8 +107,8 @@ _ALL_IN_ONE: LiteralString = """
            string_agg(CASE WHEN agent THEN '1' ELSE '0' END, ''),
            string_agg(uuid_send(coalesce(contact, '00000000-0000-0000-0000-000000000000')), ''),
            string_agg(int4send(salience), ''),
-           CASE WHEN bool_or(text IS NOT NULL) THEN array_agg(text) END,
-           ARRAY[{large}]
+           CASE WHEN bool_or(text IS NOT NULL) THEN array_agg(text) END
+           {population}
       FROM (SELECT * FROM ({kinds}) AS every (kind, id, bag, terms, tokens, cosine, conversation,
                                               position, seconds, speaker, agent, contact, salience,
                                               text)
@@ -102,49 +125,74 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
         "vector": None if query.vector is None else vector_literal(query.vector),
         "terms": list(query.asked.terms),
         "mentioning": mentioning(query.asked.terms),
-        "many": MANY,
+        "one_too_many": MANY + 1,
+        "sample": SAMPLE,
     }
     kinds = filters.wanted()
     if not kinds:
-        return CandidateRows([], [], Candidates.none())
-    where: dict[Kind, LiteralString] = {kind: few_enough(kind) for kind in kinds}
-    population = None
+        return CandidateRows(b"", "", Candidates.none())
+    where: dict[Kind, LiteralString] = {}
+    population_of_owner = None
     if "memory" in kinds and filters.are_wide():
         all_of_them = await owner_candidates(tx, query)
         if all_of_them is not None:
-            population = all_of_them.population
+            population_of_owner = all_of_them.population
             params |= all_of_them.params
-            where["memory"] = PASSING["memory"] + CANDIDATE
-    found = await _fetch(tx, where, params)
-    large = [kind for kind, many in zip(where, found[-1], strict=True) if many]
-    for kind in large:
-        if kind == "memory" and population is not None:
-            continue
-        chosen = await choose(tx, kind, params)
-        population = population or chosen.population
-        params[f"{kind}_ids"] = chosen.ids
-        where[kind] = CHOSEN[kind]
-    if any(where[kind] is CHOSEN[kind] for kind in large):
-        found = await _fetch(tx, where, params)
-    return _found(found, population)
+            where["memory"] = filters.passing("memory") + CANDIDATE
+    unchosen = [kind for kind in kinds if kind not in where]
+    large = [kind for kind in unchosen if known_as_large(tx.scope, filters, kind)]
+    while True:
+        row = await _fetch(tx, filters, kinds, where, large, params)
+        grown = _update(tx, filters, unchosen, large, row)
+        if grown == large:
+            break
+        large = grown
+    known = population_of_owner or (population(row[16:20]) if large else None)
+    return _found(row, known)
+
+
+def _update(
+    tx: Transaction, filters: Filters, kinds: Sequence[Kind], large: list[Kind], row: Sequence[Any]
+) -> list[Kind]:
+    """Return the kinds of which there are more rows than are all ranked, and remember them."""
+    there = {kind: (row[0] or "").count(_LETTER_OF[kind]) for kind in kinds}
+    there |= {kind: row[16 + 4 * at] for at, kind in enumerate(large)}
+    for kind in kinds:
+        remember_size(tx.scope, filters, kind, large=there[kind] > MANY)
+    return [kind for kind in kinds if there[kind] > MANY]
 
 
 async def _fetch(
-    tx: Transaction, where: Mapping[Kind, LiteralString], params: Mapping[str, Any]
+    tx: Transaction,
+    filters: Filters,
+    kinds: Sequence[Kind],
+    where: Mapping[Kind, LiteralString],
+    large: Sequence[Kind],
+    params: Mapping[str, Any],
 ) -> tuple[Any, ...]:
-    every: LiteralString = " UNION ALL ".join([f"({_SELECT[kind]}{where[kind]})" for kind in where])
-    # Only a count that decides something is computed; preselected candidates need none.
-    many: LiteralString = ", ".join(
-        [is_large(kind) if where[kind] == few_enough(kind) else "false" for kind in where]
+    """Read candidates of each kind. ``where``: the condition on kinds that are chosen already.
+    Candidates of ``large`` kinds are chosen on the way. One row too many of another tells that it
+    is large."""
+    conditions: dict[Kind, LiteralString] = {
+        kind: f"{filters.passing(kind)} LIMIT %(one_too_many)s" for kind in kinds
+    }
+    conditions.update(where)
+    conditions.update({kind: chosen(kind) for kind in large})
+    every: LiteralString = " UNION ALL ".join(
+        [f"({_SELECT[kind]}{conditions[kind]})" for kind in kinds]
     )
-    sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{large}", many)
+    choices: LiteralString = ",".join([choosing(kind, filters.passing(kind)) for kind in large])
+    known: LiteralString = "".join([f", {population_of(kind)}" for kind in large])
+    sql = _ALL_IN_ONE.replace("{kinds}", every).replace("{population}", known)
+    if choices:
+        sql = f"WITH {choices} {sql}"
     (row,) = await tx.fetch_tuples(sql, params, binary=True)
     return row
 
 
-def _found(row: tuple[Any, ...], population: Population | None) -> CandidateRows:
+def _found(row: tuple[Any, ...], known: Population | None) -> CandidateRows:
     if row[0] is None:
-        return CandidateRows([], [], Candidates.none())
+        return CandidateRows(b"", "", Candidates.none())
     kinds, ids, bags, sizes, terms, tokens, token_sizes, cosines, places = row[:9]
     positions, seconds, speakers, agents, contacts, saliences, texts = row[9:16]
     bag_sizes, lengths = _numbers(sizes, ">i4"), _numbers(terms, ">i4").astype(np.float64)
@@ -155,8 +203,8 @@ def _found(row: tuple[Any, ...], population: Population | None) -> CandidateRows
         )
     count = len(kinds)
     return CandidateRows(
-        [UUID(bytes=ids[at : at + 16]) for at in range(0, 16 * count, 16)],
-        [_KIND_OF[kind] for kind in kinds],
+        ids,
+        kinds,
         Candidates(
             bags=bags,
             bag_sizes=bag_sizes,
@@ -170,13 +218,10 @@ def _found(row: tuple[Any, ...], population: Population | None) -> CandidateRows
             agents=np.frombuffer(agents.encode(), dtype=np.uint8) == ord("1"),
             contacts=np.frombuffer(contacts, dtype="V16"),
             saliences=_numbers(saliences, ">i4").astype(np.float64),
-            population=population,
-            sampled=None if population is None else _lowest(ids, count),
+            population=known,
+            sampled=None if known is None else _lowest(ids, count),
         ),
     )
-
-
-_KIND_OF: Mapping[str, Kind] = {"m": "memory", "p": "passage", "s": "message"}
 
 
 def _numbers(sent: bytes, kind: str) -> npt.NDArray[Any]:

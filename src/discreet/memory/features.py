@@ -112,8 +112,8 @@ class Candidates:
 
     def terms(self, row: int) -> list[str]:
         """Return the bag of a row."""
-        end = int(self.bag_sizes[: row + 1].sum())
-        return self.bags[end - int(self.bag_sizes[row]) : end].split()
+        start = int(self.bag_sizes[:row].sum())
+        return self.bags[start : start + int(self.bag_sizes[row])].split()
 
     def party(self, row: int) -> tuple[Any, ...]:
         """Return whose row it is, and whether the agent said it."""
@@ -156,7 +156,9 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
         candidates.sampled,
     )
     bags = Bags(candidates.bags, candidates.bag_sizes)
-    asks = np.minimum(bags.count(ASKS), 1.0)
+    nothing = np.zeros(count)
+    # Only beside other lines does it count that one asks.
+    asks = nothing if lines.all_alone else np.minimum(bags.count(ASKS), 1.0)
     columns, matched = _matches(asked, kept, candidates, bags, lines)
     columns |= _kinds_of_line(asked, asks, lines, columns.pop("fresh"))
     columns |= {
@@ -164,13 +166,13 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
         "asked -1": lines.neighbour(columns["text"] * asks, -1),
         "standing order": _standing_orders(bags, lines),
         "speaker": mentioned,
-        "time word": np.minimum(bags.count(TIME), 1.0) * asked.wants_time,
-        "number": np.minimum(bags.count(NUMBER), 1.0) * asked.wants_number,
+        "time word": np.minimum(bags.count(TIME), 1.0) if asked.wants_time else nothing,
+        "number": np.minimum(bags.count(NUMBER), 1.0) if asked.wants_number else nothing,
         "date": closeness(asked.days, candidates.seconds),
-        "salience": candidates.saliences if len(candidates.saliences) else np.zeros(count),
+        "salience": candidates.saliences if len(candidates.saliences) else nothing,
         "age": np.exp2(-np.maximum(now - candidates.seconds, 0.0) / HALF_AGE),
     }
-    if lines.lone.any() and not lines.lone.all():
+    if lines.lone.any() and not lines.all_alone:
         # Give rows without a conversation the mean, or they would lose for having none.
         for name in FEATURES:
             if name not in _LONE:

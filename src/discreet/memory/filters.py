@@ -9,7 +9,7 @@ from typing import Any, Literal, LiteralString
 
 from discreet.domain.ids import AgentId, ContactId, SessionId, TurnId
 
-__all__ = ["ANY", "PASSING", "Filters", "Kind"]
+__all__ = ["ANY", "Filters", "Kind"]
 
 Kind = Literal["memory", "passage", "message"]
 
@@ -38,9 +38,9 @@ class Filters:
     """Exclude messages of this turn: the question itself must not be found."""
 
     def params(self) -> dict[str, Any]:
-        """Return the parameters of ``PASSING``."""
+        """Return the parameters of ``passing``."""
         return {
-            "include_expired": self.include_expired,
+            "alive": None if self.include_expired else True,
             "salience": _listed(self.salience),
             "topics_any": _listed(self.topics_any),
             "topics_all": _listed(self.topics_all),
@@ -53,6 +53,13 @@ class Filters:
             "since": self.since,
             "until": self.until,
         }
+
+    def passing(self, kind: Kind) -> LiteralString:
+        """Return a condition on the rows of a kind. It names what is asked for and nothing else:
+        a short statement is planned sooner, and kept by the driver."""
+        given = self.params() | {"always": True}
+        asked = [sql for name, sql in _CONDITIONS[kind].items() if given[name] is not None]
+        return " AND ".join(asked) or "true"
 
     def wanted(self) -> list[Kind]:
         """Return the kinds that can pass, in a fixed order to keep ties stable."""
@@ -94,30 +101,33 @@ class Filters:
 
 ANY = Filters()
 
-PASSING: Mapping[Kind, LiteralString] = {
-    "memory": """
-           (%(include_expired)s OR expires_at IS NULL OR expires_at > now())
-       AND (%(salience)s::text[] IS NULL OR salience = ANY(%(salience)s::text[]))
-       AND (%(topics_any)s::text[] IS NULL OR topics && %(topics_any)s::text[])
-       AND (%(topics_all)s::text[] IS NULL OR topics @> %(topics_all)s::text[])
-       AND (%(source)s::text IS NULL OR source = %(source)s)
-       AND (%(topic_key)s::text IS NULL OR topic_key = %(topic_key)s)
-       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
-       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)""",
-    "passage": """
-           (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)""",
-    "message": """
-           command IS NULL
-       AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
-       AND (%(agent)s::uuid IS NULL OR agent_id = %(agent)s)
-       AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
-       AND (%(before_turn)s::uuid IS NULL OR turn_id IS DISTINCT FROM %(before_turn)s)
-       AND (%(since)s::timestamptz IS NULL OR coalesce(sent_at, created_at) >= %(since)s)
-       AND (%(until)s::timestamptz IS NULL OR coalesce(sent_at, created_at) < %(until)s)""",
+_CONDITIONS: Mapping[Kind, Mapping[str, LiteralString]] = {
+    "memory": {
+        "alive": "(expires_at IS NULL OR expires_at > now())",
+        "salience": "salience = ANY(%(salience)s::text[])",
+        "topics_any": "topics && %(topics_any)s::text[]",
+        "topics_all": "topics @> %(topics_all)s::text[]",
+        "source": "source = %(source)s",
+        "topic_key": "topic_key = %(topic_key)s",
+        "agent": "agent_id = %(agent)s",
+        "contact": "contact_id = %(contact)s",
+        "since": "created_at >= %(since)s",
+        "until": "created_at < %(until)s",
+    },
+    "passage": {
+        "agent": "agent_id = %(agent)s",
+        "since": "created_at >= %(since)s",
+        "until": "created_at < %(until)s",
+    },
+    "message": {
+        "always": "command IS NULL",
+        "contact": "contact_id = %(contact)s",
+        "agent": "agent_id = %(agent)s",
+        "session": "session_id = %(session)s",
+        "before_turn": "turn_id IS DISTINCT FROM %(before_turn)s",
+        "since": "coalesce(sent_at, created_at) >= %(since)s",
+        "until": "coalesce(sent_at, created_at) < %(until)s",
+    },
 }
 """The filter conditions for each kind of row."""
 

@@ -7,16 +7,25 @@ its timing would leak what others have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, LiteralString
-from uuid import UUID
 
 from discreet.memory.bags import Population
-from discreet.memory.filters import PASSING, Kind
-from discreet.scope import Transaction
+from discreet.memory.filters import Filters, Kind
+from discreet.scope import Scope
 
-__all__ = ["CHOSEN", "MANY", "SAMPLE", "Chosen", "choose", "few_enough", "is_large"]
+__all__ = [
+    "MANY",
+    "SAMPLE",
+    "choosing",
+    "chosen",
+    "known_as_large",
+    "population",
+    "population_of",
+    "remember_size",
+]
 
 MANY = 4_000
 """Maximum rows of a kind that are all ranked."""
@@ -28,9 +37,9 @@ _TABLE: Mapping[Kind, LiteralString] = {
     "passage": "discreet.passages",
     "message": "discreet.messages",
 }
-CHOSEN: Mapping[Kind, LiteralString] = {
-    "memory": "id = ANY(%(memory_ids)s)",
-    "passage": "id = ANY(%(passage_ids)s)",
+_CHOSEN: Mapping[Kind, LiteralString] = {
+    "memory": "id = ANY(ARRAY(SELECT id FROM memory_best))",
+    "passage": "id = ANY(ARRAY(SELECT id FROM passage_best))",
     # The lines just before and after a line show what it is about.
     "message": """
       command IS NULL AND (%(before_turn)s::uuid IS NULL
@@ -39,62 +48,85 @@ CHOSEN: Mapping[Kind, LiteralString] = {
                     JOIN discreet.messages near
                       ON near.session_id = chosen.session_id
                      AND near.position BETWEEN chosen.position - 2 AND chosen.position + 2
-                   WHERE chosen.id = ANY(%(message_ids)s))""",
+                   WHERE chosen.id = ANY(ARRAY(SELECT id FROM message_best)))""",
 }
-"""Conditions that only the chosen rows pass."""
 
-_COUNT: LiteralString = """
-    (SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {passing} LIMIT %(many)s + 1) AS few)"""
+# Rows that hold no word of the question come with no terms: they would be copied for nothing.
 _CHOOSE: LiteralString = """
-    WITH every AS MATERIALIZED (
+    {kind}_every AS MATERIALIZED (
       SELECT id, coalesce(cardinality(terms), 0) AS length,
              CASE WHEN terms && %(terms)s::text[] THEN terms END AS terms,
              CASE WHEN embedder = %(embedder)s
                   THEN embedding OPERATOR(public.<=>) %(vector)s::public.vector END AS distance
         FROM {table} WHERE {passing}
-    ), held AS (
-      SELECT asked.term, count(*) AS rows
-        FROM unnest(%(terms)s::text[]) AS asked (term)
-        JOIN every ON asked.term = ANY(every.terms) GROUP BY asked.term
-    ), best AS (
-      (SELECT every.id FROM every JOIN held ON held.term = ANY(every.terms)
-        GROUP BY every.id, every.distance, every.length
-        ORDER BY sum(ln(1 + (SELECT count(*) FROM every)::float8 / held.rows))
-                   / (4 + ln(1 + every.length)) DESC, every.distance, every.id
+    ), {kind}_all AS MATERIALIZED (
+      SELECT count(*) AS rows, avg(length)::float8 AS length FROM {kind}_every
+    ), {kind}_match AS MATERIALIZED (
+      SELECT every.id, every.length, every.distance, asked.term
+        FROM {kind}_every every JOIN unnest(%(terms)s::text[]) AS asked (term)
+          ON asked.term = ANY(every.terms)
+       WHERE every.terms IS NOT NULL
+    ), {kind}_held AS MATERIALIZED (
+      SELECT term, count(*) AS rows FROM {kind}_match GROUP BY term
+    ), {kind}_best AS MATERIALIZED (
+      (SELECT id FROM {kind}_match JOIN {kind}_held held USING (term)
+        GROUP BY id, distance, length
+        ORDER BY sum(ln(1 + (SELECT rows FROM {kind}_all)::float8 / held.rows))
+                   / (4 + ln(1 + length)) DESC, distance, id
         LIMIT 600)
-      UNION (SELECT id FROM every WHERE distance IS NOT NULL ORDER BY distance, id LIMIT 300)
-      UNION (SELECT id FROM every ORDER BY id LIMIT %(sample)s)
-      UNION (SELECT id FROM every WHERE length = 0 ORDER BY id LIMIT %(sample)s)
-    )
-    SELECT (SELECT array_agg(id) FROM best), (SELECT array_agg(term) FROM held),
-           (SELECT array_agg(rows) FROM held), count(*), avg(length)::float8 FROM every"""
+      UNION
+      (SELECT id FROM {kind}_every WHERE distance IS NOT NULL ORDER BY distance, id LIMIT 300)
+      UNION (SELECT id FROM {kind}_every ORDER BY id LIMIT %(sample)s)
+      UNION (SELECT id FROM {kind}_every WHERE length = 0 ORDER BY id LIMIT %(sample)s)
+    )"""
+_POPULATION: LiteralString = """
+    (SELECT rows FROM {kind}_all), (SELECT length FROM {kind}_all),
+    (SELECT array_agg(term) FROM {kind}_held), (SELECT array_agg(rows) FROM {kind}_held)"""
+
+_MOST_REMEMBERED = 1_000
+_large: OrderedDict[tuple[Scope, Filters, Kind], None] = OrderedDict()
+"""Searches that found many rows, newest last. Where one is missing, the first rows tell; where one
+is no longer true, the count of all does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Ids of a kind's most promising rows, and statistics of all its rows."""
-
-    ids: list[UUID]
-    population: Population
+def known_as_large(scope: Scope, filters: Filters, kind: Kind) -> bool:
+    """Return whether a search of this scope had to choose candidates last time."""
+    return _key(scope, filters, kind) in _large
 
 
-def is_large(kind: Kind) -> LiteralString:
-    """Return an SQL expression: whether more rows of a kind pass than are all ranked."""
-    return f"({_of(_COUNT, kind)} > %(many)s)"
+def remember_size(scope: Scope, filters: Filters, kind: Kind, *, large: bool) -> None:
+    """Note whether a search had to choose candidates."""
+    key = _key(scope, filters, kind)
+    _large.pop(key, None)
+    if large:
+        _large[key] = None
+        if len(_large) > _MOST_REMEMBERED:
+            _large.popitem(last=False)
 
 
-def few_enough(kind: Kind) -> LiteralString:
-    """Return an SQL condition: all rows pass, or none if there are too many."""
-    return f"{_of(_COUNT, kind)} <= %(many)s AND ({PASSING[kind]})"
+def _key(scope: Scope, filters: Filters, kind: Kind) -> tuple[Scope, Filters, Kind]:
+    # The turn that asks is another one each time, and makes no scope small.
+    return scope, replace(filters, before_turn=None), kind
 
 
-async def choose(tx: Transaction, kind: Kind, params: Mapping[str, Any]) -> Chosen:
-    """Choose the rows to rank."""
-    (found,) = await tx.fetch_tuples(_of(_CHOOSE, kind), {**params, "sample": SAMPLE}, binary=True)
-    ids, terms, document_frequency, count, mean_length = found
-    held = dict(zip(terms or [], map(float, document_frequency or []), strict=True))
-    return Chosen(list(ids), Population(float(count), held, float(mean_length)))
+def choosing(kind: Kind, passing: LiteralString) -> LiteralString:
+    """Return common table expressions that choose the rows to rank. ``passing``: a condition."""
+    sql = _CHOOSE.replace("{table}", _TABLE[kind]).replace("{passing}", passing)
+    return sql.replace("{kind}", kind)
 
 
-def _of(sql: LiteralString, kind: Kind) -> LiteralString:
-    return sql.replace("{table}", _TABLE[kind]).replace("{passing}", PASSING[kind])
+def chosen(kind: Kind) -> LiteralString:
+    """Return a condition that only rows pass that ``choosing`` chose."""
+    return _CHOSEN[kind]
+
+
+def population_of(kind: Kind) -> LiteralString:
+    """Return four expressions that say what is known of all rows, for ``population``."""
+    return _POPULATION.replace("{kind}", kind)
+
+
+def population(said: Sequence[Any]) -> Population:
+    """Return what ``population_of`` gave."""
+    rows, mean_length, terms, counts = said
+    held = dict(zip(terms or [], map(float, counts or []), strict=True))
+    return Population(float(rows), held, float(mean_length or 0.0))

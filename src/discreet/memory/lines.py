@@ -27,6 +27,10 @@ class Lines:
     """The rows of a scope by kind: lines of the agent, of people, and rows without neighbours.
 
     ``usual``: the rows that represent the usual values, if not all of them do.
+
+    Attributes:
+        lone: Whether each row stands alone.
+        all_alone: Whether none has anything around it.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Lines:
     ) -> None:
         count = len(conversations)
         self.lone = conversations < 0
+        self.all_alone = bool(self.lone.all())
         self.agents = agents if len(agents) else np.zeros(count, dtype=bool)
         self.log_lengths = np.log1p(np.maximum(lengths, 1.0))
         self._usual = usual
@@ -103,6 +108,8 @@ class Lines:
         ``itself`` includes the row. The result is 0 for the agent's lines and where there are none.
         Shape (rows,) or (rows, n).
         """
+        if self.all_alone:
+            return values if itself else np.zeros_like(values)
         place, first, last = self._people(reach)
         there = values[place]
         summed = np.concatenate([np.zeros_like(there[:1]), np.cumsum(there, axis=0)])

@@ -99,20 +99,22 @@ async def recall(
     if not 1 <= limit <= MAX_HITS:
         raise BadInput(f"Invalid limit {limit}.", hint=f"Use 1 to {MAX_HITS}.")
     found = await candidates_of(tx, query, filters)
-    if not found.ids:
+    if not len(found):
         return []
     ranking = rank(query.asked, found.candidates, mode=mode, now=query.asked_at.timestamp())
     best = ranking.order[:limit].tolist()
+    ids_of: dict[Kind, list[UUID]] = {}
+    for at in best:
+        ids_of.setdefault(found.kind_of(at), []).append(found.id_of(at))
     whole: dict[UUID, dict[str, Any]] = {}
-    for kind in {found.kinds[at] for at in best}:
-        ids = [found.ids[at] for at in best if found.kinds[at] == kind]
+    for kind, ids in ids_of.items():
         whole.update((row["id"], row) for row in await tx.fetch(_WHOLE[kind], {"ids": ids}))
     return [
         Hit(
-            kind=found.kinds[at],
+            kind=found.kind_of(at),
             score=float(ranking.scores[at]),
             parts=_parts(ranking, found.candidates, at),
-            **whole[found.ids[at]],
+            **whole[found.id_of(at)],
         )
         for at in best
     ]
