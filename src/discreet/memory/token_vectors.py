@@ -129,7 +129,7 @@ def nearness(
     units = np.divide(words, lengths, out=np.zeros_like(words), where=lengths > 0)
     topic = _unit(rarity.astype(np.float32) @ words)
     held = np.bincount(place, 1 / rows.length_of_token).astype(np.float32)
-    usual = held @ table / len(rows.lengths)
+    usual: Vectors = held @ table / np.float32(len(rows.lengths))
     beyond = _unit(_unit(whole) - usual)
     dots = table @ np.stack([_unit(whole), topic, beyond, usual, *units], axis=1, dtype=np.float32)
     parts = np.add.reduceat(dots[place, :4], rows.part_starts, axis=0)
