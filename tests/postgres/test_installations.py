@@ -144,6 +144,33 @@ def test_initialising_resetting_migrating_and_checking_one_leaves_the_others_as_
     save_credentials(home, _credentials(stranger))
 
 
+def test_opening_one_looks_at_its_own_roles(
+    homes: tuple[Path, Path], installations: dict[str, Credentials], url: str
+) -> None:
+    home, other = homes
+    mine = _credentials(home)
+    contact = mine.login("discreet_contact")
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"ALTER ROLE {contact} SET row_security = off")
+        told: list[str] = []
+        with opened_database(home, told.append):
+            assert told == [
+                f"Put right what was changed in the database: the role {contact} has another "
+                "setting of row_security."
+            ]
+        try:
+            admin.execute(f"ALTER ROLE {contact} BYPASSRLS")
+            with (
+                pytest.raises(Unavailable, match=f"{contact} has BYPASSRLS"),
+                opened_database(home),
+            ):
+                pass
+            with opened_database(other):
+                pass
+        finally:
+            admin.execute(f"ALTER ROLE {contact} NOBYPASSRLS")
+
+
 def test_a_home_has_one_installation(homes: tuple[Path, Path], url: str) -> None:
     home, other = homes
     with pytest.raises(Conflict, match="is of the installation"):
