@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -41,7 +41,8 @@ BASELINE_HEAD = """\
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return the exit code: 1 where migrations and files don't make the same schema."""
+    """Return the exit code: 1 where migrations and files don't make the same schema, or where a
+    frozen migration was changed."""
     parser = argparse.ArgumentParser(prog="scripts/schema", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("write", help="write schema.sql and docs/tables.md")
@@ -53,6 +54,12 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     if given.command == "freeze" and given.baseline:
         _new_baseline()
+    elif given.command == "freeze":
+        changed = changed_since_frozen(FROZEN.read_text(encoding="utf-8"), _files())
+        if changed:
+            print(f"Frozen migrations were changed: {', '.join(changed)}. Put them back as they")
+            print("were; a change goes into a new one.")
+            return 1
     with scratch_server() as server:
         schema = schema_of(server.from_sources("sources"))
         if given.command == "freeze":
@@ -75,11 +82,22 @@ def _new_baseline() -> None:
     BASELINE.write_text(f"{BASELINE_HEAD}{whole_schema()}", encoding="utf-8")
 
 
-def _freeze() -> None:
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-        for path in sorted(SQL.glob("migrations/*.sql"))
+def changed_since_frozen(frozen: str, files: Mapping[str, bytes]) -> list[str]:
+    """Return the frozen migrations that are gone or have another text now. ``frozen``: the text of
+    ``frozen.txt``."""
+    return [
+        name
+        for checksum, name in (line.split("  ") for line in frozen.splitlines())
+        if name not in files or hashlib.sha256(files[name]).hexdigest() != checksum
     ]
+
+
+def _files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(SQL.glob("migrations/*.sql"))}
+
+
+def _freeze() -> None:
+    lines = [f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in _files().items()]
     FROZEN.write_text("".join(lines), encoding="utf-8")
 
 
@@ -87,6 +105,7 @@ def _store(server: Server, dbname: str) -> None:
     """Keep the newest version as a dump with a life in it, and what its people see."""
     newest = [m.name for m in read_migrations() if not m.repeatable][-1]
     if (VERSIONS / f"{newest}.sql.gz").exists():
+        print(f"{newest} is stored already.")
         return
     views = asyncio.run(_live(server, dbname))
     with tempfile.TemporaryDirectory() as folder:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
 from discreet.auth import tokens
+from discreet.auth.sign_ins import create_sign_in_code
+from discreet.domain.content import Content, Quote
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.domain.inbound import Attachment, UnknownSender
 from discreet.intake.accept import accept_or_quarantine
@@ -17,6 +20,7 @@ from discreet.memory.memories import list_memories
 from discreet.postgres.server import Database
 from discreet.scope import ContactScope, OwnerScope, ScopedDatabase
 from discreet.services import erasing, linking, references
+from discreet.services.agents import AgentChange, change_agent, list_agents
 from discreet.services.limits import ContactLimits, set_limits
 from discreet.sessions.transcript import said_in_scope
 from discreet.turn.run import run_turn
@@ -43,6 +47,13 @@ async def fill(
         (ANN, "Ann", calling("remember", content="Ann likes tea", topic_key="drink"), {}),
         (ANN, "Ann", calling("remember", content="Ann likes mate", topic_key="drink"), {}),
         (ANN, "Ann", "When does my train leave?", {"thread_key": "trip:lisbon"}),
+        (ANN, "Ann", calling("set_time_zone", zone="Europe/Lisbon"), {"message_id": "17"}),
+        (
+            ANN,
+            "Ann",
+            "And that one?",
+            {"reply_to": "17", "content": Content(quote=Quote("leave", is_part=True))},
+        ),
         (BOB, "Bob", calling("remember", content="Bob's code word is heron"), {}),
         (BOB, "Bob", "Grüße aus Köln 🚲", {"group": GROUP}),
         (ALSO_ANN, "Ann", calling("remember", content="Ann has a dog called Rex"), {}),
@@ -62,7 +73,12 @@ async def fill(
         [references.ReferenceText("opening-hours.md", ("Open from nine to five.",))],
     )
     await tokens.create_token(db, world.owner_id, contact=BOB, name="Bob's app")
-    await set_limits(db, world.owner_id, BOB, ContactLimits(waiting=7))
+    limits = ContactLimits(waiting=7, money_a_day=Decimal("0.5"))
+    await set_limits(db, world.owner_id, BOB, limits)
+    [agent] = [one for one in await list_agents(db, world.owner_id) if one.id == world.agent_id]
+    models = AgentChange(context_tokens=8192, fallback_models=("openai:gpt-5-mini",))
+    await change_agent(db, world.owner_id, agent.name, models)
+    await create_sign_in_code(db, world.owner_id)
     asked = await world.say(None, "who wrote?")
     await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}
@@ -150,6 +166,14 @@ _OWNERS = {
     "held_messages": "SELECT arrived ->> 'body' FROM discreet.held_messages",
     "quarantine": "SELECT inbound ->> 'text', reason FROM discreet.quarantine",
     "erasures": "SELECT counts FROM discreet.erasures",
+    # Versions before 0008 know less, and are asked for what they know.
+    "details": "SELECT text, details, replies_to IS NOT NULL FROM discreet.messages"
+    " WHERE details IS NOT NULL OR replies_to IS NOT NULL ORDER BY created_at, id",
+    "names": "SELECT platform_id, name FROM discreet.addresses ORDER BY 1",
+    "time_zones": "SELECT name, time_zone FROM discreet.contacts ORDER BY created_at, id",
+    "models": "SELECT name, context_tokens, fallback_models FROM discreet.agents ORDER BY name",
+    "money": "SELECT contact_id, money_a_day::text FROM discreet.limits",
+    "purposes": "SELECT name, purpose FROM discreet.tokens ORDER BY 1, 2",
 }
 
 
