@@ -109,7 +109,7 @@ CREATE FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) RET
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
-  -- An index holds half-precision vectors of at most this length; longer ones are found by words.
+  -- An index holds half-precision vectors up to this length; longer ones are found by words only.
   IF dimensions BETWEEN 1 AND 4000 THEN
     EXECUTE format(
       'CREATE INDEX IF NOT EXISTS %I ON discreet.memories USING hnsw '
@@ -151,7 +151,7 @@ BEGIN
   END IF;
   one_of := gate.channels_for(via, said);
   IF cardinality(one_of) > 1 THEN
-    -- Of two branches that fit, the one for the chat itself.
+    -- If two branches match, take the one for the chat itself.
     SELECT c.* INTO via FROM discreet.channels c
      WHERE c.id = ANY (one_of) AND (c.id = said.channel OR c.closed_at IS NULL)
      ORDER BY c.parent_id IS NULL, c.only_chat <> said.chat LIMIT 1;
@@ -211,7 +211,7 @@ BEGIN
       session_id := NULL;
       contact_id := NULL;
       code := SQLSTATE;
-      -- Of an error of the database itself the text may quote a row.
+      -- The text of an error of the database itself may quote a row.
       about := CASE WHEN starts_with(SQLSTATE, 'DS') THEN SQLERRM END;
     END;
     RETURN NEXT;
@@ -307,7 +307,7 @@ BEGIN
   IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
     RETURN result;
   END IF;
-  -- The transaction's moment, not now: a long export keeps its scope.
+  -- Compared with the start of the transaction, not with now: a long export keeps its scope.
   IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
        pg_catalog.to_timestamp(
          pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
@@ -446,11 +446,11 @@ CREATE FUNCTION gate.archive_memory() RETURNS trigger
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
-  -- Two contacts turned out to be one person; nobody but the gate may write that column.
+  -- A link of two contacts moves memories; only the gate may write that column.
   IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
     RETURN NEW;
   END IF;
-  -- Another vector or other terms for the same text are no new version.
+  -- Another vector or other terms for the same text is not a new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
           NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
@@ -466,7 +466,7 @@ BEGIN
     OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
     OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
     OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
-    -- The worker forgets nothing but what has expired.
+    -- The worker deletes only expired memories.
     CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
          ELSE lower(TG_OP) END);
   IF TG_OP = 'DELETE' THEN
@@ -564,7 +564,7 @@ DECLARE
   policy gate.policy;
 BEGIN
   SELECT p.* INTO STRICT policy FROM gate.policy p;
-  -- Strangers of one channel come in one after the other, or they would be counted too few.
+  -- Serialised per channel, so that strangers are counted correctly.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
   SELECT p.* INTO asked FROM discreet.pairings p
    WHERE p.channel_id = via.id AND p.contact_id = stranger;
@@ -597,8 +597,8 @@ BEGIN
       code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
       expires_at = excluded.expires_at
     RETURNING * INTO asked;
-    -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
-    -- conversation that may follow doesn't begin with it.
+    -- In a session of its own, even if the agent is shared: nobody else reads the code, and a later
+    -- conversation doesn't begin with it.
     PERFORM gate.send_notice(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
@@ -851,7 +851,7 @@ DECLARE
   percent  real := least(100, 100.0 * 30000 / greatest(in_table, 1));
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
-    RETURN;  -- another process counts
+    RETURN;  -- another process is counting
   END IF;
   DELETE FROM discreet.owner_term_stats;
   IF in_table < many THEN
@@ -1017,8 +1017,8 @@ CREATE FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgen
 DECLARE
   agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
 BEGIN
-  -- Each agent has a queue of its own. Everybody can listen to a queue whose name they know, so the name
-  -- is a digest that only the gate can make.
+  -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
+  -- digest that only the gate can compute.
   PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
                      'run_turn', 'turn:' || session,
                      jsonb_build_object('session_id', session), at, urgent);
@@ -1129,7 +1129,7 @@ DECLARE
   prompts bigint;
   waiting uuid;
 BEGIN
-  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
+  -- The prompt is kept for the owner to look at, and may quote anybody whom the turn could read.
   UPDATE discreet.turns t SET prompt = NULL, steps = NULL
    WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
   GET DIAGNOSTICS prompts = ROW_COUNT;
@@ -1190,7 +1190,7 @@ BEGIN
     outcome := 'nobody';
     RETURN;
   END IF;
-  -- Those who try at once are counted one after the other.
+  -- Concurrent tries are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
   IF (SELECT count(*) FROM discreet.wrong_codes w
        WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
@@ -1207,7 +1207,7 @@ BEGIN
       PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
     EXCEPTION WHEN SQLSTATE 'DS003' THEN
-      -- Nothing was changed, and the code is good until it expires.
+      -- Nothing was changed, and the code stays valid until it expires.
       outcome := SQLERRM;
     END;
   ELSE
@@ -1264,7 +1264,7 @@ BEGIN
     SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
-  -- Whoever stores a message holds the row of its session; turns and deliveries do too.
+  -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
@@ -1279,7 +1279,7 @@ BEGIN
 
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
-  -- In the order in which they refer to each other; what is left refers to contacts alone.
+  -- In the order of the foreign keys; the remaining rows refer to contacts only.
   FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'addresses'] LOOP
@@ -1316,7 +1316,7 @@ DECLARE
   messages bigint;
   prompts  bigint;
 BEGIN
-  -- With all sessions of these parties: what was said in one is found from the others.
+  -- Includes all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
@@ -1337,7 +1337,7 @@ BEGIN
    WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
      AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
 
-  -- An answer that others asked for as well is theirs.
+  -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
     SELECT o.id FROM discreet.messages o
      WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
@@ -1360,7 +1360,7 @@ BEGIN
   PERFORM gate.erase_quotes(sessions, said, addresses);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
-  -- A chat in which nothing was said is nobody's way to be answered any more.
+  -- A chat without messages is nobody's route any more.
   DELETE FROM discreet.routes r
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
@@ -1382,7 +1382,8 @@ CREATE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT version
 DECLARE
   before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
 BEGIN
-  -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
+  -- Words that only these memories held are no longer counted. A missing count is computed again when
+  -- it is needed.
   DELETE FROM discreet.owner_term_stats w USING discreet.memories m
    WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
   DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
@@ -1431,7 +1432,7 @@ BEGIN
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('held_messages', many);
-  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  -- The contact of these isn't known yet, and a platform's id of a message may contain a phone number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
@@ -1590,10 +1591,10 @@ BEGIN
   END IF;
   DELETE FROM discreet.drafts d USING discreet.turns t
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
-  -- Connections that were bound to it begin anew; they must not follow to somebody else.
+  -- MCP sessions that were bound to it start unbound; they must not follow to another contact.
   DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
-  -- In one statement, at whose end the keys between these tables hold again: a key that could be
-  -- deferred would let anybody try which ids exist.
+  -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
+  -- would let anybody test which ids exist.
   WITH s AS (
     UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
   ), r AS (
@@ -1822,7 +1823,7 @@ CREATE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shar
 DECLARE
   most    record;
   used    record;
-  -- Where everybody shares one session, what counts is who spoke there.
+  -- In a session that everybody shares, the speaker is counted.
   of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
   SELECT * INTO most FROM gate.limits_of(of_owner, contact);
@@ -1844,7 +1845,7 @@ BEGIN
          LIMIT most.waiting) found) >= most.waiting THEN
     RETURN 'waiting';
   END IF;
-  -- Those of a turn that answers several in a shared session are each one's.
+  -- A turn that answers several people in a shared session counts for each of them.
   SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
                       + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
          coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
@@ -1922,7 +1923,8 @@ BEGIN
   IF NOT FOUND OR known.contact_id IS NULL THEN
     RETURN false;
   END IF;
-  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
+  -- Locked until the end of the transaction: of two concurrent messages, the second sees what the first
+  -- did.
   SELECT c.id INTO person FROM discreet.contacts c
    WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
   IF NOT FOUND OR (
@@ -1931,7 +1933,7 @@ BEGIN
   THEN
     RETURN false;
   END IF;
-  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
+  -- An id that may change hands proves nothing about a contact that has another id on this platform.
   IF known.platform_id = other AND EXISTS (
     SELECT FROM discreet.addresses a
      WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person
@@ -2002,7 +2004,7 @@ BEGIN
   VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
   PERFORM gate.note_owner_chat(owner, via, said);
-  -- Kept as a line that is answered, so that a repeated delivery finds it.
+  -- Stored as an answered message, so that a repeated delivery is recognised.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,
     (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
@@ -2249,7 +2251,7 @@ CREATE FUNCTION gate.new_code() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT string_agg(substr('ABCDEFGHJKMNPQRSTUVWXYZ23456789', 1 + get_byte(r.bytes, i) % 31, 1), '')
-    -- The bytes of a random UUID that hold no version and no variant.
+    -- The bytes of a random UUID that hold neither version nor variant.
     FROM (SELECT uuid_send(gen_random_uuid()) AS bytes) r, unnest(ARRAY[0, 1, 2, 3, 4, 5, 9, 10]) i
 $$;
 
@@ -2432,7 +2434,7 @@ BEGIN
     until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
   RETURNING h.since = now_is INTO is_new;
   IF is_new THEN
-    -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
+    -- In a session of its own: the agent didn't say it, and in a shared session others would read it.
     PERFORM gate.send_notice(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,
@@ -2457,8 +2459,8 @@ DECLARE
   worth   text;
   wanted  text[] := '{}';
 BEGIN
-  -- The filters are written so that no other index can serve them, and the nearest are looked for until
-  -- there are enough of this owner's.
+  -- The filters are written so that no other index can serve them, and the index is searched until
+  -- there are enough memories of this owner.
   PERFORM set_config('hnsw.ef_search', '150', true);
   PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
   SELECT coalesce(array_agg(k.word ORDER BY k.held) FILTER (WHERE k.upto <= many), '{}'),
@@ -2607,7 +2609,7 @@ CREATE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked bo
 DECLARE
   owner uuid := gate.require_owner();
 BEGIN
-  -- Those who try at once are counted one after the other.
+  -- Concurrent tries are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
   locked := (SELECT count(*) FROM discreet.wrong_codes w
               WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
@@ -2906,7 +2908,7 @@ BEGIN
     RETURN NULL;
   END IF;
   IF found_line.album <> '' THEN
-    -- Its text is that of several messages.
+    -- Its text was joined from several messages.
     said.body := found_line.text || E'\n[edited] ' || said.body;
     said.details := NULL;
   ELSIF said.files <> '[]' THEN
@@ -3378,7 +3380,8 @@ BEGIN
     contact_id := NULL;
   END IF;
   IF speaker IS DISTINCT FROM contact_id AND speaker IS NOT NULL THEN
-    -- No key leads from a line to who spoke among others; one who is erased just now must not come back.
+    -- No foreign key leads from a message to its speaker in a group; one who is being erased must not
+    -- come back.
     PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';
@@ -3733,7 +3736,7 @@ BEGIN
       USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
-  -- Changed since, to what the merged contact has survivor all along: once is enough.
+  -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
    WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);
@@ -3891,7 +3894,7 @@ CREATE FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  -- Where nobody was, which is nearly always, nothing is hashed.
+  -- Nearly always nobody was erased, and then nothing is hashed.
   RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
     AND EXISTS (SELECT FROM discreet.erased_addresses e
                  WHERE e.owner_id = owner AND written_at <= e.erased_at

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
--- Exchange a one-time code for a session of the dashboard. Null: the code is wrong, used or expired. Two who
--- show the same code at once wait for each other, and the second finds it used.
+-- Exchange a one-time code for a dashboard session. Null: the code is wrong, used or expired. Of two
+-- callers with the same code, the second waits and then finds it used.
 CREATE OR REPLACE FUNCTION gate.sign_in(code bytea, session bytea, device text, lasts interval)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,8 +21,8 @@ BEGIN
   RETURN signed;
 END $$;
 
--- Whose dashboard a session opens. No row: unknown, expired or revoked. Its last use is written at most once a
--- minute.
+-- Find the owner of a dashboard session. No row: it is unknown, expired or revoked. The time of last
+-- use is written at most once a minute.
 CREATE OR REPLACE FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

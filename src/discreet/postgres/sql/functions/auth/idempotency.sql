@@ -1,8 +1,9 @@
 SET ROLE discreet_gate;
 
--- state: 'new' (do it, then settle it), 'done' (`made` came of it), 'busy' (somebody is at it), 'other'
--- (the key was used for something else). Whoever is at it holds a lease, for so long, and renews it; with
--- its lease it settles the key. One that isn't renewed belongs to somebody who has died.
+-- Claim a key. state: 'new' (do the work, then settle the key), 'done' (`made` is the result), 'busy'
+-- (another caller is doing it), 'other' (the key was used for a different request). The caller that
+-- does the work holds a lease and renews it; only with a valid lease can it settle the key. An expired
+-- lease means that its holder died.
 CREATE OR REPLACE FUNCTION gate.claim_idempotency_key(
   token uuid, shown bytea, wanted bytea, so_long interval,
   OUT state text, OUT made uuid, OUT lease uuid)
@@ -37,7 +38,7 @@ BEGIN
   END IF;
 END $$;
 
--- Whether the lease still holds; then it does so much longer.
+-- Extend the lease. False: it was lost.
 CREATE OR REPLACE FUNCTION gate.renew_idempotency_key(token uuid, shown bytea, held uuid, so_long interval)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -47,7 +48,8 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- `result` null: nothing came of it, and the key is free again. Who has lost the lease changes nothing.
+-- Record the result. `result` null: there is none, and the key can be used again. Without a valid lease
+-- nothing changes.
 CREATE OR REPLACE FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -7,7 +7,7 @@ BEGIN
     SELECT shown, t.id, t.owner_id FROM discreet.tokens t WHERE t.id = token;
 END $$;
 
--- No row: there is no such connection, or it began with another token. When it was last used is
+-- No row: there is no such session, or it was started with another token. The time of last use is
 -- written at most once a day.
 CREATE OR REPLACE FUNCTION gate.mcp_session(
   shown bytea, token uuid,
@@ -21,15 +21,15 @@ BEGIN
    WHERE m.digest = shown AND m.token_id = token;
 END $$;
 
--- Connections that nobody used for so long are forgotten. Whoever comes back begins a new one, which
--- is nobody's.
+-- Delete sessions that have not been used for that long. A client that returns starts a new one, which
+-- is unbound.
 CREATE OR REPLACE FUNCTION gate.purge_mcp_sessions(unused interval) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM discreet.mcp_sessions m WHERE m.used_at < clock_timestamp() - unused
 $$;
 
--- Binds a connection to the party of a session that its token may open. False: it may not, or the
--- connection is bound to somebody else already; two that bind at once, one of them loses.
+-- Bind a session to the party of a conversation that its token may open. False: it may not, or the
+-- session is already bound to another party. Of two concurrent calls, one loses.
 CREATE OR REPLACE FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,8 +1,9 @@
 SET ROLE discreet_gate;
 
--- The scope of a token, and nothing else of anybody's. No row: unknown, expired, revoked, or of a
--- contact that is blocked, or was merged into another, or minted by a token that is over. `shared`: its agent shares one memory among all. When it was last used is
--- written at most once a minute: many calls at once must not wait for each other.
+-- Return the scope of a token, and nothing else. No row: it is unknown, expired or revoked, was minted
+-- by a token that is no longer valid, or its contact is blocked or was merged into another. `shared`:
+-- the agent has one memory for all its contacts. The time of last use is written at most once a minute,
+-- so that concurrent calls don't wait for each other.
 CREATE OR REPLACE FUNCTION gate.token_scope(
   shown bytea,
   OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
@@ -31,8 +32,8 @@ BEGIN
              false);
 END $$;
 
--- Said on the channel that everybody who waits for an answer hears (0061): a token was revoked, or a contact
--- blocked, merged or erased. It doesn't say which.
+-- Notify everybody who waits for an answer that some access changed: a token was revoked, or a contact
+-- was blocked, merged or erased. The notification doesn't say which.
 CREATE OR REPLACE FUNCTION gate.tell_of_access() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

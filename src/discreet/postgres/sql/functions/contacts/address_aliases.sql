@@ -1,9 +1,10 @@
--- A platform that knows a person by several ids puts them into one message: they are addresses of one
--- contact then. Platforms give numbers to somebody else after a while, so this never joins two
--- contacts, and never makes an address the owner's.
+-- Several ids of one person on a platform. A message that names them makes them addresses of one
+-- contact. Platforms give numbers to other people after a while, so this never merges two contacts, and
+-- never makes an address the owner's.
 SET ROLE discreet_gate;
 
--- main: the id that stays a person's; other: one that may change hands. True: one of them is new now.
+-- main: the id that stays with the person; other: an id that may change hands. True: one of them is
+-- new.
 CREATE OR REPLACE FUNCTION gate.link_alias(ticket text, of_platform text, main text, other text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -16,7 +17,8 @@ BEGIN
   IF NOT FOUND OR known.contact_id IS NULL THEN
     RETURN false;
   END IF;
-  -- Held until the end: of two messages that say so at a time, the second sees what the first did.
+  -- Locked until the end of the transaction: of two concurrent messages, the second sees what the first
+  -- did.
   SELECT c.id INTO person FROM discreet.contacts c
    WHERE c.id = known.contact_id AND c.owner_id = owner AND c.type <> 'group' FOR UPDATE;
   IF NOT FOUND OR (
@@ -25,7 +27,7 @@ BEGIN
   THEN
     RETURN false;
   END IF;
-  -- An id that changes hands, and belongs to whom the platform names otherwise, tells nothing.
+  -- An id that may change hands proves nothing about a contact that has another id on this platform.
   IF known.platform_id = other AND EXISTS (
     SELECT FROM discreet.addresses a
      WHERE a.owner_id = owner AND a.platform = of_platform AND a.contact_id = person

@@ -1,9 +1,9 @@
--- Everything about one contact is removed, for good, and a receipt says how much that was.
+-- Erase everything about one contact for good, and leave a receipt that says how much it was.
 SET ROLE discreet_gate;
 
--- Erases a contact, and those that were merged into it: rows, files, history, work that waits. Returns
--- the receipt. Who writes from one of its addresses afterwards is somebody new.
--- Errors: DS001 no such contact; DS003 it was merged into another one.
+-- Erase a contact and those that were merged into it: rows, files, history, waiting work. Returns the
+-- receipt. Whoever writes from one of its addresses afterwards is a new contact. Errors: DS001 no such
+-- contact; DS003 it was merged into another one.
 CREATE OR REPLACE FUNCTION gate.erase_contact(contact uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -31,7 +31,7 @@ BEGIN
     SELECT c.id FROM discreet.contacts c JOIN of_it o ON c.merged_into = o.id)
   SELECT array_agg(o.id) INTO gone FROM of_it o;
   PERFORM 1 FROM discreet.contacts c WHERE c.id = ANY (gone) ORDER BY c.id FOR UPDATE;
-  -- Whoever stores a message holds the row of its session; turns and deliveries do too.
+  -- Storing a message locks the row of its session; so do turns and deliveries.
   SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
     SELECT s.id FROM discreet.sessions s WHERE s.contact_id = ANY (gone) ORDER BY s.id FOR UPDATE) s;
   SELECT coalesce(array_agg(a.platform || ':' || a.platform_id), '{}') INTO addresses
@@ -46,7 +46,7 @@ BEGIN
 
   counts := counts || gate.erase_unsorted(owner, gone, addresses);
 
-  -- In the order in which they refer to each other; what is left refers to contacts alone.
+  -- In the order of the foreign keys; the remaining rows refer to contacts only.
   FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
                                   'limits', 'limit_hits', 'addresses'] LOOP
@@ -64,8 +64,8 @@ BEGIN
   RETURN result;
 END $$;
 
--- What is nobody's row yet but says who sent it: messages in quarantine and kept aside, receipts that
--- came early, keys of requests.
+-- Delete rows that belong to no contact yet but name the sender: messages in quarantine or held, early
+-- receipts, idempotency keys.
 CREATE OR REPLACE FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -87,7 +87,7 @@ BEGIN
      OR k.pairing_id IN (SELECT p.id FROM discreet.pairings p WHERE p.contact_id = ANY (gone)));
   GET DIAGNOSTICS many = ROW_COUNT;
   counts := counts || jsonb_build_object('held_messages', many);
-  -- Nobody knows yet whose these are, and what a platform calls a message may hold a number.
+  -- The contact of these isn't known yet, and a platform's id of a message may contain a phone number.
   DELETE FROM discreet.early_receipts e WHERE e.owner_id = owner;
   DELETE FROM discreet.wrong_codes w USING unnest(addresses) a
    WHERE w.owner_id = owner AND w.sender = gate.digest_of(a);
@@ -96,7 +96,7 @@ BEGIN
   RETURN counts;
 END $$;
 
--- Work that waits for these sessions; what is under way finds nothing any more, and ends.
+-- Drop waiting jobs of these sessions. Running ones find nothing any more, and end.
 CREATE OR REPLACE FUNCTION gate.drop_jobs(sessions uuid[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
 DECLARE
@@ -111,13 +111,14 @@ BEGIN
   RETURN dropped;
 END $$;
 
--- Memories, whosever they are, with what they were before; the trigger's last copies too.
+-- Delete memories with their older versions, including the copies that the trigger has just made.
 CREATE OR REPLACE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   before bigint := (SELECT count(*) FROM discreet.memory_history h WHERE h.memory_id = ANY (ids));
 BEGIN
-  -- Words that only these held are not counted any more; who needs a count that is gone counts anew.
+  -- Words that only these memories held are no longer counted. A missing count is computed again when
+  -- it is needed.
   DELETE FROM discreet.owner_term_stats w USING discreet.memories m
    WHERE m.id = ANY (ids) AND w.owner_id = m.owner_id AND w.word = ANY (m.terms);
   DELETE FROM discreet.memories m WHERE m.id = ANY (ids);
@@ -131,11 +132,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(k.outer_pad || convert_to('erased ' || address, 'UTF8')) FROM gate.secrets k
 $$;
 
--- Whether this was said by somebody, or in a group, before they were erased.
+-- Say whether a message was sent, by a person or in a group, before their erasure.
 CREATE OR REPLACE FUNCTION gate.was_erased(owner uuid, written_at timestamptz, sender text, of_group text)
 RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Where nobody was, which is nearly always, nothing is hashed.
+  -- Nearly always nobody was erased, and then nothing is hashed.
   RETURN EXISTS (SELECT FROM discreet.erased_addresses e WHERE e.owner_id = owner)
     AND EXISTS (SELECT FROM discreet.erased_addresses e
                  WHERE e.owner_id = owner AND written_at <= e.erased_at

@@ -1,9 +1,9 @@
 SET ROLE discreet_gate;
 
--- What these people said where others speak too, or in a conversation that was merged with theirs for
--- a while; what it was answered with, and what was remembered of it there; and what the owner was
--- answered by turns that were shown something of theirs. Turns that run there have lost their session:
--- what they were given may hold it.
+-- Erase what these people said in groups, or in conversations that were merged with theirs for a while;
+-- the answers to it and the memories made of it there; and the owner's answers from turns that were
+-- shown something of theirs. Running turns there lose their session, because what they were given may
+-- contain it.
 CREATE OR REPLACE FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -17,7 +17,7 @@ DECLARE
   messages bigint;
   prompts  bigint;
 BEGIN
-  -- With all sessions of these parties: what was said in one is found from the others.
+  -- Includes all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
     SELECT s.id FROM discreet.sessions s
      WHERE s.owner_id = owner AND (s.agent_id, s.party) IN (
@@ -38,7 +38,7 @@ BEGIN
    WHERE m.owner_id = owner AND NOT coalesce(m.contact_id = ANY (gone), false)
      AND (m.sender_contact_id = ANY (gone) OR m.sender_address = ANY (addresses));
 
-  -- An answer that others asked for as well is theirs.
+  -- An answer to messages of others as well is kept for them.
   said := said || told || ARRAY(
     SELECT o.id FROM discreet.messages o
      WHERE o.direction = 'out' AND (o.turn_id = ANY (shown) OR (
@@ -61,7 +61,7 @@ BEGIN
   PERFORM gate.erase_quotes(sessions, said, addresses);
   DELETE FROM discreet.messages m WHERE m.id = ANY (said);
   GET DIAGNOSTICS messages = ROW_COUNT;
-  -- A chat in which nothing was said is nobody's way to be answered any more.
+  -- A chat without messages is nobody's route any more.
   DELETE FROM discreet.routes r
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
@@ -81,7 +81,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT m.id FROM discreet.messages m WHERE m.turn_id = ANY (turns) AND m.command = 'passed')
 $$;
 
--- What others quoted of these lines, and of these people.
+-- Remove quotations of these messages, and of these people, from messages of others.
 CREATE OR REPLACE FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresses text[])
 RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   UPDATE discreet.messages m SET details = m.details - 'quote'
@@ -89,8 +89,8 @@ RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
      AND (m.replies_to = ANY (lines) OR m.details->'quote'->>'address' = ANY (addresses))
 $$;
 
--- The owner's turns that were shown something of these people. Whatever an owner's turn is shown of
--- somebody stands beside their address, or their id.
+-- Find the owner's turns that were shown something of these people. An owner's turn shows everything of
+-- a contact beside its address or id.
 CREATE OR REPLACE FUNCTION gate.turns_shown(owner uuid, gone uuid[], addresses text[]) RETURNS uuid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -105,15 +105,15 @@ BEGIN
        AND concat(t.prompt, t.steps) ~ called);
 END $$;
 
--- Takes from these sessions what their turns were given, and the turns that run there; what those had
--- taken waits again. Returns how many turns had kept what they were given.
+-- Delete the prompts kept for these sessions, and end the turns that run there; their messages wait
+-- again. Returns how many turns had a prompt.
 CREATE OR REPLACE FUNCTION gate.empty_turns(sessions uuid[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   prompts bigint;
   waiting uuid;
 BEGIN
-  -- What a turn was given is kept for the owner to look at; it may quote anybody whom it could read.
+  -- The prompt is kept for the owner to look at, and may quote anybody whom the turn could read.
   UPDATE discreet.turns t SET prompt = NULL, steps = NULL
    WHERE t.session_id = ANY (sessions) AND (t.prompt IS NOT NULL OR t.steps IS NOT NULL);
   GET DIAGNOSTICS prompts = ROW_COUNT;

@@ -1,8 +1,8 @@
 SET ROLE discreet_gate;
 
--- These two are called by functions of the gate alone, with their rights and their search path.
--- The contact behind an address; made if new. Two that arrive at once: the unique key decides, the
--- loser takes the winner's. NULL: the address is the owner's own.
+-- These two are called by functions of the gate only, with their rights and search path. Return the
+-- contact behind an address, creating it if it is new. Of two concurrent calls, the unique key lets one
+-- win and the other takes its contact. NULL: the address is the owner's own.
 CREATE OR REPLACE FUNCTION gate.find_or_create_contact(
   owner uuid, of_platform text, of_id text, kind text, display_name text)
 RETURNS uuid LANGUAGE plpgsql AS $$
@@ -35,8 +35,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- Somebody, or a group, is called something else on a platform from now on. A contact that the owner has
--- renamed keeps the owner's name.
+-- Take over a person's or group's new name on a platform. A contact that the owner has renamed keeps
+-- the owner's name.
 CREATE OR REPLACE FUNCTION gate.take_over_name(address discreet.addresses, display_name text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -47,8 +47,8 @@ BEGIN
    WHERE c.id = address.contact_id AND c.name IN (address.name, '') AND c.name <> display_name;
 END $$;
 
--- The contact behind an address, where there is one already. In plpgsql, which keeps its plan: every
--- message asks this.
+-- Return the contact behind an address, if there is one. In plpgsql, which keeps its plan: this runs
+-- for every message.
 CREATE OR REPLACE FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -56,8 +56,8 @@ BEGIN
    WHERE a.owner_id = owner AND a.platform = of_platform AND a.platform_id = of_id);
 END $$;
 
--- The contact behind an address; made if it is new and may be. Null: there is none, or the address
--- is the owner's own.
+-- Return the contact behind an address, creating it if it is new and may be created. Null: there is
+-- none, or the address is the owner's own.
 CREATE OR REPLACE FUNCTION gate.resolve_contact(
   platform text, platform_id text, kind text, display_name text, auto_create boolean)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

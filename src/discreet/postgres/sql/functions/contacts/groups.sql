@@ -1,8 +1,8 @@
--- A group whose new chat was heard of before the platform said that it is the same group.
+-- A group that got a new chat id, perhaps after messages had already arrived under the new id.
 SET ROLE discreet_gate;
 
--- The platform says that a group's chat has another id now: it stays the same contact, also where the
--- new id was heard of before that. False: the group isn't known, or there was nothing left to do.
+-- Keep a group as the same contact when the platform reports a new chat id for it, even if the new id
+-- was seen before. False: the group is unknown, or nothing was left to do.
 CREATE OR REPLACE FUNCTION gate.move_group(ticket text, of_platform text, old_id text, new_id text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -28,9 +28,9 @@ BEGIN
   RETURN FOUND OR gate.join_group(owner, of_platform, new_id, stays);
 END $$;
 
--- From now on the new id leads to the contact that stays. What was said under the other one stays
--- with that, and what the owner has decided about it holds; a stranger's pairing asks anew. False:
--- the id is a person's, or leads there already.
+-- Point the new id at the contact that stays. Messages stored under the other contact stay with it, and
+-- the owner's decisions about it hold; a pairing that it had started begins again. False: the id
+-- belongs to a person, or already leads to the contact.
 CREATE OR REPLACE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

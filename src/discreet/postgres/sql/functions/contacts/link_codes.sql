@@ -1,6 +1,7 @@
 SET ROLE discreet_gate;
 
--- The person of this scope; null in a group, in a scope that is nobody's own, and for a merged contact.
+-- Return the contact of this scope if it is one person; null in a group, in the owner's or a shared
+-- scope, and for a merged contact.
 CREATE OR REPLACE FUNCTION gate.person_here() RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -12,7 +13,8 @@ BEGIN
              AND c.merged_into IS NULL);
 END $$;
 
--- A code to be written on the person's other account; the one before it is void. Null: nobody's own.
+-- Create a code to be typed from the person's other account. It replaces the previous one. Null: this
+-- scope isn't one person's.
 CREATE OR REPLACE FUNCTION gate.ask_to_link() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -30,9 +32,10 @@ BEGIN
   RETURN left(code, 4) || '-' || right(code, 4);
 END $$;
 
--- A code that was typed. outcome: 'answered' (it was another contact's: `code` has to be written there,
--- and `other` says who that is), 'linked' (it was the one that came back), 'own' (it belongs on the other
--- account), 'wrong', 'locked' (too many wrong ones), 'nobody' (here is nobody's own), or the code of why not.
+-- Try a code that was typed. outcome: 'answered' (the code was created by another contact: `code` has
+-- to be typed there, and `other` names that contact), 'linked' (it was the return code), 'own' (it has
+-- to be typed from the other account), 'wrong', 'locked' (too many wrong codes), 'nobody' (this scope
+-- isn't one person's), or the code of the reason why not.
 CREATE OR REPLACE FUNCTION gate.enter_link_code(typed text, OUT outcome text, OUT code text, OUT other text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -45,7 +48,7 @@ BEGIN
     outcome := 'nobody';
     RETURN;
   END IF;
-  -- Those who try at once are counted one after the other.
+  -- Concurrent tries are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: link codes ' || person, 0));
   IF (SELECT count(*) FROM discreet.wrong_codes w
        WHERE w.contact_id = person AND w.tried_at > clock_timestamp() - interval '1 hour')
@@ -62,7 +65,7 @@ BEGIN
       PERFORM gate.merge_contacts(owner, person, request.other_id, 'codes');
       outcome := 'linked';
     EXCEPTION WHEN SQLSTATE 'DS003' THEN
-      -- Nothing was changed, and the code is good until it expires.
+      -- Nothing was changed, and the code stays valid until it expires.
       outcome := SQLERRM;
     END;
   ELSE

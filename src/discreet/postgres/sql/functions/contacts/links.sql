@@ -1,10 +1,10 @@
--- Two contacts that turn out to be one person. The rows of one move to the other, and which ones they
--- were is written down, so that a link can be undone with every row back where it was. The contact
--- that was merged stays as an empty shell: nothing leads to it and nothing is stored for it.
+-- Two contacts that turn out to be one person. The rows of one move to the other, and each move is
+-- recorded, so that undoing the link puts every row back. The merged contact stays as an empty shell:
+-- no address leads to it, and nothing is stored for it.
 SET ROLE discreet_gate;
 
--- Nothing new is stored for a contact that was merged. Whoever looked it up before that waits here for
--- the link, and has to look again.
+-- Refuse new rows for a merged contact. Whoever looked the contact up before the merge waits here until
+-- it is committed, and has to look it up again.
 CREATE OR REPLACE FUNCTION gate.refuse_merged() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,10 +18,10 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- Gives what a link is about from one contact to the other: sessions with all that hangs on them,
--- memories and their history. Turns that run there have lost their session then; what they took is
--- taken again. A memory whose topic key the taker uses already goes without it.
--- Error DS003: an answer is being sent this very moment, and would be sent a second time.
+-- Move what a link covers from one contact to the other: sessions with everything that belongs to them,
+-- memories and their history. Turns that run there lose their session, and their messages wait again. A
+-- moved memory loses its topic key where the receiver already uses it. Error DS003: an answer is being
+-- sent right now and would be sent twice.
 CREATE OR REPLACE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -36,10 +36,10 @@ BEGIN
   END IF;
   DELETE FROM discreet.drafts d USING discreet.turns t
    WHERE t.id = d.turn_id AND t.session_id = ANY (sessions);
-  -- Connections that were bound to it begin anew; they must not follow to somebody else.
+  -- MCP sessions that were bound to it start unbound; they must not follow to another contact.
   DELETE FROM discreet.mcp_sessions m WHERE m.session_id = ANY (sessions);
-  -- In one statement, at whose end the keys between these tables hold again: a key that could be
-  -- deferred would let anybody try which ids exist.
+  -- One statement, because the foreign keys between these tables hold again at its end. Deferrable keys
+  -- would let anybody test which ids exist.
   WITH s AS (
     UPDATE discreet.sessions s SET contact_id = taker WHERE s.id = ANY (sessions)
   ), r AS (
@@ -79,7 +79,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE l.link_id = link AND l.kind = of_kind
 $$;
 
--- Why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the same order.
+-- Say why two contacts can't be merged, as a code, or null. Both rows are locked then, always in the
+-- same order.
 CREATE OR REPLACE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -102,10 +103,10 @@ BEGIN
       FROM discreet.contacts c WHERE c.id IN (survivor, merged) AND c.owner_id = owner);
 END $$;
 
--- Everything of one contact is the other's from now on. Its sessions end: what the person says next
--- is in the survivor contact's, and what was said before can be given back whole. A memory that the survivor
--- contact has already stays where it is; of two under one topic key the survivor contact's keeps the key.
--- Errors: DS003 it can't be, or not now.
+-- Merge one contact into the other (the survivor). Its sessions end: new messages go to the survivor's,
+-- and the old conversation can be given back whole. A memory that the survivor has too stays where it
+-- is; of two under one topic key, the survivor's keeps the key. Errors: DS003 it can't be done, or not
+-- now.
 CREATE OR REPLACE FUNCTION gate.merge_contacts(owner uuid, survivor uuid, merged uuid, how text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -154,16 +155,16 @@ BEGIN
   RETURN link;
 END $$;
 
--- For the owner, who says that they are one person.
+-- Link two contacts because the owner says that they are one person.
 CREATE OR REPLACE FUNCTION gate.link_contacts(survivor uuid, merged uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN gate.merge_contacts(gate.require_owner(), survivor, merged, 'owner');
 END $$;
 
--- Gives back what a link moved, as it is now. What was said and survivor since then stays with the
--- contact that was survivor; an address that was given to somebody else meanwhile stays there.
--- Errors: DS001 no such link; DS003 it can't be undone, or not now.
+-- Undo a link: give back what it moved, as it is now. What was said and remembered since then stays
+-- with the survivor; an address that has gone to another contact since stays there. Errors: DS001 no
+-- such link; DS003 it can't be undone, or not now.
 CREATE OR REPLACE FUNCTION gate.undo_link(link uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -182,7 +183,7 @@ BEGIN
       USING ERRCODE = 'DS003';
   END IF;
   UPDATE discreet.contacts c SET merged_into = NULL WHERE c.id = made.merged_id;
-  -- Changed since, to what the merged contact has survivor all along: once is enough.
+  -- Memories that have since become equal to one that the merged contact kept: one copy is enough.
   DELETE FROM discreet.memories m USING discreet.memories b
    WHERE m.id = ANY (gate.rows_of_link(link, 'memory')) AND m.contact_id = made.survivor_id AND b.contact_id = made.merged_id
      AND (b.agent_id, b.digest) = (m.agent_id, m.digest);

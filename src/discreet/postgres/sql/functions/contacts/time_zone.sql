@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Where the contact of this scope is, as it said.
+-- Set the time zone that the contact of this scope said it is in.
 CREATE OR REPLACE FUNCTION gate.set_time_zone(zone text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,9 +1,9 @@
--- From messages to rows, in one round trip and one commit.
+-- Store messages in one round trip and one commit.
 SET ROLE discreet_gate;
 
--- Stores messages in their order. Each has an outcome of its own, in one row: that of
--- gate.accept_message, or 'failed' with the error's code and what it is about; such a message leaves
--- nothing, and the others stay.
+-- Store messages in order. Each has its own outcome, one row each: that of gate.accept_message, or
+-- 'failed' with the error's code and subject. A failed message leaves nothing behind, and the others
+-- stay.
 CREATE OR REPLACE FUNCTION gate.accept_messages(ticket text, messages gate.inbound[])
 RETURNS TABLE (outcome text, message_id uuid, session_id uuid, contact_id uuid, code text, about text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -23,15 +23,15 @@ BEGIN
       session_id := NULL;
       contact_id := NULL;
       code := SQLSTATE;
-      -- Of an error of the database itself the text may quote a row.
+      -- The text of an error of the database itself may quote a row.
       about := CASE WHEN starts_with(SQLSTATE, 'DS') THEN SQLERRM END;
     END;
     RETURN NEXT;
   END LOOP;
 END $$;
 
--- outcome: 'accepted', 'duplicate', 'erased' (said before its sender was erased), or why it was not
--- taken (gate.turned_away). Errors: DS001 no such channel; as for gate.take_message.
+-- outcome: 'accepted', 'duplicate', 'erased' (sent before its sender was erased), or why it was refused
+-- (gate.turned_away). Errors: DS001 no such channel; as for gate.take_message.
 CREATE OR REPLACE FUNCTION gate.accept_message(
   owner uuid, said gate.inbound,
   OUT outcome text, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
@@ -47,7 +47,7 @@ BEGIN
   END IF;
   one_of := gate.channels_for(via, said);
   IF cardinality(one_of) > 1 THEN
-    -- Of two branches that fit, the one for the chat itself.
+    -- If two branches match, take the one for the chat itself.
     SELECT c.* INTO via FROM discreet.channels c
      WHERE c.id = ANY (one_of) AND (c.id = said.channel OR c.closed_at IS NULL)
      ORDER BY c.parent_id IS NULL, c.only_chat <> said.chat LIMIT 1;
@@ -83,8 +83,8 @@ BEGIN
   END IF;
 END $$;
 
--- Stores the message of a sender who may come in: contact, session, route, row and wake job.
--- Errors: as for gate.speaker_of; serialization_failure: look again.
+-- Store the message of an admitted sender: contact, session, route, row and wake job. Errors: as for
+-- gate.speaker_of; serialization_failure: look again.
 CREATE OR REPLACE FUNCTION gate.take_message(
   owner uuid, via discreet.channels, of_all boolean, said gate.inbound,
   OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
@@ -112,7 +112,8 @@ BEGIN
     contact_id := NULL;
   END IF;
   IF speaker IS DISTINCT FROM contact_id AND speaker IS NOT NULL THEN
-    -- No key leads from a line to who spoke among others; one who is erased just now must not come back.
+    -- No foreign key leads from a message to its speaker in a group; one who is being erased must not
+    -- come back.
     PERFORM 1 FROM discreet.contacts c WHERE c.id = speaker FOR KEY SHARE;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'sender_erased' USING ERRCODE = 'serialization_failure';

@@ -1,10 +1,10 @@
--- Who may come in, channel by channel: 'open' (whoever writes, unless they were denied), 'pairing' (a stranger gets a code,
--- and waits until the owner approves it), 'allowlist' (nobody whom the owner didn't name). The
--- terminal belongs to whoever runs the installation, and is never asked.
+-- Admission, by channel: 'open' (anybody who isn't denied), 'pairing' (a stranger gets a code and waits
+-- for the owner's approval), 'allowlist' (only those whom the owner named). The terminal belongs to
+-- whoever runs the installation, and is not checked.
 SET ROLE discreet_gate;
 
--- Why a message that has arrived is not taken: 'blocked'; 'linked' (it was the owner's code); 'aside'
--- (a stranger's, kept until they are let in); 'stranger' (not kept); or null.
+-- Say why a message is refused: 'blocked'; 'linked' (it was the owner's code); 'aside' (a stranger's,
+-- held until they are admitted); 'stranger' (not held); or null.
 CREATE OR REPLACE FUNCTION gate.not_admitted(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -42,7 +42,7 @@ BEGIN
   RETURN 'stranger';
 END $$;
 
--- Somebody is let in before they have written. The contact; made if new.
+-- Admit somebody before they have written. Returns the contact, creating it if it is new.
 CREATE OR REPLACE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -68,7 +68,7 @@ BEGIN
   RETURN result;
 END $$;
 
--- An agent whose memory everybody shares is not for everybody.
+-- An agent with shared memory can't have an open channel.
 CREATE OR REPLACE FUNCTION gate.refuse_shared_and_open() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -84,8 +84,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Why a message is not taken, or null: first whether its sender may come in, then how much they may
--- use.
+-- Say why a message is refused, or null. Checks first whether its sender is admitted, then the limits.
 CREATE OR REPLACE FUNCTION gate.turned_away(
   owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

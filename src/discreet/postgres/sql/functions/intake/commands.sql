@@ -1,9 +1,9 @@
--- What senders can say to the machine rather than to the agent; and that several messages which are
--- written in one breath are one turn.
+-- Commands that senders give to the program rather than the agent, and how several messages written in
+-- quick succession become one turn.
 SET ROLE discreet_gate;
 
--- The command in a text, or null: whatever isn't one goes to the agent. The owner, in a session of
--- their own, has other commands than who writes to the agent.
+-- Return the command in a text, or null; anything else goes to the agent. The owner, in a session of
+-- their own, has other commands than contacts have.
 CREATE OR REPLACE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT substring(lower(left(body, 40)) FROM CASE WHEN of_owner
@@ -24,8 +24,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      AND EXISTS (SELECT FROM discreet.pairings p WHERE p.owner_id = owner AND p.state = 'pending')
 $$;
 
--- A message without the agent's name in front, by which a group speaks to one among several; as it is
--- where nothing is left behind it.
+-- Remove the agent's name from the start of a message, as used in groups; return the text unchanged if
+-- nothing is left after it.
 CREATE OR REPLACE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- What counts for a limit is written in the sender's own scope: turns with the tokens they used, messages
--- with their state. Neither can be made to count for less.
+-- What counts towards a limit is written in the sender's own scope: turns with the tokens they used,
+-- messages with their state. Neither can be made to count for less.
 SET ROLE discreet_gate;
 
--- Whether `given` can be the tokens of a turn that used those `before`.
+-- Say whether `given` is a valid token count of a turn whose count was `before`.
 CREATE OR REPLACE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

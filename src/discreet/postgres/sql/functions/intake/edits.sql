@@ -1,8 +1,8 @@
--- What is edited before its turn began, or while the model thinks, is what was said.
+-- An edit that arrives before its turn began, or while the model thinks, replaces the text.
 SET ROLE discreet_gate;
 
--- The message whose text an edit has replaced, or had replaced already; null: it can't be any more, so
--- the edit is a line of its own. The row of the session is locked.
+-- Replace the text of a message by an edit. Returns the message, also if this edit was applied before;
+-- null if it is too late, and the edit becomes a message of its own. Locks the row of the session.
 CREATE OR REPLACE FUNCTION gate.replace_edited(
   via discreet.channels, here discreet.sessions, speaker uuid, of_owner boolean, said gate.inbound)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -25,7 +25,7 @@ BEGIN
     RETURN NULL;
   END IF;
   IF found_line.album <> '' THEN
-    -- Its text is that of several messages.
+    -- Its text was joined from several messages.
     said.body := found_line.text || E'\n[edited] ' || said.body;
     said.details := NULL;
   ELSIF said.files <> '[]' THEN
@@ -40,14 +40,15 @@ BEGIN
   RETURN found_line.id;
 END $$;
 
--- The command in a message that waits already: /new and /stop were for the moment at which they came.
+-- Return the command in a message that still waits, except /new and /stop: they were meant for the
+-- moment at which they came.
 CREATE OR REPLACE FUNCTION gate.waiting_command_of(said gate.inbound, of_owner boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT nullif(nullif(gate.command_of(said.body, of_owner), 'new'), 'stop')
    WHERE said.files = '[]' AND starts_with(said.body, '/')
 $$;
 
--- An edit that came too late: what is known of it the next time.
+-- Store an edit that came too late as context for the next turn.
 CREATE OR REPLACE FUNCTION gate.edit_as_line(said gate.inbound) RETURNS gate.inbound
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -59,8 +60,8 @@ BEGIN
   RETURN said;
 END $$;
 
--- Ends the turn that thinks in a session, so that it begins again with what it had taken. False: none
--- does, or it has changed something by now.
+-- End the running turn of a session, so that it restarts with the same messages. False: none is
+-- running, or it has already changed something.
 CREATE OR REPLACE FUNCTION gate.restart_turn(session uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,8 +1,9 @@
--- What one contact may use of one agent: messages in a minute, messages that wait, tokens and money (US
--- dollars) in a day (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no limit.
+-- What one contact may use of one agent: messages per minute, waiting messages, tokens and money (US
+-- dollars) per day (UTC). A group is one contact. The owner, and whoever sits at the terminal, has no
+-- limits.
 SET ROLE discreet_gate;
 
--- What counts for a contact (null: for everybody who has nothing of their own).
+-- Return the limits of a contact (null: of everybody who has none of their own).
 CREATE OR REPLACE FUNCTION gate.limits_of(
   of_owner uuid, contact uuid,
   OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
@@ -18,7 +19,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            ON everybody.owner_id = of_owner AND everybody.contact_id IS NULL
 $$;
 
--- The same for the owner to look at.
+-- The same, for the owner to look at.
 CREATE OR REPLACE FUNCTION gate.show_limits(
   contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint,
   OUT money_a_day numeric)
@@ -26,13 +27,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
 $$;
 
--- The limit that one more message of a contact would go beyond, or null.
+-- Return the limit that one more message of a contact would exceed, or null.
 CREATE OR REPLACE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   most    record;
   used    record;
-  -- Where everybody shares one session, what counts is who spoke there.
+  -- In a session that everybody shares, the speaker is counted.
   of_party uuid := CASE WHEN shared THEN agent ELSE contact END;
 BEGIN
   SELECT * INTO most FROM gate.limits_of(of_owner, contact);
@@ -54,7 +55,7 @@ BEGIN
          LIMIT most.waiting) found) >= most.waiting THEN
     RETURN 'waiting';
   END IF;
-  -- Those of a turn that answers several in a shared session are each one's.
+  -- A turn that answers several people in a shared session counts for each of them.
   SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
                       + (t.usage->>'output_tokens')::bigint), 0) AS tokens,
          coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
@@ -69,7 +70,8 @@ BEGIN
               WHEN used.money >= most.money_a_day THEN 'money_a_day' END;
 END $$;
 
--- 'limited' where a contact has gone beyond: told in one line, then silence until the window ends.
+-- Return 'limited' if a contact exceeded a limit. It is told once, then gets no answer until the window
+-- ends.
 CREATE OR REPLACE FUNCTION gate.over_limit(owner uuid, via discreet.channels, shared boolean, said gate.inbound)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -112,7 +114,7 @@ BEGIN
     until = CASE WHEN h.until > now_is THEN h.until ELSE excluded.until END
   RETURNING h.since = now_is INTO is_new;
   IF is_new THEN
-    -- In a session of its own: the agent didn't say it, and in a shared one nobody else reads it.
+    -- In a session of its own: the agent didn't say it, and in a shared session others would read it.
     PERFORM gate.send_notice(
       owner, via.agent_id, contact, 'notices', via.id, said.chat,
       said.platform_thread,

@@ -1,8 +1,8 @@
 SET ROLE discreet_gate;
 
--- Whether what arrived is the owner's code: then its sender is the owner from now on. What the
--- account said before stays with the contact that it was. Only in a direct chat, once, in time. Wrong
--- codes count for whoever sends them, so that nobody else can use up the owner's tries.
+-- Check whether a message is the owner's code; if so, its sender is the owner from now on. What the
+-- account said before stays with the contact that it was. Valid only in a direct chat, once, and before
+-- it expires. Wrong codes count against their sender, so that nobody can use up the owner's tries.
 CREATE OR REPLACE FUNCTION gate.links_owner(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -42,7 +42,7 @@ BEGIN
   VALUES (owner, via.platform, said.sender_id, NULL, true)
   ON CONFLICT (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL DO UPDATE SET contact_id = NULL, of_owner = true;
   PERFORM gate.note_owner_chat(owner, via, said);
-  -- Kept as a line that is answered, so that a repeated delivery finds it.
+  -- Stored as an answered message, so that a repeated delivery is recognised.
   here := gate.find_or_create_session(
     owner, via.agent_id, NULL,
     (SELECT a.memory_model = 'shared' FROM discreet.agents a WHERE a.id = via.agent_id),
@@ -64,7 +64,7 @@ BEGIN
   RETURN true;
 END $$;
 
--- A new code for the owner's account on a platform; those before it are void.
+-- Create a code for the owner's account on a platform. It replaces the previous ones.
 CREATE OR REPLACE FUNCTION gate.make_owner_link(of_platform text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
--- A stranger on a channel that pairs: 'aside' where what was said is kept, 'stranger' where not.
--- One line with a code goes out in an hour; whatever else arrives is met with silence.
+-- Handle a message of a stranger on a pairing channel: 'aside' if it is held, 'stranger' if not. One
+-- line with a code is sent per hour; other messages get no answer.
 CREATE OR REPLACE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9,7 +9,7 @@ DECLARE
   policy gate.policy;
 BEGIN
   SELECT p.* INTO STRICT policy FROM gate.policy p;
-  -- Strangers of one channel come in one after the other, or they would be counted too few.
+  -- Serialised per channel, so that strangers are counted correctly.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: pairing ' || via.id, 0));
   SELECT p.* INTO asked FROM discreet.pairings p
    WHERE p.channel_id = via.id AND p.contact_id = stranger;
@@ -42,8 +42,8 @@ BEGIN
       code = excluded.code, state = 'pending', issued_at = excluded.issued_at,
       expires_at = excluded.expires_at
     RETURNING * INTO asked;
-    -- In a session of its own, also where the agent is shared: nobody else reads the code, and the
-    -- conversation that may follow doesn't begin with it.
+    -- In a session of its own, even if the agent is shared: nobody else reads the code, and a later
+    -- conversation doesn't begin with it.
     PERFORM gate.send_notice(
       owner, via.agent_id, stranger, 'pairing', via.id, said.chat,
       said.platform_thread,
@@ -61,13 +61,13 @@ BEGIN
   RETURN 'aside';
 END $$;
 
--- The pairing that a code means. Wrong codes are counted: 'locked' where there were too many.
+-- Find the pairing for a code. Wrong codes are counted: 'locked' if there were too many.
 CREATE OR REPLACE FUNCTION gate.pairing_of_code(typed text, OUT pairing uuid, OUT locked boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   owner uuid := gate.require_owner();
 BEGIN
-  -- Those who try at once are counted one after the other.
+  -- Concurrent tries are counted one after the other.
   PERFORM pg_advisory_xact_lock(hashtextextended('discreet: codes ' || owner, 0));
   locked := (SELECT count(*) FROM discreet.wrong_codes w
               WHERE w.owner_id = owner AND w.contact_id IS NULL AND w.sender IS NULL AND w.tried_at > clock_timestamp() - interval '1 hour')
@@ -83,7 +83,7 @@ BEGIN
   END IF;
 END $$;
 
--- What was kept aside takes the usual way, as if it had just arrived.
+-- Process the held messages as if they had just arrived.
 CREATE OR REPLACE FUNCTION gate.accept_again(owner uuid, channel uuid, kept jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -93,8 +93,8 @@ BEGIN
   PERFORM gate.accept_message(owner, said);
 END $$;
 
--- Lets a stranger in, or not. What they said meanwhile takes the usual way now, as if it had just
--- arrived; or is thrown away. How many messages that were.
+-- Admit a stranger or deny them. Held messages are processed as if they had just arrived, or deleted.
+-- Returns how many there were.
 CREATE OR REPLACE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,8 @@
 SET ROLE discreet_gate;
 
--- What can't be given to a contact waits where only the owner sees it. Repeating it changes nothing.
--- tell: to whom it is said that the message could not be read, as the JSON of a gate.inbound; or null.
+-- Store a message that can't be assigned to a contact, where only the owner sees it. Repeating it
+-- changes nothing. tell: whom to tell that the message could not be read, as the JSON of a
+-- gate.inbound; or null.
 CREATE OR REPLACE FUNCTION gate.quarantine_message(
   ticket text, channel uuid, dedupe text, message jsonb, why text, tell jsonb)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -31,7 +32,7 @@ BEGIN
   RETURN result;
 END $$;
 
--- Tells somebody who may come in that their message could not be read, at most once a minute.
+-- Tell an admitted sender that their message could not be read, at most once a minute.
 CREATE OR REPLACE FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -58,7 +59,7 @@ BEGIN
                            said.platform_thread, 'unreadable', NULL, NULL);
 END $$;
 
--- The message found its contact after all.
+-- Release a message whose contact was found.
 CREATE OR REPLACE FUNCTION gate.release_quarantined(ticket text, quarantined uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,8 +1,7 @@
--- What platforms tell about an answer after they took it: that it arrived, was read, or could not be
--- delivered after all.
+-- What platforms report about an answer after accepting it: delivered, read, or failed after all.
 SET ROLE discreet_gate;
 
--- Whether a chat is one of these, as platforms name them: by its id, or by another id of the same person.
+-- Say whether a chat is one of these, by its id or by another id of the same person.
 CREATE OR REPLACE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT chat = ANY (chats) OR EXISTS (
@@ -14,9 +13,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND named.platform_id = ANY (chats))
 $$;
 
--- The answer of this owner on this channel, or one of its branches, that the platform took as this in
--- this chat. A scope writes itself what its answers are called on the platform, and nothing of the chat
--- that they go to: so what is told about one chat never counts for an answer in another.
+-- Find the owner's answer that the platform accepted under this id in this chat, on this channel or one
+-- of its branches. A scope writes the platform's ids of its own answers, but can't choose their chat;
+-- so a receipt for one chat never counts for an answer in another.
 CREATE OR REPLACE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text)
 RETURNS discreet.outbox
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -28,8 +27,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      AND gate.is_chat(owner, c.platform, r.chat_id, chats)
 $$;
 
--- The first time of each stage is kept, and what has arrived does not fail any more. An answer in
--- several messages has arrived with the last of them; it fails with any.
+-- Keep the first time of each stage; what has arrived can't fail any more. An answer in several
+-- messages has arrived when the last one has; it fails with any of them.
 CREATE OR REPLACE FUNCTION gate.apply_receipt(
   answer discreet.outbox, platform_message text, stage text, at timestamptz, why text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -45,8 +44,8 @@ BEGIN
   END IF;
 END $$;
 
--- Receipts come early, late, twice and in any order. False: no answer of ours on this channel, or none
--- that is noted as sent yet; then it waits for that.
+-- Record a receipt. They come early, late, twice and in any order. False: no answer of ours on this
+-- channel, or none recorded as sent yet; then the receipt waits.
 CREATE OR REPLACE FUNCTION gate.note_receipt(
   ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamptz, why text)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -65,7 +64,7 @@ BEGIN
   RETURN false;
 END $$;
 
--- An answer is noted as sent: what was told about it before that counts now.
+-- Apply the receipts that came before an answer was recorded as sent.
 CREATE OR REPLACE FUNCTION gate.apply_early_receipts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,8 +85,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- An answer replies to what was said in its own session and chat, or to nothing: what the platform calls
--- a message is for nobody to name at will.
+-- Let an answer reply only to a message of its own session and chat, or to none, so that nobody can
+-- choose any platform id.
 CREATE OR REPLACE FUNCTION gate.reply_to_what_was_said() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,9 +1,9 @@
--- Platforms that wait for no confirmation: until when everything that was said on an account is
--- stored, and what keeps the account from receiving. A time names nobody, so erasing a contact
--- leaves nothing here.
+-- For platforms that don't wait for an acknowledgement: up to what time everything sent to an account
+-- is stored, and what keeps the account from receiving. A time names nobody, so erasing a contact needs
+-- to change nothing here.
 SET ROLE discreet_gate;
 
--- Until when, and in which chats and threads somebody has been heard: [[chat, thread], ...].
+-- Return that time, and the chats and threads in which somebody has written: [[chat, thread], ...].
 CREATE OR REPLACE FUNCTION gate.receive_cursor(ticket text, channel uuid)
 RETURNS TABLE (received_through timestamptz, chats jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -19,7 +19,7 @@ BEGIN
    WHERE c.id = channel AND c.owner_id = owner AND c.closed_at IS NULL;
 END $$;
 
--- It never goes back: several servers may tell late.
+-- It never goes back: servers may report late.
 CREATE OR REPLACE FUNCTION gate.advance_receive_cursor(ticket text, channel uuid, until timestamptz)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

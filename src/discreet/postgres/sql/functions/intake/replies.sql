@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
--- The line that a message replies to: in the same chat, of the same agent and party, or none. What the
--- platform calls a message of another chat or of another scope leads nowhere.
+-- Find the message that a message replies to: in the same chat, of the same agent and party, or none. A
+-- platform's id from another chat or scope leads nowhere.
 CREATE OR REPLACE FUNCTION gate.line_replied_to(
   via discreet.channels, here discreet.sessions, chat text, platform_message text)
 RETURNS uuid LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -24,8 +24,8 @@ BEGIN
   RETURN result;
 END $$;
 
--- What of the details is kept: words that stand in a line of ours are not kept a second time, unless
--- they are a part that was picked.
+-- Select the details to store. Text that is stored in a message already isn't stored again, unless it
+-- is an excerpt that the sender picked.
 CREATE OR REPLACE FUNCTION gate.kept_details(details jsonb, replies_to uuid) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN replies_to IS NOT NULL AND NOT coalesce((details->'quote'->>'is_part')::boolean, false)

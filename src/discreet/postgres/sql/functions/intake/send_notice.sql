@@ -1,8 +1,7 @@
 SET ROLE discreet_gate;
 
--- What nobody thought of, said to a chat by the gate itself: a line of the session that is no part
--- of the conversation, and on its way. `notice` is a code of gate.notices; '{code}' in its text is
--- replaced.
+-- Send a chat a fixed text of the gate's own: a message of the session that is not part of the
+-- conversation. `notice` is a code of gate.notices; '{code}' in its text is replaced.
 CREATE OR REPLACE FUNCTION gate.send_notice(
   owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text,
   notice text, code text, in_reply_to text)

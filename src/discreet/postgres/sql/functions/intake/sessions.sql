@@ -1,6 +1,7 @@
 SET ROLE discreet_gate;
 
--- The open session of a party with an agent on a thread, its row locked; made if there is none.
+-- Return the open session of a party with an agent on a thread, its row locked; create it if there is
+-- none.
 CREATE OR REPLACE FUNCTION gate.find_or_create_session(
   owner uuid, agent uuid, contact uuid, of_all boolean, thread text, force_new boolean)
 RETURNS discreet.sessions LANGUAGE plpgsql
@@ -29,7 +30,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- Called by functions of the gate alone: a chat of a session, made if new.
+-- Return the route of a session to a chat, creating it if it is new. Called by functions of the gate
+-- only.
 CREATE OR REPLACE FUNCTION gate.find_or_create_route(
   here discreet.sessions, channel uuid, chat text, platform_thread text)
 RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -49,7 +51,7 @@ BEGIN
   RETURN result;
 END $$;
 
--- The open session of this scope on a thread; made if there is none.
+-- Return the open session of this scope on a thread; create it if there is none.
 CREATE OR REPLACE FUNCTION gate.open_session(thread text, force_new boolean) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

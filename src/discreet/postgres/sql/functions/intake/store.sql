@@ -1,8 +1,7 @@
 SET ROLE discreet_gate;
 
--- The functions below are called by functions of the gate alone, with their rights and their search
--- path.
--- A channel and its branches for the chat of a message, closed ones too.
+-- The functions below are called by functions of the gate only, with their rights and search path.
+-- Return a channel and its branches for the chat of a message, closed ones too.
 CREATE OR REPLACE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -15,9 +14,9 @@ BEGIN
        AND c.only_chat IN (said.chat, coalesce(said.group_id, said.sender_id)));
 END $$;
 
--- The contact who speaks, made if new; null: the owner. 'contact' and 'owner' are for whoever runs
--- the installation, at a terminal; on any other channel they are refused.
--- Errors: DS001 no such contact; DS002 the sender can't be resolved.
+-- Return the contact who speaks, creating it if it is new; null: the owner. The sender kinds 'contact'
+-- and 'owner' are for whoever runs the installation, at a terminal; on any other channel they are
+-- refused. Errors: DS001 no such contact; DS002 the sender can't be resolved.
 CREATE OR REPLACE FUNCTION gate.speaker_of(owner uuid, via discreet.channels, said gate.inbound)
 RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
@@ -39,8 +38,8 @@ BEGIN
   RAISE EXCEPTION 'no_sender' USING ERRCODE = 'DS002';
 END $$;
 
--- Stores a message in its session: as a row of its own, or as a further part of an album that still
--- waits, which its sender sees as one message. `wanted`: whether the agent has to look at it.
+-- Store a message in its session: as a row of its own, or as another part of a waiting album, which its
+-- sender sees as one message. `wanted`: whether the agent has to look at it.
 CREATE OR REPLACE FUNCTION gate.store_message(
   via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text,
   said gate.inbound, OUT message_id uuid, OUT wanted boolean)
@@ -83,7 +82,7 @@ BEGIN
   PERFORM gate.store_files(here, route, message_id, via.id, said);
 END $$;
 
--- The files of a message, behind those that it has.
+-- Store the files of a message after those that it already has.
 CREATE OR REPLACE FUNCTION gate.store_files(
   here discreet.sessions, route uuid, message uuid, via uuid, said gate.inbound)
 RETURNS void LANGUAGE sql AS $$
@@ -98,7 +97,7 @@ RETURNS void LANGUAGE sql AS $$
     FROM jsonb_array_elements(said.files) WITH ORDINALITY AS file(value, nr)
 $$;
 
--- The details of an album to which a message is added; null: neither has any.
+-- Return the details of an album with a message added; null if neither has any.
 CREATE OR REPLACE FUNCTION gate.joined_details(before text, details jsonb, said gate.inbound)
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN coalesce(details, said.details) IS NOT NULL THEN
@@ -108,8 +107,8 @@ RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
       'parts', coalesce(details->'parts', '[]') || coalesce(said.details->'parts', '[]')) END
 $$;
 
--- Has a session looked at. What the same people write within a short time is taken together;
--- commands don't wait.
+-- Schedule a session to be looked at. Messages sent within a short time are taken together; commands
+-- don't wait.
 CREATE OR REPLACE FUNCTION gate.wake_for_message(
   via discreet.channels, session uuid, command text, said gate.inbound)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -125,7 +124,7 @@ BEGIN
   PERFORM gate.defer_turn(session, wake_at, via.platform = 'terminal' OR command IS NOT NULL);
 END $$;
 
--- Of the lines that a session only overheard, the newest stay.
+-- Keep only the newest of the messages that a session overheard.
 CREATE OR REPLACE FUNCTION gate.trim_context(session uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

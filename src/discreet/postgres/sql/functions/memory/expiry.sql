@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Those that expired more than so long ago go to the history, a part at a time; how many.
+-- Move memories that expired more than so long ago to the history, in batches. Returns how many.
 CREATE OR REPLACE FUNCTION gate.purge_expired(kept interval, most integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,7 @@
 SET ROLE discreet_gate;
 
--- Takes away a memory of this scope, if it is at the version that is wanted (null: at any); whether it was
--- there. A function, because the right to delete from a table is the right to lock it.
+-- Delete a memory of this scope if it is at the expected version (null: any). Returns whether it was
+-- deleted. A function, because the right to delete from a table is also the right to lock it.
 CREATE OR REPLACE FUNCTION gate.forget_memory(memory uuid, wanted integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE

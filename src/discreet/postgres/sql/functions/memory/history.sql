@@ -1,14 +1,14 @@
--- Every older version of a memory is kept, with its agent and contact, whoever changes it and how.
+-- Keep every older version of a memory, with its agent and contact, whoever changes it and how.
 SET ROLE discreet_gate;
 
 CREATE OR REPLACE FUNCTION gate.archive_memory() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-  -- Two contacts turned out to be one person; nobody but the gate may write that column.
+  -- A link of two contacts moves memories; only the gate may write that column.
   IF TG_OP = 'UPDATE' AND NEW.contact_id IS DISTINCT FROM OLD.contact_id THEN
     RETURN NEW;
   END IF;
-  -- Another vector or other terms for the same text are no new version.
+  -- Another vector or other terms for the same text is not a new version.
   IF TG_OP = 'UPDATE' AND NEW.version = OLD.version
      AND (NEW.content, NEW.summary, NEW.topic_key, NEW.topics, NEW.salience, NEW.metadata,
           NEW.expires_at, NEW.source) IS NOT DISTINCT FROM
@@ -24,7 +24,7 @@ BEGIN
     OLD.id, OLD.version, OLD.owner_id, OLD.agent_id, OLD.contact_id, OLD.shared, OLD.content, OLD.summary,
     OLD.topic_key, OLD.topics, OLD.salience, OLD.source, OLD.metadata, OLD.expires_at, OLD.terms,
     OLD.tokens, OLD.embedder, OLD.embedding, OLD.turn_id, OLD.created_at, OLD.updated_at,
-    -- The worker forgets nothing but what has expired.
+    -- The worker deletes only expired memories.
     CASE WHEN TG_OP = 'DELETE' AND session_user = 'discreet_worker' THEN 'expire'
          ELSE lower(TG_OP) END);
   IF TG_OP = 'DELETE' THEN
@@ -35,8 +35,8 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- Brings a memory back exactly as it was in that version; what it is now is archived first.
--- Nothing comes back where the scope doesn't hold the memory, and nothing says why.
+-- Restore a memory exactly as it was in a version; the current version is archived first. Fails in the
+-- same way for a memory of another scope and for one that doesn't exist.
 CREATE OR REPLACE FUNCTION gate.restore_memory(memory uuid, wanted integer) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE

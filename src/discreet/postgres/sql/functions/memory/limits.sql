@@ -1,9 +1,10 @@
--- What programs meet that speak for people: how many memories a contact may have, and that whoever waits
--- for an answer is told to look whether it may still have it.
+-- Limits for programs that act for people: how many memories a contact may have, and a notification to
+-- check access again while waiting for an answer.
 SET ROLE discreet_gate;
 
--- Once a statement, whatever way a memory comes back or is made. A summary of a conversation is no wish of
--- anybody's, and there is one for each session. DS004: the limit, in a message that is the number alone.
+-- Checked once per statement, however a memory is created or restored. A summary of a conversation
+-- doesn't count: nobody asked for it, and there is one per session. DS004: the message is the limit
+-- alone.
 CREATE OR REPLACE FUNCTION gate.refuse_too_many_memories() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

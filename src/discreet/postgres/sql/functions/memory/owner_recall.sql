@@ -1,12 +1,13 @@
--- The owner searches everybody's memories, and no row-level filter can use the indexes that this takes:
--- their operators are not leakproof. So candidates come from a function that has the owner's filter
--- inside. Contacts are searched exactly, over their own rows, and never by these indexes.
+-- Candidates for the owner's search over all memories. The indexes it needs can't be used under
+-- row-level security, because their operators are not leakproof; so a function that filters by owner
+-- itself finds the candidates. Contacts are searched exactly, over their own rows, and never through
+-- these indexes.
 SET ROLE discreet_gate;
 
--- Ids of an owner's memories that may be among the best for a question: of those that hold a rare word
--- of it, or two common ones, the most promising; and the nearest. `document_frequency`: how many memories hold each
--- word, `memories`: how many there are, `mean_length`: words in one, `many`: about how many may be looked
--- at for their words. What they are worth is BM25, as in memory/ranking.py.
+-- Return ids of an owner's memories that may be among the best for a query: the most promising of those
+-- that hold a rare word of it or two common ones, and the nearest. `document_frequency`: how many
+-- memories hold each word; `memories`: how many there are; `mean_length`: words per memory; `many`:
+-- about how many may be ranked by words. The score is BM25, as in memory/ranking.py.
 CREATE OR REPLACE FUNCTION gate.owner_candidates(
   of_embedder text, dimensions integer, near public.vector, words text[], document_frequency float8[],
   memories float8, mean_length float8, many integer)
@@ -19,8 +20,8 @@ DECLARE
   worth   text;
   wanted  text[] := '{}';
 BEGIN
-  -- The filters are written so that no other index can serve them, and the nearest are looked for until
-  -- there are enough of this owner's.
+  -- The filters are written so that no other index can serve them, and the index is searched until
+  -- there are enough memories of this owner.
   PERFORM set_config('hnsw.ef_search', '150', true);
   PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
   SELECT coalesce(array_agg(k.word ORDER BY k.held) FILTER (WHERE k.upto <= many), '{}'),

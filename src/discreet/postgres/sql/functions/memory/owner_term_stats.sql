@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Counts anew, from a sample, the words of each owner who has more memories than are ranked at once.
+-- Recount, from a sample, the words of each owner with more memories than are ranked at once.
 CREATE OR REPLACE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -8,7 +8,7 @@ DECLARE
   percent  real := least(100, 100.0 * 30000 / greatest(in_table, 1));
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('discreet: words', 0)) THEN
-    RETURN;  -- another process counts
+    RETURN;  -- another process is counting
   END IF;
   DELETE FROM discreet.owner_term_stats;
   IF in_table < many THEN
@@ -32,8 +32,9 @@ BEGIN
    GROUP BY w.owner_id, w.word HAVING count(*) > 1;
 END $$;
 
--- How many of an owner's memories hold each word: exactly where few do (`few` stands for that many or
--- more), and about where many do. No row: the owner has so few memories that they are ranked exactly.
+-- Return how many of an owner's memories hold each word: exact for rare words (`few` stands for that
+-- many or more), approximate for common ones. No row: the owner has so few memories that they are
+-- ranked exactly.
 CREATE OR REPLACE FUNCTION gate.owner_term_counts(words text[], few integer)
 RETURNS TABLE (word text, document_frequency bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

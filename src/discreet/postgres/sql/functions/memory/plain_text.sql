@@ -1,9 +1,9 @@
--- What a scope keeps once: a text however it is spelled, and whatever is filed under one topic key.
+-- What counts as the same memory: equal text, however it is spelled, and the same topic key.
 SET ROLE discreet_gate;
 
--- A text as it is compared with others: one spelling of compatible forms, quotes, spaces and of
--- capitals that only begin or shout a word; without what ends a sentence. A capital inside a word
--- and everything with a digit stays, for it may be a key, a code or a name of something.
+-- Normalise a text for comparison: compatibility forms, quotes, spaces, capitals at the start of words
+-- or of whole words, and punctuation at the end. Capitals inside a word and words with digits stay,
+-- because they may be a key, a code or a name.
 CREATE OR REPLACE FUNCTION gate.plain_text(said text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(nullif(rtrim(string_agg(

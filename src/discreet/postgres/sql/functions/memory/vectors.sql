@@ -1,11 +1,11 @@
 SET ROLE discreet_schema;
 
--- The index by which the owner finds what is near, for the vectors of one embedder. Vectors of another
--- have another length, and another index.
+-- Create the index with which the owner finds the nearest vectors of one embedder. Vectors of another
+-- embedder have another length, and another index.
 CREATE OR REPLACE FUNCTION discreet.index_vectors(of_embedder text, dimensions integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-  -- An index holds half-precision vectors of at most this length; longer ones are found by words.
+  -- An index holds half-precision vectors up to this length; longer ones are found by words only.
   IF dimensions BETWEEN 1 AND 4000 THEN
     EXECUTE format(
       'CREATE INDEX IF NOT EXISTS %I ON discreet.memories USING hnsw '

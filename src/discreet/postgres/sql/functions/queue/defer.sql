@@ -1,9 +1,9 @@
 SET ROLE discreet_gate;
 
--- One waiting job for each key, whose run takes all that waits there. Whoever calls this holds the
--- row lock of the session, and so does the job while it looks for work: what is stored while a job
--- starts is either seen by it, or finds it started and defers another. What is urgent doesn't wait
--- for the time that something else was put off to.
+-- Keep one waiting job per key; its run takes everything that waits there. The caller holds the row
+-- lock of the session, and so does the job while it looks for work. So a message stored while a job
+-- starts is either seen by that job, or finds it started and defers another. Urgent work is not held
+-- back by a job that was deferred to a later time.
 CREATE OR REPLACE FUNCTION gate.defer(
   queue text, task text, key text, args jsonb, at timestamptz, urgent boolean)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = queue, pg_temp AS $$
@@ -25,8 +25,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   agent uuid := (SELECT s.agent_id FROM discreet.sessions s WHERE s.id = session);
 BEGIN
-  -- Each agent has a queue of its own. Everybody can listen to a queue whose name they know, so the name
-  -- is a digest that only the gate can make.
+  -- Each agent has its own queue. Anybody can LISTEN to a queue whose name they know, so the name is a
+  -- digest that only the gate can compute.
   PERFORM gate.defer('turns-' || left(encode(gate.digest_of('agent ' || agent), 'hex'), 12),
                      'run_turn', 'turn:' || session,
                      jsonb_build_object('session_id', session), at, urgent);

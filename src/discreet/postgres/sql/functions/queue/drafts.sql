@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Takes away what a turn of this scope has written so far. A function: see gate.forget_memory.
+-- Delete the draft of a turn of this scope. A function for the same reason as gate.forget_memory.
 CREATE OR REPLACE FUNCTION gate.drop_draft(turn uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,7 +1,7 @@
--- Whoever waits at a terminal or for a REST call is told that it is time to look: when the answer is saved or
--- sent, when an attempt failed, and when more of a draft is there. Everybody who logs in can listen, so
--- what is said is a digest of the message's own id: it tells neither whose it is nor that two belong
--- together. discreet/queue/wakes.py makes the same.
+-- Wake whoever waits for an answer at a terminal or for a REST call: when the answer is saved or sent,
+-- when an attempt failed, and when more of a draft is there. Every login role can listen, so the
+-- payload is a digest of the message's own id: it shows neither whose message it is nor which messages
+-- belong together. discreet/queue/wakes.py computes the same digest.
 SET ROLE discreet_gate;
 
 CREATE OR REPLACE FUNCTION gate.tell_waiting(message uuid) RETURNS void
@@ -20,7 +20,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Only at terminals does somebody look; a platform is sent its answers.
+-- Only terminals wait for notifications; platforms get their answers from deliveries.
 CREATE OR REPLACE FUNCTION gate.tell_of_turn(turn uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT gate.tell_waiting(m.id) FROM discreet.messages m

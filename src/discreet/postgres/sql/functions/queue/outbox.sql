@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- What is put into the outbox is delivered; nobody has to think of it.
+-- A row in the outbox schedules its own delivery.
 CREATE OR REPLACE FUNCTION gate.deliver_outbox() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -8,10 +8,10 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Whether an answer may leave on a route: before it is sent, and before what was shown of it is
--- edited. Route, session and answer are one party's, and the messages that it answers came this way.
--- It runs with the rights of the caller. answer: NULL while there is no message yet; turn: NULL for
--- what no turn wrote.
+-- Say whether an answer may leave on a route. Asked before it is sent and before a draft on the
+-- platform is edited. Route, session and answer must belong to the same party, and the messages it
+-- answers must have arrived on this route. Runs with the caller's rights. answer: NULL while there is
+-- no message yet; turn: NULL if no turn wrote it.
 CREATE OR REPLACE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- Ends the turn of a session and drops what waits there: it was said, and isn't answered any more.
+-- End the turn of a session and drop its waiting messages: they stay in the transcript, unanswered.
 CREATE OR REPLACE FUNCTION gate.stop_turn(session uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,8 +1,9 @@
--- The owner answers a contact in person; the agent is silent there until it is handed back.
+-- The owner answers a contact in person. The agent stays silent there until it is handed back.
 SET ROLE discreet_gate;
 
--- What the owner says to a contact whom they have taken over: it goes where the contact wrote last,
--- and answers everything that waits in that conversation. Null: it isn't taken over, or has written nothing.
+-- Send what the owner says to a contact that was taken over. It goes to the route where the contact
+-- wrote last, and answers everything that waits in that conversation. Null: the contact isn't taken
+-- over, or has written nothing.
 CREATE OR REPLACE FUNCTION gate.speak_for(owner uuid, contact uuid, body text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

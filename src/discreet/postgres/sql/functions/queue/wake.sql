@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- In its own scope a session can be woken: what waits there will be looked at, at that time.
+-- Schedule a session of this scope to be looked at, at a given time.
 CREATE OR REPLACE FUNCTION gate.wake_session(session uuid, at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -15,7 +15,7 @@ BEGIN
   PERFORM gate.defer_delivery(route, at);
 END $$;
 
--- The row lock of a session of this scope; another's session is no session.
+-- Lock the row of a session of this scope. A session of another scope doesn't exist here.
 CREATE OR REPLACE FUNCTION gate.lock_session(session uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -33,8 +33,8 @@ BEGIN
   END IF;
 END $$;
 
--- What waits although nobody was told to look at it (a worker died, a job failed): looked at again.
--- A session that is withheld is left in peace; whoever ends that wakes it.
+-- Wake sessions with messages that no job is looking at, because a worker died or a job failed.
+-- Withheld sessions are left alone; whoever releases them wakes them.
 CREATE OR REPLACE FUNCTION gate.wake_stranded() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- Who is not answered by the agent: contacts that the owner has blocked or talks to in person, and
--- everybody while an agent pauses.
+-- Contacts that the agent doesn't answer: those that the owner has blocked or taken over, and everybody
+-- while an agent is paused.
 SET ROLE discreet_gate;
 
--- Why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null. A
+-- Say why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null. A
 -- paused agent still obeys its owner.
 CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -19,7 +19,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE s.id = session
 $$;
 
--- Whether this scope's session has to wait; the scope isn't told why. Another's session is no session.
+-- Say whether this scope's session is withheld, but not why. A session of another scope doesn't exist
+-- here.
 CREATE OR REPLACE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

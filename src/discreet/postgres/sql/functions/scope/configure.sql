@@ -1,6 +1,6 @@
 SET ROLE discreet_gate;
 
--- What is not named stays as it is.
+-- Set the given values; the others stay as they are.
 CREATE OR REPLACE FUNCTION gate.configure(numbers jsonb, texts jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -14,7 +14,7 @@ BEGIN
   ON CONFLICT (code) DO UPDATE SET text = excluded.text WHERE notices.text <> excluded.text;
 END $$;
 
--- The numbers that hold now, by name.
+-- Return the numbers in force, by name.
 CREATE OR REPLACE FUNCTION gate.current_policy() RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT to_jsonb(p) - 'one' FROM gate.policy p

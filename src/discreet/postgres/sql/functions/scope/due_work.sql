@@ -1,4 +1,4 @@
--- What the worker needs to find due work: ids, never a text or a name. With them it opens the scope
+-- What the worker needs to find due work: ids only, no text and no name. With them it opens the scope
 -- that the work belongs to.
 SET ROLE discreet_gate;
 
@@ -24,7 +24,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT o.id FROM discreet.owners o ORDER BY o.created_at, o.id
 $$;
 
--- The installation's first owner, made once however many ask for it at the same moment.
+-- Return the installation's first owner. It is created once, however many processes ask at the same
+-- time.
 CREATE OR REPLACE FUNCTION gate.find_or_create_first_owner(owner_name text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -45,7 +46,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
    ORDER BY q.next_try_at LIMIT 100
 $$;
 
--- The channels that a serving process keeps up: ids and accounts, and when their secret was given.
+-- List the channels that a serving process keeps open: ids, accounts, and when their secret was set.
 CREATE OR REPLACE FUNCTION gate.open_channels()
 RETURNS TABLE (id uuid, owner_id uuid, platform text, account text, secret_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

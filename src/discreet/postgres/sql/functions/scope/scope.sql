@@ -1,9 +1,9 @@
 SET ROLE discreet_gate;
 
--- The scope of this transaction. A ticket that is missing, forged, cut, extended, made for another role
--- or connection, or older than the transaction by more than 30 seconds: all null, which matches no row.
--- It never raises: a policy that can fail would tell, by failing or not, what it was evaluated for.
--- plpgsql, because its plan is kept; an SQL function is planned anew at every call.
+-- Return the scope of this transaction. A ticket that is missing, forged, truncated, extended, made for
+-- another role or connection, or older than the transaction by more than 30 seconds gives nulls, which
+-- match no row. It never raises: a policy that can fail would show, by failing or not, on which rows it
+-- was evaluated. In plpgsql, which keeps its plan; an SQL function is planned at every call.
 CREATE OR REPLACE FUNCTION gate.scope() RETURNS gate.scope
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
 DECLARE
@@ -31,7 +31,7 @@ BEGIN
   IF pg_catalog.split_part(said, '/', 4) OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()::text THEN
     RETURN result;
   END IF;
-  -- The transaction's moment, not now: a long export keeps its scope.
+  -- Compared with the start of the transaction, not with now: a long export keeps its scope.
   IF pg_catalog.transaction_timestamp() OPERATOR(pg_catalog.-)
        pg_catalog.to_timestamp(
          pg_catalog.split_part(said, '/', 5)::float8 OPERATOR(pg_catalog./) 1000::float8)
@@ -49,14 +49,15 @@ BEGIN
   RETURN result;
 END $$;
 
--- One short text for one or several ids: whose a row is, in a single column (owner_key, scope_key).
+-- Hash one or several ids into one short text, which says whose a row is (owner_key, scope_key).
 CREATE OR REPLACE FUNCTION gate.key_of(ids bytea) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT pg_catalog.encode(pg_catalog.substring(pg_catalog.sha256(ids), 1, 18), 'base64')
 $$;
 
--- The keys of all rows that this transaction may see, as the keys of an object; null where it may see
--- none. `owner_key` of its owner, `scope_key` of its party, its agent, and its contact.
+-- Return the keys of all rows that this transaction may see, as the keys of an object; null if it may
+-- see none. They are the `owner_key` of its owner, or the `scope_key` of its party, its agent and its
+-- contact.
 CREATE OR REPLACE FUNCTION gate.keys() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $$
 DECLARE
@@ -78,8 +79,8 @@ BEGIN
     gate.key_of(owner OPERATOR(pg_catalog.||) party), 1);
 END $$;
 
--- Sets the ticket for this transaction, and refuses one that doesn't hold. The database's clock comes
--- back, in seconds since 1970, for the next ticket.
+-- Set the ticket for this transaction, and refuse an invalid one. Returns the database's clock, in
+-- seconds since 1970, for the next ticket.
 CREATE OR REPLACE FUNCTION gate.open_scope(ticket text) RETURNS float8
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -90,7 +91,7 @@ BEGIN
   RETURN extract(epoch FROM pg_catalog.clock_timestamp());
 END $$;
 
--- For functions that act as discreet_gate: the owner of this transaction, or an error.
+-- For functions that run as discreet_gate: the owner of this transaction, or an error.
 CREATE OR REPLACE FUNCTION gate.require_owner() RETURNS uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 DECLARE
@@ -102,7 +103,7 @@ BEGIN
   RETURN owner;
 END $$;
 
--- Takes the ticket along with the call, so that storing a message is one statement and one round trip.
+-- Set the ticket within the call, so that storing a message is one statement and one round trip.
 CREATE OR REPLACE FUNCTION gate.enter(ticket text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
