@@ -279,6 +279,14 @@ OF_SESSIONS = (
 
 OF_CONTACTS = (
     Operation(
+        "ask_for_person",
+        "discreet.turn.person.ask_for_person",
+        Missing("/human in a chat; the owner is a person"),
+        Missing("a contact says it where it writes"),
+        Missing("a contact says it where it writes"),
+        "ask_for_person",
+    ),
+    Operation(
         "set_time_zone",
         "discreet.contacts.time_zones.set_time_zone",
         Missing("/timezone in a chat; DISCREET_TIMEZONE for everybody else"),
@@ -614,6 +622,11 @@ OF_OWNER = (
 # What only the owner does, at the terminal: command -> service function.
 OWNERS_COMMANDS: dict[str, str] = {
     "owner unlink": "admission.unlink_owner",
+    "drafts list": "held_answers.list_held_answers",
+    "drafts approve": "held_answers.approve_answer",
+    "drafts edit": "held_answers.approve_answer",
+    "drafts reject": "held_answers.reject_answer",
+    "contacts drafts": "contacts.hold_answers",
 }
 
 OPERATIONS: tuple[Operation, ...] = (

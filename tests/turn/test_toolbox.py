@@ -71,6 +71,7 @@ def good_arguments(memory_id: str) -> dict[str, dict[str, Any]]:
         "update_memory": {"memory_id": memory_id, "content": "Late"},
         "search_conversation": {"query": "dog"},
         "set_time_zone": {"zone": "Europe/Berlin"},
+        "ask_for_person": {"reason": "a refund"},
     }
 
 

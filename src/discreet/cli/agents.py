@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,9 +29,11 @@ Role = Annotated[
     str | None, typer.Option("--role", metavar="TEXT", help="A short description of its role.")
 ]
 Instructions = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--instructions", metavar="FILE", help="A text file with the agent's instructions."
+        "--instructions",
+        metavar="FILE|TEXT",
+        help="The agent's instructions: a text file, or the text itself.",
     ),
 ]
 Model = Annotated[
@@ -69,6 +72,36 @@ MemoryModelOption = Annotated[
             "per_contact: a separate memory for each contact. shared: one memory for "
             "everyone, as in a family."
         ),
+    ),
+]
+Drafts = Annotated[
+    bool | None,
+    typer.Option(
+        "--drafts/--no-drafts", help="Its answers wait for your approval: sb drafts list."
+    ),
+]
+Handover = Annotated[
+    Literal["wait", "go-on"] | None,
+    typer.Option(
+        "--handover",
+        help="When somebody asks for a person: wait silently for you (the default), or go on.",
+    ),
+]
+HandoverMinutes = Annotated[
+    int | None,
+    typer.Option(
+        "--handover-minutes",
+        metavar="N",
+        min=1,
+        help="How long it waits for you before it answers again. 60 unless set.",
+    ),
+]
+UnknownReply = Annotated[
+    str | None,
+    typer.Option(
+        "--unknown-reply",
+        metavar="TEXT",
+        help='What it says without a model when it knows nothing, such as "I\'ll ask the host."',
     ),
 ]
 Reference = Annotated[
@@ -139,12 +172,22 @@ def create_agent(
     context_tokens: ContextTokens = None,
     fallback_models: FallbackModels = None,
     memory_model: MemoryModelOption = None,
+    drafts: Drafts = None,
+    handover: Handover = None,
+    handover_minutes: HandoverMinutes = None,
+    unknown_reply: UnknownReply = None,
     reference: Reference = None,
 ) -> None:
     """Create an agent."""
     from discreet.services import agents, references
 
-    change = _change(role, instructions, model, memory_model, context_tokens, fallback_models)
+    change = replace(
+        _change(role, instructions, model, memory_model, context_tokens, fallback_models),
+        holds_answers=drafts,
+        waits_for_person=None if handover is None else handover == "wait",
+        person_minutes=handover_minutes,
+        unknown_reply=unknown_reply,
+    )
     texts = references.read_folder(reference) if reference is not None else None
 
     async def work(app: App) -> tuple[Agent, Published | None]:
@@ -169,6 +212,10 @@ def set_agent(
     context_tokens: ContextTokens = None,
     fallback_models: FallbackModels = None,
     memory_model: MemoryModelOption = None,
+    drafts: Drafts = None,
+    handover: Handover = None,
+    handover_minutes: HandoverMinutes = None,
+    unknown_reply: UnknownReply = None,
     reference: Reference = None,
     no_reference: NoReference = False,
 ) -> None:
@@ -177,7 +224,13 @@ def set_agent(
 
     if reference is not None and no_reference:
         raise BadInput("--reference and --no-reference can't be used together.")
-    change = _change(role, instructions, model, memory_model, context_tokens, fallback_models)
+    change = replace(
+        _change(role, instructions, model, memory_model, context_tokens, fallback_models),
+        holds_answers=drafts,
+        waits_for_person=None if handover is None else handover == "wait",
+        person_minutes=handover_minutes,
+        unknown_reply=unknown_reply,
+    )
     if not (change.names_anything or reference is not None or no_reference):
         raise BadInput("Nothing to change.", hint="Say what to change; see: sb agents set --help")
     texts = references.read_folder(reference) if reference is not None else None
@@ -257,7 +310,7 @@ def _warn_of_models(model: str | None, fallback_models: list[str] | None) -> Non
 
 def _change(
     role: str | None,
-    instructions: Path | None,
+    instructions: str | None,
     model: str | None,
     memory_model: Literal["per_contact", "shared"] | None,
     context_tokens: int | None,
@@ -271,7 +324,7 @@ def _change(
 
     return AgentChange(
         role=role,
-        instructions=None if instructions is None else _read(instructions),
+        instructions=None if instructions is None else _instructions(instructions),
         model="" if model == "default" else model,
         memory_model=memory_model,
         context_tokens=context_tokens,
@@ -279,11 +332,22 @@ def _change(
     )
 
 
+def _instructions(given: str) -> str:
+    """Return the text of a file, or the words themselves; a name of a file that isn't there is a
+    mistake, and no instruction."""
+    if any(space in given.strip() for space in (" ", "\n")) and not Path(given).is_file():
+        return given
+    return _read(Path(given))
+
+
 def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.",
+            hint="Name a text file, or write the instructions in quotation marks.",
+        ) from None
     if len(data) > MAX_FILE_BYTES:
         raise BadInput(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
     try:
@@ -314,6 +378,13 @@ def _print(agent: Agent, texts: Mapping[str, int]) -> None:
         *([("fallback", ", ".join(agent.fallback_models))] if agent.fallback_models else []),
         *([("context", f"{agent.context_tokens:,} tokens")] if agent.context_tokens else []),
         ("memory model", agent.memory_model),
+        ("answers", "wait for your approval" if agent.holds_answers else "are sent at once"),
+        (
+            "asked for you",
+            f"{'is silent' if agent.waits_for_person else 'goes on'}, for"
+            f" {agent.person_minutes} minutes",
+        ),
+        *([("knows nothing", agent.unknown_reply)] if agent.unknown_reply else []),
         *([("paused since", when(agent.paused_at))] if agent.paused_at else []),
         ("changed", when(agent.updated_at)),
         (
@@ -341,6 +412,10 @@ def _record(agent: Agent) -> Mapping[str, Any]:
         "context_tokens": agent.context_tokens,
         "fallback_models": agent.fallback_models,
         "memory_model": agent.memory_model,
+        "holds_answers": agent.holds_answers,
+        "waits_for_person": agent.waits_for_person,
+        "person_minutes": agent.person_minutes,
+        "unknown_reply": agent.unknown_reply,
         "paused_at": agent.paused_at,
         "reference_texts": agent.reference_texts,
         "open_sessions": agent.open_sessions,

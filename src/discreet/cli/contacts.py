@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -135,6 +135,28 @@ def note_contact(
 
     entry = in_app(lambda app: contacts.note_contact(app.db, app.owner_id, who, text))
     print_text(f"Noted about {entry.contact.label}." if entry.note else "Note removed.")
+
+
+@app.command("drafts")
+def hold_answers(
+    who: Who,
+    hold: Annotated[
+        Literal["on", "off", "default"],
+        typer.Argument(metavar="on|off|default", help="default: as the agent is set."),
+    ],
+) -> None:
+    """Choose whether answers to a contact wait for your approval (sb drafts list)."""
+    from discreet.cli.printing import print_text
+    from discreet.services import contacts
+
+    chosen = {"on": True, "off": False, "default": None}[hold]
+    entry = in_app(lambda app: contacts.hold_answers(app.db, app.owner_id, who, hold=chosen))
+    outcome = {
+        "on": "wait for your approval",
+        "off": "are sent at once",
+        "default": "go as the agent is set",
+    }[hold]
+    print_text(f"Answers to {entry.contact.label} {outcome}.")
 
 
 @app.command("export")

@@ -20,6 +20,7 @@ from discreet.cli import (
     costs,
     dashboard,
     database,
+    drafts,
     limits,
     mcp,
     memories,
@@ -78,6 +79,7 @@ app.add_typer(turns.app, name="turns")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(admission.app, name="admission")
 app.add_typer(pairing.app, name="pairing")
+app.add_typer(drafts.app, name="drafts")
 app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
 app.add_typer(tokens.app, name="tokens")

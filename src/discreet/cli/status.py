@@ -187,6 +187,12 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"the last {ago(replaced.at)}, because another model failed: {replaced.reason}",
             "sb turns list",
         )
+    for label in status.asking:
+        yield Attention(f"{label} asks for a person", f"sb takeover {shlex.quote(label)}")
+    if status.held_answers:
+        yield Attention(
+            f"{counted(status.held_answers, 'answer')} waiting for your approval", "sb drafts list"
+        )
     for name in status.paused:
         yield Attention(
             f"{name} is paused; messages to it wait",

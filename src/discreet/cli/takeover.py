@@ -59,7 +59,7 @@ def takeover(
             if message is None:
                 return await _converse(app, taken)
             await service.speak(app.db, app.owner_id, taken.id, message)
-            await _until_delivered(app)
+            await until_delivered(app)
             return f"Sent. {_stays_silent(taken)}"
 
     print_text(in_app(work))
@@ -94,7 +94,7 @@ async def _converse(app: App, contact: Contact) -> str:
                         _complain(f"Not sent. There is no command {command.split()[0]}; see /help.")
                     case _:
                         await _send(app, contact, line)
-            await _until_delivered(app)
+            await until_delivered(app)
         if at_terminal and not handed_back:
             handed_back = await _asked_to_hand_back(contact)
     except asyncio.CancelledError:
@@ -166,7 +166,7 @@ def _stays_silent(contact: Contact) -> str:
     )
 
 
-async def _until_delivered(app: App) -> None:
+async def until_delivered(app: App) -> None:
     """Wait a little for answers to leave; a running server goes on with them."""
     from discreet.services import takeover as service
 

@@ -16,7 +16,8 @@ OWNER_NOTICE = "owner_notice"
 """The command of a message that tells the owner something."""
 WITH_MARKS = (
     OWNER_NOTICE, "passed", "unsent", "pairing", "approve", "deny", "status", "contacts", "who",
-    "takeover", "end", "block", "unblock", "pause", "resume", "usage",
+    "takeover", "end", "block", "unblock", "pause", "resume", "usage", "drafts", "edit",
+    "reject",
 )  # fmt: skip
 """Commands whose answers are CommonMark: people's words are code spans in them, which nothing in
 those words can leave."""

@@ -19,10 +19,12 @@ MAX_NAME_CHARACTERS = 100
 MAX_INSTRUCTION_CHARACTERS = 100_000
 LEAST_CONTEXT, MAX_CONTEXT = 1_024, 100_000_000
 MAX_FALLBACKS = 5
+MAX_PERSON_MINUTES = 10_080
 
 _AGENTS = """
     SELECT a.id, a.name, a.role, a.instructions, a.model, a.context_tokens, a.fallback_models,
            a.memory_model, a.paused_at,
+           a.waits_for_person, a.person_minutes, a.holds_answers, a.unknown_reply,
            a.created_at, a.updated_at,
            a.xmin::text AS version,
            (SELECT count(DISTINCT p.title) FROM discreet.passages p
@@ -52,6 +54,10 @@ class Agent:
     context_tokens: int | None
     fallback_models: Sequence[str]
     memory_model: MemoryModel
+    waits_for_person: bool
+    person_minutes: int
+    holds_answers: bool
+    unknown_reply: str
     paused_at: datetime | None
     reference_texts: int
     open_sessions: int
@@ -72,6 +78,10 @@ class AgentChange:
     memory_model: MemoryModel | None = None
     context_tokens: int | None = None
     fallback_models: Sequence[str] | None = None
+    waits_for_person: bool | None = None
+    person_minutes: int | None = None
+    holds_answers: bool | None = None
+    unknown_reply: str | None = None
 
     @property
     def names_anything(self) -> bool:
@@ -142,9 +152,12 @@ async def create_agent(
         try:
             agent_id = await tx.value(
                 """INSERT INTO discreet.agents (name, role, instructions, model, memory_model,
-                                             context_tokens, fallback_models)
+                                             context_tokens, fallback_models, waits_for_person,
+                                             person_minutes, holds_answers, unknown_reply)
                    VALUES (%(name)s, %(role)s, %(instructions)s, %(model)s, %(memory_model)s,
-                           %(context_tokens)s, %(fallback_models)s)
+                           %(context_tokens)s, %(fallback_models)s,
+                           coalesce(%(waits_for_person)s, true), coalesce(%(person_minutes)s, 60),
+                           coalesce(%(holds_answers)s, false), coalesce(%(unknown_reply)s, ''))
                    RETURNING id""",
                 {
                     "name": name,
@@ -153,6 +166,7 @@ async def create_agent(
                     "model": change.model or None,
                     "memory_model": change.memory_model or "per_contact",
                     "context_tokens": change.context_tokens or None,
+                    **_of_answers(change),
                     "fallback_models": list(change.fallback_models or ()),
                 },
             )
@@ -203,6 +217,10 @@ async def change_agent(
                                        THEN context_tokens
                                        ELSE nullif(%(context_tokens)s, 0) END,
                  fallback_models = coalesce(%(fallback_models)s, fallback_models),
+                 waits_for_person = coalesce(%(waits_for_person)s, waits_for_person),
+                 person_minutes = coalesce(%(person_minutes)s, person_minutes),
+                 holds_answers = coalesce(%(holds_answers)s, holds_answers),
+                 unknown_reply = coalesce(%(unknown_reply)s, unknown_reply),
                  updated_at = clock_timestamp()
                WHERE id = %(id)s""",
             {
@@ -212,12 +230,22 @@ async def change_agent(
                 "model": change.model,
                 "memory_model": change.memory_model,
                 "context_tokens": change.context_tokens,
+                **_of_answers(change),
                 "fallback_models": (
                     None if change.fallback_models is None else list(change.fallback_models)
                 ),
             },
         )
         return await _get(tx, name)
+
+
+def _of_answers(change: AgentChange) -> dict[str, Any]:
+    return {
+        "waits_for_person": change.waits_for_person,
+        "person_minutes": change.person_minutes,
+        "holds_answers": change.holds_answers,
+        "unknown_reply": change.unknown_reply,
+    }
 
 
 async def pause_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
@@ -297,10 +325,13 @@ def _check_name(name: str) -> None:
 
 def _check(change: AgentChange) -> None:
     _check_models(change)
+    if change.person_minutes is not None and not 1 <= change.person_minutes <= MAX_PERSON_MINUTES:
+        raise BadInput(f"An agent waits from 1 to {MAX_PERSON_MINUTES:,} minutes for a person.")
     for what, text in (
         ("role", change.role),
         ("instructions", change.instructions),
         ("model", change.model),
+        ("reply to what is unknown", change.unknown_reply),
         *(("fallback model", name) for name in change.fallback_models or ()),
     ):
         if text is None:

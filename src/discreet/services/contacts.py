@@ -205,6 +205,23 @@ async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: st
         return await _entry(tx, entry.contact.id)
 
 
+async def hold_answers(
+    db: ScopedDatabase, owner_id: OwnerId, who: str, *, hold: bool | None
+) -> Entry:
+    """Let answers to a contact wait for the owner's approval, or not; None: as the agent is set.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await tx.execute(
+            "UPDATE discreet.contacts SET holds_answers = %(hold)s WHERE id = %(id)s",
+            {"id": entry.contact.id, "hold": hold},
+        )
+    return entry
+
+
 async def get_contact(
     db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId
 ) -> VersionedContact:

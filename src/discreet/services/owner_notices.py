@@ -171,7 +171,66 @@ async def _pass_on_what_was_said(tx: Transaction) -> int:
 
 
 async def _urgent(tx: Transaction) -> list[_Notice]:
-    return await _strangers(tx)
+    return [*await _people_wanted(tx), *await _drafts(tx), *await _strangers(tx)]
+
+
+async def _people_wanted(tx: Transaction) -> list[_Notice]:
+    found = await tx.fetch(
+        f"""SELECT r.id, r.reason, r.is_awaited, r.ends_at, s.contact_id, s.shared, a.name AS agent,
+                   {CONTACT_LABEL.format(row="s")} AS label
+              FROM discreet.person_requests r
+              JOIN discreet.sessions s ON s.id = r.session_id
+              JOIN discreet.agents a ON a.id = s.agent_id
+             WHERE r.answered_at IS NULL AND r.created_at > clock_timestamp() - interval '1 day'
+               AND {_NOT_TOLD.format(row="r", kind="person", key="r.id::text")}
+             ORDER BY r.created_at LIMIT {MAX_AT_ONCE}"""
+    )
+    return [
+        _Notice(
+            "person",
+            str(row["id"]),
+            row["contact_id"],
+            f"{literal(whose(row['label'], shared=row['shared']))} asks {literal(row['agent'])} for"
+            f" a person: {literal(row['reason'], FIRST_WORDS)}\n"
+            + (
+                f"{literal(row['agent'])} is silent there until you answer, or until"
+                f" {row['ends_at']:%H:%M} UTC."
+                if row["is_awaited"]
+                else f"{literal(row['agent'])} goes on answering."
+            )
+            + (f"\n\n/takeover_{code_of(row['contact_id'])}" if row["contact_id"] else ""),
+        )
+        for row in found
+    ]
+
+
+async def _drafts(tx: Transaction) -> list[_Notice]:
+    found = await tx.fetch(
+        f"""SELECT h.id, h.text, s.contact_id, s.shared, a.name AS agent,
+                   {CONTACT_LABEL.format(row="s")} AS label,
+                   coalesce((SELECT string_agg(m.text, ' ' ORDER BY m.position)
+                               FROM discreet.messages m
+                              WHERE m.turn_id = h.turn_id AND m.direction = 'in'), '') AS asked
+              FROM discreet.held_answers h
+              JOIN discreet.sessions s ON s.id = h.session_id
+              JOIN discreet.agents a ON a.id = s.agent_id
+             WHERE h.state = 'waiting'
+               AND {_NOT_TOLD.format(row="h", kind="draft", key="h.id::text")}
+             ORDER BY h.created_at LIMIT {MAX_AT_ONCE}"""
+    )
+    return [
+        _Notice(
+            "draft",
+            str(row["id"]),
+            row["contact_id"],
+            f"{literal(whose(row['label'], shared=row['shared']))} wrote:"
+            f" {literal(row['asked'], FIRST_WORDS)}\n"
+            f"{literal(row['agent'])} would answer: {literal(row['text'], 2_500)}\n\n"
+            f"/approve_{code_of(row['id'])} or /reject_{code_of(row['id'])}, or"
+            f" /edit_{code_of(row['id'])} and the text to send instead",
+        )
+        for row in found
+    ]
 
 
 async def _strangers(tx: Transaction) -> list[_Notice]:

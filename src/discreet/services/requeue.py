@@ -26,7 +26,14 @@ async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionI
     wrong."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
-            """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at
+            """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at,
+                      EXISTS (SELECT FROM discreet.held_answers h
+                               WHERE h.session_id = s.id AND h.state = 'waiting') AS is_held,
+                      EXISTS (SELECT FROM discreet.person_requests r
+                               JOIN discreet.sessions o ON o.id = r.session_id
+                              WHERE o.contact_id = c.id AND r.is_awaited
+                                AND r.answered_at IS NULL AND r.ends_at > clock_timestamp())
+                        AS asks
                  FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
                  LEFT JOIN discreet.contacts c ON c.id = s.contact_id
                 WHERE s.id = %(session)s""",
@@ -46,4 +53,11 @@ async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionI
             "You have taken this contact over, and answer in person: sb takeover"
             f" {row['contact_id']}"
         )
+    if row["asks"]:
+        return (
+            "This contact asked for a person, and the agent waits for you: sb takeover"
+            f" {row['contact_id']}"
+        )
+    if row["is_held"]:
+        return "The answer waits for your approval: sb drafts list"
     return None

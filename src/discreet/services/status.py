@@ -122,7 +122,8 @@ class Counts:
 class Status:
     """What needs attention, then totals. Lists have at most 20 items, newest first.
 
-    ``paused``: names of agents; ``blocked`` and ``taken_over``: labels of contacts.
+    ``paused``: names of agents; ``blocked``, ``taken_over`` and ``asking`` (for a person): labels
+    of contacts.
     """
 
     quarantine: tuple[QuarantinedMessage, ...]
@@ -133,6 +134,8 @@ class Status:
     paused: tuple[str, ...]
     blocked: tuple[str, ...]
     taken_over: tuple[str, ...]
+    held_answers: int
+    asking: tuple[str, ...]
     turns: tuple[FailedTurn, ...]
     long_turns: tuple[LongTurn, ...]
     undelivered: tuple[Undelivered, ...]
@@ -159,6 +162,10 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
             paused=await _paused(tx),
             blocked=await _blocked(tx),
             taken_over=await taken_over(tx, _MAX_SHOWN),
+            held_answers=await tx.value(
+                "SELECT count(*) FROM discreet.held_answers WHERE state = 'waiting'"
+            ),
+            asking=await _asking(tx),
             turns=await _failed_turns(tx),
             long_turns=await _long_turns(tx),
             undelivered=await _undelivered(tx),
@@ -166,6 +173,18 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
             waiting=await _waiting(tx),
             counts=await _counts(tx),
         )
+
+
+async def _asking(tx: Transaction) -> tuple[str, ...]:
+    """Return whoever asked for a person and was not answered by one yet."""
+    found = await tx.fetch(
+        f"""SELECT DISTINCT s.shared, {CONTACT_LABEL.format(row="s")} AS label
+              FROM discreet.person_requests r JOIN discreet.sessions s ON s.id = r.session_id
+             WHERE r.answered_at IS NULL AND r.ends_at > clock_timestamp()
+             ORDER BY label LIMIT %(limit)s""",
+        {"limit": _MAX_SHOWN},
+    )
+    return tuple(whose(row["label"], shared=row["shared"]) for row in found)
 
 
 async def summarise(db: ScopedDatabase, owner_id: OwnerId) -> schemas.Status:

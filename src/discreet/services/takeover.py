@@ -64,6 +64,7 @@ async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
             "UPDATE discreet.contacts SET taken_over_at = NULL WHERE id = %(id)s",
             {"id": contact.id},
         )
+        await tx.execute("SELECT gate.end_person_requests(%(id)s)", {"id": contact.id})
         await tx.execute(
             "UPDATE discreet.sessions SET speaks_to = NULL WHERE speaks_to = %(id)s",
             {"id": contact.id},
@@ -117,11 +118,14 @@ async def lines_after(
 
 
 async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
-    """Return whether everything that the owner said in person has left, or never will."""
+    """Return whether everything that the owner said in person, or approved, has left or never
+    will."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return not await tx.value(
             "SELECT EXISTS (SELECT FROM discreet.outbox o JOIN discreet.messages m"
-            " ON m.id = o.message_id WHERE m.in_person AND o.state IN ('pending', 'sending'))"
+            " ON m.id = o.message_id WHERE (m.in_person OR EXISTS ("
+            "SELECT FROM discreet.held_answers h WHERE h.turn_id = m.turn_id))"
+            " AND o.state IN ('pending', 'sending'))"
         )
 
 

@@ -111,6 +111,12 @@ class SetTimeZoneCall(Arguments):
     )
 
 
+class AskForPersonCall(Arguments):
+    reason: Text = Field(
+        min_length=1, max_length=500, description="What the person is needed for, in one sentence."
+    )
+
+
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     """Return the JSON schema of a tool's arguments, for a model."""
     schema = arguments.model_json_schema()

@@ -22,6 +22,7 @@ from discreet.sessions.transcript import Message, messages_of_turn, said_in_scop
 from discreet.turn.forgetting import MAX_LOOKED_AT, MAX_SHOWN, forget_words, indented, undo
 from discreet.turn.lease import Lease, hold
 from discreet.turn.owner_commands import OwnerReply, obey_owner
+from discreet.turn.person import ask_for_person
 
 MAX_EXPORTED_CHARACTERS = 30_000
 MAX_EXPORTED_MESSAGES = 2_000
@@ -34,6 +35,7 @@ SENDERS_HELP = """\
 /export - show everything kept here, as text
 /link - link another account of yours: one conversation and memory for both
 /timezone NAME - say where you are, like Europe/Berlin
+/human WORDS - ask for the person who runs me
 /stop - stop the current answer
 /help - show this help"""
 NOT_PERSONAL = (
@@ -90,6 +92,9 @@ async def _of_sender(
             return await _export(tx)
         case "link":
             return await _link(tx, scope, rest)
+        case "human":
+            asked = await ask_for_person(tx, lease.session_id, lease.turn_id, rest)
+            return asked.text
         case "timezone":
             return await _time_zone(tx, scope, rest)
         case _:

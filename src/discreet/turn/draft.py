@@ -40,6 +40,8 @@ class Draft:
             LeaseLost: the turn holds its session no more.
         """
         self._text = text
+        if self._lease.is_held:
+            return  # whoever waits for it reads it once the owner has
         if time.monotonic() - self._written_at < _pause(text) or not text:
             return
         async with self._db.begin(self._scope) as tx:

@@ -40,6 +40,7 @@ class Lease:
     """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
 
     ``command``: a command for the system; then the turn has taken that message only.
+    ``is_held``: its answer waits for the owner's approval, so nothing of it is shown before.
     """
 
     turn_id: TurnId
@@ -47,6 +48,7 @@ class Lease:
     route_id: RouteId
     attempt: int
     command: str | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
         "UPDATE discreet.sessions SET current_turn = %(turn)s WHERE id = %(session)s",
         {"turn": turn_id, "session": session_id},
     )
-    return Lease(turn_id, session_id, route_id, attempt, first["command"])
+    is_held = await tx.value("SELECT gate.holds_answers(%(session)s)", {"session": session_id})
+    return Lease(turn_id, session_id, route_id, attempt, first["command"], bool(is_held))
 
 
 class TookTooLong(Exception):

@@ -8,6 +8,8 @@ dies before its answer is saved leaves the command to the next one.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +28,8 @@ from discreet.domain.ids import AgentId, OwnerId, SessionId
 from discreet.domain.text import literal
 from discreet.schemas.admission import Pairing
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
-from discreet.services import agents, contacts, takeover, usage
+from discreet.services import agents, contacts, held_answers, takeover, usage
+from discreet.services.held_answers import HeldAnswer
 from discreet.services.owner_notices import CODE_CHARACTERS, code_of
 from discreet.services.status import get_status
 from discreet.sessions.transcript import Message
@@ -44,6 +47,7 @@ OWNERS_HELP = """\
 /usage - show what today and this week cost
 /pairing - show who is waiting for approval
 /approve CODE, /deny CODE - approve or deny someone (a code, or platform:id)
+/drafts - show answers that wait for you; /approve, /edit or /reject one
 /new - start a new conversation
 /stop - stop the current answer
 /help - show this help"""
@@ -89,7 +93,7 @@ async def obey_owner(
 
 def _split(text: str) -> tuple[str, str]:
     """Return the command word, and what is behind it; ``/approve_ab12cd`` is a word and a code."""
-    word, _, rest = text.strip().partition(" ")
+    word, rest = re.fullmatch(r"(\S*)\s*(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]
     if "_" in word:
         word, _, code = word.partition("_")
         rest = f"{code} {rest}"
@@ -124,6 +128,12 @@ async def _obey(asked: _Asked, command: str) -> OwnerReply:
             return await _usage(asked)
         case "pairing":
             return await _pairing(asked)
+        case "drafts":
+            return await _drafts(asked)
+        case "approve" if drafts := await _drafts_meant(asked):
+            return await _decide_draft(asked, drafts, "approve")
+        case "edit" | "reject":
+            return await _decide_draft(asked, await _drafts_meant(asked), command)
         case "approve" | "deny":
             return await _decide(asked, let_in=command == "approve")
         case _:
@@ -150,6 +160,8 @@ async def _status(asked: _Asked) -> OwnerReply:
             f"{literal(one.whose)} exceeded a limit: {one.kind.replace('_', ' ')}"
             for one in found.limit_hits
         ),
+        *(f"{literal(name)} asks for a person" for name in found.asking),
+        *([f"{found.held_answers} answers wait for you: /drafts"] if found.held_answers else []),
         *(f"{literal(name)} is paused" for name in found.paused),
         *(f"You are answering {literal(name)} in person" for name in found.taken_over),
         *([f"{len(found.quarantine)} messages in quarantine"] if found.quarantine else []),
@@ -169,6 +181,8 @@ async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
         found = await tx.fetch(
             "SELECT id FROM discreet.contacts c WHERE taken_over_at IS NOT NULL"
             " OR EXISTS (SELECT FROM discreet.pairings p WHERE p.contact_id = c.id)"
+            " OR EXISTS (SELECT FROM discreet.person_requests r JOIN discreet.sessions s"
+            "   ON s.id = r.session_id WHERE s.contact_id = c.id)"
             " OR EXISTS (SELECT FROM discreet.limit_hits h WHERE h.contact_id = c.id)"
             " UNION SELECT contact_id FROM discreet.turns"
             "  WHERE contact_id IS NOT NULL AND state IN ('failed', 'given_up', 'lost')"
@@ -335,6 +349,70 @@ async def _decide(asked: _Asked, *, let_in: bool) -> OwnerReply:
         raise no_such_pairing(asked.rest)
     label, agent = literal(found[0].label), literal(found[0].agent)
     return OwnerReply(f"{label} {'may talk to' if let_in else 'may not talk to'} {agent}.", shown)
+
+
+async def _drafts(asked: _Asked) -> OwnerReply:
+    waiting = await held_answers.list_held_answers(asked.db, asked.owner_id)
+    lines = [_draft_line(item) for item in waiting]
+    return OwnerReply("\n".join(lines) or "No answer waits for you.", _of_drafts(waiting))
+
+
+def _draft_line(item: HeldAnswer) -> str:
+    code = code_of(item.id)
+    return (
+        f"- to {literal(item.whose)}: {literal(item.text, 500)}"
+        f" /approve_{code} /reject_{code} /edit_{code}"
+    )
+
+
+def _of_drafts(found: Sequence[HeldAnswer]) -> tuple[UUID, ...]:
+    return tuple(item.contact_id for item in found if item.contact_id is not None)
+
+
+async def _drafts_meant(asked: _Asked) -> list[HeldAnswer]:
+    """Return the draft that is named, or replied to; else those that wait, unless strangers do."""
+    code = asked.rest.partition(" ")[0].casefold()
+    async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
+        if _CODE.fullmatch(code):
+            with suppress(NotFound):
+                return [await held_answers.find_answer(tx, code)]
+            return []
+        replied = await tx.fetch(
+            "SELECT kind, key FROM discreet.owner_notices WHERE message_id = %(id)s",
+            {"id": asked.message.replies_to},
+        )
+        if replied:
+            keys = [row["key"] for row in replied if row["kind"] == "draft"]
+            return [await held_answers.find_answer(tx, key) for key in keys]
+        of_strangers = asked.message.text.lstrip().startswith("/approve") and asked.rest
+        waits = await pending_pairings(tx)
+        if of_strangers or (waits and "approve" in asked.message.text.casefold()[:9]):
+            return []
+        return await held_answers.waiting_answers(tx)
+
+
+async def _decide_draft(asked: _Asked, found: list[HeldAnswer], command: str) -> OwnerReply:
+    if not found:
+        return OwnerReply("No answer waits for you.")
+    if len(found) > 1:
+        lines = "\n".join(_draft_line(item) for item in found)
+        return OwnerReply(f"Which one?\n{lines}", _of_drafts(found))
+    [held] = found
+    to, of = literal(held.whose), _of_drafts(found)
+    if command == "reject":
+        await held_answers.reject_answer(asked.db, asked.owner_id, str(held.id))
+        return OwnerReply(f"The answer to {to} is not sent.", of)
+    text = None
+    if command == "edit":
+        first, _, behind = asked.rest.partition(" ")
+        text = behind if _CODE.fullmatch(first.casefold()) else asked.rest
+        if not text.strip():
+            raise BadInput("What is sent instead?", hint="Write it behind the command.")
+    if held.state == "waiting":
+        await held_answers.approve_answer(asked.db, asked.owner_id, str(held.id), text=text)
+    elif held.state == "rejected":
+        return OwnerReply(f"The answer to {to} is rejected already.", of)
+    return OwnerReply(f"Sent to {to}.", of)
 
 
 class _Undecided(Exception):

@@ -179,7 +179,7 @@ class _Answer:
     def shown(self) -> AbstractAsyncContextManager[None]:
         """Show it where it is awaited as it grows, while the block lasts."""
         turns = self._turns
-        if turns.platforms is None:
+        if turns.platforms is None or self._lease.is_held:
             return nullcontext()
         return streaming(turns.db, self._scope, self._lease, self._draft.written, turns.platforms)
 

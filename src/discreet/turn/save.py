@@ -34,7 +34,8 @@ COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my o
 async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
     """Store the answer to every message that the turn took, and put it into the outbox."""
     await _release(tx, lease)
-    await _put_out(tx, lease, result.text)
+    if lease.command is not None or not await _is_held(tx, lease, result.text):
+        await _put_out(tx, lease, result.text)
     await tx.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
@@ -144,6 +145,16 @@ async def _release(tx: Transaction, lease: Lease) -> None:
 
 def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
     return {"session": lease.session_id, "turn": lease.turn_id, "patience": patience}
+
+
+async def _is_held(tx: Transaction, lease: Lease, text: str) -> bool:
+    """Return whether the answer waits for the owner now, instead of being sent."""
+    return bool(
+        await tx.value(
+            "SELECT gate.hold_answer(%(session)s, %(turn)s, %(text)s)",
+            {"session": lease.session_id, "turn": lease.turn_id, "text": text},
+        )
+    )
 
 
 async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:

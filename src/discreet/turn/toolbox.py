@@ -26,6 +26,7 @@ from discreet.services import memories, recall
 from discreet.services.context import OperationContext
 from discreet.turn.arguments import (
     Arguments,
+    AskForPersonCall,
     ForgetCall,
     RecallCall,
     RememberCall,
@@ -38,6 +39,7 @@ from discreet.turn.arguments import (
 from discreet.turn.context import Found
 from discreet.turn.escaping import quote, tagged
 from discreet.turn.lease import hold
+from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
 from discreet.turn.retrieval import found_hits, found_memories
 from discreet.turn.tools import Outcome
@@ -226,6 +228,14 @@ async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
     return Outcome(f"From the next message on, times are those of {zone}.")
 
 
+async def _ask_for_person(box: Toolbox, given: AskForPersonCall) -> Outcome:
+    if isinstance(box.scope, OwnerScope):
+        return _refused("you are talking to the owner")
+    async with box.begin() as tx:
+        outcome = await ask_for_person(tx, box.session_id, box.turn_id, given.reason)
+    return Outcome(f"{outcome.text} Tell them so.")
+
+
 def _memory_id(text: str) -> MemoryId:
     try:
         return MemoryId(UUID(text.strip()))
@@ -277,5 +287,13 @@ TOOLS: tuple[Tool[Any], ...] = (
         SetTimeZoneCall,
         _set_time_zone,
         effect="I've noted your time zone.",
+    ),
+    Tool(
+        "ask_for_person",
+        "Call the person who runs you into this conversation: when somebody asks for a human, or"
+        " when it takes a decision that isn't yours.",
+        AskForPersonCall,
+        _ask_for_person,
+        effect="I've asked the person who runs me to answer you here.",
     ),
 )

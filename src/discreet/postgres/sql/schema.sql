@@ -492,6 +492,43 @@ $_$;
 
 ALTER FUNCTION gate.as_code(typed text) OWNER TO discreet_gate;
 
+-- FUNCTION ask_for_person(uuid, uuid, text)
+CREATE FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  here  discreet.sessions;
+  agent discreet.agents;
+BEGIN
+  PERFORM gate.lock_session(session);
+  SELECT s.* INTO STRICT here FROM discreet.sessions s WHERE s.id = session;
+  IF here.contact_id IS NULL AND NOT here.shared THEN
+    RAISE EXCEPTION 'no_such_contact' USING ERRCODE = 'DS001';
+  END IF;
+  SELECT a.* INTO STRICT agent FROM discreet.agents a WHERE a.id = here.agent_id;
+  minutes := agent.person_minutes;
+  outcome := CASE WHEN agent.waits_for_person AND NOT here.shared THEN 'waits' ELSE 'goes_on' END;
+  IF EXISTS (SELECT FROM discreet.sessions s JOIN discreet.person_requests r ON r.session_id = s.id
+              WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
+                AND r.answered_at IS NULL AND r.ends_at > clock_timestamp()
+                AND r.turn_id IS DISTINCT FROM turn) THEN
+    outcome := 'asked';
+    RETURN;
+  END IF;
+  -- The same turn asks once, also where it begins anew.
+  IF NOT EXISTS (SELECT FROM discreet.person_requests r
+                  WHERE r.session_id = here.id AND r.turn_id = turn) THEN
+    INSERT INTO discreet.person_requests (owner_id, session_id, turn_id, reason, ends_at, is_awaited)
+    VALUES (here.owner_id, here.id, turn, left(why, 500),
+            clock_timestamp() + agent.person_minutes * interval '1 minute',
+            outcome = 'waits');
+  END IF;
+END $$;
+
+
+ALTER FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) OWNER TO discreet_gate;
+
 -- FUNCTION ask_to_link()
 CREATE FUNCTION gate.ask_to_link() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -619,6 +656,72 @@ END $$;
 
 ALTER FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) OWNER TO discreet_gate;
 
+-- TABLE sessions
+CREATE TABLE discreet.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
+    contact_id uuid DEFAULT (gate.scope()).contact_id,
+    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
+    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END)) STORED NOT NULL,
+    thread_key text DEFAULT ''::text NOT NULL,
+    last_position bigint DEFAULT 0 NOT NULL,
+    last_message_at timestamp with time zone,
+    current_turn uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
+CASE
+    WHEN shared THEN agent_id
+    ELSE owner_id
+END))))) STORED,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    compacted_to bigint DEFAULT 0 NOT NULL,
+    summary_id uuid,
+    speaks_to uuid,
+    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
+);
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.sessions OWNER TO discreet_schema;
+
+-- COMMENT COLUMN sessions.current_turn
+COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
+
+-- COMMENT COLUMN sessions.compacted_to
+COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
+
+-- COMMENT COLUMN sessions.summary_id
+COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+
+-- COMMENT COLUMN sessions.speaks_to
+COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
+
+-- FUNCTION awaits_person(discreet.sessions)
+CREATE FUNCTION gate.awaits_person(here discreet.sessions) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM discreet.sessions s JOIN discreet.person_requests r ON r.session_id = s.id
+     WHERE (s.owner_id, s.agent_id, s.party) = (here.owner_id, here.agent_id, here.party)
+       AND r.is_awaited AND r.answered_at IS NULL AND r.ends_at > clock_timestamp()
+       AND r.turn_id IS DISTINCT FROM here.current_turn);
+END $$;
+
+
+ALTER FUNCTION gate.awaits_person(here discreet.sessions) OWNER TO discreet_gate;
+
 -- FUNCTION begin_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.begin_mcp_session(shown bytea, token uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -734,62 +837,14 @@ CREATE FUNCTION gate.command_of(body text, of_owner boolean) RETURNS text
       THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
-                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone'] END)
+                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
+                'drafts', 'edit', 'reject']
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
+                'human'] END)
 $_$;
 
 
 ALTER FUNCTION gate.command_of(body text, of_owner boolean) OWNER TO discreet_gate;
-
--- TABLE sessions
-CREATE TABLE discreet.sessions (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
-    agent_id uuid DEFAULT (gate.scope()).agent_id NOT NULL,
-    contact_id uuid DEFAULT (gate.scope()).contact_id,
-    shared boolean DEFAULT (SESSION_USER = 'discreet_shared'::name) NOT NULL,
-    party uuid GENERATED ALWAYS AS (COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END)) STORED NOT NULL,
-    thread_key text DEFAULT ''::text NOT NULL,
-    last_position bigint DEFAULT 0 NOT NULL,
-    last_message_at timestamp with time zone,
-    current_turn uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    scope_key text GENERATED ALWAYS AS (gate.key_of(((uuid_send(owner_id) || uuid_send(agent_id)) || uuid_send(COALESCE(contact_id,
-CASE
-    WHEN shared THEN agent_id
-    ELSE owner_id
-END))))) STORED,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    compacted_to bigint DEFAULT 0 NOT NULL,
-    summary_id uuid,
-    speaks_to uuid,
-    CONSTRAINT sessions_check CHECK (((speaks_to IS NULL) OR ((contact_id IS NULL) AND (NOT shared))))
-);
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN thread_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN scope_key SET STATISTICS 0;
-ALTER TABLE ONLY discreet.sessions ALTER COLUMN owner_key SET STATISTICS 0;
-
-ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE discreet.sessions OWNER TO discreet_schema;
-
--- COMMENT COLUMN sessions.current_turn
-COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
-
--- COMMENT COLUMN sessions.compacted_to
-COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
-
--- COMMENT COLUMN sessions.summary_id
-COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
-
--- COMMENT COLUMN sessions.speaks_to
-COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
 
 -- FUNCTION command_of_owner(discreet.sessions, text, gate.inbound, boolean)
 CREATE FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) RETURNS text
@@ -913,6 +968,51 @@ END $$;
 
 ALTER FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) OWNER TO discreet_gate;
 
+-- FUNCTION decide_answer(uuid, text)
+CREATE FUNCTION gate.decide_answer(answer uuid, body text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  held   discreet.held_answers;
+  here   discreet.sessions;
+  route  uuid;
+  result uuid;
+BEGIN
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+    FROM discreet.held_answers h
+   WHERE h.id = answer AND h.owner_id = owner AND s.id = h.session_id
+  RETURNING s.* INTO here;
+  UPDATE discreet.held_answers h
+     SET state = CASE WHEN body IS NULL THEN 'rejected' ELSE 'approved' END,
+         edited = coalesce(h.text <> body, false), decided_at = clock_timestamp(),
+         text = coalesce(body, h.text)
+   WHERE h.id = answer AND h.owner_id = owner AND h.state = 'waiting'
+  RETURNING h.* INTO held;
+  IF held.id IS NULL OR body IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT t.route_id INTO STRICT route FROM discreet.turns t WHERE t.id = held.turn_id;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    turn_id, reply_to)
+  VALUES (
+    owner, here.agent_id, here.contact_id, here.shared, here.id, route, here.last_position, 'out',
+    'sent', body, held.turn_id,
+    (SELECT m.platform_message_id FROM discreet.messages m
+      WHERE m.turn_id = held.turn_id AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1))
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (
+    message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+  VALUES (result, owner, here.agent_id, here.contact_id, here.shared, here.id, route);
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.decide_answer(answer uuid, body text) OWNER TO discreet_gate;
+
 -- FUNCTION decide_pairing(uuid, boolean)
 CREATE FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -964,8 +1064,12 @@ CREATE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
-   WHERE c.word IN ('approve', 'deny')
-     AND EXISTS (SELECT FROM discreet.pairings p WHERE p.owner_id = owner AND p.state = 'pending')
+   WHERE (c.word IN ('approve', 'deny')
+          AND EXISTS (SELECT FROM discreet.pairings p
+                       WHERE p.owner_id = owner AND p.state = 'pending'))
+      OR (c.word IN ('approve', 'reject')
+          AND EXISTS (SELECT FROM discreet.held_answers h
+                       WHERE h.owner_id = owner AND h.state = 'waiting'))
 $$;
 
 
@@ -1161,6 +1265,20 @@ $$;
 
 
 ALTER FUNCTION gate.end_mcp_session(shown bytea, token uuid) OWNER TO discreet_gate;
+
+-- FUNCTION end_person_requests(uuid)
+CREATE FUNCTION gate.end_person_requests(contact uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.person_requests r SET answered_at = clock_timestamp()
+    FROM discreet.sessions s
+   WHERE s.id = r.session_id AND s.contact_id = contact AND r.answered_at IS NULL
+     AND r.owner_id = gate.require_owner()
+$$;
+
+
+ALTER FUNCTION gate.end_person_requests(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION enter(text)
 CREATE FUNCTION gate.enter(ticket text) RETURNS uuid
@@ -1630,6 +1748,41 @@ END $$;
 
 
 ALTER FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
+
+-- FUNCTION hold_answer(uuid, uuid, text)
+CREATE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT gate.holds_answers(session) THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
+  SELECT s.owner_id, s.id, turn, body FROM discreet.sessions s WHERE s.id = session;
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION gate.hold_answer(session uuid, turn uuid, body text) OWNER TO discreet_gate;
+
+-- FUNCTION holds_answers(uuid)
+CREATE FUNCTION gate.holds_answers(session uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  RETURN coalesce(
+    (SELECT coalesce(c.holds_answers, a.holds_answers)
+       FROM discreet.sessions s
+       JOIN discreet.agents a ON a.id = s.agent_id
+       LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+      WHERE s.id = session AND (s.contact_id IS NOT NULL OR s.shared)), false);
+END $$;
+
+
+ALTER FUNCTION gate.holds_answers(session uuid) OWNER TO discreet_gate;
 
 -- FUNCTION is_chat(uuid, text, text, text[])
 CREATE FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) RETURNS boolean
@@ -3582,7 +3735,7 @@ BEGIN
   SELECT owner, t.kind, t.key, t.contact_id, result
     FROM jsonb_to_recordset(told) t (kind text, key text, contact_id uuid);
   DELETE FROM discreet.owner_notices n
-   WHERE n.owner_id = owner AND n.kind <> 'stranger'
+   WHERE n.owner_id = owner AND n.kind NOT IN ('stranger', 'draft')
      AND n.told_at < clock_timestamp() - interval '30 days';
   RETURN result;
 END $$;
@@ -3943,7 +4096,8 @@ CREATE FUNCTION gate.why_withheld(session uuid) RETURNS text
                        WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
                          AND m.command IS NOT NULL)) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
-              WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
+              WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
+              WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s
     JOIN discreet.agents a ON a.id = s.agent_id
     LEFT JOIN discreet.contacts c ON c.id = s.contact_id
@@ -4523,9 +4677,14 @@ CREATE TABLE discreet.agents (
     paused_at timestamp with time zone,
     context_tokens integer,
     fallback_models text[] DEFAULT '{}'::text[] NOT NULL,
+    waits_for_person boolean DEFAULT true NOT NULL,
+    person_minutes integer DEFAULT 60 NOT NULL,
+    holds_answers boolean DEFAULT false NOT NULL,
+    unknown_reply text DEFAULT ''::text NOT NULL,
     CONSTRAINT agents_context_tokens_check CHECK ((context_tokens >= 1024)),
     CONSTRAINT agents_memory_model_check CHECK ((memory_model = ANY (ARRAY['per_contact'::text, 'shared'::text]))),
-    CONSTRAINT agents_name_check CHECK ((name <> ''::text))
+    CONSTRAINT agents_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT agents_person_minutes_check CHECK ((person_minutes > 0))
 );
 ALTER TABLE ONLY discreet.agents ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN role SET STATISTICS 0;
@@ -4534,6 +4693,7 @@ ALTER TABLE ONLY discreet.agents ALTER COLUMN model SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN scope_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.agents ALTER COLUMN fallback_models SET STATISTICS 0;
+ALTER TABLE ONLY discreet.agents ALTER COLUMN unknown_reply SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.agents FORCE ROW LEVEL SECURITY;
 
@@ -4548,6 +4708,18 @@ COMMENT ON COLUMN discreet.agents.context_tokens IS 'how much the context of its
 
 -- COMMENT COLUMN agents.fallback_models
 COMMENT ON COLUMN discreet.agents.fallback_models IS 'models that take over where its model fails, in this order';
+
+-- COMMENT COLUMN agents.waits_for_person
+COMMENT ON COLUMN discreet.agents.waits_for_person IS 'silent after a contact asked for a person; else it goes on answering';
+
+-- COMMENT COLUMN agents.person_minutes
+COMMENT ON COLUMN discreet.agents.person_minutes IS 'how long such a request holds, unless the owner answers before';
+
+-- COMMENT COLUMN agents.holds_answers
+COMMENT ON COLUMN discreet.agents.holds_answers IS 'its answers wait for the owner''s approval';
+
+-- COMMENT COLUMN agents.unknown_reply
+COMMENT ON COLUMN discreet.agents.unknown_reply IS 'what it says without a model where it knows nothing; empty: the usual words';
 
 -- TABLE attachments
 CREATE TABLE discreet.attachments (
@@ -4639,6 +4811,7 @@ CREATE TABLE discreet.contacts (
     taken_over_at timestamp with time zone,
     merged_into uuid,
     time_zone text DEFAULT ''::text NOT NULL,
+    holds_answers boolean,
     CONSTRAINT contacts_check CHECK ((merged_into <> id)),
     CONSTRAINT contacts_time_zone_check CHECK ((length(time_zone) <= 64)),
     CONSTRAINT contacts_type_check CHECK ((type = ANY (ARRAY['external'::text, 'group'::text, 'personal'::text])))
@@ -4666,6 +4839,9 @@ COMMENT ON COLUMN discreet.contacts.merged_into IS 'the contact that has its add
 
 -- COMMENT COLUMN contacts.time_zone
 COMMENT ON COLUMN discreet.contacts.time_zone IS 'where they said they are, as the IANA calls it; empty: they didn''t';
+
+-- COMMENT COLUMN contacts.holds_answers
+COMMENT ON COLUMN discreet.contacts.holds_answers IS 'whether answers to it wait for the owner''s approval; null: as the agent says';
 
 -- TABLE drafts
 CREATE TABLE discreet.drafts (
@@ -4747,6 +4923,29 @@ ALTER TABLE ONLY discreet.erasures FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE discreet.erasures OWNER TO discreet_schema;
+
+-- TABLE held_answers
+CREATE TABLE discreet.held_answers (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    turn_id uuid NOT NULL,
+    text text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    edited boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    decided_at timestamp with time zone,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT held_answers_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'rejected'::text]))),
+    CONSTRAINT held_answers_text_check CHECK ((text <> ''::text))
+);
+ALTER TABLE ONLY discreet.held_answers ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY discreet.held_answers ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.held_answers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.held_answers OWNER TO discreet_schema;
 
 -- TABLE held_messages
 CREATE TABLE discreet.held_messages (
@@ -5258,6 +5457,33 @@ ALTER TABLE ONLY discreet.passages FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.passages OWNER TO discreet_schema;
 
+-- TABLE person_requests
+CREATE TABLE discreet.person_requests (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    owner_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    turn_id uuid,
+    reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    is_awaited boolean NOT NULL,
+    answered_at timestamp with time zone,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+ALTER TABLE ONLY discreet.person_requests ALTER COLUMN reason SET STATISTICS 0;
+ALTER TABLE ONLY discreet.person_requests ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.person_requests FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.person_requests OWNER TO discreet_schema;
+
+-- COMMENT COLUMN person_requests.turn_id
+COMMENT ON COLUMN discreet.person_requests.turn_id IS 'the turn in which it was asked: it may still answer';
+
+-- COMMENT COLUMN person_requests.is_awaited
+COMMENT ON COLUMN discreet.person_requests.is_awaited IS 'the agent is silent until it is answered or ends';
+
 -- TABLE quarantine
 CREATE TABLE discreet.quarantine (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -5651,6 +5877,10 @@ ALTER TABLE ONLY discreet.erased_addresses
 ALTER TABLE ONLY discreet.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT held_answers held_answers_pkey
+ALTER TABLE ONLY discreet.held_answers
+    ADD CONSTRAINT held_answers_pkey PRIMARY KEY (id);
+
 -- CONSTRAINT held_messages held_messages_pkey
 ALTER TABLE ONLY discreet.held_messages
     ADD CONSTRAINT held_messages_pkey PRIMARY KEY (channel_id, chat_id, platform_message, owner_id);
@@ -5758,6 +5988,10 @@ ALTER TABLE ONLY discreet.passages
 -- CONSTRAINT passages passages_pkey
 ALTER TABLE ONLY discreet.passages
     ADD CONSTRAINT passages_pkey PRIMARY KEY (id);
+
+-- CONSTRAINT person_requests person_requests_pkey
+ALTER TABLE ONLY discreet.person_requests
+    ADD CONSTRAINT person_requests_pkey PRIMARY KEY (id);
 
 -- CONSTRAINT quarantine quarantine_channel_id_dedupe_key_owner_id_key
 ALTER TABLE ONLY discreet.quarantine
@@ -5886,6 +6120,12 @@ CREATE INDEX early_receipts_message ON discreet.early_receipts USING btree (chan
 -- INDEX erasures_owner
 CREATE INDEX erasures_owner ON discreet.erasures USING btree (owner_id, erased_at);
 
+-- INDEX held_answers_turn
+CREATE UNIQUE INDEX held_answers_turn ON discreet.held_answers USING btree (turn_id);
+
+-- INDEX held_answers_waiting
+CREATE INDEX held_answers_waiting ON discreet.held_answers USING btree (owner_id, created_at) WHERE ((state = 'waiting'::text) AND (owner_key IS NOT NULL));
+
 -- INDEX held_messages_pairing
 CREATE INDEX held_messages_pairing ON discreet.held_messages USING btree (pairing_id, created_at, owner_id);
 
@@ -5984,6 +6224,12 @@ CREATE UNIQUE INDEX pairings_code ON discreet.pairings USING btree (owner_id, co
 
 -- INDEX pairings_contact
 CREATE INDEX pairings_contact ON discreet.pairings USING btree (contact_id);
+
+-- INDEX person_requests_open
+CREATE INDEX person_requests_open ON discreet.person_requests USING btree (owner_id, created_at) WHERE ((answered_at IS NULL) AND (owner_key IS NOT NULL));
+
+-- INDEX person_requests_session
+CREATE INDEX person_requests_session ON discreet.person_requests USING btree (session_id) WHERE (owner_key IS NOT NULL);
 
 -- INDEX quarantine_waiting
 CREATE INDEX quarantine_waiting ON discreet.quarantine USING btree (next_try_at, owner_id) WHERE (released_at IS NULL);
@@ -6194,6 +6440,10 @@ ALTER TABLE ONLY discreet.erased_addresses
 ALTER TABLE ONLY discreet.erasures
     ADD CONSTRAINT erasures_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
+-- FK CONSTRAINT held_answers held_answers_turn_id_session_id_fkey
+ALTER TABLE ONLY discreet.held_answers
+    ADD CONSTRAINT held_answers_turn_id_session_id_fkey FOREIGN KEY (turn_id, session_id) REFERENCES discreet.turns(id, session_id) ON DELETE CASCADE;
+
 -- FK CONSTRAINT held_messages held_messages_pairing_id_owner_id_fkey
 ALTER TABLE ONLY discreet.held_messages
     ADD CONSTRAINT held_messages_pairing_id_owner_id_fkey FOREIGN KEY (pairing_id, owner_id) REFERENCES discreet.pairings(id, owner_id) ON DELETE CASCADE;
@@ -6321,6 +6571,10 @@ ALTER TABLE ONLY discreet.passages
 -- FK CONSTRAINT passages passages_owner_id_fkey
 ALTER TABLE ONLY discreet.passages
     ADD CONSTRAINT passages_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
+
+-- FK CONSTRAINT person_requests person_requests_session_id_fkey
+ALTER TABLE ONLY discreet.person_requests
+    ADD CONSTRAINT person_requests_session_id_fkey FOREIGN KEY (session_id) REFERENCES discreet.sessions(id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT quarantine quarantine_channel_id_fkey
 ALTER TABLE ONLY discreet.quarantine
@@ -6587,6 +6841,9 @@ CREATE POLICY gate ON discreet.erased_addresses TO discreet_gate USING (true);
 -- POLICY erasures gate
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY held_answers gate
+CREATE POLICY gate ON discreet.held_answers TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY held_messages gate
 CREATE POLICY gate ON discreet.held_messages TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -6641,6 +6898,9 @@ CREATE POLICY gate ON discreet.owners TO discreet_gate USING ((owner_key IS NOT 
 -- POLICY pairings gate
 CREATE POLICY gate ON discreet.pairings TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY person_requests gate
+CREATE POLICY gate ON discreet.person_requests TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY quarantine gate
 CREATE POLICY gate ON discreet.quarantine TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -6658,6 +6918,9 @@ CREATE POLICY gate ON discreet.turns TO discreet_gate USING ((owner_key IS NOT N
 
 -- POLICY wrong_codes gate
 CREATE POLICY gate ON discreet.wrong_codes TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- ROW SECURITY held_answers
+ALTER TABLE discreet.held_answers ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY held_messages
 ALTER TABLE discreet.held_messages ENABLE ROW LEVEL SECURITY;
@@ -6737,6 +7000,11 @@ CREATE POLICY owner ON discreet.drafts TO discreet_owner USING ((((( SELECT gate
 
 -- POLICY erasures owner
 CREATE POLICY owner ON discreet.erasures TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY held_answers owner
+CREATE POLICY owner ON discreet.held_answers TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -6820,6 +7088,11 @@ CREATE POLICY owner ON discreet.passages TO discreet_owner USING ((((( SELECT ga
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
+-- POLICY person_requests owner
+CREATE POLICY owner ON discreet.person_requests TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
 -- POLICY quarantine owner
 CREATE POLICY owner ON discreet.quarantine TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
@@ -6870,6 +7143,9 @@ ALTER TABLE discreet.pairings ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY passages
 ALTER TABLE discreet.passages ENABLE ROW LEVEL SECURITY;
+
+-- ROW SECURITY person_requests
+ALTER TABLE discreet.person_requests ENABLE ROW LEVEL SECURITY;
 
 -- ROW SECURITY quarantine
 ALTER TABLE discreet.quarantine ENABLE ROW LEVEL SECURITY;
@@ -7062,6 +7338,11 @@ REVOKE ALL ON FUNCTION gate.archive_memory() FROM PUBLIC;
 -- ACL FUNCTION as_code(typed text)
 REVOKE ALL ON FUNCTION gate.as_code(typed text) FROM PUBLIC;
 
+-- ACL FUNCTION ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer)
+GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.ask_for_person(session uuid, turn uuid, why text, OUT outcome text, OUT minutes integer) FROM PUBLIC;
+
 -- ACL FUNCTION ask_to_link()
 GRANT ALL ON FUNCTION gate.ask_to_link() TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.ask_to_link() FROM PUBLIC;
@@ -7071,6 +7352,12 @@ GRANT SELECT,INSERT ON TABLE discreet.channels TO discreet_gate;
 
 -- ACL FUNCTION ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
+
+-- ACL TABLE sessions
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
+
+-- ACL FUNCTION awaits_person(here discreet.sessions)
+REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
 
 -- ACL FUNCTION begin_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
@@ -7094,9 +7381,6 @@ REVOKE ALL ON FUNCTION gate.claim_idempotency_key(token uuid, shown bytea, wante
 -- ACL FUNCTION command_of(body text, of_owner boolean)
 REVOKE ALL ON FUNCTION gate.command_of(body text, of_owner boolean) FROM PUBLIC;
 
--- ACL TABLE sessions
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
-
 -- ACL FUNCTION command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean)
 REVOKE ALL ON FUNCTION gate.command_of_owner(here discreet.sessions, command text, said gate.inbound, is_edit boolean) FROM PUBLIC;
 
@@ -7115,6 +7399,10 @@ REVOKE ALL ON FUNCTION gate.current_policy() FROM PUBLIC;
 -- ACL FUNCTION dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid)
 GRANT ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.dashboard_session(shown bytea, OUT session_id uuid, OUT owner_id uuid) FROM PUBLIC;
+
+-- ACL FUNCTION decide_answer(answer uuid, body text)
+GRANT ALL ON FUNCTION gate.decide_answer(answer uuid, body text) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.decide_answer(answer uuid, body text) FROM PUBLIC;
 
 -- ACL FUNCTION decide_pairing(pairing uuid, let_in boolean)
 GRANT ALL ON FUNCTION gate.decide_pairing(pairing uuid, let_in boolean) TO discreet_owner;
@@ -7162,6 +7450,10 @@ REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) FROM PUBLIC;
 
+-- ACL FUNCTION end_person_requests(contact uuid)
+GRANT ALL ON FUNCTION gate.end_person_requests(contact uuid) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.end_person_requests(contact uuid) FROM PUBLIC;
+
 -- ACL FUNCTION enter(ticket text)
 REVOKE ALL ON FUNCTION gate.enter(ticket text) FROM PUBLIC;
 
@@ -7206,6 +7498,18 @@ REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBL
 
 -- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
+
+-- ACL FUNCTION hold_answer(session uuid, turn uuid, body text)
+GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) FROM PUBLIC;
+
+-- ACL FUNCTION holds_answers(session uuid)
+GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.holds_answers(session uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.holds_answers(session uuid) FROM PUBLIC;
 
 -- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
 REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
@@ -8272,6 +8576,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.erased_addresses TO discreet
 -- ACL TABLE erasures
 GRANT SELECT,INSERT ON TABLE discreet.erasures TO discreet_gate;
 
+-- ACL TABLE held_answers
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.held_answers TO discreet_gate;
+
 -- ACL TABLE held_messages
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.held_messages TO discreet_gate;
 
@@ -8325,6 +8632,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.pairings TO discreet_gate;
 
 -- ACL TABLE passages
 GRANT DELETE ON TABLE discreet.passages TO discreet_owner;
+
+-- ACL TABLE person_requests
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.person_requests TO discreet_gate;
 
 -- ACL TABLE quarantine
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.quarantine TO discreet_gate;
@@ -8388,17 +8698,19 @@ GRANT SELECT (agent_id, channel_id, contact_id, created_at, owner_id, owner_key)
     discreet.admissions TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.agents
-GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role) ON
-    discreet.agents TO discreet_contact;
-GRANT INSERT (context_tokens, fallback_models, instructions, memory_model, model, name, role) ON
-    discreet.agents TO discreet_owner;
-GRANT SELECT (context_tokens, created_at, fallback_models, id, instructions, memory_model, model,
-    name, owner_id, owner_key, paused_at, role, scope_key, updated_at, xmin) ON discreet.agents TO
+GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role,
+    unknown_reply) ON discreet.agents TO discreet_contact;
+GRANT INSERT (context_tokens, fallback_models, holds_answers, instructions, memory_model, model,
+    name, person_minutes, role, unknown_reply, waits_for_person) ON discreet.agents TO
     discreet_owner;
-GRANT UPDATE (context_tokens, fallback_models, instructions, memory_model, model, name, paused_at,
-    role, updated_at) ON discreet.agents TO discreet_owner;
-GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role) ON
-    discreet.agents TO discreet_shared;
+GRANT SELECT (context_tokens, created_at, fallback_models, holds_answers, id, instructions,
+    memory_model, model, name, owner_id, owner_key, paused_at, person_minutes, role, scope_key,
+    unknown_reply, updated_at, waits_for_person, xmin) ON discreet.agents TO discreet_owner;
+GRANT UPDATE (context_tokens, fallback_models, holds_answers, instructions, memory_model, model,
+    name, paused_at, person_minutes, role, unknown_reply, updated_at, waits_for_person) ON
+    discreet.agents TO discreet_owner;
+GRANT SELECT (context_tokens, fallback_models, id, instructions, memory_model, model, name, role,
+    unknown_reply) ON discreet.agents TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.attachments
 GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
@@ -8436,9 +8748,10 @@ GRANT UPDATE (admission, closed_at, debounce, name) ON discreet.channels TO disc
 -- ACL COLUMNS OF discreet.contacts
 GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO
     discreet_contact;
-GRANT SELECT (aliases, blocked_at, created_at, id, merged_into, name, note, owner_id, owner_key,
-    scope_key, taken_over_at, time_zone, type, xmin) ON discreet.contacts TO discreet_owner;
-GRANT UPDATE (aliases, blocked_at, name, note, taken_over_at) ON discreet.contacts TO
+GRANT SELECT (aliases, blocked_at, created_at, holds_answers, id, merged_into, name, note, owner_id,
+    owner_key, scope_key, taken_over_at, time_zone, type, xmin) ON discreet.contacts TO
+    discreet_owner;
+GRANT UPDATE (aliases, blocked_at, holds_answers, name, note, taken_over_at) ON discreet.contacts TO
     discreet_owner;
 
 -- ACL COLUMNS OF discreet.drafts
@@ -8457,6 +8770,10 @@ GRANT UPDATE (text) ON discreet.drafts TO discreet_shared;
 
 -- ACL COLUMNS OF discreet.erasures
 GRANT SELECT (counts, erased_at, id, owner_id, owner_key) ON discreet.erasures TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.held_answers
+GRANT SELECT (created_at, decided_at, edited, id, owner_id, session_id, state, text, turn_id) ON
+    discreet.held_answers TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.held_messages
 GRANT SELECT (arrived, channel_id, chat_id, created_at, owner_id, owner_key, pairing_id,
@@ -8607,6 +8924,10 @@ GRANT SELECT ("position", agent_id, content, created_at, embedder, embedding, id
 GRANT UPDATE (embedder, embedding, terms, tokens) ON discreet.passages TO discreet_owner;
 GRANT SELECT ("position", agent_id, content, created_at, embedder, embedding, id, owner_id, terms,
     title, tokens) ON discreet.passages TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.person_requests
+GRANT SELECT (answered_at, created_at, ends_at, id, is_awaited, owner_id, reason, session_id,
+    turn_id) ON discreet.person_requests TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.quarantine
 GRANT SELECT (attempts, channel_id, created_at, dedupe_key, id, inbound, next_try_at, owner_id,

@@ -17,6 +17,10 @@ CREATE TABLE discreet.agents (
   paused_at    timestamptz,
   context_tokens integer CHECK (context_tokens >= 1024),
   fallback_models text[] NOT NULL DEFAULT '{}',
+  waits_for_person boolean NOT NULL DEFAULT true,
+  person_minutes integer NOT NULL DEFAULT 60 CHECK (person_minutes > 0),
+  holds_answers boolean NOT NULL DEFAULT false,
+  unknown_reply text NOT NULL DEFAULT '',
   UNIQUE (id, owner_id)
 );
 COMMENT ON COLUMN discreet.agents.paused_at IS
@@ -25,6 +29,13 @@ COMMENT ON COLUMN discreet.agents.context_tokens IS
   'how much the context of its model holds; null: as known or learned';
 COMMENT ON COLUMN discreet.agents.fallback_models IS
   'models that take over where its model fails, in this order';
+COMMENT ON COLUMN discreet.agents.waits_for_person IS
+  'silent after a contact asked for a person; else it goes on answering';
+COMMENT ON COLUMN discreet.agents.person_minutes IS
+  'how long such a request holds, unless the owner answers before';
+COMMENT ON COLUMN discreet.agents.holds_answers IS 'its answers wait for the owner''s approval';
+COMMENT ON COLUMN discreet.agents.unknown_reply IS
+  'what it says without a model where it knows nothing; empty: the usual words';
 -- Indexes that no sender's statement uses.
 CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.agents
@@ -34,7 +45,8 @@ ALTER TABLE discreet.agents
   ALTER COLUMN model SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0,
   ALTER COLUMN scope_key SET STATISTICS 0,
-  ALTER COLUMN fallback_models SET STATISTICS 0;
+  ALTER COLUMN fallback_models SET STATISTICS 0,
+  ALTER COLUMN unknown_reply SET STATISTICS 0;
 ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.agents FORCE ROW LEVEL SECURITY;
 
@@ -62,14 +74,17 @@ CREATE POLICY owner ON discreet.agents TO discreet_owner
 CREATE POLICY gate ON discreet.agents TO discreet_gate USING (owner_key IS NOT NULL);
 CREATE TRIGGER shared_and_open AFTER UPDATE OF memory_model ON discreet.agents
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
-GRANT SELECT (id, name, role, instructions, model, memory_model, context_tokens, fallback_models)
+GRANT SELECT (id, name, role, instructions, model, memory_model, context_tokens, fallback_models,
+              unknown_reply)
   ON discreet.agents
   TO discreet_contact, discreet_shared;
 GRANT SELECT (xmin, id, owner_id, name, role, instructions, model, memory_model, created_at,
-              updated_at, owner_key, scope_key, paused_at, context_tokens, fallback_models),
-      INSERT (name, role, instructions, model, memory_model, context_tokens, fallback_models),
+              updated_at, owner_key, scope_key, paused_at, context_tokens, fallback_models,
+              waits_for_person, person_minutes, holds_answers, unknown_reply),
+      INSERT (name, role, instructions, model, memory_model, context_tokens, fallback_models,
+              waits_for_person, person_minutes, holds_answers, unknown_reply),
       UPDATE (name, role, instructions, model, memory_model, updated_at, paused_at,
-              context_tokens, fallback_models)
+              context_tokens, fallback_models, waits_for_person, person_minutes, holds_answers, unknown_reply)
   ON discreet.agents
   TO discreet_owner;
 GRANT SELECT ON discreet.agents TO discreet_gate;

@@ -11,8 +11,10 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
       THEN '^/([a-z]+)(?:[[:space:]_]|$)' ELSE '^/([a-z]+)(?:[[:space:]]|$)' END)) c(word)
    WHERE c.word = ANY (CASE WHEN of_owner
      THEN ARRAY['start', 'help', 'new', 'stop', 'pairing', 'approve', 'deny', 'status', 'contacts',
-                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage']
-     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone'] END)
+                'who', 'takeover', 'end', 'block', 'unblock', 'pause', 'resume', 'usage',
+                'drafts', 'edit', 'reject']
+     ELSE ARRAY['start', 'help', 'new', 'stop', 'memories', 'forget', 'undo', 'export', 'link', 'timezone',
+                'human'] END)
 $$;
 
 -- One word of the owner's that decides what they were told of, where something waits for that. Called by
@@ -20,8 +22,12 @@ $$;
 CREATE OR REPLACE FUNCTION gate.decision_of(owner uuid, body text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.word FROM (SELECT lower(btrim(left(body, 40), E' \n.!'))) c(word)
-   WHERE c.word IN ('approve', 'deny')
-     AND EXISTS (SELECT FROM discreet.pairings p WHERE p.owner_id = owner AND p.state = 'pending')
+   WHERE (c.word IN ('approve', 'deny')
+          AND EXISTS (SELECT FROM discreet.pairings p
+                       WHERE p.owner_id = owner AND p.state = 'pending'))
+      OR (c.word IN ('approve', 'reject')
+          AND EXISTS (SELECT FROM discreet.held_answers h
+                       WHERE h.owner_id = owner AND h.state = 'waiting'))
 $$;
 
 -- Remove the agent's name from the start of a message, as used in groups; return the text unchanged if

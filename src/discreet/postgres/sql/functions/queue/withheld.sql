@@ -2,8 +2,9 @@
 -- while an agent is paused.
 SET ROLE discreet_gate;
 
--- Say why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over', or null. A
--- paused agent still obeys its owner.
+-- Say why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over',
+-- 'asked for a person', or null. A paused agent
+-- still obeys its owner.
 CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN a.paused_at IS NOT NULL
@@ -12,7 +13,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                        WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
                          AND m.command IS NOT NULL)) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
-              WHEN c.taken_over_at IS NOT NULL THEN 'taken over' END
+              WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
+              WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s
     JOIN discreet.agents a ON a.id = s.agent_id
     LEFT JOIN discreet.contacts c ON c.id = s.contact_id

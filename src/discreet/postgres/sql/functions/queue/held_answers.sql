@@ -1,0 +1,73 @@
+-- Answers that wait until the owner has read them.
+SET ROLE discreet_gate;
+
+-- Whether answers in a session of this scope wait for the owner. Their own never do.
+CREATE OR REPLACE FUNCTION gate.holds_answers(session uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM gate.lock_session(session);
+  RETURN coalesce(
+    (SELECT coalesce(c.holds_answers, a.holds_answers)
+       FROM discreet.sessions s
+       JOIN discreet.agents a ON a.id = s.agent_id
+       LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+      WHERE s.id = session AND (s.contact_id IS NOT NULL OR s.shared)), false);
+END $$;
+
+-- Keeps the answer of a turn for the owner, if answers wait there; whether it does.
+CREATE OR REPLACE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT gate.holds_answers(session) THEN
+    RETURN false;
+  END IF;
+  INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)
+  SELECT s.owner_id, s.id, turn, body FROM discreet.sessions s WHERE s.id = session;
+  RETURN true;
+END $$;
+
+-- Sends an answer that waits, or another text in its place, by the route of its turn; or, without a text,
+-- never. The message; null: it was rejected, or is decided already.
+CREATE OR REPLACE FUNCTION gate.decide_answer(answer uuid, body text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  uuid := gate.require_owner();
+  held   discreet.held_answers;
+  here   discreet.sessions;
+  route  uuid;
+  result uuid;
+BEGIN
+  UPDATE discreet.sessions s
+     SET last_position = s.last_position + 1, last_message_at = clock_timestamp()
+    FROM discreet.held_answers h
+   WHERE h.id = answer AND h.owner_id = owner AND s.id = h.session_id
+  RETURNING s.* INTO here;
+  UPDATE discreet.held_answers h
+     SET state = CASE WHEN body IS NULL THEN 'rejected' ELSE 'approved' END,
+         edited = coalesce(h.text <> body, false), decided_at = clock_timestamp(),
+         text = coalesce(body, h.text)
+   WHERE h.id = answer AND h.owner_id = owner AND h.state = 'waiting'
+  RETURNING h.* INTO held;
+  IF held.id IS NULL OR body IS NULL THEN
+    RETURN NULL;
+  END IF;
+  SELECT t.route_id INTO STRICT route FROM discreet.turns t WHERE t.id = held.turn_id;
+  INSERT INTO discreet.messages (
+    owner_id, agent_id, contact_id, shared, session_id, route_id, position, direction, state, text,
+    turn_id, reply_to)
+  VALUES (
+    owner, here.agent_id, here.contact_id, here.shared, here.id, route, here.last_position, 'out',
+    'sent', body, held.turn_id,
+    (SELECT m.platform_message_id FROM discreet.messages m
+      WHERE m.turn_id = held.turn_id AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1))
+  RETURNING id INTO result;
+  INSERT INTO discreet.outbox (
+    message_id, owner_id, agent_id, contact_id, shared, session_id, route_id)
+  VALUES (result, owner, here.agent_id, here.contact_id, here.shared, here.id, route);
+  RETURN result;
+END $$;
+
+REVOKE ALL ON FUNCTION gate.holds_answers, gate.hold_answer, gate.decide_answer FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.holds_answers, gate.hold_answer
+  TO discreet_contact, discreet_shared, discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.decide_answer TO discreet_owner;

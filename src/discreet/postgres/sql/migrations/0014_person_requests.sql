@@ -1,0 +1,50 @@
+-- Contacts who ask for a person.
+SET ROLE discreet_schema;
+ALTER TABLE discreet.agents
+  ADD COLUMN waits_for_person boolean NOT NULL DEFAULT true,
+  ADD COLUMN person_minutes integer NOT NULL DEFAULT 60 CHECK (person_minutes > 0);
+COMMENT ON COLUMN discreet.agents.waits_for_person IS
+  'silent after a contact asked for a person; else it goes on answering';
+COMMENT ON COLUMN discreet.agents.person_minutes IS
+  'how long such a request holds, unless the owner answers before';
+GRANT SELECT (waits_for_person, person_minutes), INSERT (waits_for_person, person_minutes),
+  UPDATE (waits_for_person, person_minutes) ON discreet.agents TO discreet_owner;
+CREATE TABLE discreet.person_requests (
+  id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  owner_id    uuid NOT NULL,
+  session_id  uuid NOT NULL REFERENCES discreet.sessions ON DELETE CASCADE,
+  turn_id     uuid,
+  reason      text NOT NULL DEFAULT '',
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ends_at     timestamptz NOT NULL,
+  is_awaited  boolean NOT NULL,
+  answered_at timestamptz,
+  owner_key   text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+);
+COMMENT ON COLUMN discreet.person_requests.turn_id IS
+  'the turn in which it was asked: it may still answer';
+COMMENT ON COLUMN discreet.person_requests.is_awaited IS
+  'the agent is silent until it is answered or ends';
+CREATE INDEX person_requests_session ON discreet.person_requests (session_id)
+  WHERE owner_key IS NOT NULL;
+CREATE INDEX person_requests_open
+  ON discreet.person_requests (owner_id, created_at)
+  WHERE answered_at IS NULL AND owner_key IS NOT NULL;
+ALTER TABLE discreet.person_requests
+  ALTER COLUMN reason SET STATISTICS 0,
+  ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE discreet.person_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE discreet.person_requests FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON discreet.person_requests TO discreet_owner
+  USING (
+    (SELECT gate.keys())[owner_key] IS NOT NULL AND owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s))
+  WITH CHECK (
+    owner_key IS NOT NULL
+    AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
+CREATE POLICY gate ON discreet.person_requests TO discreet_gate USING (owner_key IS NOT NULL);
+GRANT SELECT (id, owner_id, session_id, turn_id, reason, created_at, ends_at, is_awaited,
+              answered_at)
+  ON discreet.person_requests
+  TO discreet_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON discreet.person_requests TO discreet_gate;

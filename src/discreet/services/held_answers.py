@@ -1,0 +1,137 @@
+"""Answers that wait for the owner: list, approve, edit and reject them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.domain.errors import BadInput, Conflict, NotFound
+from discreet.domain.ids import OwnerId
+from discreet.domain.text import checked_text
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+
+__all__ = [
+    "HeldAnswer",
+    "approve_answer",
+    "find_answer",
+    "list_held_answers",
+    "reject_answer",
+    "waiting_answers",
+]
+
+MAX_LISTED = 100
+_HELD = f"""
+    SELECT h.id, h.session_id, h.text, h.state, h.edited, h.created_at, s.contact_id,
+           a.name AS agent, s.shared, {CONTACT_LABEL.format(row="s")} AS label,
+           coalesce((SELECT string_agg(m.text, E'\\n' ORDER BY m.position)
+                       FROM discreet.messages m
+                      WHERE m.turn_id = h.turn_id AND m.direction = 'in'), '') AS asked
+      FROM discreet.held_answers h
+      JOIN discreet.sessions s ON s.id = h.session_id
+      JOIN discreet.agents a ON a.id = s.agent_id
+"""
+
+
+class HeldAnswer(BaseModel):
+    """An answer that was not sent yet, or was decided. ``asked``: what it answers; ``edited``: the
+    owner has changed it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    session_id: UUID
+    contact_id: UUID | None
+    agent: str
+    whose: str
+    asked: str
+    text: str
+    state: str
+    edited: bool
+    created_at: datetime
+
+
+async def list_held_answers(db: ScopedDatabase, owner_id: OwnerId) -> list[HeldAnswer]:
+    """Return the answers that wait, oldest first."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await waiting_answers(tx)
+
+
+async def approve_answer(
+    db: ScopedDatabase, owner_id: OwnerId, which: str, *, text: str | None = None
+) -> HeldAnswer:
+    """Send an answer that waits, or ``text`` in its place, by the route of its question.
+
+    Raises:
+        NotFound, BadInput: as for ``find_answer``; or there is no text.
+        Conflict: it is decided already.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        held = await find_answer(tx, which)
+        body = held.text if text is None else checked_text(text)
+        sent = await _decide(tx, held, body)
+    if sent is None:
+        raise Conflict(f"This answer is {held.state} already.", hint="See: sb drafts list")
+    return held
+
+
+async def reject_answer(db: ScopedDatabase, owner_id: OwnerId, which: str) -> HeldAnswer:
+    """Never send an answer that waits.
+
+    Raises:
+        NotFound, BadInput: as for ``find_answer``.
+        Conflict: it was sent already.
+    """
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        held = await find_answer(tx, which)
+        if held.state == "approved":
+            raise Conflict("This answer is approved already.", hint="See: sb drafts list")
+        await _decide(tx, held, None)
+    return held
+
+
+async def find_answer(tx: Transaction, which: str) -> HeldAnswer:
+    """Return the answer whose id is, or begins with, ``which`` (at least six characters).
+
+    Raises:
+        NotFound: there is none.
+        BadInput: there are several, or too few characters.
+    """
+    prefix = which.strip().casefold().replace("-", "")
+    if not re.fullmatch(r"[0-9a-f]{6,32}", prefix):
+        raise BadInput(f"{which!a} is no id of a draft.", hint="See: sb drafts list")
+    found = await tx.fetch(
+        _HELD + " WHERE starts_with(replace(h.id::text, '-', ''), %(prefix)s) LIMIT 2",
+        {"prefix": prefix},
+    )
+    if not found:
+        raise NotFound(f"There is no draft {which}.", hint="See: sb drafts list")
+    if len(found) > 1:
+        raise BadInput(f"Several drafts begin with {which}.", hint="See: sb drafts list")
+    return _held(dict(found[0]))
+
+
+async def waiting_answers(tx: Transaction) -> list[HeldAnswer]:
+    """Return the answers that wait, oldest first."""
+    found = await tx.fetch(
+        _HELD + " WHERE h.state = 'waiting' ORDER BY h.created_at, h.id LIMIT %(limit)s",
+        {"limit": MAX_LISTED},
+    )
+    return [_held(dict(row)) for row in found]
+
+
+async def _decide(tx: Transaction, held: HeldAnswer, body: str | None) -> UUID | None:
+    sent: UUID | None = await tx.value(
+        "SELECT gate.decide_answer(%(id)s, %(body)s)", {"id": held.id, "body": body}
+    )
+    return sent
+
+
+def _held(row: dict[str, object]) -> HeldAnswer:
+    label, shared = row.pop("label"), bool(row.pop("shared"))
+    return HeldAnswer.model_validate(
+        {**row, "whose": whose(None if label is None else str(label), shared=shared)}
+    )
