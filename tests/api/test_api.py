@@ -378,7 +378,7 @@ async def test_a_contact_keeps_no_more_memories_than_may_be_by_the_api_or_by_ask
     assert (await alice.post("/api/memories", json={"content": "tea"})).status_code == 201
     refused = await alice.post("/api/memories", json={"content": "the moon"})
     assert refused.status_code == 409
-    assert "At most 1 memories are kept here. Forget some first." in refused.json()["detail"]
+    assert "The maximum of 1 memories is reached. Forget some first." in refused.json()["detail"]
     asked = await alice.post("/api/messages", json={"text": "Remember that my dog is called Rex."})
     assert "as much as I may" in asked.json()["answer"]
 

@@ -278,7 +278,7 @@ async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(
     await send_all(world, channel)
     assert len(channel.sent) == 1
     [held] = (await get_status(world.db, world.owner_id)).undelivered
-    assert held.error == "given up: nobody knows whether it arrived"
+    assert held.error == "given up: its outcome is unknown"
 
 
 class Slow(Recording):
@@ -450,7 +450,7 @@ async def test_an_answer_that_is_held_back_does_not_hold_up_those_behind_it(
     await send_all(world, channel)
     assert [one.text for one in channel.sent] == ["re: two"]
     [held] = (await get_status(world.db, world.owner_id)).undelivered
-    assert held.error == "its route leads somewhere else"
+    assert held.error == "its route leads elsewhere"
 
 
 async def test_a_route_that_is_gone_is_no_error(world: World) -> None:

@@ -86,7 +86,7 @@ async def test_a_contact_keeps_no_more_memories_than_may_be(
         assert not (await alice.call_tool("remember", {"content": "tea"})).is_error
         refused = await alice.call_tool("remember", {"content": "the moon"})
         assert refused.is_error
-        assert "At most 1 memories are kept here. Forget some first." in refused.content[0].text
+        assert "The maximum of 1 memories is reached. Forget some first." in refused.content[0].text
 
 
 async def test_an_agents_token_finds_nobody_who_wrote_to_another_agent_only(

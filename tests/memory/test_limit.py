@@ -25,7 +25,9 @@ async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
     few: People,
 ) -> None:
     kept = await few.keep(few.alice, "tea", "rain", "my dog is called Rex")
-    with pytest.raises(LimitReached, match=r"At most 3 memories are kept here\. Forget some first"):
+    with pytest.raises(
+        LimitReached, match=r"The maximum of 3 memories is reached\. Forget some first"
+    ):
         await few.keep(few.alice, "the moon")
     await few.keep(few.bob, "tea", "the moon", "a boat")
     await few.keep(few.alice, "tea")  # is known already

@@ -171,7 +171,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
 def test_a_database_of_another_major_version_is_refused_in_one_line(home: Path) -> None:
     (Layout(home).data / "PG_VERSION").write_text("17\n")
     with (
-        pytest.raises(Unavailable, match=r"made by PostgreSQL 17, and this is 18\.") as raised,
+        pytest.raises(Unavailable, match=r"created by PostgreSQL 17, but this is 18\.") as raised,
         embedded_server(home, "unused", durable=False, grace_seconds=0),
     ):
         pass

@@ -77,8 +77,8 @@ def test_what_is_put_right_is_told_in_one_line(home: Path, own_server: Credentia
     with opened_database(home, told.append):
         pass
     assert told == [
-        "Putting right what was changed in the database: the role discreet_contact has another "
-        "setting of row_security; the role discreet_shared can't log in (password authentication "
+        "Resetting what was changed in the database: the role discreet_contact has a "
+        "different setting of row_security; the role discreet_shared can't log in (password authentication "
         'failed for user "discreet_shared").'
     ]
 
@@ -107,7 +107,7 @@ def test_on_a_server_of_ones_own_a_role_resets_its_settings_itself(
         log_in_with_every_role(opened.credentials)
     assert not_as_declared(own_server) == []
     assert len(told) == 1
-    assert f"{broken} has another setting of local_preload_libraries" in told[0]
+    assert f"{broken} has a different setting of local_preload_libraries" in told[0]
 
 
 @pytest.mark.parametrize("broken", ["discreet_contact", "discreet_worker"])
@@ -133,7 +133,7 @@ def test_settings_of_the_database_are_its_admins_to_reset_unless_they_only_tune_
     change(own_server, ADMIN_ROLE, "ALTER DATABASE discreet SET search_path = 'x'")
     with pytest.raises(Unavailable) as refused, opened_database(own_home):
         pass
-    assert "the database has another setting of search_path" in str(refused.value)
+    assert "the database has a different setting of search_path" in str(refused.value)
     initialise_external(own_home, admin_url(own_server))
     with opened_database(own_home):
         pass

@@ -1,4 +1,4 @@
-"""Check that a caller who waits for an answer may still have it."""
+"""Check that a caller waiting for an answer may still have it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from discreet.domain.errors import Forbidden
 from discreet.domain.ids import ContactId, MessageId
 from discreet.scope import OwnerScope, ScopedDatabase
 
-# As it was said: its contact was not erased, not merged into another, and may still write.
+# Its contact is as it was: not erased, not merged into another, and not blocked.
 STANDS = """
 SELECT EXISTS (
   SELECT FROM discreet.messages m
@@ -23,11 +23,10 @@ SELECT EXISTS (
 async def check_access(
     db: ScopedDatabase, token: str, message_id: MessageId, contact_id: ContactId | None
 ) -> None:
-    """Check that a token still opens something, and that the contact which a message was stored
-    for, and whoever said it, are still there and not blocked.
+    """Check that a token is valid and that the message's contact and sender may still write.
 
     Raises:
-        Unauthorized: the token was revoked, has expired, or is of somebody who is gone.
+        Unauthorized: the token was revoked, has expired, or belongs to somebody who is gone.
         Forbidden: the contact was blocked, erased, or merged into another.
         Unavailable: the database can't be reached.
     """

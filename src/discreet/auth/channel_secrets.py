@@ -1,5 +1,7 @@
-"""Channel secrets, stored encrypted in the database, where every server finds them. ``key`` is the
-sealing key of the credentials file; ``tx`` is the owner's."""
+"""Channel secrets, stored encrypted in the database, where every server finds them.
+
+``key`` is the sealing key of the credentials file; ``tx`` is the owner's.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,10 @@ DELETE FROM discreet.channel_secrets WHERE platform = %(platform)s AND account =
 async def load_secret(
     tx: Transaction, key: bytes, platform: str, account: str
 ) -> ChannelSecret | None:
-    """Return the secret of this owner's account; None where the account is connected no more.
+    """Return the secret of this owner's account, or None if it is no longer connected.
 
     Raises:
-        SecretMissing: it is connected, and its secret isn't there, or not for this key.
+        SecretMissing: it is connected, but its secret is missing or encrypted with another key.
     """
     row = await tx.fetch_one(LOAD, {"platform": platform, "account": account})
     if row is None or not row["is_open"]:
@@ -45,15 +47,15 @@ async def load_secret(
     if row["sealed"] is None:
         raise SecretMissing(
             f"The token of {platform} {account} is missing.",
-            hint=f"Give it again: sb channels add {platform}",
+            hint=f"Enter it again: sb channels add {platform}",
         )
     try:
         text = unseal(key, bytes(row["sealed"]), str(_owner_of(tx)), platform, account)
     except NotSealedSo:
         raise SecretMissing(
-            f"The token of {platform} {account} was given on a server with other credentials.",
-            hint="Let that server write a file, and take it here: sb db invite FILE, sb db join"
-            f" FILE. Or give the token again: sb channels add {platform}",
+            f"The token of {platform} {account} was stored by a server with other credentials.",
+            hint="Copy that server's credentials here: run sb db invite FILE there and sb db join"
+            f" FILE here. Or enter the token again: sb channels add {platform}",
         ) from None
     return ChannelSecret(**json.loads(text))
 
@@ -61,18 +63,18 @@ async def load_secret(
 async def save_secret(
     tx: Transaction, key: bytes, platform: str, account: str, secret: ChannelSecret
 ) -> None:
-    """Keep the secret of this owner's account, in place of the one before."""
+    """Store the secret of this owner's account, replacing an existing one."""
     text = json.dumps(asdict(secret))
     sealed = seal(key, text, str(_owner_of(tx)), platform, account)
     await tx.execute(SAVE, {"platform": platform, "account": account, "sealed": sealed})
 
 
 async def drop_secret(tx: Transaction, platform: str, account: str) -> None:
-    """Forget the secret of this owner's account."""
+    """Delete the secret of this owner's account."""
     await tx.execute(DROP, {"platform": platform, "account": account})
 
 
 def _owner_of(tx: Transaction) -> OwnerId:
     if not isinstance(tx.scope, OwnerScope):
-        raise ScopeError("The secrets of channels are their owner's.")
+        raise ScopeError("Only an owner has channel secrets.")
     return tx.scope.owner_id

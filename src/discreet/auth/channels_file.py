@@ -1,4 +1,4 @@
-"""Import ``HOME/channels.json``, where channel secrets were stored before."""
+"""Import ``HOME/channels.json``, where channel secrets were stored in older versions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ async def take_over_channels_file(
 ) -> None:
     """Move the secrets of connected channels into the database, and remove the file.
 
-    A secret that the database has already stays. What no channel needs stays in the file: its
-    database may still be restored.
+    A secret that is already in the database is kept. Secrets that no channel needs stay in the
+    file, because their database may still be restored.
 
     Raises:
-        Unavailable: others may read the file, or it can't be understood.
+        Unavailable: others can read the file, or it can't be parsed.
     """
     path = home / FILE_NAME
     kept = _read(path)
@@ -57,5 +57,5 @@ def _read(path: Path) -> dict[str, ChannelSecret] | None:
         return {name: ChannelSecret(**kept) for name, kept in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):
         raise Unavailable(
-            f"{path} is damaged.", hint="Remove it, and add the channels again."
+            f"{path} is damaged.", hint="Delete it, and add the channels again."
         ) from None

@@ -1,8 +1,8 @@
 """Decide which contacts an agent's token may know, and what it sees of them.
 
-The address book is the owner's. An agent's token knows whoever has written to that agent, or was
-brought to it with that token; of those it is shown what they told this agent. Everybody else
-answers as somebody who doesn't exist, or, where one may be made, as somebody new.
+The address book is the owner's. An agent's token knows everyone who has written to that agent or
+was introduced to it with that token, and sees only what they told this agent. All others look
+nonexistent or, where one may be created, new.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ SELECT min(s.created_at) FROM discreet.sessions s
 async def knows(
     tx: Transaction, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId
 ) -> bool:
-    """Return whether a contact has a session with the agent, or spoke to it among others. Owner's
-    scope only."""
+    """Return whether a contact has a session with the agent or wrote in one. Owner's scope only."""
     values = {"owner": owner_id, "agent": agent_id, "contact": contact_id}
     return bool(await tx.value(KNOWS, values))
 
@@ -51,8 +50,11 @@ async def knows(
 async def as_told(
     tx: Transaction, owner_id: OwnerId, agent_id: AgentId, entry: Entry, asked: Address, name: str
 ) -> Entry:
-    """Return what the agent was told of a contact: names and addresses under which it wrote to this
-    agent, else ``name`` and the address that was ``asked`` for. Owner's scope only."""
+    """Return what the agent was told of a contact. Owner's scope only.
+
+    This is the names and addresses under which it wrote to this agent, or else ``name`` and the
+    address that was ``asked`` for.
+    """
     values = {"owner": owner_id, "agent": agent_id, "contact": entry.contact.id}
     (told,) = await tx.fetch(TOLD, values)
     since = await tx.value(SINCE, values)
@@ -80,8 +82,10 @@ async def label_as_told(
 async def introduce(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId, *, shared: bool
 ) -> None:
-    """Make a contact one that the agent knows, by a session with it; apart from the conversation
-    that all share, where the agent does."""
+    """Make a contact known to the agent by creating a session with it.
+
+    If the agent shares its memory, the session is separate from the conversation that all share.
+    """
     async with db.begin(ContactScope(owner_id, agent_id, contact_id)) as tx:
         await tx.execute(
             "SELECT gate.open_session(%(thread)s, false)", {"thread": "notices" if shared else ""}

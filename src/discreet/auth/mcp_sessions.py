@@ -1,7 +1,7 @@
 """MCP sessions. The party of a session is looked up again at each call.
 
-A connection begins in the scope of its token. ``start_session`` narrows it to one party, for good;
-nothing widens it again.
+A connection begins in the scope of its token. ``start_session`` narrows it to one party
+permanently; nothing widens it again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Binding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class McpConnection:
-    """A connection as it is now. ``session_id`` None: no session was started on it."""
+    """The current state of a connection. ``session_id`` None: no session was started on it."""
 
     bearer: Bearer
     binding: Binding
@@ -39,18 +39,18 @@ class McpConnection:
 
     @property
     def is_bound(self) -> bool:
-        """Whether it is one party's, for good."""
+        """Whether it is permanently bound to one party."""
         return self.bound_to is not None or self.bearer.kind == "contact"
 
     @property
     def of_owner(self) -> bool:
-        """Whether the owner's tools are there."""
+        """Whether it has the owner's tools."""
         own = self.bound_to is None or isinstance(self.bound_to, OwnerScope)
         return own and self.bearer.kind == "owner"
 
     @property
     def is_unbound(self) -> bool:
-        """Whether it has no rows at all yet: an agent's, before it says for whom it is."""
+        """Whether it has no rows yet, like an agent's connection before it names a contact."""
         return self.bound_to is None and self.bearer.kind == "agent"
 
     @property
@@ -58,41 +58,40 @@ class McpConnection:
         """The scope of its calls.
 
         Raises:
-            Forbidden: it is nobody's yet.
+            Forbidden: it isn't bound yet.
         """
         return self.bound_to or self.bearer.scope
 
 
 class InMemoryBinding:
-    """The binding of a stdio process, kept in its memory."""
+    """The binding of a stdio process, held in memory."""
 
     def __init__(self) -> None:
         self.session_id: SessionId | None = None
         self.scope: SessionScope | None = None
 
     async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:
-        """See ``Binding``."""
+        """Implement ``Binding.bind``."""
         if self.scope is not None and self.scope != scope:
             return False
         self.scope, self.session_id = scope, session_id
         return True
 
     def connection(self, bearer: Bearer) -> McpConnection:
-        """Return the connection as it is now."""
+        """Return the current state of the connection."""
         return McpConnection(bearer, self, self.session_id, self.scope)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseBinding:
-    """A connection that every server knows by its secret name: what it is bound to stands in the
-    database."""
+    """A binding stored in the database, so that every server knows it by the connection's key."""
 
     db: ScopedDatabase
     bearer: Bearer
     key: str
 
     async def bind(self, scope: SessionScope, session_id: SessionId) -> bool:  # noqa: ARG002
-        """See ``Binding``; the scope is the session's, as the database knows it."""
+        """Implement ``Binding.bind`` with the session's scope, as the database knows it."""
         async with self.db.begin(WorkScope()) as tx:
             bound: bool = await tx.value(
                 "SELECT gate.bind_mcp_session(%(key)s, %(token)s, %(session)s)",
@@ -106,7 +105,7 @@ class DatabaseBinding:
 
 
 async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> None:
-    """Store a new connection. ``key`` is its secret name, random."""
+    """Store a new connection. ``key`` is its random secret."""
     async with db.begin(WorkScope()) as tx:
         await tx.execute(
             "SELECT gate.begin_mcp_session(%(key)s, %(token)s)",
@@ -115,7 +114,7 @@ async def begin_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> Non
 
 
 async def find_mcp_session(db: ScopedDatabase, bearer: Bearer, key: str) -> McpConnection | None:
-    """Return the connection of this name that began with this token, or None."""
+    """Return the connection with this key that was begun with this token, or None."""
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one(
             "SELECT * FROM gate.mcp_session(%(key)s, %(token)s)",
@@ -154,13 +153,13 @@ async def start_session(
 ) -> McpConnection:
     """Open a session, bind the connection to its party, and return the connection.
 
-    ``agent``, ``contact_id`` and ``sender`` say whose, on a connection that is nobody's yet; with
-    none of the last two it is the owner's own.
+    ``agent``, ``contact_id`` and ``sender`` name the party of an unbound connection; without the
+    last two it is the owner.
 
     Raises:
         NotFound: no such agent or contact.
-        BadInput: both a contact and a sender, or a thread key that is no plain line.
-        Conflict: the connection is somebody else's.
+        BadInput: both a contact and a sender, or an invalid thread key.
+        Conflict: the connection belongs to another party.
     """
     checked_thread_key(thread_key)
     if not connection.is_bound:
@@ -168,7 +167,9 @@ async def start_session(
     elif (agent, contact_id, sender) != (None, None, None) and not _is_same(
         connection.scope, agent, contact_id, sender
     ):
-        raise Conflict("This connection is somebody's already.", hint="Open another one.")
+        raise Conflict(
+            "This connection already belongs to another party.", hint="Open a new connection."
+        )
     else:
         scope = connection.scope
     async with db.begin(scope) as tx:
@@ -204,7 +205,7 @@ async def _scope_named(
 def _is_same(
     scope: SessionScope, agent: str | None, contact_id: ContactId | None, sender: str | None
 ) -> bool:
-    """Return whether what is named is, beyond doubt, whom the connection belongs to."""
+    """Return whether the named party certainly is the connection's own."""
     return (
         isinstance(scope, ContactScope)
         and agent is None

@@ -13,7 +13,7 @@ MAX_TOKENS_KEPT = 10_000
 
 
 class TooMany(DiscreetError):
-    """Too many calls of one token; it may call again in ``seconds``."""
+    """Too many calls with one token; the next is allowed in ``seconds``."""
 
     def __init__(self, seconds: int, message: str = "Too many requests with this token.") -> None:
         super().__init__(message, hint=f"Wait {seconds} s.")
@@ -21,18 +21,20 @@ class TooMany(DiscreetError):
 
 
 class Pace:
-    """How fast each token may call: ``a_minute`` calls, as many of them at once. Kept by this
-    process alone, so that no call writes; several servers admit as much each."""
+    """Limits each token to ``a_minute`` calls per minute, which may come at once.
+
+    It is counted in this process's memory, so that no call writes; each server has its own count.
+    """
 
     def __init__(self, a_minute: int) -> None:
         self._a_minute = a_minute
         self._left: dict[UUID | None, tuple[float, float]] = {}
 
     def take(self, token_id: UUID | None) -> None:
-        """One call.
+        """Count one call.
 
         Raises:
-            TooMany: none is left now.
+            TooMany: the limit is reached.
         """
         now = time.monotonic()
         left, at = self._left.get(token_id, (float(self._a_minute), now))
@@ -52,17 +54,17 @@ class Streams:
         self._open: Counter[UUID | None] = Counter()
 
     def begin(self, token_id: UUID | None) -> None:
-        """One more; whoever begins it ends it.
+        """Count one more stream; the caller must ``end`` it.
 
         Raises:
-            TooMany: there are as many as may be.
+            TooMany: the limit is reached.
         """
         if self._open[token_id] >= self._limit:
             raise TooMany(1, f"This token has {self._limit} streams open, which is the limit.")
         self._open[token_id] += 1
 
     def end(self, token_id: UUID | None) -> None:
-        """One less."""
+        """Count one stream less."""
         self._open[token_id] -= 1
         if self._open[token_id] <= 0:
             del self._open[token_id]

@@ -1,5 +1,7 @@
-"""Derive the scope of a program's call. It follows from the token; a call may narrow it to one
-contact, and never widen it."""
+"""Derive the scope of a program's call from its token.
+
+A call may narrow the scope to one contact, and never widen it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,12 @@ from discreet.scope.scopes import SessionScope, session_scope
 async def scope_to_read(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """Return the scope in which a call looks at what there is: the contact's that is named, else
-    the token's own. The owner's sees everybody's.
+    """Return the scope for reading: the named contact's, or else the token's own.
+
+    The owner's own scope reads everybody's rows.
 
     Raises:
-        Forbidden: the token may not name one, or has to.
+        Forbidden: the token may not name a contact, or has to.
         NotFound: no such agent or contact.
     """
     if bearer.kind == "owner" and agent_id is None and contact_id is None:
@@ -33,11 +36,12 @@ async def scope_to_read(
 async def scope_to_write(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """Return the scope in which a call makes something new, which is always one agent's: the one
-    named, else the token's, else the one that was made first.
+    """Return the scope for creating something, which always belongs to one agent.
+
+    It is the named agent, or else the token's, or else the one that was created first.
 
     Raises:
-        Forbidden: the token may not name one, or has to.
+        Forbidden: the token may not name a contact, or has to.
         NotFound: no such agent or contact.
     """
     if bearer.kind == "contact":
@@ -55,11 +59,10 @@ async def scope_to_write(
 async def scope_of(
     db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None, contact_id: ContactId | None
 ) -> SessionScope:
-    """Return the scope of a contact with an agent, or of the owner with an agent; what everybody
-    shares, where the agent does.
+    """Return the scope of a contact or of the owner with an agent, or the agent's shared scope.
 
     Raises:
-        NotFound: no such agent or contact of this owner.
+        NotFound: this owner has no such agent or contact.
     """
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
         row = await tx.fetch_one(
@@ -77,10 +80,10 @@ async def scope_of(
 
 
 async def agent_to_ask(db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | None) -> str | None:
-    """Return the name of the agent that a message is for; None: the one that was made first.
+    """Return the name of the agent that a message is for; None: the one that was created first.
 
     Raises:
-        NotFound: no such agent, or not with this token.
+        NotFound: no such agent, or the token may not use it.
     """
     wanted = agent_id or bearer.agent_id
     if wanted is None:
@@ -99,7 +102,7 @@ async def agent_to_ask(db: ScopedDatabase, bearer: Bearer, agent_id: AgentId | N
 async def scope_of_message(
     db: ScopedDatabase, bearer: Bearer, session_id: SessionId
 ) -> SessionScope:
-    """Return the scope in which the answer to a message of this session is read.
+    """Return the scope for reading the answer to a message of this session.
 
     Raises:
         NotFound: the session is gone.
@@ -113,7 +116,7 @@ async def scope_of_message(
 
 
 async def agent_named(db: ScopedDatabase, bearer: Bearer, name: str) -> AgentId:
-    """Return the agent of this name, among those that the token may use.
+    """Return the agent of this name that the token may use.
 
     Raises:
         NotFound: there is none.
@@ -139,17 +142,17 @@ async def resolve_contact(
     kind: str = "external",
     meet: bool = True,
 ) -> Entry:
-    """Return the contact behind an address, made if it is new and may be.
+    """Return the contact of an address, created if it is new and ``auto_create`` is set.
 
-    With an agent's token nobody is there but whom that agent knows, and of them no more is shown
-    than what they told it (see ``known_contacts``). An address that it can't be given, the owner's
-    or one of another kind, has no contact. ``meet`` false: the agent doesn't know a new one yet,
+    With an agent's token only the contacts known to that agent exist, and no more is shown than
+    they told it (see ``known_contacts``). An address that it can't be given (the owner's, or one of
+    another kind) has no contact. ``meet`` false: a new contact isn't introduced to the agent yet,
     because a message of theirs is about to be stored.
 
     Raises:
         Forbidden: the token is a contact's.
         NotFound: nobody has this address.
-        BadInput: it is the owner's own, or a group's and no person's (or the other way round).
+        BadInput: it is the owner's own, or a group's instead of a person's (or vice versa).
     """
     if bearer.kind == "contact":
         raise Forbidden("A contact's token can't resolve addresses.")
@@ -203,7 +206,7 @@ async def require_contact(db: ScopedDatabase, bearer: Bearer, contact_id: Contac
     """Check that the token may name a contact.
 
     Raises:
-        NotFound: There is no such contact, or the agent's token doesn't know it.
+        NotFound: there is no such contact, or the agent's token doesn't know it.
     """
     async with db.begin(OwnerScope(bearer.owner_id)) as tx:
         await _require_known(tx, bearer, contact_id)
@@ -218,8 +221,7 @@ async def _require_known(tx: Transaction, bearer: Bearer, contact_id: ContactId)
 
 
 async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
-    """Return what to call whoever shows the token: ``owner``, the agent's name, the contact's
-    label."""
+    """Return the label of a bearer: ``owner``, the agent's name or the contact's label."""
     if bearer.kind == "owner":
         return "owner"
     if bearer.kind == "agent":
@@ -240,18 +242,20 @@ async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
 
 
 def bearer_of_owner(owner_id: OwnerId) -> Bearer:
-    """Return the owner, without a token: whoever runs the installation."""
+    """Return the owner as a bearer without a token, for the person who runs the installation."""
     return Bearer(token_id=None, owner_id=owner_id, agent_id=None, contact_id=None, shared=False)
 
 
 async def bearer_of_contact(
     db: ScopedDatabase, owner_id: OwnerId, agent: str | None, who: Address | ContactId
 ) -> Bearer:
-    """Return a contact, without a token, as whoever runs the installation says: by an address, for
-    which one is made if it is new, or by its id; with an agent, or the first one.
+    """Return a contact as a bearer without a token, for the person who runs the installation.
+
+    The contact is named by address, which is created if new, or by id; the agent is the named one
+    or the first.
 
     Raises:
-        BadInput, NotFound: it can't be resolved; nobody is taken instead.
+        BadInput, NotFound: it can't be resolved; nobody else is used instead.
         Forbidden: the contact is blocked.
     """
     owner = bearer_of_owner(owner_id)

@@ -1,4 +1,4 @@
-"""Browsers that are signed in to the dashboard, and the one-time codes that sign them in."""
+"""Browsers signed in to the dashboard, and the one-time codes that sign them in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SECRET_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A signed-in browser. ``device``: what it called itself."""
+    """A signed-in browser. ``device``: its own description."""
 
     id: UUID
     device: str
@@ -31,14 +31,14 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class DashboardSession:
-    """Who shows a session's secret."""
+    """The owner and session behind a session's secret."""
 
     id: UUID
     owner_id: OwnerId
 
 
 async def create_sign_in_code(db: ScopedDatabase, owner_id: OwnerId) -> str:
-    """Make a code that signs one browser in, once, within ten minutes."""
+    """Create a code that signs one browser in, once, within ten minutes."""
     code = secrets.token_urlsafe(32)
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
@@ -93,7 +93,7 @@ async def sign_out(db: ScopedDatabase, owner_id: OwnerId, session_id: UUID) -> N
     """End one session, from its next request on.
 
     Raises:
-        NotFound: No such session is signed in.
+        NotFound: no such session is signed in.
     """
     if not await _revoke(db, owner_id, session_id):
         raise NotFound("That browser is not signed in.")

@@ -1,7 +1,7 @@
 """Access tokens for programs, and the scope that each of them carries.
 
-A token is looked up at every call and kept nowhere, so that one that is revoked is refused at once
-by every process.
+A token is looked up at every call and never cached, so a revoked one is refused at once by every
+process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from discreet.scope.scopes import SessionScope, session_scope
 BearerKind = Literal["owner", "agent", "contact"]
 
 MARK = "sb_"
-"""What every token begins with, so that a leaked one is recognised."""
+"""The prefix of every token, so that a leaked one is recognized."""
 SHOWN_CHARACTERS = len(MARK) + 6
 """Characters of a token that are kept, to tell one from another in a list; 36 bits of 256."""
 MAX_LIFETIME = timedelta(seconds=MAX_LIFE_SECONDS)
@@ -41,8 +41,11 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who shows a token. ``shared``: the agent shares one memory among all who talk to it.
-    ``token_id`` None: nobody showed one, and whoever runs the installation says who it is."""
+    """The bearer of a token.
+
+    ``shared``: the agent shares one memory among everyone who talks to it. ``token_id`` None: no
+    token was used, and the person who runs the installation vouches.
+    """
 
     token_id: UUID | None
     owner_id: OwnerId
@@ -59,25 +62,27 @@ class Bearer:
 
     @property
     def scope(self) -> SessionScope:
-        """The scope that the token carries, and never more. A contact's is the contact's own, or
-        with an agent that shares its memory what all of them share.
+        """The scope that the token carries, and never more.
+
+        A contact's token carries the contact's scope, or the shared one if the agent shares its
+        memory.
 
         Raises:
-            Forbidden: it carries none of its own, as an agent's.
+            Forbidden: it carries none by itself, like an agent's.
         """
         if self.kind == "agent":
-            # It may work for any contact of its agent, so for none that isn't named.
+            # It is valid for any contact of its agent, so a contact must be named.
             raise Forbidden("An agent's token needs a contact.", hint="Name the contact.")
         if self.contact_id is None:
             return OwnerScope(self.owner_id)
         if self.agent_id is None:
-            raise Unauthorized("This token names a contact and no agent.")
+            raise Unauthorized("This token names a contact but no agent.")
         contact = None if self.shared else self.contact_id
         return session_scope(self.owner_id, self.agent_id, contact, shared=self.shared)
 
 
 async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
-    """Return who shows this token, as of now.
+    """Return the current bearer of this token.
 
     Raises:
         Unauthorized: it is missing, or opens nothing; that answer is the same whatever the reason.
@@ -132,13 +137,13 @@ async def create_token(
     lasts: timedelta | None = None,
     metrics: bool = False,
 ) -> tuple[Token, str]:
-    """Return a new token and its text, which is told this once.
+    """Return a new token and its text, which is shown only once.
 
     With neither ``agent`` nor ``contact`` it is the owner's, or with ``metrics`` for metrics alone.
     A contact's is for ``agent``, or for the agent that was made first.
 
     Raises:
-        NotFound, BadInput: no such agent or contact; a name that is no plain line.
+        NotFound, BadInput: no such agent or contact, or an invalid name.
     """
     if name != plain_name(name):
         raise BadInput(f"{name!a} is not a valid name.", hint="Use one line of visible characters.")
@@ -255,7 +260,9 @@ async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Tok
         raise NotFound(f"There is no token {which!a}.", hint="See: sb tokens list")
     if len(found) > 1:
         ids = ", ".join(str(token.id) for token in found)
-        raise BadInput(f"{len(found)} tokens are called {which!a}.", hint=f"Say which by id: {ids}")
+        raise BadInput(
+            f"{len(found)} tokens are called {which!a}.", hint=f"Use one of these ids: {ids}"
+        )
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.execute(
             "UPDATE discreet.tokens SET revoked_at = coalesce(revoked_at, clock_timestamp())"
@@ -268,10 +275,10 @@ async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Tok
 
 
 def parse_lasting(text: str) -> timedelta:
-    """``30d`` -> 30 days; also minutes (m), hours (h) and weeks (w).
+    """Parse a duration such as ``30d``: minutes (m), hours (h), days (d) or weeks (w).
 
     Raises:
-        BadInput: it is no such time, nothing, or more than ten years.
+        BadInput: not a duration, zero, or more than ten years.
     """
     read = re.fullmatch(r"([0-9]{1,6})([mhdw])", text.strip())
     lasts = timedelta(**{_UNITS[read[2]]: int(read[1])}) if read else timedelta()
@@ -281,7 +288,7 @@ def parse_lasting(text: str) -> timedelta:
 
 
 def _digest(token: str) -> bytes:
-    # Looked up by its hash: how long that takes says nothing about the token.
+    # Look up by hash: the timing reveals nothing about the token.
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -37,23 +37,23 @@ log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 10
 SEND_SECONDS = 120.0
-"""How long a channel may take for one message; then it hangs. Ours give up sooner."""
+"""Maximum seconds a channel may take for one message. Our own channels give up sooner."""
 FRESH_SECONDS = 1.0
-"""An answer that was taken longer ago than this is looked at again before it is sent."""
+"""An answer taken longer ago than this is checked again before it is sent."""
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
 SECRET_WAIT = timedelta(seconds=5)
-"""How soon a server looks again, or another one does, where this one lacks the secret."""
+"""Time until this server, or another one, looks again if this one lacks the secret."""
 
 MAX_DOUBT = timedelta(seconds=4)
-"""How long an answer is left to a sender who looks dead, before it is sent again."""
+"""How long an answer is left to a sender that looks dead before it is sent again."""
 RENEW_SECONDS = 1.5
 RECORD_SECONDS, RECORD_TRY_SECONDS, RECORD_RETRY_SECONDS = 300.0, 5.0, 0.2
-"""How long the database is waited for, to record a send; for each attempt; between two."""
+"""Seconds to wait for the database to record a send: in total; per attempt; between attempts."""
 
 Result = TypeVar("Result")
 Channels = Callable[[DueRoute], Awaitable[Channel]]
-"""What the answers of a route are sent with. Raises SecretMissing where this server can't."""
+"""Returns the channel for the answers of a route. Raises SecretMissing if this server can't."""
 
 NEXT = """
 SELECT o.message_id, o.attempts, o.parts_sent, m.text, m.reply_to, r.chat_id, r.thread_id,
@@ -87,17 +87,18 @@ _NEXT = {"offline": OFFLINE, "marked": list(WITH_MARKS)}
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """An answer that is being sent, in attempt number ``attempt``."""
+    """An answer being sent, in attempt number ``attempt``."""
 
     outbound: Outbound
     attempt: int
 
 
 async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> None:
-    """Send what waits for one route, oldest first, until nothing is left or one has to wait.
+    """Send the waiting answers of one route, oldest first, until none is left or one must wait.
 
-    A send whose outcome nobody knows (the process died in the middle) is sent again: the reader
-    rather gets an answer twice than never. What this server lacks the secret for waits, uncounted.
+    A send with an unknown outcome (the process died in the middle) is repeated: a duplicate is
+    better than no answer. Answers for which this server lacks the secret wait without counting an
+    attempt.
     """
     route = await due_route(db, route_id)
     if route is None:
@@ -111,7 +112,7 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
     began = time.monotonic()
     counted: tuple[MessageId | None, int] = (None, 0)
     while (sending := await _take(db, scope, route_id, route.account)) is not None:
-        # Whoever was frozen meanwhile was taken for dead, and another process has sent it.
+        # If this process was frozen meanwhile, it was considered dead and another one has sent it.
         if time.monotonic() - began > FRESH_SECONDS and not await _is_ours(db, scope, sending):
             return
         outbound = sending.outbound
@@ -119,7 +120,7 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
             async with running(_renew(db, scope, sending), "renew a delivery"):
                 result = await within(SEND_SECONDS, channel.send(outbound), "a send")
         except Exception as error:
-            # A fault of the channel's: counted like a refusal, or it would be sent for ever.
+            # An error in the channel's code counts like a refusal, or it would be retried forever.
             why = error.message if isinstance(error, BadInput) else type(error).__name__
             result = Later(timedelta(0), f"the channel failed ({why})")
         if counted[0] != outbound.message_id:
@@ -132,7 +133,7 @@ async def deliver(db: ScopedDatabase, channels: Channels, route_id: RouteId) -> 
 
 
 async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:
-    """Record what became of a send, once the database is back where it was lost: nobody else knows.
+    """Record the outcome of a send, waiting for a lost database: only this process knows it.
 
     Raises:
         Unavailable: it didn't come back in time.
@@ -149,7 +150,7 @@ async def _surely(record: Callable[[], Awaitable[Result]]) -> Result:
 
 
 async def _renew(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> None:
-    """Renew the claim on an answer while the platform is slow."""
+    """Renew the lease on an answer while the platform is slow."""
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with suppress(Unavailable):
@@ -163,11 +164,10 @@ async def _renew(db: ScopedDatabase, scope: SessionScope, sending: _Sending) -> 
 
 
 async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
-    """Return how long it is left to whoever is sending it; None: they have said nothing all that
-    time.
+    """Return until when an answer is left to its sender; None if the sender has been silent.
 
-    After an outage every worker looks dead to the others. The first one back would send again what
-    another one has sent and just can't write down.
+    After an outage every worker looks dead to the others. The first one back would resend what
+    another one has sent and can't record yet.
     """
     row = await tx.fetch_one(
         "UPDATE discreet.outbox SET doubted_at = coalesce(doubted_at, clock_timestamp())"
@@ -179,7 +179,7 @@ async def _doubt(tx: Transaction, message_id: MessageId) -> datetime | None:
 
 
 async def _leave(db: ScopedDatabase, scope: SessionScope, route_id: RouteId, why: str) -> None:
-    """Leave the answer to a server that has the secret, and look again. The owner sees why."""
+    """Leave the answer to a server with the secret, and check again later. The owner sees why."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
         due_at = await tx.value(
@@ -194,16 +194,15 @@ async def _leave(db: ScopedDatabase, scope: SessionScope, route_id: RouteId, why
 async def _take(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, account: str
 ) -> _Sending | None:
-    """Return the next answer that is due, marked as being sent; its route is checked here, each
-    time."""
+    """Return the next answer that is due, marked as being sent, after checking its route."""
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
         while (row := await tx.fetch_one(NEXT, _NEXT | {"route": route_id})) is not None:
             message_id = row["message_id"]
             if not row["leads_back"]:
-                await _finish(tx, message_id, "its route leads somewhere else")
+                await _finish(tx, message_id, "its route leads elsewhere")
                 log.error(
-                    "an answer was held back: its route leads somewhere else",
+                    "an answer was held back: its route leads elsewhere",
                     message_id=str(message_id),
                 )
             elif row["early"]:
@@ -213,7 +212,7 @@ async def _take(
                 await _wake(tx, route_id, ends_at)
                 return None
             elif row["attempts"] >= MAX_ATTEMPTS:
-                await _finish(tx, message_id, "given up: nobody knows whether it arrived")
+                await _finish(tx, message_id, "given up: its outcome is unknown")
             else:
                 await tx.execute(
                     "UPDATE discreet.outbox SET state = 'sending', attempts = attempts + 1,"
@@ -243,13 +242,13 @@ async def _take(
 async def _record_part(
     db: ScopedDatabase, scope: SessionScope, route_id: RouteId, outbound: Outbound, result: Sent
 ) -> None:
-    """Record a part that the platform took, so that it is never sent again."""
+    """Record a part that the platform accepted, so that it is never sent again."""
     async with db.begin(scope) as tx:
         await _forget_draft(tx, route_id, outbound)
         await tx.execute(
             "UPDATE discreet.outbox SET state = 'pending', attempts = 0, error = NULL,"
             " parts_sent = %(parts)s, platform_messages = platform_messages || %(id)s::text"
-            # It may be recorded already: by a commit whose answer was lost.
+            # A commit whose response was lost may have recorded it already.
             " WHERE message_id = %(message)s AND parts_sent < %(parts)s",
             {
                 "parts": outbound.part + 1,
@@ -266,8 +265,11 @@ async def _record(
     sending: _Sending,
     result: SendResult,
 ) -> bool:
-    """Return whether the next one may be sent. Who was taken for dead while sending learns it here:
-    only that it has been sent is still news then."""
+    """Record a result and return whether the next answer may be sent.
+
+    A process that was considered dead while sending finds out here; then only a successful send
+    still counts.
+    """
     outbound = sending.outbound
     async with db.begin(scope) as tx:
         await _lock_session(tx, route_id)
@@ -294,7 +296,7 @@ async def _record(
 
 
 async def _forget_draft(tx: Transaction, route_id: RouteId, outbound: Outbound) -> None:
-    """Forget the draft: the answer has replaced it."""
+    """Delete the draft: the answer has replaced it."""
     if outbound.draft is not None:
         await tx.execute(
             "UPDATE discreet.routes SET draft_message = NULL, draft_at = NULL"
@@ -338,7 +340,7 @@ async def _is_still_sending(tx: Transaction, sending: _Sending) -> bool:
 
 
 async def _lock_session(tx: Transaction, route_id: RouteId) -> None:
-    # Whoever adds to the outbox holds this lock too, so no answer is added unseen.
+    # Everyone who adds to the outbox holds this lock too, so no answer is missed.
     await tx.execute(
         "SELECT 1 FROM discreet.sessions WHERE id ="
         " (SELECT session_id FROM discreet.routes WHERE id = %(route)s) FOR UPDATE",

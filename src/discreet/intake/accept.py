@@ -31,12 +31,12 @@ from discreet.scope import IntakeScope, ScopedDatabase
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
-"""Attempts at one commit that lost a race (a deadlock, two first deliveries of one message)."""
+"""Attempts at a commit that loses a race (a deadlock, two first deliveries of one message)."""
 
 MAX_REASON = 500
-"""Characters of the reason that are kept."""
+"""Maximum characters kept of the reason."""
 
-UNREADABLE = "[a message that could not be read]"
+UNREADABLE = "[unreadable message]"
 
 ACCEPT = """
 SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
@@ -44,8 +44,9 @@ SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
     FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (message, place)
    ORDER BY given.place))
 """
-"""Any number of messages, each with an outcome of its own; their keys are the attributes of
-``gate.inbound``."""
+"""Stores any number of messages, each with its own outcome. Their keys are the attributes of
+``gate.inbound``.
+"""
 
 QUARANTINE = """
 SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s,
@@ -55,7 +56,7 @@ SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message is stored (``new``), or was already; ``contact_id`` None: the owner's session."""
+    """The message is stored, just now if ``new``. ``contact_id`` None: the owner's session."""
 
     message_id: MessageId
     session_id: SessionId
@@ -64,15 +65,17 @@ class Accepted:
 
 
 Reason = Literal["blocked", "stranger", "aside", "linked", "limited", "erased"]
-"""Why a message is not taken. ``blocked``: the owner has blocked its sender, or its group.
-``stranger``: they may not come in. ``aside``: they may not yet, and it is kept until then.
-``linked``: it was the code that says that its sender is the owner.
-``limited``: they have used what they may for a while.
-``erased``: it was said before its sender, or its group, was erased."""
+"""Why a message is not taken.
+
+``blocked``: the owner blocked its sender or its group. ``stranger``: the sender isn't admitted.
+``aside``: the sender isn't admitted yet, and the message is held until then. ``linked``: it was the
+code that links the owner's account. ``limited``: the sender reached a limit. ``erased``: it was
+sent before its sender or group was erased.
+"""
 
 
 class NotTaken(DiscreetError):
-    """The message was read, and is not for the agent. Nothing more has to be done with it."""
+    """The message was received but is not for the agent. It needs no further processing."""
 
     def __init__(self, reason: Reason) -> None:
         message, hint = _NOT_TAKEN[reason]
@@ -81,36 +84,36 @@ class NotTaken(DiscreetError):
 
 
 _NOT_TAKEN: dict[Reason, tuple[str, str]] = {
-    "stranger": ("This sender may not come in.", "Who may: sb admission list"),
-    "aside": ("This sender has to be let in first.", "See: sb pairing list"),
-    "linked": ("This account is the owner's now.", ""),
-    "limited": ("This contact went beyond a limit.", "See: sb limits show"),
-    "erased": ("That was said before its sender was erased.", "Nothing of it is kept."),
-    "blocked": ("You have blocked this contact.", "To hear it again: sb contacts unblock"),
+    "stranger": ("This sender isn't admitted.", "To see who is: sb admission list"),
+    "aside": ("This sender must be admitted first.", "See: sb pairing list"),
+    "linked": ("This account now belongs to the owner.", ""),
+    "limited": ("This contact reached a limit.", "See: sb limits show"),
+    "erased": ("The message was sent before its sender was erased.", "Nothing of it was stored."),
+    "blocked": ("You have blocked this contact.", "To unblock: sb contacts unblock"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """A message that was not taken; it is settled, and may be acknowledged."""
+    """A message that was not taken; it is done and can be acknowledged."""
 
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """The sender can't be resolved: the message waits where only the owner sees it."""
+    """The sender can't be resolved: the message is in quarantine, visible only to the owner."""
 
     why: str
 
 
 async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Accepted:
-    """Store a message. When this returns, it may be acknowledged to the platform.
+    """Store a message. When this returns, it can be acknowledged to the platform.
 
     Raises:
-        BadInput: text or ids are empty, too long or not valid, or the sender can't be resolved.
-        NotFound: no such contact (of this owner), or no such channel.
-        NotTaken: the owner doesn't let the agent hear this; nothing was stored for it.
+        BadInput: text or ids are empty, too long or invalid, or the sender can't be resolved.
+        NotFound: this owner has no such contact or channel.
+        NotTaken: the agent may not receive this message; it was not stored.
         Unavailable: the database can't be reached; nothing was stored.
     """
     params = {"messages": Jsonb([_message(inbound)])}
@@ -120,21 +123,21 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
             row = _settled(await db.call(IntakeScope(owner_id), ACCEPT, params))
             break
         except LOST_RACES as error:
-            # Another delivery of the same message, a wake job that was put back, a contact that was
-            # merged or erased meanwhile: that was committed first; the next attempt sees it.
+            # A concurrent transaction committed first: another delivery of the same message, a wake
+            # job that was put back, a contact that was merged or erased. The next attempt sees it.
             if attempt == MAX_TRIES - 1:
                 raise Unavailable("The message was not stored.", hint="Try again.") from error
         except OperationalError as error:
-            # A connection that was lost leaves open whether the message was stored. To try again
-            # tells, since a repeated message changes nothing.
+            # If the connection is lost, the message may or may not be stored. A retry tells,
+            # because a repeated message changes nothing.
             if attempt:
                 raise _explained(error) from error
         except Error as error:
             raise _explained(error) from error
     if row["outcome"] in _NOT_TAKEN:
         raise NotTaken(row["outcome"])
-    # A contact that this message has made: its other ids are known from now on. A crash before here
-    # leaves that to the next message.
+    # If this message created a contact, its other ids are linked now. A crash before this leaves
+    # that to the next message.
     await link_aliases(db, owner_id, inbound)
     return Accepted(
         row["message_id"], row["session_id"], row["contact_id"], row["outcome"] == "accepted"
@@ -144,8 +147,9 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
 async def accept_or_quarantine(
     db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound
 ) -> Accepted | TurnedAway | Quarantined:
-    """As ``accept``, for channels, where nobody is there to be told: what can't be given to a
-    contact goes into quarantine, and never into a row without one.
+    """Do the same as ``accept`` for channels, where nobody is there to see an error.
+
+    A message that can't be assigned to a contact goes to quarantine, never to a row without one.
 
     Raises:
         Unavailable: neither could be stored; the platform must deliver the message again.
@@ -166,12 +170,12 @@ async def accept_or_quarantine(
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a message can't be given to a contact, for the owner to read."""
+    """Return why a message can't be assigned to a contact, for the owner."""
     return str(error) if isinstance(error, BadInput | NotFound) else type(error).__name__
 
 
 def _told(inbound: Inbound) -> dict[str, Any] | None:
-    """Return whom to tell that a message can't be read, as a ``gate.inbound``; None: nobody."""
+    """Return a ``gate.inbound`` for notifying an unreadable message's sender, or None."""
     sender = inbound.sender
     if not isinstance(sender, UnknownSender) or sender.tell is None:
         return None
@@ -192,8 +196,9 @@ async def quarantine(
     *,
     tell: dict[str, Any] | None = None,
 ) -> None:
-    """Keep a message in its stored form. ``key`` says which it is: repeating it only counts.
-    ``tell``: who is told, the first time, that it could not be read.
+    """Store a message in its serialized form. Repeating the same ``key`` only counts.
+
+    ``tell``: whom to notify, the first time, that it could not be read.
 
     Raises:
         Unavailable: it could not be stored.
@@ -215,7 +220,7 @@ def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
     """Return the outcome of one message.
 
     Raises:
-        psycopg.Error: what went wrong with it in the database.
+        psycopg.Error: the database error of this message.
     """
     if row is None:
         raise Unavailable("The message was not stored.", hint="Try again.")
@@ -226,7 +231,7 @@ def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
         raise NotFound(f"There is {text_of_code(row['about'])}.", hint="Check the id.")
     if code == "DS002":
         raise BadInput(f"The sender can't be resolved: {text_of_code(row['about'])}.")
-    raise errors.lookup(code)(f"the database refused it ({code})")
+    raise errors.lookup(code)(f"the database rejected it ({code})")
 
 
 def _message(inbound: Inbound) -> dict[str, Any]:
@@ -279,7 +284,7 @@ def _message(inbound: Inbound) -> dict[str, Any]:
 
 
 def _checked(key: str, what: str, *, required: bool = False) -> str:
-    """Return the key as it is: refused rather than repaired, since a repaired one is another's."""
+    """Return a valid key unchanged. A repaired one could be somebody else's, so it is refused."""
     if (required and not key) or len(key) > MAX_PLATFORM_ID or not is_visible(key):
         raise BadInput(
             f"The {what} is invalid.",
@@ -290,7 +295,7 @@ def _checked(key: str, what: str, *, required: bool = False) -> str:
 
 def _explained(error: Error) -> Exception:
     if isinstance(error, OperationalError):
-        # The connection, the disk, a shutdown: not the message's fault.
+        # The connection, the disk or a shutdown is at fault, not the message.
         return outage_of(error) or Unavailable(
             "The database can't store it now.", hint="Try again."
         )

@@ -1,4 +1,4 @@
-"""Link several ids of one person, as a platform reports them in one message."""
+"""Link several ids of one person that a platform reports in one message."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ LINK_ALIAS = "SELECT gate.link_alias(%(ticket)s, %(platform)s, %(main)s, %(other
 
 
 async def link_aliases(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> None:
-    """Make the ids in this message addresses of one contact, where one of them is known and the
-    other is not. To do it again changes nothing.
+    """Make the ids in this message addresses of one contact if only one is known. Idempotent.
 
     Raises:
-        BadInput: an id that no platform gives.
+        BadInput: an id that no platform uses.
         Unavailable: the database can't be reached.
     """
     sender = inbound.sender

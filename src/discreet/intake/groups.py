@@ -1,4 +1,4 @@
-"""Move groups whose chat gets another id."""
+"""Move groups whose chat gets a new id."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from discreet.scope import IntakeScope, ScopedDatabase
 async def move_group(db: ScopedDatabase, owner_id: OwnerId, old: Address, new: Address) -> bool:
     """Move a group to its new id on the platform; it stays the same contact.
 
-    Also where the new id was taken for another group before: it leads to the old one from then on,
-    and what was said meanwhile stays where it is. Returns whether anything changed: not where the
-    group isn't known, was moved before, or the new id is a person's.
+    If the new id was taken for another group before, it leads to the old one from now on, and
+    messages received meanwhile stay where they are. Return whether anything changed: not if the
+    group isn't known or was already moved, or the new id is a person's.
 
     Raises:
-        BadInput: an id that no platform gives.
-        Unavailable: the database can't be reached; the platform must say it again.
+        BadInput: an id that no platform uses.
+        Unavailable: the database can't be reached; the platform must report it again.
     """
     old, new = Address.parse(str(old)), Address.parse(str(new))
     try:
@@ -29,5 +29,5 @@ async def move_group(db: ScopedDatabase, owner_id: OwnerId, old: Address, new: A
             {"platform": old.platform, "old": old.platform_id, "new": new.platform_id},
         )
     except Error as error:
-        raise Unavailable("The group could not be moved.", hint="Say it again.") from error
+        raise Unavailable("The group could not be moved.", hint="Deliver it again.") from error
     return bool(row and row["moved"])

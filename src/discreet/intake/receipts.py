@@ -10,15 +10,16 @@ from discreet.domain.platform import Receipt
 from discreet.scope import IntakeScope, ScopedDatabase
 
 MAX_WHY = 500
-"""Characters of the reason that are kept."""
+"""Maximum characters kept of the reason."""
 
 
 async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) -> bool:
-    """Keep it with the answer. Whether there is such an answer on this channel: what others send
-    through the same account is told about too, and is nothing to us.
+    """Store a receipt with its answer; return whether there is such an answer on this channel.
+
+    Platforms also report on messages that others send through the same account; these are ignored.
 
     Raises:
-        Unavailable: the database can't be reached; the platform must say it again.
+        Unavailable: the database can't be reached; the platform must report it again.
     """
     try:
         row = await db.call(
@@ -35,5 +36,5 @@ async def note_receipt(db: ScopedDatabase, owner_id: OwnerId, receipt: Receipt) 
             },
         )
     except Error as error:
-        raise Unavailable("The receipt could not be stored.", hint="Say it again.") from error
+        raise Unavailable("The receipt could not be stored.", hint="Deliver it again.") from error
     return bool(row and row["known"])

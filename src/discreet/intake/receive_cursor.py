@@ -1,4 +1,4 @@
-"""The receive cursor of a channel, for platforms that wait for no confirmation."""
+"""The receive cursor of a channel, for platforms that don't wait for a confirmation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from discreet.domain.ids import ChannelId, OwnerId
 from discreet.scope import IntakeScope, ScopedDatabase
 
 MAX_ERROR = 500
-"""Characters of what keeps a channel from receiving that are kept."""
+"""Maximum characters kept of a receive error."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelCursor:
-    """``ReceiveCursor`` of one channel, kept in the database."""
+    """The ``ReceiveCursor`` of one channel, stored in the database."""
 
     db: ScopedDatabase
     owner_id: OwnerId
     channel_id: ChannelId
 
     async def received_through(self) -> datetime:
-        """See ``ReceiveCursor.received_through``; now where the channel was removed meanwhile.
+        """Implement ``ReceiveCursor.received_through``; return now if the channel was removed.
 
         Raises:
             Unavailable: the database can't be reached.
@@ -37,7 +37,7 @@ class ChannelCursor:
         return datetime.now(UTC) if row is None else row["received_through"]
 
     async def advance(self, until: datetime) -> None:
-        """See ``ReceiveCursor.advance``.
+        """Implement ``ReceiveCursor.advance``.
 
         Raises:
             Unavailable: the database can't be reached.
@@ -47,7 +47,7 @@ class ChannelCursor:
         )
 
     async def chats(self) -> Sequence[tuple[str, str]]:
-        """See ``ReceiveCursor.chats``.
+        """Implement ``ReceiveCursor.chats``.
 
         Raises:
             Unavailable: the database can't be reached.
@@ -58,7 +58,7 @@ class ChannelCursor:
         return [] if row is None else [(chat, thread) for chat, thread in row["chats"]]
 
     async def record_error(self, why: str) -> None:
-        """See ``ReceiveCursor.record_error``.
+        """Implement ``ReceiveCursor.record_error``.
 
         Raises:
             Unavailable: the database can't be reached.

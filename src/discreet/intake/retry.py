@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 async def release_due(db: ScopedDatabase) -> int:
-    """Try everything that is due once; return how many messages found their contact."""
+    """Try every message that is due once; return how many found their contact."""
     async with db.begin(WorkScope()) as tx:
         due = await tx.fetch("SELECT id, owner_id FROM gate.due_quarantined()")
     released = 0
@@ -22,14 +22,13 @@ async def release_due(db: ScopedDatabase) -> int:
         try:
             released += await release(db, OwnerId(row["owner_id"]), row["id"])
         except Exception as error:
-            # One that can't be tried keeps nobody else's waiting.
-            log.warning("quarantine: tried again in vain", error=type(error).__name__)
+            # One failing message must not delay the others.
+            log.warning("quarantine: retry failed", error=type(error).__name__)
     return released
 
 
 async def release(db: ScopedDatabase, owner_id: OwnerId, quarantined: object) -> bool:
-    """Return whether one message found its contact: it is on its way now, or its sender is turned
-    away.
+    """Return whether one message found its contact, or its sender was turned away.
 
     Raises:
         Unavailable: the database can't be reached.
@@ -47,11 +46,11 @@ async def release(db: ScopedDatabase, owner_id: OwnerId, quarantined: object) ->
     except Unavailable:
         raise
     except NotTaken:
-        # It was read, and isn't for the agent: there is nothing to wait for.
+        # It was received and isn't for the agent, so there is nothing to wait for.
         pass
     except Exception as error:
-        # Tried ever more rarely, for the owner to see: a sender who is unknown stays so by waiting,
-        # and what another version of this program kept may be no message to this one.
+        # Retry with growing delays, for the owner to see: waiting doesn't identify an unknown
+        # sender, and a message stored by another version may be invalid in this one.
         channel_id, key = ChannelId(row["channel_id"]), row["dedupe_key"]
         await quarantine(db, owner_id, channel_id, key, row["inbound"], reason_of(error))
         return False

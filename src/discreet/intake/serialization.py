@@ -12,21 +12,23 @@ from discreet.domain.inbound import Inbound
 _ADAPTER: TypeAdapter[Inbound] = TypeAdapter(Inbound)
 
 
-# No text column takes these.
+# PostgreSQL text columns reject these.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# No id may hold this either, so one that had to be changed never becomes somebody else's.
+# Ids can't contain this, so an id that had to be changed never becomes somebody else's.
 _REFUSED = "\uffff"
 
 
 def to_json(inbound: Inbound) -> Any:
-    """JSON-able form. NUL and invalid Unicode are replaced: in the text so that it can be read,
-    elsewhere by what is refused just the same."""
+    """Serialize a message to JSON, replacing NUL and invalid Unicode.
+
+    In the text they become readable; elsewhere they become characters that are also rejected.
+    """
     form = _ADAPTER.dump_python(inbound, mode="json")
     return _storable(form) | {"text": _UNSTORABLE.sub("\ufffd", inbound.text)}
 
 
 def from_json(stored: Any) -> Inbound:
-    """Return the Inbound that ``to_json`` gave.
+    """Return the Inbound that ``to_json`` serialized.
 
     Raises:
         pydantic.ValidationError: it was written by something else.

@@ -22,10 +22,10 @@ from discreet.domain.text import checked_thread_key
 
 @dataclass(frozen=True, slots=True)
 class TerminalMessage:
-    """One line typed: as whom (an address, a contact, or the owner), where, and what.
+    """One typed line: its sender (an address, a contact, or the owner), place and text.
 
-    ``agent`` is its name; None: the only one, or the first that was made. ``limited``: see
-    ``Inbound``. ``message_id``: its own name, where the same message may be said twice and is one.
+    ``agent`` is a name; None: the only one, or the first that was created. ``limited``: see
+    ``Inbound``. ``message_id`` makes retries of the same message idempotent.
     """
 
     text: str
@@ -40,10 +40,10 @@ class TerminalMessage:
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
-    """Convert a terminal message to what the intake takes.
+    """Convert a terminal message for intake.
 
     Raises:
-        BadInput: Two senders, a group without a speaker, or an invalid thread key.
+        BadInput: two senders, a group without a speaker, or an invalid thread key.
     """
     if said.sender is not None and said.contact_id is not None:
         raise BadInput(

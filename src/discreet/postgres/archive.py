@@ -1,4 +1,4 @@
-"""The file format of a backup: a tar with a manifest, the credentials and a database dump."""
+"""The backup file format: a tar with a manifest, the credentials and a database dump."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MANIFEST, CREDENTIALS, DUMP = "manifest.json", "credentials.json", "database.dum
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup is of. ``made_at`` is ISO 8601 in UTC, ``dump_sha256`` is hex."""
+    """The contents of a backup. ``made_at`` is ISO 8601 in UTC, ``dump_sha256`` is hex."""
 
     format: int
     discreet: str
@@ -43,7 +43,7 @@ def write_archive(
     made_at: str,
     migrations: list[str],
 ) -> None:
-    """Pack the dump that lies in ``folder`` into ``draft``, mode 0600, and sync it to disk."""
+    """Pack the dump in ``folder`` into ``draft``, mode 0600, and sync it to disk."""
     manifest = Manifest(FORMAT, discreet, postgres, made_at, migrations, _sha256(folder / DUMP))
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     (folder / CREDENTIALS).write_text(json.dumps(asdict(credentials)), encoding="utf-8")
@@ -57,10 +57,10 @@ def write_archive(
 
 
 def read_archive(file: Path) -> tuple[Manifest, Credentials]:
-    """Return what a backup is of, and its credentials; the dump was compared with its checksum.
+    """Return the manifest and credentials of a backup, after verifying the dump's checksum.
 
     Raises:
-        BadInput: there is no such file, it is no backup, it is damaged, or a newer version made it.
+        BadInput: the file doesn't exist, isn't a backup, is damaged, or comes from a newer version.
     """
     try:
         with tarfile.open(file, mode="r:") as archive:
@@ -72,7 +72,7 @@ def read_archive(file: Path) -> tuple[Manifest, Credentials]:
                 checksum = hashlib.file_digest(dump, "sha256").hexdigest()
     except (tarfile.TarError, KeyError, TypeError, ValueError):
         raise BadInput(
-            f"{file} is not a Discreet backup, or it is damaged.", hint="Take another backup."
+            f"{file} is not a Discreet backup, or it is damaged.", hint="Use another backup."
         ) from None
     except OSError as error:
         raise BadInput(f"{file} can't be read: {error.strerror or error}.") from None
@@ -82,10 +82,10 @@ def read_archive(file: Path) -> tuple[Manifest, Credentials]:
 
 
 def extract_dump(file: Path, folder: Path) -> Path:
-    """Copy the dump of a backup that was read before into ``folder``.
+    """Copy the dump of a backup that ``read_archive`` accepted into ``folder``.
 
     Raises:
-        Unavailable: the disk is full, or the file has gone.
+        Unavailable: the disk is full, or the file is gone.
     """
     target = folder / DUMP
     try:

@@ -1,4 +1,4 @@
-"""Write everything of an installation to one file: data, roles, passwords, ticket key."""
+"""Write a whole installation to one file: data, roles, passwords, ticket key."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["backup"]
 
 DUMP_WORDS = (
     "--format=custom",
-    "--exclude-table-data=gate.secrets",  # the key is with the credentials
-    "--exclude-extension=vector",  # these two are made by `initialise`
+    "--exclude-table-data=gate.secrets",  # the key is stored with the credentials
+    "--exclude-extension=vector",  # `initialise` creates these two
     "--exclude-schema=pg_catalog",
 )
 
@@ -38,7 +38,8 @@ def backup(
 ) -> None:
     """Write the installation to ``file`` (mode 0600), whole or not at all. It may be in use.
 
-    ``admin_url`` is needed for a server of your own, and has to be past row-level security.
+    ``admin_url`` is needed for a server of your own, and must be a role that bypasses row-level
+    security.
 
     Raises:
         BadInput: the folder of ``file`` doesn't exist, or ``admin_url`` is missing.
@@ -56,7 +57,7 @@ def backup(
         admin = admin_conninfo(database.credentials, admin_url)
         inside = make_conninfo(admin, dbname=database.credentials.dbname)
         progress("Reading the database.")
-        # pg_dump sets row_security off: it fails rather than leave out rows that it may not see.
+        # pg_dump sets row_security off: it fails instead of leaving out rows that it can't see.
         run_client("pg_dump", inside, *DUMP_WORDS, f"--file={Path(scratch, DUMP)}")
         with psycopg.connect(inside, autocommit=True) as conn:
             names = conn.execute("SELECT name FROM public.schema_migrations ORDER BY name")

@@ -1,4 +1,4 @@
-"""The list of backups written from this home. An erased contact may still be in them."""
+"""The list of backups written from this home. They may still contain an erased contact."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NOTES = "backups.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class BackupMade:
-    """A backup, where it was written to; it may have been moved or deleted since."""
+    """A backup and the path it was written to. It may have been moved or deleted since."""
 
     file: Path
     made_at: datetime
 
 
 def note_backup(home: Path, file: Path) -> None:
-    """Remember a backup that was written just now.
+    """Record a backup that was just written.
 
     Raises:
-        Unavailable: the home can't be written to.
+        Unavailable: the home isn't writable.
     """
     line = {"file": str(file.absolute()), "made_at": datetime.now(UTC).isoformat()}
     try:
@@ -33,13 +33,12 @@ def note_backup(home: Path, file: Path) -> None:
             notes.write(json.dumps(line) + "\n")
     except OSError as error:
         raise Unavailable(
-            f"{file} is written, but could not be noted in {home}: {error.strerror}."
+            f"{file} was written, but could not be recorded in {home}: {error.strerror}."
         ) from error
 
 
 def backups_made(home: Path) -> list[BackupMade]:
-    """Return every backup of this home, the oldest first, except those that are gone from their
-    place."""
+    """Return every backup of this home that is still in its place, oldest first."""
     try:
         lines = (home / NOTES).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

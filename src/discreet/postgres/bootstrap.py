@@ -25,12 +25,12 @@ from discreet.postgres.roles import GATE_ROLE, LOGIN_ROLES, create_roles, existi
 __all__ = ["initialise", "let_roles_connect", "prepare_database", "prepare_roles"]
 
 MINIMUM_VERSION = 170000
-"""The first with a locale provider that sorts the same everywhere."""
+"""The first version with a locale provider that sorts the same everywhere."""
 
 LOCK = "SELECT pg_advisory_lock(hashtextextended('discreet: bootstrap', 0))"
 
-# Functions that show what others do, reach them, or leave something behind for them. They are
-# revoked from everybody; on a server of your own as far as the admin owns them.
+# Functions that show what other sessions do, affect them, or leave something behind for them. They
+# are revoked from everybody; on a server of your own, only those that the admin owns.
 REVOKE_FUNCTIONS = """
 DO $$
 DECLARE
@@ -55,9 +55,9 @@ BEGIN
   END LOOP;
 END $$
 """
-# A second layer below the policies, where the admin is a superuser: what compares texts and other
-# values by their order isn't evaluated before a policy. What our own statements need in indexes
-# stays as it is: texts that are equal, and the order of ids, numbers and times.
+# A second layer below the policies, if the admin is a superuser: operators that compare texts and
+# other values by order aren't evaluated before a policy. Those that our own statements need for
+# indexes stay leakproof: equality of texts, and the order of ids, numbers and times.
 KEEP_ORDER_BEHIND_POLICIES = """
 DO $$
 DECLARE
@@ -87,10 +87,10 @@ REVOKE_VIEWS = ("pg_catalog.pg_stat_activity", "pg_catalog.pg_locks", "pg_stat_s
 
 
 def initialise(admin_conninfo: str, credentials: Credentials) -> None:
-    """Create whatever is missing; if nothing is, change nothing but set the same passwords.
+    """Create whatever is missing; if nothing is, only set the same passwords again.
 
-    ``admin_conninfo`` is a superuser's, or one with CREATEROLE and CREATEDB, and leads to any
-    database of the server.
+    ``admin_conninfo`` is for a superuser, or a role with CREATEROLE and CREATEDB, and any database
+    of the server.
 
     Raises:
         Conflict: on a server of your own the roles exist with other passwords, or the database
@@ -154,9 +154,9 @@ def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
             yield conn
     except psycopg.errors.InsufficientPrivilege as error:
         raise Unavailable(
-            f"The admin may not do all that is needed: {_first_line(error)}.",
-            hint="Use a superuser's URL, or that of a role with CREATEROLE and CREATEDB "
-            "that made these roles.",
+            f"The admin lacks a privilege: {_first_line(error)}.",
+            hint="Use the URL of a superuser, or of the role with CREATEROLE and CREATEDB "
+            "that created these roles.",
         ) from error
     except psycopg.OperationalError as error:
         raise Unavailable(f"The server can't be used: {_first_line(error)}.") from error
@@ -181,8 +181,8 @@ def _create_extension(conn: psycopg.Connection[Any]) -> None:
         conn.execute(command)
     except psycopg.errors.InsufficientPrivilege:
         raise Unavailable(
-            "On this server only a superuser may add pgvector to a database.",
-            hint=f"Let one run, in the database {conn.info.dbname}: {command}; then try again.",
+            "Only a superuser can add pgvector to a database on this server.",
+            hint=f"Ask one to run, in the database {conn.info.dbname}: {command}; then try again.",
         ) from None
 
 
@@ -213,7 +213,7 @@ def _put_ticket_key(conn: psycopg.Connection[Any], credentials: Credentials) -> 
 
 
 def _put_policy(conn: psycopg.Connection[Any]) -> None:
-    """Put the default policy where there is none, and the texts of this version."""
+    """Store this version's texts, and the default policy if there is none."""
     if conn.execute("SELECT to_regclass('gate.policy')").fetchone() == (None,):
         return
     row = conn.execute("SELECT to_jsonb(p) - 'one' FROM gate.policy p").fetchone()

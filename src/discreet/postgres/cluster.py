@@ -1,4 +1,4 @@
-"""The data folder of the embedded server: created whole or not at all, and how to run it."""
+"""The data folder of the embedded server: creating it whole or not at all, and running it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from discreet.postgres.unprivileged import Runner, give_to
 
 __all__ = ["create_cluster", "server_command"]
 
-# Whoever comes through the socket proves a password, the superuser too. Not `peer`: for root the
-# server lives in a user namespace, where every user of the machine looks like the same one.
+# Every user of the socket proves a password, even the superuser. Not `peer`: for root, the server
+# runs in a user namespace, in which all users of the machine look the same.
 PG_HBA = "local all all scram-sha-256\n"
 
 SETTINGS = {
@@ -48,7 +48,7 @@ SETTINGS = {
     "log_autovacuum_min_duration": "-1",
 }
 
-# For tests: its data survive killed processes but no power cut, and nothing vacuums meanwhile.
+# For tests: the data survives killed processes but not a power failure, and nothing vacuums.
 THROW_AWAY_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -58,10 +58,10 @@ THROW_AWAY_SETTINGS = {
 
 
 def create_cluster(layout: Layout, runner: Runner, admin_password: str, *, durable: bool) -> None:
-    """Make the data folder beside its place and move it there when it is complete.
+    """Create the data folder under a temporary name and rename it when it is complete.
 
     Raises:
-        Unavailable: the disk is full, or rights are missing.
+        Unavailable: the disk is full, or a permission is missing.
     """
     draft = layout.database / "unfinished"
     try:
@@ -73,7 +73,7 @@ def create_cluster(layout: Layout, runner: Runner, admin_password: str, *, durab
         draft.rename(layout.data)
     except OSError as error:
         raise Unavailable(
-            f"The database can't be made in {layout.database}: {error.strerror}."
+            f"The database can't be created in {layout.database}: {error.strerror}."
         ) from None
 
 
@@ -95,7 +95,7 @@ def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool)
     if not durable:
         command.append("--no-sync")
     elif sys.platform == "linux":
-        # One call for all; a thousand single ones take seconds on a busy disk.
+        # One call for all files; a thousand single syncs take seconds on a busy disk.
         command.append("--sync-method=syncfs")
     done = subprocess.run(  # noqa: S603 - our own words, no shell
         command,
@@ -109,13 +109,14 @@ def _initdb(folder: Path, runner: Runner, admin_password: str, *, durable: bool)
     if done.returncode != 0:
         reason = _reason(done.stderr)
         raise Unavailable(
-            f"The database can't be made in {folder.parent}: {reason}.",
-            hint="Free some space or rights, or choose another place with DISCREET_HOME.",
+            f"The database can't be created in {folder.parent}: {reason}.",
+            hint="Free some space, fix the permissions, or choose another folder with "
+            "DISCREET_HOME.",
         )
 
 
 def _reason(output: str) -> str:
-    """Return the first error that initdb, or the server that it runs, told."""
+    """Return the first error printed by initdb or by the server that it runs."""
     for line in output.splitlines():
         for mark in ("PANIC: ", "FATAL: ", "ERROR: ", "initdb: error: "):
             if mark in line:
@@ -124,8 +125,7 @@ def _reason(output: str) -> str:
 
 
 def server_command(layout: Layout, runner: Runner, sockets: Path, *, durable: bool) -> list[str]:
-    """Return the words that run the server. Settings go along, so they are always this
-    version's."""
+    """Return the command that runs the server, with the settings of this version."""
     settings = SETTINGS | ({} if durable else THROW_AWAY_SETTINGS)
     command = [*runner.prefix, program("postgres"), "-D", str(layout.data), "-k", str(sockets)]
     for name, value in settings.items():

@@ -1,5 +1,7 @@
-"""The credentials file, ``HOME/credentials.json``: where the database is, and how each role logs
-in. Readable by its user only."""
+"""The credentials file, ``HOME/credentials.json``: database location and logins of all roles.
+
+Only its user can read it.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +37,18 @@ __all__ = [
 
 FILE_NAME = "credentials.json"
 RESTORING_NAME = "credentials.restoring.json"
-"""The same while a restore into a home without data is under way. The home opens when it has been
-renamed, so a restore that was interrupted is never taken for a new installation."""
+"""The credentials during a restore into a home without data. They are renamed at the end, which
+opens the home, so an interrupted restore is never mistaken for a new installation.
+"""
 TICKET_KEY_BYTES = 32
 CONNECT_TIMEOUT_SECONDS = 10
 KEEPALIVE_SECONDS, MAX_KEEPALIVES, UNACKNOWLEDGED_MS = 5, 3, 15_000
-"""A host that vanishes without a word is given up within 20 seconds."""
+"""A host that vanishes silently is given up within 20 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Everything that logs in to the database. ``host`` is a name, or a socket folder.
+    """Everything needed to log in to the database. ``host`` is a name, or a socket folder.
 
     Where PostgreSQL runs on several hosts, ``host`` and ``port`` are lists with commas, of the same
     length, and ``target_session_attrs`` says which of them is meant, as libpq has it.
@@ -76,7 +79,7 @@ class Credentials:
         return tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
 
     def same_place(self, other: Credentials) -> bool:
-        """Return whether both lead to the same database, as far as their hosts tell."""
+        """Return whether both name the same database, judging by their hosts."""
         return (self.embedded, self.dbname) == (other.embedded, other.dbname) and not set(
             self.places
         ).isdisjoint(other.places)
@@ -87,18 +90,21 @@ class Credentials:
 
     @property
     def sealing_key(self) -> bytes:
-        """The key of what is kept encrypted in the database, 32 bytes: the same on every server
-        that has these passwords, and to be had from nothing that the database knows."""
+        """The 32-byte key that encrypts secrets in the database.
+
+        It is the same on every server with these passwords, and can't be derived from anything that
+        the database stores.
+        """
         password = self.passwords["discreet_owner"].encode()
         return hmac.new(password, b"discreet: sealing key", hashlib.sha256).digest()
 
     def conninfo(self, role: str, *, dbname: str | None = None) -> str:
-        """Return a libpq connection string that logs in as ``role``.
+        """Return a libpq connection string for logging in as ``role``.
 
-        It means the same whatever variables of libpq are set: they are removed from this process.
+        libpq's variables don't affect it: they are removed from this process.
 
         Raises:
-            KeyError: no password is kept for this role.
+            KeyError: there is no password for this role.
         """
         ignore_libpq_variables(embedded=self.embedded)
         return make_conninfo(
@@ -115,7 +121,7 @@ class Credentials:
             keepalives_interval=KEEPALIVE_SECONDS,
             keepalives_count=MAX_KEEPALIVES,
             tcp_user_timeout=UNACKNOWLEDGED_MS,
-            # Never hand the password itself to whoever answers there.
+            # Never send the password itself to an impostor.
             require_auth="scram-sha-256",
         )
 
@@ -148,23 +154,24 @@ def new_credentials(
 
 
 def load_credentials(home: Path) -> Credentials | None:
-    """Return the credentials of the installation in ``home``; None where there is none yet.
+    """Return the credentials of the installation in ``home``, or None if there is none yet.
 
     Raises:
-        Unavailable: others may read or have made the file, it isn't ours to understand, or a
-            restore into this home didn't finish.
+        Unavailable: others can read the file or own it, its format is unknown, or a restore into
+            this
+            home didn't finish.
     """
     credentials = _load(home / FILE_NAME)
     if credentials is None and (home / RESTORING_NAME).exists():
         raise Unavailable(
             f"A restore into {home} did not finish.",
-            hint="Run it again: sb restore FILE. To start empty instead, remove that folder.",
+            hint="Run it again: sb restore FILE. To start empty instead, delete that folder.",
         )
     return credentials
 
 
 def load_restoring(home: Path) -> Credentials | None:
-    """Return the credentials of a restore that didn't finish; None where there was none.
+    """Return the credentials of an unfinished restore, or None if there is none.
 
     Raises:
         Unavailable: as for ``load_credentials``.
@@ -180,7 +187,7 @@ def _load(path: Path) -> Credentials | None:
         return Credentials(**json.loads(text))
     except (ValueError, TypeError):
         raise Unavailable(
-            f"{path} is damaged.", hint="Put it back from a backup: sb restore FILE."
+            f"{path} is damaged.", hint="Restore it from a backup: sb restore FILE."
         ) from None
 
 
@@ -190,14 +197,14 @@ def save_credentials(home: Path, credentials: Credentials) -> None:
 
 
 def set_restoring(home: Path, credentials: Credentials) -> None:
-    """Close ``home`` to everything but a restore, which uses these credentials."""
+    """Close ``home`` to everything except a restore with these credentials."""
     _save(home, RESTORING_NAME, credentials)
     (home / FILE_NAME).unlink(missing_ok=True)
     sync_folder(home)
 
 
 def set_restored(home: Path) -> None:
-    """Open ``home`` again, where a restore had closed it."""
+    """Reopen ``home`` after a restore."""
     if not (home / FILE_NAME).exists():
         (home / RESTORING_NAME).rename(home / FILE_NAME)
         sync_folder(home)

@@ -1,4 +1,4 @@
-"""Translate database errors for people. The only module that reads their codes."""
+"""Translate database errors for people. No other module reads their codes."""
 
 from __future__ import annotations
 
@@ -31,53 +31,54 @@ LOST_RACES = (
     errors.SerializationFailure,
     errors.ForeignKeyViolation,
 )
-"""Somebody else was first: what is done again sees what they did."""
+"""Errors caused by a concurrent transaction. A retry sees its changes."""
 _UNSTORABLE = "The text contains a character that can't be stored."
 
-# libpq gives no error code for a connection that was refused. The words are those of untranslated
-# messages; where they are others, the cause isn't named.
+# libpq gives no error code for a refused connection. These are the untranslated messages; with a
+# translated one, the cause isn't named.
 _NO_CONNECTIONS = ("too many clients", "too many connections", "connection slots are reserved")
 
 
 class DiskIsFull(Unavailable):
-    """Nothing can be stored until there is room."""
+    """The disk is full; nothing can be stored until there is room."""
 
 
 class NoConnectionsLeft(Unavailable):
-    """Others hold every connection that the server allows."""
+    """Other clients hold every connection that the server allows."""
 
 
 def outage_of(error: Error) -> Unavailable | None:
-    """Return the error for people where the server is at fault and not the statement; else None."""
+    """Return the user-facing error if the server is at fault, not the statement; or None."""
     code, words = error.sqlstate or "", str(error)
     if code == "53100":
         return DiskIsFull(
-            "The disk of the database is full.", hint="Make room on it; then try again."
+            "The disk of the database is full.", hint="Free some space on it, then try again."
         )
     if code == "53300" or any(one in words for one in _NO_CONNECTIONS):
         return NoConnectionsLeft(
-            "The database has no connections left.", hint="See who holds them: sb status"
+            "The database has no connections left.",
+            hint="To see which programs hold them: sb status",
         )
     if code.startswith(("53", "58")):
         return Unavailable(
-            f"The database lacks resources (error {code}).", hint="Its log says more. Try again."
+            f"The database lacks resources (error {code}).", hint="See its log. Try again later."
         )
     if code == "25006":
         return Unavailable(
-            "The database only lets itself be read now; it may be failing over.", hint="Try again."
+            "The database is read-only now; it may be failing over.", hint="Try again."
         )
     return None
 
 
 def is_lost(error: Error) -> bool:
-    """Return whether the connection is gone: its other end is silent, or the server ended it."""
+    """Return whether the connection is gone: no response, or ended by the server."""
     if not isinstance(error, OperationalError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def refusal_of(error: Error | UnicodeEncodeError) -> DiscreetError | None:
-    """Return what the database refused, if the statement or its values are at fault."""
+    """Return the user-facing error if the statement or its values are at fault."""
     match error:
         case UnicodeEncodeError() | errors.UntranslatableCharacter():
             return BadInput(_UNSTORABLE, hint="Send it as UTF-8 text.")
@@ -90,13 +91,13 @@ def refusal_of(error: Error | UnicodeEncodeError) -> DiscreetError | None:
         case errors.ForeignKeyViolation():
             return NotFound("It refers to something that does not exist.")
         case DataError(sqlstate=None):
-            # The driver itself refuses it: a NUL in a text.
-            return BadInput(_UNSTORABLE, hint="Leave it out.")
+            # The driver rejects a NUL in a text itself.
+            return BadInput(_UNSTORABLE, hint="Remove it.")
     return _refusal_of_gate(error)
 
 
 def _refusal_of_gate(error: Error) -> DiscreetError | None:
-    """Return what a function of the gate says itself."""
+    """Return the error that a gate function raised."""
     message = error.diag.message_primary
     match error.sqlstate:
         case "DS001":
@@ -107,7 +108,7 @@ def _refusal_of_gate(error: Error) -> DiscreetError | None:
             return Conflict(f"That can't be done: {text_of_code(message)}.")
         case "DS004":
             return LimitReached(
-                f"At most {int(message or 0):,} memories are kept here.",
+                f"The maximum of {int(message or 0):,} memories is reached.",
                 hint="Forget some first.",
             )
     return None

@@ -1,7 +1,7 @@
-"""The embedded server, shared by every process that uses one home.
+"""The embedded server, shared by all processes that use one home.
 
-The first process starts it through a supervisor (``supervisor.py``), which stops it when the last
-process has left, however that one ended.
+The first process starts it through a supervisor (``supervisor.py``), which stops it after the last
+process has exited, however that one ended.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from discreet.postgres.unprivileged import find_runner, give_to
 __all__ = ["Progress", "embedded_server", "has_cluster"]
 
 Progress = Callable[[str], None]
-"""Told one line, for a person, when something takes longer than a moment."""
+"""Called with a line for the user when something takes longer than a moment."""
 
 GRACE_SECONDS = 3.0
-"""How long the server outlives its last user, so that one command after another finds it warm."""
+"""Seconds that the server outlives its last user, to stay warm between commands."""
 READY_POLL_SECONDS = 0.005
 SLOW_START_SECONDS = 2.0
 START_DEADLINE_SECONDS = 300.0
-"""Recovery after a crash reads back at most ``max_wal_size`` of log."""
+"""Recovery after a crash replays at most ``max_wal_size`` of log."""
 LOG_LIMIT_BYTES = 1_000_000
 SCARCE_BYTES = 32_000_000
-"""Less than this and recovery may lack room for its next piece of log (16 MB) and a checkpoint."""
+"""With less space, recovery may lack room for its next WAL segment (16 MB) and a checkpoint."""
 
 
 def has_cluster(home: Path) -> bool:
-    """Return whether a database was made in this home."""
+    """Return whether this home contains a database."""
     return Layout(home).data.exists()
 
 
@@ -56,18 +56,18 @@ def embedded_server(
     grace_seconds: float = GRACE_SECONDS,
     progress: Progress = lambda _: None,
 ) -> Iterator[Path]:
-    """Keep the server of ``home`` running; yield its socket's folder. Block while it starts.
+    """Keep the server of ``home`` running and yield its socket folder. Block while it starts.
 
-    ``admin_password`` becomes the superuser's where there is no database yet. ``durable=False`` is
-    for tests: faster, and a power cut loses everything.
+    ``admin_password`` becomes the superuser's if there is no database yet. ``durable=False`` is for
+    tests: it is faster, but a power failure loses everything.
 
     Raises:
-        Unavailable: it can't be made or started; the message has the server's own reason.
+        Unavailable: it can't be created or started; the message has the server's own reason.
     """
     layout = make_layout(home)
     clients = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a supervisor is stopping the server
+        fcntl.flock(clients, fcntl.LOCK_SH)  # waits while a supervisor stops the server
         os.utime(clients)
         sockets = _prepare(layout, admin_password, durable=durable, progress=progress)
         _start(layout, sockets, durable=durable, grace_seconds=grace_seconds, progress=progress)
@@ -84,23 +84,24 @@ def _prepare(layout: Layout, admin_password: str, *, durable: bool, progress: Pr
         if sockets is None:
             raise Unavailable(
                 "The folder of the database's socket was removed while it was running.",
-                hint=f"End the processes that use {layout.home}, wait some seconds, try again.",
+                hint=f"Stop the processes that use {layout.home}, wait some seconds, and try "
+                "again.",
             )
         if not layout.data.exists():
-            progress("Making the database; this is done once.")
+            progress("Creating the database; this is done once.")
             create_cluster(layout, find_runner(), admin_password, durable=durable)
         _check_major_version(layout)
         return sockets
 
 
 def _check_major_version(layout: Layout) -> None:
-    """Refuse files of another major version: the server doesn't start on them."""
+    """Refuse files of another major version, on which the server can't start."""
     made_by = (layout.data / "PG_VERSION").read_text(encoding="ascii").strip()
     if made_by != str(MAJOR_VERSION):
         raise Unavailable(
-            f"The database in {layout.home} was made by PostgreSQL {made_by}, "
-            f"and this is {MAJOR_VERSION}.",
-            hint="Back it up with the version of discreet that made it (sb backup FILE), and "
+            f"The database in {layout.home} was created by PostgreSQL {made_by}, "
+            f"but this is {MAJOR_VERSION}.",
+            hint="Back it up with the version of discreet that created it (sb backup FILE), and "
             "restore that into an empty home. See: docs/upgrading-postgresql.md",
         )
 
@@ -130,7 +131,7 @@ def _start(
                 told = True
                 progress("The database is starting; it may be recovering from a crash.")
             time.sleep(READY_POLL_SECONDS)
-        # A server whose supervisor was killed would run forever.
+        # If the supervisor was killed, nothing would stop the server.
         if supervisor_pipe is None and not _is_held(layout.supervisor_lock):
             supervisor_pipe = _launch_supervisor(
                 layout, sockets, durable=durable, grace_seconds=grace_seconds
@@ -178,9 +179,11 @@ def _launch_supervisor(
 
 
 def _is_ready(layout: Layout, sockets: Path) -> bool:
-    """Return whether somebody answers at the socket and has written that he is ready. In this
-    order: who answers has written his own pid file before, so that of a crashed server isn't
-    believed."""
+    """Return whether the socket answers and the pid file says that the server is ready.
+
+    They are checked in this order: a server that answers has already written its pid file, so a
+    crashed server's file isn't believed.
+    """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
@@ -204,8 +207,7 @@ def _log_size(layout: Layout) -> int:
 
 
 def _reason(layout: Layout, log_start: int) -> str:
-    """Return the last line of the log, since ``log_start`` (bytes), that tells why; without its
-    time."""
+    """Return the last log line since ``log_start`` (bytes) that names a cause, without its time."""
     with suppress(OSError), layout.log.open(encoding="utf-8", errors="replace") as file:
         if log_start <= layout.log.stat().st_size:
             file.seek(log_start)
@@ -216,14 +218,14 @@ def _reason(layout: Layout, log_start: int) -> str:
                     return line.split(mark, 1)[1].strip() + "."
         if lines:
             return lines[-1] + "."
-    return "it gave no reason."
+    return "the server gave no reason."
 
 
 def _hint(layout: Layout) -> str:
     free_bytes = shutil.disk_usage(layout.data).free
     if free_bytes < SCARCE_BYTES:
-        return f"The disk is full ({free_bytes // 1_000_000} MB are free): make some room on it."
-    return f"More is in {layout.log}."
+        return f"The disk is full ({free_bytes // 1_000_000} MB are free): free some space."
+    return f"For details see {layout.log}."
 
 
 @contextmanager
@@ -237,7 +239,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _is_held(path: Path) -> bool:
-    """Return whether somebody holds this lock for himself."""
+    """Return whether another process holds this lock exclusively."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

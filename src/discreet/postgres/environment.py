@@ -1,7 +1,7 @@
 """The environment variables of libpq, and which of them are honoured.
 
-libpq fills whatever a connection string leaves open from these variables. Some of them
-(PGDATESTYLE, PGTZ, PGGEQO, PGSERVICE) no string can override, so they are removed from the process.
+libpq uses these variables for whatever a connection string leaves open. A string can't override
+some of them (PGDATESTYLE, PGTZ, PGGEQO, PGSERVICE), so they are removed from the process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WITHOUT_OPTION = frozenset(
         "PGTZ",
     }
 )
-"""Variables that libpq reads though no connection option stands for them."""
+"""Variables that libpq reads but that have no connection option."""
 
 HONOURED = frozenset(
     {
@@ -46,13 +46,14 @@ HONOURED = frozenset(
         "PGSSLSNI",
     }
 )
-"""What counts for a server of your own: how TLS is done, and an admin's password that the URL
-leaves out. Never where the server is, nor what a session looks like."""
+"""The variables that apply to a server of your own: how TLS is done, and an admin's password that
+the URL leaves out. Never the server's location or the state of a session.
+"""
 
 
 @cache
 def variable_of_option() -> dict[str, str]:
-    """Return the variable of each connection option that the installed libpq knows."""
+    """Return the variable of each connection option of the installed libpq."""
     return {
         option.keyword.decode(): option.envvar.decode()
         for option in pq.Conninfo.get_defaults()
@@ -61,9 +62,9 @@ def variable_of_option() -> dict[str, str]:
 
 
 def ignore_libpq_variables(*, embedded: bool) -> None:
-    """Remove libpq's variables from this process, except those that count.
+    """Remove libpq's variables from this process, except the honoured ones.
 
-    Call it before a connection string is used. For the embedded server none counts.
+    Call it before using a connection string. None is honoured for the embedded server.
     """
     ignored = WITHOUT_OPTION.union(variable_of_option().values())
     for name in ignored if embedded else ignored - HONOURED:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of your own: prepared with an admin's URL, which isn't stored."""
+"""Set up a PostgreSQL server of your own with an admin's URL, which isn't stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def initialise_external(
     dbname: str | None = None,
     reset_roles: bool = False,
 ) -> Credentials:
-    """Create roles, database and schema on the server; keep the passwords in ``home``.
+    """Create roles, database and schema on the server; store the passwords in ``home``.
 
     Repeating it does no harm, and needs no names: ``home`` has them. In a new home the default is
     ``DEFAULT_INSTALLATION``, and a database that is called as the installation is. ``reset_roles``
@@ -83,30 +83,30 @@ def initialise_external(
 
 
 def migrate_external(home: Path, admin_url: str) -> None:
-    """Bring the schema of the server of ``home`` up to date.
+    """Migrate the database of ``home``, on a server of your own.
 
     Raises:
-        BadInput: the URL can't be read, or leads to another server than ``home`` uses.
+        BadInput: the URL can't be parsed, or is of another server than the one ``home`` uses.
         Unavailable: as for ``initialise``.
     """
     known = load_credentials(home)
     if known is None or known.embedded:
         raise BadInput(
             f"{home} uses the embedded server.",
-            hint="The embedded server updates itself when it starts.",
+            hint="The embedded server is migrated when it starts.",
         )
     refuse_other_server(home, known, admin_url)
     initialise(read_write(admin_url), known)
 
 
 def refuse_other_server(home: Path, known: Credentials, admin_url: str) -> None:
-    """Refuse a URL of another server than the one that ``home`` uses.
+    """Refuse the URL of another server than the one that ``home`` uses.
 
     Raises:
-        BadInput: The URL leads to another server than the credentials of ``home``.
+        BadInput: the URL is of another server.
     """
     if not known.same_place(external_credentials(admin_url, known.dbname)):
-        raise BadInput(f"That is another server than {home} uses ({', '.join(known.places)}).")
+        raise BadInput(f"That server is not the one that {home} uses ({', '.join(known.places)}).")
 
 
 def external_credentials(
@@ -123,7 +123,7 @@ def external_credentials(
     except psycopg.ProgrammingError as error:
         raise BadInput(
             f"Invalid admin URL: {str(error).strip()}.",
-            hint="It looks like postgresql://admin:password@host:5432/postgres",
+            hint="Use the form postgresql://admin:password@host:5432/postgres",
         ) from None
     hosts = str(given.get("host") or "").split(",")
     ports = [port or "5432" for port in str(given.get("port") or "").split(",")]
@@ -131,8 +131,8 @@ def external_credentials(
         ports *= len(hosts)
     if not all(hosts) or len(ports) != len(hosts) or not all(map(str.isdecimal, ports)):
         raise BadInput(
-            "The admin URL has to name a host, and a port for each where it isn't 5432.",
-            hint="It looks like postgresql://admin:password@host:5432/postgres, "
+            "The admin URL must name a host, and each port that isn't 5432.",
+            hint="Use the form postgresql://admin:password@host:5432/postgres, "
             "or postgresql://admin:password@one:5432,two:5432/postgres",
         )
     certificate = given.get("sslrootcert")
@@ -149,13 +149,12 @@ def external_credentials(
 
 
 def _attrs_for(hosts: Sequence[str]) -> str:
-    """Of several hosts, the one that can be written to."""
+    """Return the target_session_attrs that select the primary, if there are several hosts."""
     return "read-write" if len(hosts) > 1 else "any"
 
 
 def read_write(admin_url: str) -> str:
-    """Return the admin's conninfo, which leads to the host that can be written to where it names
-    several.
+    """Return the admin's conninfo, which selects the primary if the URL names several hosts.
 
     Raises:
         BadInput: as for ``external_credentials``.
@@ -165,7 +164,7 @@ def read_write(admin_url: str) -> str:
 
 
 def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
-    """Where the admin logs in: the embedded server's own, or the one whose URL was given.
+    """Return the admin's conninfo: the embedded server's own, or the given URL.
 
     Raises:
         BadInput: the URL is missing.
@@ -174,7 +173,7 @@ def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
         return credentials.conninfo(ADMIN_ROLE, dbname="postgres")
     if admin_url is None:
         raise BadInput(
-            "The database is on a server of your own, and only its admin sees all of it.",
+            "The database is on a server of your own, and only its admin can read all of it.",
             hint="Add --admin-url postgresql://admin:password@host/postgres",
         )
     return read_write(admin_url)

@@ -1,4 +1,4 @@
-"""The folders of an installation, closed to other users."""
+"""The folders of an installation, private to their user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOCKET_PATH_LIMIT = 107  # bytes; struct sockaddr_un
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are below the home. ``database`` is ours; PostgreSQL's own folder is in it."""
+    """Paths below the home. ``database`` is ours; PostgreSQL's own folder is inside it."""
 
     home: Path
 
@@ -56,15 +56,15 @@ class Layout:
 
     @property
     def socket_note(self) -> Path:
-        """Hold the path of the socket's folder where that can't be ``run``."""
+        """The file that records the socket folder if it isn't ``run``."""
         return self.run / "socket-folder"
 
 
 def make_layout(home: Path) -> Layout:
-    """Return the folders, made with mode 0700 where they are missing; the mode of none is changed.
+    """Create missing folders with mode 0700 and return all of them. Existing modes are not changed.
 
     Raises:
-        Unavailable: one can't be made, belongs to somebody else or is open to others.
+        Unavailable: one can't be created, belongs to another user or is open to others.
     """
     layout = Layout(home)
     try:
@@ -76,19 +76,20 @@ def make_layout(home: Path) -> Layout:
     except OSError as error:
         raise Unavailable(
             f"The folder {error.filename or home} can't be used: {error.strerror}.",
-            hint="Free some space or rights, or choose another place with DISCREET_HOME.",
+            hint="Free some space, fix the permissions, or choose another folder with "
+            "DISCREET_HOME.",
         ) from None
     return layout
 
 
 def socket_folder(layout: Layout, *, make: bool) -> Path | None:
-    """Return the folder of the server's socket: ``run``, or where its path won't do for a socket a
-    private one in the runtime or temporary folder, whose path ``run`` remembers.
+    """Return the server's socket folder, or None if there is none and ``make`` is false.
 
-    None: there is none yet, or it was removed, and ``make`` is false.
+    It is ``run``, or if that path doesn't suit a socket, a private folder in the runtime or
+    temporary folder, whose path is recorded in ``run``.
 
     Raises:
-        Unavailable: the folder isn't ours alone.
+        Unavailable: the folder isn't private to us.
     """
     if socket_fits(layout.run):
         return layout.run
@@ -103,8 +104,8 @@ def socket_folder(layout: Layout, *, make: bool) -> Path | None:
     if not socket_fits(folder):
         folder.rmdir()
         raise Unavailable(
-            f"The temporary folder {folder.parent} can't have a socket in it.",
-            hint="Set TMPDIR to one with a short and plain path.",
+            f"The temporary folder {folder.parent} can't contain a socket.",
+            hint="Set TMPDIR to a folder with a short, plain path.",
         )
     layout.socket_note.write_bytes(os.fsencode(folder))
     return folder
@@ -126,19 +127,20 @@ def _runtime_folder() -> str:
 def _refuse_open(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise Unavailable(f"{folder} belongs to somebody else, so it isn't used.")
+        raise Unavailable(f"{folder} belongs to another user, so it isn't used.")
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise Unavailable(
-            f"{folder} is open to others, so it isn't used.", hint=f"Close it: chmod 700 {folder}"
+            f"{folder} is open to others, so it isn't used.",
+            hint=f"Make it private: chmod 700 {folder}",
         )
 
 
 def _refuse_strangers_home(home: Path) -> None:
-    """Who may rename what is in the home could put their own server in its place."""
+    """Refuse a home in which others could rename files and put their own server in place."""
     status = home.stat()
     if os.geteuid() != 0 and status.st_uid not in (os.geteuid(), 0):
-        raise Unavailable(f"{home} belongs to somebody else, so it isn't used.")
+        raise Unavailable(f"{home} belongs to another user, so it isn't used.")
     if stat.S_IMODE(status.st_mode) & 0o002 and not status.st_mode & stat.S_ISVTX:
         raise Unavailable(
-            f"Everybody may write to {home}, so it isn't used.", hint=f"chmod o-w {home}"
+            f"Everybody can write to {home}, so it isn't used.", hint=f"chmod o-w {home}"
         )

@@ -18,13 +18,13 @@ __all__ = ["Invitation", "invite", "join"]
 FORMAT = 1
 CERTIFICATE_NAME = "server-ca.pem"
 DEFAULT_CERTIFICATE = Path("~/.postgresql/root.crt")
-"""Where libpq looks where no other is named."""
+"""Where libpq looks by default."""
 LOOPBACK = ("localhost", "127.", "::1", "/", "@")
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What the file is of. ``only_here``: its host is this machine, whatever machine reads it."""
+    """What an invitation contains. ``only_here``: its host always means the local machine."""
 
     credentials: Credentials
 
@@ -36,27 +36,27 @@ class Invitation:
 
 
 def invite(home: Path, file: Path) -> Invitation:
-    """Write what a second machine needs to serve this installation into ``file`` (mode 0600).
+    """Write what a second machine needs to serve this installation to ``file`` (mode 0600).
 
     Raises:
         BadInput: the folder of ``file`` doesn't exist, or there is no database yet.
-        Conflict: the database is the embedded one; or ``file`` exists.
+        Conflict: the database is the embedded one, or ``file`` exists.
         Unavailable: the credentials or the certificate can't be read.
     """
     credentials = load_credentials(home)
     if has_cluster(home) or (credentials is not None and credentials.embedded):
         raise Conflict(
-            f"The database in {home} is the embedded one: it listens on no network, and no second "
-            "machine can join it.",
+            f"The database in {home} is the embedded one: it doesn't listen on a network, so no "
+            "second machine can join it.",
             hint="Move to a PostgreSQL server first: sb backup FILE; then, with another "
             "DISCREET_HOME, sb restore --admin-url postgresql://... FILE",
         )
     if credentials is None:
         raise BadInput(f"{home} has no database yet.", hint="See: sb db init --help")
     if file.exists():
-        raise Conflict(f"{file} exists already.", hint="Choose another name.")
+        raise Conflict(f"{file} already exists.", hint="Choose another name.")
     if not file.parent.is_dir():
-        raise BadInput(f"There is no folder {file.parent}.")
+        raise BadInput(f"The folder {file.parent} does not exist.")
     document = {
         "discreet": "an invitation to an installation",
         "format": FORMAT,
@@ -68,22 +68,21 @@ def invite(home: Path, file: Path) -> Invitation:
 
 
 def join(home: Path, file: Path) -> Credentials:
-    """Use the database of an invitation from ``home``, once it can be reached from here.
+    """Use the database of an invitation from ``home``, after checking that it can be reached.
 
-    A home that uses that database already gets the credentials of the invitation.
+    A home that already uses that database gets the credentials of the invitation.
 
     Raises:
-        BadInput: ``file`` is no invitation.
+        BadInput: ``file`` is not an invitation.
         Conflict: ``home`` has another database.
-        Unavailable: ``file`` is open to others; or the database can't be reached or isn't as it
-            should be.
+        Unavailable: ``file`` is open to others, or the database can't be reached or fails a check.
     """
     credentials, certificate = _read(file)
     make_layout(home)
     known = load_credentials(home)
     if has_cluster(home) or (known is not None and not known.same_place(credentials)):
         raise Conflict(
-            f"{home} has another database already.", hint="Choose another home with DISCREET_HOME."
+            f"{home} already has another database.", hint="Choose another home with DISCREET_HOME."
         )
     if certificate is not None:
         path = home / CERTIFICATE_NAME
@@ -97,20 +96,21 @@ def join(home: Path, file: Path) -> Credentials:
 def _read(file: Path) -> tuple[Credentials, str | None]:
     text = read_private(file, "passwords")
     if text is None:
-        raise BadInput(f"There is no file {file}.")
+        raise BadInput(f"The file {file} does not exist.")
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
-            raise BadInput(f"{file} was made by a newer version.", hint="Update discreet.")
+            raise BadInput(f"{file} was made by a newer version.", hint="Update Discreet.")
         return Credentials(**document["credentials"]), document["certificate"]
     except (ValueError, TypeError, KeyError):
         raise BadInput(
-            f"{file} is no invitation.", hint="On a machine that serves: sb db invite FILE"
+            f"{file} is not an invitation.",
+            hint="Create one on a machine that serves: sb db invite FILE",
         ) from None
 
 
 def _certificate_of(credentials: Credentials) -> str | None:
-    """Return the text of the certificate that the server is judged by; None: of none in a file."""
+    """Return the text of the root certificate, or None if it isn't in a file."""
     named = credentials.sslrootcert
     if named == "system":
         return None

@@ -23,7 +23,8 @@ __all__ = ["SQL", "Migration", "is_current", "migrate", "read_migrations"]
 
 SQL = Path(__file__).parent / "sql"
 
-# In `public`: it is needed before the first file makes our schemas. It holds nobody's data.
+# In `public`, because it is needed before the first migration creates our schemas. It holds no
+# personal data.
 LEDGER = """
 CREATE TABLE IF NOT EXISTS public.schema_migrations (
   name       text PRIMARY KEY,
@@ -41,8 +42,8 @@ FORGET = "DELETE FROM public.schema_migrations WHERE name LIKE '%%/%%' AND name 
 LOCK = "SELECT pg_advisory_lock(hashtextextended('discreet: migrations', 0))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('discreet: migrations', 0))"
 
-# CREATE OR REPLACE keeps the rights of a function that exists. They are taken away before, so that
-# a file says all of them.
+# CREATE OR REPLACE keeps an existing function's rights. They are revoked first, so that its file
+# states all of them.
 RIGHTS = """
 SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure::text,
        array_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'public'
@@ -58,8 +59,10 @@ _DEFINED = re.compile(r"^CREATE OR REPLACE (?:FUNCTION|PROCEDURE) (\w+\.\w+)", r
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file. ``checksum``: the SHA-256 of its text as hex. A ``repeatable`` one has a path for a
-    name, and its number doesn't count."""
+    """One file. ``checksum``: the SHA-256 of its text as hex.
+
+    A ``repeatable`` one is named by its path, and its number is ignored.
+    """
 
     name: str
     text: str
@@ -93,8 +96,9 @@ def _read(path: Path, name: str, *, repeatable: bool = False) -> Migration:
 
 
 def is_current(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> bool:
-    """Return whether exactly these were applied; one small query, which discreet_worker may ask
-    too.
+    """Return whether exactly these migrations are applied.
+
+    It is one small query that discreet_worker may run too.
 
     Raises:
         Unavailable: the database is newer than this program, or older than its first migration, or
@@ -108,13 +112,13 @@ def is_current(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -
 
 
 def migrate(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> list[str]:
-    """Apply what is missing and return the names. Whoever comes second waits and finds it done.
+    """Apply what is missing and return the names. A concurrent caller waits and finds it done.
 
     ``conn`` is an admin's, in autocommit mode.
 
     Raises:
         Unavailable: as for ``is_current``.
-        psycopg.Error: a file failed. It left nothing; the migrations before it stay applied. The
+        psycopg.Error: a file failed and was rolled back; the migrations before it stay applied. The
             functions are applied together or not at all.
     """
     conn.execute(LOCK)
@@ -138,7 +142,7 @@ def migrate(conn: psycopg.Connection[Any], migrations: Sequence[Migration]) -> l
 
 
 def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
-    # A function may call one that comes later.
+    # A function may call one that is defined later.
     conn.execute("SET LOCAL check_function_bodies = off")
     conn.execute(migration.text.encode(), prepare=False)
     conn.execute("RESET ROLE")
@@ -161,21 +165,21 @@ def _missing(applied: dict[str, str], migrations: Sequence[Migration]) -> list[M
     first = numbered[0].name if numbered else ""
     if before and applied.get(first, "") != known.get(first, ""):
         raise Unavailable(
-            f"The database was made before {first} and can't be brought up to date.",
-            hint="Keep it for the version that made it, and begin with a new one: an empty"
+            f"The database was created before {first} and can't be migrated.",
+            hint="Keep it for the version that created it, and start with a new one: an empty"
             " DISCREET_HOME, or another database.",
         )
     unknown = set(before) - set(known)
     if unknown:
         raise Unavailable(
-            f"The database was made by a newer version ({max(unknown)}).",
-            hint="Update Discreet, or restore a backup made by this version.",
+            f"The database was created by a newer version ({max(unknown)}).",
+            hint="Update Discreet, or restore a backup of this version.",
         )
     for name, checksum in before.items():
         if known[name] != checksum:
             raise Unavailable(
                 f"The migration {name} was changed after it was applied.",
-                hint="Put the file back as it was; changes go into a new one.",
+                hint="Restore the file; put changes into a new one.",
             )
     return [
         migration for migration in migrations if applied.get(migration.name) != migration.checksum

@@ -1,4 +1,4 @@
-"""Explain why a reachable database can't serve: its disk is full, or it has no free connections."""
+"""Explain why a reachable database can't serve: a full disk, or no free connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 2
-"""How long a server may take to say why it refuses a connection."""
+"""Seconds to wait for the server's reason for refusing a connection."""
 
 RESERVED_TRIES, RESERVED_WAIT_SECONDS = 20, 0.1
 
@@ -33,7 +33,7 @@ SELECT coalesce(nullif(application_name, ''), usename), count(*) FROM pg_stat_ac
 
 
 def why_unreachable(conninfo: str) -> Unavailable | None:
-    """Ask the server why it gives no connection; None if it gives one. Blocks for up to 2 s."""
+    """Ask the server why it refuses connections; None if it accepts one. Blocks for up to 2 s."""
     try:
         psycopg.connect(conninfo, connect_timeout=PROBE_SECONDS).close()
     except psycopg.OperationalError as error:
@@ -44,10 +44,10 @@ def why_unreachable(conninfo: str) -> Unavailable | None:
 
 
 def connections_held(home: Path) -> list[tuple[str, int]]:
-    """Return who holds the connections of the embedded server of ``home``, by program, most first.
+    """Return the number of connections held per program, most first, of the embedded server.
 
-    PostgreSQL keeps three connections back for its superuser; this uses one of them. Of a server of
-    your own the superuser isn't known here, and the list is empty, as it is where nothing answers.
+    PostgreSQL reserves three connections for its superuser; this uses one of them. The list is
+    empty for a server of your own, whose superuser isn't known, and if nothing answers.
     """
     credentials = load_credentials(home)
     if credentials is None or not credentials.embedded:
@@ -57,7 +57,7 @@ def connections_held(home: Path) -> list[tuple[str, int]]:
         return []
     conninfo = replace(credentials, host=str(sockets)).conninfo(ADMIN_ROLE)
     for _ in range(RESERVED_TRIES):
-        # Those that are about to be refused take these three too, for a moment.
+        # Connections about to be refused briefly occupy these three too.
         with (
             suppress(psycopg.Error),
             psycopg.connect(conninfo, connect_timeout=PROBE_SECONDS) as connection,

@@ -15,12 +15,12 @@ __all__ = ["Pool", "PooledConnection", "open_intake_pool", "open_pool"]
 
 
 class PooledConnection(AsyncConnection[Any]):
-    """A connection that knows which backend serves it and what the database's clock says.
+    """A connection that knows its backend and the database's clock.
 
-    Both are asked of the database: behind a pooler libpq knows the number of another process.
+    Both are queried from the database, because behind a pooler libpq reports another process.
 
     Attributes:
-        pid: the backend's process id, as ``pg_backend_pid()`` gives it.
+        pid: the backend's process id, from ``pg_backend_pid()``.
     """
 
     pid: int
@@ -31,11 +31,11 @@ class PooledConnection(AsyncConnection[Any]):
         return time.monotonic() + self._ahead
 
     def set_clock(self, seconds: float) -> None:
-        """Note what the database's clock says at this moment, in seconds since 1970."""
+        """Record the database's current clock, in seconds since 1970."""
         self._ahead = seconds - time.monotonic()
 
     async def meet(self) -> None:
-        """Ask for the backend and its clock, once for each connection."""
+        """Query the backend and its clock, once per connection."""
         cursor = await self.execute(MEET, prepare=False)
         for self.pid, clock in await cursor.fetchall():
             self.set_clock(clock)
@@ -51,10 +51,10 @@ MEET = (
 WAIT_SECONDS = 30.0
 MAX_IDLE_SECONDS = 300.0
 RECONNECT_SECONDS = 5.0
-"""How long the pool tries by itself, less and less often. Then whoever needs a connection tries."""
+"""Seconds for which the pool reconnects by itself, with backoff. After that, each request tries."""
 
-# One round trip. RESET ALL comes back to the settings of the role. DISCARD ALL would also drop what
-# psycopg has prepared and believes in.
+# One round trip. RESET ALL restores the role's settings. DISCARD ALL would also drop the prepared
+# statements that psycopg relies on.
 CLEAN = (
     "RESET ALL; CLOSE ALL; UNLISTEN *; "
     "SELECT pg_catalog.pg_advisory_unlock_all(),"
@@ -63,8 +63,7 @@ CLEAN = (
 
 
 def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncContextManager[Pool]:
-    """Return a pool of autocommit connections, each cleaned when it comes back; at its end all are
-    closed.
+    """Return a pool of autocommit connections, each cleaned when it is returned.
 
     Raises:
         psycopg_pool.PoolTimeout: no connection could be made in ``WAIT_SECONDS``.
@@ -75,11 +74,10 @@ def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncConte
 def open_intake_pool(
     conninfo: str, min_size: int, max_size: int
 ) -> AbstractAsyncContextManager[Pool]:
-    """Return a pool for the intake role, whose connections run nothing but single calls of the
-    gate.
+    """Return a pool for the intake role, whose connections run only single calls of the gate.
 
-    Each call is its own transaction with its own ticket and the role has no right on any table,
-    so a connection holds nothing that had to be cleaned; that cleaning would halve the throughput.
+    Each call is its own transaction with its own ticket, and the role has no right on any table, so
+    a connection has no state to clean; cleaning would halve the throughput.
 
     Raises:
         psycopg_pool.PoolTimeout: no connection could be made in ``WAIT_SECONDS``.
@@ -114,8 +112,10 @@ async def _open(
 
 
 async def _clean(conn: PooledConnection) -> None:
-    """Leave nothing of a session behind: settings, held cursors, channels, advisory locks, and
-    statements prepared in SQL. The pool throws a connection away where this fails."""
+    """Reset settings, held cursors, channels, advisory locks and SQL-level prepared statements.
+
+    If this fails, the pool discards the connection.
+    """
     cursor = await conn.execute(CLEAN, prepare=False)
     await cursor.set_result(-1)
     if (await cursor.fetchone() or (None, True))[1]:

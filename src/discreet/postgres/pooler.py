@@ -13,7 +13,7 @@ __all__ = ["refuse_transaction_pooling"]
 
 
 def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Refuse a pooler that gives each transaction, or each statement, another server process.
+    """Refuse a pooler that assigns each transaction or statement another server process.
 
     ``conn`` is an autocommit connection of one of the login roles.
 
@@ -21,22 +21,24 @@ def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Crede
         Unavailable: there is such a pooler.
         psycopg.OperationalError: the server can't be reached.
     """
-    # What a pooler tells at the start is made up: no server process is chosen yet.
+    # The process id that a pooler reports at first is made up: no server process is assigned yet.
     if _process_of(conn) == conn.info.backend_pid:
         return
     with psycopg.connect(credentials.conninfo(conn.info.user), autocommit=True) as other:
         if _keep_their_processes(conn, other):
             return
     raise Unavailable(
-        f"The pooler at {', '.join(credentials.places)} gives each transaction another connection "
-        "to PostgreSQL, where locks, notifications and prepared statements get lost.",
-        hint="Let it keep one for each session: pool_mode = session in pgbouncer.ini.",
+        f"The pooler at {', '.join(credentials.places)} assigns each transaction another "
+        "connection to PostgreSQL, which loses locks, notifications and prepared statements.",
+        hint="Use session mode: pool_mode = session in pgbouncer.ini.",
     )
 
 
 def _keep_their_processes(one: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> bool:
-    """Return whether two connections that are open at once have a process each. While one is in a
-    transaction, whatever the other was given must not be lent to it."""
+    """Return whether two open connections have separate processes.
+
+    While one is in a transaction, the other's process must not be lent to it.
+    """
     try:
         first = _process_of(one)
         with other.transaction():
@@ -44,7 +46,7 @@ def _keep_their_processes(one: psycopg.Connection[Any], other: psycopg.Connectio
     except psycopg.errors.Error as error:
         if isinstance(error, psycopg.OperationalError) and one.broken:
             raise
-        return False  # a pooler by statement takes no transaction
+        return False  # a statement pooler accepts no transaction
 
 
 def _process_of(conn: psycopg.Connection[Any]) -> int:

@@ -1,4 +1,4 @@
-"""Files with secrets: readable by their user only, and written whole or not at all."""
+"""Files with secrets: readable only by their user, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ __all__ = ["read_private", "sync_folder", "write_private"]
 
 
 def read_private(path: Path, holds: str) -> str | None:
-    """Return the text of a file; None where there is no such file. ``holds``: what an error calls
-    it.
+    """Return the text of a file, or None if it doesn't exist.
+
+    ``holds`` describes the content in errors.
 
     Raises:
-        Unavailable: others may read or have made the file, or it can't be read.
+        Unavailable: others can read the file or own it, or it can't be read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -29,17 +30,17 @@ def read_private(path: Path, holds: str) -> str | None:
         status = os.fstat(file.fileno())
         if status.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(status.st_mode) & 0o077:
             raise Unavailable(
-                f"{path} holds {holds} and is open to others.",
-                hint=f"Make it yours alone: chmod 600 {path}",
+                f"{path} contains {holds} and is open to others.",
+                hint=f"Make it private: chmod 600 {path}",
             )
         try:
             return file.read().decode()
         except (OSError, UnicodeDecodeError):
-            raise Unavailable(f"{path} can't be read: it is no text.") from None
+            raise Unavailable(f"{path} can't be read: it is not text.") from None
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file with mode 0600, in place of the one before, and sync it to disk."""
+    """Write the file with mode 0600, replace an existing one, and sync it to disk."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -55,7 +56,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write to disk what was created, renamed or removed in a folder."""
+    """Sync a folder to disk after files in it were created, renamed or removed."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
 """Restore an installation from a backup file.
 
-The data are put into a database beside the one in use, which takes its place at the end, in one
-transaction: an interrupted restore changes nothing. A home that has no data is closed until then,
-so that nobody takes it for a new installation.
+The data is loaded into a new database next to the one in use, which it replaces at the end in one
+transaction: an interrupted restore changes nothing. A home without data is closed until then, so
+that it isn't mistaken for a new installation.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def restore_backup(
     reset_roles: bool = False,
     progress: Progress = lambda _: None,
 ) -> None:
-    """Put a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
+    """Restore a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
 
     A home that has credentials keeps them. A new one gets those of the backup, or fresh ones where
     ``name`` isn't the name of the backup's installation. An older backup is brought up to date.
@@ -89,7 +89,7 @@ def restore_backup(
     _check_migrations(file, manifest)
     home = settings.home
     layout = make_layout(home)
-    for left in layout.run.glob(f"{SCRATCH}*"):  # of a restore that was killed
+    for left in layout.run.glob(f"{SCRATCH}*"):  # left by a restore that was killed
         shutil.rmtree(left, ignore_errors=True)
     unfinished = load_restoring(home)
     known = unfinished or load_credentials(home)
@@ -100,7 +100,7 @@ def restore_backup(
     ):
         check_database_name(credentials.dbname)
         has_data = _has_data(conn, admin, credentials.dbname)
-        # What an unfinished restore left in a database of its own, nobody has used.
+        # Nobody has used the database that an unfinished restore left on a server of its own.
         if has_data and not overwrite and (unfinished is None or not credentials.embedded):
             raise Conflict(
                 f"{_place(home, credentials)} already has data.",
@@ -122,16 +122,16 @@ def restore_backup(
 
 
 def _check_migrations(file: Path, manifest: Manifest) -> None:
-    """Refuse a backup that this program can't upgrade.
+    """Refuse a backup that this program can't migrate.
 
     Raises:
-        BadInput: The backup is older than the baseline, or newer than this program.
+        BadInput: the backup is older than the baseline, or newer than this program.
     """
     known = [migration.name for migration in read_migrations() if not migration.repeatable]
     saved = {name for name in manifest.migrations if "/" not in name}
     if saved and known[0] not in saved:
         raise BadInput(
-            f"{file} was made before {known[0]} and can't be brought up to date.",
+            f"{file} was made before {known[0]} and can't be migrated.",
             hint=f"Restore it with the version that made it ({manifest.discreet}).",
         )
     if saved - set(known):
@@ -190,7 +190,7 @@ def _take_secrets(
     saved: Credentials,
     credentials: Credentials,
 ) -> None:
-    """Make the secrets of channels readable here, and keep those that the backup lacks."""
+    """Make the backup's channel secrets readable here, and keep those that it lacks."""
     inside = make_conninfo(admin, dbname=beside.dbname)
     with psycopg.connect(inside, autocommit=True) as restored:
         reseal(restored, saved.sealing_key, credentials.sealing_key)
@@ -225,7 +225,7 @@ def _target(
         known = _with_secrets(external_credentials(admin_url or "", dbname, installation), saved)
     if known.embedded:
         if admin_url is not None:
-            raise Conflict(f"{home} uses the embedded server.", hint="Leave out --admin-url.")
+            raise Conflict(f"{home} uses the embedded server.", hint="Omit --admin-url.")
         with embedded_server(home, known.passwords[ADMIN_ROLE], progress=progress) as sockets:
             known = replace(known, host=str(sockets))
             yield known, admin_conninfo(known, None)
@@ -236,7 +236,7 @@ def _target(
 
 
 def _as_saved(credentials: Credentials) -> Credentials:
-    """Return the credentials without the socket folder, which is found at each start."""
+    """Return the credentials without the socket folder, which is determined at each start."""
     return replace(credentials, host="") if credentials.embedded else credentials
 
 
@@ -263,10 +263,10 @@ def _exists(conn: psycopg.Connection[Any], dbname: str) -> bool:
 
 
 def _swap(conn: psycopg.Connection[Any], new: str, place: str) -> None:
-    """Rename ``new`` to ``place``, in one transaction with what was there, which is dropped then.
+    """Rename ``new`` to ``place`` and drop what was there, in one transaction.
 
     Raises:
-        Conflict: somebody connects to what was there again and again.
+        Conflict: clients keep connecting to the old database.
     """
     old = f"{place}_replaced"
     _drop(conn, old)

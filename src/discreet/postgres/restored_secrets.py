@@ -15,7 +15,7 @@ CHANGE = """
 UPDATE discreet.channel_secrets SET sealed = %s
  WHERE owner_id::text = %s AND platform = %s AND account = %s
 """
-# Only what a channel of the backup needs: an older backup may know another account.
+# Only what a channel of the backup needs: an older backup may have other accounts.
 KEEP = """
 INSERT INTO discreet.channel_secrets (owner_id, platform, account, sealed)
 SELECT c.owner_id, c.platform, c.account, %s FROM discreet.channels c
@@ -26,7 +26,7 @@ ON CONFLICT DO NOTHING
 
 
 def reseal(restored: psycopg.Connection[Any], old_key: bytes, new_key: bytes) -> None:
-    """Encrypt everything with the key of the home that it is restored into."""
+    """Re-encrypt all secrets with the key of the home."""
     if old_key == new_key:
         return
     for *whose, sealed in restored.execute(ALL).fetchall():
@@ -38,8 +38,10 @@ def reseal(restored: psycopg.Connection[Any], old_key: bytes, new_key: bytes) ->
 
 
 def keep_secrets(replaced: psycopg.Connection[Any], restored: psycopg.Connection[Any]) -> None:
-    """Take along what the backup lacks: an old one was made when they lay in a file of the home,
-    which a restore didn't touch."""
+    """Copy the secrets that the backup lacks.
+
+    In old versions they were in a file of the home, which a restore didn't touch.
+    """
     if replaced.execute("SELECT to_regclass('discreet.channel_secrets')").fetchone() == (None,):
         return
     for *whose, sealed in replaced.execute(ALL).fetchall():

@@ -1,7 +1,7 @@
-"""Find and reset what a login role changed about itself: settings and password.
+"""Find and reset changes that a login role made to itself: settings and password.
 
-PostgreSQL lets every role do both, for all connections after it. Neither can be forbidden, so both
-are compared with what they should be whenever the database is opened.
+PostgreSQL lets every role change both, for all later connections, and this can't be forbidden. So
+both are compared with the expected values whenever the database is opened.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = [
     "reset_settings",
 ]
 
-# Tuning of the database is its admin's business and changes no result; whatever else a database
-# is given counts for all of our roles, and is none of the declared set.
+# Tuning a database is its admin's business and changes no result. Any other setting of a database
+# affects all our roles and isn't one of the declared ones.
 CHANGED = """
 WITH stored AS (
   SELECT s.setdatabase, s.setrole, split_part(c, '=', 1) AS name,
@@ -64,8 +64,8 @@ class ChangedSetting:
     """A setting of a role that isn't as declared; of the database itself where ``role`` is None.
     The role is named as on the server.
 
-    ``in_database``: it counts for connections to our database alone. ``wanted``: the declared
-    value, None where there is none.
+    ``in_database``: it applies only to connections to our database. ``wanted``: the declared value,
+    or None if there is none.
     """
 
     role: str | None
@@ -76,7 +76,7 @@ class ChangedSetting:
     def __str__(self) -> str:
         whose = f"role {self.role}" if self.role else "database"
         where = " in the database" if self.role and self.in_database else ""
-        return f"the {whose} has another setting of {self.name}{where}"
+        return f"the {whose} has a different setting of {self.name}{where}"
 
 
 def changed_settings(
@@ -114,19 +114,19 @@ def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) ->
 
 
 def _reason(error: psycopg.OperationalError) -> str:
-    """Return what the server said, without the address that libpq puts before it."""
+    """Return the server's message without the address that libpq prepends."""
     said = str(error).strip()
     return said.partition("FATAL:")[2].strip().partition("\n")[0] or said.partition("\n")[0]
 
 
 def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
-    """Return a connection of the first login role that gets one; what it may read is the catalogue.
+    """Return a connection of the first login role that gets one, for reading the catalogue.
 
     Raises:
-        psycopg.OperationalError: none does: the server can't be reached, or knows none of them.
+        psycopg.OperationalError: none gets one: the server can't be reached, or knows none of them.
     """
     first: psycopg.OperationalError | None = None
-    for role in reversed(LOGIN_ROLES):  # the worker first: a sender's role is the likelier to fail
+    for role in reversed(LOGIN_ROLES):  # the worker first: a sender's role is more likely to fail
         try:
             return psycopg.connect(credentials.conninfo(role), autocommit=True)
         except psycopg.OperationalError as error:
@@ -139,18 +139,18 @@ def reset_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> N
     """Give every role, and the database, its declared settings; for an admin.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the admin didn't make the roles or the database.
+        psycopg.errors.InsufficientPrivilege: the admin didn't create the roles or the database.
     """
     for changed in changed_settings(conn, credentials):
         _reset(conn, credentials.dbname, changed)
 
 
 def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """Let each role give itself its declared settings, where no admin is at hand. What was put
-    right, a line each; what a role may not reset stays.
+    """Let each role reset its own settings, and return a line for each; for when there is no admin.
 
-    ``conn`` reads the catalogue. A role's own connection begins with the server's values instead
-    of the stored ones, which may keep it from doing anything at all.
+    Settings that a role may not reset stay. ``conn`` reads the catalogue. A role's own connection
+    starts with the server's values instead of the stored ones, which may prevent it from working at
+    all.
     """
     done: list[str] = []
     all_changed = changed_settings(conn, credentials)
@@ -172,7 +172,7 @@ def reset_own_settings(conn: psycopg.Connection[Any], credentials: Credentials) 
 
 
 def _escaped(value: str) -> str:
-    """Return a value as libpq's ``options`` takes it, where a space ends an argument."""
+    """Escape a value for libpq's ``options``, where a space ends an argument."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
@@ -188,6 +188,6 @@ def _reset(conn: psycopg.Connection[Any], dbname: str, changed: ChangedSetting) 
     if changed.wanted is None or changed.in_database:
         conn.execute(sql.SQL("ALTER {} RESET {}").format(whose, name))
         return
-    # A list (a search path) is given item by item; as one literal it would be one name.
+    # The items of a list (a search path) are passed one by one; one literal would be one name.
     items = sql.SQL(", ").join(map(sql.Literal, changed.wanted.split(", ")))
     conn.execute(sql.SQL("ALTER {} SET {} TO {}").format(whose, name, items))

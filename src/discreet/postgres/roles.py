@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 ADMIN_ROLE = "discreet_admin"
-"""The superuser of the embedded server. On a server of your own there is none."""
+"""The superuser of the embedded server. A server of your own has no such role."""
 
 LOGIN_ROLES = (
     "discreet_contact",
@@ -42,30 +42,28 @@ NOLOGIN_ROLES = (SCHEMA_ROLE, GATE_ROLE)
 ROLES = (*LOGIN_ROLES, *NOLOGIN_ROLES)
 
 ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
-    # A process that hangs (stopped, swapped out) in the middle of a transaction keeps its locks for
-    # no longer than this; another server takes over within fifteen seconds.
+    # A process that hangs (stopped, swapped out) in a transaction keeps its locks no longer than
+    # this; another server takes over within fifteen seconds.
     **{
         role: {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10s"}
         for role in LOGIN_ROLES
     },
-    # The queue's schema is procrastinate's, which names none.
+    # The queue's statements are procrastinate's and don't name their schema.
     "discreet_worker": {
         "statement_timeout": "60s",
         "idle_in_transaction_session_timeout": "10s",
         "search_path": "queue",
     },
 }
-"""What each login role has by ``ALTER ROLE ... SET``, and nothing else: role, setting, value.
+"""The exact settings of each login role (``ALTER ROLE ... SET``): role, setting, value.
 
-The value is written as the catalogue keeps it (``pg_db_role_setting``), the items of a list
-separated by a comma and a space. ``role_changes.py`` gives it to the roles and compares it. With
-the role, not with each connection: pgbouncer takes no settings from who connects. No transaction
-stays open over a model or a network call, so the timeouts are only for a process that hangs.
+The value is written as in the catalogue (``pg_db_role_setting``), list items separated by a comma
+and a space. ``role_changes.py`` applies and compares them. They belong to the role rather than the
+connection because pgbouncer accepts no settings from clients. No transaction stays open during a
+model or network call, so the timeouts affect only processes that hang.
 """
 
-LIMITS = sql.SQL(
-    "NOINHERIT NOCREATEDB NOCREATEROLE"
-)  # the others are off unless somebody adds them
+LIMITS = sql.SQL("NOINHERIT NOCREATEDB NOCREATEROLE")  # the others are off unless added
 
 
 def existing_roles(conn: psycopg.Connection[Any], installation: str) -> set[str]:
@@ -79,7 +77,7 @@ def create_roles(
 ) -> None:
     """Create the missing roles and give each login role its password.
 
-    An admin who is no superuser becomes a member of the two that own things, to act as them.
+    An admin who isn't a superuser becomes a member of the two owner roles, to act as them.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin is neither superuser nor has CREATEROLE.
@@ -163,7 +161,7 @@ def check_roles(conn: psycopg.Connection[Any], installation: str) -> None:
     """Refuse a database whose roles could see past their rows. Any role may call this.
 
     Raises:
-        Unavailable: names everything that is wrong.
+        Unavailable: lists everything that is wrong.
     """
     wrong = [
         line
@@ -178,6 +176,6 @@ def check_roles(conn: psycopg.Connection[Any], installation: str) -> None:
     if wrong:
         raise Unavailable(
             f"The database does not isolate contacts: {'; '.join(sorted(wrong))}.",
-            hint="Nothing is served until that is put right. "
+            hint="The server doesn't start until this is fixed. "
             "On a server of your own: sb db init --admin-url ...",
         )

@@ -9,16 +9,16 @@ __all__ = ["NotSealedSo", "seal", "unseal"]
 
 VERSION = b"\x01"
 NONCE_BYTES = 12
-"""Random: 2^32 secrets under one key before two nonces are likely to be equal."""
+"""Random: about 2^32 secrets under one key before two equal nonces become likely."""
 
 
 class NotSealedSo(Exception):
-    """It was sealed with another key or for somebody else, or it was damaged."""
+    """The secret was encrypted with another key or for another owner, or is damaged."""
 
 
 def seal(key: bytes, text: str, *whose: str) -> bytes:
-    """Encrypt a text. ``key``: 32 bytes; ``whose``: what has to be the same to read it again."""
-    # Takes 20 ms to import, and most commands need no secret.
+    """Encrypt a text. ``key``: 32 bytes; ``whose``: must be the same when decrypting."""
+    # The import takes 20 ms, and most commands need no secret.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(NONCE_BYTES)
@@ -26,10 +26,10 @@ def seal(key: bytes, text: str, *whose: str) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes, *whose: str) -> str:
-    """Return the text that was sealed.
+    """Decrypt a sealed text.
 
     Raises:
-        NotSealedSo: the key or ``whose`` is another one, or not a byte of it can be trusted.
+        NotSealedSo: the key or ``whose`` differs, or the data was changed.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,5 +45,5 @@ def unseal(key: bytes, sealed: bytes, *whose: str) -> str:
 
 
 def _bound_to(whose: tuple[str, ...]) -> bytes:
-    # As JSON: ("ab", "c") and ("a", "bc") are two.
+    # As JSON, because ("ab", "c") and ("a", "bc") must differ.
     return VERSION + json.dumps(["channel secret", *whose]).encode()

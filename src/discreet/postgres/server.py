@@ -36,7 +36,7 @@ __all__ = ["Database", "check_external", "open_database", "opened_database"]
 log = structlog.get_logger(__name__)
 
 RESET_HINT = (
-    "Where settings or passwords of its roles were changed, its admin puts them right: "
+    "If settings or passwords of its roles were changed, its admin can reset them: "
     "sb db init --reset-roles --admin-url postgresql://..."
 )
 
@@ -49,16 +49,16 @@ class Database:
 
     @property
     def ticket_key(self) -> bytes:
-        """The key that tickets are made with, 32 bytes."""
+        """The 32-byte key that signs tickets."""
         return bytes.fromhex(self.credentials.ticket_key)
 
     @property
     def sealing_key(self) -> bytes:
-        """The key of what is kept encrypted in the database, 32 bytes."""
+        """The 32-byte key that encrypts secrets in the database."""
         return self.credentials.sealing_key
 
     def conninfo(self, role: str) -> str:
-        """Return a libpq connection string that logs in as one of ``LOGIN_ROLES``."""
+        """Return a libpq connection string for one of ``LOGIN_ROLES``."""
         return self.credentials.conninfo(role)
 
 
@@ -71,8 +71,9 @@ async def open_database(
     ``progress`` may be called from another thread.
 
     Raises:
-        Unavailable: it can't be made, started, reached or trusted; a server of your own has to be
-            migrated by its admin first.
+        Unavailable: it can't be created, started, reached or trusted; a server of your own must
+            first
+            be migrated by its admin.
     """
     opened = opened_database(settings.home, progress)
     database = await asyncio.to_thread(opened.__enter__)
@@ -84,7 +85,7 @@ async def open_database(
 
 @contextmanager
 def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator[Database]:
-    """Open the database as ``open_database`` does, for a program without an event loop."""
+    """Open the database like ``open_database``, for a program without an event loop."""
     credentials = load_credentials(home) or _first_credentials(home)
     if not credentials.embedded:
         check_external(credentials, progress)
@@ -97,7 +98,7 @@ def opened_database(home: Path, progress: Progress = lambda _: None) -> Iterator
 
 
 def _first_credentials(home: Path) -> Credentials:
-    """Make them; of several processes that begin at the same moment, one does."""
+    """Create credentials. If several processes start at the same time, one creates them."""
     make_layout(home)
     folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -107,9 +108,8 @@ def _first_credentials(home: Path) -> Credentials:
             return credentials
         if has_cluster(home):
             raise Unavailable(
-                f"There is a database in {home}, but the passwords to it are gone "
-                "(credentials.json).",
-                hint="Put that file back, or restore a backup into another home: sb restore FILE.",
+                f"There is a database in {home}, but its passwords are missing (credentials.json).",
+                hint="Restore that file, or restore a backup into another home: sb restore FILE.",
             )
         credentials = new_credentials(embedded=True)
         save_credentials(home, credentials)
@@ -119,7 +119,7 @@ def _first_credentials(home: Path) -> Credentials:
 
 
 def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
-    news = "Bringing the database up to date."
+    news = "Migrating the database."
     try:
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if is_current(conn, read_migrations()):
@@ -127,10 +127,10 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
                 if not changes:
                     check_roles(conn, credentials.installation)
                     return
-                news = f"Putting right what was changed in the database: {'; '.join(changes)}."
+                news = f"Resetting what was changed in the database: {'; '.join(changes)}."
                 log.warning("roles_were_changed", changes=changes)
     except psycopg.OperationalError as error:
-        # Nothing is there yet; if it is something else, the admin's connection tells.
+        # There is no database yet; if the cause is another, the admin's connection reports it.
         if (outage := outage_of(error)) is not None:
             raise outage from error
     progress(news)
@@ -141,10 +141,10 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
 
 
 def check_external(credentials: Credentials, progress: Progress = lambda _: None) -> None:
-    """Refuse a server of your own that can't be reached, isn't up to date or can't be trusted.
+    """Refuse a server of your own that can't be reached, isn't migrated or can't be trusted.
 
     Raises:
-        Unavailable: it says what is wrong.
+        Unavailable: says what is wrong.
     """
     place = ", ".join(credentials.places)
     try:
@@ -152,14 +152,14 @@ def check_external(credentials: Credentials, progress: Progress = lambda _: None
             refuse_transaction_pooling(conn, credentials)
             put_right = reset_own_settings(conn, credentials)
             if put_right:
-                progress(f"Put right what was changed in the database: {'; '.join(put_right)}.")
+                progress(f"Reset what was changed in the database: {'; '.join(put_right)}.")
                 log.warning("roles_were_changed", changes=put_right)
             _refuse_changes(conn, credentials)
         with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
             if not is_current(conn, read_migrations()):
                 raise Unavailable(
-                    f"The database on {place} isn't up to date.",
-                    hint="Its admin does that: sb db migrate --admin-url postgresql://...",
+                    f"The database on {place} isn't migrated to this version.",
+                    hint="Ask its admin to run: sb db migrate --admin-url postgresql://...",
                 )
             check_roles(conn, credentials.installation)
     except psycopg.OperationalError as error:

@@ -1,14 +1,14 @@
-"""The supervisor of the embedded server, a detached process: start PostgreSQL, wait until nobody
-uses it, stop it.
+"""The supervisor of the embedded server, a detached process.
 
-Locks in ``HOME/run`` say who lives; the kernel releases them however a process ends.
+It starts PostgreSQL, waits until nobody uses it, and stops it. Locks in ``HOME/run`` show which
+processes live; the kernel releases them however a process ends.
 
-* ``clients.lock``: shared by everybody who uses the server.
-* ``keeper.lock``: held by the one supervisor; its process id is in it.
-* ``server.lock``: inherited by PostgreSQL and all its processes, so free only when none lives.
+* ``clients.lock``: held, shared, by every process that uses the server. * ``keeper.lock``: held by
+the only supervisor; the file contains its process id. * ``server.lock``: inherited by PostgreSQL
+and all its processes, so it is free only when none lives.
 
-Started by path with ``-I -S`` and only the standard library: it takes a few milliseconds, and it
-holds little memory while it waits.
+It is started by path with ``-I -S`` and uses only the standard library, so it starts in a few
+milliseconds and needs little memory while it waits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FAST_STOP_SECONDS = 60.0
 def main() -> None:
     plan = json.loads(sys.argv[1])
     supervisor_lock = os.open(plan["supervisor_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # Before the fork, which inherits it: who launched us sees it held as soon as we are detached.
+    # Lock before the fork, which inherits the lock: the launcher sees it held once we are detached.
     if not _try_lock(supervisor_lock) or os.fork():
         os._exit(0)
     os.setsid()
@@ -44,13 +44,16 @@ def main() -> None:
     try:
         _watch(server, clients, plan["grace_seconds"])
     finally:
-        # Newcomers wait at clients.lock until the server is down, and then start it again.
+        # New clients wait at clients.lock until the server is down, and then start it again.
         server.stop()
 
 
 def _watch(server: Server, clients: int, grace_seconds: float) -> None:
-    """Until nobody is left. A server that was ready is started again when it dies (a crash, out of
-    memory), each time after a longer pause; one that dies before it is ready can't run here."""
+    """Watch the server until no clients are left.
+
+    A server that was ready is restarted when it dies (a crash, out of memory), with growing pauses.
+    One that dies before it is ready can't run here.
+    """
     server.start()
     was_ready = False
     pause = POLL_SECONDS
@@ -77,7 +80,7 @@ class Server:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it where none lives."""
+        """Start it unless one is running."""
         lock = os.open(self._plan["server_lock"], os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(lock):
@@ -93,7 +96,7 @@ class Server:
             os.close(lock)
 
     def ready(self) -> bool:
-        """Return whether it takes connections, as its pid file says in the eighth line."""
+        """Return whether it accepts connections, according to line eight of its pid file."""
         with contextlib.suppress(OSError), open(self._plan["pid_file"]) as file:
             return file.read().splitlines()[7:8] == ["ready   "]
         return False
@@ -108,7 +111,7 @@ class Server:
             os.close(lock)
 
     def stop(self) -> None:
-        """Stop fast; after ``FAST_STOP_SECONDS``, stop at once and leave the rest to recovery."""
+        """Do a fast shutdown; after ``FAST_STOP_SECONDS`` stop immediately and rely on recovery."""
         asked = time.monotonic()
         self._signal(signal.SIGINT)
         while self.running():
@@ -118,10 +121,12 @@ class Server:
             time.sleep(0.01)
 
     def _remove_stale_files(self) -> None:
-        """Nobody holds ``server.lock``, so files that name a process are those of a dead one. After
-        a restart of a container its number is often another process's, and PostgreSQL would refuse
-        to start. Only a server started by hand, not by a supervisor, holds no lock; it isn't
-        stopped."""
+        """Remove the pid files of a dead server, known to be dead because ``server.lock`` is free.
+
+        After a container restarts, the process id is often another process's, and PostgreSQL would
+        refuse to start. Only a server started by hand, without a supervisor, holds no lock; it
+        isn't stopped.
+        """
         try:
             with open(self._plan["pid_file"]) as file:
                 where = os.readlink(f"/proc/{int(file.readline())}/cwd")

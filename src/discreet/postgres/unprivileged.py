@@ -1,5 +1,8 @@
-"""Run PostgreSQL for root. It refuses to run as root, so it runs in a user namespace or, if those
-are forbidden (many containers), as the user ``nobody``."""
+"""Run PostgreSQL for root, which it refuses to run as.
+
+It runs in a user namespace or, if those are forbidden (as in many containers), as the user
+``nobody``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ __all__ = ["Runner", "find_runner", "give_to"]
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """How to run a program of PostgreSQL: words before it, and whose files it sees as its own."""
+    """How to run a PostgreSQL program: the command prefix, and the owner of its files."""
 
     prefix: tuple[str, ...]
     uid: int
@@ -26,10 +29,10 @@ class Runner:
 
 
 def find_runner() -> Runner:
-    """Return the way that works here.
+    """Return the method that works here.
 
     Raises:
-        Unavailable: we are root, and neither way works.
+        Unavailable: we are root, and neither method works.
     """
     uid, gid = os.geteuid(), os.getegid()
     if uid != 0:
@@ -38,13 +41,13 @@ def find_runner() -> Runner:
         if runner and _works(runner):
             return runner
     raise Unavailable(
-        "PostgreSQL doesn't run as root, and neither `unshare --user` nor `setpriv` works here.",
+        "PostgreSQL can't run as root, and neither `unshare --user` nor `setpriv` works here.",
         hint="Run as an ordinary user, or use your own server: sb db init --admin-url ...",
     )
 
 
 def give_to(runner: Runner, folder: Path) -> None:
-    """Make a data folder of ours belong to whom the server will be; it insists on that."""
+    """Give a data folder to the user that the server will run as, as PostgreSQL requires."""
     if folder.stat().st_uid == runner.uid:
         return
     for place, _, files in os.walk(folder):
@@ -54,7 +57,7 @@ def give_to(runner: Runner, folder: Path) -> None:
 
 
 def _namespace() -> Runner | None:
-    """Inside, root's files belong to nobody, which is who runs there; outside they stay root's."""
+    """Inside, root's files belong to nobody, as which the server runs; outside they stay root's."""
     unshare = shutil.which("unshare")
     user = _nobody_entry()
     if not unshare or not user:
@@ -64,7 +67,7 @@ def _namespace() -> Runner | None:
 
 
 def _nobody() -> Runner | None:
-    """Files of ``nobody`` in a folder of root's. The one capability kept is to reach them there."""
+    """Files of ``nobody`` in a folder of root. The one capability kept lets it reach them there."""
     setpriv = shutil.which("setpriv")
     user = _nobody_entry()
     if not setpriv or not user:

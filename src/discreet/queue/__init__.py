@@ -1,1 +1,1 @@
-"""The queue: due work, as ids. ``discreet.app`` binds the functions that do it."""
+"""The queue: due work, as ids. ``discreet.app`` binds the functions that do the work."""

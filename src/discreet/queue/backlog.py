@@ -17,13 +17,13 @@ from discreet.scope import ScopedDatabase
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 10.0
-"""How often it is looked whether something waits."""
+"""Seconds between two checks for texts to embed."""
 LEAST_PAUSE_SECONDS = 0.05
 
 
 @asynccontextmanager
 async def indexing(db: ScopedDatabase, embedder: Embedder) -> AsyncIterator[None]:
-    """Work the embedding backlog off as long as it is open."""
+    """Work off the embedding backlog while the context is open."""
     async with running(_index_for_ever(db, embedder), "index"):
         yield
 
@@ -34,8 +34,8 @@ async def _index_for_ever(db: ScopedDatabase, embedder: Embedder) -> None:
         try:
             done = await index_backlog(db, embedder)
         except Exception as error:
-            log.warning("indexing failed and is tried again", error=type(error).__name__)
+            log.warning("indexing failed; it will be retried", error=type(error).__name__)
             done = 0
-        # Half of the time is left to the turns, which share the processor and the connections.
+        # Half of the time is left to turns, which share the processor and the connections.
         pause = max(LEAST_PAUSE_SECONDS, time.monotonic() - began) if done else IDLE_SECONDS
         await asyncio.sleep(pause)

@@ -1,7 +1,7 @@
 """Choose the next job fairly: from the agent or platform with the fewest running jobs.
 
-A queue is an agent's, or a platform's. One whose limit is reached is passed over, and its jobs hold
-no slot while they wait.
+A queue belongs to an agent or a platform. A queue that reached its limit is skipped, and its jobs
+hold no slot while they wait.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
 
 TURNS = "turns"
-"""Stands for the queues of all agents. Theirs are ``turns-`` and a digest."""
+"""Stands for the queues of all agents, which are named ``turns-`` and a digest."""
 
-# Of the queues that have something to do now, those with the fewest running here; of their jobs,
-# the most urgent and then the oldest. A session whose turn runs has nothing to do now.
+# Among the queues with runnable jobs, take those with the fewest running here; among their jobs,
+# the most urgent and then the oldest. A session with a running turn is not runnable.
 _FETCH = """
 WITH waiting AS (
   SELECT DISTINCT job.queue_name, coalesce(running.jobs, 0) AS jobs
@@ -46,10 +46,12 @@ SELECT id FROM procrastinate_jobs
 
 
 class FairJobs(JobManager):
-    """``limit``: how many jobs of one queue run at once, by the first word of its name.
+    """Fetches jobs fairly.
 
-    Whatever a notification says, it only means: look. Everybody who has a connection can send one,
-    and procrastinate's own would also cancel the job that it names.
+    ``limit``: how many jobs of one queue run at once, by the first word of its name.
+
+    Notifications only trigger a check. Everybody with a connection can send one, and
+    procrastinate's own handler would also cancel the job that it names.
     """
 
     def __init__(self, connector: BaseConnector, limit: Mapping[str, int]) -> None:
@@ -83,10 +85,12 @@ class FairJobs(JobManager):
         await super().finish_job(job, status, delete_job)
 
     async def forgotten(self) -> frozenset[int]:
-        """Return the jobs that are this process's and run nowhere, now and at the last call: it
-        took one, or ended one, just when the database was lost, and never learned of it. Its
-        workers live, so nobody else takes these for stalled, and they hold up whatever waits behind
-        them."""
+        """Return jobs assigned to this process that run nowhere, now and at the last call.
+
+        The process took or ended such a job just when the database was lost, and never learned of
+        it. Its workers are alive, so nobody else considers the job stalled, and it blocks the jobs
+        behind it.
+        """
         rows = await self.connector.execute_query_all_async(
             query=_FORGOTTEN, workers=list(self._workers), running=list(self._running)
         )
@@ -101,7 +105,7 @@ class FairJobs(JobManager):
                 channel=channel, notification={"type": "job_inserted", "job_id": 0}
             )
 
-        # An agent that is made meanwhile has a new queue.
+        # An agent created meanwhile has a new queue.
         wanted = None if TURNS in frozenset(queues or ()) else queues
         await self.connector.listen_notify(
             on_notification=look, channels=get_channel_for_queues(queues=wanted)

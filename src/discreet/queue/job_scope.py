@@ -12,7 +12,7 @@ from discreet.scope.scopes import SessionScope
 
 @dataclass(frozen=True, slots=True)
 class DueRoute:
-    """Where answers wait to be sent: their scope, and the platform and account to send them on."""
+    """A route with answers to send: its scope, and the platform and account to send on."""
 
     scope: SessionScope
     platform: str
@@ -20,14 +20,14 @@ class DueRoute:
 
 
 async def scope_of_session(db: ScopedDatabase, session_id: SessionId) -> SessionScope | None:
-    """Return the scope of a session's turns, or None where the session is gone."""
+    """Return the scope of a session's turns, or None if the session is gone."""
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one("SELECT * FROM gate.session_scope(%s)", (session_id,))
     return None if row is None else _scope(row)
 
 
 async def due_route(db: ScopedDatabase, route_id: RouteId) -> DueRoute | None:
-    """Return the route of answers that wait, or None where it is gone."""
+    """Return the route of waiting answers, or None if it is gone."""
     async with db.begin(WorkScope()) as tx:
         row = await tx.fetch_one("SELECT * FROM gate.route_scope(%s)", (route_id,))
     return None if row is None else DueRoute(_scope(row), row["platform"], row["account"])

@@ -1,8 +1,8 @@
 """Leases: tasks that only one process may do at a time, held for some seconds and renewed.
 
-A lock that ends with its connection isn't enough: a process that is frozen (stopped, swapped out,
-its machine suspended) keeps its connections. The time is the database's. A process that wakes up
-asks before its next step whether it still holds the lease.
+A lock that ends with its connection isn't enough: a frozen process (stopped, swapped out, on a
+suspended machine) keeps its connections. Time is measured by the database. A process that wakes up
+checks before its next step whether it still holds the lease.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from discreet.domain.concurrency import relying_on
 from discreet.domain.errors import Unavailable
 
 LEASE = timedelta(seconds=8)
-"""After so long without being renewed, a lease is anybody's."""
+"""A lease that isn't renewed for this long can be taken by any process."""
 RENEW_SECONDS = 2.0
 RETRY_SECONDS = 2.0
-"""How often it is tried to get a lease that another process holds."""
+"""Seconds between two attempts to get a lease that another process holds."""
 
 _TAKE: LiteralString = """
 INSERT INTO queue.leases AS held (what, holder, leased_until)
@@ -41,18 +41,18 @@ _RELEASE: LiteralString = "DELETE FROM queue.leases WHERE what = %(what)s AND ho
 
 
 class LeaderLockLost(Unavailable):
-    """Another process may have the lease by now."""
+    """Another process may hold the lease by now."""
 
 
 @asynccontextmanager
 async def leader_lock(conninfo: str, what: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Wait until no other process does ``what``, then hold on to it until the block ends.
+    """Wait until no other process does ``what``, then hold its lease until the block ends.
 
-    Give a function that raises where the lease is lost: call it before each step. The block is
-    broken off as well, soon after that. ``conninfo``: the worker's.
+    Yield a function that raises if the lease is lost: call it before each step. Soon after a loss,
+    the block is aborted as well. ``conninfo``: the worker's.
 
     Raises:
-        LeaseLost: another process may have the lease by now.
+        LeaseLost: another process may hold the lease by now.
         psycopg.Error: the database can't be reached.
     """
     async with await AsyncConnection.connect(
@@ -78,7 +78,7 @@ class _Lease:
 
     async def renew(self) -> None:
         if not await self._says(_RENEW):
-            raise LeaderLockLost("Another process took over.", hint="This one tries again.")
+            raise LeaderLockLost("Another process took over.", hint="This process will try again.")
 
     async def keep(self) -> None:
         while True:
@@ -89,7 +89,7 @@ class _Lease:
         try:
             await self._connection.execute(_RELEASE, self._named)
         except Error:
-            return  # it runs out by itself
+            return  # it expires by itself
 
     async def _says(self, sql: LiteralString) -> bool:
         cursor = await self._connection.execute(sql, self._named)

@@ -1,5 +1,7 @@
-"""Whether a server runs on this database: a lock that ends with its process, and a lease, because a
-frozen process keeps its lock."""
+"""Whether a server runs on this database: an advisory lock and a lease.
+
+The lock ends with its process; the lease is needed because a frozen process keeps its lock.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,19 @@ from discreet.scope import ScopedDatabase, WorkScope
 log = structlog.get_logger(__name__)
 
 SERVING_LOCK = 0x64697363
-"""An advisory lock of this installation's database; held, shared, by each serving process."""
+"""An advisory lock of this installation's database; each serving process holds it, shared."""
 
 ASKING_LOCK = SERVING_LOCK + 1
 
 CHECK_SECONDS = 1.0
-"""How often a serving process makes sure that it still holds the lock, and renews its lease."""
+"""Seconds between two checks that a serving process still holds the lock; also renews its lease."""
 
 _RENEW: LiteralString = """
 INSERT INTO queue.leases (what, holder, leased_until)
 VALUES (%(what)s, gen_random_uuid(), clock_timestamp() + %(long)s)
     ON CONFLICT (what) DO UPDATE SET leased_until = excluded.leased_until
 """
-# What a process that was killed has left goes too.
+# Also removes what a killed process left.
 _END: LiteralString = """
 DELETE FROM queue.leases WHERE what = %(what)s
     OR (starts_with(what, 'serving ') AND leased_until < clock_timestamp() - interval '1 hour')
@@ -44,9 +46,9 @@ SELECT EXISTS (SELECT FROM queue.leases
 
 @asynccontextmanager
 async def serving(conninfo: str) -> AsyncIterator[None]:
-    """Says, as long as it is open, that this process serves. ``conninfo``: the worker's.
+    """Announce, while the context is open, that this process serves. ``conninfo``: the worker's.
 
-    The lock is lost where the database restarts, and taken again when it is back.
+    The lock is lost when the database restarts, and taken again when it is back.
 
     Raises:
         psycopg.OperationalError: the database can't be reached now.
@@ -88,11 +90,11 @@ async def _keep_lock(conninfo: str, connection: AsyncConnection, lease: Mapping[
 
 
 async def is_served(db: ScopedDatabase) -> bool:
-    """Return whether a process that serves is connected right now, and lives.
+    """Return whether a serving process is connected and alive now.
 
-    Its lock can't be had as long as one is. Those who ask do so one after the other, or they would
-    take each other for one that serves; so it is given back before the next may ask, and a
-    transaction gives its locks back in any order. The view of all locks is closed to this role.
+    While one is, its lock can't be taken. Concurrent callers take turns, or they would mistake each
+    other for a server; so the lock is released before the next may check, because a transaction
+    releases its locks in any order. This role can't read the view of all locks.
     """
     async with db.begin(WorkScope()) as tx:
         if not await tx.value(_ALIVE):

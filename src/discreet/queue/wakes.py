@@ -1,7 +1,7 @@
 """Wake clients that wait for an answer, whichever process writes it.
 
-One connection of this process listens, and only as long as somebody waits. A notification is not
-believed: it says that it is time to look, and every role that logs in can send one.
+One connection of this process listens, only while somebody waits. A notification is not trusted: it
+only triggers a check, because every login role can send one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "discreet_answers"
 ACCESS = "access"
-"""Said where a token was revoked, or a contact blocked, merged or erased: whose is not said."""
+"""Notified when a token was revoked, or a contact blocked, merged or erased, without saying whose.
+"""
 IDLE_SECONDS = 10.0
-"""How long the connection is kept after the last one has stopped waiting."""
+"""Seconds for which the connection is kept after the last client stopped waiting."""
 RETRY_SECONDS = 1.0
 
 
 class Wakes:
-    """What this process waits for. ``conninfo``: the worker's login."""
+    """The clients that wait in this process. ``conninfo``: the worker's login."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
@@ -38,14 +39,16 @@ class Wakes:
 
     @asynccontextmanager
     async def waiting(self, message_id: UUID) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set when the state of this message may have changed. Clear it,
-        look, and wait for it again; look every few seconds all the same."""
+        """Yield an event that is set when the state of this message may have changed.
+
+        Clear it, check the state, and wait again; also check every few seconds without an event.
+        """
         async with self._woken_by(_key(message_id)) as woken:
             yield woken
 
     @asynccontextmanager
     async def of_access(self) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set when somebody may have lost the right to an answer."""
+        """Yield an event that is set when somebody may have lost access to an answer."""
         async with self._woken_by(ACCESS) as woken:
             yield woken
 
@@ -63,7 +66,7 @@ class Wakes:
                 del self._waiting[key]
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._listening is not None:
             await end(self._listening)
 
@@ -76,11 +79,11 @@ class Wakes:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     await self._pass_on(connection)
             except (Error, OSError) as error:
-                log.warning("notifications are not heard now", error=type(error).__name__)
+                log.warning("notifications can't be received now", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _pass_on(self, connection: AsyncConnection) -> None:
-        # What happened before it listened is looked for now.
+        # Check now for changes from before it listened.
         for events in self._waiting.values():
             for woken in events:
                 woken.set()
@@ -91,5 +94,5 @@ class Wakes:
 
 
 def _key(message_id: UUID) -> str:
-    # As gate.tell_waiting writes it. Everybody can listen, so it names nothing.
+    # Must match gate.tell_waiting. Everybody can listen, so the channel reveals no id.
     return hashlib.sha256(str(message_id).encode()).hexdigest()[:16]

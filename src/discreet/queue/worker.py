@@ -32,28 +32,29 @@ from discreet.scope import ScopedDatabase, WorkScope
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.25
-"""A NOTIFY that comes while a job is fetched is lost; polling finds the job."""
+"""A NOTIFY that arrives while a job is fetched is lost; polling finds the job."""
 HEARTBEAT_SECONDS = 1.0
 STALLED_SECONDS = 5.0
-"""A worker that was silent for so long has lost its jobs. It may live: a turn that lost its session
-can't save."""
+"""A worker that was silent this long loses its jobs. If it is alive, its turns can't save, because
+they lost their sessions.
+"""
 SWEEP_SECONDS = 2.0
 GRACE_SECONDS = 20.0
-"""How long a worker that stops waits for the turns that it began."""
+"""Seconds that a stopping worker waits for its running turns."""
 MARGIN_SECONDS = 5.0
-"""How much longer its own end may take, before it is broken off."""
+"""Additional seconds for its own shutdown, before it is aborted."""
 CONNECTIONS = 6
-"""To the queue, at most: each worker listens on one; jobs that run hold none."""
+"""Maximum connections to the queue: each worker listens on one; running jobs hold none."""
 RESTART_SECONDS = 0.5
-"""How soon a worker that ended by itself begins anew."""
+"""Seconds until a worker that ended by itself is restarted."""
 EXPIRED_KEPT = timedelta(days=30)
-"""How long an expired memory can still be asked for; then it is in its history only."""
+"""How long an expired memory can still be requested; after that it is only in its history."""
 MAX_PURGED = 500
-"""Expired memories that one sweep removes."""
+"""Maximum expired memories that one sweep deletes."""
 CONNECTIONS_KEPT = timedelta(days=30)
-"""How long a machine's connection is known that nobody uses."""
+"""How long an unused MCP connection is kept."""
 COUNT_SECONDS = 600.0
-"""How often the words of those owners are counted who have many memories."""
+"""Seconds between two counts of the words of owners with many memories."""
 MANY_MEMORIES = 20_000
 
 
@@ -63,10 +64,10 @@ async def _tell_nobody() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is done for each kind of job, and which platforms this process can deliver to.
+    """The function for each kind of job, and the platforms that this process can deliver to.
 
-    ``turn_seconds``: how long a turn may take. One that is still there afterwards hangs; it is
-    given up, and the sweep wakes its session again.
+    ``turn_seconds``: the maximum duration of a turn. A turn that takes longer hangs; it is given
+    up, and the sweep wakes its session again.
     """
 
     run_turn: Callable[[SessionId], Coroutine[Any, Any, None]]
@@ -79,9 +80,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many jobs of a kind one process runs at once. A turn that waits for its model keeps its
-    slot and nothing else, so there can be many. Deliveries have slots of their own: a finished
-    answer waits for no turn."""
+    """How many jobs of each kind one process runs at once.
+
+    A turn that waits for its model holds only its slot, so there can be many. Deliveries have slots
+    of their own, so a finished answer never waits for a turn.
+    """
 
     turns: int = 200
     turns_of_agent: int = 64
@@ -91,7 +94,7 @@ class Slots:
 
 @asynccontextmanager
 async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> AsyncIterator[None]:
-    """Work on due jobs as long as it is open; at its end, jobs that were begun are finished.
+    """Run due jobs while the context is open; at its end, finish the jobs that have begun.
 
     ``conninfo``: the worker's login.
     """
@@ -113,7 +116,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
 
 
 async def work_off(conninfo: str, work: Work) -> None:
-    """Do what is due now, one job after the other, and end when nothing is."""
+    """Run the jobs that are due now, one after the other, until none is left."""
     app = _procrastinate_app(conninfo, work, Slots())
     async with app.open_async():
         options: WorkerOptions = {
@@ -123,16 +126,18 @@ async def work_off(conninfo: str, work: Work) -> None:
 
 
 async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
-    """Drop the jobs of dead workers and those that this process forgot, defer what waits
-    without a job (how many, it gives), and remove memories that expired long ago and connections
-    that nobody uses any more."""
+    """Clean up the queue and return how many sessions and routes got a new job.
+
+    Drop the jobs of dead workers and those that this process forgot, defer waiting work that has no
+    job, and delete memories that expired long ago and unused MCP connections.
+    """
     manager = app.job_manager
     stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
     left = {job.id for job in stalled if job.id is not None}
     if isinstance(manager, FairJobs):
         left |= await manager.forgotten()
     for job_id in left:
-        # It may be gone meanwhile: finished after all, or dropped by another process.
+        # It may be gone: finished after all, or dropped by another process.
         with suppress(procrastinate.exceptions.ConnectorException):
             await manager.finish_job_by_id_async(
                 job_id, procrastinate.jobs.Status.FAILED, delete_job=True
@@ -150,8 +155,10 @@ async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> No
 
 
 class _Worker:
-    """Procrastinate's worker, begun anew where it ends by itself: it does when it loses the
-    database, and when it was taken for dead."""
+    """Procrastinate's worker, restarted if it ends by itself.
+
+    It ends when it loses the database and when it was considered dead.
+    """
 
     def __init__(self, app: procrastinate.App, options: WorkerOptions) -> None:
         self._app, self._options = app, options
@@ -159,7 +166,7 @@ class _Worker:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Take no more jobs, and end once those that were begun have ended."""
+        """Take no more jobs, and end once the running ones have ended."""
         self._stopping.set()
         if self._current is not None:
             self._current.stop()  # type: ignore[no-untyped-call]
@@ -170,7 +177,7 @@ class _Worker:
             try:
                 await self._current.run()  # type: ignore[no-untyped-call]
             except Exception as error:
-                log.warning("the worker failed and begins anew", error=type(error).__name__)
+                log.warning("the worker failed and restarts", error=type(error).__name__)
             await happens(self._stopping, RESTART_SECONDS)
 
 
@@ -182,11 +189,11 @@ async def _sweep_for_ever(app: procrastinate.App, db: ScopedDatabase, work: Work
                 counted_at = time.monotonic()
                 await count_owner_terms(db)
             if woken := await sweep(app, db):
-                log.info("swept up work that was left", sessions_and_routes=woken)
+                log.info("swept up unfinished work", sessions_and_routes=woken)
             await work.release_quarantined()
             await work.tell_owners()
         except Exception as error:
-            log.warning("the sweep failed and is tried again", error=type(error).__name__)
+            log.warning("the sweep failed; it will be retried", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -221,13 +228,13 @@ def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
-        with _noted("a turn broke off and is swept up"):
+        with _noted("a turn was aborted and is swept up"):
             turn = work.run_turn(SessionId(UUID(session_id)))
             await within(work.turn_seconds, turn, "a turn")
 
     @app.task(name="deliver")
     async def deliver(route_id: str) -> None:
-        with _noted("a delivery broke off and is swept up"):
+        with _noted("a delivery was aborted and is swept up"):
             await work.deliver(RouteId(UUID(route_id)))
 
     return app
@@ -235,8 +242,10 @@ def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate
 
 @contextmanager
 def _noted(event: str) -> Iterator[None]:
-    """End an error here: procrastinate would log its text, which may quote what somebody wrote.
-    What the job leaves undone is found by the sweep."""
+    """Catch an error here: procrastinate would log its text, which may quote a message.
+
+    The sweep finds the work that the job left undone.
+    """
     try:
         yield
     except Exception as error:
