@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from discreet.memory.embedding import Embedder
 
 POOL_SIZES: dict[Role, int] = {"discreet_contact": 8}
-"""Connections of one process at most, where they differ from the default of ``ScopedDatabase``."""
+"""Maximum connections per process that differ from the default of ``ScopedDatabase``."""
 HUNG_SECONDS = 120.0
-"""How much longer than its model a turn may take before it counts as hung."""
+"""Seconds beyond its model's limit after which a turn counts as hung."""
 
 Progress = Callable[[str], None]
 
@@ -48,17 +48,17 @@ class App:
 
     @property
     def scope(self) -> OwnerScope:
-        """The scope of whoever runs the installation."""
+        """The scope of the person who runs the installation."""
         return OwnerScope(self.owner_id)
 
     @property
     def context(self) -> OperationContext:
-        """The context of an operation in the owner's scope, as it is run at the terminal."""
+        """The context of an operation in the owner's scope, as run at the terminal."""
         return in_scope(self.db, self.scope, self.embedder, "cli")
 
     @property
     def channels(self) -> ChannelAccess:
-        """What it takes to connect channels."""
+        """What is needed to connect channels."""
         return ChannelAccess(
             self.db, self.owner_id, ChannelRegistry(self.settings), self.database.sealing_key
         )
@@ -89,8 +89,8 @@ class App:
 
     @asynccontextmanager
     async def worker(self, gateway: Gateway) -> AsyncIterator[None]:
-        """Bind the names of jobs to functions, and work while open."""
-        # What only a worker needs is imported here: a command that just asks stays quick.
+        """Bind the names of jobs to functions, and work while the context is open."""
+        # Imported here because only a worker needs it, so that other commands start quickly.
         from discreet.delivery import deliver
         from discreet.domain.quiet_hours import QuietHours
         from discreet.intake.retry import release_due
@@ -156,9 +156,9 @@ class App:
 
 @asynccontextmanager
 async def open_app(settings: Settings, progress: Progress = lambda _: None) -> AsyncIterator[App]:
-    """Open an installation: start and migrate the database, and make an owner and an agent.
+    """Open an installation: start and migrate the database, and create an owner and an agent.
 
-    ``progress`` gets a line for each thing that takes long; it may be called from another thread.
+    ``progress`` gets a line for each slow step; it may be called from another thread.
 
     Raises:
         Unavailable: the database can't be started or reached.

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from discreet.app import App
 
 API_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Paths of the API outside of ``/api``."""
+"""Paths of the API outside ``/api``."""
 
 
 def http_app(app: App) -> ASGIApp:
     """Return one ASGI application for all of them."""
     embedder = app.embedder()
-    pace = Pace(app.settings.api_calls_a_minute)  # of both together
+    pace = Pace(app.settings.api_calls_a_minute)  # shared by both
     mcp = mcp_app(app.db, embedder, pace, app.settings.api_origins)
     api = api_app(app, embedder, pace)
     dashboard = dashboard_app(app)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":  # MCP alone has something to begin and to end
+        if scope["type"] == "lifespan":  # only MCP has startup and shutdown steps
             await mcp(scope, receive, send)
             return
         path = scope["path"]

@@ -1,5 +1,7 @@
-"""The known platforms: one for each folder of ``channels``, and those of other packages (entry
-points). A platform's library is imported when it is first used."""
+"""The known platforms: one per folder of ``channels``, and those of other packages.
+
+Other packages register theirs as entry points. A platform's library is imported on first use.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ OURS = {
     "telegram": "discreet.channels.telegram.platform:TelegramPlatform",
     "whatsapp": "discreet.channels.whatsapp.platform:WhatsAppPlatform",
 }
-"""Name -> what makes the platform, given the settings."""
+"""Maps a name to the factory of the platform, which gets the settings."""
 
 
 class ChannelRegistry(Mapping[str, Platform]):
@@ -25,7 +27,7 @@ class ChannelRegistry(Mapping[str, Platform]):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         others = entry_points(group=CHANNEL_ENTRY_POINTS)
-        # A package can't put itself in the place of a channel that is ours.
+        # A package can't replace one of our own channels.
         self._makers = {found.name: found.value for found in others} | OURS
         self._made: dict[str, Platform] = {}
 

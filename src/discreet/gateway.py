@@ -1,5 +1,7 @@
-"""The gateway runs the channels of a process: messages they receive go to intake, answers come from
-delivery. Added, changed and removed channels take effect while the process runs."""
+"""The gateway runs a process's channels: it passes messages to intake and answers to platforms.
+
+Added, changed and removed channels take effect while the process runs.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +46,13 @@ from discreet.webhooks import WebhookServer
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
-"""How often it is looked whether channels were added, changed or removed."""
+"""Seconds between two checks for added, changed or removed channels."""
 RESTART_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A channel to keep up. It is started anew where anything of this changes."""
+    """A channel to keep running. It is restarted if any of these fields changes."""
 
     channel_id: ChannelId
     owner_id: OwnerId
@@ -60,14 +62,14 @@ class _Open:
 
 
 _Account = tuple[OwnerId, str, str]
-"""Whose account, on which platform, and the platform's id of it."""
+"""The owner, the platform, and the platform's id of the account."""
 
 
 class Gateway:
-    """Every channel of every owner. A platform's library is imported when it is first used.
+    """Every channel of every owner. A platform's library is imported on first use.
 
-    An owner's accounts are used with that owner's secrets only. ``key`` decrypts them. Whatever
-    uses an account raises SecretMissing where this server has no secret for it.
+    An owner's accounts are used only with that owner's secrets. ``key`` decrypts them. Anything
+    that uses an account raises SecretMissing if this server has no secret for it.
     """
 
     def __init__(self, settings: Settings, db: ScopedDatabase, conninfo: str, key: bytes) -> None:
@@ -83,16 +85,16 @@ class Gateway:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """What this process can deliver on."""
+        """The platforms on which this process can deliver."""
         return ("terminal", *self._platforms)
 
     async def channel_of(self, route: DueRoute) -> Channel:
-        """Return what the answers of a route are sent with."""
+        """Return the channel for the answers of a route."""
         return await self._channel(route.scope.owner_id, route.platform, route.account)
 
     async def show_typing(self, owner_id: OwnerId, platform: str, place: Place) -> None:
-        """Show where an answer is awaited that it is coming."""
-        with suppress(BadInput):  # the proxy can't be used: the channel's own trouble tells
+        """Show a typing indicator; see ``Channel.show_typing``."""
+        with suppress(BadInput):  # an invalid proxy is reported by the channel itself
             await (await self._channel(owner_id, platform, place.account)).show_typing(place)
 
     def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
@@ -124,7 +126,7 @@ class Gateway:
     async def fetch(
         self, owner_id: OwnerId, platform: str, account: str, platform_file: str, max_bytes: int
     ) -> bytes | NoFile:
-        """Return the bytes of a file that came with a message; see ``Channel.fetch``."""
+        """Return the content of a file that came with a message; see ``Channel.fetch``."""
         channel = await self._channel(owner_id, platform, account)
         return await channel.fetch(account, platform_file, max_bytes)
 
@@ -136,10 +138,10 @@ class Gateway:
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Take in what comes on every channel, as long as it is open.
+        """Receive on every channel while the context is open.
 
         Raises:
-            BadInput, Unavailable: webhooks can't be taken in at the address of the settings.
+            BadInput, Unavailable: the configured webhook address can't be used.
         """
         async with self._webhooks() as webhooks, running(self._keep_up(webhooks), "channels"):
             yield
@@ -151,11 +153,11 @@ class Gateway:
                 try:
                     wanted = await self._wanted()
                 except Exception as error:
-                    log.warning("the channels could not be read", error=type(error).__name__)
+                    log.warning("the channels could not be loaded", error=type(error).__name__)
                     wanted = set(receiving)
                 await end(*(receiving.pop(gone) for gone in set(receiving) - wanted))
                 for new in wanted - set(receiving):
-                    log.info("a channel is taken up", channel_id=str(new.channel_id))
+                    log.info("a channel is started", channel_id=str(new.channel_id))
                     receiving[new] = start(self._receive(new, webhooks), f"receive {new.platform}")
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -178,14 +180,14 @@ class Gateway:
     async def _secret_given_at(
         self, account: _Account, given_at: datetime | None
     ) -> ChannelSecret | None:
-        """Return what was given then, read once; None: it isn't for this server."""
+        """Return the secret stored at that time, read once; None: it isn't for this server."""
         read_at, secret = self._read.get(account, (None, None))
         if given_at == read_at:
             return secret
         try:
             secret = await self._load(account)
         except SecretMissing as missing:
-            log.warning("a channel is not taken up", platform=account[1], why=missing.message)
+            log.warning("a channel is not started", platform=account[1], why=missing.message)
             secret = None
         self._read[account] = (given_at, secret)
         return secret
@@ -195,7 +197,7 @@ class Gateway:
             try:
                 await self._platforms[channel.platform].receive(self._context(channel, webhooks))
             except BadInput as error:
-                # A wrong setting, such as a proxy: only a person can mend it.
+                # A wrong setting, such as a proxy: only a person can fix it.
                 log.error(
                     "a channel can't be opened",
                     channel_id=str(channel.channel_id),
@@ -207,7 +209,7 @@ class Gateway:
                     )
             except Exception as error:
                 log.warning(
-                    "a channel broke off and is taken up again",
+                    "a channel failed and is restarted",
                     channel_id=str(channel.channel_id),
                     error=type(error).__name__,
                 )
@@ -226,7 +228,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _webhooks(self) -> AsyncIterator[WebhookServer | None]:
-        """Listen for webhooks where the installation has a public address."""
+        """Listen for webhooks if the installation has a public URL."""
         if self._settings.webhook_url is None:
             yield None
             return
@@ -252,7 +254,7 @@ class Gateway:
     async def _channel(self, owner_id: OwnerId, platform: str, account: str) -> Channel:
         if platform == "terminal":
             return self._terminal
-        # Read each time: it may have been given or taken away by another process.
+        # Read each time: another process may have added or removed it.
         self._secrets[owner_id, platform, account] = await self._load((owner_id, platform, account))
         return self._opened_for(owner_id, platform)
 

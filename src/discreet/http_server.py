@@ -20,7 +20,7 @@ __all__ = ["bind", "serving_http"]
 POLL_SECONDS = 0.02
 GRACE_SECONDS = 5
 MARGIN_SECONDS = 5
-"""How much longer the server's own end may take."""
+"""Additional seconds for the server's own shutdown."""
 MISSING_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -35,8 +35,8 @@ async def serving_http(
 ) -> AsyncIterator[str]:
     """Serve an ASGI application on ``where`` (``host:port``) while open; yield its URL.
 
-    ``setting`` is the variable that ``where`` comes from, for errors. Requests under way at the end
-    get ``grace_seconds``, then they are broken off: some wait for what never comes.
+    ``setting`` is the variable that ``where`` comes from, for errors. Open requests at the end get
+    ``grace_seconds`` and are then aborted, because some would wait forever.
 
     Raises:
         BadInput: it is not an address, or not one of this machine.
@@ -71,9 +71,9 @@ async def serving_http(
 
 
 def bind(where: str, setting: str) -> list[socket.socket]:
-    """Return sockets bound to every address that the host of ``where`` stands for, on one port.
+    """Return sockets bound to every address of the host of ``where``, on one port.
 
-    ``[::]`` stands for IPv4 too.
+    ``[::]`` includes IPv4.
 
     Raises:
         BadInput, Unavailable: as for ``serving_http``.
@@ -92,7 +92,7 @@ def bind(where: str, setting: str) -> list[socket.socket]:
         if missing is not None and not bound:
             raise BadInput(
                 f"{setting}: {address.host} is not an address of this machine.",
-                hint="127.0.0.1 listens to this machine only, 0.0.0.0 or [::] to everybody.",
+                hint="Use 127.0.0.1 for this machine only, and 0.0.0.0 or [::] for all networks.",
             )
     except OSError as error:
         _close(bound)
@@ -118,13 +118,13 @@ def _resolved(address: ListenAddress, setting: str) -> list[tuple[socket.Address
     except (socket.gaierror, UnicodeError):
         raise BadInput(
             f"{setting}: the host {address.host!a} is unknown.",
-            hint="127.0.0.1 listens to this machine only, 0.0.0.0 or [::] to everybody.",
+            hint="Use 127.0.0.1 for this machine only, and 0.0.0.0 or [::] for all networks.",
         ) from None
     return [(family, place) for family, _, _, _, place in found]
 
 
 def _bound(family: socket.AddressFamily, place: Any, others: list[socket.socket]) -> socket.socket:
-    # Named TCP, so that asyncio sends answers at once (TCP_NODELAY) instead of waiting for more.
+    # Named TCP, so that asyncio sends small responses at once (TCP_NODELAY).
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,6 @@
 """The program ``sb``: the command line, with the servers that its commands start.
 
-Entrypoints never import each other; here is where they meet.
+Entry points never import each other; they are connected here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def run() -> None:
 
 @asynccontextmanager
 async def _serve_http(app: App) -> AsyncIterator[str]:
-    """Serve REST and MCP while open; yield their address."""
+    """Serve REST and MCP while open; yield their URL."""
     from discreet.asgi import http_app
     from discreet.http_server import serving_http
 
@@ -36,7 +36,7 @@ async def _serve_http(app: App) -> AsyncIterator[str]:
 
 
 async def _stdio(app: App, who: Callable[[], Awaitable[Bearer]]) -> None:
-    """MCP on standard input and output."""
+    """Serve MCP on standard input and output."""
     from discreet.mcp.stdio import serve_stdio
 
     await serve_stdio(app.db, app.embedder(), who)

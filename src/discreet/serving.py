@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from discreet.app import App
 
 SERVED_POLL_SECONDS = 1.0
-"""How often a command checks whether a server still works on its installation."""
+"""Seconds between two checks whether a server still works on the installation."""
 ENDING_SECONDS = 60.0
-"""How long the end of the work here may take; the worker gives itself less."""
+"""Maximum seconds for the shutdown here; the worker's own limit is shorter."""
 
 
 async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
-    """Work and deliver until ``stop`` is set; what has begun is finished first."""
+    """Work and deliver until ``stop`` is set; finish what has begun."""
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.policy import write_policy
@@ -39,10 +39,10 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
 
 @asynccontextmanager
 async def working(app: App) -> AsyncIterator[None]:
-    """Make sure that somebody works while open: this process, unless a server does."""
+    """Make sure that a process works while open: this one, unless a server does."""
     stop = asyncio.Event()
     work = _work_unless_served(app, stop)
-    # Broken off if nobody works: it would wait for an answer that nobody writes.
+    # Abort if nobody works: the block would wait for an answer that nobody writes.
     async with relying_on(work, "work unless served", grace=ENDING_SECONDS):
         try:
             yield
@@ -54,7 +54,7 @@ async def _work_unless_served(app: App, stop: asyncio.Event) -> None:
     from discreet.queue.server_lock import is_served
 
     while not stop.is_set():
-        # While the database can't be reached, nobody can work on anything.
+        # While the database can't be reached, nobody can work at all.
         with suppress(Unavailable):
             if not await is_served(app.db):
                 async with app.gateway() as gateway, app.worker(gateway):

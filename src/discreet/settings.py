@@ -126,8 +126,8 @@ class Settings(Policy):
     answer_tokens: int = Field(
         default=4_096,
         ge=64,
-        description="Maximum tokens of one reply of a model. A longer answer continues in up "
-        "to five further replies.",
+        description="Maximum tokens of one reply of a model. A longer answer continues in "
+        "further replies, up to five in total.",
     )
     embedder: str = Field(
         default="bundled",
@@ -219,8 +219,8 @@ class Settings(Policy):
     api_calls_a_minute: int = Field(
         default=600,
         ge=1,
-        description="Calls of REST and MCP together that one token may make per minute and "
-        "at the same time. Counted per server.",
+        description="Calls of REST and MCP together that one token may make per minute, even "
+        "all at once. Counted per server.",
     )
     api_streams: int = Field(
         default=20,

@@ -17,13 +17,13 @@ from discreet.request_body import BodyTooLarge, read_body
 log = structlog.get_logger(__name__)
 
 MAX_BYTES = 4_000_000
-"""Bytes of one call of a platform: one may bring many messages."""
+"""Maximum bytes of one webhook request, which may contain many messages."""
 
 _Answer = Callable[[WebhookRequest], Awaitable[WebhookResponse]]
 
 
 class WebhookServer:
-    """An ASGI application for the webhooks of every account, and their public address."""
+    """An ASGI application for the webhooks of all accounts, with their public URL."""
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url.rstrip("/")
@@ -34,13 +34,13 @@ class WebhookServer:
             await self._router(scope, receive, send)
 
     def address(self, path: str) -> str:
-        """Return the public address of a path."""
+        """Return the public URL of a path."""
         return self._public_url + path
 
     @contextmanager
     def answering(self, path: str, answer: _Answer) -> Iterator[None]:
-        """Answer calls to this path while open. If it is opened twice, the later one answers."""
-        # An endpoint that is no function takes every method: the channel judges it.
+        """Answer requests to this path while open. If it is opened twice, the later one answers."""
+        # An endpoint that isn't a function accepts every method, and the channel decides.
         route = Route(path, _Endpoint(answer))
         self._router.routes.insert(0, route)
         try:

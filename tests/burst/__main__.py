@@ -127,7 +127,7 @@ async def _serving(environment: dict[str, str], log: Path) -> AsyncIterator[Proc
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while b"Ctrl-C ends it" not in _read(log):
+        while b"Press Ctrl-C to stop" not in _read(log):
             if server.returncode is not None or time.monotonic() > deadline:
                 raise SystemExit(f"it does not serve: {_read(log).decode()}")
             await asyncio.sleep(0.1)

@@ -119,7 +119,7 @@ def test_a_message_that_can_not_be_read_stops_no_other() -> None:
     assert isinstance(first, Inbound)
     assert isinstance(second, Inbound)
     assert first.sender == UnknownSender(
-        "WhatsApp's message could not be read", Address("whatsapp", BSUID)
+        "WhatsApp's message could not be parsed", Address("whatsapp", BSUID)
     )
     assert second.text == "Does it come in another color?"
 

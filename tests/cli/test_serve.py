@@ -15,7 +15,7 @@ def served(warm_sb: Sb) -> Iterator[tuple[Sb, pexpect.spawn[str]]]:
     serving = pexpect.spawn(
         str(SB), ["serve"], env=warm_sb.environment(), encoding="utf-8", timeout=60
     )
-    serving.expect("Ctrl-C ends it")
+    serving.expect("Press Ctrl-C to stop")
     yield warm_sb, serving
     serving.close(force=True)
 

@@ -459,7 +459,7 @@ async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform
     wire = Joining("telegram")
     route = await _route_of(platform, other.session_id)
     await deliver(platform.world.db, by_platform({"telegram": wire}), route)
-    assert refused == ["That can't be done: an answer is being sent; try again in a moment."]
+    assert refused == ["That isn't possible now: an answer is being sent; try again in a moment."]
     await link(platform, ANN, ANN_TOO)
     await deliver(platform.world.db, by_platform({"telegram": wire}), route)
     assert [sent.chat_id for sent in wire.sent] == ["2001"]

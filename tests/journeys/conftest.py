@@ -62,7 +62,7 @@ class Installation:
         process = self.start("serve")
         assert process.stdout
         for line in process.stdout:
-            if "Ctrl-C ends it" in line:
+            if "Press Ctrl-C to stop" in line:
                 return process
         raise AssertionError(f"it does not serve: {process.communicate()[1]}")
 

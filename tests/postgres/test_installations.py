@@ -155,8 +155,8 @@ def test_opening_one_looks_at_its_own_roles(
         told: list[str] = []
         with opened_database(home, told.append):
             assert told == [
-                f"Put right what was changed in the database: the role {contact} has another "
-                "setting of row_security."
+                f"Reset what was changed in the database: the role {contact} has a "
+                "different setting of row_security."
             ]
         try:
             admin.execute(f"ALTER ROLE {contact} BYPASSRLS")

@@ -63,7 +63,7 @@ def test_a_server_with_other_credentials_gets_those_of_the_invitation(
 
 def test_an_embedded_database_says_that_nobody_can_join_it(tmp_path: Path) -> None:
     save_credentials(tmp_path, new_credentials(embedded=True))
-    with pytest.raises(Conflict, match="listens on no network") as caught:
+    with pytest.raises(Conflict, match="listen on a network") as caught:
         invite(tmp_path, tmp_path / "invitation")
     assert "--admin-url" in caught.value.hint
     assert not (tmp_path / "invitation").exists()
@@ -90,7 +90,7 @@ def test_an_invitation_overwrites_nothing_and_is_refused_where_others_may_read_i
     invite(first, file)
     with pytest.raises(Conflict, match="already exists"):
         invite(first, file)
-    with pytest.raises(BadInput, match="no folder"):
+    with pytest.raises(BadInput, match="does not exist"):
         invite(first, tmp_path / "not" / "there")
     file.chmod(0o640)
     with pytest.raises(Unavailable, match="chmod 600"):
@@ -103,7 +103,7 @@ def test_what_is_no_invitation_is_refused_in_one_line(tmp_path: Path, text: str)
     file = tmp_path / "file"
     file.write_text(text)
     file.chmod(0o600)
-    with pytest.raises(BadInput, match=r"no invitation|newer version"):
+    with pytest.raises(BadInput, match=r"not an invitation|newer version"):
         join(tmp_path / "second", file)
     with pytest.raises(BadInput, match="does not exist"):
         join(tmp_path / "second", tmp_path / "missing")

@@ -100,7 +100,7 @@ def test_a_database_older_than_the_baseline_is_told_what_to_do_in_one_line(
 ) -> None:
     migrate(conn, [before])
     for attempt in (is_current, migrate):
-        with pytest.raises(Unavailable, match="made before 0001_first") as raised:
+        with pytest.raises(Unavailable, match="created before 0001_first") as raised:
             attempt(conn, [FIRST, SECOND])
         assert "empty DISCREET_HOME" in str(raised.value)
         assert "\n" not in str(raised.value)

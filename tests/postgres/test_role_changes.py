@@ -78,8 +78,8 @@ def test_what_is_put_right_is_told_in_one_line(home: Path, own_server: Credentia
         pass
     assert told == [
         "Resetting what was changed in the database: the role discreet_contact has a "
-        "different setting of row_security; the role discreet_shared can't log in (password authentication "
-        'failed for user "discreet_shared").'
+        "different setting of row_security; the role discreet_shared can't log in "
+        '(password authentication failed for user "discreet_shared").'
     ]
 
 
@@ -150,9 +150,9 @@ def test_roles_have_exactly_the_settings_that_are_declared(
     reset_settings(own_admin, own_server)
     monkeypatch.setattr(role_changes, "ROLE_SETTINGS", declared)
     assert [str(one) for one in changed_settings(own_admin, own_server)] == [
-        "the role discreet_contact has another setting of work_mem",
-        "the role discreet_worker has another setting of search_path",
-        "the role discreet_worker has another setting of statement_timeout",
+        "the role discreet_contact has a different setting of work_mem",
+        "the role discreet_worker has a different setting of search_path",
+        "the role discreet_worker has a different setting of statement_timeout",
     ]
     change(own_server, "discreet_worker", "ALTER ROLE CURRENT_USER SET statement_timeout = '1ms'")
     reset_settings(own_admin, own_server)

@@ -230,7 +230,7 @@ async def test_what_can_not_be_a_branch_is_refused(platform: Platform, eve: Worl
             await branch(platform, chat)
     with pytest.raises(NotFound):
         await branch(platform, GROUP, "Nobody")
-    with pytest.raises(Conflict, match="already goes"):
+    with pytest.raises(Conflict, match="already leads"):
         await branch(platform, GROUP, "Ada")
     with pytest.raises(NotFound):
         await remove_branch(eve.db, eve.owner_id, "telegram", GROUP)

@@ -58,7 +58,7 @@ async def test_what_was_written_before_a_model_fell_silent_is_sent_and_says_that
     answers, turn = await answered_by(world, tmp_path, reply, turn_silence_seconds=1.0)
     assert answers == [f"Once upon a time\n\n{CUT_OFF}"]
     assert turn["state"] == "answered"
-    assert "said nothing for 1 seconds" in turn["error"]
+    assert "sent nothing for 1 seconds" in turn["error"]
     assert "scripted" in turn["model"]
 
 

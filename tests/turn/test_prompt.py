@@ -142,7 +142,7 @@ def test_a_quoted_part_of_somebody_else_says_so_and_a_lost_line_that_it_is_lost(
         "at": "Sun 2026-05-03 09:30",
         "quoted": "gate B",
     }
-    assert said[1]["replies_to"] == {"said_by": "you", "text": "(these words aren't kept here)"}
+    assert said[1]["replies_to"] == {"said_by": "you", "text": "(this text isn't stored here)"}
 
 
 def records(text: str) -> list[dict[str, Any]]:

@@ -211,7 +211,7 @@ async def test_an_unexpected_error_is_counted_and_given_up_like_any_other(
     assert await answers_of(world, poisoned.session_id) == [COURTESY]
     assert await answers_of(world, fine.session_id) == ["re: hello"]
     [turn] = (await get_status(world.db, world.owner_id)).turns
-    assert turn.error == "internal: Something that should not fail did (ZeroDivisionError)."
+    assert turn.error == "internal: Internal error (ZeroDivisionError)."
 
 
 async def test_messages_behind_one_that_cannot_be_answered_go_on(
@@ -256,7 +256,7 @@ async def test_an_answer_that_cannot_be_saved_is_a_failure_like_any_other(
         await one_turn(world, said.session_id, unsavable)
     assert await answers_of(world, said.session_id) == [COURTESY]
     [turn] = (await get_status(world.db, world.owner_id)).turns
-    assert turn.error == "internal: Something that should not fail did (CheckViolation)."
+    assert turn.error == "internal: Internal error (CheckViolation)."
 
 
 async def test_a_message_that_kills_every_worker_is_given_up_without_another_thought(

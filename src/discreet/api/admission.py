@@ -1,5 +1,7 @@
-"""Who may write: policies of channels, pairing requests, the owner's own addresses, limits and the
-quarantine. Owner's tokens only."""
+"""Who may write: admission policies, pairing requests, the owner's addresses, limits, quarantine.
+
+Owner's tokens only.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ async def set_policy(who: OwnerCaller, given: wire.AdmissionToSet) -> wire.Admis
 
 @router.post("/admission/allow", responses=documented(404, 409), operation_id="allow_address")
 async def allow(who: OwnerCaller, given: wire.AddressToAllow) -> wire.AddressAllowed:
-    """Let an address in before it has written."""
+    """Admit an address before it has written."""
     contact_id = await admission.allow_address(
         who.db, who.owner_id, given.agent, Address.parse(given.address), of_group=given.group
     )
@@ -54,7 +56,7 @@ async def allow(who: OwnerCaller, given: wire.AddressToAllow) -> wire.AddressAll
 
 @router.get("/pairings", responses=documented(), operation_id="list_pairings")
 async def pairings(who: OwnerCaller) -> wire.PairingList:
-    """List the strangers who ask to come in, newest first."""
+    """List the strangers waiting for approval, newest first."""
     return wire.PairingList(items=await admission.list_pairings(who.db, who.owner_id))
 
 
@@ -75,7 +77,7 @@ async def owner_addresses(who: OwnerCaller) -> wire.OwnerAddressList:
     "/owner/addresses", status_code=201, responses=documented(), operation_id="make_owner_link"
 )
 async def owner_link(who: OwnerCaller, given: wire.OwnerLinkToMake) -> wire.OwnerLink:
-    """Make a code that links an account on a platform to the owner."""
+    """Create a code that links an account on a platform to the owner."""
     code = await admission.make_owner_link(who.db, who.owner_id, given.platform)
     return wire.OwnerLink(code=code)
 
@@ -119,5 +121,5 @@ async def quarantined(
 
 @router.post("/quarantine/retry", responses=documented(404), operation_id="retry_quarantine")
 async def retry(who: OwnerCaller, given: QuarantineToRetry) -> QuarantineRetried:
-    """Try now to resolve the senders of quarantined messages."""
+    """Retry resolving the senders of quarantined messages now."""
     return await quarantine.retry_quarantine(who.db, who.owner_id, given.id)

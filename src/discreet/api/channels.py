@@ -25,7 +25,7 @@ async def list_all(who: OwnerCaller) -> wire.ChannelList:
     "/channels", status_code=201, responses=documented(404, 409), operation_id="connect_channel"
 )
 async def connect(who: OwnerCaller, given: wire.ChannelToConnect) -> wire.ConnectedChannel:
-    """Connect an account on a platform to an agent. The platform is asked first."""
+    """Connect an account on a platform to an agent, after checking with the platform."""
     secret = ChannelSecret(
         given.token.get_secret_value(), app_secret=given.app_secret.get_secret_value()
     )
@@ -38,7 +38,7 @@ async def connect(who: OwnerCaller, given: wire.ChannelToConnect) -> wire.Connec
 async def update(
     who: OwnerCaller, channel_id: UUID, given: wire.ChannelPatch
 ) -> wire.ConnectedChannel:
-    """Set how long a channel waits for messages that follow."""
+    """Set how long a channel waits for follow-up messages."""
     found = await channels.find_channel(who.db, who.owner_id, str(channel_id))
     await channels.set_debounce(who.db, who.owner_id, found.id, given.debounce_seconds)
     return await channels.find_channel(who.db, who.owner_id, str(channel_id))
@@ -46,7 +46,7 @@ async def update(
 
 @router.post("/channels/{channel_id}/test", responses=documented(404), operation_id="test_channel")
 async def test(who: OwnerCaller, channel_id: UUID) -> wire.ConnectedChannel:
-    """Ask the platform whether a channel works."""
+    """Check with the platform that a channel works."""
     return await channels.test_channel(who.api.app.channels, str(channel_id))
 
 
@@ -58,7 +58,7 @@ async def remove(who: OwnerCaller, channel_id: UUID) -> wire.ConnectedChannel:
 
 @router.get("/branches", responses=documented(), operation_id="list_branches")
 async def list_branches(who: OwnerCaller) -> wire.BranchList:
-    """List the chats that lead to another agent than their channel does."""
+    """List the chats that lead to a different agent than their channel."""
     return wire.BranchList(items=await branches.list_branches(who.db, who.owner_id))
 
 
@@ -72,6 +72,6 @@ async def add_branch(who: OwnerCaller, given: wire.BranchToAdd) -> wire.Branch:
 
 @router.post("/branches/remove", responses=documented(404), operation_id="remove_branch")
 async def remove_branch(who: OwnerCaller, given: wire.ChatOfChannel) -> wire.BranchRemoved:
-    """Lead a chat back to the agent of its channel, from the next message on."""
+    """Lead a chat to its channel's agent again, from the next message on."""
     agent = await branches.remove_branch(who.db, who.owner_id, given.channel, given.chat)
     return wire.BranchRemoved(agent=agent)

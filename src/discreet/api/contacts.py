@@ -23,8 +23,10 @@ router = APIRouter(prefix="/api/admin/contacts", tags=["contacts"])
 
 @router.post("/resolve", responses=documented(404), operation_id="resolve_contact")
 async def resolve(who: AnyCaller, given: schemas.ToResolve) -> schemas.ResolvedContact:
-    """Resolve an address to its contact. Answers 404 if no contact has it and `auto_create` is
-    false."""
+    """Resolve an address to its contact.
+
+    Answers 404 if no contact has it and `auto_create` is false.
+    """
     entry = await resolve_contact(
         who.db,
         who.bearer,
@@ -38,8 +40,10 @@ async def resolve(who: AnyCaller, given: schemas.ToResolve) -> schemas.ResolvedC
 
 @router.post("/resolve-name", responses=documented(), operation_id="resolve_contact_name")
 async def resolve_name(who: OwnerCaller, given: schemas.NameToResolve) -> schemas.NameResolved:
-    """Look up a contact by name. Exact names come first, then aliases; similar names are only
-    suggestions."""
+    """Look up a contact by name.
+
+    Exact names come first, then aliases; similar names are only suggestions.
+    """
     return await contacts.resolve_contact_name(who.db, who.owner_id, given.name)
 
 

@@ -25,7 +25,7 @@ from discreet.services.context import OperationContext, in_scope
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The shared objects of all calls, made once for the process."""
+    """The shared objects of all calls, created once per process."""
 
     app: App
     embedder: Embedder
@@ -43,12 +43,12 @@ class Caller:
 
     @property
     def db(self) -> ScopedDatabase:
-        """The way to rows."""
+        """The scoped database."""
         return self.api.app.db
 
     @property
     def owner_id(self) -> OwnerId:
-        """Whose token it is, in the end."""
+        """The owner to whom the token belongs, directly or indirectly."""
         return self.bearer.owner_id
 
     def context(self, scope: SessionScope) -> OperationContext:
@@ -64,7 +64,7 @@ _bearer = HTTPBearer(
 
 
 def _refuse_unknown(request: Request) -> None:
-    """Refuse unknown query parameters: dropping one might drop a scope."""
+    """Reject unknown query parameters: ignoring one might ignore a scope."""
     paths: dict[str, Any] = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
     known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
@@ -79,7 +79,7 @@ async def caller(
     request: Request,
     shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller:
-    """Whoever shows a token that opens anything."""
+    """Return the caller, if the token is valid."""
     api: Api = request.app.state.api
     token = "" if shown is None else shown.credentials
     bearer = await authenticate(api.app.db, token)
@@ -92,7 +92,7 @@ AnyCaller = Annotated[Caller, Depends(caller)]
 
 
 async def owner_only(who: AnyCaller) -> Caller:
-    """Return the owner, with everything that is theirs."""
+    """Return the caller if it is the owner."""
     if who.bearer.kind != "owner":
         raise Forbidden("This operation needs an owner's token.", hint="Use an owner's token.")
     return who
@@ -133,7 +133,7 @@ ContactParameter = Annotated[
 async def read_scope(
     who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
 ) -> SessionScope:
-    """Return where a call looks."""
+    """Return the scope in which a call reads."""
     return await scope_to_read(
         who.db,
         who.bearer,
@@ -145,7 +145,7 @@ async def read_scope(
 async def write_scope(
     who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
 ) -> SessionScope:
-    """Return where a call makes something."""
+    """Return the scope in which a call creates something."""
     return await scope_to_write(
         who.db,
         who.bearer,

@@ -26,7 +26,7 @@ async def link(who: OwnerCaller, given: wire.LinkToMake) -> wire.Link:
 
 @router.get("/links", responses=documented(), operation_id="list_links")
 async def links(who: OwnerCaller) -> wire.LinkList:
-    """List links, including those that were undone."""
+    """List links, including undone ones."""
     found = await list_links(who.db, who.owner_id)
     return wire.LinkList(items=[wire.Link.model_validate(one) for one in found])
 

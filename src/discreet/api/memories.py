@@ -21,8 +21,10 @@ router = APIRouter(prefix="/api/memories", tags=["memories"])
 
 
 class ListMemories(schemas.ListMemories):
-    """The page to list. The other parameters name the scope, so this ignores them; ``caller``
-    rejects those that no one knows."""
+    """The page to list.
+
+    The other parameters name the scope, so this ignores them; ``caller`` rejects unknown ones.
+    """
 
     model_config = ConfigDict(extra="ignore")
 

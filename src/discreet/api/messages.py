@@ -50,8 +50,9 @@ router = APIRouter(prefix="/api/messages", tags=["messages"])
 
 KEEP_ALIVE_SECONDS = 15.0
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.5, 5.0
-"""Whether an answer may still be had is looked at when something changes, and at these times all
-the same: the first makes up for what changed before it was listened for."""
+"""Seconds until the first check whether the caller may still have the answer, and between later
+checks. It is also checked at each notification; the first check covers changes from before that.
+"""
 EVENT_STREAM = "text/event-stream"
 
 
@@ -145,7 +146,8 @@ async def _accept(
 ) -> Accepted:
     said = await _said(who, given)
     if key is not None:
-        # Named by the key, so that it is stored once also where a server dies before it notes that.
+        # Derived from the key, so that it is stored once even if a server dies before recording
+        # that.
         assert who.bearer.token_id is not None  # noqa: S101 - it came with a token
         said = replace(said, message_id=str(uuid5(who.bearer.token_id, key)))
     stored: list[Accepted] = []
@@ -162,10 +164,10 @@ async def _accept(
 
 
 async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
-    """Return who speaks: nobody but whom the token lets.
+    """Return the sender, as far as the token allows it.
 
     Raises:
-        Forbidden, BadInput, NotFound: it lets nobody, or somebody else.
+        Forbidden, BadInput, NotFound: the token allows no sender, or not this one.
     """
     named = (given.sender, given.contact_id, given.group, given.agent_id)
     contact_id = None if given.contact_id is None else ContactId(given.contact_id)
@@ -200,7 +202,7 @@ async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
 
 
 class _Stream(StreamingResponse):
-    """A stream of events that counts as open until it has ended, however it ends."""
+    """A stream of events that counts as open until it ends, however it ends."""
 
     def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
         super().__init__(events, media_type=EVENT_STREAM)
@@ -214,10 +216,10 @@ class _Stream(StreamingResponse):
 
 
 async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text: OnText) -> Answer:
-    """Return the answer, as long as whoever waits may have it.
+    """Return the answer, as long as the caller may have it.
 
     Raises:
-        Unauthorized, Forbidden: they may not any more.
+        Unauthorized, Forbidden: the caller lost access.
         Stopped, Unavailable: see ``services.messages.wait_for_answer``.
     """
     refused: list[DiscreetError] = []
@@ -232,7 +234,7 @@ async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text:
 async def _watch(
     who: Caller, accepted: Accepted, refused: list[DiscreetError], waiting: anyio.CancelScope
 ) -> None:
-    """End the wait, and say why, once the answer is nobody's business any more."""
+    """End the wait with the reason, once the caller loses access to the answer."""
     wait = FIRST_CHECK_SECONDS
     async with who.api.app.wakes.of_access() as woken:
         while True:
@@ -250,7 +252,7 @@ async def _watch(
 
 
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
-    """Ignore a listener that has gone; its message is stored and answered anyway."""
+    """Yield the events. If the listener disconnects, its message is still stored and answered."""
     drafts: asyncio.Queue[str | None] = asyncio.Queue()
     answering = start(_answer(who, accepted, scope, drafts.put), "an answer, streamed")
     answering.add_done_callback(lambda _: drafts.put_nowait(None))
@@ -288,4 +290,4 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 async def _ignore(_: str) -> None:
-    """Nobody is told."""
+    """Drop the text: nobody is told."""

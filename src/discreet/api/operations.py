@@ -1,4 +1,4 @@
-"""Status, health, readiness and metrics, for whoever runs the installation."""
+"""Status, health, readiness and metrics, for the person who runs the installation."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ async def status(who: OwnerCaller) -> wire.Status:
 @router.get("/api/admin/usage", responses=documented(), operation_id="get_usage")
 async def usage(
     who: OwnerCaller,
-    by: Annotated[wire.UsageBy, Query(description="What to add up by.")] = "day",
-    days: Annotated[int, Query(ge=1, le=366, description="UTC days, with today.")] = 14,
+    by: Annotated[wire.UsageBy, Query(description="What to group by.")] = "day",
+    days: Annotated[
+        int, Query(ge=1, le=366, description="Number of UTC days, including today.")
+    ] = 14,
 ) -> wire.Usage:
-    """Get what turns used, in tokens and money."""
+    """Get the usage of turns, in tokens and money."""
     return await get_usage(who.db, who.owner_id, by, days)
 
 
@@ -83,15 +85,15 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
     shown = await summarise(request.app.state.api.app.db, who)
     now = CollectorRegistry()
     for name, help_text, value in (
-        ("waiting_messages", "Messages that wait for an answer.", shown.waiting.messages),
+        ("waiting_messages", "Messages waiting for an answer.", shown.waiting.messages),
         ("quarantined_messages", "Messages whose sender can't be resolved.", shown.quarantined),
         ("undelivered_answers", "Answers that could not be delivered.", shown.undelivered),
-        ("failed_turns", "Turns that failed lately.", shown.failed_turns),
-        ("long_turns", "Turns that have been running for long.", shown.long_turns),
-        ("pairing_requests", "Strangers who ask to come in.", shown.pairing_requests),
+        ("failed_turns", "Turns that failed recently.", shown.failed_turns),
+        ("long_turns", "Turns that have been running for a long time.", shown.long_turns),
+        ("pairing_requests", "Strangers waiting for approval.", shown.pairing_requests),
         ("contacts", "Contacts.", shown.counts.contacts),
         ("open_sessions", "Open sessions.", shown.counts.open_sessions),
-        ("messages", "Messages, in and out.", shown.counts.messages),
+        ("messages", "Messages, inbound and outbound.", shown.counts.messages),
         ("memories", "Memories.", shown.counts.memories),
     ):
         Gauge(f"discreet_{name}", help_text, registry=now).set(value)

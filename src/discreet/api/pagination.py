@@ -21,7 +21,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         description=(
-            "A key you choose for this request. Repeating it within 24 hours does nothing twice."
+            "A key you choose for this request. If you repeat it within 24 hours, it is "
+            "carried out only once."
         ),
     ),
 ]
@@ -32,15 +33,15 @@ ETAG: dict[str, Any] = {
 
 
 def etag(version: object) -> str:
-    """Return a version as a header."""
+    """Return a version as an ETag header."""
     return f'"{version}"'
 
 
 def expected_of(if_match: str | None) -> str | None:
-    """Return the version that is meant; None: any.
+    """Return the version in an If-Match header; None: any.
 
     Raises:
-        BadInput: it is no ETag.
+        BadInput: it is not an ETag.
     """
     if if_match is None or if_match.strip() == "*":
         return None

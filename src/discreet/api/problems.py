@@ -58,7 +58,7 @@ def problem(status: int, detail: str, errors: list[wire.Wrong] | None = None) ->
 
 
 def of_error(error: DiscreetError) -> wire.Problem:
-    """Return the details of what a room raised."""
+    """Return the details of a service's error."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if isinstance(error, NotTaken) and error.reason == "limited":
         status = 429
@@ -73,8 +73,7 @@ def answer(details: wire.Problem, headers: dict[str, str] | None = None) -> JSON
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the problems of an operation, for its description; every operation has the first
-    three."""
+    """Return the documented problems of an operation; each includes the first three."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -101,7 +100,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_a_request(_: Request, error: RequestValidationError) -> JSONResponse:
-        # What was sent is not repeated: it may be anybody's text.
+        # The input is not repeated: it may be anybody's text.
         errors = [
             wire.Wrong(where=".".join(str(part) for part in one["loc"]), message=_why(one))
             for one in error.errors()
@@ -114,7 +113,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def of_ours(request: Request, error: Exception) -> JSONResponse:
-        # The kind of error alone: its text may hold what somebody said.
+        # Only the class of the error: its text may quote a message.
         route = getattr(request.scope.get("route"), "path", "")
         log.error("a request failed", route=route, error=type(error).__name__)
         return answer(problem(500, "Internal error; see the server's log."))

@@ -1,4 +1,4 @@
-"""Takeover: read along with a contact, and answer in person. Owner's tokens only."""
+"""Takeover: follow a contact's conversation and answer in person. Owner's tokens only."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ async def take_over(who: OwnerCaller, contact_id: UUID) -> Contact:
 
 @router.delete("/takeover", responses=documented(404), operation_id="hand_back")
 async def hand_back(who: OwnerCaller, contact_id: UUID) -> Contact:
-    """Hand a contact back to the agent, which first answers what is unanswered."""
+    """Hand a contact back to the agent, which first answers unanswered messages."""
     await takeover.hand_back(who.db, who.owner_id, str(contact_id))
     return await _contact(who, contact_id)
 
 
 @router.post("/say", status_code=202, responses=documented(404), operation_id="speak")
 async def say(who: OwnerCaller, contact_id: UUID, given: wire.ToSay) -> wire.Said:
-    """Say something in person to a contact that you took over, where it wrote last."""
+    """Send a text in person to a contact that you took over, where it last wrote."""
     found = await _contact(who, contact_id)
     await takeover.speak(who.db, who.owner_id, ContactId(found.id), given.text)
     return wire.Said(contact_id=found.id)
@@ -47,7 +47,7 @@ async def say(who: OwnerCaller, contact_id: UUID, given: wire.ToSay) -> wire.Sai
 async def lines(
     who: OwnerCaller, contact_id: UUID, given: Annotated[wire.ListLines, Query()]
 ) -> wire.SpokenLines:
-    """Read along: the newest lines of all conversations of a contact, oldest first."""
+    """List the newest lines of all conversations of a contact, oldest first."""
     found = await _contact(who, contact_id)
     said = await takeover.lines_after(
         who.db, who.owner_id, ContactId(found.id), after=given.after, limit=given.limit

@@ -1,1 +1,1 @@
-"""Prove that a database isolates people, with statements that must not depend on others' rows."""
+"""Prove that a database isolates people: no statement may depend on others' rows."""

@@ -1,4 +1,4 @@
-"""Read which tables, columns, operators and functions a login role may name."""
+"""Read which tables, columns, operators and functions a login role may use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Catalogue", "CatalogueColumn", "Function", "Table", "read_catalogue"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueColumn:
-    """``name`` and ``type`` as they are written in SQL."""
+    """A column, with ``name`` and ``type`` as written in SQL."""
 
     name: str
     type: str
@@ -25,7 +25,7 @@ class CatalogueColumn:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``name`` with its schema. ``columns``: those that the role has any right on."""
+    """A table, with ``name`` qualified. ``columns``: those that the role has any right on."""
 
     name: str
     columns: tuple[CatalogueColumn, ...]
@@ -37,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``name`` with its schema; ``arguments``: the types of those that have to be given."""
+    """A function, with ``name`` qualified. ``arguments``: the types of the required ones."""
 
     name: str
     arguments: tuple[str, ...]
@@ -45,7 +45,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """``operators``: names of the operators that compare two values of a type, by type."""
+    """What a role may use. ``operators``: the names of comparison operators by type."""
 
     tables: tuple[Table, ...]
     functions: tuple[Function, ...]
@@ -69,7 +69,7 @@ SELECT n.nspname || '.' || quote_ident(c.relname), quote_ident(a.attname),
  ORDER BY 1, a.attnum
 """
 
-# Whatever an index serves, and whatever is leakproof: operators that may run before a policy.
+# Operators that an index supports or that are leakproof: they may run before a policy.
 OPERATORS = """
 SELECT format_type(o.oprleft, NULL), array_agg(DISTINCT o.oprname::text ORDER BY o.oprname::text)
   FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
@@ -94,7 +94,7 @@ SELECT n.nspname || '.' || quote_ident(p.proname),
 
 
 def read_catalogue(conn: psycopg.Connection[Any]) -> Catalogue:
-    """Return what the role of this connection may name. Reads nobody's rows."""
+    """Return what the role of this connection may use. Reads no rows of people."""
     tables: dict[str, list[CatalogueColumn]] = {}
     deletable: dict[str, bool] = {}
     for table, *column, may_delete in conn.execute(COLUMNS).fetchall():

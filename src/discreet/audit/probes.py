@@ -1,4 +1,4 @@
-"""Generate SQL statements that ask about values in other people's rows."""
+"""Generate SQL statements that probe for values in other people's rows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from discreet.audit.catalogue import Catalogue, CatalogueColumn, Table
 __all__ = ["SWITCHES", "Probe", "Values", "calls", "pairs", "singles", "writes"]
 
 Values = Mapping[tuple[str, str], Sequence[str]]
-"""For a table and a column: values, as text, that rows of other people hold."""
+"""Values, as text, in other people's rows, by table and column."""
 
 FAILS = "(SELECT 1 / (now() IS NULL)::int > 0)"
-"""True or false to the planner; fails when it is evaluated, and that is when a row needs it."""
+"""Unknown to the planner; fails when it is evaluated, which happens when a row needs it."""
 WATCHED = "(SELECT now() IS NOT NULL)"
-"""Never fails; EXPLAIN ANALYZE tells whether it was evaluated."""
+"""Never fails; EXPLAIN ANALYZE shows whether it was evaluated."""
 EXPLAIN = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF) "
 
 SWITCHES: tuple[tuple[str, ...], ...] = (
@@ -28,13 +28,16 @@ SWITCHES: tuple[tuple[str, ...], ...] = (
     ("enable_seqscan", "enable_indexscan", "enable_indexonlyscan"),
     ("enable_seqscan", "enable_indexscan"),
 )
-"""Settings of the planner that are turned off; each makes it read the same rows another way."""
+"""Planner settings to turn off; each makes it read the same rows in another way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A statement; ``by_plan``: its answer is a plan, or depends on which condition the plan puts
-    first, and so on how many rows and entries there are in all."""
+    """A statement. ``by_plan``: its answer depends on the plan.
+
+    The answer is then a plan, or depends on which condition the plan evaluates first, and thus on
+    the total number of rows and index entries.
+    """
 
     statement: str
     off: tuple[str, ...] = ()
@@ -42,8 +45,10 @@ class Probe:
 
 
 def singles(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Return every condition of every readable column by itself, in each form that can be noticed,
-    with each of ``SWITCHES`` in turn."""
+    """Yield every condition of every readable column, in each detectable form.
+
+    Each comes with each of ``SWITCHES`` in turn.
+    """
     turn = 0
     for table in catalogue.tables:
         for column in table.readable():
@@ -56,7 +61,7 @@ def singles(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
 
 
 def pairs(catalogue: Catalogue, values: Values, chance: Random) -> Iterator[Probe]:
-    """Without end, two conditions of a table together, with switches, by chance."""
+    """Yield, without end, random pairs of conditions on a table, with switches."""
     tables = [table for table in catalogue.tables if table.readable()]
     known = {
         table.name: [
@@ -106,7 +111,7 @@ def pairs(catalogue: Catalogue, values: Values, chance: Random) -> Iterator[Prob
 
 
 def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Change that name other people's values, or meet them in a key."""
+    """Yield changes that name other people's values, or conflict with them in a key."""
     for table in catalogue.tables:
         insertable = [column for column in table.columns if column.insertable]
         if insertable:
@@ -140,8 +145,10 @@ def writes(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
 
 
 def calls(catalogue: Catalogue, values: Values) -> Iterator[Probe]:
-    """Return every function that may be called, with ids and texts of other people and with nulls.
-    Whether it fails, and how, is compared; what it makes may be random."""
+    """Yield calls of every permitted function, with other people's ids and texts and with nulls.
+
+    Only whether and how it fails is compared, because its result may be random.
+    """
     by_type: dict[str, list[str]] = {}
     types = {
         (table.name, column.name): column.type
@@ -193,8 +200,7 @@ def _conditions(
 
 
 def _late(column: CatalogueColumn, late: str) -> str:
-    """Return a condition of the column that an index may serve, whose value is evaluated when
-    needed."""
+    """Return an indexable condition on the column whose value is evaluated late."""
     if column.type == "boolean":
         return f"{column.name} = {late}"
     return f"{column.name}::text >= {late}::text"

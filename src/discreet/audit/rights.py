@@ -1,5 +1,8 @@
-"""Rights by which a sender's role could learn of others, or stop them, as the catalogue names them:
-on whole tables, on system columns, and by keys that tell whether an id exists."""
+"""Rights by which a sender's role could learn about others or block them.
+
+Read from the catalogue: rights on whole tables, on system columns, and keys that reveal whether an
+id exists.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import psycopg
 __all__ = ["open_rights"]
 
 WHOSE = ("id", "owner_id", "agent_id", "contact_id", "shared", "party", "owner_key", "scope_key")
-"""Columns that say whose a row is, which only the database fills in."""
+"""Columns that say whom a row belongs to, which only the database fills in."""
 KEYS = ("owner_key", "scope_key")
 """Columns that policies compare first; an index that depends on one can't be used without it."""
 
@@ -45,6 +48,6 @@ _CHECKS: tuple[LiteralString, ...] = (
 
 
 def open_rights(conn: psycopg.Connection[Any]) -> list[str]:
-    """Name what the role of this connection may do and a sender's may not. Reads nobody's rows."""
+    """List what this connection's role may do that a sender's must not. Reads no people's rows."""
     values = {"keys": list(KEYS), "whose": list(WHOSE)}
     return sorted(line for check in _CHECKS for (line,) in conn.execute(check, values))

@@ -21,10 +21,10 @@ TRANSACTION_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """One of the databases: a connection of the role, and what opens its scope.
+    """One of the databases: a connection of the role, and the statement that opens its scope.
 
     ``enter`` runs at the beginning of each transaction, and sets a ticket, or none, or a bad one.
-    ``as_many`` is false where other people's rows are missing, so that plans must differ.
+    ``as_many`` is false if other people's rows are missing, so that plans must differ.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A statement whose answer told what other people's rows hold."""
+    """A statement whose answer reveals something about other people's rows."""
 
     probe: Probe
     answers: tuple[tuple[str, Answer], ...]
@@ -48,8 +48,10 @@ class Difference:
 def compare(
     twins: Sequence[Twin], probes: Iterable[Probe], *, enough: int | None = None
 ) -> tuple[list[Difference], int]:
-    """Run each statement in each twin, in a transaction that is rolled back; those whose answers
-    differ, at most ``enough``, and how many statements there were."""
+    """Run each statement in each twin, in a transaction that is rolled back.
+
+    Return those whose answers differ, at most ``enough``, and the number of statements.
+    """
     sessions = [_Session(twin) for twin in twins]
     found: list[Difference] = []
     tried = 0
@@ -69,7 +71,7 @@ def compare(
 
 
 class _Session:
-    """A transaction of a twin, with a savepoint for each statement; begun anew before it is old."""
+    """A transaction of a twin, with a savepoint for each statement; replaced before it gets old."""
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin

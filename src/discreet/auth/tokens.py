@@ -30,7 +30,7 @@ BearerKind = Literal["owner", "agent", "contact"]
 MARK = "sb_"
 """The prefix of every token, so that a leaked one is recognized."""
 SHOWN_CHARACTERS = len(MARK) + 6
-"""Characters of a token that are kept, to tell one from another in a list; 36 bits of 256."""
+"""Characters of a token that are stored to tell tokens apart in a list; 36 bits of 256."""
 MAX_LIFETIME = timedelta(seconds=MAX_LIFE_SECONDS)
 MINTED_A_MINUTE = 60
 """Tokens that one agent's token may mint, on all servers together."""
@@ -55,7 +55,7 @@ class Bearer:
 
     @property
     def kind(self) -> BearerKind:
-        """What kind of token it is."""
+        """The kind of token."""
         if self.contact_id is not None:
             return "contact"
         return "owner" if self.agent_id is None else "agent"

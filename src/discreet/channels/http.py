@@ -1,4 +1,4 @@
-"""Shared by channels over HTTP: clients, the meaning of a platform's responses, downloads."""
+"""Shared by channels over HTTP: clients, the meaning of responses, downloads."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ __all__ = [
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
-"""Waits long: whether a request that timed out was carried out, nobody can tell."""
+"""A long timeout: whether a request that timed out was carried out is unknown."""
 TOKEN_WAIT = timedelta(minutes=5)
-"""A token that is refused is replaced by a person, if at all."""
+"""A person has to replace a rejected token."""
 MAX_WAIT = 3600.0
-"""Seconds that a platform may ask to wait."""
+"""Maximum seconds that a platform may ask to wait."""
 
 
 def silence(*names: str) -> None:
-    """Disable loggers of libraries that log addresses: these hold tokens, and say who is written
-    to."""
+    """Disable loggers that log URLs, which contain tokens and recipients."""
     for name in names:
         logging.getLogger(name).disabled = True
 
@@ -45,7 +44,7 @@ def open_client(headers: Mapping[str, str]) -> httpx.AsyncClient:
     """Open a client. Close it with ``aclose``.
 
     Raises:
-        BadInput: the proxy of the environment can't be used.
+        BadInput: the proxy setting of the environment is invalid.
     """
     silence("httpx", "httpcore")
     check_proxies()
@@ -63,11 +62,13 @@ async def read_object(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
-    """Read one JSON object. ``refused`` says which answers are the caller's mistake.
+    """Read one JSON object.
+
+    ``refused`` returns an error for responses that are the caller's mistake.
 
     Raises:
-        Unavailable: the API can't be reached, or gives something else.
-        Exception: the one of ``refused``.
+        Unavailable: the API can't be reached, or returns something else.
+        Exception: the one from ``refused``.
     """
     try:
         response = await client.get(url, headers=headers, params=params)
@@ -80,25 +81,25 @@ async def read_object(
     except (httpx.HTTPError, ValueError) as error:
         raise Unavailable(
             f"{base_url} can't be reached ({type(error).__name__}).",
-            hint="Check the network and the address.",
+            hint="Check the network and the URL.",
         ) from None
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the answers of one platform mean.
+    """The meaning of one platform's responses.
 
     Attributes:
-        platform: The platform as people write it.
-        error_of: The code and the words of a refusal; code 0 if there is none.
-        sent_id: The id of a message that was sent, from the JSON of the answer.
+        platform: The platform's display name.
+        error_of: The code and text of a rejection; code 0 if there is none.
+        sent_id: The id of a sent message, from the response's JSON.
         wait_of: The seconds to wait, if the platform asks to slow down.
-        slow_down: Error codes of limits.
-        not_there: Error codes that say that nothing can be delivered to this chat.
-        not_there_statuses: HTTP statuses that say the same.
-        wrong_token: Error codes that say, with status 403, that the token is refused.
-        try_again: Error codes of trouble on the platform's side.
+        slow_down: Error codes of rate limits.
+        not_there: Error codes that mean that nothing can be delivered to this chat.
+        not_there_statuses: HTTP statuses with the same meaning.
+        wrong_token: Error codes that, with status 403, mean that the token was rejected.
+        try_again: Error codes of problems on the platform's side.
     """
 
     platform: str
@@ -112,12 +113,12 @@ class Answers:
     try_again: frozenset[int] = frozenset()
 
     def result_of(self, response: httpx.Response) -> SendResult:
-        """Return what became of a request to send."""
+        """Return the result of a request to send."""
         if response.is_success:
             try:
                 return Sent(self.sent_id(response.json()))
             except (ValueError, KeyError, TypeError, IndexError):
-                # It was taken; only its name is lost.
+                # It was accepted; only its id is lost.
                 return Sent("unknown")
         status, (code, words) = response.status_code, self.error_of(response)
         if status == 429 or code in self.slow_down:
@@ -127,25 +128,25 @@ class Answers:
             return self._not_there(words)
         if status == 401 or (status == 403 and code in self.wrong_token):
             command = f"sb channels add {self.platform.lower()}"
-            return Later(TOKEN_WAIT, f"{self.platform} refuses the token: {command}")
+            return Later(TOKEN_WAIT, f"{self.platform} rejected the token: {command}")
         if status == 408 or status >= 500 or code in self.try_again:
             return self.unreachable(f"HTTP {status}")
         if status in self.not_there_statuses:
             return self._not_there(words)
-        return Rejected(f"{self.platform} refused it: {words}")
+        return Rejected(f"{self.platform} rejected it: {words}")
 
     def unreachable(self, why: str) -> Later:
-        """Return the result of a request that was not answered, or not now."""
+        """Return the result of a request that got no response, or that should be retried later."""
         return Later(timedelta(0), f"{self.platform} can't be reached ({why})")
 
     def no_file(self, response: httpx.Response) -> NoFile | None:
-        """Return why there is no file; None: it is there.
+        """Return why there is no file, or None if it is there.
 
         Raises:
             httpx.HTTPStatusError: not now.
         """
         if response.status_code in (400, 403, 404, 410):
-            return NoFile(f"{self.platform} has it no more (HTTP {response.status_code})")
+            return NoFile(f"{self.platform} no longer has it (HTTP {response.status_code})")
         response.raise_for_status()
         return None
 

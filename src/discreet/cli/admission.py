@@ -81,4 +81,4 @@ def allow(
 
     parsed = Address.parse(address)
     in_app(lambda app: admission.allow_address(app.db, app.owner_id, agent, parsed, of_group=group))
-    print_text(f"{parsed} may talk to {agent}.")
+    print_text(f"{parsed} may now write to {agent}.")

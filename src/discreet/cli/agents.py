@@ -50,7 +50,8 @@ ContextTokens = Annotated[
         "--context-tokens",
         metavar="N",
         min=0,
-        help="Tokens that the model's context holds. 0 removes the setting: known or learned.",
+        help="The model's context size in tokens. 0 removes the setting: the size is then "
+        "known or learned.",
     ),
 ]
 FallbackModels = Annotated[
@@ -199,7 +200,7 @@ def create_agent(
         )
 
     agent, published = in_app(work)
-    _report(f"{agent.name} is there: sb chat --agent {agent.name!r}", published)
+    _report(f"{agent.name} is ready: sb chat --agent {agent.name!r}", published)
     _warn_of_models(model, fallback_models)
 
 
@@ -232,7 +233,9 @@ def set_agent(
         unknown_reply=unknown_reply,
     )
     if not (change.names_anything or reference is not None or no_reference):
-        raise BadInput("Nothing to change.", hint="Say what to change; see: sb agents set --help")
+        raise BadInput(
+            "Nothing to change.", hint="Name the settings to change; see: sb agents set --help"
+        )
     texts = references.read_folder(reference) if reference is not None else None
 
     async def work(app: App) -> tuple[Agent, Published | None]:
@@ -244,13 +247,13 @@ def set_agent(
         )
 
     agent, published = in_app(work)
-    _report(f"{agent.name} is set.", published)
+    _report(f"{agent.name} was changed.", published)
     _warn_of_models(model, fallback_models)
 
 
 @app.command("test")
 def test_agent(name: Name) -> None:
-    """Ask an agent's models a short question, to see that they work. It costs a few tokens."""
+    """Ask an agent's models a short question to check that they work. It costs a few tokens."""
     from discreet.cli.printing import print_text
     from discreet.services import agents
     from discreet.turn.model_check import ModelCheck, ask_model
@@ -292,7 +295,7 @@ def resume_agent(name: Name) -> None:
 
 
 def _warn_of_models(model: str | None, fallback_models: list[str] | None) -> None:
-    """Say now, and not when the first person writes, that a model can't work."""
+    """Warn now, rather than when the first person writes, that a model can't work."""
     names = [name for name in (model, *(fallback_models or ())) if name]
     names = [name for name in names if name not in ("default", "none")]
     if not names:
@@ -318,7 +321,7 @@ def _change(
 ) -> AgentChange:
     from discreet.services.agents import AgentChange
 
-    named = fallback_models or None  # typer gives an empty list where none is named
+    named = fallback_models or None  # typer gives an empty list if none is named
     if named and "none" in named and len(named) > 1:
         raise BadInput("--fallback-model none can't be combined with other models.")
 

@@ -22,7 +22,7 @@ def backup(file: File, admin_url: AdminUrl = None) -> None:
     with Notice() as notice:
         write_backup(load_settings(), file, admin_url=admin_url, progress=notice.show)
     print_text(
-        f"Written: {file} ({file.stat().st_size:,} bytes). It holds everything; keep it safe."
+        f"Written: {file} ({file.stat().st_size:,} bytes). It contains everything; keep it safe."
     )
 
 

@@ -38,7 +38,9 @@ def branch(
     from discreet.services import branches
 
     made = in_app(lambda app: branches.add_branch(app.db, app.owner_id, channel, chat, agent))
-    print_text(f"{made.platform}:{made.chat} leads to {made.agent} now, not to {made.instead_of}.")
+    print_text(
+        f"{made.platform}:{made.chat} now leads to {made.agent} instead of {made.instead_of}."
+    )
 
 
 def unbranch(channel: Which, chat: Chat) -> None:
@@ -51,7 +53,7 @@ def unbranch(channel: Which, chat: Chat) -> None:
 
 
 def branches(as_json: AsJson = False) -> None:
-    """List the chats that go to a different agent than their channel."""
+    """List the chats that lead to a different agent than their channel."""
     from discreet.cli.printing import Column, print_list, when
     from discreet.services import branches as service
 
@@ -63,7 +65,7 @@ def branches(as_json: AsJson = False) -> None:
         Column("SINCE", lambda item: when(item.created_at), whole=True),
     ]
     found = in_app(lambda app: service.list_branches(app.db, app.owner_id))
-    empty = "Every chat goes to its channel's agent. To change one: sb channels branch"
+    empty = "Every chat leads to its channel's agent. To change one: sb channels branch"
     print_list(found, columns, _record, as_json=as_json, empty=empty)
 
 

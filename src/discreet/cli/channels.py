@@ -58,7 +58,7 @@ def test_channel(channel: Which) -> None:
     from discreet.services import channels
 
     tested = in_app(lambda app: channels.test_channel(app.channels, channel))
-    print_text(f"{tested.label} answers, and leads to {tested.agent}.")
+    print_text(f"{tested.label} works and leads to {tested.agent}.")
 
 
 @app.command("debounce")
@@ -78,7 +78,7 @@ def debounce(
         return found
 
     found = in_app(work)
-    print_text(f"{found.label} waits {seconds:g} seconds for what follows a message.")
+    print_text(f"{found.label} now waits {seconds:g} seconds for follow-up messages.")
 
 
 @app.command("remove")

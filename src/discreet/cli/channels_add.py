@@ -23,8 +23,7 @@ add = typer.Typer(help="Connect a platform to an agent.", no_args_is_help=True)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A secret to ask for: its name and source. ``hint`` is for who
-    has none."""
+    """A secret to ask for: its name and source. ``hint`` says how to get one."""
 
     what: str
     variable: str
@@ -33,10 +32,10 @@ class _Asked:
 
 
 _TELEGRAM_TOKEN = _Asked(
-    "token", "DISCREET_TELEGRAM_TOKEN", "from @BotFather", "@BotFather on Telegram gives one."
+    "token", "DISCREET_TELEGRAM_TOKEN", "from @BotFather", "Get one from @BotFather on Telegram."
 )
 _OTHER_TOKEN = _Asked(
-    "token", "DISCREET_CHANNEL_TOKEN", "as the platform gives it", "The platform gives one."
+    "token", "DISCREET_CHANNEL_TOKEN", "as shown by the platform", "Get it from the platform."
 )
 _DISCORD_TOKEN = _Asked(
     "token",
@@ -92,7 +91,7 @@ def add_telegram(
     _tell(
         added,
         f"People write to it at https://t.me/{added.name}",
-        "A running server picks it up at once. To start one: sb serve",
+        "A running server uses it at once. To start one: sb serve",
         "To link your own account: sb owner link telegram",
     )
 
@@ -109,7 +108,7 @@ def add_discord(
     _tell(
         added,
         ("To invite it to a server: developer portal, OAuth2, URL Generator, scope bot."),
-        "A running server takes it up at once. Start one: sb serve",
+        "A running server uses it at once. To start one: sb serve",
         "To link your own account: sb owner link discord",
     )
 
@@ -140,7 +139,7 @@ def add_whatsapp(
     ]
     if public_url is None:
         steps.append(
-            "Start the server with a public address: DISCREET_WEBHOOK_URL=https://... sb serve"
+            "Start the server with its public URL: DISCREET_WEBHOOK_URL=https://... sb serve"
         )
     _tell(added, *steps)
 
@@ -165,7 +164,7 @@ def add_other(
 def _connect(
     agent: str | None, platform: str, secret: ChannelSecret, account: str = ""
 ) -> tuple[ConnectedChannel, str | None]:
-    """Return the channel, and the public address of this installation, where it has one."""
+    """Return the channel, and the public URL of this installation if it has one."""
     from discreet.services.channels import connect_channel
 
     async def work(app: App) -> tuple[ConnectedChannel, str | None]:
@@ -178,14 +177,14 @@ def _connect(
 def _tell(added: ConnectedChannel, *next_steps: str) -> None:
     from discreet.cli.printing import print_text
 
-    print_text(f"{added.label} leads to {added.agent} now.")
+    print_text(f"{added.label} now leads to {added.agent}.")
     for line in next_steps:
         print_text(line)
-    print_text("Strangers get a code; approve them with: sb pairing list")
+    print_text("Strangers get a code. To approve them: sb pairing list")
 
 
 def _secret(file: Path | None, asked: _Asked) -> str:
-    """From a file, the environment, or whoever sits there, who sees nothing of it."""
+    """Read a secret from a file, the environment, or the terminal without echo."""
     if file is not None:
         try:
             with file.open("rb") as opened:
@@ -193,7 +192,7 @@ def _secret(file: Path | None, asked: _Asked) -> str:
         except (OSError, UnicodeDecodeError):
             raise BadInput(
                 f"{str(file)!a} can't be read.",
-                hint=f"Give a text file with the {asked.what} in it.",
+                hint=f"Use a text file that contains the {asked.what}.",
             ) from None
     elif os.environ.get(asked.variable):
         text = os.environ[asked.variable]
@@ -205,5 +204,5 @@ def _secret(file: Path | None, asked: _Asked) -> str:
         text = sys.stdin.readline(MAX_TOKEN_BYTES)
     secret = text.strip()
     if not secret:
-        raise BadInput(f"There is no {asked.what}.", hint=asked.hint)
+        raise BadInput(f"The {asked.what} is missing.", hint=asked.hint)
     return secret

@@ -65,7 +65,7 @@ def chat(
         typer.Option(
             "--token-file",
             metavar="FILE",
-            help="A file with the token for --server; only you may have access to it.",
+            help="A file with the token for --server; it must be readable only by you.",
         ),
     ] = None,
 ) -> None:
@@ -113,10 +113,10 @@ async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
 
 
 def _text_of(message: str) -> str:
-    """Return the message as it was given, or standard input where it is ``-``."""
+    """Return the message as it was given, or standard input if it is ``-``."""
     if message != "-":
         return message
-    # One byte more than the longest text in UTF-8 is enough to see that it is too long.
+    # One byte more than the longest text in UTF-8 is enough to detect that it is too long.
     from discreet.domain.text import MAX_TEXT
 
     data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
@@ -134,7 +134,7 @@ def _said(
     text: str,
     checked: bool,
 ) -> TerminalMessage:
-    """Return what was asked for, checked before anything is opened.
+    """Return the message to send, checked before anything is opened.
 
     Raises:
         BadInput: an option is malformed or two exclude each other.

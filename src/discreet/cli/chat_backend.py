@@ -1,4 +1,4 @@
-"""Where typed messages go: this machine's installation, or a server elsewhere."""
+"""Where typed messages go: this machine's installation, or a remote server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN = "DISCREET_TOKEN"  # noqa: S105 - the name of a variable
 
 
 class SentMessage(Protocol):
-    """A message that is stored."""
+    """A stored message."""
 
     async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
         """Wait for its answer; see ``services.messages.wait_for_answer``."""
@@ -40,11 +40,11 @@ class ChatBackend(Protocol):
     home: Path
 
     def listening(self) -> AbstractAsyncContextManager[None]:
-        """Somebody answers as long as it is open."""
+        """Ensure that messages are answered while the context is open."""
         ...
 
     async def speaker(self, said: TerminalMessage) -> str:
-        """As whom one speaks, for the prompt."""
+        """Return the sender's name, for the prompt."""
         ...
 
     async def say(self, said: TerminalMessage) -> SentMessage:
@@ -55,7 +55,7 @@ class ChatBackend(Protocol):
 def open_backend(
     server: str | None, token_file: Path | None, work: Callable[[ChatBackend], Awaitable[Result]]
 ) -> Result:
-    """Return what ``work`` gives, with this machine's installation open, or with a server's.
+    """Return the result of ``work``, with this machine's installation or a remote server.
 
     Raises:
         BadInput: no token for the server, or a file that others can read.
@@ -77,7 +77,7 @@ def open_backend(
 
 
 class _LocalBackend:
-    """This machine's own installation."""
+    """The installation on this machine."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -123,7 +123,7 @@ class _LocalMessage:
 
 
 class _RemoteBackend:
-    """A server elsewhere. A message stays open until it is answered or the program ends."""
+    """A remote server. A message stays open until it is answered or the program ends."""
 
     def __init__(self, client: Client, home: Path, stack: AsyncExitStack) -> None:
         self._client = client
@@ -185,8 +185,7 @@ class _RemoteMessage:
 
 
 def token_of(file: Path | None) -> str:
-    """Return a token from the file, or the environment; never from the command line, which others
-    see.
+    """Return a token from the file or the environment, never from the visible command line.
 
     Raises:
         BadInput: there is none, or others can read the file.
@@ -196,12 +195,12 @@ def token_of(file: Path | None) -> str:
         if not token:
             raise BadInput(
                 f"A remote server needs a token: set {TOKEN}, or give --token-file.",
-                hint="Its owner makes one: sb tokens create --help",
+                hint="Its owner creates one: sb tokens create --help",
             )
         return token.strip()
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise BadInput(f"Others can read {file}.", hint=f"Make it yours: chmod 600 {file}")
+            raise BadInput(f"Others can read {file}.", hint=f"Make it private: chmod 600 {file}")
         return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise BadInput(f"{file} can't be read: {error.strerror}.") from None

@@ -8,19 +8,19 @@ from discreet.domain.errors import BadInput, DiscreetError
 
 
 class Declined(DiscreetError):
-    """The person at the terminal said no."""
+    """The person at the terminal answered no."""
 
 
 def confirm(question: str, *, yes: bool, otherwise: str) -> None:
     """Ask a yes-or-no question until the answer is clear; an empty answer means no.
 
     Args:
-        yes: The command line said so already; nobody is asked.
-        otherwise: What to say where the answer is no, such as "Nothing was removed."
+        yes: The command line already confirmed; nobody is asked.
+        otherwise: The message for no, such as "Nothing was removed."
 
     Raises:
-        BadInput: Nobody can be asked, and nobody said yes.
-        Declined: The answer is no.
+        BadInput: nobody can be asked, and the command line didn't confirm.
+        Declined: the answer is no.
     """
     if yes:
         return

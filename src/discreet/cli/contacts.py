@@ -116,12 +116,12 @@ def unblock_contact(who: Who) -> None:
 def rename_contact(
     who: Who, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")]
 ) -> None:
-    """Rename a contact. The old name stays as an alias."""
+    """Rename a contact. The old name is kept as an alias."""
     from discreet.cli.printing import print_text
     from discreet.services import contacts
 
     entry = in_app(lambda app: contacts.rename_contact(app.db, app.owner_id, who, name))
-    print_text(f"{entry.contact.id} is called {entry.contact.name} now.")
+    print_text(f"{entry.contact.id} is now called {entry.contact.name}.")
 
 
 @app.command("note")
@@ -134,7 +134,7 @@ def note_contact(
     from discreet.services import contacts
 
     entry = in_app(lambda app: contacts.note_contact(app.db, app.owner_id, who, text))
-    print_text(f"Noted about {entry.contact.label}." if entry.note else "Note removed.")
+    print_text(f"Note saved for {entry.contact.label}." if entry.note else "Note removed.")
 
 
 @app.command("drafts")
@@ -165,7 +165,7 @@ def export_contact(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="The zip file to create.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Export everything kept about a contact to one archive that only you can read."""
     from discreet.cli.printing import print_json, print_text

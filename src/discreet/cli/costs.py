@@ -21,10 +21,13 @@ BARS = "▁▂▃▄▅▆▇█"
 def usage(
     by: Annotated[
         Literal["day", "agent", "contact", "model"],
-        typer.Option("--by", help="What to add up by."),
+        typer.Option("--by", help="What to group by."),
     ] = "day",
     days: Annotated[
-        int, typer.Option("--days", metavar="N", min=1, max=366, help="UTC days, with today.")
+        int,
+        typer.Option(
+            "--days", metavar="N", min=1, max=366, help="Number of UTC days, including today."
+        ),
     ] = 14,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +50,7 @@ def usage(
         Column("OUT", lambda item: f"{item.output_tokens:,}"),
         Column("COST", money_of),
     ]
-    print_list(lines, columns, _record, as_json=as_json, empty="Nothing was used.")
+    print_list(lines, columns, _record, as_json=as_json, empty="No usage.")
     if not as_json and lines:
         print_text(f"\n{sparkline([_weight(item) for item in daily])}  {_total(daily)}")
 
@@ -60,7 +63,7 @@ def money_of(item: UsageLine) -> str:
 
 
 def sparkline(values: Sequence[Decimal]) -> str:
-    """Return a bar for each value, the highest for the largest."""
+    """Return one bar per value, scaled to the largest."""
     top = max(values, default=Decimal(0))
     if not top:
         return BARS[0] * len(values)
@@ -78,7 +81,7 @@ def _total(daily: Sequence[UsageLine]) -> str:
     cost = sum((item.cost for item in daily), Decimal(0))
     unknown = sum(item.unpriced_tokens for item in daily)
     text = f"${cost:,.4f} for {tokens:,} tokens in {counted(len(daily), 'day')}"
-    return f"{text}; {unknown:,} of them have no price (docs/models.md)" if unknown else text
+    return f"{text}; {unknown:,} of them have no known price (docs/models.md)" if unknown else text
 
 
 def _record(item: UsageLine) -> Mapping[str, Any]:

@@ -57,28 +57,28 @@ def migrate(admin_url: NeededAdminUrl) -> None:
 
 @app.command("invite")
 def invite(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to create.")],
 ) -> None:
-    """Write a file with which another machine joins this installation, readable by you only."""
+    """Write a file, readable only by you, with which another machine joins this installation."""
     from discreet.cli.printing import print_text
     from discreet.postgres.joining import invite as write_invitation
     from discreet.settings import load_settings
 
     made = write_invitation(load_settings().home, file)
     print_text(
-        f"Written: {file}. It holds all passwords; take it to the other machine and run there: "
+        f"Written: {file}. It contains all passwords. Copy it to the other machine and run there: "
         f"sb db join {file.name}"
     )
     if made.only_here:
         print_text(
-            f"The database is at {', '.join(made.credentials.places)}, which is reached from this "
-            "machine only."
+            f"The database is at {', '.join(made.credentials.places)}, which only this machine can "
+            "reach."
         )
 
 
 @app.command("join")
 def join(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What sb db invite wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file from sb db invite.")],
 ) -> None:
     """Use the database of another machine's installation, to serve it from here too."""
     from discreet.cli.printing import print_text
@@ -99,7 +99,7 @@ def join(
 def check() -> None:
     """Check that the database is reachable, up to date, and keeps its roles isolated.
 
-    It repairs settings and passwords that a role changed for itself, as far as it may.
+    It resets settings and passwords that a role changed for itself, as far as it can.
     """
     from discreet.cli.printing import print_text
 
@@ -122,6 +122,6 @@ def check() -> None:
         print_text(line)
     if others:
         print_text(
-            "Of several servers with different settings, the one that started last counts. Give "
+            "If servers have different settings, the last one started wins. Give "
             "every server the same settings, and restart them."
         )

@@ -26,8 +26,10 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Permanently erase a contact and everything kept about it. To keep a copy, run sb contacts
-    export first."""
+    """Permanently erase a contact and everything kept about it.
+
+    To keep a copy, run sb contacts export first.
+    """
     from discreet.cli.confirmation import confirm
     from discreet.services import erasing
 

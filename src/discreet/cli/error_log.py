@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def write_down(error: BaseException) -> str:
-    """Add the error to the log file of the home; a sentence that says where."""
+    """Append the error to the home's log file; return a sentence that says where."""
     from discreet.cli.logs import log_file, places_of
     from discreet.domain.errors import DiscreetError
     from discreet.settings import load_settings
@@ -14,6 +14,6 @@ def write_down(error: BaseException) -> str:
     try:
         file = log_file(load_settings().home)
     except DiscreetError:
-        return "DISCREET_DEBUG=1 shows all of it."
+        return "Set DISCREET_DEBUG=1 for the traceback."
     file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} error\n{places_of(error)}")
-    return f"Where it happened is in {file.path}; DISCREET_DEBUG=1 shows all of it."
+    return f"The place is logged in {file.path}; set DISCREET_DEBUG=1 for the traceback."

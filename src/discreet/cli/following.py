@@ -1,4 +1,4 @@
-"""Show a contact's conversations while they go on."""
+"""Follow a contact's conversations."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EARLIER_LINES = 20
 async def follow_contact(
     app: App, contact_id: ContactId, show: Callable[[SpokenLine], None], *, own: bool = True
 ) -> None:
-    """Show the last lines of a contact, then each new one, until it is cancelled.
+    """Show the last lines of a contact, then each new one, until cancelled.
 
     Args:
-        own: Whether to show new lines that the owner says in person.
+        own: Whether to show new lines that the owner writes in person.
     """
     from discreet.services import takeover
 
@@ -40,7 +40,7 @@ async def follow_contact(
 
 
 def show_line(line: SpokenLine) -> None:
-    """Print one line with its time and who said it."""
+    """Print one line with its time and speaker."""
     from discreet.cli.printing import print_text, when
 
     print_text(f"[{when(line.at)}] {line.speaker}: {line.text}")

@@ -72,12 +72,14 @@ def set_limits(
         money_a_day=_money(money_a_day),
     )
     if wanted == ContactLimits():
-        raise BadInput("Nothing to change.", hint="Say what to change; see: sb limits set --help")
+        raise BadInput(
+            "Nothing to change.", hint="Name the limits to change; see: sb limits set --help"
+        )
     _print(in_app(lambda app: limits.set_limits(app.db, app.owner_id, contact, wanted)))
     if money_a_day is not None:
         from discreet.cli.printing import print_text
 
-        print_text("Models without a known price count if you set one: DISCREET_MODEL_PRICES")
+        print_text("Models without a known price count only if you set one: DISCREET_MODEL_PRICES")
 
 
 @app.command("reset")
@@ -94,9 +96,7 @@ def _money(text: str | None) -> Decimal | None:
     try:
         return None if text is None else Decimal(text)
     except InvalidOperation:
-        raise BadInput(
-            f"{text!a} is no amount of money.", hint="Write, for example: 0.50"
-        ) from None
+        raise BadInput(f"{text!a} is not an amount of money.", hint="Example: 0.50") from None
 
 
 def _print(found: ContactLimits) -> None:

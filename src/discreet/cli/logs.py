@@ -1,7 +1,7 @@
 """Set up logging: servers log to standard error, other commands to a file.
 
-A line says what happened, with ids and kinds. It never quotes: an error's own words may hold what
-somebody said, so only its type and the places that it passed are written.
+A line says what happened, with ids and kinds. It never quotes: an error's text may contain a
+message, so only its type and stack locations are written.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ class Sink(Protocol):
 
 
 class PrivateFile:
-    """A file that is made when the first line comes, for its user only. Where it can't be written,
-    lines are lost: no command fails because of its log."""
+    """A file that is created at the first line, private to its user.
+
+    If it can't be written, lines are dropped: no command fails because of its log.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,11 +46,11 @@ class PrivateFile:
             return
 
     def flush(self) -> None:
-        """Every write is flushed."""
+        """Do nothing: every write is flushed."""
 
 
 class _Forgiving:
-    """Lose lines that can't be written: a full disk or a closed terminal ends no work."""
+    """Drop lines that can't be written, so that a full disk or a closed terminal stops no work."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -63,12 +65,12 @@ class _Forgiving:
 
 
 def log_file(home: Path) -> PrivateFile:
-    """``HOME/sb.log``."""
+    """Return the log file, ``HOME/sb.log``."""
     return PrivateFile(home / "sb.log")
 
 
 def log_to(sink: Sink, level: str) -> None:
-    """Send everything from ``level`` on to ``sink``; from libraries, warnings and worse."""
+    """Log everything from ``level`` up to ``sink``; from libraries, only warnings and errors."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     sink = _Forgiving(sink)
     structlog.configure(
@@ -83,8 +85,7 @@ def log_to(sink: Sink, level: str) -> None:
 
 
 def places_of(error: BaseException) -> str:
-    """Return the types of an error and of what caused it, each with the places it passed;
-    no words."""
+    """Return the types of an error and its causes with their stack locations, without texts."""
     parts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(parts) < 20:
@@ -97,7 +98,7 @@ def places_of(error: BaseException) -> str:
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        # The first line of a library's message says what happened; the next ones quote.
+        # The first line of a library's message says what happened; further lines quote input.
         words = record.getMessage().partition("\n")[0]
         line = _line(
             None,
@@ -109,7 +110,7 @@ class _Formatter(logging.Formatter):
 
 
 def _line(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
-    """``2026-01-02T03:04:05+00:00 warning a turn failed attempt=1``, all of it printable ASCII."""
+    """Format a line: ``2026-01-02T03:04:05+00:00 warning a turn failed attempt=1``, in ASCII."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     level, happened = event.pop("level"), event.pop("event")
     words = [f"{name}={_value(str(value))}" for name, value in event.items()]

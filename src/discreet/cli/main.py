@@ -95,7 +95,7 @@ def run() -> None:
     """Run ``sb``. Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted."""
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would print an advertisement
     if not os.environ.get("DISCREET_DEBUG"):
-        warnings.simplefilter("ignore")  # a library's remarks are not for who talks to an agent
+        warnings.simplefilter("ignore")  # users can't act on a library's warnings
     prepare_streams()
     code = _exit_code()
     failed = flush_output()
@@ -105,7 +105,7 @@ def run() -> None:
 
 
 def _exit_code() -> int:
-    """Run the command that was typed, and say what went wrong."""
+    """Run the command line and report errors."""
     try:
         app()
     except SystemExit as ended:
@@ -116,7 +116,7 @@ def _exit_code() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return 1  # the reader has gone (`sb memories list | head`); nothing is left to say
+        return 1  # the reader is gone (`sb memories list | head`), so there is nobody to tell
     except Exception as error:
         if os.environ.get("DISCREET_DEBUG"):
             raise

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Serve = Callable[["App", Callable[[], Awaitable["Bearer"]]], Awaitable[None]]
 serve: Serve | None = None
-"""Speaks MCP on standard input and output; set by the program, as rooms know no other."""
+"""Serves MCP on standard input and output; set by ``main``, because entry points don't import each
+other.
+"""
 
 
 def mcp(
@@ -50,24 +52,26 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Speak MCP on standard input and output, in one scope.
+    """Serve MCP on standard input and output, in one scope.
 
     The scope is that of --contact-id or --sender, or of the token in --token-file or
-    DISCREET_TOKEN; with none of them you are the owner.
+    DISCREET_TOKEN; without any of them you are the owner.
     """
     from discreet.cli.chat_backend import TOKEN, token_of
 
     named = sender is not None or contact_id is not None
-    # An empty one is a token that somebody failed to fill in, and doesn't make them the owner.
+    # An empty variable is a token that somebody failed to set; it must not make them the owner.
     has_token = token_file is not None or TOKEN in os.environ
     if sender is not None and contact_id is not None:
         raise BadInput(
             "--sender and --contact-id can't be used together.", hint="Give one of them."
         )
     if named and has_token:
-        raise BadInput("A token says who it is.", hint=f"Leave {TOKEN} or --sender away.")
+        raise BadInput("A token already sets the identity.", hint=f"Omit {TOKEN} or --sender.")
     if agent is not None and not named:
-        raise BadInput("--agent goes with --sender or --contact-id.", hint="Else start_session.")
+        raise BadInput(
+            "--agent requires --sender or --contact-id.", hint="Otherwise use start_session."
+        )
     token = token_of(token_file) if has_token else None
     who: Address | ContactId | None = None
     if sender is not None:
@@ -94,5 +98,5 @@ async def _serve(
             return await bearer_of_contact(app.db, app.owner_id, agent, who)
         return bearer_of_owner(app.owner_id)
 
-    await bearer()  # who can't be resolved is told before anything begins
+    await bearer()  # report an unknown party before anything starts
     await serve(app, bearer)

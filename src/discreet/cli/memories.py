@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discreet.domain.ids import MemoryId
     from discreet.schemas.memories import Memory, MemoryVersion
 
-app = typer.Typer(help="What is kept, and whose it is.", no_args_is_help=True)
+app = typer.Typer(help="Memories and the contacts they belong to.", no_args_is_help=True)
 
 
 @app.callback()
@@ -93,7 +93,7 @@ Expires = Annotated[
     str | None, typer.Option(metavar="TIME", help="The expiry time (ISO 8601); '' for never.")
 ]
 IfVersion = Annotated[
-    int | None, typer.Option(min=1, help="Only do it if this is still the memory's version.")
+    int | None, typer.Option(min=1, help="Only if this is still the memory's version.")
 ]
 
 
@@ -102,10 +102,11 @@ def remember(
     content: Annotated[str, typer.Argument(metavar="TEXT", help="What to remember.")],
     contact: Annotated[
         str | None,
-        typer.Option(metavar="WHO", help="Whose memory it is. Default: the owner's own."),
+        typer.Option(metavar="WHO", help="The contact it belongs to. Default: the owner."),
     ] = None,
     agent: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With which agent. Default: the first one.")
+        str | None,
+        typer.Option(metavar="NAME", help="The agent it belongs to. Default: the first agent."),
     ] = None,
     summary: Annotated[str, typer.Option(help="A short form of the text.")] = "",
     topic_key: TopicKey = None,
@@ -113,11 +114,11 @@ def remember(
     salience: Annotated[SalienceName, typer.Option()] = SalienceName.medium,
     expires: Expires = None,
     replaces: Annotated[
-        str | None, typer.Option(metavar="ID", help="The memory whose place it takes.")
+        str | None, typer.Option(metavar="ID", help="The memory to replace.")
     ] = None,
     as_json: OneAsJson = False,
 ) -> None:
-    """Create a memory, in the scope of a contact or in your own."""
+    """Create a memory, in a contact's scope or in your own."""
     from discreet.auth.scopes import agent_named, bearer_of_owner, scope_to_write
     from discreet.domain.ids import MemoryId
     from discreet.schemas.memories import Remember
@@ -191,13 +192,13 @@ def restore_memory(
 
 @app.command("forget")
 def forget_memory(memory_id: Id, version: IfVersion = None) -> None:
-    """Forget a memory. Its history is kept: sb memories restore ID brings it back."""
+    """Forget a memory. Its history is kept; sb memories restore ID restores it."""
     from discreet.cli.printing import print_text
     from discreet.services import memories
 
     wanted = _id(memory_id)
     gone = in_app(lambda app: memories.forget(app.context, wanted, expected=version))
-    print_text(f"Forgotten, of {whose(gone)}: {gone.content}")
+    print_text(f"Forgotten, from {whose(gone)}: {gone.content}")
     print(f"To undo: sb memories restore {gone.id}")
 
 
@@ -222,7 +223,7 @@ def update_memory(
     from discreet.services import memories
 
     if text is not None and content is not None:
-        raise BadInput("The new text was given twice.", hint="Leave out --content.")
+        raise BadInput("The new text was given twice.", hint="Omit --content.")
     wanted = _id(memory_id)
     changed: dict[str, Any] = {
         "content": text if content is None else content,
@@ -243,8 +244,10 @@ def update_memory(
 
 @app.command("reembed")
 def reembed_texts() -> None:
-    """Recompute all embeddings after DISCREET_EMBEDDER changed. You can interrupt it; the next run
-    continues. Chats keep working meanwhile."""
+    """Recompute all embeddings after DISCREET_EMBEDDER changed.
+
+    You can interrupt it; the next run continues. Chats keep working meanwhile.
+    """
     from rich.progress import Progress
 
     from discreet.memory.reembedding import reembed
@@ -311,10 +314,10 @@ def _text(item: Memory) -> str:
 
 
 def whose(item: Memory) -> str:
-    """Name the contact that a memory belongs to."""
+    """Return the label of the contact that a memory belongs to."""
     return "" if item.whose is None else item.whose.label
 
 
 def record(item: Memory) -> dict[str, Any]:
-    """Return a memory as JSON for programs, with a label instead of names and addresses."""
+    """Return a memory as JSON, with a label instead of names and addresses."""
     return {**item.model_dump(exclude={"may_replace"}), "whose": whose(item)}

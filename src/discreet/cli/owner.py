@@ -25,8 +25,8 @@ def link(
     code = in_app(lambda app: admission.make_owner_link(app.db, app.owner_id, platform))
     print_text(
         f"{code[:4]}-{code[4:]}\n\nSend this to your bot on {platform}, in a direct chat, from your"
-        " own account. It works once, for ten minutes. Whoever sends it is the owner: show it to"
-        " nobody."
+        " own account. It works once, for ten minutes. Whoever sends it becomes the owner, so don't"
+        " show it to anybody."
     )
 
 

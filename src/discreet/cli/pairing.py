@@ -47,8 +47,8 @@ def approve(who: CodeOrAddress) -> None:
 
     done = in_app(lambda app: admission.decide_pairing(app.db, app.owner_id, who, let_in=True))
     print_text(
-        f"{done.pairing.label} may talk to {done.pairing.agent};"
-        f" {counted(done.messages, 'message')} kept until now."
+        f"{done.pairing.label} may now write to {done.pairing.agent};"
+        f" {counted(done.messages, 'held message')} will be answered."
     )
 
 

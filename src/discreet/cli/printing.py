@@ -1,7 +1,7 @@
 """Print lists and texts: tables for people, JSON for programs.
 
-Everything that somebody else wrote passes through ``terminal_text``, so it can't move the cursor,
-change colours or turn the direction of writing.
+Everything written by others passes through ``terminal_text``, so it can't move the cursor, change
+colours or the writing direction.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from discreet.domain.text import terminal_text
 
 Item = TypeVar("Item")
 
-NARROWEST = 64  # a table is never squeezed below this: whole ids matter more than straight lines
+NARROWEST = 64  # a table is never narrower: complete ids matter more than straight lines
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Item]):
-    """A column of a table. ``whole``: never broken over lines (ids, which people copy; times).
+    """A column of a table. ``whole``: never wrapped (ids, which people copy; times).
 
-    The columns of a list fit into 80 characters with names of usual length: an id takes 36. What
-    has no room is in the JSON and in ``show``.
+    The columns of a list fit into 80 characters with names of usual length; an id takes 36.
+    Anything else is in the JSON and in ``show``.
     """
 
     title: str
@@ -42,8 +42,10 @@ def print_list(
     as_json: bool,
     empty: str,
 ) -> None:
-    """Print a table, or with ``as_json`` an array of ``record``s. ``empty`` replaces an empty
-    table."""
+    """Print a table, or with ``as_json`` an array of ``record``s.
+
+    ``empty`` replaces an empty table.
+    """
     if as_json:
         print_json([record(item) for item in items])
     elif not items:
@@ -66,8 +68,10 @@ def print_page(
     as_json: bool,
     empty: str,
 ) -> None:
-    """Print the first ``limit`` items as ``print_list`` does. Where there are more, say on standard
-    error how to get them; so ask for one more than ``limit``."""
+    """Print the first ``limit`` items like ``print_list``.
+
+    If there are more, say on standard error how to get them; so pass one item more than ``limit``.
+    """
     empty = f"Nothing after the first {skip:,}." if skip else empty
     print_list(items[:limit], columns, record, as_json=as_json, empty=empty)
     if len(items) > limit:
@@ -75,27 +79,27 @@ def print_page(
 
 
 def print_json(value: Any) -> None:
-    """JSON in ASCII: ids as strings, times as ISO 8601, everything else escaped."""
+    """Print JSON in ASCII: ids as strings, times as ISO 8601, everything else escaped."""
     print(json.dumps(value, indent=2, default=_jsonable))
 
 
 def print_json_line(value: Any) -> None:
-    """One JSON object on one line, for programs that read as it goes on."""
+    """Print one JSON object on one line, for programs that read incrementally."""
     print(json.dumps(value, default=_jsonable), flush=True)
 
 
 def print_text(text: str = "") -> None:
-    """Print a text that may come from somebody else."""
+    """Print a text that somebody else may have written."""
     print(terminal_text(text))
 
 
 def when(moment: datetime | None) -> str:
-    """Return a moment in local time, to the minute; a dash where there is none."""
+    """Format a time in local time, to the minute; a dash for None."""
     return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def ago(moment: datetime | None) -> str:
-    """Return how long ago, in words: ``3 minutes ago``."""
+    """Format a time relative to now: ``3 minutes ago``."""
     if moment is None:
         return "never"
     seconds = max(0, int((datetime.now(moment.tzinfo) - moment).total_seconds()))
@@ -106,7 +110,7 @@ def ago(moment: datetime | None) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 message``, ``2 messages``, ``3 memories``."""
+    """Return a number with its noun: ``1 message``, ``2 messages``, ``3 memories``."""
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('ory') else noun + 's'}"

@@ -56,9 +56,9 @@ def retry(
     if not tried:
         print_text("Nothing is in quarantine.")
         return
-    print_text(f"{released} of {counted(tried, 'message')} found a contact.")
+    print_text(f"{released} of {counted(tried, 'message')} matched to a contact.")
     if released < tried:
-        print_text("See why the others failed: sb quarantine list")
+        print_text("To see why the others failed: sb quarantine list")
 
 
 def _record(item: QuarantinedMessage) -> Mapping[str, Any]:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-INTERRUPTED = 130  # the exit code that shells give a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit code of shells for a program ended by Ctrl-C
 
 
 def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
-    """Return what ``work`` gives, with the database up; the installation is closed afterwards.
+    """Return the result of ``work``, with the database up; close the installation afterwards.
 
-    To end it in order takes as long as an answer that is being written here. Nothing is lost by
-    ending it at once: whoever works next does it again.
+    An orderly shutdown takes as long as an answer being written here. An immediate exit loses
+    nothing: the next process repeats the work.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
@@ -42,12 +42,11 @@ def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
 
 
 def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
-    """Return what ``work`` gives, in its own loop. Ctrl-C ends it in order, a second one at once.
+    """Return the result of ``work`` in its own loop. Ctrl-C ends it in order, a second one at once.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
-
     from discreet.domain.concurrency import ask_to_end, end_all
 
     async def main(notice: Notice) -> Result:
@@ -81,7 +80,7 @@ def interruptibly(work: Callable[[Notice], Awaitable[Result]]) -> Result:
 
 
 class _Interrupted(Exception):
-    """KeyboardInterrupt itself would tear the loop down before everything is closed."""
+    """Replaces KeyboardInterrupt, which would end the loop before everything is closed."""
 
 
 class Notice:
@@ -97,14 +96,14 @@ class Notice:
         self.clear()
 
     def show(self, text: str) -> None:
-        """Replace the line; says nothing where nobody looks."""
+        """Replace the line, if there is a terminal."""
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[2K\x1b[2m{text}\x1b[0m")
             sys.stderr.flush()
             self._shown = True
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._shown:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()

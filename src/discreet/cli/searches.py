@@ -1,5 +1,4 @@
-"""``sb memories recall`` and ``sb messages search``: search memories and messages, best match
-first."""
+"""``sb memories recall`` and ``sb messages search``: search memories and messages."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from discreet.schemas.memories import Hit, Hits
     from discreet.services.recall import Subset
 
-messages = typer.Typer(help="What was said.", no_args_is_help=True)
+messages = typer.Typer(help="Messages.", no_args_is_help=True)
 
 
 class ModeName(StrEnum):
@@ -50,7 +49,7 @@ Explain = Annotated[bool, typer.Option("--explain", help="Show how each score wa
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Since = Annotated[
     datetime | None,
-    typer.Option(metavar="TIME", formats=_DATES, help="Only from this date or time on."),
+    typer.Option(metavar="TIME", formats=_DATES, help="Only at or after this date or time."),
 ]
 Until = Annotated[
     datetime | None,
@@ -226,7 +225,7 @@ def _why(hit: Hit) -> str:
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    """Return a time with its zone; without one it is this machine's."""
+    """Return a time in UTC; without a zone it is in this machine's."""
     return None if moment is None else moment.astimezone()
 
 

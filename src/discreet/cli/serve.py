@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from discreet.settings import Settings
 
 serve_http: Callable[[App], AbstractAsyncContextManager[str]] | None = None
-"""Serves REST and MCP, and yields their address. Set by ``main``, because rooms beside each other
-don't import each other."""
+"""Serves REST and MCP, and yields their URL. Set by ``main``, because entry points don't import
+each other.
+"""
 
 
 def serve() -> None:
@@ -66,9 +67,9 @@ async def _serve(settings: Settings) -> None:
             ready = f"{_welcome(settings)}\n{_machines(listening)}"
             for problem in await _model_problems(app):
                 ready = f"{ready}\n{problem}"
-            if sys.stdout.isatty():  # never in a service's journal
+            if sys.stdout.isatty():  # never in a service's log
                 link = await sign_in_link(app, settings.dashboard_url or listening)
-                ready = f"{ready}\nDashboard (once, within ten minutes): {link}"
+                ready = f"{ready}\nDashboard (link works once, within ten minutes): {link}"
             await serve_app(app, lambda: _say(ready), stopped)
     finally:
         await end_all()
@@ -76,7 +77,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _model_problems(app: App) -> list[str]:
-    """Say which models can't work, before somebody waits for their answer."""
+    """Return which models can't work, before somebody waits for their answer."""
     from discreet.domain.text import terminal_text
     from discreet.services.agents import list_agents
     from discreet.turn.model_check import check_setup
@@ -96,9 +97,9 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def _welcome(settings: Settings) -> str:
     sb = _command()
     return (
-        "Discreet is serving. In a second terminal, be somebody who writes to it:\n\n"
+        "Discreet is serving. In a second terminal, write as a sender:\n\n"
         f"    {sb} chat --sender telegram:1001\n\n"
-        "or its owner:\n\n"
+        "or as the owner:\n\n"
         f"    {sb} chat\n"
         f"    {sb} status\n\n"
         + (
@@ -106,16 +107,16 @@ def _welcome(settings: Settings) -> str:
             if settings.model
             else "No model is configured. The built-in rule-based responder answers.\n"
         )
-        + "Ctrl-C ends it."
+        + "Press Ctrl-C to stop."
     )
 
 
 def _machines(address: str) -> str:
-    return f"For machines (sb tokens create): REST at {address}/api, MCP at {address}/mcp/"
+    return f"For programs (sb tokens create): REST at {address}/api, MCP at {address}/mcp/"
 
 
 def _command() -> str:
-    """Return how to call this very ``sb`` from anywhere, on this home, as a shell takes it."""
+    """Return the shell command that runs this ``sb`` from anywhere, on this home."""
     sb = shlex.quote(str(Path(sys.argv[0]).absolute()))
     home = os.environ.get("DISCREET_HOME")
     return (
@@ -124,6 +125,6 @@ def _command() -> str:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # a server goes on although nobody reads what it says
+    with suppress(OSError):  # a server keeps running even if nobody reads its output
         print(line)
     flush_output()

@@ -1,4 +1,4 @@
-"""Note which process serves an installation on this machine, for error messages."""
+"""Record which process serves an installation on this machine, for error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from discreet.domain.errors import AddressInUse, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A process that serves, and the address at which it does."""
+    """A serving process and its address."""
 
     pid: int
     address: str
@@ -23,9 +23,9 @@ class RunningServer:
 
 @contextmanager
 def noted(home: Path, address: str) -> Iterator[None]:
-    """Note that this process serves, and where. The lock on the file ends with the process.
+    """Record that this process serves, and where. The lock on the file ends with the process.
 
-    A second server of the same installation, on another port, is not noted.
+    A second server of the same installation, on another port, is not recorded.
     """
     with _path(home).open("a+", encoding="ascii") as file:
         try:
@@ -40,18 +40,18 @@ def noted(home: Path, address: str) -> Iterator[None]:
 
 
 def explain(home: Path, error: AddressInUse) -> Unavailable:
-    """Say which server of this installation holds the address; else return the error as it is."""
+    """Name the server of this installation that uses the address, or return the error unchanged."""
     server = running_server(home)
     if server is None:
         return error
     return Unavailable(
         f"This installation is already being served (pid {server.pid}).",
-        hint="Stop that server first: Ctrl-C in its terminal, or kill it.",
+        hint="Stop that server first: press Ctrl-C in its terminal, or kill it.",
     )
 
 
 def running_server(home: Path) -> RunningServer | None:
-    """Return the server of this installation on this machine; None if none runs."""
+    """Return the server of this installation on this machine, or None."""
     try:
         with _path(home).open(encoding="ascii") as file:
             try:

@@ -94,9 +94,11 @@ def follow(
         str,
         typer.Argument(metavar="CONTACT", help="A contact: its id, address (platform:id) or name."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
-    """Read along with a contact until Ctrl-C. The agent goes on answering."""
+    """Follow a contact's conversation until Ctrl-C. The agent keeps answering."""
     from discreet.cli.following import follow_contact, show_line
     from discreet.cli.printing import print_json_line, print_text
     from discreet.services import contacts
@@ -104,7 +106,7 @@ def follow(
     async def work(app: App) -> None:
         found = (await contacts.find_contact(app.db, app.owner_id, contact)).contact
         if not as_json:
-            print_text(f"Reading along with {found.label}. Ctrl-C ends it.")
+            print_text(f"Following {found.label}. Press Ctrl-C to stop.")
         await follow_contact(
             app,
             found.id,

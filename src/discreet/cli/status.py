@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from discreet.services.policy import OtherNumber
     from discreet.services.status import Status
 
-PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is worth a look
+PATIENCE = timedelta(minutes=2)  # a message that waits longer than this is reported
 MAX_QUARANTINE_REASONS = 3
 MAX_NAMED = 3
 NOBODY_NAMED = (
@@ -43,7 +43,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that needs attention, and the command that helps."""
+    """A problem, and the command that helps."""
 
     line: str
     command: str
@@ -84,13 +84,13 @@ def _outage(outage: Unavailable | None) -> Iterator[Attention]:
 def _policy(others: list[OtherNumber]) -> Iterator[Attention]:
     for other in others:
         yield Attention(
-            f"{other}: a server with other settings was started last, or none with these",
+            f"{other}: the last server started had other settings, or none was started with these",
             "Give every server the same settings, and restart them (sb serve)",
         )
 
 
 def _show_outage(error: Unavailable, *, as_json: bool) -> None:
-    """Print what is known when the database accepts no connection."""
+    """Print what is known if the database accepts no connection."""
     from discreet.cli.printing import counted, print_json, print_text
     from discreet.postgres.database_errors import NoConnectionsLeft
     from discreet.postgres.outages import connections_held
@@ -102,7 +102,7 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     if not full:
         hint = error.hint
     elif held:
-        hint = "End what you don't need, or allow more: max_connections"
+        hint = "Stop programs you don't need, or raise max_connections"
     else:
         hint = NOBODY_NAMED
     if as_json:
@@ -216,10 +216,10 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             f"sb sessions show {turn.session_id}",
         )
     for running in status.long_turns:
-        written = f"{running.characters:,} characters are written" if running.characters else ""
+        written = f"{running.characters:,} characters so far" if running.characters else ""
         yield Attention(
-            f"{running.agent} began to answer {running.whose} {ago(running.since)} and goes on "
-            f"(attempt {running.attempt}; {written or 'nothing is written yet'})",
+            f"{running.agent} has been answering {running.whose} since {ago(running.since)} "
+            f"(attempt {running.attempt}; {written or 'no text yet'})",
             f"sb sessions show {running.session_id}",
         )
     for channel in status.deaf:

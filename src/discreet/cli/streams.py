@@ -10,13 +10,13 @@ DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 def prepare_streams() -> None:
-    """Make output take any character, the command line hold UTF-8, and every stream exist.
+    """Let output take any character and arguments be UTF-8, and open missing streams.
 
     A character that the terminal's encoding lacks is written as an escape (``\\u2713``) instead of
-    ending a list in its middle. A stream that was closed before the start reads and writes nothing.
+    aborting a list. A stream that was closed before the start reads and writes nothing.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= max(DESCRIPTORS.values()):
-        pass  # else a socket or a file would get the number of a closed stream
+        pass  # otherwise a socket or a file would get the number of a closed stream
     os.close(descriptor)
     for name, number in DESCRIPTORS.items():
         if getattr(sys, name) is None:
@@ -29,14 +29,14 @@ def prepare_streams() -> None:
 
 
 def _as_utf8(word: str) -> str:
-    """Read a word again that the locale could not read; what isn't UTF-8 either stays as it is."""
+    """Decode an argument that the locale could not decode; keep it if it isn't UTF-8 either."""
     if not any("\udc80" <= character <= "\udcff" for character in word):
         return word
     return os.fsencode(word).decode("utf-8", "surrogateescape")
 
 
 def flush_output() -> OSError | None:
-    """Write what is still buffered. Return the error where nobody takes it, and drop the rest."""
+    """Flush buffered output. Return the error if nobody reads it, and drop the rest."""
     failed = None
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -24,7 +24,7 @@ HELP = """\
 /help   show this help
 /end    hand back to the agent and leave
 Ctrl-D  leave; you are asked who answers from now on
-Everything else is sent to {who}. A line that begins with / never is."""
+Everything else is sent to {who}. A line that begins with / is never sent."""
 
 
 def takeover(
@@ -40,7 +40,7 @@ def takeover(
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="Hand the contact back to the agent.")] = False,
 ) -> None:
-    """Read along with a contact and answer in person. The agent is silent until you hand back."""
+    """Follow a contact and answer in person. The agent is silent until you hand back."""
     if message is not None and end:
         raise BadInput(
             "--message and --end can't be used together.", hint="Use one, then the other."
@@ -54,7 +54,7 @@ def takeover(
             back = await service.hand_back(app.db, app.owner_id, contact)
             return _answers_again(back)
         taken = await service.take_over(app.db, app.owner_id, contact)
-        # The answer has to leave, also where no server runs.
+        # The answer must be sent even if no server runs.
         async with working(app):
             if message is None:
                 return await _converse(app, taken)
@@ -66,14 +66,14 @@ def takeover(
 
 
 async def _converse(app: App, contact: Contact) -> str:
-    """Show the conversation and send each line that is typed. Return who answers afterwards."""
+    """Show the conversation and send each typed line. Return who answers afterwards."""
     from discreet.cli.printing import print_text
     from discreet.domain.concurrency import running
     from discreet.services import takeover as service
 
     print_text(
-        f"You answer {contact.label} in person; the agent is silent. /end hands back, /help shows"
-        " more."
+        f"You now answer {contact.label} in person; the agent is silent. /end hands back, "
+        "/help shows all commands."
     )
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     typed = _prompted(app, contact) if at_terminal else stdin_lines()
@@ -122,7 +122,7 @@ def _complain(text: str) -> None:
 
 
 async def _prompted(app: App, contact: Contact) -> AsyncGenerator[str, None]:
-    """Yield lines from the line editor. Ctrl-C empties a line; on an empty one it leaves."""
+    """Yield lines from the line editor. Ctrl-C clears a line; on an empty one it leaves."""
     from prompt_toolkit.patch_stdout import patch_stdout
 
     from discreet.domain.text import terminal_text
@@ -167,7 +167,7 @@ def _stays_silent(contact: Contact) -> str:
 
 
 async def until_delivered(app: App) -> None:
-    """Wait a little for answers to leave; a running server goes on with them."""
+    """Wait a little for answers to be sent; a running server sends the rest."""
     from discreet.services import takeover as service
 
     for _ in range(DELIVERY_LOOKS):

@@ -30,7 +30,7 @@ HELP = """\
 /help   show this help
 /new    start a new session with your next message
 /quit   leave (or press Ctrl-D)
-Others go to the agent, as from a phone: /memories, /forget, /undo, /export, /stop.
+Other commands go to the agent, as from a phone: /memories, /forget, /undo, /export, /stop.
 Ctrl-C  stop waiting for an answer; it appears when it arrives
 Use the arrow keys to recall earlier messages."""
 
@@ -56,7 +56,7 @@ class Conversation:
         self._late: set[asyncio.Task[Answer]] = set()
 
     async def run(self) -> None:
-        """Until /quit or Ctrl-D."""
+        """Run until /quit or Ctrl-D."""
         await self._read()
         if self._late:
             self._console.print(Text("Waiting for the current answer to finish.", "dim"))
@@ -71,7 +71,7 @@ class Conversation:
                 with patch_stdout():
                     line = await prompt.prompt_async(f"{self._speaker}> ")
             except KeyboardInterrupt:
-                continue  # Ctrl-C empties the line, as in a shell
+                continue  # Ctrl-C clears the line, as in a shell
             except EOFError:
                 break
             if not line.strip():
@@ -162,7 +162,7 @@ class AnswerDisplay:
         self._shown = text
 
     def finish(self, answer: Answer) -> None:
-        """Show the answer as it was sent; part of it may be shown already."""
+        """Show the rest of the answer as it was sent."""
         text = shown_text(answer)
         if text.startswith(self._shown):
             self._write(text[len(self._shown) :] + "\n\n")
@@ -172,7 +172,7 @@ class AnswerDisplay:
             self._console.print(Text("The agent could not answer. See why: sb status", "red"))
 
     def leave(self) -> None:
-        """Nobody waits any more."""
+        """Stop showing: nobody waits any more."""
         self._left = True
         self._write("\n" if self._shown else "")
         self._console.print(
@@ -202,7 +202,7 @@ def _interruptible() -> Iterator[asyncio.Event]:
 
 
 async def _read_lines(backend: ChatBackend, said: TerminalMessage) -> None:
-    """Input that no person types: every line is a message, and only answers are printed."""
+    """Read messages from a program, one per line, and print only the answers."""
     async for line in stdin_lines():
         if line.strip():
             sent = await backend.say(replace(said, text=checked_text(line)))

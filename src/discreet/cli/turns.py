@@ -114,10 +114,10 @@ def _print(record: TurnRecord) -> None:
         ("answer", _delivery(turn)),
     ):
         print_text(f"{title:<10} {value}")
-    _heading("What was said")
+    _heading("Messages")
     for said in record.said:
         print_text(said)
-    _heading("Memories and texts it was given")
+    _heading("Memories and texts in the prompt")
     for found in record.found:
         print_text(f"{_score(found)}  {found['kind']} {found['id'] or ''}\n    {found['text']}")
     _heading("Context: system")
@@ -128,14 +128,14 @@ def _print(record: TurnRecord) -> None:
     _heading("Tool calls")
     _print_steps(record.steps)
     if record.reasoning is not None:
-        _heading("Reasoning (shown to nobody)")
+        _heading("Reasoning (not shown to anybody)")
         print_text(record.reasoning)
     _heading("Answer")
     print_text(record.answer or "-")
 
 
 def used_in_words(usage: Mapping[str, float]) -> str:
-    """Return what a turn used, on one line: requests, tokens and money."""
+    """Format a turn's usage on one line: requests, tokens and money."""
     if not usage:
         return "-"
     cached, estimated = usage.get("cached_tokens", 0), usage.get("estimated_tokens", 0)
@@ -188,7 +188,7 @@ def _heading(text: str) -> None:
 
 
 def _score(found: Mapping[str, Any]) -> str:
-    """Knowledge loaded at the start of a turn has no search score."""
+    """Format a score; knowledge loaded at the start of a turn has none."""
     return "known" if found["score"] is None else f"{found['score']:5.2f}"
 
 

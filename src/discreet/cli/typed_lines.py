@@ -22,11 +22,11 @@ def prompt_session(home: Path) -> PromptSession[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory
 
-    # One line needs no cursor reports, and not every terminal answers when it is asked for one.
+    # A single line needs no cursor reports, and not every terminal answers such requests.
     os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     history = line_history(home)
-    # Made before it is used, so that nobody else can read it even for a moment.
+    # Created before use, so that nobody else can read it even for a moment.
     os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
     return PromptSession(history=FileHistory(str(history)))
 
@@ -34,9 +34,8 @@ def prompt_session(home: Path) -> PromptSession[str]:
 async def stdin_lines() -> AsyncGenerator[str, None]:
     """Yield the lines of standard input without their line ends.
 
-    They are read in a thread, straight from the descriptor: a thread that waits inside of
-    ``sys.stdin`` holds its lock, and Python aborts when it ends meanwhile
-    (``_enter_buffered_busy``).
+    They are read in a thread, directly from the descriptor: a thread waiting inside ``sys.stdin``
+    holds its lock, and Python aborts when it ends meanwhile (``_enter_buffered_busy``).
     """
     loop = asyncio.get_running_loop()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
@@ -46,7 +45,7 @@ async def stdin_lines() -> AsyncGenerator[str, None]:
             try:
                 chunk = os.read(0, READ_BYTES)
             except OSError:
-                chunk = b""  # the terminal has gone
+                chunk = b""  # the terminal is gone
             try:
                 loop.call_soon_threadsafe(chunks.put_nowait, chunk)
             except RuntimeError:

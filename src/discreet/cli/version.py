@@ -13,7 +13,7 @@ def version() -> None:
 
 
 def print_and_exit(wanted: bool) -> None:
-    """Do what ``--version`` asks for, before a command is looked for."""
+    """Handle ``--version``, before any command is looked up."""
     if wanted:
         version()
         raise typer.Exit

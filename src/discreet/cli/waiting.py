@@ -1,4 +1,4 @@
-"""Messages for a person who waits for an answer in one piece."""
+"""Callbacks for printing an answer in one piece."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ async def show_delay(why: str) -> None:
 
 
 async def not_shown(_: str) -> None:
-    """For who wants the whole answer only."""
+    """Ignore partial text."""

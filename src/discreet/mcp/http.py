@@ -29,7 +29,7 @@ from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, read_body
 from discreet.scope import ScopedDatabase
 
 FOUND = "discreet.connection"
-"""Where one request carries the connection that was looked up for it, and for no other."""
+"""Key in one request's scope for the connection that was looked up for it."""
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 UNSUPPORTED_VERSION, NO_SUCH_SESSION, UNAVAILABLE, TOO_MANY_CALLS = -32022, -32600, -32603, -32029
 RETRY_SECONDS = "5"
@@ -45,7 +45,7 @@ class McpEndpoint:
         self._embedder = embedder
         self._pace = pace
         self._origins = frozenset(origins)
-        # Stateless as far as the SDK knows: what a connection is bound to is in the database.
+        # Stateless for the SDK, because a connection's binding is in the database.
         self.manager = StreamableHTTPSessionManager(
             make_server(self._find_call),
             stateless=True,
@@ -90,8 +90,10 @@ class McpEndpoint:
         await self._begin(bearer, scope, receive, send)
 
     def _may_call(self, origin: str | None) -> bool:
-        """Refuse calls that a browser makes for another page: none may come here under a name
-        that leads to this machine (DNS rebinding)."""
+        """Reject browser requests from other pages.
+
+        Otherwise DNS rebinding could reach this machine under an attacker's name.
+        """
         if origin is None or origin in self._origins:
             return True
         try:
@@ -101,13 +103,13 @@ class McpEndpoint:
 
     async def _refusal(self, request: Request, bearer: Bearer) -> Response | None:
         if request.method not in ("POST", "DELETE"):
-            # GET would open a stream for what the server says unasked, which is nothing.
+            # GET would open a stream for server-initiated messages, of which there are none.
             refused = _error(405, NO_SUCH_SESSION, "This server offers no event stream.")
             refused.headers["Allow"] = "POST, DELETE"
             return refused
         asked = request.headers.get(VERSION)
         if asked is not None and asked not in HANDSHAKE_PROTOCOL_VERSIONS:
-            # Versions without sessions have nothing that a scope could be bound to.
+            # Versions without sessions have nothing to bind a scope to.
             return _error(
                 400,
                 UNSUPPORTED_VERSION,
@@ -127,7 +129,7 @@ class McpEndpoint:
         return None
 
     async def _begin(self, bearer: Bearer, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only ``initialize`` comes without a connection; its answer gets a new one's name."""
+        """Handle ``initialize``, the only call without a connection; it creates a new one."""
         try:
             body = await read_body(scope, receive, MAX_BODY_BYTES)
         except BodyTooLarge as error:
@@ -164,8 +166,10 @@ class McpEndpoint:
 def mcp_app(
     db: ScopedDatabase, embedder: Embedder, pace: Pace, origins: Collection[str] = ()
 ) -> Starlette:
-    """Return an application that serves MCP at ``/mcp``, to pages of this machine and of
-    ``origins``."""
+    """Return an application that serves MCP at ``/mcp``.
+
+    Browsers may call it from pages of this machine and of ``origins``.
+    """
     mcp = McpEndpoint(db, embedder, pace, origins)
 
     @asynccontextmanager

@@ -21,13 +21,13 @@ from discreet.turn.prompt import OF_CONTACTS, whom_you_talk_to
 TRANSCRIPT, KNOWLEDGE = "discreet://session/transcript", "discreet://session/knowledge"
 TALKING_TO = "talking_to"
 MAX_LINES = 500
-"""The newest lines of a transcript that one reading gives."""
+"""Maximum lines of a transcript in one read, the newest."""
 KNOWLEDGE_TOKENS = 2000
 JSON = "application/json"
 
 
 def resources(call: ToolCall) -> list[types.Resource]:
-    """Return what can be read on this connection: nothing before its session."""
+    """Return the resources of this connection; none before its session."""
     if call.connection.session_id is None:
         return []
     return [
@@ -47,7 +47,7 @@ def resources(call: ToolCall) -> list[types.Resource]:
 
 
 async def read(call: ToolCall, uri: str) -> types.TextResourceContents:
-    """Return one of them, as JSON records.
+    """Read one resource as JSON records.
 
     Raises:
         NotFound: there is no such resource on this connection.
@@ -60,7 +60,7 @@ async def read(call: ToolCall, uri: str) -> types.TextResourceContents:
 
 
 def prompts(call: ToolCall) -> list[types.Prompt]:
-    """Return the prompts of this connection: none before its session."""
+    """Return the prompts of this connection; none before its session."""
     if call.connection.session_id is None:
         return []
     return [
@@ -73,7 +73,7 @@ def prompts(call: ToolCall) -> list[types.Prompt]:
 
 
 async def prompt(call: ToolCall, name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
-    """Return whom one talks to, for a model.
+    """Return the prompt that tells a model whom it is talking to.
 
     Raises:
         NotFound: there is no such prompt on this connection.

@@ -1,7 +1,7 @@
-"""The arguments of MCP tools: the requests of ``discreet.schemas``, and what REST has in its path
-or headers.
+"""The arguments of MCP tools.
 
-Whatever is not named here is refused, never dropped.
+They are the requests of ``discreet.schemas``, and what REST has in its path or headers. Unknown
+arguments are rejected, never ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Given(BaseModel):
 class StartOwn(Given):
     thread_key: str = Field("", max_length=128, description="A topic that gets a separate session.")
     force_new: bool = Field(
-        False, description="End the session that is open there and start a new one."
+        False, description="End the session that is open on this thread and start a new one."
     )
 
 
@@ -47,19 +47,19 @@ class OfMemory(Given):
 class UpdateMemoryInput(memories.MemoryPatch):
     memory_id: UUID
     expected_version: int | None = Field(
-        None, ge=1, description="Only change it if this is still its version."
+        None, ge=1, description="Change it only if this is still its version."
     )
 
     @property
     def patch(self) -> memories.MemoryPatch:
-        """The change itself, with the fields that were given and no others."""
+        """The change itself, with only the fields that were given."""
         given = self.model_dump(exclude={"memory_id", "expected_version"}, exclude_unset=True)
         return memories.MemoryPatch(**given)
 
 
 class ForgetInput(OfMemory):
     expected_version: int | None = Field(
-        None, ge=1, description="Only forget it if this is still its version."
+        None, ge=1, description="Forget it only if this is still its version."
     )
 
 

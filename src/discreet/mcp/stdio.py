@@ -17,8 +17,10 @@ from discreet.scope import ScopedDatabase
 async def serve_stdio(
     db: ScopedDatabase, embedder: Embedder, who: Callable[[], Awaitable[Bearer]]
 ) -> None:
-    """Serve until the input ends. ``who`` is asked at each call, so that a token that was revoked
-    opens nothing any more."""
+    """Serve until the input ends.
+
+    ``who`` is called for each call, so that a revoked token stops working.
+    """
     binding = InMemoryBinding()
 
     async def find_call(_: Context) -> ToolCall:

@@ -26,12 +26,12 @@ For = Literal["all", "owner"]
 
 
 BEFORE_ANYBODY = frozenset({"start_session", "resolve_contact"})
-"""What an agent's token is good for until it has said for which contact it works."""
+"""The tools of an agent's token before it names a contact."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call: on which connection, and what it needs to be done."""
+    """One call with its connection and the objects it needs."""
 
     db: ScopedDatabase
     embedder: Embedder
@@ -56,7 +56,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class McpTool:
-    """``offered``: on which connections it is there; elsewhere it is unknown."""
+    """One tool. ``offered``: the connections that have it; for others it is unknown."""
 
     name: str
     description: str
@@ -73,8 +73,7 @@ class McpTool:
         return self.offered == "all" or connection.of_owner
 
     def arguments(self, connection: McpConnection) -> type[BaseModel]:
-        """Return what it takes on this connection: where the scope is the token's, nothing names
-        one."""
+        """Return its arguments, without those for the scope if the connection fixes that."""
         if self.given is shapes.StartAny and connection.bearer.kind == "contact":
             return shapes.StartOwn
         return self.given
@@ -113,7 +112,7 @@ async def _list_messages(call: ToolCall, given: session_schemas.ListMessages) ->
 
 async def _remember(call: ToolCall, given: memory_schemas.Remember) -> BaseModel:
     if isinstance(call.connection.scope, OwnerScope):
-        _ = call.session_id  # the owner's memories are one agent's, which a session names
+        _ = call.session_id  # an owner's new memories belong to an agent, which a session names
     return await memories.remember(call.context, given)
 
 
@@ -205,7 +204,8 @@ TOOLS: tuple[McpTool, ...] = (
          shapes.RestoreMemory, memory_schemas.Memory, _restore, "changes"),
     McpTool("search_conversation", "Search past messages.",
          memory_schemas.SearchMessages, memory_schemas.Hits, _search),
-    McpTool("get_knowledge", "List the critical and high memories that a session starts with.",
+    McpTool("get_knowledge", "List the critical and high memories with which a session "
+                             "starts.",
          memory_schemas.GetKnowledge, memory_schemas.Knowledge, _knowledge),
     McpTool("resolve_contact", "Resolve an address to its contact, creating it if allowed.",
          contact_schemas.ToResolve, contact_schemas.ResolvedContact, _resolve, "adds", "owner"),

@@ -187,7 +187,7 @@ def _create_extension(conn: psycopg.Connection[Any]) -> None:
 
 
 def _restrict_public(conn: psycopg.Connection[Any], installation: str) -> None:
-    """Revoke the rights that PostgreSQL grants to PUBLIC inside a database."""
+    """Revoke the rights that PostgreSQL grants to PUBLIC in a database."""
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     conn.execute(in_installation(REVOKE_FUNCTIONS, installation).encode())
     conn.execute(KEEP_ORDER_BEHIND_POLICIES)
@@ -198,7 +198,7 @@ def _restrict_public(conn: psycopg.Connection[Any], installation: str) -> None:
 
 
 def _put_ticket_key(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Store the key (hex) as the two pads of RFC 2104: all that checking a ticket needs."""
+    """Store the key (hex) as the two pads of RFC 2104, which are enough to check a ticket."""
     if conn.execute("SELECT to_regclass('gate.secrets')").fetchone() == (None,):
         return
     key = bytes.fromhex(credentials.ticket_key).ljust(64, b"\0")

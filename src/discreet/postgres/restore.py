@@ -150,7 +150,7 @@ def _fill(admin: str, beside: Credentials, dump: Path, installation: str) -> Non
     prepare_database(admin, beside, [])
     inside = make_conninfo(admin, dbname=beside.dbname)
     with psycopg.connect(inside, autocommit=True) as conn:
-        conn.execute("DROP TABLE public.schema_migrations")  # the dump has its own
+        conn.execute("DROP TABLE public.schema_migrations")  # the dump contains its own
         if installation == beside.installation:
             words = ["--exit-on-error", "--single-transaction", str(dump)]
             run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
@@ -209,7 +209,7 @@ def _target(
     name: str | None,
     progress: Progress,
 ) -> Iterator[tuple[Credentials, str]]:
-    """Yield the home's credentials, or the backup's where it has none, and the admin's conninfo."""
+    """Yield the home's credentials, or else the backup's, and the admin's conninfo."""
     if known is not None and name not in (None, known.installation):
         raise Conflict(
             f"{home} is of the installation {known.installation}, not {name}.",
@@ -220,7 +220,7 @@ def _target(
     if known is None and admin_url is None:
         fresh = new_credentials(embedded=True, dbname=dbname, installation=installation)
         known = _with_secrets(fresh, saved)
-        set_restoring(home, known)  # before a database needs them
+        set_restoring(home, known)  # a database needs them next
     elif known is None:
         known = _with_secrets(external_credentials(admin_url or "", dbname, installation), saved)
     if known.embedded:

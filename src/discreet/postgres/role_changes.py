@@ -82,7 +82,7 @@ class ChangedSetting:
 def changed_settings(
     conn: psycopg.Connection[Any], credentials: Credentials
 ) -> list[ChangedSetting]:
-    """Return the stored settings that differ from ``ROLE_SETTINGS``. Any role may ask."""
+    """Return the stored settings that differ from ``ROLE_SETTINGS``. Any role may call this."""
     declared = [
         (credentials.login(role), name, value)
         for role, settings in ROLE_SETTINGS.items()
@@ -102,8 +102,7 @@ def changed_settings(
 
 
 def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """Return a line for each setting that isn't as declared, and for each role that can't
-    log in."""
+    """Return a line for each changed setting and for each role that can't log in."""
     lines = [str(changed) for changed in changed_settings(conn, credentials)]
     for role in LOGIN_ROLES:
         try:

@@ -100,8 +100,7 @@ def create_roles(
 
 
 def _secret(conn: psycopg.Connection[Any], login: str, password: str) -> str:
-    """Return what the server keeps instead of the password; made here, so the server never sees
-    that."""
+    """Return the SCRAM verifier of a password, computed here so that the server never sees it."""
     made = conn.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
     return made.decode()
 

@@ -1,4 +1,4 @@
-"""Who may write: policies of channels, pairing requests, and the owner's own addresses."""
+"""Who may write: admission policies, pairing requests, and the owner's own addresses."""
 
 from __future__ import annotations
 
@@ -57,11 +57,13 @@ class AdmissionSet(BaseModel):
     """The channels that were changed."""
 
     items: list[ChannelPolicy]
-    let_in: int = Field(description="People who waited and were let in, because it is open now.")
+    let_in: int = Field(
+        description="Waiting people who were admitted because the channel is now open."
+    )
 
 
 class AddressToAllow(BaseModel):
-    """An address to let in before it has written."""
+    """An address to admit before it has written."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -74,14 +76,16 @@ class AddressToAllow(BaseModel):
 
 
 class AddressAllowed(BaseModel):
-    """The contact of an address that was let in."""
+    """The contact of an admitted address."""
 
     contact_id: UUID
 
 
 class Pairing(BaseModel):
-    """A stranger, or a group of strangers, who wrote on a channel and waits for the owner. The
-    code is known to the stranger alone."""
+    """A stranger, or a group of strangers, who wrote on a channel and waits for the owner.
+
+    Only the stranger knows the code.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,10 +96,10 @@ class Pairing(BaseModel):
     of_group: bool
     address: str | None
     state: Literal["pending", "approved", "denied"]
-    expires_at: datetime = Field(description="When the stranger's code stops working.")
+    expires_at: datetime = Field(description="When the stranger's code expires.")
     created_at: datetime
-    held: int = Field(description="How many of their messages are held back.")
-    said: str = Field(description="The first of these.")
+    held: int = Field(description="Number of held messages.")
+    said: str = Field(description="The first held message.")
 
     @property
     def label(self) -> str:
@@ -104,13 +108,13 @@ class Pairing(BaseModel):
 
 
 class PairingList(BaseModel):
-    """Those who wait, newest first."""
+    """Pending requests, newest first."""
 
     items: list[Pairing]
 
 
 class PairingToDecide(BaseModel):
-    """Who is admitted or denied."""
+    """Whom to admit or deny."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"who": "telegram:99887766", "let_in": True}}
@@ -126,7 +130,7 @@ class PairingDecided(BaseModel):
     """A request that was decided."""
 
     pairing: Pairing
-    messages: int = Field(description="Held messages that are answered now, or were deleted.")
+    messages: int = Field(description="Held messages that will be answered, or were deleted.")
 
 
 class OwnerAddressList(BaseModel):

@@ -8,6 +8,6 @@ from discreet.schemas.links import Backup
 
 
 class BackupList(BaseModel):
-    """Backups that are still where they were written, on the server, oldest first."""
+    """Backups on the server that are still in their place, oldest first."""
 
     items: list[Backup]

@@ -22,12 +22,14 @@ class ConnectedChannel(BaseModel):
     platform: str
     account: str = Field(description="The platform's id of the account.")
     name: str
-    debounce: timedelta = Field(description="How long a first message waits for others.")
+    debounce: timedelta = Field(
+        description="Seconds that a first message waits for follow-up messages."
+    )
     created_at: datetime
 
     @property
     def label(self) -> str:
-        """The name as people write it: names have an @ in front, numbers have not."""
+        """The name as people write it: names with a leading @, numbers without."""
         return f"@{self.name}" if self.name[:1].isalpha() else self.name
 
 
@@ -38,8 +40,10 @@ class ChannelList(BaseModel):
 
 
 class ChannelToConnect(BaseModel):
-    """An account to connect. The platform is asked whose secret it is before anything is
-    stored."""
+    """An account to connect.
+
+    The platform is asked which account the secret belongs to before anything is stored.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -50,17 +54,19 @@ class ChannelToConnect(BaseModel):
     agent: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="The agent's name. Default: the first agent."
     )
-    account: str = Field("", max_length=200, description="Where a secret has several accounts.")
+    account: str = Field("", max_length=200, description="Needed if a secret has several accounts.")
     token: SecretStr = Field(
-        min_length=1, max_length=1_000, description="As the platform gave it. It is never shown."
+        min_length=1, max_length=1_000, description="The platform's secret. It is never shown."
     )
     app_secret: SecretStr = Field(
-        SecretStr(""), max_length=1_000, description="What WhatsApp signs with; else empty."
+        SecretStr(""),
+        max_length=1_000,
+        description="The secret with which WhatsApp signs; otherwise empty.",
     )
 
 
 class ChannelPatch(BaseModel):
-    """What to change of a channel."""
+    """The fields of a channel to change."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"debounce_seconds": 1.5}}
@@ -69,12 +75,12 @@ class ChannelPatch(BaseModel):
     debounce_seconds: float = Field(
         ge=0,
         le=MAX_DEBOUNCE_SECONDS,
-        description="How long a message waits for those that follow it.",
+        description="Seconds that a first message waits for follow-up messages.",
     )
 
 
 class Branch(BaseModel):
-    """A chat of a channel that leads to `agent`, not to the channel's, `instead_of`."""
+    """A chat of a channel that leads to `agent` instead of `instead_of`, the channel's agent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,14 +88,14 @@ class Branch(BaseModel):
     platform: str
     account: str
     channel: str
-    chat: str = Field(description="A group, a chat, or who writes in a direct one.")
+    chat: str = Field(description="A group, a chat, or the person in a direct chat.")
     agent: str
     instead_of: str
     created_at: datetime
 
 
 class BranchList(BaseModel):
-    """All branches, by channel and chat."""
+    """All branches, sorted by channel and chat."""
 
     items: list[Branch]
 
@@ -107,7 +113,7 @@ class ChatOfChannel(BaseModel):
 
 
 class BranchToAdd(ChatOfChannel):
-    """A chat of a channel, and the agent that it leads to from the next message on."""
+    """A chat of a channel, and the agent that it will lead to from the next message on."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -120,6 +126,6 @@ class BranchToAdd(ChatOfChannel):
 
 
 class BranchRemoved(BaseModel):
-    """Where the chat leads now."""
+    """The agent that the chat leads to now."""
 
     agent: str

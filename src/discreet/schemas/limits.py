@@ -13,14 +13,14 @@ __all__ = ["ContactLimits", "LimitHit", "LimitKind", "Money", "NearLimit"]
 LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day"]
 Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 """US dollars."""
-Dollars = Annotated[
-    Money, Field(allow_inf_nan=True, description="US dollars, from midnight to midnight, UTC.")
-]
+Dollars = Annotated[Money, Field(allow_inf_nan=True, description="US dollars per UTC day.")]
 
 
 class ContactLimits(BaseModel):
-    """What one contact may use of one agent. A request leaves out, or gives as null, the limits
-    that stay as they are; in an answer null means that there is no limit."""
+    """What one contact may use of one agent.
+
+    In a request, omitted or null limits stay as they are; in a response, null means no limit.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -31,9 +31,7 @@ class ContactLimits(BaseModel):
     messages_a_minute: Annotated[int, Field(le=2**31 - 1)] | None = None
     waiting: Annotated[int, Field(le=2**31 - 1, description="Unanswered messages.")] | None = None
     tokens_a_day: (
-        Annotated[
-            int, Field(le=2**31 - 1, description="In and out, from midnight to midnight, UTC.")
-        ]
+        Annotated[int, Field(le=2**31 - 1, description="Input and output tokens per UTC day.")]
         | None
     ) = None
     money_a_day: Dollars | None = None
@@ -53,11 +51,11 @@ class LimitHit(BaseModel):
 
 
 class NearLimit(BaseModel):
-    """A contact that has used most of what it may use of an agent today."""
+    """A contact that has used most of a daily limit of an agent."""
 
     model_config = ConfigDict(frozen=True)
 
     agent: str
     whose: str
     kind: Literal["tokens_a_day", "money_a_day"]
-    share: float = Field(description="1 is all of it.")
+    share: float = Field(description="Used share of the limit; 1 is all of it.")

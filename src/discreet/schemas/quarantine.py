@@ -20,7 +20,7 @@ class QuarantinedMessage(BaseModel):
     agent: str
     reason: str
     inbound: Mapping[str, Any] = Field(
-        description="The message as it was parsed, or what could be kept of it."
+        description="The message as it was parsed, or as much of it as could be stored."
     )
     attempts: int
     next_try_at: datetime
@@ -33,7 +33,7 @@ class ListQuarantine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(100, ge=1, le=200, description="Maximum number of items.")
-    skip: int = Field(0, ge=0, le=2**31 - 1, description="How many to skip.")
+    skip: int = Field(0, ge=0, le=2**31 - 1, description="Number of items to skip.")
 
 
 class QuarantineList(BaseModel):
@@ -43,7 +43,7 @@ class QuarantineList(BaseModel):
 
 
 class QuarantineToRetry(BaseModel):
-    """The message to try again; without an id, all."""
+    """The message to retry; without an id, all of them."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -54,7 +54,7 @@ class QuarantineToRetry(BaseModel):
 
 
 class QuarantineRetried(BaseModel):
-    """What came of it."""
+    """The result of a retry."""
 
     tried: int
-    released: int = Field(description="Messages that found their contact.")
+    released: int = Field(description="Messages that were assigned to a contact.")

@@ -1,4 +1,4 @@
-"""Reference texts: what an agent's contacts can look up."""
+"""Reference texts that an agent's contacts can look up."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Reference(BaseModel):
 
 
 class ReferenceList(BaseModel):
-    """The published texts, by title."""
+    """The published texts, sorted by title."""
 
     items: list[Reference]
 
 
 class TextToPublish(BaseModel):
-    """A text in Markdown or plain words."""
+    """A text in Markdown or plain text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,7 +30,7 @@ class TextToPublish(BaseModel):
 
 
 class ReferencesToPublish(BaseModel):
-    """The texts that take the place of all published ones; none removes them."""
+    """Texts that replace all published ones; an empty list removes them."""
 
     model_config = ConfigDict(
         extra="forbid",

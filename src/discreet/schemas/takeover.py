@@ -20,14 +20,17 @@ class SpokenLine(BaseModel):
     direction: Literal["in", "out"]
     speaker: str
     text: str
-    in_person: bool = Field(description="The owner said it.")
+    in_person: bool = Field(description="Whether the owner wrote it.")
     at: datetime
     turn_id: UUID | None
     state: str
 
 
 class SpokenLines(BaseModel):
-    """The newest lines, oldest first; pass the `at` of the last one as `after` to read on."""
+    """The newest lines, oldest first.
+
+    To continue, pass the `at` of the last one as `after`.
+    """
 
     items: list[SpokenLine]
 
@@ -37,12 +40,12 @@ class ListLines(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: Time | None = Field(None, description="Only lines after this moment.")
+    after: Time | None = Field(None, description="Only lines after this time.")
     limit: int = Field(50, ge=1, le=200)
 
 
 class ToSay(BaseModel):
-    """What the owner says."""
+    """The owner's text to send."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"text": "Your room is ready."}}
@@ -52,6 +55,6 @@ class ToSay(BaseModel):
 
 
 class Said(BaseModel):
-    """It is on its way."""
+    """The text will be sent."""
 
     contact_id: UUID

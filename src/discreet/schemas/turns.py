@@ -1,4 +1,4 @@
-"""Turns: what a turn was given, what it did, and its result."""
+"""Turns: the input of a turn, its steps, and its result."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ class Turn(BaseModel):
     started_at: datetime
     finished_at: datetime | None
     route: Mapping[str, str] = Field(description="platform, account, chat_id and thread_id.")
-    delivery: Delivery | None = Field(description="Of its answer, where there is one.")
+    delivery: Delivery | None = Field(description="Of its answer, if there is one.")
 
 
 class TurnRecord(BaseModel):
-    """A turn with all that went into it, as it was then."""
+    """A turn with its complete input, as it was then."""
 
     model_config = ConfigDict(frozen=True)
 
     turn: Turn
     said: tuple[str, ...] = Field(description="The messages that it answers.")
     answer: str | None
-    system: str | None = Field(description="The exact instructions that the model got.")
+    system: str | None = Field(description="The exact system text that the model got.")
     chat: tuple[Mapping[str, Any], ...] = Field(description="The exact chat that the model got.")
     found: tuple[Mapping[str, Any], ...] = Field(
         description="The memories and texts it got, with the parts of their scores."
     )
     steps: tuple[Mapping[str, Any], ...] = Field(description="Its tool calls.")
-    reasoning: str | None = Field(description="The model's thoughts, which nobody was shown.")
+    reasoning: str | None = Field(description="The model's reasoning, which nobody was shown.")
 
 
 class ListTurns(Page):
     """The turns to list."""
 
-    contact_id: UUID | None = Field(None, description="Only of this contact.")
-    session_id: UUID | None = Field(None, description="Only of this session.")
+    contact_id: UUID | None = Field(None, description="Only turns of this contact.")
+    session_id: UUID | None = Field(None, description="Only turns of this session.")
 
 
 class TurnPage(BaseModel):

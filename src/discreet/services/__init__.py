@@ -1,1 +1,1 @@
-"""The operations: one function for each, used by every entry point and the model's tools."""
+"""The operations: one function each, used by every entry point and the model's tools."""

@@ -1,4 +1,4 @@
-"""How much happened on each of the last days."""
+"""Activity per day over the last days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discreet.scope import OwnerScope, ScopedDatabase
 
 @dataclass(frozen=True, slots=True)
 class DayActivity:
-    """One day (UTC). ``tokens``: in and out; ``seconds``: the median time of a turn, None: none."""
+    """One day (UTC). ``tokens``: in and out; ``seconds``: median duration of a turn, or None."""
 
     day: date
     messages: int
@@ -21,7 +21,7 @@ class DayActivity:
 
 
 async def activity_of_days(db: ScopedDatabase, owner_id: OwnerId, days: int) -> list[DayActivity]:
-    """Count messages, answers, tokens and time for each of the last days, oldest first."""
+    """Count messages, answers, tokens and durations of the last days, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             """WITH days AS (

@@ -30,7 +30,7 @@ _CHANNELS = """
 
 
 async def list_policies(db: ScopedDatabase, owner_id: OwnerId) -> list[ChannelPolicy]:
-    """Return every channel but terminals, which are never asked."""
+    """Return every channel except terminals, which have no admission."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _policies(tx)
 
@@ -40,20 +40,20 @@ async def set_admission(
 ) -> AdmissionSet:
     """Set who may write on an agent's channels of a platform, from the next message on.
 
-    Opening a channel lets in everybody who is waiting there; what they said is answered now.
-    Return the channels, and how many were let in.
+    Opening a channel admits everyone who is waiting there; their messages are answered now. Return
+    the channels, and how many were admitted.
 
     Raises:
         NotFound: the agent has no channel of this platform.
         Conflict: ``open``, with an agent whose memory everybody shares.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
-        # Locked as `sb agents set` does, so that the two are one after the other.
+        # Locked like in `sb agents set`, so that the two can't run concurrently.
         await tx.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": agent}
         )
         ids = [channel.id for channel in await _channels_of(tx, agent, platform)]
-        # A channel's branches admit whom it admits.
+        # A channel's branches admit the same senders as the channel.
         sharing = await tx.value(
             "SELECT a.name FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
             " WHERE (c.id = ANY (%(ids)s) OR c.parent_id = ANY (%(ids)s))"
@@ -62,8 +62,8 @@ async def set_admission(
         )
         if admission == "open" and sharing is not None:
             raise Conflict(
-                f"{sharing} shares one memory with everybody it talks to, so it can't be open to"
-                " strangers.",
+                f"{sharing} shares one memory with everybody it talks to, so its channels can't be "
+                "open to strangers.",
                 hint="Choose pairing or allowlist, or an agent that remembers per contact.",
             )
         await tx.execute(
@@ -86,7 +86,7 @@ async def set_admission(
 async def allow_address(
     db: ScopedDatabase, owner_id: OwnerId, agent: str, address: Address, *, of_group: bool
 ) -> ContactId:
-    """Let somebody (or a group) in who may not have written yet; their contact.
+    """Admit a person or group that may not have written yet; return the contact.
 
     Raises:
         NotFound: the agent has no channel of this platform.
@@ -110,7 +110,7 @@ async def allow_address(
 
 
 async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
-    """Return everyone who waits to be admitted, newest first."""
+    """Return everyone waiting to be admitted, newest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await pending_pairings(tx)
 
@@ -118,12 +118,7 @@ async def list_pairings(db: ScopedDatabase, owner_id: OwnerId) -> list[Pairing]:
 async def decide_pairing(
     db: ScopedDatabase, owner_id: OwnerId, who: str, *, let_in: bool
 ) -> PairingDecided:
-    """Admit or deny the person behind a code or an address; return how many messages were held.
-
-    Raises:
-        BadInput, NotFound: the code is wrong, or nobody of this address waits.
-        TooManyTries: too many wrong codes within an hour.
-    """
+    """Admit or deny the person behind a code or an address; return the number of held messages."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await find_pairing(tx, who)
         messages = sum([await decide(tx, pairing, let_in=let_in) for pairing in found])
@@ -133,8 +128,9 @@ async def decide_pairing(
 
 
 async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) -> str:
-    """Return a code of eight characters; the account that sends it, in a direct chat, is the
-    owner's.
+    """Return a code of eight characters that links the account sending it to the owner.
+
+    It must be sent in a direct chat.
 
     Raises:
         BadInput: no such platform.

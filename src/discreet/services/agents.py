@@ -38,12 +38,12 @@ _AGENTS = """
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent and how much it holds. ``model`` None: the installation's default.
+    """An agent and its counts. ``model`` None: the installation's default.
 
-    ``context_tokens`` is what the owner said of the model's context; None: it is known or learned.
-    ``fallback_models`` take over where the model fails, in their order.
+    ``context_tokens`` is the model's context size set by the owner; None: it is known or learned.
+    ``fallback_models`` take over if the model fails, in their order.
 
-    ``paused_at``: since then it answers nobody.
+    ``paused_at``: the time since which it answers nobody.
     """
 
     id: AgentId
@@ -69,8 +69,10 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class AgentChange:
-    """What to set; None leaves it as it is. ``model`` "" means the installation's default, and
-    ``context_tokens`` 0 that nothing is said of it."""
+    """The fields to set; None leaves a field as it is.
+
+    ``model`` "" selects the installation's default, and ``context_tokens`` 0 removes the setting.
+    """
 
     role: str | None = None
     instructions: str | None = None
@@ -90,7 +92,7 @@ class AgentChange:
 
 
 async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:
-    """Return the owner's agents, the oldest first."""
+    """Return the owner's agents, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return [_agent(row) for row in await tx.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
 
@@ -117,7 +119,7 @@ async def get_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
     """Return the agent of this name.
 
     Raises:
-        NotFound: the owner has none; the message names those that there are.
+        NotFound: the owner has no such agent; the message names the existing ones.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _get(tx, name)
@@ -127,7 +129,7 @@ async def get_agent_by_id(db: ScopedDatabase, owner_id: OwnerId, agent_id: Agent
     """Return the agent with this id.
 
     Raises:
-        NotFound: the owner has none.
+        NotFound: the owner has no such agent.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(_AGENTS + " WHERE a.id = %(id)s", {"id": agent_id})
@@ -139,11 +141,11 @@ async def get_agent_by_id(db: ScopedDatabase, owner_id: OwnerId, agent_id: Agent
 async def create_agent(
     db: ScopedDatabase, owner_id: OwnerId, name: str, change: AgentChange | None = None
 ) -> Agent:
-    """Return a new agent with a terminal channel of its own.
+    """Create an agent with a terminal channel of its own.
 
     Raises:
-        BadInput: the name or the instructions are empty, too long or hold control characters.
-        Conflict: the owner has an agent of this name.
+        BadInput: the name or the instructions are empty, too long or contain control characters.
+        Conflict: the owner already has an agent of this name.
     """
     change = change or AgentChange()
     _check_name(name)
@@ -186,18 +188,20 @@ async def change_agent(
     *,
     expected: str | None = None,
 ) -> Agent:
-    """Set what ``change`` names. Another memory model counts for what is said from then on: rows
-    stay whose they are, so nothing that was private becomes shared, nor the other way round.
+    """Set the fields in ``change``.
+
+    A new memory model applies to later messages only: existing rows keep their scope, so nothing
+    private becomes shared, nor vice versa.
 
     Raises:
         NotFound: no agent of this name.
-        BadInput: a value can't be used.
-        Outdated: it is at another version than ``expected``.
-        Conflict: ``shared``, where anybody may write to it.
+        BadInput: a value is invalid.
+        Outdated: its version is not ``expected``.
+        Conflict: ``shared``, while one of its channels is open to anybody.
     """
     _check(change)
     async with db.begin(OwnerScope(owner_id)) as tx:
-        # Locked, so that two who set it at once are one after the other.
+        # Locked, so that concurrent changes run one after the other.
         await tx.fetch(
             "SELECT id FROM discreet.agents WHERE name = %(name)s FOR UPDATE", {"name": name}
         )
@@ -249,10 +253,9 @@ def _of_answers(change: AgentChange) -> dict[str, Any]:
 
 
 async def pause_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agent:
-    """Pause an agent in every process, from now on; messages to it are stored and
-    waits.
+    """Pause an agent in every process from now on; its messages are stored and wait.
 
-    A turn that is thinking saves nothing; its messages are taken anew on resume.
+    A running turn saves nothing; its messages are taken again on resume.
 
     Raises:
         NotFound: no agent of this name.
@@ -283,7 +286,7 @@ async def resume_agent(db: ScopedDatabase, owner_id: OwnerId, name: str) -> Agen
 
 
 async def _open_terminal(tx: Transaction, agent_id: AgentId) -> None:
-    """Every agent has a terminal of its own, which is named after its id: names may change."""
+    """Create the agent's terminal, named after its id because names may change."""
     await tx.execute(
         """INSERT INTO discreet.channels (agent_id, platform, account)
            VALUES (%(agent_id)s, 'terminal', %(account)s)""",
@@ -299,8 +302,8 @@ async def _refuse_where_open(tx: Transaction, agent: Agent) -> None:
     )
     if platform is not None:
         raise Conflict(
-            f"Anybody may write to {agent.name} on {platform}, so it can't share its memory with"
-            " all.",
+            f"Anybody may write to {agent.name} on {platform}, so it can't share one memory with"
+            " everybody.",
             hint=f"First: sb admission set {agent.name!r} {platform} pairing",
         )
 
@@ -316,11 +319,11 @@ async def _get(tx: Transaction, name: str) -> Agent:
 
 def _check_name(name: str) -> None:
     if not name.strip() or name != name.strip():
-        raise BadInput("An agent's name can't be empty, nor begin or end with a space.")
+        raise BadInput("An agent's name can't be empty, or begin or end with a space.")
     if len(name) > MAX_NAME_CHARACTERS:
         raise BadInput(f"An agent's name has at most {MAX_NAME_CHARACTERS} characters.")
     if not name.isprintable():
-        raise BadInput("An agent's name can't hold control or invisible characters.")
+        raise BadInput("An agent's name can't contain control or invisible characters.")
 
 
 def _check(change: AgentChange) -> None:
@@ -337,7 +340,9 @@ def _check(change: AgentChange) -> None:
         if text is None:
             continue
         if "\0" in text or not _is_unicode(text):
-            raise BadInput(f"The {what} is no valid text (a NUL, or bytes that are not UTF-8).")
+            raise BadInput(
+                f"The {what} is not valid text (it contains a NUL, or bytes that are not UTF-8)."
+            )
         if len(text) > MAX_INSTRUCTION_CHARACTERS:
             raise BadInput(
                 f"The {what} has {len(text):,} characters; at most "
@@ -348,14 +353,14 @@ def _check(change: AgentChange) -> None:
 def _check_models(change: AgentChange) -> None:
     if change.context_tokens and not LEAST_CONTEXT <= change.context_tokens <= MAX_CONTEXT:
         raise BadInput(
-            f"A context has from {LEAST_CONTEXT:,} to {MAX_CONTEXT:,} tokens.",
-            hint="0 removes the setting: the context is then known or learned.",
+            f"The context must be {LEAST_CONTEXT:,} to {MAX_CONTEXT:,} tokens.",
+            hint="Use 0 to remove the setting: the context size is then known or learned.",
         )
     named = change.fallback_models or ()
     if len(named) > MAX_FALLBACKS:
         raise BadInput(f"An agent has at most {MAX_FALLBACKS} fallback models.")
     if any(not name.strip() or len(name) > MAX_NAME_CHARACTERS * 2 for name in named):
-        raise BadInput("A fallback model needs a name, as provider:name.")
+        raise BadInput("A fallback model needs a name, written provider:name.")
 
 
 def _is_unicode(text: str) -> bool:

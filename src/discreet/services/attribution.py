@@ -15,13 +15,13 @@ __all__ = ["Attribution", "attribution_of"]
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The contacts that rows belong to, by id. Empty outside of the owner's scope."""
+    """The contacts that rows belong to, by id. Empty outside the owner's scope."""
 
     of_owner: bool
     people: Mapping[ContactId, Person]
 
     def whose(self, contact_id: ContactId | None, *, shared: bool) -> Person | None:
-        """Return whom a row belongs to. None outside of the owner's scope: it is the scope's own.
+        """Return whom a row belongs to, or None outside the owner's scope (it is the scope's own).
 
         A contact without a name or address is still not the owner, and neither are the people who
         share an agent.

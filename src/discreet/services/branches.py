@@ -1,4 +1,4 @@
-"""Branches: chats of a channel that lead to another agent than the channel does."""
+"""Branches: chats of a channel that lead to a different agent than the channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BRANCHES = """
 
 
 async def list_branches(db: ScopedDatabase, owner_id: OwnerId) -> list[Branch]:
-    """Return every branch, by channel and chat."""
+    """Return every branch, sorted by channel and chat."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await _branches(tx)
 
@@ -30,15 +30,16 @@ async def list_branches(db: ScopedDatabase, owner_id: OwnerId) -> list[Branch]:
 async def add_branch(
     db: ScopedDatabase, owner_id: OwnerId, channel: str, chat: str, agent: str
 ) -> Branch:
-    """From the next message on, a chat of a channel leads to this agent. What was said stays with
-    the agent that it was said to, which also answers what waits there. Who was let in on the
-    channel is let in on its branches.
+    """Lead a chat of a channel to this agent, from the next message on.
 
-    ``chat``: the platform's id, with or without the platform in front of it.
+    Earlier messages stay with the previous agent, which also answers those still waiting. Whoever
+    is admitted on the channel is admitted on its branches.
+
+    ``chat``: the platform's id, with or without the platform's prefix.
 
     Raises:
         NotFound: there is no such channel or agent.
-        BadInput: that can't be a chat's id.
+        BadInput: it can't be a chat's id.
         Conflict: the channel leads to this agent anyway, or is open and the agent shares its
             memory.
     """
@@ -53,7 +54,7 @@ async def add_branch(
             raise NotFound(f"There is no agent {agent!a}.", hint="See: sb agents list")
         if found.agent == agent:
             raise Conflict(
-                f"{found.label} already goes to {agent}.", hint="See: sb channels branches"
+                f"{found.label} already leads to {agent}.", hint="See: sb channels branches"
             )
         admission = await tx.value(
             "SELECT admission FROM discreet.channels WHERE id = %(id)s", {"id": found.id}
@@ -62,7 +63,7 @@ async def add_branch(
             raise Conflict(
                 f"{agent} shares one memory with everybody it talks to, and {found.label} is open"
                 " to strangers.",
-                hint="Let in by code first: sb admission set",
+                hint="Admit by code first: sb admission set",
             )
         await _close(tx, found, chat)
         await tx.execute(
@@ -87,11 +88,11 @@ async def add_branch(
 
 
 async def remove_branch(db: ScopedDatabase, owner_id: OwnerId, channel: str, chat: str) -> str:
-    """From the next message on, a chat leads where its channel does; to whom that is.
+    """Lead a chat to its channel's agent again, from the next message on; return that agent's name.
 
     Raises:
         NotFound: there is no such channel, or it has no such branch.
-        BadInput: that can't be a chat's id.
+        BadInput: it can't be a chat's id.
     """
     found = await find_channel(db, owner_id, channel)
     chat = _chat_of(found, chat)
@@ -109,7 +110,7 @@ async def _branches(tx: Transaction) -> list[Branch]:
 
 
 async def _close(tx: Transaction, channel: ConnectedChannel, chat: str) -> int:
-    # It stays as a row: conversations lead to it, and a repeated delivery is known by it.
+    # The row stays: conversations refer to it, and it identifies repeated deliveries.
     return await tx.execute(
         "UPDATE discreet.channels SET closed_at = clock_timestamp()"
         " WHERE parent_id = %(id)s AND only_chat = %(chat)s AND closed_at IS NULL",
@@ -120,5 +121,5 @@ async def _close(tx: Transaction, channel: ConnectedChannel, chat: str) -> int:
 def _chat_of(channel: ConnectedChannel, given: str) -> str:
     chat = given.strip().removeprefix(f"{channel.platform}:")
     if not chat or len(chat) > MAX_PLATFORM_ID or not is_visible(chat):
-        raise BadInput(f"{given!a} is no chat.", hint="Like telegram:-1001234567890")
+        raise BadInput(f"{given!a} is not a valid chat id.", hint="Like telegram:-1001234567890")
     return chat

@@ -15,7 +15,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 
 async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
-    """Return the terminal of the agent of this name; None: of the agent that was made first.
+    """Return the terminal of the agent of this name; None: of the agent created first.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -39,15 +39,14 @@ _CONNECTED = (
 
 
 async def list_channels(db: ScopedDatabase, owner_id: OwnerId) -> list[ConnectedChannel]:
-    """Return every connection to a platform, the oldest first."""
+    """Return every connection to a platform, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(_CONNECTED + " ORDER BY c.created_at, c.id")
     return [ConnectedChannel(**row) for row in found]
 
 
 async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> ConnectedChannel:
-    """Return the channel of this name (with or without @), account or id; or the only one of a
-    platform.
+    """Find a channel by name (with or without @), account or id, or a platform's only one.
 
     Raises:
         NotFound: there is none.
@@ -65,7 +64,7 @@ async def find_channel(db: ScopedDatabase, owner_id: OwnerId, what: str) -> Conn
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccess:
-    """What it takes to connect channels. ``key`` encrypts their secrets."""
+    """What is needed to connect channels. ``key`` encrypts their secrets."""
 
     db: ScopedDatabase
     owner_id: OwnerId
@@ -80,7 +79,7 @@ async def connect_channel(
     secret: ChannelSecret,
     account: str = "",
 ) -> ConnectedChannel:
-    """Connect an account to an agent, after the platform has said whose secret it is.
+    """Connect an account to an agent, after the platform has identified the secret's account.
 
     Raises:
         BadInput: the platform rejects the secret, or is unknown.
@@ -133,8 +132,9 @@ async def add_channel(
     secret: ChannelSecret,
     key: bytes,
 ) -> ConnectedChannel:
-    """Connect an account to an agent (None: the one that was made first); again: a new name and
-    secret. ``key`` encrypts the secret.
+    """Connect an account to an agent, or update its name and secret.
+
+    ``agent`` None: the agent created first. ``key`` encrypts the secret.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -160,7 +160,7 @@ async def add_channel(
         )
         if known is not None and known["agent"] != owners["name"]:
             raise Conflict(
-                f"@{known['name']} leads to {known['agent']} already.",
+                f"@{known['name']} already leads to {known['agent']}.",
                 hint=f"Remove it first: sb channels remove {known['name']}",
             )
         if known is None:
@@ -184,7 +184,7 @@ async def set_debounce(
     """Set how many seconds to wait for follow-up messages, from the next message on.
 
     Raises:
-        BadInput: less than nothing, or more than a minute.
+        BadInput: negative, or more than a minute.
     """
     if not 0 <= seconds <= MAX_DEBOUNCE_SECONDS:
         raise BadInput(f"{seconds:g} seconds is out of range.", hint="Use 0 to 60.")
@@ -196,8 +196,10 @@ async def set_debounce(
 
 
 async def remove_channel(db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId) -> None:
-    """Disconnects, and forgets the secret. Its conversations stay; nothing comes in or goes out on
-    it any more."""
+    """Disconnect a channel and delete its secret.
+
+    Its conversations are kept; nothing is received or sent on it any more.
+    """
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             "SELECT platform, account FROM discreet.channels"

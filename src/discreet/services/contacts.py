@@ -26,7 +26,8 @@ from discreet.schemas import contacts as schemas
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.requeue import wake_waiting
 
-# Of those that are shown, in one look at each table: it has no index on the contact alone.
+# Only for the contacts shown, with one pass over each table: there is no index on the contact
+# alone.
 _ACTIVITY = """
     SELECT c.id, coalesce(s.sessions, 0) AS sessions, coalesce(s.messages, 0) AS messages,
            s.last_message_at, coalesce(m.memories, 0) AS memories,
@@ -61,7 +62,7 @@ _LISTED = """
 
 @dataclass(frozen=True, slots=True)
 class ContactActivity:
-    """A contact's entry, and how much there is of it. Times are UTC-aware."""
+    """A contact's entry and activity. Times are UTC-aware."""
 
     entry: Entry
     sessions: int
@@ -78,7 +79,7 @@ class ContactActivity:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What the owner should know at a glance; empty where there is nothing."""
+        """What the owner should know at a glance; empty if nothing."""
         found = {
             "blocked": self.entry.blocked_at is not None,
             "taken over": self.taken_over_at is not None,
@@ -131,9 +132,9 @@ async def list_contacts(
 async def list_recent_contacts(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[ContactActivity]:
-    """List contacts, most recently active first, those that never wrote at the end.
+    """List contacts by last activity, newest first, those that never wrote last.
 
-    This order changes while people write, so a page begins at a number and not at a cursor.
+    This order changes while people write, so a page begins at an offset rather than a cursor.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
@@ -141,10 +142,10 @@ async def list_recent_contacts(
 
 
 async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ContactActivity:
-    """Return the contact that ``who`` means: an id, an address ``platform:id``, or a name or alias.
+    """Find a contact by id, address ``platform:id``, name or alias.
 
     Raises:
-        NotFound: nobody; similar names are suggested, never taken.
+        NotFound: no such contact; similar names are suggested, never used.
         BadInput: several contacts have that name; the message lists their ids.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -153,8 +154,7 @@ async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Conta
 
 
 async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:
-    """Block a contact: drop its new messages, and leave its waiting messages
-    answered.
+    """Block a contact: drop its new messages and leave its waiting messages unanswered.
 
     The contact isn't told. Blocking a group silences the group, not its members elsewhere.
 
@@ -180,10 +180,10 @@ async def unblock_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> En
 
 
 async def rename_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, name: str) -> Entry:
-    """Give a contact another name; the one before stays as an alias.
+    """Rename a contact; the old name is kept as an alias.
 
     Raises:
-        NotFound, BadInput: as for ``find_contact``; or the name is empty or no plain line.
+        NotFound, BadInput: as for ``find_contact``; or the name is empty or not one plain line.
     """
     _check_name(name)
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -193,10 +193,10 @@ async def rename_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, name: 
 
 
 async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: str) -> Entry:
-    """Keep a remark about a contact, in place of the one before; only the owner sees it.
+    """Set the note on a contact, which only the owner sees.
 
     Raises:
-        NotFound, BadInput: as for ``find_contact``; or the remark is no valid text.
+        NotFound, BadInput: as for ``find_contact``; or the note is not valid text.
     """
     note = _checked_note(note)
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -225,7 +225,7 @@ async def hold_answers(
 async def get_contact(
     db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId
 ) -> VersionedContact:
-    """Return one contact, by its id.
+    """Return one contact by its id.
 
     Raises:
         NotFound: this owner has no such contact.
@@ -237,7 +237,7 @@ async def get_contact(
 async def resolve_contact_name(
     db: ScopedDatabase, owner_id: OwnerId, name: str
 ) -> schemas.NameResolved:
-    """Look up whom a name means: one contact, several, or nobody, with similar ones suggested."""
+    """Look up a name: one contact, several, or none, with similar names suggested."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         resolution = await resolve_name(tx, name)
         match resolution:
@@ -265,12 +265,14 @@ async def change_contact(
     *,
     expected: str | None = None,
 ) -> VersionedContact:
-    """Set what ``change`` names. A name before stays as an alias, unless ``aliases`` are set too.
+    """Set the fields in ``change``.
+
+    An old name is kept as an alias, unless ``aliases`` are set too.
 
     Raises:
         NotFound: this owner has no such contact.
-        BadInput: a name, an alias or the note can't be used.
-        Outdated: it is at another version than ``expected``.
+        BadInput: a name, an alias or the note is invalid.
+        Outdated: its version is not ``expected``.
     """
     if change.name is not None:
         _check_name(change.name)
@@ -302,7 +304,7 @@ async def _versioned(tx: Transaction, contact_id: ContactId) -> VersionedContact
     entry = await get_entry(tx, contact_id)
     if entry is None:
         raise NotFound("There is no such contact.")
-    # Who wrote a row last tells its versions apart; PostgreSQL keeps that for every row.
+    # The row's last writing transaction (xmin) serves as its version; PostgreSQL stores it anyway.
     version = await tx.value(
         "SELECT xmin::text FROM discreet.contacts WHERE id = %(id)s", {"id": contact_id}
     )
@@ -316,7 +318,7 @@ async def _block(tx: Transaction, contact_id: ContactId) -> None:
         " WHERE id = %(id)s",
         {"id": contact_id},
     )
-    # What it said where others speak too is no question any more, but was said.
+    # Its waiting messages in shared sessions become context: they are no longer to be answered.
     await tx.execute(
         "UPDATE discreet.messages SET state = 'context' WHERE sender_contact_id = %(id)s"
         " AND state = 'waiting' AND contact_id IS DISTINCT FROM %(id)s",

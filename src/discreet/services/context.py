@@ -23,11 +23,11 @@ class OperationContext:
     """Where one operation runs. The scope is fixed here; no request can name or widen it.
 
     Attributes:
-        begin: Begins a transaction in the caller's scope. A turn's also checks its lease.
-        embedder: Gives what makes vectors of texts. It may have to load a model, so only operations
-            that need one ask for it, and outside of transactions.
+        begin: Begins a transaction in the caller's scope. In a turn it also checks the lease.
+        embedder: Returns the embedder. It may have to load a model, so only operations
+            that need one call it, and outside transactions.
         source: The ``source`` of memories that are created here.
-        turn_id: The turn that calls, if one does. Memories it creates carry its id, and a search
+        turn_id: The calling turn, if any. Memories it creates carry its id, and a search
             of messages leaves out the ones it answers.
     """
 

@@ -24,8 +24,11 @@ from discreet.settings import line_history
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A receipt. ``counts``: rows of each kind that were removed; ``prompts_elsewhere``: of other
-    people's turns, those whose prompt was emptied because it may have quoted the contact."""
+    """A receipt.
+
+    ``counts``: deleted rows by kind. ``prompts_elsewhere``: other people's turns whose prompt was
+    emptied because it may have quoted the contact.
+    """
 
     id: UUID
     counts: Mapping[str, int]
@@ -34,7 +37,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was done. ``backups``: files that were written before, and still hold the contact."""
+    """The result. ``backups``: older files that still contain the contact."""
 
     erasure: Erasure
     backups: tuple[BackupMade, ...]
@@ -54,18 +57,18 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class ErasurePreview:
-    """What would be removed, as if it were done now."""
+    """What an erasure would delete now."""
 
     entry: Entry
     counts: Mapping[str, int]
 
 
 class _NotMeant(Exception):
-    """Takes back what was only tried."""
+    """Rolls back a preview."""
 
 
 async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> ErasurePreview:
-    """Return what ``erase_contact`` would remove: it is done, counted and taken back.
+    """Return what ``erase_contact`` would delete: run it, count, and roll back.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -79,8 +82,10 @@ async def preview_erasure(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Er
 
 
 async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: Path) -> Erased:
-    """Remove a contact and everything of it, also what it said where others speak too, and the
-    lines that were typed at terminals (nobody knows as whom). Can't be undone.
+    """Delete a contact and all its data, including its messages in shared conversations.
+
+    Lines typed at terminals are deleted too, because they don't say as whom they were typed. This
+    can't be undone.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -98,7 +103,7 @@ async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: P
 async def list_erasures(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[Erasure]:
-    """Return receipts, the newest first. None says who it was."""
+    """Return receipts, newest first. None identifies the contact."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             "SELECT id, counts, erased_at FROM discreet.erasures ORDER BY erased_at DESC, id"

@@ -1,4 +1,4 @@
-"""The HTML page of an exported contact. No database in here."""
+"""The HTML page of an exported contact. No database access here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def page_of(records: Mapping[str, Records]) -> str:
-    """Return HTML of a contact's records by kind, as the archive holds them. All text in it is
-    escaped, and the page runs no script and loads nothing."""
+    """Return HTML of a contact's records by kind, as in the archive.
+
+    All text is escaped, and the page runs no script and loads nothing.
+    """
     contact = records["contact"][0] if records["contact"] else {}
     addresses = [f"{row['platform']}:{row['platform_id']}" for row in records["addresses"]]
     title = contact.get("name") or (addresses[0] if addresses else "A contact")
@@ -38,10 +40,11 @@ def page_of(records: Mapping[str, Records]) -> str:
     parts += _section("Memories", records["memories"], _memory)
     parts += _section("Messages", records["messages"], lambda row: _message(row, files))
     parts += _section(
-        "Said where others speak too", records["said_to_others"], lambda row: _message(row, {})
+        "Said in shared conversations", records["said_to_others"], lambda row: _message(row, {})
     )
     return (
-        "".join(parts) + "<hr><small>Everything, for programs: the folder data.</small>\n</html>\n"
+        "".join(parts) + "<hr><small>The folder data has everything in machine-readable "
+        "form.</small>\n</html>\n"
     )
 
 

@@ -18,7 +18,7 @@ from discreet.services.contacts import find_contact
 from discreet.services.export_page import page_of
 
 _INDEX: LiteralString = "ARRAY['terms', 'tokens', 'embedder', 'embedding']"
-# What only serves to find a row again is left out; so is a file's content, which is a file.
+# Search columns are left out, and so is a file's content, which is stored as a file.
 _RECORDS: Mapping[str, LiteralString] = {
     "contact": "SELECT to_jsonb(r) AS record FROM discreet.contacts r"
     " WHERE r.id = ANY (%(contacts)s) ORDER BY array_position(%(contacts)s, r.id)",
@@ -38,8 +38,8 @@ _RECORDS: Mapping[str, LiteralString] = {
     "   AND NOT coalesce(r.contact_id = ANY (%(contacts)s), false) ORDER BY r.created_at, r.id",
     "outbox": "SELECT to_jsonb(r) AS record FROM discreet.outbox r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
-    # The agent's instructions and what its model thought are the owner's; all else is about the
-    # contact.
+    # The agent's instructions and its model's reasoning belong to the owner; everything else is
+    # about the contact.
     "turns": "SELECT to_jsonb(r) #- '{prompt,system}' || jsonb_build_object('steps',"
     "   jsonb_path_query_array(r.steps, '$[*] ? (!exists(@.reasoning))')) AS record"
     " FROM discreet.turns r"
@@ -58,7 +58,7 @@ _RECORDS: Mapping[str, LiteralString] = {
     " ORDER BY r.created_at, r.id",
     "admissions": "SELECT to_jsonb(r) AS record FROM discreet.admissions r"
     " WHERE r.contact_id = ANY (%(contacts)s) ORDER BY r.created_at",
-    # Columns one by one: the owner's role has no right to the code of a pairing.
+    # Columns one by one, because the owner's role has no right to a pairing's code.
     "pairings": "SELECT jsonb_build_object('id', r.id, 'channel_id', r.channel_id, 'state',"
     "   r.state, 'issued_at', r.issued_at, 'expires_at', r.expires_at) AS record"
     " FROM discreet.pairings r WHERE r.contact_id = ANY (%(contacts)s)",
@@ -101,7 +101,7 @@ KEYS = ("owner_key", "scope_key")
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An archive. ``counts``: rows of each kind in it; ``size`` in bytes."""
+    """An archive. ``counts``: rows in it by kind; ``size`` in bytes."""
 
     contact_id: ContactId
     file: Path
@@ -116,9 +116,10 @@ async def export_contact(
     to: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Export:
-    """Write a zip file that only its writer can read (0600): ``data/KIND.jsonl``, one JSON object
-    a line, ``files/``, and ``contact.html``, a page to read. ``to`` is ``contact-ID.zip`` in the
-    current folder where none is given. It appears whole or not at all.
+    """Write a zip file that only its writer can read (0600), whole or not at all.
+
+    It contains ``data/KIND.jsonl`` with one JSON object per line, ``files/``, and ``contact.html``,
+    a page to read. ``to`` defaults to ``contact-ID.zip`` in the current folder.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or the file exists or can't be written.
@@ -137,12 +138,12 @@ async def export_contact(
             ):
                 async with db.snapshot(OwnerScope(owner_id)) as tx:
                     counts = await _write(tx, contact.id, archive, progress)
-            os.link(draft, file)  # unlike a rename, it never replaces what came in between
+            os.link(draft, file)  # unlike a rename, it never replaces a file created meanwhile
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(
-            f"{file} can't be written: {error.strerror}.", hint="Give another one: --to FILE"
+            f"{file} can't be written: {error.strerror}.", hint="Choose another file: --to FILE"
         ) from error
     return Export(contact.id, file.absolute(), file.stat().st_size, counts)
 
@@ -173,7 +174,7 @@ async def _write(
 
 
 def _without_keys(record: dict[str, Any]) -> dict[str, Any]:
-    """Without what is only there for the policies."""
+    """Remove the columns that only the policies use."""
     return {name: value for name, value in record.items() if name not in KEYS}
 
 
@@ -183,8 +184,10 @@ async def _write_files(
     archive: zipfile.ZipFile,
     progress: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """One by one, for each may be large. Named by us: a sender's name for a file could lead out of
-    the folder that it is unpacked into."""
+    """Write the files one by one, because each may be large.
+
+    We choose their names: a sender's file name could lead outside the folder it is unpacked into.
+    """
     written = []
     for number, record in enumerate(records, 1):
         progress(f"Writing file {number} of {len(records)}.")

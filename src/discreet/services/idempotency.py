@@ -16,7 +16,7 @@ from discreet.domain.errors import BadInput, Conflict, Unavailable
 from discreet.scope import ScopedDatabase, WorkScope
 
 LEASE = timedelta(seconds=5)
-"""How long a key belongs to whoever took it and doesn't renew that: they have died."""
+"""A key whose lease isn't renewed for this long is free: its process has died."""
 RENEW_SECONDS = 2.0
 
 
@@ -27,14 +27,13 @@ async def once(
     asked: bytes,
     make: Callable[[], Awaitable[UUID]],
 ) -> UUID:
-    """Return the id of what ``make`` makes; with a key that this token used before, of what it made
-    then.
+    """Return the id of what ``make`` creates, or created before with this token and key.
 
-    ``asked`` is what was asked for, byte for byte. Where ``make`` raises, the key is free again.
+    ``asked`` is the request, byte for byte. If ``make`` raises, the key is free again.
 
     Raises:
-        BadInput: the key was used for something else.
-        Conflict: the same is being done at this moment.
+        BadInput: the key was used for a different request.
+        Conflict: a request with this key is in progress.
     """
     if key is None:
         return await make()
@@ -73,7 +72,7 @@ async def once(
 
 
 async def _renew(db: ScopedDatabase, named: Mapping[str, Any]) -> None:
-    """Keep the lease, so that nobody does it a second time while it takes long."""
+    """Renew the lease, so that a slow request isn't carried out twice."""
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with suppress(Unavailable):

@@ -18,7 +18,7 @@ _MAX_SHOWN = 20
 
 
 async def get_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -> ContactLimits:
-    """Return what counts for a contact; None: for everybody who has nothing of their own.
+    """Return a contact's limits; None: the limits of everyone without their own.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -80,7 +80,7 @@ async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -
 
 
 async def recent_limit_hits(tx: Transaction) -> tuple[LimitHit, ...]:
-    """Return who went beyond a limit within a day, the newest first."""
+    """Return the contacts that reached a limit within a day, newest first."""
     found = await tx.fetch(
         f"""SELECT a.name AS agent, {CONTACT_LABEL.format(row="h")} AS whose,
                    h.kind, h.refused, h.since, h.until

@@ -69,9 +69,9 @@ _WOULD_GO_BACK = """
 class LinkPreview:
     """What linking two contacts would move to the survivor.
 
-    ``known_already``: memories that the survivor has too; they aren't copied. ``topics``:
-    topic keys that both use; the survivor's memory keeps the key. ``tokens`` of the
-    merged contact don't work while they are linked.
+    ``known_already``: memories that the survivor has too; they aren't copied. ``topics``: topic
+    keys that both use; the survivor's memory keeps the key. ``tokens`` of the merged contact don't
+    work while they are linked.
     """
 
     survivor: Entry
@@ -86,9 +86,11 @@ class LinkPreview:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two contacts that were merged. ``survivor``: what to call the kept one. ``addresses`` of the
-    merged one, ``platform:id``, which lead to the kept one; empty once it is undone. ``proof``: who
-    said that they are one person."""
+    """Two contacts that were merged.
+
+    ``survivor``: its label. ``addresses``: of the merged contact, ``platform:id``, which lead to
+    the survivor; empty once the link is undone. ``proof``: who confirmed that they are one person.
+    """
 
     id: UUID
     survivor_id: ContactId
@@ -103,8 +105,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class UndoPreview:
-    """What undoing a link moves back. ``said_since``: messages that were written from the merged
-    one's addresses in the meantime; they stay with the kept one, in whose conversation they are."""
+    """What undoing a link would move back.
+
+    ``said_since``: messages written from the merged contact's addresses in the meantime; they stay
+    with the survivor, in whose conversation they are.
+    """
 
     link: Link
     sessions: int
@@ -116,7 +121,7 @@ class UndoPreview:
 async def preview_link(
     db: ScopedDatabase, owner_id: OwnerId, survivor: str, merged: str
 ) -> LinkPreview:
-    """Return what ``link_contacts`` would do; nothing is changed.
+    """Return what ``link_contacts`` would do, without changing anything.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``; or both are the same contact, or a group.
@@ -126,12 +131,12 @@ async def preview_link(
 
 
 async def link_contacts(db: ScopedDatabase, owner_id: OwnerId, survivor: str, merged: str) -> Link:
-    """Everything of ``merged`` is ``survivor``'s from now on, and its addresses lead there.
+    """Merge ``merged`` into ``survivor``, which gets its rows and addresses.
 
     Raises:
         NotFound, BadInput: as for ``preview_link``.
-        Conflict: one of them is merged already, blocked, taken over or waits to be let in, or an
-            answer is just being sent.
+        Conflict: one of them is already merged, blocked, taken over or waiting for approval, or an
+            answer is being sent.
     """
 
     async def work() -> Link:
@@ -158,7 +163,7 @@ async def list_links(
     limit: int = MAX_LISTED,
     skip: int = 0,
 ) -> list[Link]:
-    """Return links, the newest first, also those that were undone; of one contact if it is named.
+    """Return links, newest first, including undone ones; only one contact's if it is named.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -174,11 +179,11 @@ async def list_links(
 
 
 async def preview_undo(db: ScopedDatabase, owner_id: OwnerId, link: str) -> UndoPreview:
-    """Return what ``undo_link`` would do; nothing is changed.
+    """Return what ``undo_link`` would do, without changing anything.
 
     Raises:
-        NotFound: there is no such link, or it is undone already.
-        BadInput: that is no id.
+        NotFound: there is no such link, or it is already undone.
+        BadInput: not a valid id.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         made = await _standing(tx, link)
@@ -192,11 +197,11 @@ async def preview_undo(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Undo
 
 
 async def undo_link(db: ScopedDatabase, owner_id: OwnerId, link: str) -> Link:
-    """Give back every row that the link moved; its addresses lead to the merged contact again.
+    """Move every row of the link back; its addresses lead to the merged contact again.
 
     Raises:
         NotFound, BadInput: as for ``preview_undo``.
-        Conflict: the kept contact was merged with another one since, or an answer is just being
+        Conflict: the survivor has been merged with another contact since, or an answer is being
             sent.
     """
 

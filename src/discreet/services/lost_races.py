@@ -1,4 +1,4 @@
-"""Repeat what lost a race for the same rows, such as an erasure against a turn that is saved."""
+"""Retry transactions that lost a race, such as an erasure against a turn being saved."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 
 
 async def retry_lost_races(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Run ``work``, which begins a transaction of its own, until it wins; at most five times.
+    """Run ``work``, which begins its own transaction, until it succeeds; at most five times.
 
     Raises:
-        LostRace: It lost each time.
+        LostRace: it lost every time.
     """
     for _ in range(TRIES - 1):
         try:

@@ -1,6 +1,6 @@
 """Memories: one function for each operation, used by every entry point and by the model's tools.
 
-They run in the scope of their context. In the owner's scope every memory says whose it is.
+They run in the scope of their context. In the owner's scope every memory says whom it belongs to.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ async def remember(context: OperationContext, request: schemas.Remember) -> sche
     Raises:
         BadInput: the text is empty or too long.
         NotFound: the scope has no memory with the id in ``replaces``.
-        LimitReached: the contact has as many memories as it may have.
+        LimitReached: the contact has the maximum number of memories.
         ScopeError: the owner's scope names no agent.
     """
     new = NewMemory(
@@ -64,7 +64,7 @@ async def remember(context: OperationContext, request: schemas.Remember) -> sche
 async def remembered(
     context: OperationContext, memory_id: MemoryId, request: schemas.Remember
 ) -> schemas.Remembered:
-    """Return what ``remember`` returned for a request that is repeated.
+    """Return what ``remember`` returned, for a repeated request.
 
     Raises:
         NotFound: it has been forgotten since.
@@ -190,7 +190,7 @@ async def restore(
 async def get_knowledge(
     context: OperationContext, request: schemas.GetKnowledge
 ) -> schemas.Knowledge:
-    """List the critical and high memories that a session starts with, most important first."""
+    """List the critical and high memories with which a session starts, most important first."""
     async with context.begin() as tx:
         found = await knowledge.get_knowledge_memories(tx, request.budget)
         return schemas.Knowledge(items=await _shown(tx, found))
@@ -224,7 +224,7 @@ async def _show(tx: Transaction, memory: Memory) -> schemas.Memory:
 
 
 async def _shown(tx: Transaction, found: Sequence[Memory]) -> list[schemas.Memory]:
-    """Add what only the owner sees: whose each memory is, its agent, and when it was used."""
+    """Add what only the owner sees: whom each memory belongs to, its agent, and its last use."""
     shown = [schemas.Memory.model_validate(memory) for memory in found]
     if not shown or not isinstance(tx.scope, OwnerScope):
         return shown

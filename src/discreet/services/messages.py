@@ -22,22 +22,26 @@ from discreet.sessions.replies import MessageReply, reply_to
 __all__ = ["Answer", "OnText", "Stopped", "get_accepted", "send_message", "wait_for_answer"]
 
 LOOK_SECONDS = 2.0
-"""How often the wait looks for an answer, even if no notification comes."""
+"""Seconds between two checks for an answer if no notification arrives."""
 MIN_LOOK_SECONDS = 0.01
-"""The shortest time between two looks, however many notifications come."""
+"""Minimum seconds between two checks, however many notifications arrive."""
 SILENCE_SECONDS = 1.0
-"""How often the owner's wait asks whether the agent may speak, and how soon it retries after an
-outage."""
+"""Seconds between two checks, in the owner's scope, whether the agent may answer; also the retry
+interval during an outage.
+"""
 OUTAGE_SECONDS = 60.0
-"""How long the wait bears with a database that can't be reached."""
+"""Seconds for which the wait tolerates an unreachable database."""
 
 OnText = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. ``failed``: every attempt failed, and the text is an apology. ``plain``: it is
-    words; otherwise a model wrote it, in CommonMark."""
+    """An answer.
+
+    ``failed``: every attempt failed, and the text is an apology. ``plain``: plain text, not a
+    model's CommonMark.
+    """
 
     text: str
     failed: bool
@@ -45,7 +49,7 @@ class Answer:
 
 
 class Stopped(DiscreetError):
-    """The sender stopped the message with ``/stop``: it is kept and not answered."""
+    """The sender stopped the message with ``/stop``: it is stored and won't be answered."""
 
 
 async def send_message(db: ScopedDatabase, owner_id: OwnerId, message: TerminalMessage) -> Accepted:
@@ -85,11 +89,12 @@ async def wait_for_answer(
     *,
     delivered: bool = False,
 ) -> Answer:
-    """Wait for the answer to a message, as ``scope`` sees it: until it is saved, or until it is
-    ``delivered``, so that a process that works only while it waits has nothing left to do.
+    """Wait until the answer to a message, as seen in ``scope``, is saved, or ``delivered``.
 
-    ``on_text`` gets the whole text so far. ``on_delay`` gets one line about why it takes longer,
-    in the owner's scope only: an attempt failed and another follows, or the agent may not speak.
+    Waiting for delivery lets a process that works only while it waits finish its work.
+
+    ``on_text`` gets the whole text so far. ``on_delay`` gets one line about the cause of a delay,
+    in the owner's scope only: an attempt failed and another follows, or the agent may not answer.
 
     Raises:
         Stopped: the message was stopped.
@@ -107,7 +112,7 @@ async def wait_for_answer(
                 raise Stopped("This message was stopped before it was answered.")
             if is_owner and reply.last_error is not None and reply.last_error != told:
                 told = reply.last_error
-                await on_delay(f"The agent tries again ({told})")
+                await on_delay(f"The agent will try again ({told})")
             if is_owner and time.monotonic() - asked_at > SILENCE_SECONDS:
                 asked_at, before = time.monotonic(), silence
                 silence = await why_silent(db, scope.owner_id, accepted.session_id)

@@ -19,12 +19,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OtherNumber:
-    """A number of the policy for which the database holds another value than the settings here.
+    """A number of the policy for which the database has another value than these settings.
 
     Attributes:
         name: The setting.
         here: Its value in these settings.
-        held: The value that holds for every server, None for one that the database doesn't know.
+        held: The value in force for every server, or None if the database doesn't know it.
     """
 
     name: str
@@ -37,8 +37,9 @@ class OtherNumber:
 
 
 async def other_numbers(db: ScopedDatabase, policy: Policy) -> list[OtherNumber]:
-    """Compare the policy of these settings with the one that holds. They differ after a server with
-    other settings was started, or until one is started with these.
+    """Compare the policy of these settings with the one in force.
+
+    They differ after a server with other settings was started, until one is started with these.
 
     Raises:
         Unavailable: the database can't be reached.
@@ -53,9 +54,10 @@ async def other_numbers(db: ScopedDatabase, policy: Policy) -> list[OtherNumber]
 
 
 async def write_policy(db: ScopedDatabase, policy: Policy) -> None:
-    """Write the numbers, and the texts that name them. They hold from the next message on, for
-    every server: of several that differ, the one that started last counts, and its log says what
-    it replaced.
+    """Write the numbers, and the texts that contain them, to the database.
+
+    They apply to every server from the next message on. If servers have different settings, the
+    last one started wins, and its log says what it replaced.
 
     Raises:
         Unavailable: the database can't be reached.

@@ -1,4 +1,4 @@
-"""Messages that could not be given to a contact. Only the owner sees them."""
+"""Messages that could not be assigned to a contact. Only the owner sees them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 async def list_quarantine(
     db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[QuarantinedMessage]:
-    """Return what still waits, the oldest first."""
+    """Return the messages in quarantine, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await waiting_in_quarantine(tx, limit=limit, skip=skip)
 
@@ -23,7 +23,7 @@ async def list_quarantine(
 async def retry_quarantine(
     db: ScopedDatabase, owner_id: OwnerId, quarantined_id: UUID | None
 ) -> QuarantineRetried:
-    """Try now to find the contact of one message, or of all.
+    """Retry finding the contact of one message, or of all.
 
     Raises:
         NotFound: no such message is in quarantine.
@@ -42,7 +42,7 @@ async def retry_quarantine(
 async def waiting_in_quarantine(
     tx: Transaction, *, limit: int = MAX_LISTED, skip: int = 0
 ) -> list[QuarantinedMessage]:
-    """Return the same, over rows of the owner's scope."""
+    """Return the same, in a transaction of the owner's scope."""
     found = await tx.fetch(
         """SELECT q.id, c.platform, a.name AS agent, q.reason, q.inbound, q.attempts,
                   q.next_try_at, q.created_at

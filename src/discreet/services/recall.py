@@ -25,8 +25,11 @@ BY_WORDS_ONLY = "The embedder can't be reached. Results were matched by words al
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """The part of a scope to search. It is chosen by the owner's own entry points or by code, so
-    it stands in no request: a contact's request names no agent, contact or session."""
+    """The part of a scope to search.
+
+    It is chosen by the owner's own entry points or by code and isn't part of any request, so a
+    contact's request can't name an agent, contact or session.
+    """
 
     agent_id: AgentId | None = None
     contact_id: ContactId | None = None
@@ -94,7 +97,7 @@ async def _search(
 
 
 async def prepare_query(text: str, embedder: Embedder) -> Query:
-    """Prepare a query, outside of any transaction. Without its embedder it has words alone."""
+    """Prepare a query outside transactions, with words alone if the embedder fails."""
     try:
         return await asyncio.to_thread(prepare, text, embedder)
     except Unavailable:
@@ -109,7 +112,7 @@ async def find_hits(
     limit: int,
     filters: Filters = store.ANY,
 ) -> list[schemas.Hit]:
-    """Run a prepared query in the scope of ``tx``, and say whose each result is and who said it.
+    """Run a prepared query in the scope of ``tx``; add who each result belongs to and who said it.
 
     Raises:
         BadInput: the limit is out of range.
@@ -153,7 +156,7 @@ async def _speakers(tx: Transaction, hits: list[store.Hit]) -> dict[UUID, Person
     return {
         row["id"]: OWNER
         if row["sender_contact_id"] is None
-        # Where others speak too, the owner's account is one like theirs.
+        # In shared conversations, the owner's account is treated like the others'.
         and (isinstance(tx.scope, OwnerScope) or not row["sender_address"])
         else Person(name=row["sender_name"], address=row["sender_address"])
         for row in found

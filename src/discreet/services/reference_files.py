@@ -1,4 +1,4 @@
-"""Read reference texts from a folder, and cut them into passages. No database in here."""
+"""Read reference texts from a folder, and split them into passages. No database access here."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from discreet.domain.errors import BadInput
 MAX_FILE_BYTES = 1_000_000
 MAX_FILES = 1000
 MAX_PASSAGES = 20_000
-PASSAGE_WORDS = 160  # aimed at; a passage ends at the last paragraph that fits
-PASSAGE_CHARACTERS = 1600  # for scripts that put no spaces between words
+PASSAGE_WORDS = 160  # target size; a passage ends at the last paragraph that fits
+PASSAGE_CHARACTERS = 1600  # for scripts without spaces between words
 MAX_HEADING_CHARACTERS = 200
 SUFFIXES = (".md", ".txt")
 
@@ -23,7 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceText:
-    """One file. ``title``: its path below the folder, with forward slashes."""
+    """One file. ``title``: its path relative to the folder, with forward slashes."""
 
     title: str
     passages: tuple[str, ...]
@@ -33,8 +33,9 @@ def read_folder(folder: Path) -> list[ReferenceText]:
     """Return every .md and .txt file below a folder, sorted by title; hidden ones are left out.
 
     Raises:
-        BadInput: no such folder, nothing in it, or files that can't be published; all of them are
-            named, each with what is wrong.
+        BadInput: there is no such folder, it is empty, or some files can't be published; the
+            message
+            names each of them and the problem.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder.", hint="Give a folder with .md or .txt files.")
@@ -42,7 +43,7 @@ def read_folder(folder: Path) -> list[ReferenceText]:
     if not paths:
         raise BadInput(f"{folder} has no .md or .txt files.")
     if len(paths) > MAX_FILES:
-        raise BadInput(f"{folder} holds {len(paths)} files; at most {MAX_FILES} are published.")
+        raise BadInput(f"{folder} has {len(paths)} files; the maximum is {MAX_FILES}.")
     texts: list[ReferenceText] = []
     wrong: list[str] = []
     for path in paths:
@@ -102,7 +103,10 @@ def _read(path: Path) -> str:
 
 
 def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """(heading, at most one line; paragraphs), in order. One without text goes on."""
+    """Yield (heading, paragraphs) in order; a heading is at most one line.
+
+    A section without paragraphs is joined to the next.
+    """
     trail: list[tuple[int, str]] = []
     paragraphs: list[str] = []
     lines: list[str] = []
@@ -131,8 +135,7 @@ def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _pieces(paragraph: str) -> Iterator[str]:
-    """Return the paragraph if it fits, else its sentences joined as far as they fit, else its
-    words."""
+    """Yield the paragraph if it fits, else groups of its sentences, else of its words."""
     if _fits(paragraph):
         yield paragraph
         return

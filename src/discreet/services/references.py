@@ -31,8 +31,9 @@ async def publish(
     texts: Sequence[ReferenceText],
     embedder: Embedder | None = None,
 ) -> Published:
-    """Replace all reference texts of the agent with these, in one commit; no text
-    takes them all back.
+    """Replace all reference texts of the agent with these, in one commit.
+
+    An empty list unpublishes all of them.
 
     Raises:
         NotFound: the owner has no such agent.
@@ -78,7 +79,7 @@ def read_texts(texts: Sequence[TextToPublish]) -> list[ReferenceText]:
 async def list_references(
     db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId
 ) -> dict[str, int]:
-    """Return titles of what the agent's contacts can look up, each with its number of passages."""
+    """Return the titles of an agent's published texts, with their numbers of passages."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             """SELECT title, count(*) AS passages FROM discreet.passages

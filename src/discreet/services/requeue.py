@@ -9,7 +9,7 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 async def wake_waiting(
     tx: Transaction, *, agent_id: AgentId | None = None, contact_id: ContactId | None = None
 ) -> None:
-    """Wake every session of an agent, or of a contact, in which messages wait."""
+    """Wake every session of an agent or a contact that has waiting messages."""
     await tx.execute(
         """SELECT gate.wake_session(s.id, NULL) FROM discreet.sessions s
             WHERE (%(agent)s::uuid IS NULL OR s.agent_id = %(agent)s)
@@ -22,8 +22,7 @@ async def wake_waiting(
 
 
 async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId) -> str | None:
-    """Return why nobody answers in a session now, and what helps, in one line; None: nothing is
-    wrong."""
+    """Return, in one line, why nobody answers in a session now and what to do; None: no problem."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at,
@@ -42,15 +41,15 @@ async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionI
     if row is None:
         return None
     if row["paused_at"] is not None:
-        return f"{row['name']} is paused; the answer comes after: sb agents resume {row['name']!r}"
+        return f"{row['name']} is paused; it will answer after: sb agents resume {row['name']!r}"
     if row["blocked_at"] is not None:
         return (
-            "You have blocked this contact; the answer comes after: sb contacts unblock"
+            "You have blocked this contact; it gets an answer after: sb contacts unblock"
             f" {row['contact_id']}"
         )
     if row["taken_over_at"] is not None:
         return (
-            "You have taken this contact over, and answer in person: sb takeover"
+            "You have taken this contact over and answer in person: sb takeover"
             f" {row['contact_id']}"
         )
     if row["asks"]:

@@ -18,11 +18,11 @@ EXAMPLE = AgentChange(
 
 
 async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> None:
-    """Create an example agent if the owner has none; once, however many processes start."""
+    """Create an example agent if the owner has none; only one, however many processes start."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
             return
     try:
         await create_agent(db, owner_id, EXAMPLE_AGENT, EXAMPLE)
     except Conflict:
-        return  # somebody else made it at the same moment
+        return  # another process created it at the same time

@@ -23,7 +23,7 @@ __all__ = [
     "list_sessions",
 ]
 
-# Which sessions are listed is known before any message is counted.
+# The sessions to list are selected before any messages are counted.
 _SESSIONS: LiteralString = """
     SELECT s.id, s.agent_id, s.contact_id, s.shared, s.thread_key, s.created_at, s.ended_at,
            s.last_message_at, count(m.id) AS messages,
@@ -59,9 +59,9 @@ async def list_sessions(
 async def list_recent_sessions(
     context: OperationContext, *, contact_id: ContactId | None = None, limit: int, skip: int = 0
 ) -> list[schemas.Session]:
-    """List sessions, most recently active first; of one contact if it is named.
+    """List sessions by last activity, newest first; only one contact's if it is named.
 
-    This order changes while people write, so a page begins at a number and not at a cursor.
+    This order changes while people write, so a page begins at an offset rather than a cursor.
     """
     async with context.begin() as tx:
         found = await tx.fetch_tuples(
@@ -117,11 +117,11 @@ async def list_messages(
 def _speaker(
     row: Mapping[str, Any], people: Mapping[ContactId, Person], *, of_owner: bool
 ) -> Person | None:
-    """Return who wrote a message: by the name it was sent with, else the name of the contact."""
+    """Return who wrote a message: the name it was sent with, or else the contact's name."""
     if row["direction"] == "out":
         return OWNER if row["in_person"] else None
     contact_id = row["sender_contact_id"]
-    # Where others speak too, the owner's account is one like theirs.
+    # In shared conversations, the owner's account is treated like the others'.
     if contact_id is None and (of_owner or not row["sender_address"]):
         return OWNER
     contact = people.get(contact_id, Person())

@@ -1,4 +1,4 @@
-"""Status: everything that the owner should see, in one place."""
+"""Status: everything that needs the owner's attention, in one place."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from discreet.services.quarantine import waiting_in_quarantine
 from discreet.services.takeover import taken_over
 from discreet.services.usage import near_limits
 
-LOOK_BACK = timedelta(days=7)  # failures older than this are history, not news
-DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is held up
-LONG_TURN = timedelta(minutes=2)  # a turn that runs longer than this is worth a look
+LOOK_BACK = timedelta(days=7)  # older failures are not reported
+DELIVERY_GRACE = timedelta(minutes=1)  # an answer that is pending longer than this is reported
+LONG_TURN = timedelta(minutes=2)  # a turn that runs longer than this is reported
 _MAX_SHOWN = 20
 _SPILL = """
 SELECT count(*) FROM (
@@ -64,8 +64,10 @@ class LongTurn:
 
 @dataclass(frozen=True, slots=True)
 class ReplacedModel:
-    """An agent whose model failed within a day, so that a fallback model answered ``turns`` times:
-    the last time ``model``, and why."""
+    """An agent whose model failed within a day, so that fallback models answered ``turns`` times.
+
+    ``model`` is the fallback that answered last, and ``reason`` says why.
+    """
 
     agent: str
     turns: int
@@ -76,7 +78,7 @@ class ReplacedModel:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """An answer that has not left. ``state``: pending, sending or failed."""
+    """An answer that has not been delivered. ``state``: pending, sending or failed."""
 
     message_id: UUID
     session_id: UUID
@@ -90,7 +92,7 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class DeafChannel:
-    """A channel that can't receive, and ``why``."""
+    """A channel that can't receive, and the reason ``why``."""
 
     platform: str
     name: str
@@ -151,7 +153,7 @@ class Status:
 
 
 async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
-    """Return everything at one moment, in one transaction."""
+    """Return everything as of one moment, in one transaction."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return Status(
             quarantine=tuple(await waiting_in_quarantine(tx)),
@@ -206,10 +208,9 @@ async def summarise(db: ScopedDatabase, owner_id: OwnerId) -> schemas.Status:
 
 
 async def outage_now(db: ScopedDatabase) -> Unavailable | None:
-    """Return what keeps the database from storing anything, though it can be read; None: nothing
-    does.
+    """Return why the database can't store anything although it can be read, or None.
 
-    A sort that needs some megabytes on the disk tells, without a right to write anything.
+    A sort that spills some megabytes to the disk finds out, without any right to write.
     """
     try:
         async with db.begin(WorkScope()) as tx:

@@ -1,4 +1,4 @@
-"""Takeover: the owner reads along with a contact, and answers in person."""
+"""Takeover: the owner follows a contact's conversation and answers in person."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ async def take_over(
 
 
 async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
-    """Hand the contact back to the agent, which first answers unanswered messages. It knows what
-    was said meanwhile.
+    """Hand the contact back to the agent, which first answers unanswered messages.
+
+    It knows what was said meanwhile.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -74,10 +75,10 @@ async def hand_back(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Contact:
 
 
 async def speak(db: ScopedDatabase, owner_id: OwnerId, contact_id: ContactId, text: str) -> None:
-    """Say something to a contact that was taken over, where it wrote last; that answers it.
+    """Send a text to a contact that was taken over, where it last wrote; that answers its messages.
 
     Raises:
-        BadInput: there is no text; or the contact isn't taken over, or has written nothing.
+        BadInput: the text is empty; or the contact isn't taken over, or hasn't written anything.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         said = await tx.value(
@@ -99,7 +100,7 @@ async def lines_after(
     after: datetime | None,
     limit: int,
 ) -> list[SpokenLine]:
-    """Return the newest lines of a contact after a moment, the oldest first; at most ``limit``."""
+    """Return the newest lines of a contact after a time, oldest first; at most ``limit``."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             """SELECT m.id, m.direction, m.text, m.in_person, m.created_at AS at, m.turn_id,
@@ -118,8 +119,7 @@ async def lines_after(
 
 
 async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
-    """Return whether everything that the owner said in person, or approved, has left or never
-    will."""
+    """Return whether the owner's own and approved texts were all sent or have failed for good."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return not await tx.value(
             "SELECT EXISTS (SELECT FROM discreet.outbox o JOIN discreet.messages m"
@@ -130,7 +130,7 @@ async def all_delivered(db: ScopedDatabase, owner_id: OwnerId) -> bool:
 
 
 async def taken_over(tx: Transaction, limit: int) -> tuple[str, ...]:
-    """Return the labels of the contacts that the owner has taken over, the newest first."""
+    """Return the labels of the contacts that the owner has taken over, newest first."""
     found = await tx.fetch(
         f"""SELECT {CONTACT_LABEL.format(row="t")} AS label
               FROM (SELECT id AS contact_id FROM discreet.contacts WHERE taken_over_at IS NOT NULL

@@ -1,4 +1,4 @@
-"""Turns: what a turn was given, what it did, and its result."""
+"""Turns: the input of a turn, its steps, and its result."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def list_turns(
     limit: int = MAX_LISTED,
     skip: int = 0,
 ) -> list[Turn]:
-    """Return turns, the newest first; of one contact or session if it is named."""
+    """Return turns, newest first; only those of one contact or session if it is named."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             _TURNS

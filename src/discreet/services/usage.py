@@ -1,4 +1,4 @@
-"""What turns used, in tokens and money: by day, agent, contact and model."""
+"""Usage of turns in tokens and money: by day, agent, contact and model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["NearLimit", "UsageBy", "UsageLine", "get_usage", "near_limits"]
 
 MAX_LINES = 1_000
 WARN_AT = Decimal("0.8")
-"""The part of a limit at which the owner is told."""
+"""The share of a limit at which the owner is warned."""
 _MAX_SHOWN = 20
 
 _SUMS = """
@@ -39,8 +39,10 @@ _GROUPS: dict[UsageBy, tuple[str, str]] = {
 
 
 async def get_usage(db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: int) -> Usage:
-    """Return what was used in so many days (UTC, with today), by what it is asked for: days in
-    their order, without gaps; everything else by its cost."""
+    """Return the usage of the last ``days`` days (UTC, including today), grouped by ``by``.
+
+    Days are in order and without gaps; everything else is sorted by cost.
+    """
     columns, groups = _GROUPS[by]
     async with db.begin(OwnerScope(owner_id)) as tx:
         today: date = await tx.value("SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date")
@@ -59,7 +61,7 @@ async def get_usage(db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: in
 
 
 async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
-    """Return the contacts that have used four fifths of a day's limit, and not all of it."""
+    """Return the contacts that have used four fifths of a daily limit, but not all of it."""
     found = await tx.fetch(
         f"""SELECT u.agent, u.label, u.kind, u.share::float AS share FROM (
               SELECT a.name AS agent, {_LABEL} AS label, kinds.kind,

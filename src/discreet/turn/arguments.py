@@ -1,8 +1,8 @@
-"""The arguments of the model's tools. None of them names a scope, and unknown ones are refused.
+"""The arguments of the model's tools. None names a scope, and unknown ones are rejected.
 
-They are a part of the requests in ``discreet.schemas.memories``, with lower limits. Two reasons:
-size, since every argument is sent to the model in each turn and every result fills its context; and
-safety, since what a model can't say can't be talked into it by somebody's message.
+They are a subset of the requests in ``discreet.schemas.memories``, with lower limits, for two
+reasons: size, since every argument is sent to the model in each turn and every result fills its
+context; and safety, since a message can't talk the model into an argument that doesn't exist.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_FOUND = 30
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("it holds a NUL character, which can't be kept")
+        raise ValueError("it contains a NUL character, which can't be stored")
     return text
 
 
@@ -30,7 +30,10 @@ Topic = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
 
 
 class Arguments(BaseModel):
-    """Arguments of one tool. An unknown one is an error: dropping it would answer another call."""
+    """Arguments of one tool.
+
+    An unknown one is an error: ignoring it would change the call's meaning.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +58,7 @@ _MEMORY_ID = Field(max_length=100, description="The memory's `id`, as returned b
 _LIMIT = Field(default=10, ge=1, le=MAX_FOUND, description="Maximum number of results.")
 
 
-_SINCE = Field(default=None, description="Only from this date or time on (ISO 8601).")
+_SINCE = Field(default=None, description="Only at or after this date or time (ISO 8601).")
 _UNTIL = Field(default=None, description="Only before this date or time (ISO 8601).")
 
 
@@ -67,8 +70,8 @@ class RememberCall(Arguments):
     replaces: Text | None = Field(
         default=None,
         max_length=100,
-        description="The `id` of a memory that is no longer true and that this takes the place of."
-        " What it said stays in its history.",
+        description="The `id` of a memory that is no longer true and that this one replaces."
+        " The old text stays in its history.",
     )
 
 
@@ -76,7 +79,7 @@ class RecallCall(Arguments):
     query: Text = Field(
         default="",
         max_length=MAX_QUERY,
-        description="What to search for. If empty, the newest memories.",
+        description="What to search for. If empty, returns the newest memories.",
     )
     limit: int = _LIMIT
     since: Time | None = _SINCE
@@ -90,7 +93,7 @@ class ForgetCall(Arguments):
 class UpdateMemoryCall(Arguments):
     memory_id: Text = _MEMORY_ID
     version: int | None = Field(
-        default=None, description="The version you read, so that a newer one is not overwritten."
+        default=None, description="The version you read, to avoid overwriting a newer one."
     )
     content: Text = _CONTENT
     topic_key: Text | None = _TOPIC_KEY
@@ -107,7 +110,7 @@ class SearchConversationCall(Arguments):
 
 class SetTimeZoneCall(Arguments):
     zone: Text = Field(
-        min_length=1, max_length=64, description="Its IANA name, such as `Europe/Berlin`."
+        min_length=1, max_length=64, description="An IANA name, such as `Europe/Berlin`."
     )
 
 
@@ -128,7 +131,7 @@ def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """Return which arguments can't be used and why, in one line for the model."""
+    """Return which arguments are invalid and why, in one line for the model."""
     wrong = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])

@@ -49,7 +49,7 @@ async def run_command(
     """Return the answer to a command, which has been carried out then.
 
     Raises:
-        LeaseLost: the turn holds its session no more; nothing was changed.
+        LeaseLost: the turn no longer holds its session; nothing was changed.
     """
     async with db.begin(scope) as tx:
         await hold(tx, lease.session_id, lease.turn_id)
@@ -66,7 +66,7 @@ async def _obey_sender(
     try:
         return await _of_sender(tx, scope, lease, command, rest.strip())
     except DiscreetError as error:
-        # What was counted (a wrong code) is kept: this transaction commits.
+        # A counted wrong code must be stored, so this transaction commits.
         return f"{word}: {error}"
 
 
@@ -136,7 +136,7 @@ async def _time_zone(tx: Transaction, scope: ContactScope | SharedScope, zone: s
         return "Write it like this: /timezone Europe/Berlin"
     zone = checked_zone(zone)
     await set_time_zone(tx, zone)
-    return f"Your time zone is {zone} from now on."
+    return f"Your time zone is now {zone}."
 
 
 async def _link(tx: Transaction, scope: ContactScope | SharedScope, typed: str) -> str:
@@ -178,7 +178,7 @@ def _after_code(entered: Entered) -> str:
             return NOT_PERSONAL
         case code:
             why = text_of_code(code)
-            return f"That can't be done: {why}. The code is good until it expires."
+            return f"That isn't possible now: {why}. The code is valid until it expires."
 
 
 async def _export(tx: Transaction) -> str:
@@ -194,10 +194,12 @@ async def _export(tx: Transaction) -> str:
             break
         newest.append(line)
     title = f"What was said ({len(newest)} messages"
-    title += ")" if len(newest) == len(messages) < MAX_EXPORTED_MESSAGES else ", the newest)"
+    complete = len(newest) == len(messages) < MAX_EXPORTED_MESSAGES
+    title += ")" if complete else ", the newest ones)"
     text = "\n".join([*kept, "", title, *reversed(newest)])
     if len(text) > MAX_EXPORTED_CHARACTERS:
-        text = text[:MAX_EXPORTED_CHARACTERS] + "\n... ask the person who runs me for all of it."
+        more = "\n... ask the person who runs me for the complete history."
+        text = text[:MAX_EXPORTED_CHARACTERS] + more
     return text
 
 

@@ -1,8 +1,8 @@
-"""Compact a session that is too long: summarise its older part, keep the newest messages.
+"""Compact a session that is too long: summarize its older part, keep the newest messages.
 
-Under the lease of the turn that finds it too long, a part at a time: each is summarised with no
-transaction open, and kept in one commit. Whatever fails in between, nothing said is lost, and the
-next turn goes on where this one ended.
+This happens under the lease of the turn that finds it too long, one part at a time: each is
+summarized without an open transaction and stored in one commit. If something fails in between, no
+message is lost, and the next turn resumes here.
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "compaction"
 MAX_READ = 10_000
-"""Messages that are looked at; older ones are found by a search only."""
+"""Maximum messages that are read; only a search finds older ones."""
 MAX_LINES, LINES_KEPT = 160, 60
-"""So many short messages are too long a history as well; and so many of them stay."""
+"""A history of this many short messages is too long as well; this many of them are kept."""
 PART_TOKENS = 6_000
-"""What is summarised at once."""
+"""Tokens that are summarized at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The text to summarise: ``before``, the summary so far, and the lines after it, each
-    line with who spoke."""
+    """The text to summarize: the summary ``before``, and the lines after it with speakers."""
 
     agent: AgentCard
     before: str
@@ -50,12 +49,12 @@ class Passage:
 
 
 BudgetFor = Callable[[AgentCard], Awaitable[Budget]]
-"""What a prompt may take with the model of an agent."""
+"""Returns the budget of a prompt for an agent's model."""
 Summarise = Callable[[Passage], Awaitable[tuple[str, Usage]]]
-"""Makes one summary of a passage and of the summary before it.
+"""Summarizes a passage together with the summary before it.
 
 Raises:
-    ModelError: not this time.
+    ModelError: it failed this time.
 """
 
 
@@ -67,12 +66,12 @@ async def compact(
     summarise: Summarise,
     budget_for: BudgetFor,
 ) -> Usage:
-    """Compact the session of a lease if it is too long; return what that cost.
+    """Compact the session of a lease if it is too long; return the usage.
 
-    A summary that fails is left for the next turn: this one goes on with the messages that fit.
+    If a summary fails, the next turn tries again: this one continues with the messages that fit.
 
     Raises:
-        LeaseLost: the turn holds its session no more.
+        LeaseLost: the turn no longer holds its session.
     """
     spent = Usage()
     while True:
@@ -105,7 +104,7 @@ async def compact(
 async def _keep(
     db: ScopedDatabase, scope: SessionScope, lease: Lease, embedder: Embedder, text: str, until: int
 ) -> None:
-    """One commit, while the turn holds its session: the memory, and how far it goes."""
+    """Store the summary and how far it reaches in one commit, while the turn holds its session."""
     (made,) = await asyncio.to_thread(index, [text], embedder)
     new = NewMemory(
         text,
@@ -121,8 +120,7 @@ async def _keep(
 
 
 def too_long(said: Sequence[Message], budget: Budget) -> list[Message]:
-    """Return the oldest part of a history that is to be summarised now; none where it isn't too
-    long."""
+    """Return the oldest part of a history, to be summarized now; empty if it isn't too long."""
     sizes = [min(tokens(one.text), MAX_HISTORY_LINE) + LINE_OVERHEAD for one in said]
     if sum(sizes) <= budget.history and len(said) <= MAX_LINES:
         return []

@@ -1,4 +1,4 @@
-"""The context of a turn. All of it is loaded in the scope of its session."""
+"""The context of a turn, loaded entirely in the scope of its session."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ Salience = Literal["low", "medium", "high", "critical"]
 class Speaker:
     """Who said something: the stable ``address`` (``platform:id``) and the name they gave.
 
-    A name is what somebody calls themselves and proves nothing. Both empty: nobody knows who.
+    A name is self-assigned and proves nothing. Both are empty if the speaker is unknown.
     """
 
     name: str = ""
     address: str = ""
 
 
-# No platform's address: those have a colon. Whoever has no address is not the owner for that.
+# Not a platform's address: those contain a colon. A missing address doesn't mean the owner.
 OWNER = Speaker(address="owner")
 
 
 @dataclass(frozen=True, slots=True)
 class RepliedTo:
-    """What a line replies to or quotes. ``speaker`` None: the agent; ``text`` empty: its words are
-    not to be had; ``is_part``: they were picked out of a longer text."""
+    """What a line replies to or quotes.
+
+    ``speaker`` None: the agent; ``text`` empty: its words aren't available; ``is_part``: they are
+    an excerpt of a longer text.
+    """
 
     text: str
     speaker: Speaker | None
@@ -41,11 +44,12 @@ class RepliedTo:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the conversation. ``speaker`` is None where the agent itself spoke, and
-    the owner where they answered in its place.
+    """One message of the conversation.
 
-    ``text`` is the whole message as one text. Where more than words came, ``words`` are what was
-    written, ``parts`` and ``forwarded`` the rest of it, as JSON (``discreet.domain.content``).
+    ``speaker`` is None for the agent itself, and the owner where they answered in its place.
+
+    ``text`` is the whole message as one text. If it contains more than words, ``words`` are the
+    written words, and ``parts`` and ``forwarded`` the rest, as JSON (``discreet.domain.content``).
     """
 
     position: int
@@ -61,8 +65,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Whom the agent talks to. ``type``: the contact's (external, group, personal), or empty;
-    ``zone``: the time zone that they named."""
+    """Whom the agent talks to.
+
+    ``type``: the contact's (external, group, personal), or empty; ``zone``: the time zone that they
+    set.
+    """
 
     kind: PartyKind
     name: str = ""
@@ -73,10 +80,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class AgentCard:
-    """What the owner gave the agent; ``model`` is None where the installation's default counts.
+    """The owner's settings of the agent. ``model`` None: the installation's default.
 
-    ``context_tokens``: how much the model's context holds, if the owner has said it;
-    ``fallback_models``: those that take over where it fails, in their order.
+    ``context_tokens``: the size of the model's context, if the owner set it; ``fallback_models``:
+    those that take over if it fails, in order.
     """
 
     name: str
@@ -89,12 +96,12 @@ class AgentCard:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Something that was kept, published or said, and that a search brought up.
+    """A memory, reference text or message that a search found.
 
     ``whose`` names the contact it belongs to, in an owner's session; None: this scope's own.
-    ``closeness`` is the cosine to what was asked (-1 to 1), None where nothing was compared.
-    ``by`` says who wrote a message (None: the agent), ``position`` where it stands; ``version`` is
-    a memory's. ``score`` and its ``parts`` say why a search found it; None: nothing was searched.
+    ``closeness`` is the cosine with the query (-1 to 1), None if nothing was compared. ``by`` says
+    who wrote a message (None: the agent), ``position`` its place; ``version`` is a memory's.
+    ``score`` and its ``parts`` explain why it was found; None: nothing was searched.
     """
 
     kind: FoundKind
@@ -114,7 +121,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that came with a waiting line; ``media_type`` as its sender claims."""
+    """A file that came with a waiting line; ``media_type`` is its sender's claim."""
 
     name: str
     media_type: str
@@ -123,12 +130,12 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """Everything that one turn starts from.
+    """The complete input of one turn.
 
     ``waiting`` must be answered: one line or more, in order, all of one route. ``history`` is what
     was said before, oldest first. ``knowledge`` are the critical and high memories, ``recalled``
-    what a search for the waiting lines found. ``summary`` stands for what was said before
-    ``history``. ``zone`` is where the contact is, as far as is known.
+    the results of a search for the waiting lines. ``summary`` replaces what was said before
+    ``history``. ``zone`` is the contact's time zone, as far as known.
     """
 
     agent: AgentCard
@@ -145,10 +152,10 @@ class TurnContext:
 
     @property
     def of_owner(self) -> bool:
-        """Whether this is the owner's own session, in which everything of theirs is read."""
+        """Whether this is the owner's own session, which may read everything of the owner."""
         return self.party.kind == "owner"
 
     @property
     def many_speak(self) -> bool:
-        """Whether several people speak here, so that each line has to say who."""
+        """Whether several people speak here, so that each line must name its speaker."""
         return self.party.kind in ("group", "shared")

@@ -1,13 +1,13 @@
-"""Join the parts of an answer that went on after it was cut."""
+"""Join the parts of an answer that was cut and continued."""
 
 from __future__ import annotations
 
 LEAST_OVERLAP, MOST_OVERLAP = 12, 2_000
-"""Characters that a model may have said again at the seam."""
+"""Minimum and maximum characters that a model may have repeated at the seam."""
 
 
 def join_parts(text: str, more: str) -> str:
-    """Return the text as it goes on, without what is said twice at the seam."""
+    """Return the joined text, without what is repeated at the seam."""
     if not text:
         return more
     start = more.lstrip()

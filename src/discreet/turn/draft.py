@@ -9,9 +9,9 @@ from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, hold
 
 DRAFT_SECONDS = 0.12
-"""How often it is stored, at most; longer texts are more rarely: see ``_pause``."""
+"""Minimum seconds between two stores; longer for long texts, see ``_pause``."""
 DRAFT_CHARACTERS = 10_000
-"""Characters that are stored as often as that."""
+"""Characters up to which it is stored that often."""
 
 STORE = """
 INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)
@@ -30,14 +30,14 @@ class Draft:
         self._text = ""
 
     def written(self) -> str:
-        """Give the whole text so far."""
+        """Return the whole text so far."""
         return self._text
 
     async def write(self, text: str) -> None:
-        """Take the whole text so far.
+        """Set the whole text so far.
 
         Raises:
-            LeaseLost: the turn holds its session no more.
+            LeaseLost: the turn no longer holds its session.
         """
         self._text = text
         if self._lease.is_held:
@@ -51,6 +51,9 @@ class Draft:
 
 
 def _pause(text: str) -> float:
-    """Seconds until the text is stored again. Each time it is stored, sent and shown whole; so
-    that a text costs no more, the longer it has become, it is done more rarely."""
+    """Return the seconds until the text is stored again.
+
+    The whole text is stored, sent and shown each time, so a longer one is stored less often to keep
+    the cost constant.
+    """
     return DRAFT_SECONDS * max(1.0, len(text) / DRAFT_CHARACTERS)

@@ -21,14 +21,15 @@ from discreet.turn.toolbox import TOOLS, Toolbox
 from discreet.turn.tools import Outcome
 
 READING = frozenset(tool.name for tool in TOOLS if not tool.effect)
-"""Tools that are really called; every other one only says that it was."""
+"""Tools that are really called. All others only pretend."""
 
 
 async def rehearse(
     db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId, embedder: Embedder, responder: Responder
 ) -> TurnResult:
-    """Return what the responder would answer to a turn's context today. Its tools find what there
-    is now, in the scope of the turn's session; what they would change stays as it is.
+    """Return what the responder would answer to a turn's context today.
+
+    Its tools find current data in the scope of the turn's session, and change nothing.
 
     Raises:
         NotFound: no such turn, or its messages belong to a later turn.
@@ -50,7 +51,7 @@ async def rehearse(
         context = await load(db, scope, lease, embedder)
     except NotFound:
         raise NotFound(
-            "The messages of that turn were answered by a later one.", hint="Rerun that one."
+            "The messages of that turn were answered by a later one.", hint="Rerun the later turn."
         ) from None
     toolbox = _DryToolbox(db, scope, lease.session_id, turn_id, embedder)
     return await responder(context, _prompt(turn["prompt"]), toolbox, _nowhere)
@@ -58,7 +59,7 @@ async def rehearse(
 
 @dataclass(frozen=True, slots=True)
 class _DryToolbox(Toolbox):
-    """Reads in the turn's scope, in transactions that can't write."""
+    """Reads in the turn's scope, in read-only transactions."""
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         if name in READING:
@@ -79,4 +80,4 @@ def _prompt(kept: Mapping[str, Any]) -> Prompt:
 
 
 async def _nowhere(_: str) -> None:
-    """Drop the partial text of a dry run: nobody is shown it."""
+    """Drop the partial text of a dry run, which nobody is shown."""

@@ -1,4 +1,4 @@
-"""Escape names and texts of others, so that a model can't take them for instructions."""
+"""Escape names and texts of others, so that a model can't mistake them for instructions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from discreet.domain.text import JOINERS, is_hidden, plain_name
 
 NAME_LENGTH = 64
-# OpenAI's rule of thumb: a token is about four characters of English. Counted in UTF-8 bytes, for
-# the usual tokenizers work on bytes, so that other scripts are not taken for cheaper than they are.
+# OpenAI's rule of thumb: a token is about four characters of English. Counted in UTF-8 bytes,
+# because the usual tokenizers work on bytes; counting characters would underestimate other scripts.
 BYTES_PER_TOKEN = 4
-# Categories Cc, without tabs and line ends, and Cs.
+# Categories Cc (except tabs and line ends) and Cs.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -28,19 +28,17 @@ def one_line(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Return a text of a model as it can be kept and sent: without control characters and halves of
-    surrogate pairs."""
+    """Remove control characters and unpaired surrogates from a model's text."""
     return _UNSTORABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def is_blank(text: str) -> bool:
-    """Return whether there is nothing to see in a text."""
+    """Return whether a text has no visible characters."""
     return all(char.isspace() or char in JOINERS or is_hidden(char) for char in text)
 
 
 def quote(text: Any) -> str:
-    """Return a text, or any other value, as JSON on one line, in which no fence can end and nothing
-    is hidden."""
+    """Return a value as JSON on one line, with nothing hidden and no way to end a fence."""
     return "".join(
         _escape(char) if char in "<>&" or is_hidden(char) else char
         for char in json.dumps(text, ensure_ascii=False)
@@ -61,21 +59,20 @@ def record(**fields: Any) -> str:
 
 
 def tagged(tag: str, records: list[str]) -> str:
-    """Return records, one a line, between ``<tag>`` and ``</tag>``; nothing quoted can hold
-    either."""
+    """Return records, one per line, between tags that quoted text can't contain."""
     return "\n".join([f"<{tag}>", *records, f"</{tag}>"])
 
 
 def tokens(text: str) -> int:
-    """Return about how many tokens a model makes of a text."""
+    """Return approximately how many tokens a text has."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
 def clip(text: str, limit: int) -> str:
-    """Return a text of at most about ``limit`` tokens; what is left out of its middle is said."""
+    """Shorten a text to about ``limit`` tokens, with a note in place of its middle."""
     if tokens(text) <= limit:
         return text
-    # Characters may be several bytes, so the room is scaled by this text's own density.
+    # Characters may be several bytes, so scale by this text's own density.
     room = max(2, len(text) * limit // tokens(text))
     head, tail = room * 2 // 3, room - room * 2 // 3
     return f"{text[:head]} [… {len(text) - head - tail} characters left out …] {text[-tail:]}"

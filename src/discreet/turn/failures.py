@@ -1,6 +1,6 @@
-"""What goes wrong with a model, as one kind of failure: can it pass, and how long until then?
+"""Classify failures of a model: whether they are transient, and how long to wait.
 
-Only the class and the status of a provider's error are told: its text may repeat the prompt.
+Only the class and the status of a provider's error are reported: its text may repeat the prompt.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["failures"]
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
 MESSAGE_CHARACTERS = 300
-"""Where a provider says something itself; what it quotes of the prompt comes after it."""
+"""Maximum characters used of a provider's own message; quotes of the prompt come after it."""
 MAX_WAIT = 3_600.0
 
-# How providers and servers say that a prompt is too long, with the size of the context where they
-# name it, and with what they counted.
+# How providers and servers say that a prompt is too long, with the size of the context and their
+# token count where they name them.
 _EXCEEDED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -56,25 +56,25 @@ _EXCEEDED = tuple(
 
 @contextmanager
 def failures(silence: float) -> Iterator[None]:
-    """Turn whatever goes wrong with a model into a ``ModelError``."""
+    """Turn any failure of a model into a ``ModelError``."""
     from pydantic_ai import exceptions as wrong
 
     try:
         yield
     except (LeaseLost, DiscreetError, psycopg.Error):
-        raise  # from a tool or a draft: it is the installation's, not the model's
+        raise  # from a tool or a draft: the installation's fault, not the model's
     except (TimeoutError, wrong.ModelTimeoutError, wrong.ModelRequestTimeout) as error:
-        raise ModelError("timeout", f"The model said nothing for {silence:g} seconds.") from error
+        raise ModelError("timeout", f"The model sent nothing for {silence:g} seconds.") from error
     except wrong.ContentFilterError as error:
-        raise ModelError("refused", "The provider's content filter refused.") from error
+        raise ModelError("refused", "The provider's content filter refused the request.") from error
     except wrong.ModelAPIError as error:
         raise _of_provider(error) from error
     except wrong.UnexpectedModelBehavior as error:
         raise ModelError(
-            "confused", f"The model's answer can't be used ({type(error).__name__})."
+            "confused", f"The model's answer is invalid ({type(error).__name__})."
         ) from error
     except Exception as error:
-        # Libraries of providers have errors of their own; a turn has to end in one way or another.
+        # Provider libraries have their own exception types; the turn must end either way.
         raise ModelError(
             "provider", f"The model's library failed ({type(error).__name__})."
         ) from error
@@ -117,7 +117,7 @@ def _of_provider(error: Any) -> ModelError:
 
 
 def _exceeded(error: Any) -> ModelError | None:
-    """Return the failure, if the prompt was too long for the model."""
+    """Return the failure if the prompt was too long for the model."""
     from pydantic_ai.exceptions import ModelContextWindowExceededError, ModelHTTPError
 
     body = _inner(error.body)
@@ -146,6 +146,6 @@ def _inner(body: Any) -> Mapping[str, Any]:
 
 
 def _number(text: object) -> int | None:
-    """Return a number, or the sum of two, as they are written in an error."""
+    """Parse a number, or the sum of two, as they appear in an error."""
     found = re.findall(r"\d+", str(text or "").replace(",", ""))
     return sum(int(one[:9]) for one in found) or None

@@ -1,5 +1,7 @@
-"""The files of a turn: fetched from their platform once, stored with their contact, shown to the
-model. No transaction is open while one is fetched."""
+"""The files of a turn: fetched once, stored with their contact, shown to the model.
+
+No transaction is open while one is fetched.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,24 @@ from discreet.turn.result import ModelError
 log = structlog.get_logger(__name__)
 
 MAX_BYTES = 10_000_000
-"""A larger file is not kept; its message says that there was one."""
+"""A larger file is not stored; its message says that there was one."""
 MAX_FILES = 10
-"""Files that one turn shows to the model, the newest."""
+"""Maximum files that one turn shows to the model; the newest are used."""
 TRIES = 2
-"""Attempts at a turn in which its files must be there and are shown. After those it goes on without
-them: a platform may have lost a file, and some models take none."""
+"""Attempts at a turn that require its files. Later attempts go without them: a platform may have
+lost a file, and some models accept none.
+"""
 
 READABLE = (
     "image/jpeg", "image/png", "image/webp", "image/gif", "application/pdf",
     "audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/x-wav", "audio/flac",
 )  # fmt: skip
-"""Media types that there are models for."""
+"""Media types that some models accept."""
 
 Fetch = Callable[[OwnerId, str, str, str, int], Awaitable[bytes | NoFile]]
-"""Owner, platform, account, the platform's name of a file, most bytes -> its bytes, or why there
-are none. It raises Unavailable where they can be had later."""
+"""(Owner, platform, account, the platform's file id, maximum bytes) -> the bytes, or why there are
+none. It raises Unavailable if they may be available later.
+"""
 
 OF_TURN = """
 SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.content
@@ -50,10 +54,10 @@ SELECT f.id, f.kind, f.name, f.media_type, f.size, f.platform_file, f.state, f.c
 async def files_of_turn(
     db: ScopedDatabase, scope: SessionScope, lease: Lease, fetch: Fetch
 ) -> tuple[KeptFile, ...]:
-    """Return the files that came with the messages of a turn, as far as a model can read them.
+    """Return the files of a turn's messages, as far as a model can read them.
 
     Raises:
-        ModelError: one can't be fetched now; the turn is to be tried again.
+        ModelError: one can't be fetched now; the turn should be retried.
     """
     async with db.begin(scope) as tx:
         found = await tx.fetch(OF_TURN, {"turn": lease.turn_id, "most": MAX_FILES})
@@ -94,7 +98,7 @@ async def _fetch_one(
             content = NoFile("it could not be fetched")
     async with db.begin(scope) as tx:
         if isinstance(content, NoFile):
-            log.info("a file is not kept", attachment_id=str(row["id"]), why=content.why)
+            log.info("a file could not be stored", attachment_id=str(row["id"]), why=content.why)
             await tx.execute(
                 "UPDATE discreet.attachments SET state = 'refused', refusal = %(why)s"
                 " WHERE id = %(id)s AND state = 'remote'",

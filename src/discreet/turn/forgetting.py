@@ -1,7 +1,7 @@
-"""``/forget`` and ``/undo``: what a sender has taken away from the memory of their own direct chat.
+"""``/forget`` and ``/undo``: what a sender deletes from the memory of their own direct chat.
 
-Nothing is kept for either. What was asked and shown last stands in the conversation; what was
-changed last, in the history of memories and the turns that changed them.
+Neither stores anything of its own. The last question and list are in the conversation; the last
+changes are in the history of memories and the turns that made them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from discreet.memory.tokenizer import has_words
 from discreet.scope import ContactScope, SharedScope, Transaction
 
 MAX_SHOWN = 100
-"""Memories in one list."""
+"""Maximum memories in one list."""
 MAX_LOOKED_AT = 10_000
 
 FOR_ONE_ONLY = "Everyone here shares this memory; only my owner can make me forget it."
 HOW_TO_FORGET = (
     "/forget WORDS forgets the memory with these words, and asks if there are several; /forget all"
-    " forgets everything. /memories shows them all, /undo takes the last one back."
+    " forgets everything. /memories shows them all, /undo undoes the last change."
 )
 NONE_LIKE_THAT = "I have no memory like that."
 WHICH = "Which one? /forget NUMBER forgets it, /forget all forgets all of these:"
@@ -33,7 +33,7 @@ NOTHING_TO_UNDO = "There is nothing to undo from the last 24 hours."
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 
-# The last command before this turn's, where it was /forget: what was asked for, and what was shown.
+# The last command before this turn's, if it was /forget: its words and the list it showed.
 _SHOWN_LAST: LiteralString = """
 SELECT asked.text AS asked, said.text AS shown FROM (
     SELECT m.turn_id, m.command, m.text FROM discreet.messages m
@@ -42,7 +42,7 @@ SELECT asked.text AS asked, said.text AS shown FROM (
   JOIN discreet.messages said ON said.turn_id = asked.turn_id AND said.direction = 'out'
  WHERE asked.command = 'forget'
 """
-# A turn changes memories while it runs; what an owner or a program changed is in no turn.
+# A turn changes memories while it runs; changes by an owner or a program belong to no turn.
 _TURNS: LiteralString = """
 SELECT t.id, t.started_at, coalesce(t.finished_at, t.started_at + interval '15 minutes') AS ended_at
   FROM discreet.turns t
@@ -82,7 +82,7 @@ SELECT m.id, m.version, m.content, t.started_at,
 async def forget_words(
     tx: Transaction, scope: ContactScope | SharedScope, session_id: SessionId, words: str
 ) -> str:
-    """Forget what has these words, or ask which of several; give the answer to the sender."""
+    """Forget the memory with these words, or ask which of several; return the answer."""
     if not words:
         return HOW_TO_FORGET
     if not await _is_for_one(tx, scope):
@@ -104,7 +104,7 @@ async def forget_words(
 
 
 async def undo(tx: Transaction, scope: ContactScope | SharedScope) -> str:
-    """Take back the sender's last change of the memory; give the answer to the sender."""
+    """Undo the sender's last change of the memory; return the answer to the sender."""
     if not await _is_for_one(tx, scope):
         return FOR_ONE_ONLY
     forgotten = await tx.fetch(_FORGOTTEN)
@@ -125,7 +125,7 @@ async def undo(tx: Transaction, scope: ContactScope | SharedScope) -> str:
 
 
 def indented(text: str) -> str:
-    """A memory as an item of a list: its further lines stand under its first."""
+    """Format a memory as a list item, with its further lines indented."""
     return text.replace("\n", "\n  ")
 
 
@@ -139,8 +139,7 @@ async def _is_for_one(tx: Transaction, scope: ContactScope | SharedScope) -> boo
 async def _shown_last(
     tx: Transaction, session_id: SessionId, memories: list[Memory]
 ) -> list[Memory]:
-    """The memories of the list that was shown last, if nothing was said since and they are still
-    the same."""
+    """Return the list that was shown last, if nothing was said since and it is unchanged."""
     row = await tx.fetch_one(_SHOWN_LAST, {"session": session_id})
     if row is None or not row["shown"].startswith(WHICH):
         return []
@@ -161,7 +160,7 @@ async def _forgotten(tx: Transaction, memories: list[Memory]) -> str:
         await forget(tx, memory.id)
     what = "\n".join(f"- {indented(memory.content)}" for memory in memories[:MAX_SHOWN])
     return (
-        f"Forgotten:\n{what}\n\n/undo takes that back. Our conversation itself is kept; /new starts"
+        f"Forgotten:\n{what}\n\n/undo restores it. Our conversation itself is kept; /new starts"
         " a new one."
     )
 
@@ -173,7 +172,7 @@ async def _bring_back(tx: Transaction, forgotten: list[tuple[MemoryId, int]]) ->
             memory = await restore_memory(tx, memory_id, version)
             back.append(f"- {indented(memory.content)}")
         except (Conflict, NotFound):
-            # Something else says the same by now, or it was erased meanwhile.
+            # Another memory now has the same text, or it was erased meanwhile.
             history = await get_memory_history(tx, memory_id)
             not_back.append(f"- {indented(history[0].content)}")
     lines = ["Undone. I remember again:", *back[:MAX_SHOWN]] if back else []

@@ -19,10 +19,11 @@ from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 
 MAX_TAKEN = 50
-"""Messages that one turn answers. Who has left more gets several answers, and others come between
-them."""
+"""Maximum messages that one turn answers. A sender with more gets several answers, and other
+sessions' turns run in between.
+"""
 WATCH_SECONDS = 1.0
-"""How often it is looked whether a turn that thinks still holds its session."""
+"""Seconds between two checks that a running turn still holds its session."""
 
 Result = TypeVar("Result")
 
@@ -30,8 +31,8 @@ Result = TypeVar("Result")
 class LeaseLost(Exception):
     """The turn has lost its lease. It must stop without storing or sending anything.
 
-    Another turn has the session, or none may: the agent is paused or the contact blocked. Its
-    messages are taken again once that has ended.
+    Another turn has the session, or none may have it: the agent is paused or the contact blocked.
+    Its messages are taken again when that ends.
     """
 
 
@@ -39,8 +40,8 @@ class LeaseLost(Exception):
 class Lease:
     """A turn that may begin. ``attempt`` counts from 1, over all turns that took its messages.
 
-    ``command``: a command for the system; then the turn has taken that message only.
-    ``is_held``: its answer waits for the owner's approval, so nothing of it is shown before.
+    ``command``: a command for the system; the turn then took only that message. ``is_held``: its
+    answer waits for the owner's approval, so nothing of it is shown before.
     """
 
     turn_id: TurnId
@@ -59,11 +60,13 @@ class NotYet:
 
 
 async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | None:
-    """Take waiting messages of the first one's route for a new turn; None: nothing waits,
-    or it has to wait until the owner says otherwise; whoever ends that wakes the session.
+    """Take the waiting messages of the first one's route for a new turn, or return None.
 
-    A turn that held the session until now has lost it: the queue runs one job for each session, so
-    its worker is dead or was taken for dead, and what it took waits again.
+    None means that nothing is waiting, or that the owner withholds the session; ending that wakes
+    the session.
+
+    A turn that held the session until now has lost it: the queue runs one job per session, so its
+    worker is dead or was considered dead, and its messages wait again.
 
     Raises:
         ScopeError: the scope is the owner's and the session isn't only the owner's.
@@ -74,7 +77,7 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
     )
     if session is None:
         return None
-    # The agent pauses, or the owner has blocked the contact: what waits goes on waiting.
+    # The agent is paused, or the owner has blocked the contact: the messages keep waiting.
     if await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
         return None
     if session["current_turn"] is not None:
@@ -83,7 +86,7 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
         "SELECT id, route_id, attempts, command, not_before,"
         "   coalesce(not_before > clock_timestamp(), false) AS early"
         " FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting'"
-        # Commands don't wait for what was said before them.
+        # Commands don't wait for earlier messages.
         " ORDER BY command IS NULL, position LIMIT 1",
         {"session": session_id},
     )
@@ -135,17 +138,17 @@ class TookTooLong(Exception):
 
 
 async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:
-    """Keep the session for this turn until the transaction of ``rows`` ends.
+    """Lock the session for this turn until the transaction ``tx`` ends.
 
     Raises:
-        LeaseLost: the session is not this turn's, or is withheld from all.
+        LeaseLost: the session is not this turn's, or is withheld from all turns.
     """
     held = await tx.value(
         "SELECT true FROM discreet.sessions WHERE id = %(session)s AND current_turn = %(turn)s"
         " FOR UPDATE",
         {"session": session_id, "turn": turn_id},
     )
-    # Asked after the row is locked: a statement of its own sees what was committed until then.
+    # Asked after locking the row: a separate statement sees everything committed until then.
     if not held or await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
         raise LeaseLost
 
@@ -157,12 +160,13 @@ async def while_held(
     thinking: Coroutine[Any, Any, Result],
     seconds: float,
 ) -> Result:
-    """Give what ``thinking`` gives; end it as soon as the turn has lost its session, or after so
-    many seconds. What doesn't end even then is left behind.
+    """Return the result of ``thinking``; cancel it when the turn loses its session or times out.
+
+    What doesn't end even then is abandoned.
 
     Raises:
-        LeaseLost: the turn holds its session no more.
-        TookTooLong: ``thinking`` did not end in time.
+        LeaseLost: the turn no longer holds its session.
+        TookTooLong: ``thinking`` did not end within ``seconds``.
     """
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
@@ -181,14 +185,16 @@ async def while_held(
 
 
 async def _refuse_others(tx: Transaction, session_id: SessionId) -> None:
-    """Check once more, before an owner's turn, that nobody else's message waits. None should, but
-    what would follow, if one did, is the worst that can happen here."""
+    """Check again, before an owner's turn, that no other sender's message is waiting.
+
+    There should be none, but answering one here would be the worst possible failure.
+    """
     if await tx.value(
         "SELECT true FROM discreet.messages WHERE session_id = %(session)s"
         " AND state IN ('waiting', 'taken') AND sender_contact_id IS NOT NULL LIMIT 1",
         {"session": session_id},
     ):
-        raise ScopeError("Somebody else's message is never answered in the owner's scope.")
+        raise ScopeError("Another sender's message is never answered in the owner's scope.")
 
 
 async def _drop_lost(tx: Transaction, turn_id: TurnId) -> None:

@@ -36,11 +36,11 @@ from discreet.turn.lease import Lease
 from discreet.turn.retrieval import prepare_query, retrieve
 
 HISTORY_MESSAGES = 200
-"""Messages before the waiting ones that are read; the prompt's budget decides how many it takes."""
+"""Messages before the waiting ones that are read; the prompt's budget decides how many are used."""
 KNOWLEDGE_TOKENS = 2_000
 RECALLED = 12
 QUERY_CHARACTERS = 2_000
-"""How much of the waiting text is searched with."""
+"""Characters of the waiting text that are used as the search query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ async def load(
     *,
     zone: tzinfo = UTC,
 ) -> TurnContext:
-    """Return everything that the turn starts from; the search is embedded between two transactions.
+    """Return the complete input of a turn. The query is embedded between two transactions.
 
-    ``zone``: where a contact is who hasn't said it.
+    ``zone``: the default time zone.
 
     Raises:
-        NotFound: the agent or the session has vanished.
+        NotFound: the agent or the session no longer exists.
     """
     async with db.begin(scope) as tx:
         conversation = await _conversation(tx, scope, lease)
@@ -150,7 +150,7 @@ async def party_of(tx: Transaction, scope: SessionScope) -> Party:
 
 
 def _writing_from(party: Party, address: str) -> Party:
-    """Return the address that a contact writes from, of the several that it may have."""
+    """Return the party with the address it writes from, of the several it may have."""
     platform = address.partition(":")[0]
     return replace(party, platform=platform) if party.kind == "contact" and platform else party
 
@@ -173,8 +173,7 @@ def _line(message: Message, scope: SessionScope, answered: Mapping[MessageId, Me
 def _reply(
     message: Message, scope: SessionScope, answered: Mapping[MessageId, Message]
 ) -> RepliedTo | None:
-    """Return what a line replies to: the stored line, in the words that were picked of it if some
-    were; else what the platform sent."""
+    """Return what a line replies to: the stored line or its excerpt, else the platform's text."""
     quote = (message.details or {}).get("quote")
     line = answered.get(message.replies_to) if message.replies_to is not None else None
     is_part = bool(quote and quote.get("is_part"))
@@ -192,7 +191,7 @@ def _reply(
 def _speaker(message: Message, scope: SessionScope) -> Speaker | None:
     if message.direction == "out":
         return OWNER if message.in_person else None
-    # Where others speak too, the owner's account is one like theirs.
+    # In shared conversations, the owner's account is treated like the others'.
     if message.sender_contact_id is None and (
         isinstance(scope, OwnerScope) or not message.sender_address
     ):

@@ -1,4 +1,4 @@
-"""Find out whether a model can work, before a sender does."""
+"""Check whether a model works before a sender needs it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWER_TOKENS = 64
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What came of a check. ``problem`` None: the model works. ``seconds``: how long it took."""
+    """The result of a check. ``problem`` None: the model works. ``seconds``: how long it took."""
 
     model: str
     problem: str | None
@@ -34,7 +34,7 @@ class ModelCheck:
 
 
 async def check_setup(settings: Settings, names: Iterable[str]) -> list[ModelCheck]:
-    """Check names, packages and keys without asking any provider. Return the models that fail."""
+    """Check names, packages and keys without calling any provider. Return the models that fail."""
     wrong = []
     for name in dict.fromkeys(names):
         try:
@@ -54,7 +54,7 @@ async def ask_model(settings: Settings, name: str) -> ModelCheck:
             from pydantic_ai.messages import ModelRequest
             from pydantic_ai.settings import ModelSettings
 
-            async with model:  # its connections are closed with it
+            async with model:  # closes its connections
                 with anyio.fail_after(ASK_SECONDS):
                     await model_request(
                         model,

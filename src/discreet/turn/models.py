@@ -1,5 +1,8 @@
-"""Open a language model by name. pydantic-ai and the provider's package are imported here only,
-when a model is used: together they take up to three seconds."""
+"""Open a language model by name.
+
+pydantic-ai and the provider's package are imported only here, when a model is used: together they
+take up to three seconds.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,28 @@ from discreet.turn.result import ModelError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-# Providers that a base URL stands in for; every other known one keeps its own address.
+# Providers that a base URL replaces; every other known one keeps its own endpoint.
 REPLACED_BY_BASE_URL = frozenset({"openai", "openai-chat"})
 
 _IMPORTING = threading.Lock()
 _OF_OPENAI = re.compile(r"(?:openai/)?(?:o\d|gpt-5)")
 NO_TAGS = ("\0", "\0")
-"""Reasoning is told from the text here (``turn/reasoning.py``), not by the library, which knows a
-tag only where it is a chunk by itself."""
+"""``turn/reasoning.py`` separates reasoning from text, not the library, which recognizes a tag only
+if it is a chunk by itself.
+"""
 
 
 async def open_model(name: str, *, base_url: str | None = None, key: str | None = None) -> Model:
-    """Return the model of that name, as pydantic-ai writes it: ``provider:name``.
+    """Return the model of that name, in pydantic-ai's notation: ``provider:name``.
 
-    With ``base_url``, a name without a known provider (``llama3.2:3b``), or one of ``openai:``, is
-    asked for at that OpenAI-compatible endpoint, with ``key`` or a dummy. Keys of all others come
-    from the environment variables that their providers name.
+    With ``base_url``, a name without a known provider (``llama3.2:3b``) or one of ``openai:`` uses
+    that OpenAI-compatible endpoint, with ``key`` or a dummy. Keys of all others come from their
+    providers' environment variables.
 
     Raises:
-        ModelError: kind ``setup``: nobody knows the name, or a package or a key is missing.
+        ModelError: kind ``setup``: the name is unknown, or a package or a key is missing.
     """
-    # In a thread, so that a serving process doesn't stand still during the first import.
+    # In a thread, so that the first import doesn't block a serving process.
     return await asyncio.to_thread(_open_alone, name, base_url, key)
 
 
@@ -47,7 +51,7 @@ async def import_models(
 ) -> None:
     """Import what these models need, before the first turn waits for it.
 
-    What is missing is not told here but by the turn that needs it.
+    Missing packages are reported by the turn that needs them, not here.
     """
     for name in names:
         with suppress(Exception):
@@ -55,9 +59,9 @@ async def import_models(
 
 
 def _open_alone(name: str, base_url: str | None, key: str | None) -> Model:
-    # Threads that import the same packages for the first time see them half imported.
+    # Threads that import the same packages for the first time see them partially imported.
     with _IMPORTING:
-        # What a turn imports after it, in the event loop.
+        # A turn imports this later, in the event loop.
         import pydantic_ai
         import pydantic_ai.exceptions
         import pydantic_ai.messages
@@ -101,7 +105,7 @@ def _open(name: str, base_url: str | None, key: str | None) -> Model:
 
 
 def _leave_tags(model: Model) -> None:
-    # There is no other way for a model that the library chose.
+    # The library offers no other way to change the profile of a model it chose.
     profile = model._profile
     if profile is None or isinstance(profile, dict):
         model._profile = {**(profile or {}), "thinking_tags": NO_TAGS}
@@ -127,29 +131,26 @@ def _compatible(name: str, base_url: str, key: str | None) -> Model:
 
     provider = OpenAICompatibleProvider("compatible", base_url=base_url, api_key=key)
     profile: OpenAIModelProfile = {
-        # Most servers know max_tokens alone; OpenAI's newer models refuse it.
+        # Most servers know only max_tokens; OpenAI's newer models reject it.
         "openai_chat_supports_max_completion_tokens": _OF_OPENAI.match(name) is not None,
     }
     return OpenAIChatModel(name, provider=provider, profile=profile)
 
 
 def known_window(model: Model) -> int | None:
-    """Return the context of a model in tokens, where a table has it."""
+    """Return the context size of a model in tokens, if the table has it."""
     window = model.profile.get("context_window")
     return window if isinstance(window, int) and window > 0 else None
 
 
 def _install(provider: str) -> str:
-    # Into the environment that runs, which need not be the one that a shell's pip belongs to.
+    # For the running environment, which the shell's pip may not belong to.
     return f"{shlex.quote(sys.executable)} -m pip install 'pydantic-ai-slim[{provider}]'"
 
 
 def _explain(name: str, error: str) -> tuple[str]:
-    """Explain why a model can't be opened: usually a missing key, whose variable
-    pydantic-ai names."""
+    """Explain why a model can't be opened, usually because of a missing key."""
     variable = re.search(r"`([A-Z][A-Z0-9_]+(?:KEY|TOKEN)[A-Z0-9_]*)`", error)
     if variable:
-        return (
-            f"The model {name!r} has no key. Set {variable[1]} in the environment of the server.",
-        )
+        return (f"The model {name!r} has no key. Set {variable[1]} in the server's environment.",)
     return (f"The model {name!r} can't be used: {error}",)

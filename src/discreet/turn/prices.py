@@ -1,4 +1,4 @@
-"""What a request costs, in US dollars: by the owner's prices, else by those of genai-prices."""
+"""The cost of a request in US dollars, from the owner's prices or else from genai-prices."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ANY_MODEL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The owner's prices by the name of a model. ``*`` is for models that have no other."""
+    """The owner's prices by model name. ``*`` applies to models without one."""
 
     own: Mapping[str, Price]
 
     def of(self, model: Model, usage: Usage) -> float | None:
-        """Return the cost; None: nobody knows the price."""
+        """Return the cost, or None if the price is unknown."""
         for name in (f"{model.system}:{model.model_name}", model.model_name):
             if name in self.own:
                 return _by(self.own[name], usage)
@@ -37,7 +37,7 @@ class Prices:
 
 
 def priced(usage: Usage, model: Model, prices: Prices) -> Usage:
-    """Return the usage with what it cost."""
+    """Return the usage with its cost."""
     cost = prices.of(model, usage)
     if cost is None:
         return replace(usage, unpriced_tokens=usage.input_tokens + usage.output_tokens)

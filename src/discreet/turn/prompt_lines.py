@@ -1,7 +1,7 @@
-"""Format the lines of a prompt: time, speaker, words, and as data what came with them.
+"""Format the lines of a prompt: time, speaker, words, and anything else as data.
 
-A line's text depends on nothing but the line and the time zone, so the prompts of later turns begin
-with the same bytes.
+A line's text depends only on the line and the time zone, so the prompts of later turns begin with
+the same bytes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from discreet.turn.context import OWNER, Line, RepliedTo, Speaker
 from discreet.turn.escaping import clean_name, clip, one_line, record, tokens
 
 LINE_OVERHEAD = 20
-"""Tokens of a line beside its text: role, time, delimiters, the speaker."""
+"""Tokens of a line in addition to its text: role, time, delimiters, the speaker."""
 MAX_REPLY = 300
-"""Tokens of a line that another one replies to."""
+"""Maximum tokens of a quoted line that another one replies to."""
 IN_PERSON = "[said by your owner in person, in your place]"
-"""Before what the owner said in the agent's place; it has to know that, and to stand by it."""
+"""Precedes what the owner said in the agent's place, so that the agent knows it and is consistent.
+"""
 
 
 def describe_speaker(speaker: Speaker) -> str:
-    """Return who somebody is, on one line: the name, if there is one, then the address."""
+    """Describe a speaker on one line: the name, if any, then the address."""
     if speaker == OWNER:
         return "the owner"
     name, address = clean_name(speaker.name), one_line(speaker.address)
@@ -31,29 +32,28 @@ def describe_speaker(speaker: Speaker) -> str:
 
 
 def size_of(line: Line) -> int:
-    """About how many tokens a line takes."""
+    """Return the approximate tokens of a line."""
     quoted = 0 if line.replies_to is None else min(tokens(line.replies_to.text), MAX_REPLY)
     return tokens(line.text) + quoted + LINE_OVERHEAD
 
 
 def stamp(at: datetime, zone: tzinfo) -> str:
-    """Return a time as it stands before a line: ``Sun 2026-05-03 09:30``."""
+    """Format the time before a line: ``Sun 2026-05-03 09:30``."""
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
 
 
 def answer_line(line: Line) -> str:
-    """Return what the agent said. It has no time of its own, or the model would begin its answers
-    so."""
+    """Return a line of the agent, without a time, or the model would start its answers with one."""
     return line.text if line.speaker is None else f"{IN_PERSON} {line.text}"
 
 
 def answered_at(lines: list[Line], zone: tzinfo) -> str:
-    """Return when the agent said what stands above."""
+    """Return the times of the agent's lines above."""
     return f"[your words above: {', '.join(stamp(line.at, zone) for line in lines)}]"
 
 
 def said_line(line: Line, zone: tzinfo, *, name_speaker: bool) -> str:
-    """Return what somebody said: after its time, or as a JSON record where more than words came."""
+    """Format a person's line: after its time, or as a JSON record if it has more than words."""
     at = stamp(line.at, zone)
     if not name_speaker and not line.parts and not line.forwarded and line.replies_to is None:
         return f"[{at}] {line.text}"
@@ -78,6 +78,6 @@ def _reply(reply: RepliedTo, zone: tzinfo) -> dict[str, Any]:
     fields = {
         "said_by": said_by,
         "at": None if reply.at is None else stamp(reply.at, zone),
-        "quoted" if reply.is_part else "text": text or "(these words aren't kept here)",
+        "quoted" if reply.is_part else "text": text or "(this text isn't stored here)",
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,6 +1,6 @@
-"""Separate what a model thinks from what it says.
+"""Separate a model's reasoning from its answer.
 
-Models mark reasoning in their text in several ways, and a tag may be split over chunks at any
+Models mark reasoning in their text in several ways, and a tag may be split between chunks at any
 character. A tag in code (a fence, or backticks) is text: somebody may have asked about it.
 """
 
@@ -28,7 +28,7 @@ _UNFINISHED = re.compile(
     r"|<\|[a-z_]{0,16}\|?(?:>[^<\n]{0,90}(?:<(?:\|[a-z]{0,8}\|?)?)?)?|`+|~+)\Z",
     re.IGNORECASE,
 )
-"""The beginning of a mark, at the end of what has come."""
+"""An incomplete tag at the end of the text so far."""
 LONGEST_MARK = 200
 _THINKERS = re.compile(r"(?i)\br1\b|qwq|reasoner|thinking|magistral")
 
@@ -40,7 +40,7 @@ _THINKING_ALOUD = re.compile(
     r"|first,? (?:i|let)\b|now,? (?:i|let)\b|thinking\b|嗯|好的|首先|用户)"
 )
 CERTAIN_CHARACTERS = 24
-"""So much of an answer is looked at before it is taken for no reasoning."""
+"""Characters of an answer to look at before deciding that it isn't reasoning."""
 
 
 def sounds_like_reasoning(text: str) -> bool:
@@ -49,18 +49,20 @@ def sounds_like_reasoning(text: str) -> bool:
 
 
 def begins_with_reasoning(model: str) -> bool:
-    """Return whether models of this name usually begin with reasoning whose opening tag isn't sent,
-    because the chat template holds it."""
+    """Return whether models of this name usually begin with reasoning without an opening tag.
+
+    The tag isn't sent because the chat template contains it.
+    """
     return _THINKERS.search(model) is not None
 
 
 @dataclass
 class Splitter:
-    """One answer while it streams: ``feed`` it with chunks, then ``finish``.
+    """One answer while it streams: ``feed`` it chunks, then call ``finish``.
 
     Attributes:
-        closed_alone: a closing tag came without an opening one; all before it was reasoning.
-        said: how many characters were said so far; it falls when they turn out to be reasoning.
+        closed_alone: A closing tag came without an opening one; everything before it was reasoning.
+        said: Characters of the answer so far; it falls when they turn out to be reasoning.
     """
 
     closed_alone: bool = False
@@ -75,28 +77,28 @@ class Splitter:
 
     @property
     def text(self) -> str:
-        """What is said, so far."""
+        """The answer so far."""
         return "".join(self._shown)
 
     @property
     def reasoning(self) -> str:
-        """What is thought, so far."""
+        """The reasoning so far."""
         return "".join(self._hidden).strip()
 
     def think(self, text: str) -> None:
-        """Take reasoning that came apart from the text, in a field of its own."""
+        """Add reasoning that was sent separately, in its own field."""
         self._hidden.append(text)
 
     def feed(self, chunk: str) -> None:
-        """Take the next characters."""
+        """Add the next characters."""
         self._take(self._held + chunk, final=False)
 
     def finish(self) -> None:
-        """Take the end of the answer."""
+        """Process the end of the answer."""
         self._take(self._held, final=True)
         if self._depth and self._since_close:
-            # A tag that was only mentioned was taken for a block within a block. What came after
-            # the last closing tag is the answer; otherwise there would be none.
+            # A tag that was only mentioned was mistaken for a nested block. What follows the last
+            # closing tag is the answer; otherwise there would be none.
             answer = "".join(self._since_close)
             self._hidden = ["".join(self._hidden).removesuffix(answer)]
             self._depth = 0
@@ -105,7 +107,8 @@ class Splitter:
     def _take(self, text: str, *, final: bool) -> None:
         at = 0
         while found := _MARK.search(text, at):
-            # At the end of what has come, a run of backticks may go on, and a quoted tag may end.
+            # At the end of the text so far, a run of backticks may continue, and a quoted tag may
+            # end.
             if not final and found.end() == len(text) and (found["code"] or self._may_be_quoted):
                 break
             if not final and self._is_open_question(found, text):
@@ -128,7 +131,7 @@ class Splitter:
         return bool(self._code) or self._last == "`"
 
     def _is_open_question(self, found: re.Match[str], text: str) -> bool:
-        """Return whether a tag stands after a backtick that may or may not begin code."""
+        """Return whether a tag follows a backtick that may or may not begin code."""
         if found["code"] or len(self._code) not in (1, 2):
             return False
         rest = text[found.end() :]
@@ -147,13 +150,13 @@ class Splitter:
             self._close()
 
     def _is_code(self, found: re.Match[str], text: str) -> bool:
-        if self._depth:  # a closing tag that is only mentioned in the reasoning
+        if self._depth:  # a closing tag that the reasoning only mentions
             return self._last == "`" and text[found.end() : found.end() + 1] == "`"
         if len(self._code) in (1, 2):
             line = text[found.end() :].partition("\n")[0]
             if self._code in line:
                 return True
-            self._code = ""  # a backtick that was never closed is no code
+            self._code = ""  # an unclosed backtick isn't code
         return bool(self._code)
 
     def _pass_code(self, run: str) -> None:
@@ -187,6 +190,6 @@ class Splitter:
                 self._since_close.append(text)
             return
         if len(self._code) in (1, 2) and "\n" in text:
-            self._code = ""  # a backtick that was never closed ends with its line
+            self._code = ""  # an unclosed backtick ends with its line
         self._shown.append(text)
         self.said += len(text)

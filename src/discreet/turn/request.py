@@ -1,4 +1,4 @@
-"""One request to a model: its answer as it streams, told from its reasoning, and what it used."""
+"""One request to a model: the streamed answer, separated from its reasoning, and the usage."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ __all__ = ["ModelReply", "OnText", "TextSoFar", "estimate", "request_model"]
 OnText = Callable[[str], Awaitable[None]]
 
 TRIES = 2
-"""How often a request is made that failed in a way that passes. The turn is tried again too."""
+"""Attempts at a request with transient failures. The turn is retried too."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
-"""Seconds between them; if the provider asks for more, the turn ends and is tried again later."""
+"""Seconds between them; if the provider asks for more, the turn ends and is retried later."""
 SHORT_CHARACTERS = 2_000
-"""A text is handed on with each word until it is longer than this."""
+"""Characters up to which a text is passed on with every word."""
 TEXT_SECONDS, TEXT_CHARACTERS = 0.05, 10_000
-"""How often a text of so many characters is handed on."""
+"""Seconds between two updates of a text of this many characters."""
 LEAST_SUSPECT = 1_000
-"""A request of so many tokens to which a server says nothing at all may have been too long."""
+"""If a server sends nothing at all, a request of at least this many tokens may have been too long.
+"""
 MESSAGE_TOKENS = 8
-"""What a message costs beside its text."""
+"""Tokens of a message in addition to its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What came back. ``is_bare``: nothing at all, as from a server that failed without a word
-    because it was sent too much.
+    """The response.
 
-    ``sent`` is the estimated size of the request, ``read`` what the server says that it read, or
+    ``is_bare``: nothing at all, as from a server that silently failed on a long prompt.
+    ``sent`` is the estimated size of the request, ``read`` the size that the server reports, or
     None.
     """
 
@@ -59,11 +60,11 @@ class ModelReply:
 
 @dataclass
 class TextSoFar:
-    """Hands on the whole text so far, each time there is more.
+    """Passes on the whole text so far, each time there is more.
 
-    ``before`` is what earlier requests wrote of the same answer. ``held``: nothing is handed on
-    before the end, because reasoning may only show as such by its closing tag. ``wary``: the same,
-    if the text begins as reasoning does.
+    ``before`` is what earlier requests wrote of the same answer. ``held``: pass on nothing before
+    the end, because only a closing tag may reveal reasoning. ``wary``: the same if the text begins
+    as reasoning does.
     """
 
     on_text: OnText
@@ -76,7 +77,7 @@ class TextSoFar:
     _due: float = 0.0
 
     async def grow(self, splitter: Splitter) -> None:
-        """Hand on the text if it is time to."""
+        """Pass on the text if it is due."""
         self.hear()
         self.has_begun = True
         clock = asyncio.get_running_loop().time
@@ -91,7 +92,7 @@ class TextSoFar:
         return self.wary or self.held
 
     async def hand_on(self, splitter: Splitter) -> None:
-        """Hand on the text, whatever the time."""
+        """Pass on the text now."""
         if splitter.said == self._passed:
             return
         self._passed = splitter.said
@@ -102,7 +103,7 @@ class TextSoFar:
 
 @dataclass
 class _Events:
-    """What has come of one answer."""
+    """The parts of one answer so far."""
 
     splitter: Splitter = field(default_factory=Splitter)
 
@@ -128,7 +129,7 @@ async def request_model(
     draft: TextSoFar,
     silence: float,
 ) -> ModelReply:
-    """Make a request, and once more after a failure that passes.
+    """Make a request, with one retry after a transient failure.
 
     Raises:
         ModelError: there is no answer.
@@ -170,7 +171,7 @@ async def _request_once(
         response = stream.get()
         splitter.finish()
     finally:
-        # Also what came before a failure: it may be all that there is.
+        # Include what came before a failure: there may be no more.
         await draft.hand_on(splitter)
     return _reply(response, splitter, estimate(messages, parameters))
 
@@ -180,7 +181,7 @@ def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply
     reasoning = storable(splitter.reasoning)
     calls = tuple(response.tool_calls)
     if response.finish_reason == "content_filter" and is_blank(text) and not calls:
-        raise ModelError("refused", "The provider's content filter refused.")
+        raise ModelError("refused", "The provider's content filter refused the request.")
     usage, read = _usage(response, sent, text, reasoning)
     return ModelReply(
         text=text,
@@ -199,7 +200,7 @@ def _reply(response: ModelResponse, splitter: Splitter, sent: int) -> ModelReply
 def _usage(
     response: ModelResponse, sent: int, text: str, reasoning: str
 ) -> tuple[Usage, int | None]:
-    """Return what a request used, estimated where the server doesn't say, and how much it read."""
+    """Return the usage, estimated if the server doesn't report it, and the prompt size it read."""
     used = response.usage
     written = tokens(text) + tokens(reasoning)
     written += sum(tokens(str(call.args or "")) + MESSAGE_TOKENS for call in response.tool_calls)
@@ -216,7 +217,7 @@ def _usage(
 
 
 def estimate(messages: Sequence[ModelMessage], parameters: ModelRequestParameters) -> int:
-    """Return about how many tokens a request has."""
+    """Return the approximate tokens of a request."""
     texts = [part.content for part in parameters.instruction_parts or ()]
     for tool in parameters.function_tools:
         texts.append(f"{tool.name} {tool.description} {json.dumps(tool.parameters_json_schema)}")
@@ -235,7 +236,7 @@ def _text_of(part: Any) -> str:
 
 
 def arguments_of(call: ToolCallPart) -> Mapping[str, Any] | None:
-    """Return the arguments of a call; None: they are no object."""
+    """Return the arguments of a call, or None if they aren't an object."""
     try:
         given = json.loads(call.args) if isinstance(call.args, str) else call.args
     except ValueError:
@@ -244,6 +245,9 @@ def arguments_of(call: ToolCallPart) -> Mapping[str, Any] | None:
 
 
 def _pause(length: int) -> float:
-    """Return seconds until a text is handed on again. It is joined whole each time, so a long one
-    is handed on more rarely, or its cost would grow with the square of its length."""
+    """Return the seconds until a text is passed on again.
+
+    The whole text is joined each time, so a long one is passed on less often; otherwise the cost
+    would grow quadratically.
+    """
     return TEXT_SECONDS * length / TEXT_CHARACTERS if length > SHORT_CHARACTERS else 0.0

@@ -28,29 +28,30 @@ if TYPE_CHECKING:
 __all__ = ["Models", "import_responders", "make_responder", "without_files"]
 
 MAX_FITS = 8
-"""How often a prompt is made smaller in one turn."""
+"""How often one turn may shrink its prompt."""
 SHRINK = 0.6
-"""By how much, where the provider names no size."""
+"""The factor, if the provider names no size."""
 MAX_DENSITY = 4.0
 TAKES_OVER = frozenset({"provider", "timeout", "setup", "outage", "confused", "empty", "context"})
-"""Failures after which another model is asked. A content filter's refusal is an answer, and the
-limits of a turn hold for all models together."""
+"""Failures after which another model is tried. A content filter's refusal is an answer, and the
+limits of a turn apply to all models together.
+"""
 
 
 def make_responder(settings: Settings) -> Responder:
-    """Return the responder of an installation. A model is opened when it is first asked."""
+    """Return the responder of an installation. Models are opened on first use."""
     return Models(settings).answer
 
 
 async def import_responders(settings: Settings, models: Iterable[str]) -> None:
-    """Import what the installation's model needs, and those of agents; nothing if there is none."""
+    """Import what the models of the installation and of agents need; nothing if there are none."""
     names = dict.fromkeys([*([settings.model] if settings.model else []), *models])
     await import_models(names, base_url=settings.model_base_url, key=_key(settings))
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A model with what is known of it. ``window``: its context by setting or table."""
+    """A model and what is known of it. ``window``: its context size by setting or table."""
 
     model: Model
     key: str
@@ -59,10 +60,10 @@ class _Opened:
 
 @dataclass
 class _Try:
-    """What the next try of one turn goes by.
+    """The parameters of a turn's next attempt.
 
-    ``window`` is the context that the failures so far tell; a ``guess`` where they name none.
-    ``density``: how many tokens the texts have for each that was estimated.
+    ``window`` is the context size implied by the failures so far; a ``guess`` if they name none.
+    ``density``: actual tokens per estimated token.
     """
 
     files: tuple[KeptFile, ...]
@@ -73,7 +74,7 @@ class _Try:
     silences: int = 0
 
     def learn(self, failure: ModelError, prompt: Prompt) -> bool:
-        """Take a failure into account; whether another try can help."""
+        """Take a failure into account; return whether another attempt can help."""
         if failure.has_acted:
             return False
         if failure.kind == "provider" and failure.final and prompt.files:
@@ -81,7 +82,7 @@ class _Try:
             return True
         if failure.kind != "context" and not failure.is_bare:
             return False
-        self.watched = False  # once: what the server says next is taken for what it is
+        self.watched = False  # only once: after that, trust what the server reports
         if failure.window is not None:
             if failure.window == self.window or failure.sent is not None:
                 counted = (failure.sent or 0) / max(prompt.size, 1)
@@ -97,10 +98,10 @@ class _Try:
 
 @dataclass
 class Models:
-    """The models of an installation, and what was learned of them while they answered.
+    """The models of an installation, and what was learned about them.
 
-    ``_closing``: models whose reasoning showed only by its closing tag, and whose drafts wait for
-    it; ``_plain``: models that have answered without.
+    ``_closing``: models whose reasoning was revealed only by its closing tag, so their drafts wait
+    for it; ``_plain``: models that have answered without reasoning.
     """
 
     settings: Settings
@@ -112,7 +113,7 @@ class Models:
     async def answer(
         self, context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
     ) -> TurnResult:
-        """Let the agent's models answer, one after the other; see ``Responder``."""
+        """Let the agent's models answer, trying one after the other; see ``Responder``."""
         names = self._names(context.agent)
         if not names:
             return await respond(context, toolbox)
@@ -134,7 +135,7 @@ class Models:
         raise AssertionError("the last model answers or raises")
 
     async def summarise(self, passage: Passage) -> tuple[str, Usage]:
-        """Make a summary with the agent's model, or by rules where there is none."""
+        """Summarize with the agent's model, or by rules if there is none."""
         names = self._names(passage.agent)
         if not names:
             return await pick_sentences(passage)
@@ -158,13 +159,13 @@ class Models:
         try:
             opened = await self._open(names[0], agent)
         except ModelError:
-            return self.budget  # the turn tells what is wrong with it
+            return self.budget  # the turn reports the problem
         return self._fit(opened, None, 1.0, TOOLS).budget
 
     async def _answer_with(
         self, name: str, context: TurnContext, prompt: Prompt, toolbox: Tools, on_text: OnText
     ) -> TurnResult:
-        """Return an answer of one model. Its prompt is made smaller until it fits."""
+        """Return an answer of one model, shrinking the prompt until it fits."""
         opened = await self._open(name, context.agent)
         spent, try_it = Usage(), _Try(files=prompt.files)
         for number in range(1, MAX_FITS + 1):
@@ -209,7 +210,7 @@ class Models:
         return fit(window, density, self.budget, specs, self.settings.answer_tokens)
 
     def _is_held(self, opened: _Opened) -> bool:
-        """Return whether drafts wait for the end: reasoning may show only by its closing tag."""
+        """Return whether drafts wait for the end: only a closing tag may reveal reasoning."""
         return opened.key in self._closing or begins_with_reasoning(opened.key)
 
     def _names(self, agent: AgentCard) -> list[str]:
@@ -237,7 +238,7 @@ class Models:
 
 
 def without_files(prompt: Prompt) -> Prompt:
-    """Return the prompt for a model that takes no files; it is told what came."""
+    """Return the prompt for a model that accepts no files, with a note about them."""
     names = ", ".join(f"{file.name or 'a file'} ({file.media_type})" for file in prompt.files)
     last = prompt.messages[-1]
     text = f"{last.text}\n\n[You can't open what came with this message: {names}. Say so.]"

@@ -27,7 +27,7 @@ FailureKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One tool call: its arguments as the model gave them, and the text that it got back."""
+    """One tool call: its arguments as the model gave them, and the text returned."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -36,11 +36,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The cost of a turn: requests to the model, and tokens in and out.
+    """The usage of a turn: requests to the model, input and output tokens.
 
-    ``cached_tokens`` are those of ``input_tokens`` that the provider had in its cache, and
+    ``cached_tokens`` are those of ``input_tokens`` that came from the provider's cache, and
     ``estimated_tokens`` those that the server didn't report and that were estimated. ``cost`` is in
-    US dollars; ``unpriced_tokens`` are of models without a price, and not in it.
+    US dollars and excludes ``unpriced_tokens``, those of models without a price.
     """
 
     requests: int = 0
@@ -57,10 +57,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """An answer. ``model`` is what wrote it, for later inspection. ``cut_off``: why the answer is
-    not whole. ``reasoning`` is what the model thought, for its owner alone. ``prompt`` is what the
-    model was given, where that is not what was planned; ``instead_of`` says which models failed
-    before, and why. ``closed_alone``: its reasoning showed only by the closing tag."""
+    """An answer.
+
+    ``model`` is the one that wrote it. ``cut_off``: why the answer is incomplete. ``reasoning`` is
+    what the model thought, for its owner only. ``prompt`` is the prompt the model got, if it
+    differs from the planned one; ``instead_of`` says which models failed before, and why.
+    ``closed_alone``: only a closing tag revealed its reasoning.
+    """
 
     text: str
     model: str
@@ -73,11 +76,11 @@ class TurnResult:
     closed_alone: bool = False
 
     def steps_as_json(self) -> list[dict[str, Any]]:
-        """Return the steps and the reasoning, as values that JSON can hold."""
+        """Return the steps and the reasoning as JSON values."""
         return steps_as_json(self.steps, self.reasoning)
 
     def usage_as_json(self) -> dict[str, Any]:
-        """Return the usage, as values that JSON can hold, and which models failed before."""
+        """Return the usage as JSON values, with the models that failed before."""
         told = {} if self.instead_of is None else {"instead_of": self.instead_of}
         return {**asdict(self.usage), **told}
 
@@ -89,15 +92,15 @@ class ModelError(Unavailable):
         kind: ``setup`` (a key, a package or the model's name is missing or wrong), ``outage`` (the
             database was lost), ``timeout``, ``provider`` (it failed, refused or can't be reached),
             ``context`` (the prompt doesn't fit), ``limits`` (requests or tokens of this turn used
-            up), ``empty`` (no text), ``refused`` (content filter), ``confused`` (what came back
-            can't be used) or ``internal`` (a fault of ours).
-        final: trying again can't help; somebody has to change something first.
-        wait: seconds after which the provider wants to be asked again, where it says so.
-        window: the context in tokens that the provider named; ``sent``: the size it counted.
-        model: what was asked; ``steps``: its tool calls; ``usage``: what they cost;
+            up), ``empty`` (no text), ``refused`` (content filter), ``confused`` (the response is
+            invalid) or ``internal`` (our own bug).
+        final: A retry can't help; somebody has to change something first.
+        wait: Seconds after which the provider asks to be called again, if it says so.
+        window: The context in tokens that the provider named; ``sent``: the size it counted.
+        model: The model called; ``steps``: its tool calls; ``usage``: their cost;
             ``reasoning``: what it thought.
-        has_acted: a tool with effects was called.
-        is_bare: a long prompt was answered with nothing at all, as some servers do where it is too
+        has_acted: A tool with effects was called.
+        is_bare: A long prompt got an empty response, as from some servers if it is too
             long for the model.
     """
 
@@ -125,8 +128,10 @@ class ModelError(Unavailable):
 
 
 def steps_as_json(steps: tuple[Step, ...], reasoning: str = "") -> list[dict[str, Any]]:
-    """Return steps, as values that JSON can hold, and PostgreSQL's, which takes no NUL; after them,
-    as an entry of its own, the reasoning. Contacts can read neither."""
+    """Return steps as JSON values for PostgreSQL, without NUL, followed by the reasoning.
+
+    The reasoning is an entry of its own. Contacts can read neither.
+    """
     kept = [
         {"tool": step.tool, "arguments": _kept(step.arguments), "result": storable(step.result)}
         for step in steps

@@ -24,7 +24,7 @@ async def retrieve(tx: Transaction, query: Query, limit: int) -> tuple[Found, ..
 
 
 def found_hits(hits: Iterable[Hit]) -> tuple[Found, ...]:
-    """Return search results as a turn reads them."""
+    """Convert search results for a turn."""
     return tuple(
         Found(
             hit.kind,
@@ -46,7 +46,7 @@ def found_hits(hits: Iterable[Hit]) -> tuple[Found, ...]:
 
 
 def found_memories(memories: Iterable[Memory]) -> tuple[Found, ...]:
-    """Return listed memories as a turn reads them."""
+    """Convert listed memories for a turn."""
     return tuple(
         Found(
             "memory",
@@ -62,7 +62,7 @@ def found_memories(memories: Iterable[Memory]) -> tuple[Found, ...]:
 
 
 def _whose(person: Person | None) -> Speaker | None:
-    """None: this scope's own, which in the owner's scope is the owner's."""
+    """Return the speaker, or None if it is this scope's own."""
     if person is None or person == OWNERS_OWN:
         return None
     return SHARED_SPEAKER if person == SHARED else Speaker(person.name, person.address)

@@ -1,5 +1,7 @@
-"""Run one turn: lease, load, build the prompt, respond, save. No transaction is open while the
-model runs."""
+"""Run one turn: lease, load, build the prompt, respond, save.
+
+No transaction is open while the model runs.
+"""
 
 from __future__ import annotations
 
@@ -41,23 +43,23 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT = timedelta(seconds=5)
 MAX_WAIT = timedelta(minutes=10)
 SETUP_WAIT, MAX_SETUP_WAIT = timedelta(seconds=1), timedelta(minutes=1)
-"""How soon it is looked again whether a turn can be done where something was missing."""
+"""Seconds until a turn is retried if something that it needs is missing, and the maximum."""
 PATIENCE = timedelta(seconds=6)
-"""How long a sender waits for what is missing, before they are told that it takes longer."""
+"""How long a sender waits for something missing before being told that it takes longer."""
 MARGIN_SECONDS = 30.0
-"""How much longer a turn may take than its model."""
+"""Seconds that a turn may take in addition to its model's limit."""
 CUT_OFF = "[This answer was cut off here: it took too long.]"
 
 Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, TurnResult]]
-"""What thinks: a language model with its tools, or the offline responder."""
+"""Produces the answer: a language model with its tools, or the offline responder."""
 
 
 async def _show_nothing(_: OwnerId, __: str, ___: Place) -> None:
-    """Where nobody can be shown anything."""
+    """Show nothing, if no platform is connected."""
 
 
 async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -> NoFile:
-    """Return where no platform is connected."""
+    """Fetch nothing, if no platform is connected."""
     return NoFile("no platform is connected")
 
 
@@ -65,12 +67,11 @@ async def _fetch_nothing(_: OwnerId, __: str, ___: str, ____: str, _____: int) -
 class Turns:
     """The shared objects and settings of all turns.
 
-    ``max_attempts``: after so many, the sender is told. ``first_wait``: how long after a failure it
-    is tried again; every further wait is twice as long.
-    ``summarise``: what makes summaries of conversations that have grown too long.
-    ``zone``: where people are who haven't said it.
-    ``budget_for``: the budget that fits the model of an agent; None: ``budget`` for all.
-    ``total_seconds``: how long a model may take for one answer; see ``Settings``.
+    ``max_attempts``: after that many, the sender is told. ``first_wait``: the delay before the
+    first retry; it doubles with each further one. ``summarise``: summarizes conversations that have
+    grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
+    agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
+    answer; see ``Settings``.
     """
 
     db: ScopedDatabase
@@ -115,7 +116,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
     answer = _Answer(turns, scope, lease)
     try:
         if lease.attempt > turns.max_attempts:
-            raise ModelError("confused", "Every attempt at it ended without a word.")
+            raise ModelError("confused", "Every attempt at it ended without an error message.")
         async with (
             typing_indicator(turns.db, scope.owner_id, lease.route_id, turns.show_typing),
             answer.shown(),
@@ -128,7 +129,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
     except Exception as error:
         await _save_failed(turns, scope, lease, answer.prompt, _as_failure(error))
         return
-    # What was said is made searchable once it is answered; nobody waits for that.
+    # Messages are indexed for search after they are answered, so nobody waits for it.
     await catch_up_session(turns.db, scope, lease.session_id, turns.embedder)
 
 
@@ -141,14 +142,14 @@ class _Answer:
         self.prompt: Prompt | None = None
 
     async def think(self) -> tuple[Prompt, TurnResult]:
-        """Give the answer, whole or as far as it was written in time, and what it answers.
+        """Return the answer, whole or as far as it was written in time, with its prompt.
 
         Raises:
             ModelError: there is none.
-            LeaseLost: the turn holds its session no more.
+            LeaseLost: the turn no longer holds its session.
         """
         turns = self._turns
-        # What a model may take is its own limit, and has passed by then.
+        # The model has its own, shorter limit, which has passed by then.
         seconds = turns.total_seconds + MARGIN_SECONDS
         try:
             result = await while_held(turns.db, self._scope, self._lease, self._think(), seconds)
@@ -158,7 +159,7 @@ class _Answer:
         except ModelError as failure:
             result = self._as_far_as_written(failure)
         if self.prompt is None:
-            raise ModelError("internal", "There is an answer to nothing.")
+            raise ModelError("internal", "The answer has no prompt.")
         return self.prompt, result
 
     async def _think(self) -> TurnResult:
@@ -177,14 +178,14 @@ class _Answer:
         return self._turns.budget
 
     def shown(self) -> AbstractAsyncContextManager[None]:
-        """Show it where it is awaited as it grows, while the block lasts."""
+        """Show the growing answer to those waiting for it, while the block lasts."""
         turns = self._turns
         if turns.platforms is None or self._lease.is_held:
             return nullcontext()
         return streaming(turns.db, self._scope, self._lease, self._draft.written, turns.platforms)
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
-        """Return what there is of an answer that took too long."""
+        """Return the written part of an answer that took too long."""
         text = self._draft.written().strip()
         if failure.kind != "timeout" or is_blank(text):
             raise failure
@@ -220,8 +221,8 @@ async def _save_failed(
     )
     async with turns.db.begin(scope) as tx:
         if failure.kind in ("setup", "outage") and not failure.final:
-            # Another server may have what this one lacks, or a person gives it; and a database that
-            # was lost is nobody's message's fault. So it doesn't count.
+            # Another server may have what this one lacks, or the owner provides it; and a lost
+            # database isn't the message's fault. So it doesn't count as an attempt.
             patience = PATIENCE if failure.kind == "setup" else None
             await save_for_later(tx, lease, prompt, failure, SETUP_WAIT, MAX_SETUP_WAIT, patience)
         elif failure.final or lease.attempt >= turns.max_attempts:
@@ -234,10 +235,12 @@ async def _save_failed(
 
 
 def _as_failure(error: Exception) -> ModelError:
-    """Any other error is a fault of ours: it is counted too, or it would be tried for ever. Its
-    text may quote what somebody said, so only its class is told."""
+    """Treat any other error as our own bug, which counts as an attempt to end the retries.
+
+    Its text may quote a message, so only its class is reported.
+    """
     if isinstance(error, ModelError):
         return error
     if isinstance(error, Unavailable):
         return ModelError("outage", error.message)
-    return ModelError("internal", f"Something that should not fail did ({type(error).__name__}).")
+    return ModelError("internal", f"Internal error ({type(error).__name__}).")

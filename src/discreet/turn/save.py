@@ -1,6 +1,6 @@
 """End a turn in one commit: store the answer and its outbox row, or retry, or give up.
 
-Every function raises ``LeaseLost`` where the turn holds its session no more; then nothing is saved.
+Every function raises ``LeaseLost`` if the turn no longer holds its session; then nothing is saved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SELECT first.since < clock_timestamp() - %(patience)s
          WHERE m.turn_id = %(turn)s AND m.direction = 'in') first
 """
 COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my owner has been told."
-"""What a sender gets when every attempt has failed."""
+"""The notice a sender gets after every attempt has failed."""
 
 
 async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
@@ -62,7 +62,7 @@ async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: Tur
 async def save_failure(
     tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError, wait: timedelta
 ) -> None:
-    """Put the messages back, to be tried again after ``wait``."""
+    """Put the messages back, to be retried after ``wait``."""
     await _release(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
     await tx.execute(
@@ -85,10 +85,10 @@ async def save_for_later(
     longest_wait: timedelta,
     patience: timedelta | None = None,
 ) -> None:
-    """Put the messages back as if they had not been tried, for another server to answer.
+    """Put the messages back without counting an attempt, for another server to answer.
 
-    The wait grows with the time for which the first of them has waited. Who has waited longer than
-    ``patience`` is told once that it takes longer.
+    The wait grows with the time for which the first of them has waited. A sender who has waited
+    longer than ``patience`` is told once that it takes longer.
     """
     await _release(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
@@ -113,10 +113,10 @@ async def save_for_later(
 async def save_giving_up(
     tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError
 ) -> None:
-    """Give up: send the sender one courteous line, and store the error for the owner.
+    """Give up: send the sender one notice, and store the error for the owner.
 
-    Messages that came later and were taken along have attempts left. They wait again, by
-    themselves, since they may not be what couldn't be answered.
+    Later messages that were taken along have attempts left. They wait again in a turn of their own,
+    because they may not be the cause.
     """
     await _release(tx, lease)
     await tx.execute(
@@ -204,7 +204,7 @@ async def _end_failed(
 
 
 async def _wake_for_the_rest(tx: Transaction, session_id: SessionId) -> None:
-    """Messages of another route still wait: they are the next turn's, and others come between."""
+    """Wake the session if messages of another route are waiting; the next turn takes them."""
     await tx.execute(
         "SELECT gate.wake_session(%(session)s, NULL) WHERE EXISTS ("
         "  SELECT 1 FROM discreet.messages WHERE session_id = %(session)s AND state = 'waiting')",
@@ -231,8 +231,7 @@ def _as_json(prompt: Prompt) -> dict[str, Any]:
 
 
 def _made_use_of(prompt: Prompt) -> list[MemoryId]:
-    """Return memories that a search brought up by their words; what only filled it up doesn't
-    count."""
+    """Return the memories that a search found by their words; mere fillers don't count."""
     return [
         MemoryId(found.id)
         for found in prompt.found

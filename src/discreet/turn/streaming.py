@@ -1,7 +1,7 @@
-"""Stream an answer: show what is written so far in one message that is edited.
+"""Stream an answer: show the text so far in one message that is edited.
 
-Nothing depends on it. What stands there is written down with the route, and whatever leaves on that
-route next takes its place: by an edit, or after it was taken away (``delivery``).
+Nothing depends on it. The shown message is recorded with the route, and the next send on that route
+replaces it, by an edit or by deleting it first (``delivery``).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from discreet.turn.typing_indicator import place_of
 log = structlog.get_logger(__name__)
 
 FIRST_SECONDS = 2.0
-"""An answer that is finished sooner after its first word comes in one piece."""
+"""An answer that is finished this soon after its first word is sent in one piece."""
 LOOK_SECONDS = 0.25
-"""How often it is looked whether there is a first word."""
+"""Seconds between two checks for a first word."""
 SHOWN_CHARACTERS = 16_000
-"""More than one message of any platform holds; what is written after it need not be looked at."""
+"""More than fits into one message of any platform; text beyond it needn't be compared."""
 EDIT_SECONDS = 15.0
-"""How long, at the end, an edit that is under way is waited for; channels give up on one sooner."""
+"""Seconds to wait, at the end, for an edit in progress; channels time out sooner."""
 
 # The check that delivery makes before every send; and no earlier answer may still be on its way
-# there, or it would be put into the message of this one.
+# there, or it would replace this one's message.
 STANDS = """
 SELECT r.draft_message, r.draft_at > clock_timestamp() - interval '10 minutes' AS fresh,
        (SELECT m.platform_message_id FROM discreet.messages m
@@ -51,7 +51,7 @@ UPDATE discreet.routes SET draft_message = %(message)s, draft_at = clock_timesta
  WHERE id = %(route)s
 """
 DISTRUST = "UPDATE discreet.routes SET draft_at = NULL WHERE id = %(route)s"
-# Not where another turn or an answer has it by now: then it is theirs to deal with.
+# Not if another turn or an answer has taken it over by now.
 WITHDRAW = """
 UPDATE discreet.routes r SET draft_message = NULL, draft_at = NULL
  WHERE r.id = %(route)s AND r.draft_message = %(message)s
@@ -67,7 +67,7 @@ class DraftPlatforms(Protocol):
     """The operations of platforms that streaming needs."""
 
     def draft_pace(self, owner_id: OwnerId, platform: str, place: Place) -> float | None:
-        """Return seconds between two edits at least; None: an answer can't grow there."""
+        """Return the minimum seconds between two edits, or None if there is no streaming."""
         ...
 
     async def show_draft(
@@ -83,7 +83,7 @@ class DraftPlatforms(Protocol):
         ...
 
     async def take_back(self, owner_id: OwnerId, platform: str, place: Place, message: str) -> None:
-        """Take it away again; see ``Channel.take_back``."""
+        """Delete it; see ``Channel.take_back``."""
         ...
 
 
@@ -95,13 +95,13 @@ async def streaming(
     written: Callable[[], str],
     platforms: DraftPlatforms,
 ) -> AsyncIterator[None]:
-    """Show what is written so far (``written``, whole) until the block ends; never fails itself.
+    """Show the text so far (``written``, whole) until the block ends; never fail.
 
-    Where the block ends with ``LeaseLost``, what was shown is taken back: the turn says nothing.
+    If the block ends with ``LeaseLost``, the shown message is deleted: the turn says nothing.
     """
     stream = _Stream(db, scope, lease, written, platforms)
     stop = asyncio.Event()
-    # Not cancelled but waited for: an edit that is under way must not arrive after the answer.
+    # Waited for rather than cancelled: an edit in progress must not arrive after the answer.
     async with running(stream.run(stop), "streaming", grace=EDIT_SECONDS) as task:
         try:
             yield
@@ -153,14 +153,14 @@ class _Stream:
         except LeaseLost:
             return
         except Exception as error:
-            log.warning("an answer could not grow", error=type(error).__name__)
+            log.warning("streaming an answer failed", error=type(error).__name__)
 
     async def _show(self, place: Place, text: str) -> DraftResult | None:
         async with self.db.begin(self.scope) as tx:
             await hold(tx, self.lease.session_id, self.lease.turn_id)
             stands = await tx.fetch_one(STANDS, self._ids())
         if stands is None or not stands["leads_back"]:
-            return Rejected("its route leads somewhere else")
+            return Rejected("its route leads elsewhere")
         if not stands["free"]:
             return None
         before: str | None = stands["draft_message"]
@@ -188,12 +188,12 @@ class _Stream:
                 await hold(tx, self.lease.session_id, self.lease.turn_id)
                 await tx.execute(KEEP, {"message": message, "route": self.lease.route_id})
         except LeaseLost:
-            if is_new:  # nobody else knows of it
+            if is_new:  # nothing else records it
                 await self._take_back(place, message)
             raise
 
     async def withdraw(self) -> None:
-        """Take back what was shown, unless it is somebody else's by now."""
+        """Delete the shown message, unless another turn or answer has taken it over."""
         try:
             await self._withdraw()
         except Exception as error:

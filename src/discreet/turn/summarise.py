@@ -1,4 +1,4 @@
-"""Summarise a conversation: by picking sentences, or with a model."""
+"""Summarize a conversation: by picking sentences, or with a model."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？…])\s+|\n+")
 
 
 async def pick_sentences(passage: Passage) -> tuple[str, Usage]:
-    """Return the sentences that say most of what was said, in their order, each with who said it.
-    No model is needed, and it costs nothing.
+    """Return the most informative sentences, in order, each with its speaker.
 
-    A sentence is worth the words in it that are not used everywhere, and more where it holds a
-    number or a time; a question is worth little without its answer.
+    No model is needed, and it costs nothing. A sentence is worth more the rarer its words are, and
+    more if it contains a number or a time; a question is worth little without its answer.
     """
     sentences = [line for line in passage.before.split("\n") if line.strip()]
     earlier = len(sentences)
@@ -43,7 +42,7 @@ async def pick_sentences(passage: Passage) -> tuple[str, Usage]:
     sentences = list(dict.fromkeys(sentences))
     worth = _worth(sentences)
     for at in range(min(earlier, len(sentences))):
-        worth[at] *= 1.2  # it was chosen once
+        worth[at] *= 1.2  # it was chosen once before
     left, chosen = SUMMARY_CHARACTERS, []
     for at in sorted(range(len(sentences)), key=lambda at: (-worth[at], at)):
         if len(sentences[at]) + 1 <= left:
@@ -103,4 +102,4 @@ class _NoTools:
 
 
 async def _nowhere(_: str) -> None:
-    """Nobody waits for a summary."""
+    """Drop the text: nobody waits for a summary."""

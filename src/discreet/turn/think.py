@@ -1,5 +1,7 @@
-"""Run a model with its tools, within limits. No transaction is open here,
-except the short ones of the tools."""
+"""Run a model with its tools, within limits.
+
+No transaction is open here, except the short ones of the tools.
+"""
 
 from __future__ import annotations
 
@@ -27,27 +29,27 @@ if TYPE_CHECKING:
 __all__ = ["ModelLimits", "OnText", "Room", "Tools", "think"]
 
 MAX_CALLS = 12
-"""Tool calls of one turn. After them the model has to answer with what it has found."""
+"""Maximum tool calls of one turn. After that the model must answer with what it has found."""
 MAX_REPEATED = 3
-"""The same call so often in a row is a loop."""
+"""The same call this many times in a row is a loop."""
 PROGRESS_SECONDS = 20.0
-"""How long a turn goes on calling tools without anything new."""
+"""Seconds for which a turn may call tools without any new text or result."""
 MAX_CONTINUATIONS = 4
-"""How often an answer that ends at the token limit goes on."""
+"""How often an answer that ends at the token limit is continued."""
 SHOWN_FOUND = 5
 GO_ON = (
-    "[Your answer was cut at the limit of its length. Go on exactly where it stops: repeat nothing,"
-    " and say nothing about this.]"
+    "[Your answer was cut off at the length limit. Continue exactly where it stops: repeat nothing,"
+    " and don't mention this.]"
 )
-ANSWER_NOW = "[No more tool calls now. Answer with what you have found.]"
-CUT_AT_LIMIT = "[This answer was cut off here: it reached its greatest length.]"
+ANSWER_NOW = "[No more tool calls. Answer with what you have found.]"
+CUT_AT_LIMIT = "[This answer was cut off here: it reached the length limit.]"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What one turn may use: requests to the model, and tokens (in and out together).
+    """What one turn may use: requests to the model, and tokens (input and output together).
 
-    ``silence``: seconds for which nothing comes from the model; ``total``: seconds for everything.
+    ``silence``: seconds without output from the model; ``total``: seconds for everything.
     """
 
     requests: int = 12
@@ -58,11 +60,13 @@ class ModelLimits:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the model leaves room for. ``answer``: tokens of one reply; ``tools``: whether tools are
-    described in full, in short, or left out.
+    """The space that the model's context leaves.
 
-    ``watched``: it is looked whether the server read all that it was sent. ``held``: no draft;
-    ``wary``: no draft of what begins as reasoning does.
+    ``answer``: tokens of one reply; ``tools``: whether tools are described in full, in short, or
+    left out.
+
+    ``watched``: check whether the server read the whole request. ``held``: no draft; ``wary``: no
+    draft of text that begins as reasoning does.
     """
 
     answer: int = 4_096
@@ -83,8 +87,8 @@ async def think(
     """Let the model answer. ``on_text`` gets the whole text so far, each time there is more.
 
     Raises:
-        ModelError: there is no answer; its kind says why, and it holds no user's text.
-        LeaseLost: another turn has the session by now (from a tool); there is nothing to save.
+        ModelError: there is no answer; its kind says why, and it contains no user's text.
+        LeaseLost: another turn has the session (raised by a tool); there is nothing to save.
     """
     name = f"{model.system}:{model.model_name}"
     thinking = _Thinking(prompt, toolbox, model, limits, on_text, room)
@@ -112,7 +116,7 @@ async def think(
 
 
 async def _in_time(thinking: _Thinking, limits: ModelLimits) -> str:
-    """Return the answer, within the limits of time. What doesn't end after them is left behind."""
+    """Return the answer within the time limits. Whatever doesn't end by then is abandoned."""
     clock = asyncio.get_running_loop().time
     until = clock() + limits.total
     thinking.hear()
@@ -125,7 +129,7 @@ async def _in_time(thinking: _Thinking, limits: ModelLimits) -> str:
                     "timeout",
                     f"The answer took longer than {limits.total:g} seconds."
                     if clock() >= until
-                    else f"The model said nothing for {limits.silence:g} seconds.",
+                    else f"The model sent nothing for {limits.silence:g} seconds.",
                 )
             await asyncio.wait({task}, timeout=left)
         return task.result()
@@ -135,8 +139,11 @@ async def _in_time(thinking: _Thinking, limits: ModelLimits) -> str:
 
 @dataclass
 class _Thinking:
-    """One turn of a model. ``usage``, ``steps`` and ``reasoning`` grow with each request, also
-    where there is no answer in the end."""
+    """One turn of a model.
+
+    ``usage``, ``steps`` and ``reasoning`` grow with each request, even if there is no answer in the
+    end.
+    """
 
     prompt: Prompt
     toolbox: Tools
@@ -166,17 +173,17 @@ class _Thinking:
         return bool(self._done)
 
     def hear(self) -> None:
-        """Note that something came from the model."""
+        """Record that the model sent something."""
         self.heard_at = asyncio.get_running_loop().time()
 
     async def run(self) -> str:
-        """Give the answer.
+        """Return the answer.
 
         Raises:
             ModelError: there is none.
         """
         self._progress_at = asyncio.get_running_loop().time()
-        async with self.model:  # its connections are closed with it
+        async with self.model:  # closes its connections
             return await self._run()
 
     async def _run(self) -> str:
@@ -197,11 +204,11 @@ class _Thinking:
         if not is_blank(text):
             return text
         if reply.calls:
-            await self._call(reply.calls)  # what they find is all that can be said
+            await self._call(reply.calls)  # their results are all that can be said
         return self._without_an_answer(is_loop=bool(reply.calls))
 
     def as_much_as_was_done(self, failure: ModelError) -> str | None:
-        """Return what can be said where a model failed for good after a tool did something."""
+        """Return what was done, if a model failed for good after a tool had an effect."""
         if failure.kind in ("timeout", "outage", "internal") or not self._done:
             return None
         return self._confirmation() if failure.final or failure.kind != "provider" else None
@@ -255,7 +262,7 @@ class _Thinking:
         return reply
 
     def _is_last(self) -> bool:
-        """Return whether the model has to answer now, with what it has."""
+        """Return whether the model must answer now, with what it has."""
         still = asyncio.get_running_loop().time() - self._progress_at
         return (
             self.usage.requests + 1 >= self.limits.requests
@@ -265,9 +272,9 @@ class _Thinking:
         )
 
     def _check_that_all_was_read(self, reply: ModelReply) -> None:
-        """Raise where the server dropped a part of the prompt without a word, or everything."""
+        """Raise if the server silently dropped part of the prompt, or all of it."""
         if reply.is_bare:
-            bare = ModelError("empty", "The server answered nothing.")
+            bare = ModelError("empty", "The server returned an empty response.")
             bare.is_bare = True
             raise bare
         failure = ModelError("context", "The server did not read the whole prompt.", final=True)
@@ -278,8 +285,7 @@ class _Thinking:
                 raise failure
 
     async def _call(self, calls: tuple[ToolCallPart, ...]) -> ModelMessage:
-        """Make calls one after the other, in the order of the model, so that the same answer does
-        the same."""
+        """Make calls one by one in the model's order, so that results are reproducible."""
         from pydantic_ai.messages import ModelRequest, ToolReturnPart
 
         parts = [
@@ -296,7 +302,7 @@ class _Thinking:
         arguments = {} if not call.args else arguments_of(call)
         if arguments is None:
             self._repeated += 1
-            return "Nothing was done: the arguments are no JSON object."
+            return "Nothing was done: the arguments are not a JSON object."
         if len(self.steps) >= MAX_CALLS:
             return "Nothing was done: too many calls."
         spec = next((one for one in self.toolbox.specs if one.name == call.tool_name), None)
@@ -322,13 +328,13 @@ class _Thinking:
     async def _whole(
         self, reply: ModelReply, messages: list[ModelMessage], parameters: ModelRequestParameters
     ) -> str:
-        """Return the text of an answer; if it ends at the token limit, it goes on."""
+        """Return the text of an answer, continued if it ends at the token limit."""
         text, room = reply.text, self.room.answer
         for _ in range(MAX_CONTINUATIONS):
             if not reply.is_cut:
                 return text
             if is_blank(text):
-                room *= 2  # reasoning took it all
+                room *= 2  # reasoning used all of it
                 asked = messages
             else:
                 asked = [*messages, _said(text), _request(GO_ON)]
@@ -343,12 +349,12 @@ class _Thinking:
             if is_blank(reply.text) and not is_blank(text):
                 break
         if reply.is_cut and not is_blank(text):
-            self.cut_off = "limits: The answer reached its greatest length."
+            self.cut_off = "limits: The answer reached the length limit."
             text = f"{text.rstrip()}\n\n{CUT_AT_LIMIT}"
         return text
 
     def _without_an_answer(self, *, is_loop: bool) -> str:
-        """Return what is said where the model says nothing: what was done, or what was found."""
+        """Return a text for when the model gives none: what was done, or what was found."""
         if self._done:
             return self._spoken or self._confirmation()
         found = {one.text: None for outcome in self._outcomes.values() for one in outcome.found}
@@ -363,7 +369,7 @@ class _Thinking:
                 f"The turn used up its {self.limits.requests} requests or"
                 f" {self.limits.tokens} tokens.",
             )
-        raise ModelError("empty", "The model answered nothing.")
+        raise ModelError("empty", "The model returned an empty answer.")
 
     def _confirmation(self) -> str:
         effects = dict.fromkeys(self._done)

@@ -1,7 +1,7 @@
 """The tools of a turn: memory and conversation, in the scope of its session only.
 
 No tool takes an owner, an agent, a contact or a session. Every call is one short transaction that
-begins by making sure that the turn still holds its session; embedding is done before it.
+first checks that the turn still holds its session; embedding is done before it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from discreet.turn.tools import Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# The same whether an id is somebody else's, nobody's or none at all.
+# The same whether an id belongs to somebody else or doesn't exist.
 NO_SUCH_MEMORY = "No such memory."
 NOTHING_FOUND = "No results."
 Given = TypeVar("Given", bound=Arguments)
@@ -55,10 +55,10 @@ Given = TypeVar("Given", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[Given]):
-    """One tool: what a model reads about it, and what it does in a toolbox.
+    """One tool: its description for a model, and its function on a toolbox.
 
     ``effect``: what to say once it is done, for a tool that changes something; a tool without one
-    only reads. A turn that called one with effects doesn't begin again.
+    only reads. A turn that called a tool with effects doesn't start over.
     """
 
     name: str
@@ -69,16 +69,16 @@ class Tool(Generic[Given]):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The JSON schema of the arguments; whatever it doesn't name is refused."""
+        """The JSON schema of the arguments; unknown ones are rejected."""
         return schema_of(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The tools of one turn, closed over its scope.
+    """The tools of one turn, bound to its scope.
 
-    What a tool with effects has done is done once: the same call gets the same outcome again, until
-    another call has changed something else.
+    A tool with effects acts only once: the same call returns the same outcome, until another call
+    has changed something else.
     """
 
     db: ScopedDatabase
@@ -90,14 +90,14 @@ class Toolbox:
 
     @property
     def specs(self) -> tuple[Tool[Any], ...]:
-        """The tools, as a model is told of them."""
+        """The tools, as described to a model."""
         return TOOLS
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """Call a tool. What can't be done comes back as an outcome, with nothing changed.
+        """Call a tool. A failure is returned as an outcome, with nothing changed.
 
         Raises:
-            LeaseLost: the turn holds its session no more.
+            LeaseLost: the turn no longer holds its session.
         """
         tool = next((tool for tool in TOOLS if tool.name == name), None)
         if tool is None:
@@ -115,7 +115,7 @@ class Toolbox:
         outcome = await self._run(tool, given)
         if tool.effect and outcome.done:
             if tool.name != "remember":
-                self.done.clear()  # what was remembered may be gone or say something else by now
+                self.done.clear()  # an earlier memory may have been forgotten or changed
             self.done[key] = outcome
         return outcome
 
@@ -130,7 +130,7 @@ class Toolbox:
             return _refused(error.message)
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction in the scope, while the turn holds its session."""
+        """Open a transaction in the scope, checking that the turn holds its session."""
         return self._enter()
 
     @asynccontextmanager
@@ -141,7 +141,7 @@ class Toolbox:
 
     @property
     def context(self) -> OperationContext:
-        """What the services need: the scope of this turn and no other."""
+        """The context for the services: this turn's scope and no other."""
         return OperationContext(self.begin, lambda: self.embedder, "agent", self.turn_id)
 
     async def _note_that_it_acts(self) -> None:
@@ -152,7 +152,7 @@ class Toolbox:
             )
 
     def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
-        """Show what was found, as data; in an owner's session each record says whose it is."""
+        """Show results as data; in an owner's session each record names whom it belongs to."""
         if not found:
             return Outcome(f"{NOTHING_FOUND} {note}".strip())
         of_owner = isinstance(self.scope, OwnerScope)
@@ -160,7 +160,7 @@ class Toolbox:
         return Outcome(f"{tagged('found', records)}\n{note}".strip(), found)
 
     def show_hits(self, hits: schemas.Hits) -> Outcome:
-        """Show the results of a search, and say if they were matched by words alone."""
+        """Show the results of a search, with a note if they were matched by words alone."""
         note = recall.BY_WORDS_ONLY if hits.by_words_only else ""
         return self.show(found_hits(hits.items), note)
 
@@ -176,18 +176,18 @@ async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
     )
     memory = await memories.remember(box.context, request)
     if replaces is not None:
-        return Outcome(f"Remembered in its place. The memory's id is {memory.id}.")
+        return Outcome(f"Remembered as a replacement. The memory's id is {memory.id}.")
     if memory.content != given.content:
         return Outcome(
-            f"That is known already. Memory {memory.id} says: {quote(memory.content)}."
-            " Its words can be changed with update_memory."
+            f"This is already known. Memory {memory.id} says: {quote(memory.content)}."
+            " Use update_memory to change its text."
         )
     if not memory.may_replace:
         return Outcome(f"Remembered. The memory's id is {memory.id}.")
     older = "; ".join(f"{one.id} says {quote(one.content)}" for one in memory.may_replace)
     return Outcome(
-        f"Remembered. The memory's id is {memory.id}. It may contradict or update what was kept"
-        f" before: {older}. If one of these is no longer true, call remember again with the same"
+        f"Remembered. The memory's id is {memory.id}. It may contradict or update earlier"
+        f" memories: {older}. If one of these is no longer true, call remember again with the same"
         " content and its id as `replaces`."
     )
 
@@ -221,11 +221,11 @@ async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> O
 
 async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
     if not isinstance(box.scope, ContactScope):
-        return _refused("several people speak here, or your owner: they have one time zone")
+        return _refused("several people speak here, or your owner: they share one time zone")
     zone = checked_zone(given.zone)
     async with box.begin() as tx:
         await set_time_zone(tx, zone)
-    return Outcome(f"From the next message on, times are those of {zone}.")
+    return Outcome(f"From the next message on, times are in {zone}.")
 
 
 async def _ask_for_person(box: Toolbox, given: AskForPersonCall) -> Outcome:
@@ -283,7 +283,7 @@ TOOLS: tuple[Tool[Any], ...] = (
     ),
     Tool(
         "set_time_zone",
-        "Note in which time zone the person is, when they say where they live or are.",
+        "Set the person's time zone, when they say where they live or are.",
         SetTimeZoneCall,
         _set_time_zone,
         effect="I've noted your time zone.",

@@ -11,11 +11,12 @@ from discreet.turn.context import Found
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a tool call. ``text`` is what a model gets, ``found`` the same for rules to
-    read.
+    """The outcome of a tool call.
 
-    ``done`` is False where nothing was changed: bad arguments, no such memory in this scope, or
-    (``full``) as many memories as may be.
+    ``text`` is for a model, ``found`` the same for the rules of the offline responder.
+
+    ``done`` is False if nothing was changed: bad arguments, no such memory in this scope, or
+    (``full``) the maximum number of memories.
     """
 
     text: str
@@ -41,15 +42,15 @@ class ToolSpec(Protocol):
 
 
 class Tools(Protocol):
-    """The tools of one turn. They act in the scope of its session, and none can name another."""
+    """The tools of one turn. They act in the scope of its session and can't name another."""
 
     @property
     def specs(self) -> Sequence[ToolSpec]: ...
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """Call a tool; arguments that make no sense are an outcome too.
+        """Call a tool. Invalid arguments are an outcome too.
 
         Raises:
-            LeaseLost: the turn holds its session no more.
+            LeaseLost: the turn no longer holds its session.
         """
         ...

@@ -13,19 +13,19 @@ from discreet.queue.job_scope import due_route
 from discreet.scope import ScopedDatabase
 
 QUICK_SECONDS = 0.5
-"""An answer that comes sooner needs no announcement."""
+"""An answer that comes sooner needs no indicator."""
 TYPING_SECONDS = 4.0
-"""How often it is shown; platforms show it for about five seconds."""
+"""Seconds between two updates; platforms show the indicator for about five seconds."""
 
 ShowTyping = Callable[[OwnerId, str, Place], Awaitable[None]]
-"""Shows it once, with this owner's account on the platform of this name, at this place."""
+"""Shows it once, with this owner's account on the named platform, at this place."""
 
 
 @asynccontextmanager
 async def typing_indicator(
     db: ScopedDatabase, owner_id: OwnerId, route_id: RouteId, show: ShowTyping
 ) -> AsyncIterator[None]:
-    """Show it from now on until the block ends; that it can't be shown holds nothing up."""
+    """Show it until the block ends. A failure to show it delays nothing."""
     async with running(_show(db, owner_id, route_id, show), "typing"):
         yield
 
@@ -39,13 +39,14 @@ async def _show(db: ScopedDatabase, owner_id: OwnerId, route_id: RouteId, show: 
 
 
 async def place_of(db: ScopedDatabase, route_id: RouteId) -> tuple[str, Place] | None:
-    """Return the platform of a route, and the place there; None where it is gone."""
+    """Return the platform of a route and the place there, or None if it is gone."""
     route = await due_route(db, route_id)
     if route is None:
         return None
     async with db.begin(route.scope) as tx:
         row = await tx.fetch_one(
-            # What came since the turn began isn't being answered, so it isn't shown as read either.
+            # Messages that arrived after the turn began aren't being answered, so they aren't
+            # marked as read.
             "SELECT r.chat_id, r.thread_id,"
             " (SELECT m.platform_message_id FROM discreet.messages m"
             "   WHERE m.session_id = r.session_id AND m.route_id = r.id AND m.direction = 'in'"

@@ -1,8 +1,8 @@
-"""How much context a model has: set by the owner, known from a table, or learned.
+"""The context size of a model: set by the owner, known from a table, or learned.
 
-What was learned is kept as long as the process lives, by the model and its endpoint. It says
-nothing about anybody's words. A sender could make a server complain with a text of their own, so a
-learned size is never below what a small model has, and is forgotten after an hour.
+A learned size is kept while the process lives, by model and endpoint. It reveals nothing about
+anybody's messages. A sender could provoke an error with a text of their own, so a learned size is
+never below that of a small model, and is forgotten after an hour.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Fit", "Windows", "fit"]
 LEAST_WINDOW = 1_024
 LEARNED_SECONDS = 3_600.0
 MARGIN = 0.8
-"""How much of the context is used: texts have more tokens than they are estimated to have."""
+"""Share of the context that is used, because token estimates are too low for some texts."""
 ANSWER_SHARE, TOOLS_SHARE = 4, 3
 """At most a fourth of the context is for the answer, and a third for tools."""
 LEAST_TOTAL = 256
@@ -29,7 +29,7 @@ LEAST_TOTAL = 256
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What goes into a context: the budget of the prompt, the tools, and tokens for the answer."""
+    """What goes into a context: the prompt's budget, the tools, and tokens for the answer."""
 
     budget: Budget
     specs: tuple[ToolSpec, ...]
@@ -38,28 +38,30 @@ class Fit:
 
 @dataclass
 class Windows:
-    """What was learned of the contexts of models, in tokens."""
+    """The learned context sizes of models, in tokens."""
 
     clock: Callable[[], float] = time.monotonic
     _learned: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def of(self, model: str, known: int | None) -> int | None:
-        """Return the context of a model; ``known``: what the owner or a table says."""
+        """Return the context size of a model; ``known``: from the owner or a table."""
         learned, until = self._learned.get(model, (None, 0.0))
         if learned is None or self.clock() > until:
             return known
         return learned if known is None else min(known, learned)
 
     def learn(self, model: str, window: int) -> None:
-        """Keep what a provider said, or what was found out."""
+        """Store a size that a provider named or that was found out."""
         self._learned[model] = (max(window, LEAST_WINDOW), self.clock() + LEARNED_SECONDS)
 
 
 def fit(
     window: int | None, density: float, base: Budget, specs: Sequence[ToolSpec], answer: int
 ) -> Fit:
-    """Return what fits a context of ``window`` tokens, whose texts have ``density`` times as many
-    tokens as estimated."""
+    """Return what fits a context of ``window`` tokens.
+
+    ``density``: actual tokens per estimated token.
+    """
     if window is None:
         return Fit(base, tuple(specs), answer)
     answer = min(answer, window // ANSWER_SHARE)
@@ -70,7 +72,7 @@ def fit(
 
 @dataclass(frozen=True, slots=True)
 class _Short:
-    """A tool in few words: the arguments that it needs, and no descriptions of them."""
+    """A tool in few words: its required arguments, without their descriptions."""
 
     name: str
     description: str
@@ -79,7 +81,7 @@ class _Short:
 
 
 def _tools(specs: Sequence[ToolSpec], room: int) -> tuple[ToolSpec, ...]:
-    """Return the tools in full, in short, or as many of the short ones as there is room for."""
+    """Return the tools in full, in short, or as many of the short ones as fit."""
     if _size(specs) <= room:
         return tuple(specs)
     chosen: list[ToolSpec] = []
@@ -100,7 +102,7 @@ def _shortened(spec: ToolSpec) -> _Short:
 
 
 def _size(specs: Sequence[ToolSpec]) -> int:
-    # As it is sent, with what the protocol adds; braces and quotes are a token each.
+    # As sent, including the protocol's overhead; braces and quotes are a token each.
     return sum(
         tokens(f"{spec.name} {spec.description} {spec.schema}") * 3 // 2 + 24 for spec in specs
     )

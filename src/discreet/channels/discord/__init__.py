@@ -1,1 +1,1 @@
-"""Discord: bots that people write to, directly, in servers and in threads."""
+"""Discord: bots in direct chats, servers and threads."""

@@ -1,4 +1,4 @@
-"""Discord's REST API: one connection for each bot, opened when it is first needed."""
+"""Discord's REST API: one connection per bot, opened on first use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from discreet.domain.errors import BadInput
 from discreet.domain.platform import Identity
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{18,60}\.[A-Za-z0-9_-]{4,20}\.[A-Za-z0-9_-]{20,120}")
-"""What a token looks like: anything else was copied wrongly, and is sent to nobody."""
+"""The format of a token. Anything else was copied wrongly and isn't sent anywhere."""
 READS_MESSAGES = 1 << 18 | 1 << 19
-"""Flags of an application that may see what is written: of a large one, and of any other."""
+"""Flags of an application that may read message content: of a large one, and of any other."""
 PORTAL = "https://discord.com/developers/applications"
 INTENT_HINT = f"{PORTAL}, your application, Bot: switch on Message Content Intent."
 TOKEN_HINT = f"{PORTAL}, your application, Bot: Reset Token shows a new one."
@@ -27,18 +27,18 @@ LIBRARY_HINT = "pip install 'discreet[discord]'"
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """The connection to the API. ``token`` is a secret that gives full control of the bot."""
+    """A connection to the API. ``token`` is a secret that gives full control of the bot."""
 
     token: str = field(repr=False)
     base_url: str
 
     def url(self, path: str) -> str:
-        """Return the address of what the API calls so."""
+        """Return the URL of an API path."""
         return f"{self.base_url.rstrip('/')}/{path}"
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What a request shows. Only to the API: files are elsewhere, and ask for no token."""
+        """The headers of a request to the API. File URLs are on other hosts and need no token."""
         return {"Authorization": f"Bot {self.token}"}
 
 
@@ -48,7 +48,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """Return the code and the words of a refusal; code 0 where the API gave none."""
+    """Return the code and text of a rejection; code 0 if the API gave none."""
     try:
         error = response.json()
         return int(error.get("code") or 0), " ".join(str(error.get("message") or "").split())[:200]
@@ -57,7 +57,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 
 async def gateway_of(connection: ApiConnection) -> str:
-    """Return where the gateway is.
+    """Return the URL of the gateway.
 
     Raises:
         Unavailable: the API can't be reached.
@@ -71,7 +71,7 @@ async def who_am_i(connection: ApiConnection) -> Identity:
     """Return the bot of a token, if it may read messages.
 
     Raises:
-        BadInput: the token is none or was reset, or the bot may not read messages.
+        BadInput: the token is invalid or was reset, or the bot may not read messages.
         Unavailable: the API can't be reached.
     """
     if not TOKEN.fullmatch(connection.token):

@@ -35,18 +35,21 @@ from discreet.domain.platform import OpenChannel
 log = structlog.get_logger(__name__)
 
 PACE = 1.5
-"""Seconds between two edits of an answer that grows: Discord takes five in five seconds, and the
-other answers of a chat have to go through too."""
+"""Seconds between two edits of a streamed answer: Discord allows five edits in five seconds, and
+the chat's other answers need some of them.
+"""
 DRAFT_SECONDS = 10.0
-"""How long one of these edits may take: the answer itself waits for it."""
+"""Maximum seconds for one of these edits, because the answer waits for it."""
 WITHOUT_PREVIEWS = 1 << 2
-"""Flag of a message whose links nobody opens: an answer must not make Discord call an address."""
+"""Flag of a message without link previews, so that an answer can't make Discord fetch a URL."""
 _UNKNOWN_MESSAGE = 10008
 _NO_THREAD = {10003, 50083, 160005}
-"""Error codes of a thread that is gone, archived or locked."""
+"""Error codes for a thread that is gone, archived or locked."""
 _PRIVATE_THREAD = 12
 _NO_REPLY = {160002, 50035}
-"""Error codes of what can't be replied to: old messages may not be read, or it is gone."""
+"""Error codes for a reply that isn't possible: the bot may not read history, or the message is
+gone.
+"""
 
 
 def _wait_of(response: httpx.Response, _: int) -> float:
@@ -62,14 +65,14 @@ ANSWERS = Answers(
     error_of,
     sent_id=lambda sent: str(sent["id"]),
     wait_of=_wait_of,
-    # No such channel or server, no access, the person takes no messages, no permission, an
-    # archived thread, nothing in common.
+    # No such channel or server, no access, the person accepts no messages, no permission, an
+    # archived thread, no server in common.
     not_there=frozenset({10003, 10004, 50001, 50007, 50013, 50083, 50278}),
     not_there_statuses=frozenset({403, 404}),
 )
 
 Connections = Callable[[str], ApiConnection | None]
-"""The connection of an account (the bot's id); None where there is no such channel any more."""
+"""Returns the connection of an account (the bot's id), or None if the channel no longer exists."""
 
 
 class DiscordChannel(OpenChannel):
@@ -83,15 +86,15 @@ class DiscordChannel(OpenChannel):
         self._parts = SplitCache(split)
 
     def parts(self, text: str) -> int:
-        """Return how many messages an answer takes."""
+        """Return how many messages an answer needs."""
         return len(split(text))
 
     def parts_of(self, outbound: Outbound) -> int:
-        """Return the same, of words that may be no markdown."""
+        """Return the same for text that may be plain rather than markdown."""
         return len(split(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Send one part. Sent again within some minutes, Discord gives the message it has."""
+        """Send one part. If repeated within some minutes, Discord returns the existing message."""
         connection = self._connections(outbound.account)
         if connection is None:
             return Rejected("this channel was removed")
@@ -124,9 +127,9 @@ class DiscordChannel(OpenChannel):
         body: dict[str, Any],
         refused: httpx.Response,
     ) -> SendResult:
-        """Send once into the channel of a thread that is locked or gone.
+        """Send once to the channel of a thread that is locked or gone.
 
-        What was asked in a private thread is not answered before everybody.
+        A question in a private thread is not answered in public.
         """
         found = await self._client().get(
             connection.url(f"channels/{outbound.platform_thread}"), headers=connection.headers
@@ -135,11 +138,12 @@ class DiscordChannel(OpenChannel):
             return ANSWERS.result_of(refused)
         plain = {name: value for name, value in body.items() if name != "message_reference"}
         result = ANSWERS.result_of(await self._put(connection, outbound.chat_id, plain))
-        note = f"sent into the channel, for its thread is locked or gone: {error_of(refused)[1]}"
+        why = error_of(refused)[1]
+        note = f"sent to the channel because its thread is locked or gone: {why}"
         return replace(result, note=note) if isinstance(result, Sent) else result
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """Return the bytes of a file. Its address expires, so its message is asked for it.
+        """Return a file's content. Its URL expires, so a new one is requested with its message.
 
         Raises:
             Unavailable: Discord can't be reached now.
@@ -157,15 +161,15 @@ class DiscordChannel(OpenChannel):
                 return refused
             address = address_of(found.json(), file)
             if address is None:
-                return NoFile("Discord has it no more")
+                return NoFile("Discord no longer has it")
             return await download(self._client(), ANSWERS, address, max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"Discord can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            return NoFile("Discord didn't say where it is")
+            return NoFile("Discord didn't give its URL")
 
     async def show_typing(self, place: Place) -> None:
-        """Tell who waits that somebody writes, for about ten seconds. Never fails."""
+        """Show a typing indicator for about ten seconds. Never fails."""
         connection = self._connections(place.account)
         if connection is None:
             return
@@ -178,13 +182,13 @@ class DiscordChannel(OpenChannel):
             log.debug("typing could not be shown", error=type(error).__name__)
 
     def draft_pace(self, place: Place) -> float:  # noqa: ARG002
-        """Discord has one limit for all texts."""
+        """Return the same pace for every chat: Discord has one limit for all."""
         return PACE
 
     async def show_draft(
         self, place: Place, text: str, reply_to: str | None, shown_as: str | None
     ) -> DraftResult:
-        """Show as much of it as one message holds."""
+        """Show as much of the text as fits into one message."""
         connection = self._connections(place.account)
         if connection is None:
             return Rejected("this channel was removed")
@@ -211,7 +215,7 @@ class DiscordChannel(OpenChannel):
         try:
             await self._delete(connection, where, platform_message_id)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            log.debug("a draft could not be taken back", error=type(error).__name__)
+            log.debug("a draft could not be deleted", error=type(error).__name__)
 
     async def close(self) -> None:
         """Close the connections of every bot."""
@@ -231,7 +235,7 @@ class DiscordChannel(OpenChannel):
         body: dict[str, Any],
         seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
-        """Write a message; as no reply, where what it replies to can't be replied to."""
+        """Send a message, without the reply reference if Discord rejects it."""
         url = connection.url(f"channels/{where}/messages")
         headers = connection.headers
         response = await self._client().post(url, json=body, headers=headers, timeout=seconds)
@@ -248,7 +252,7 @@ class DiscordChannel(OpenChannel):
         text: str,
         seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
-        """Put a text into a message of the bot's own. Doing it again changes nothing."""
+        """Change the text of one of the bot's own messages. Idempotent."""
         return await self._client().patch(
             connection.url(f"channels/{where}/messages/{message_id}"),
             json=_body(text, None),
@@ -269,18 +273,18 @@ class DiscordChannel(OpenChannel):
 def _body(text: str, reply_to: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {
         "content": text,
-        # Whoever an answer names, it calls nobody: what it says may come from anybody.
+        # An answer may contain mentions written by anybody, so none of them notifies.
         "allowed_mentions": {"parse": [], "replied_user": False},
         "flags": WITHOUT_PREVIEWS,
     }
     if reply_to:
-        # An edit is named by its message and its time.
+        # An edit's id consists of its message and its time.
         answered = reply_to.partition("/")[0]
         body["message_reference"] = {"message_id": answered, "fail_if_not_exists": False}
     return body
 
 
 def _nonce(message_id: MessageId, part: int) -> str:
-    """Return what Discord knows a part again by: up to 25 characters."""
+    """Return the nonce by which Discord recognizes a repeated part: up to 25 characters."""
     name = base64.urlsafe_b64encode(message_id.bytes).decode().rstrip("=")
     return f"{name}{part % 1000:03d}"

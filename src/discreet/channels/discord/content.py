@@ -12,9 +12,9 @@ from discreet.domain.inbound import Attachment, AttachmentKind
 from discreet.domain.text import plain_name
 
 VOICE_MESSAGE = 1 << 13
-"""Flag of a message that was spoken."""
+"""Flag of a voice message."""
 FORWARD = 1
-"""Kind of a reference to a message that is passed on."""
+"""Type of a reference to a forwarded message."""
 
 KNOWN = frozenset(
     {
@@ -61,7 +61,7 @@ KNOWN = frozenset(
         "webhook_id",
     }
 )
-"""The fields of a message that are read, or say nothing (``docs/what-arrives.md``)."""
+"""Fields of a message that are read, or that carry no content (``docs/what-arrives.md``)."""
 
 _MENTION = re.compile(r"<(@[!&]?|#)([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
@@ -70,13 +70,14 @@ _TIME = re.compile(r"<t:(-?[0-9]{1,11})(?::[A-Za-z])?>")
 
 
 def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my_name: str) -> str:
-    """Return the words of a message, or of what is passed on: names in place of ids, and not the
-    bot's in front; its files in square brackets.
+    """Return the text of a message or of the forwarded one.
 
-    ``names``: of roles and channels, by id. Empty: there are no words.
+    Ids are replaced by names, a leading mention of the bot is removed, and files are named in
+    square brackets. ``names``: of roles and channels, by id. The result is empty if there is no
+    text.
     """
     said = str(message.get("content") or "")
-    # "@Ada, /new" is how a server speaks to one bot among several.
+    # People address one bot among several in a server with "@Ada, /new".
     said = re.sub(rf"^\s*(?:<@!?{re.escape(my_id)}>[\s,:;]*)+", "", said) or said
     known = {**names, my_id: my_name, **dict(_people(message))}
     texts = [" ".join([*_labels(message), _readable(said, known)]).strip()]
@@ -87,10 +88,10 @@ def text_of(message: Mapping[str, Any], names: Mapping[str, str], my_id: str, my
 
 
 def parts_of(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Return everything that a message says beside its words and its files."""
+    """Return everything in a message other than its text and files."""
     found = [each for holder in (message, *snapshots_of(message)) for each in _held(holder)]
     for name in message:
-        # Of what this version doesn't know, only what can hold something counts.
+        # Of unknown fields, only those that can have content count.
         if name not in KNOWN and isinstance(message[name], dict | list) and message[name]:
             found.append(unsupported(name))
     return tuple(found)
@@ -102,7 +103,7 @@ def _held(holder: Mapping[str, Any]) -> Iterator[Part]:
     if holder.get("poll"):
         yield _poll(holder["poll"])
     for embed in holder.get("embeds") or ():
-        # What Discord itself shows of an address is nothing that anybody said.
+        # A link preview made by Discord is not something that anybody said.
         if embed.get("type") == "rich" and str(embed.get("url")) not in holder.get("content", ""):
             yield _embed(embed)
     yield from _components(holder.get("components") or ())
@@ -148,8 +149,7 @@ def _components(components: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
-    """Return the files of a message. Their addresses expire, so a file is named by where it
-    hangs."""
+    """Return the files of a message. Their URLs expire, so a file is identified by its message."""
     place = f"{message['channel_id']}/{message['id']}"
     return tuple(
         Attachment(
@@ -165,7 +165,7 @@ def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
 
 
 def address_of(message: Mapping[str, Any], attachment_id: str) -> str | None:
-    """Return where a file of a message can be had now."""
+    """Return the current URL of a file of a message."""
     for holder in (message, *snapshots_of(message)):
         for file in holder.get("attachments") or ():
             if str(file.get("id")) == attachment_id:
@@ -174,14 +174,14 @@ def address_of(message: Mapping[str, Any], attachment_id: str) -> str | None:
 
 
 def snapshots_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the messages that are passed on in this one."""
+    """Return the messages forwarded in this one."""
     if (message.get("message_reference") or {}).get("type") != FORWARD:
         return []
     return [found["message"] for found in message.get("message_snapshots") or ()]
 
 
 def name_of(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) -> str:
-    """Return what people see a user called."""
+    """Return a user's display name."""
     nick = (member or {}).get("nick")
     return str(nick or user.get("global_name") or user.get("username") or "")
 

@@ -9,14 +9,14 @@ from discreet.domain.marks import write
 from discreet.domain.styled_text import Span, StyledText, rendered_parts
 
 MAX_UNITS = 2000
-"""UTF-16 units of one message: Discord counts characters, of which an emoji may be several."""
+"""Maximum UTF-16 units of one message: Discord counts characters, and an emoji may be several."""
 LOOK = Look(bullet="-", linkable=("http://", "https://"))
 _MAX_LANGUAGE = 20
 _NATIVE_HEADINGS = 3
 
 _APART = "\u200b"
 _MARK = {"bold": "**", "italic": "*", "strikethrough": "~~"}
-# Discord takes an address as it stands and looks for no marks in it, escapes included.
+# Discord shows a URL as it is and interprets no markup in it, including escapes.
 _URL = re.compile(r"(?:https?|steam|discord)://[^\s<]*[^\s<.,:;\"'\]]", re.IGNORECASE)
 _NOT_LAST = re.compile(r"[.,:;\"'\]]*")
 _SPECIAL = re.compile(
@@ -27,12 +27,12 @@ _AT_LINE_START = re.compile(r"(\s*)(?:(\d+)(?=[.)]\s)|(?=(?:#{1,3}|-#|[-*+]|>>>|
 
 
 def render(text: str, *, plain: bool = False) -> str:
-    """Discord's own marks. ``plain``: words that are no markdown."""
+    """Render in Discord's own markup. ``plain``: the text isn't markdown."""
     return _written(_styled(text, plain=plain))
 
 
 def split(text: str, limit: int = MAX_UNITS, *, plain: bool = False) -> list[str]:
-    """Return the parts; at least one. A block of code that is cut is code in each of them."""
+    """Return the parts; at least one. A code block that is cut is a code block in each of them."""
     return rendered_parts(_styled(text, plain=plain), _written, limit)
 
 
@@ -55,7 +55,7 @@ class _Marks:
         if span.style == "code":
             return _code(words)
         if span.style == "text_link":
-            # A text that looks like an address itself is not hidden behind another one.
+            # A link text that looks like a URL must not hide a different one.
             if "://" in words or ">" in span.url:
                 return f"{inner} ({span.url})"
             return f"[{inner}](<{span.url}>)" if ")" in span.url else f"[{inner}]({span.url})"
@@ -77,12 +77,12 @@ def _escaped(text: str) -> str:
     written, at = list[str](), 0
     for url in _URL.finditer(text):
         before = _SPECIAL.sub(r"\\\g<0>", text[at : url.start()])
-        # ":https:" could be an emoji, "<https://..." loses its bracket.
+        # ":https:" could be an emoji, and "<https://..." would lose its bracket.
         written.append(
             f"{before[:-1]}\\{before[-1]}" if re.search(r"(?<!\\)[:<]$", before) else before
         )
         if _SPECIAL.match(text, _NOT_LAST.match(text, url.end()).end()):  # type: ignore[union-attr]
-            # The address would take the backslash along that follows it, so it is none.
+            # A URL would include the backslash after it, so escape it to be plain text.
             written.append(_SPECIAL.sub(r"\\\g<0>", url[0]).replace(":", "\\:"))
         else:
             written.append(url[0])

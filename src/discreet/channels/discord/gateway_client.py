@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from discord.types import gateway as payloads
 
 MAX_WAITING = 10_000
-"""Messages that wait to be stored. Beyond it the connection is given up, and they are asked for."""
+"""Maximum messages waiting to be stored. Beyond it, the connection is closed, and missed messages
+are fetched later.
+"""
 READY_SECONDS = 1.0
-"""How long the next server is waited for after a connection, before all count as told."""
+"""Seconds to wait for the next server after connecting, before all are considered known."""
 INTENTS = discord.Intents(
     guilds=True,
     guild_messages=True,
@@ -65,9 +67,12 @@ class SessionResumed:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A message as Discord has it. ``live``: it came over the gateway, which names the server of
-    every message that was not written directly. ``reaction``: it is one, with the time at which it
-    came; Discord tells it once and gives it no id."""
+    """A message as Discord sent it.
+
+    ``live``: it came over the gateway, which names the server of every message outside direct
+    chats. ``reaction``: it is a reaction, with the time it arrived; Discord reports it once and
+    gives it no id.
+    """
 
     message: Mapping[str, Any]
     edited: bool = False
@@ -79,10 +84,13 @@ News = NewSession | Complete | ServerThere | ConnectionCut | SessionResumed | Me
 
 
 class GatewayClient(discord.Client):
-    """A connection of one bot. ``news`` has what was said since; ``overrun``: but not all of it."""
+    """The connection of one bot.
+
+    ``news`` has the events since it was opened; ``overrun`` means that some were dropped.
+    """
 
     def __init__(self, base_url: str, gateway_url: str) -> None:
-        # The library logs what it is sent, which holds what people wrote.
+        # The library logs what it receives, which includes people's messages.
         logging.getLogger("discord").setLevel(logging.CRITICAL + 1)
         self.news: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING)
         self.overrun = False
@@ -122,7 +130,7 @@ class GatewayClient(discord.Client):
         self._hand_on(SessionResumed())
 
     def place_of(self, channel_id: str) -> dict[str, Any] | None:
-        """Return what is known of a channel or thread of a server; None: nothing."""
+        """Return what is known of a server's channel or thread, or None."""
         channel = self.get_channel(int(channel_id))
         if isinstance(channel, discord.Thread):
             parent = channel.parent
@@ -132,7 +140,7 @@ class GatewayClient(discord.Client):
         return None
 
     def heard_last(self, channel: discord.abc.Snowflake) -> datetime | None:
-        """When somebody last wrote in a channel or thread; None: nobody, as far as is known."""
+        """Return when somebody last wrote in a channel or thread, or None if unknown."""
         last = getattr(channel, "last_message_id", None)
         return None if last is None else discord.utils.snowflake_time(last)
 
@@ -144,8 +152,7 @@ class GatewayClient(discord.Client):
 
 
 class _State(ConnectionState[GatewayClient]):
-    """Messages are handed on as they come; the library would keep them and drop what it doesn't
-    know of them."""
+    """Passes messages on as raw data; the library would store them and drop unknown fields."""
 
     def __init__(self, hand_on: Callable[[News], None], **options: Any) -> None:
         self._hand_on = hand_on
@@ -169,7 +176,7 @@ class _State(ConnectionState[GatewayClient]):
 
 
 class _Http(HTTPClient):
-    """The library's requests, at the address of the settings."""
+    """The library's requests, sent to the configured base URL."""
 
     def __init__(self, base_url: str, gateway_url: str, loop: asyncio.AbstractEventLoop) -> None:
         proxy = proxy_for(base_url)
@@ -198,15 +205,15 @@ def _reacted(data: dict[str, Any]) -> MessageReceived:
 
 
 def _socks_connector(proxy: str) -> BaseConnector:
-    """aiohttp has no SOCKS of its own."""
+    """Return a connector for a SOCKS proxy, which aiohttp doesn't support itself."""
     try:
         from aiohttp_socks import ProxyConnector
     except ImportError:
         raise BadInput(
-            "Discord through a SOCKS proxy needs a package that isn't installed.",
+            "Discord through a SOCKS proxy needs an extra package.",
             hint="pip install 'discreet[discord]'",
         ) from None
-    # The proxy resolves names for both kinds, as it does for every other client here.
+    # The proxy resolves names for both kinds, as with every other client here.
     return ProxyConnector.from_url(proxy.replace("socks5h://", "socks5://", 1), rdns=True)
 
 

@@ -11,13 +11,13 @@ Say = Callable[[Mapping[str, Any]], str]
 
 
 def notice_of(message: Mapping[str, Any]) -> Part | None:
-    """Return what a message tells; None where somebody wrote it, or its kind isn't known."""
+    """Return the notice in a message; None if a person wrote it, or its type is unknown."""
     say = NOTICES.get(int(message.get("type") or 0))
     return None if say is None else notice(say(message))
 
 
 def reaction_of(reaction: Mapping[str, Any]) -> Part:
-    """Return what somebody reacted with, or took back (``removed``)."""
+    """Return a part for a reaction that was added, or ``removed``."""
     emoji = reaction.get("emoji") or {}
     sign = f":{emoji.get('name')}:" if emoji.get("id") else str(emoji.get("name") or "?")
     return part("reaction", sign=f"none, taken back: {sign}" if reaction.get("removed") else sign)
@@ -100,4 +100,4 @@ NOTICES: Mapping[int, Say] = {
     46: _poll_ended,
     63: _plain("somebody was notified"),
 }
-"""What is told, by the type of the message. 0 (plain) and 19 (a reply) are what somebody wrote."""
+"""Notices by message type. Types 0 (plain) and 19 (a reply) are written by people."""

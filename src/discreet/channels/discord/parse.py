@@ -1,6 +1,6 @@
-"""Parse a Discord message into events. Pure: nothing is asked, stored or sent.
+"""Parse a Discord message into events. Pure: it does no I/O.
 
-A payload is what the gateway or the API says of a message, and of the place that it was written in:
+A payload contains a message as the gateway or the API sent it, and the place it was written in:
 ``{"message": ..., "channel": ..., "edited": bool, "names": ..., "my_roles": [...]}``.
 """
 
@@ -31,16 +31,20 @@ log = structlog.get_logger(__name__)
 
 PLATFORM = "discord"
 SAID = {0, 19}
-"""Kinds of messages that somebody has written: plain ones and replies. Others are notices."""
+"""Types of messages that people write: plain ones and replies. Others are notices."""
 DIRECT = 1
 THREADS = {10, 11}
-"""Kinds of channels: threads that everybody sees who sees the channel around them. A private thread
-(12) is a group of its own: who is in it is not who is in the channel."""
+"""Types of channels: threads visible to everyone who sees the parent channel. A private thread (12)
+is a group of its own, because its members differ from the channel's.
+"""
 
 
 def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Sequence[Inbound]:
-    """Return what a payload means. A message in a server is ``addressed`` where it mentions the bot
-    or replies to it. Notices and reactions never are."""
+    """Parse a payload.
+
+    A message in a server is ``addressed`` if it mentions the bot or replies to it. Notices and
+    reactions never are.
+    """
     if isinstance(payload.get("reaction"), Mapping):
         return _reaction(payload, payload["reaction"], me, channel_id)
     message = payload.get("message")
@@ -49,15 +53,15 @@ def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Se
     try:
         parsed = _message(payload, message, me, channel_id)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # Discord grows new kinds of messages; one that can't be read must not stop the others.
-        log.warning("a message could not be read", error=type(error).__name__)
+        # Discord adds new kinds of messages; one that can't be parsed must not stop the others.
+        log.warning("a message could not be parsed", error=type(error).__name__)
         parsed = _unreadable(payload, message, channel_id)
     return () if parsed is None else (parsed,)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where something was written: the chat, a thread in it, and the group; None: directly."""
+    """Where something was written: the chat, a thread in it, and the group; None: a direct chat."""
 
     chat_id: str
     thread: str
@@ -83,7 +87,7 @@ def _message(
 ) -> Inbound | None:
     edited_at = message.get("edited_timestamp") if payload.get("edited") else None
     if payload.get("edited") and edited_at is None:
-        return None  # a link got its preview, or it was pinned: nobody said anything
+        return None  # a link got its preview, or the message was pinned: nobody wrote anything
     told = notice_of(message)
     if _is_of_a_program(message) or (told is not None and edited_at is not None):
         return None
@@ -124,7 +128,7 @@ def _reaction(
         return ()
     place = _Place.of(payload["channel"])
     name = name_of(user, reaction.get("member"))
-    # Discord gives a reaction no id, and tells it once.
+    # Discord gives a reaction no id, and reports it once.
     said_as = f"reaction {reaction['message_id']} {reaction['user_id']} {reaction['number']}"
     return (
         Inbound(
@@ -145,7 +149,7 @@ def _reaction(
 
 
 def _quote(message: Mapping[str, Any], payload: Mapping[str, Any], me: Identity) -> Quote | None:
-    """Return what it replies to, as Discord sends it along; without words where it was deleted."""
+    """Return the message replied to, as Discord included it; without text if it was deleted."""
     if _reply_to(message) is None:
         return None
     original = message.get("referenced_message")
@@ -163,7 +167,7 @@ def _quote(message: Mapping[str, Any], payload: Mapping[str, Any], me: Identity)
 
 
 def _forward(message: Mapping[str, Any]) -> Forward | None:
-    """Discord doesn't tell who wrote what is passed on."""
+    """Return the forward, without an author, which Discord hides."""
     for snapshot in snapshots_of(message):
         at = snapshot.get("timestamp")
         return Forward(at=datetime.fromisoformat(str(at)) if at else None)
@@ -171,7 +175,7 @@ def _forward(message: Mapping[str, Any]) -> Forward | None:
 
 
 def _is_of_a_program(message: Mapping[str, Any]) -> bool:
-    # Bots that answer each other never stop, and a webhook speaks in any name it likes.
+    # Bots that answer each other never stop, and a webhook uses any name it likes.
     author = message.get("author") or {}
     return bool(author.get("bot") or author.get("system") or message.get("webhook_id"))
 
@@ -213,7 +217,7 @@ def _reply_to(message: Mapping[str, Any]) -> str | None:
 def _unreadable(
     payload: Mapping[str, Any], message: Mapping[str, Any], channel_id: ChannelId
 ) -> Inbound:
-    """Return what can be told of it, for the quarantine; in a direct chat its sender is told."""
+    """Return what can be read, for the quarantine; in a direct chat its sender is notified."""
     author, place = message.get("author"), payload.get("channel")
     tell = None
     if isinstance(author, Mapping) and isinstance(place, Mapping) and place.get("type") == DIRECT:
@@ -222,7 +226,7 @@ def _unreadable(
         channel_id=channel_id,
         chat_id=str(message.get("channel_id") or "unknown"),
         message_id=f"unread {message.get('id')}",
-        sender=UnknownSender("Discord's message could not be read", tell),
+        sender=UnknownSender("Discord's message could not be parsed", tell),
         text=str(message.get("content") or "[unreadable]"),
         sent_at=datetime.now(UTC),
     )

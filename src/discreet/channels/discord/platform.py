@@ -35,10 +35,10 @@ from discreet.settings import Settings
 log = structlog.get_logger(__name__)
 
 REFUSED_SECONDS = 300.0
-"""What is refused is mended by a person. Discord takes a token away that connects too often."""
+"""A person has to fix a rejection. Discord revokes a token that connects too often."""
 ENDING_SECONDS = 5.0
 SHORT_SECONDS = 600.0
-"""A connection that ends sooner makes the next one wait, at first for so long: ``FIRST_PAUSE``."""
+"""A connection that ends sooner delays the next one, at first by ``FIRST_PAUSE``."""
 WRONG_TOKEN = f"Discord refuses the token. {TOKEN_HINT} Then: sb channels add discord"
 WRONG_INTENTS = f"Discord doesn't let the bot read messages. {INTENT_HINT}"
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
@@ -54,7 +54,7 @@ class DiscordPlatform:
         self._pauses: dict[str, float] = {}
 
     def open(self, accounts: Accounts) -> DiscordChannel:
-        """Send through whichever bot an answer belongs to."""
+        """Return a channel that sends through the bot of each answer."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -69,13 +69,13 @@ class DiscordPlatform:
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """Return what a message means, with the place that it was written in."""
+        """Parse a message with the place it was written in."""
         return parse(payload, me, channel_id)
 
     async def receive(self, context: ReceiveContext) -> None:
-        """Over the gateway, which only one process listens to."""
+        """Receive over the gateway, to which only one process connects."""
         if find_spec("discord") is None:
-            async with context.leader_lock():  # another server may have it, and receive
+            async with context.leader_lock():  # another server may hold it and receive
                 await context.receive_cursor.record_error(
                     f"a library isn't installed: {LIBRARY_HINT}"
                 )
@@ -92,13 +92,15 @@ class DiscordPlatform:
                 pause = min(max(last * 2, FIRST_PAUSE), MAX_PAUSE)
                 self._pauses[context.account] = pause if clock() - began < SHORT_SECONDS else 0.0
             if refused:
-                log.error("Discord refuses a bot", channel_id=str(context.channel_id), why=refused)
+                log.error("Discord rejects a bot", channel_id=str(context.channel_id), why=refused)
                 await context.receive_cursor.record_error(refused)
                 await asyncio.sleep(REFUSED_SECONDS)
 
     async def _connect(self, context: ReceiveContext, ensure_leader: EnsureLeader) -> str:
-        """Receive until the connection ends for good. Why Discord refuses the bot; empty: it
-        doesn't."""
+        """Receive until the connection ends for good.
+
+        Return why Discord rejects the bot; empty if it doesn't.
+        """
         import discord
 
         from discreet.channels.discord.gateway_client import GatewayClient
@@ -137,5 +139,5 @@ async def _until_one_ends(*both: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        # One that doesn't end now does once the client is closed.
+        # A task that doesn't end now will end once the client is closed.
         await end(*tasks, seconds=ENDING_SECONDS)

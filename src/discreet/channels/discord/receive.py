@@ -1,5 +1,7 @@
-"""Receive from Discord. It waits for no confirmation, so missed messages are fetched: after each
-new session, from every chat that may have something newer than what is stored."""
+"""Receive from Discord, and fetch missed messages, because it doesn't wait for confirmations.
+
+After each new session, every chat that may have newer messages than those stored is fetched.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +33,19 @@ from discreet.domain.platform import EnsureLeader, Identity, ReceiveContext
 log = structlog.get_logger(__name__)
 
 MAX_BACK = timedelta(days=7)
-"""What was said longer ago than this, while nobody listened, is not asked for."""
+"""Older messages that were missed are not fetched."""
 MARGIN = timedelta(minutes=3)
-"""A connection that is dead is noticed within two minutes, and messages don't come in the order of
-their times: so much is asked for again, and known again."""
+"""A dead connection is noticed within two minutes, and messages don't arrive in the order of their
+times, so this much is fetched again and recognized.
+"""
 NOTE_SECONDS = 10.0
 TICK_SECONDS = 5.0
 AT_ONCE = 8
-"""Chats that are asked at the same time after a connection."""
+"""Chats fetched concurrently after a connection."""
 ORDER_SECONDS = 10.0
-"""How long a message waits for what was said before it in its chat."""
+"""Seconds that a message waits for earlier ones of its chat."""
 FIRST_WAIT, MAX_WAIT = 0.5, 30.0
-"""Seconds between tries when Discord can't be asked or nothing can be stored."""
+"""Seconds between attempts while Discord can't be reached or nothing can be stored."""
 PAGE = 100
 _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 
@@ -50,10 +53,10 @@ _NAMED = re.compile(r"<(@&|#)([0-9]{1,20})>")
 async def listen(
     client: GatewayClient, context: ReceiveContext, ensure_leader: EnsureLeader
 ) -> None:
-    """Take in what the gateway says, until it is cancelled or more came than can wait.
+    """Store what the gateway sends, until cancelled or the queue overflows.
 
     Raises:
-        psycopg.Error: from ``ensure_leader``: somebody else may receive by now, so this one ends.
+        psycopg.Error: from ``ensure_leader``: another process may be receiving by now.
     """
     receiver = _Receiver(client, context, ensure_leader)
     try:
@@ -111,7 +114,7 @@ class _Receiver:
         await end(*self._sweeps, *self._asked.values())
 
     async def note_progress(self) -> None:
-        """Everything up to some minutes ago is stored, where nothing is missing or waits."""
+        """Record that everything older than some minutes is stored, unless something is waiting."""
         now = asyncio.get_running_loop().time()
         if not self._connected or not self._complete or now - self._noted_at < NOTE_SECONDS:
             return
@@ -123,7 +126,7 @@ class _Receiver:
         try:
             await self._context.receive_cursor.advance(until - MARGIN)
         except Unavailable as error:
-            log.warning("how far was heard could not be noted", error=error.message)
+            log.warning("the receive cursor could not be stored", error=error.message)
         self._noted_at = now
 
     async def _begin(self) -> None:
@@ -135,7 +138,7 @@ class _Receiver:
         await self._context.receive_cursor.record_error("")
 
     def _newer(self, guilds: Any) -> Iterator[str]:
-        """Return channels and threads in which something was said that may not be stored."""
+        """Yield channels and threads with messages that may not be stored."""
         for guild in guilds:
             joined = guild.me.joined_at if guild.me else None
             since = max(self._since, joined) if joined else self._since
@@ -164,13 +167,13 @@ class _Receiver:
         chat = str(said.message.get("channel_id"))
         before = self._caught_up(chat)
         if not before.done():
-            # One chat that can't be asked keeps the others waiting for a while, not for ever.
+            # A chat that can't be fetched delays the others for a while, not forever.
             await asyncio.wait({before}, timeout=ORDER_SECONDS)
         await self._take(said)
         self._last_said = max(self._last_said, _time_of(said.message))
 
     async def _catch_up(self, chat: str) -> None:
-        """Take what was said in a chat since, the oldest first."""
+        """Store the messages of a chat since then, oldest first."""
         if not chat.isdecimal():
             return
         after = discord.utils.time_snowflake(self._since)
@@ -181,7 +184,7 @@ class _Receiver:
             except Exception as error:
                 if _is_final(error):
                     return
-                log.warning("a chat could not be asked", error=type(error).__name__)
+                log.warning("a chat could not be fetched", error=type(error).__name__)
                 wait = await _wait(wait)
                 continue
             for message in sorted(page, key=lambda found: int(found["id"])):
@@ -191,7 +194,7 @@ class _Receiver:
                 return
 
     async def _take(self, said: MessageReceived) -> None:
-        """Store it. Tried until it is stored: nobody sends it again."""
+        """Store a message, retrying until it succeeds: nobody sends it again."""
         wait = FIRST_WAIT
         while True:
             try:
@@ -200,7 +203,7 @@ class _Receiver:
                     await self._context.sink(event)
                 return
             except Exception as error:
-                log.warning("what came in could not be stored", error=type(error).__name__)
+                log.warning("an event could not be stored", error=type(error).__name__)
             wait = await _wait(wait)
             await self._ensure_leader()
 
@@ -210,7 +213,7 @@ class _Receiver:
 
     async def _payload(self, said: MessageReceived) -> Mapping[str, Any]:
         if not str(said.message.get("channel_id")).isdecimal():
-            return {"message": said.message}  # broken: for the quarantine
+            return {"message": said.message}  # malformed: for the quarantine
         place = await self._place(said)
         if said.reaction:
             return {"reaction": said.message, "channel": place}
@@ -227,8 +230,10 @@ class _Receiver:
         return payload
 
     async def _place(self, said: MessageReceived) -> dict[str, Any]:
-        """Return where it was written. What Discord doesn't tell is a place of its own, for nobody
-        must hear in one place what was said in another."""
+        """Return where it was written.
+
+        An unknown place is a place of its own: nothing said in one place may reach another.
+        """
         here = str(said.message["channel_id"])
         known = self._client.place_of(here) or self._places.get(here)
         if known is not None:
@@ -275,7 +280,7 @@ def _time_of(message: Mapping[str, Any]) -> datetime:
 
 
 def _is_final(error: Exception) -> bool:
-    """Return whether asking again would give the same answer."""
+    """Return whether a retry would give the same answer."""
     return (
         isinstance(error, discord.HTTPException)
         and 400 <= error.status < 500

@@ -1,7 +1,7 @@
-"""Telegram: bots that people write to, directly and in groups."""
+"""Telegram: bots in direct chats and groups."""
 
 import os
 
-# The library is on its way from numbers of seconds to timedeltas, and warns at each use until it is
-# told here that we read timedeltas.
+# The library is moving from numbers of seconds to timedeltas, and warns at each use unless told
+# that we read timedeltas.
 os.environ.setdefault("PTB_TIMEDELTA", "true")

@@ -1,4 +1,4 @@
-"""The Bot API: one connection for each bot, opened when it is first needed."""
+"""The Bot API: one connection per bot, opened on first use."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from discreet.proxies import check_proxies
 DEFAULT_BASE_URL = "https://api.telegram.org"
 CONNECTIONS = 32
 TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
-"""What a token looks like: anything else was copied wrongly, and is sent to nobody."""
+"""The format of a token. Anything else was copied wrongly and isn't sent anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """The connection to the Bot API. ``token`` is a secret that gives full control of the bot."""
+    """A connection to the Bot API. ``token`` is a secret that gives full control of the bot."""
 
     token: str = field(repr=False)
     base_url: str = DEFAULT_BASE_URL
 
 
 Connections = Callable[[str], ApiConnection | None]
-"""The connection of an account (the bot's id); None where there is no such channel any more."""
+"""Returns the connection of an account (the bot's id), or None if the channel no longer exists."""
 
 
 class Bots:
@@ -42,7 +42,7 @@ class Bots:
         self._opening = asyncio.Lock()
 
     async def get(self, account: str) -> telegram.Bot | None:
-        """Return the client of a bot; a new one where its token or address has changed."""
+        """Return the client of a bot; a new one if its token or URL has changed."""
         connection = self._connections(account)
         async with self._opening:
             known = self._open.get(account)
@@ -66,8 +66,8 @@ class Bots:
 
 
 async def open_bot(connection: ApiConnection) -> telegram.Bot:
-    """Return a client. It asks nothing yet; close it with ``bot.request.shutdown()``."""
-    # They log addresses, which hold the token, and bodies, which hold what people wrote.
+    """Return a client without making a request. Close it with ``bot.request.shutdown()``."""
+    # They log URLs, which contain the token, and bodies, which contain messages.
     silence("telegram", "httpx", "httpcore")
     check_proxies()
     request = HTTPXRequest(
@@ -89,7 +89,7 @@ async def who_am_i(connection: ApiConnection) -> telegram.User:
     """Return the bot of a token, from the API.
 
     Raises:
-        BadInput: the token is not one, or was revoked.
+        BadInput: the token is invalid or was revoked.
         Unavailable: the API can't be reached.
     """
     if not TOKEN.fullmatch(connection.token):
@@ -108,11 +108,11 @@ async def who_am_i(connection: ApiConnection) -> telegram.User:
     except NetworkError as error:
         raise Unavailable(
             f"{connection.base_url} can't be reached ({type(error).__name__}).",
-            hint="Check the network and the address.",
+            hint="Check the network and the URL.",
         ) from None
     except TelegramError as error:
         raise Unavailable(
-            f"{connection.base_url} gave an invalid answer ({type(error).__name__}).",
+            f"{connection.base_url} returned an invalid response ({type(error).__name__}).",
             hint="Try again.",
         ) from None
     finally:

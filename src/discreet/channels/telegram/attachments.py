@@ -1,4 +1,4 @@
-"""Read the files of a Telegram message, and how the text names them."""
+"""Read the files of a Telegram message and their labels in the text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from discreet.domain.inbound import Attachment
 
 
 def attachments_of(message: Message) -> tuple[Attachment, ...]:
-    """Return the file of a message (Telegram allows one each; an album is several messages)."""
-    # A live photo comes with its still picture as the photo too; it is kept once, as it moves.
+    """Return the file of a message (Telegram allows one; an album is several messages)."""
+    # A live photo also contains its still picture; store only the moving one.
     if message.photo and not message.live_photo:
         largest = message.photo[-1]
         return (Attachment("photo", largest.file_id, "", "image/jpeg", largest.file_size),)
@@ -23,7 +23,7 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
         return (Attachment("audio", audio.file_id, name, media_type, audio.file_size),)
     if note := message.video_note:
         return (Attachment("video", note.file_id, "", "video/mp4", note.file_size),)
-    # An animation comes as a document too; it is named once.
+    # An animation is also sent as a document; name it once.
     if film := message.video or message.animation:
         name, media_type = film.file_name or "", film.mime_type or "video/mp4"
         return (Attachment("video", film.file_id, name, media_type, film.file_size),)
@@ -34,7 +34,7 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
 
 
 def attachment_label(message: Message) -> str:
-    """Return what a reader of the text sees in place of a file; empty: there is none."""
+    """Return the text that stands for a file; empty if there is none."""
     match message:
         case Message(live_photo=live) if live:
             return "[live photo]"

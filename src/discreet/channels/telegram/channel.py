@@ -42,18 +42,18 @@ from discreet.domain.platform import OpenChannel
 log = structlog.get_logger(__name__)
 
 MAX_ENTITIES = 100
-"""Telegram takes so many in one message, and ignores the rest."""
+"""Maximum entities of one message; Telegram ignores the rest."""
 DIRECT_PACE, GROUP_PACE = 1.0, 4.0
-"""Seconds between two edits of an answer that grows."""
+"""Seconds between two edits of a streamed answer."""
 DRAFT_SECONDS = 10.0
-"""How long one of these edits may take: the answer itself waits for it."""
+"""Maximum seconds for one of these edits, because the answer waits for it."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-"""A preview fetches the address without a click, with whatever the model wrote into it."""
-NO_TOPIC = "sent into the chat, for its topic is closed or gone: {}"
+"""A preview fetches the URL without a click, including anything that the model put into it."""
+NO_TOPIC = "sent to the chat because its topic is closed or gone: {}"
 _TOPIC = ("topic", "message thread")
-"""Words in a refusal that tell of the topic, not of the chat."""
+"""Words in a rejection that refer to the topic, not the chat."""
 _WRONG_FORMAT = ("entit", "url", "parse")
-"""Words in a refusal that tell of the formatting, not of the chat."""
+"""Words in a rejection that refer to the formatting, not the chat."""
 
 
 class TelegramChannel(OpenChannel):
@@ -66,15 +66,15 @@ class TelegramChannel(OpenChannel):
         self._parts = SplitCache(_cut)
 
     def parts(self, text: str) -> int:
-        """Return how many messages an answer takes."""
+        """Return how many messages an answer needs."""
         return len(_cut(text))
 
     def parts_of(self, outbound: Outbound) -> int:
-        """Return the same, of words that may be no markdown."""
+        """Return the same for text that may be plain rather than markdown."""
         return len(_cut(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Send one part. A part that Telegram refuses for its formatting goes as plain text."""
+        """Send one part, as plain text if Telegram rejects its formatting."""
         bot = await self._bots.get(outbound.account)
         if bot is None:
             return Rejected("this channel was removed")
@@ -82,7 +82,7 @@ class TelegramChannel(OpenChannel):
         try:
             return await _send(bot, outbound, outbound.chat_id, part)
         except ChatMigrated as moved:
-            # The group became a supergroup. Telegram itself names the chat that it is now.
+            # The group became a supergroup. Telegram names its new chat id.
             return await self._send_again(bot, outbound, str(moved.new_chat_id), part)
         except BadRequest as error:
             if part.spans and _is_about_format(error):
@@ -94,14 +94,13 @@ class TelegramChannel(OpenChannel):
             return _result_of(error)
 
     def draft_pace(self, place: Place) -> float:
-        """Return the seconds between edits: about one a second in a chat, 20 a minute in a
-        group."""
+        """Return the seconds between edits: about one in a direct chat, 20 a minute in a group."""
         return GROUP_PACE if place.chat_id.startswith("-") else DIRECT_PACE
 
     async def show_draft(
         self, place: Place, text: str, reply_to: str | None, shown_as: str | None
     ) -> DraftResult:
-        """Show as much of it as one message holds."""
+        """Show as much of the text as fits into one message."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return Rejected("this channel was removed")
@@ -119,7 +118,7 @@ class TelegramChannel(OpenChannel):
                     message = await _put(bot, place.chat_id, "", None, part, DRAFT_SECONDS)
                 return Sent(str(message.message_id))
             edited = await _edit(bot, place.chat_id, shown_as, part, DRAFT_SECONDS)
-            return edited or Rejected("what was shown can't be edited any more")
+            return edited or Rejected("the draft can't be edited any more")
         except RetryAfter as error:
             return Later(timedelta(seconds=_seconds(error)), "Telegram asks to slow down")
         except (BadRequest, Forbidden, ChatMigrated, InvalidToken) as error:
@@ -128,17 +127,17 @@ class TelegramChannel(OpenChannel):
             return OutcomeUnknown()
 
     async def take_back(self, place: Place, platform_message_id: str) -> None:
-        """Delete it. Telegram lets bots do that for two days."""
+        """Delete it. Telegram allows that for two days."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return
         try:
             await _delete(bot, place.chat_id, platform_message_id)
         except TelegramError as error:
-            log.debug("a draft could not be taken back", error=type(error).__name__)
+            log.debug("a draft could not be deleted", error=type(error).__name__)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """Return the bytes of a file. Telegram gives bots files of up to 20 MB.
+        """Return the content of a file. Telegram gives bots files of up to 20 MB.
 
         Raises:
             Unavailable: Telegram can't be reached now.
@@ -152,13 +151,13 @@ class TelegramChannel(OpenChannel):
                 return NoFile(f"larger than {max_bytes:,} bytes")
             content = bytes(await file.download_as_bytearray())
         except (BadRequest, Forbidden) as error:
-            return NoFile(f"Telegram refused it: {_reason(error)}")
+            return NoFile(f"Telegram rejected it: {_reason(error)}")
         except TelegramError as error:
             raise Unavailable(f"Telegram can't be reached ({type(error).__name__}).") from None
         return content if len(content) <= max_bytes else NoFile("larger than Telegram said")
 
     async def show_typing(self, place: Place) -> None:
-        """Tell who waits that somebody writes, for about five seconds. Never fails."""
+        """Show a typing indicator for about five seconds. Never fails."""
         bot = await self._bots.get(place.account)
         if bot is None:
             return
@@ -178,7 +177,7 @@ class TelegramChannel(OpenChannel):
     async def _send_without_topic(
         self, bot: telegram.Bot, outbound: Outbound, part: Formatted, why: str
     ) -> SendResult:
-        """Send once into the same chat: its topic is closed or gone. Replies would go there too."""
+        """Send once to the chat itself if its topic is closed or gone. Replies go there too."""
         beside = replace(outbound, platform_thread="", reply_to=None, draft=None)
         result = await self._send_again(bot, beside, outbound.chat_id, part)
         return replace(result, note=NO_TOPIC.format(why)) if isinstance(result, Sent) else result
@@ -197,7 +196,7 @@ def _cut(text: str, *, plain: bool = False) -> list[Formatted]:
 
 
 async def _send(bot: telegram.Bot, outbound: Outbound, chat_id: str, part: Formatted) -> SendResult:
-    # A chat that has moved has no draft: messages have other numbers there.
+    # A chat that moved has no draft: its messages have other ids there.
     draft = outbound.draft if outbound.part == 0 and chat_id == outbound.chat_id else None
     if draft is not None and draft.fits:
         taken = await _edit(bot, chat_id, draft.platform_message_id, part)
@@ -244,8 +243,10 @@ async def _edit(
     part: Formatted,
     seconds: float = ANSWER_SECONDS,
 ) -> Sent | None:
-    """Put a text into a message of the bot's own; None: that message can't be edited any more.
-    Doing it again changes nothing, so an edit whose outcome is unknown may be repeated."""
+    """Change the text of one of the bot's own messages; None if it can't be edited any more.
+
+    It is idempotent, so an edit with an unknown outcome may be repeated.
+    """
     try:
         await bot.edit_message_text(
             part.text,
@@ -269,7 +270,7 @@ async def _delete(bot: telegram.Bot, chat_id: str, message_id: str) -> None:
     try:
         await bot.delete_message(_chat(chat_id), int(message_id))
     except BadRequest as error:
-        # It is gone already, or too old.
+        # It is already gone, or too old.
         log.debug("a draft could not be deleted", why=_reason(error))
 
 
@@ -287,13 +288,13 @@ def _result_of(error: TelegramError) -> SendResult:
         case RetryAfter():
             return Later(timedelta(seconds=_seconds(error)), "Telegram asks to slow down")
         case Forbidden():
-            return Unreachable(f"Telegram doesn't let the bot write there: {_reason(error)}")
+            return Unreachable(f"The bot may not write there: {_reason(error)}")
         case BadRequest():
-            return Rejected(f"Telegram refused it: {_reason(error)}")
+            return Rejected(f"Telegram rejected it: {_reason(error)}")
         case InvalidToken():
-            return Later(TOKEN_WAIT, "Telegram refuses the token: sb channels add telegram")
+            return Later(TOKEN_WAIT, "Telegram rejected the token: sb channels add telegram")
         case _:
-            # Timeouts, cut connections, errors of the server, another process' webhook.
+            # Timeouts, lost connections, server errors, another process's webhook.
             return Later(timedelta(0), f"Telegram can't be reached ({type(error).__name__})")
 
 

@@ -1,4 +1,4 @@
-"""Read the typed parts of a Telegram message, each from one attribute."""
+"""Read the typed parts of a Telegram message, one attribute each."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from telegram import ExternalReplyInfo, InlineKeyboardMarkup, Message, MessageEn
 from discreet.domain.content import Part, part, unsupported
 
 Holder = Message | ExternalReplyInfo
-"""Both have the same names for what they hold."""
+"""Both use the same attribute names."""
 Read = Callable[[Any, Any], Part]
-"""Of what an attribute holds, and of the message around it."""
+"""Makes a part from an attribute's value and the message around it."""
 
-# Currencies whose smallest unit is the unit itself, of those that Telegram takes.
+# Currencies of Telegram's whose smallest unit is the unit itself.
 _WHOLE = {"XTR", "CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"}
 _CARD_LINE = re.compile(r"^(?:[\w-]+\.)?(TEL|EMAIL|ORG|URL|ADR)\b[^:\n]*:(.*)$", re.M | re.I)
 
 
 def parts_of(message: Message) -> tuple[Part, ...]:
-    """Return everything that a message says beside its words and its file."""
+    """Return everything in a message other than its text and file."""
     return (*_links(message), *held_by(message), *_unknown(message))
 
 
 def held_by(holder: Holder) -> Iterator[Part]:
-    """Return the typed part of a message, or of one that is quoted from another chat."""
+    """Return the typed part of a message, or of one quoted from another chat."""
     for name, read in PARTS.items():
         value = getattr(holder, name, None)
-        # A venue comes with its location too; it is named once.
+        # A venue also contains its location; name it once.
         if value and not (name == "location" and getattr(holder, "venue", None)):
             yield read(value, holder)
 
 
 def has_unknown_kind(message: Message) -> bool:
-    """Return whether a message holds something that this version of the library doesn't know."""
+    """Return whether a message contains something unknown to this version of the library."""
     return any(isinstance(value, dict | list) for value in message.api_kwargs.values())
 
 
 def _unknown(message: Message) -> Iterator[Part]:
-    # A text message is nothing else; objects that came beside it are about it.
+    # A text message has no other content; objects that came with it are metadata.
     if message.text is None:
         for name, value in message.api_kwargs.items():
             if isinstance(value, dict | list):
@@ -65,7 +65,7 @@ def _contact(contact: Any, _: Any) -> Part:
     for found in _CARD_LINE.finditer((contact.vcard or "").replace("\r", "")):
         card.setdefault(found[1].upper(), []).append(found[2].replace("\\,", ",").strip())
     phones = {_digits(phone): phone for phone in [*card.get("TEL", []), contact.phone_number]}
-    # The number as Telegram has it comes first, each number once.
+    # Telegram's own number comes first; each number is listed once.
     ordered = [phones.pop(_digits(contact.phone_number)), *phones.values()]
     return part(
         "contact",
@@ -187,7 +187,7 @@ PARTS: Mapping[str, Read] = {
     "venue": _venue,
     "web_app_data": lambda data, _: part("form", button=data.button_text, data=data.data),
 }
-"""What people send, by the attribute that holds it. ``held_by`` reads them in this order."""
+"""Content by the attribute that holds it. ``held_by`` reads them in this order."""
 
 
 def _money(amount: Any) -> str:
@@ -213,5 +213,5 @@ def _digits(number: str) -> str:
 
 
 def people_named(users: tuple[User, ...]) -> str:
-    """Several people in one line."""
+    """Return several people on one line."""
     return ", ".join(user.full_name for user in users)

@@ -1,6 +1,6 @@
 """Render answers as text and entities for Telegram. Pure.
 
-Entities, unlike a markup language, can't be malformed: no answer is refused for a stray asterisk.
+Unlike markup, entities can't be malformed: no answer is rejected for a stray asterisk.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Formatted:
 
 
 def utf16_length(text: str) -> int:
-    """Return how long Telegram takes a text to be."""
+    """Return the length of a text as Telegram counts it."""
     return len(text) + sum(ord(character) > 0xFFFF for character in text)
 
 
 def render(text: str, *, plain: bool = False) -> Formatted:
-    """Return what the reader sees. ``plain``: words that are no markdown."""
+    """Return the text as readers see it. ``plain``: the text isn't markdown."""
     if plain:
         return Formatted(text.rstrip())
     styled = lay_out(text, LOOK)
@@ -79,5 +79,5 @@ def _clipped(spans: Sequence[EntitySpan], start: int, end: int) -> Iterator[Enti
 
 
 def clip_formatted(formatted: Formatted, text: str, start: int) -> Formatted:
-    """Return the part of a text that begins at ``start`` (UTF-16 units), and its spans."""
+    """Return the part of a text that begins at ``start`` (UTF-16 units), with its spans."""
     return Formatted(text, tuple(_clipped(formatted.spans, start, start + utf16_length(text))))

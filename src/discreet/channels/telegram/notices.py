@@ -13,13 +13,13 @@ Say = Callable[[Any, Message], str]
 
 
 def notices_of(message: Message) -> tuple[Part, ...]:
-    """Return the notices in a message; empty where somebody wrote it."""
+    """Return the notices in a message; empty if a person wrote it."""
     found = ((say, getattr(message, name, None)) for name, say in NOTICES.items())
     return tuple(notice(say(value, message)) for say, value in found if value)
 
 
 def reaction_of(update: MessageReactionUpdated) -> Part:
-    """Return what somebody reacted with, and what they took back."""
+    """Return a part for reactions that were added or removed."""
     new, old = (
         [_sign(one) for one in update.new_reaction],
         [_sign(one) for one in update.old_reaction],
@@ -134,4 +134,4 @@ NOTICES: Mapping[str, Say] = {
     "video_chat_started": _plain("a video chat began"),
     "write_access_allowed": _plain("the bot may write"),
 }
-"""What is told, by the attribute that holds it."""
+"""Notices by the attribute that holds them."""

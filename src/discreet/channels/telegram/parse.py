@@ -1,4 +1,4 @@
-"""Parse an update of the Bot API into events. Pure: nothing is asked, stored or sent."""
+"""Parse an update of the Bot API into events. Pure: it does no I/O."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from discreet.domain.platform import GroupMoved
 
 PLATFORM = "telegram"
 ALLOWED_UPDATES = ("message", "edited_message", "channel_post", "message_reaction")
-"""The kinds of updates that are asked for."""
+"""The requested kinds of updates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The bot itself, as ``getMe`` names it. ``username`` has no @."""
+    """The bot itself, as returned by ``getMe``. ``username`` has no @."""
 
     id: int
     username: str
 
 
 Parsed = Inbound | GroupMoved | None
-"""None: nothing that a person did (another bot spoke, a live location moved on)."""
+"""None: nothing that a person did (another bot wrote, a live location moved)."""
 
 
 def parse(update: Update, bot: Bot, channel_id: ChannelId) -> Parsed:
-    """Return what an update means.
+    """Parse an update.
 
-    A message in a group is ``addressed`` where it mentions the bot, replies to it or gives it a
+    A message in a group is ``addressed`` if it mentions the bot, replies to it or gives it a
     command. Notices and reactions never are.
     """
     if update.edited_message is not None:
@@ -70,11 +70,11 @@ def _message(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | Non
     sender = _sender(message)
     notices = notices_of(message)
     if notices and isinstance(sender, UnknownSender):
-        return None  # nobody to whom the line could be given
+        return None  # no contact to assign the line to
     text = _text(message, bot)
     parts = notices or parts_of(message)
     if not text and not parts:
-        # All that is known of it is that it came.
+        # Its kind is unknown.
         parts = (unsupported("unknown"),)
     topic = str(message.message_thread_id) if message.is_topic_message else ""
     return Inbound(
@@ -96,7 +96,7 @@ def _message(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | Non
 
 
 def _edit(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
-    # A place that moves and a poll that is voted on are edits too: nobody said anything.
+    # A moving location and a poll's votes are edits too, but nobody wrote anything.
     if message.text is None and message.caption is None and message.checklist is None:
         return None
     parsed = _message(message, bot, channel_id)
@@ -113,7 +113,7 @@ def _edit(message: Message, bot: Bot, channel_id: ChannelId) -> Inbound | None:
 
 
 def _reaction(update: MessageReactionUpdated, number: int, channel_id: ChannelId) -> Inbound | None:
-    # Without a user it is an anonymous administrator's, or a channel's: nobody's line.
+    # Without a user it comes from an anonymous administrator or a channel, so it isn't anybody's.
     if update.user is None or update.user.is_bot:
         return None
     is_group = update.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP)
@@ -144,8 +144,8 @@ def _sender(message: Message) -> Sender:
 
 
 def _is_other_bot(message: Message) -> bool:
-    # Bots that answer each other never stop. Telegram's own stand-ins for people without a name
-    # are bots too; they come with a chat in whose name they write.
+    # Bots that answer each other never stop. Telegram's placeholders for people without a name are
+    # bots too; they come with the chat in whose name they write.
     sender = message.from_user
     return message.sender_chat is None and sender is not None and sender.is_bot
 
@@ -162,7 +162,7 @@ def _is_addressed(message: Message, bot: Bot) -> bool:
     if _is_for_another_bot(message, bot):
         return False
     original = message.reply_to_message
-    # In a topic, whatever replies to nothing "replies" to the message that opened the topic.
+    # In a topic, a message that replies to nothing "replies" to the one that opened the topic.
     if (
         original is not None
         and original.from_user is not None
@@ -190,7 +190,7 @@ def _entities(message: Message) -> Iterator[tuple[MessageEntity, str]]:
 
 
 def _is_for_another_bot(message: Message, bot: Bot) -> bool:
-    """Return whether it begins with a command that names another bot: ``/new@other_bot``."""
+    """Return whether it begins with a command for another bot: ``/new@other_bot``."""
     for entity, command in _entities(message):
         if entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0:
             name = command.partition("@")[2].lower()
@@ -199,19 +199,18 @@ def _is_for_another_bot(message: Message, bot: Bot) -> bool:
 
 
 def _text(message: Message, bot: Bot) -> str:
-    """Return the text as it was said, without the bot's name in front; a file in square
-    brackets."""
+    """Return the text without a leading mention of the bot; a file is named in square brackets."""
     said = message.text if message.text is not None else message.caption or ""
     if message.forward_origin is None:
         said = _without_mention(message, said, bot)
-        # "/new@this_bot" is how groups write "/new".
+        # Groups write "/new" as "/new@this_bot".
         said = re.sub(rf"^(/\w+)@{re.escape(bot.username)}\b", r"\1", said, flags=re.I)
     label = attachment_label(message)
     return f"{label} {said}".strip() if label else said
 
 
 def _without_mention(message: Message, said: str, bot: Bot) -> str:
-    """Return what is left behind the bot's name; all of it where nothing is."""
+    """Return what follows the bot's name, or the whole text if nothing does."""
     names = {f"@{bot.username}"}
     for entity, name in _entities(message):
         if entity.type == MessageEntity.TEXT_MENTION and entity.user and entity.user.id == bot.id:
@@ -222,7 +221,7 @@ def _without_mention(message: Message, said: str, bot: Bot) -> str:
 
 
 def _quote(message: Message, bot: Bot) -> Quote | None:
-    """Return what it replies to, as Telegram sends it along; the words that were picked, if any."""
+    """Return the message replied to, as Telegram included it, or the excerpt that was selected."""
     picked = message.quote
     if (outside := message.external_reply) is not None:
         forward = _origin(outside.origin)
@@ -247,7 +246,7 @@ def _quote(message: Message, bot: Bot) -> Quote | None:
 
 
 def _chosen(message: Message, original: Message) -> str:
-    """Return the task or the option of the original that this replies to."""
+    """Return the task or option of the original that this replies to."""
     if original.checklist is not None and message.reply_to_checklist_task_id is not None:
         for task in original.checklist.tasks:
             if task.id == message.reply_to_checklist_task_id:

@@ -25,7 +25,7 @@ class TelegramPlatform:
         self._base_url = settings.telegram_base_url
 
     def open(self, accounts: Accounts) -> TelegramChannel:
-        """Send through whichever bot an answer belongs to."""
+        """Return a channel that sends through the bot of each answer."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -41,12 +41,12 @@ class TelegramPlatform:
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """Return what an update means."""
+        """Parse an update."""
         parsed = read_update(payload, Bot(int(me.account), me.name), channel_id)
         return () if parsed is None else (parsed,)
 
     async def receive(self, context: ReceiveContext) -> None:
-        """By webhook where the installation has a public address, else by long polling."""
+        """Receive by webhook if the installation has a public URL, else by long polling."""
         if context.webhooks is None:
             async with context.leader_lock() as ensure_leader:
                 bot = await open_bot(self._connection(context.secret))

@@ -21,21 +21,21 @@ from discreet.domain.platform import EventSink
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 25
-"""How long Telegram keeps a request open when nobody writes."""
+"""Seconds that Telegram keeps a request open when nobody writes."""
 FIRST_WAIT, MAX_WAIT = 0.5, 30.0
-"""Seconds between tries when it can't be reached or nothing can be stored."""
+"""Seconds between attempts while it can't be reached or nothing can be stored."""
 TOKEN_WAIT = 60.0
 
 
 async def identity_of(bot: telegram.Bot) -> Bot:
-    """Return who the bot is, as soon as Telegram can be asked."""
+    """Return the bot's identity, as soon as Telegram can be reached."""
     wait = FIRST_WAIT
     while True:
         try:
             me = await bot.get_me()
             return Bot(me.id, me.username or "")
         except TelegramError as error:
-            wait = await _wait_for(error, wait, "asking who the bot is")
+            wait = await _wait_for(error, wait, "getting the bot's identity")
 
 
 async def poll(
@@ -45,10 +45,10 @@ async def poll(
     take: EventSink,
     ensure_leader: Callable[[], Awaitable[None]],
 ) -> None:
-    """Take in what people write, for ever.
+    """Receive messages forever.
 
     Raises:
-        psycopg.Error: from ``ensure_leader``: somebody else may poll by now, so this one ends.
+        psycopg.Error: from ``ensure_leader``: another process may be polling by now.
     """
     offset, wait = 0, FIRST_WAIT
     webhook_removed = False
@@ -65,8 +65,8 @@ async def poll(
             for update in sorted(updates, key=_number_of):
                 await take_update(update, me, channel_id, take)
         except Exception as error:
-            # Not confirmed, so Telegram gives these again; what was stored is recognised.
-            log.warning("what came in could not be stored", error=type(error).__name__)
+            # Not confirmed, so Telegram sends these again; stored ones are recognized.
+            log.warning("an update could not be stored", error=type(error).__name__)
             wait = await _wait(wait)
             continue
         wait = FIRST_WAIT
@@ -77,19 +77,19 @@ async def poll(
 async def take_update(
     update: Mapping[str, Any], me: Bot, channel_id: ChannelId, take: EventSink
 ) -> None:
-    """Store one update. Returns once it may be confirmed; raises where it may not."""
+    """Store one update; return once it may be confirmed, and raise if it may not."""
     parsed = read_update(update, me, channel_id)
     if parsed is not None:
         await take(parsed)
 
 
 def read_update(update: Mapping[str, Any], me: Bot, channel_id: ChannelId) -> Parsed:
-    """Return what an update means; what can't be read goes where the owner sees it."""
+    """Parse an update; one that can't be parsed becomes a message for the quarantine."""
     try:
         return parse(_read(update), me, channel_id)
     except Exception as error:
-        # Telegram grows new kinds of messages; one that can't be read must not stop the others.
-        log.warning("an update could not be read", error=type(error).__name__)
+        # Telegram adds new kinds of messages; one that can't be parsed must not stop the others.
+        log.warning("an update could not be parsed", error=type(error).__name__)
         return _unreadable(update, channel_id)
 
 
@@ -101,8 +101,8 @@ def _read(update: Mapping[str, Any]) -> Update:
 
 
 async def _get_updates(bot: telegram.Bot, offset: int) -> list[dict[str, Any]]:
-    # Raw, because the library reads all updates or none. It insists on its own method for this name
-    # of the endpoint; spelled so, it comes out the same.
+    # Raw, because the library parses all updates or none. It insists on its own method for this
+    # endpoint's name; this spelling avoids the check.
     result = await bot.do_api_request(
         "get__updates",
         {
@@ -121,7 +121,7 @@ def _number_of(update: Mapping[str, Any]) -> int:
 
 
 def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | None:
-    """Return what can be told of it, for the quarantine."""
+    """Return as much as can be read, for the quarantine."""
     message = next((update[kind] for kind in ALLOWED_UPDATES if kind in update), None)
     if not isinstance(message, dict):
         return None
@@ -129,26 +129,26 @@ def _unreadable(update: Mapping[str, Any], channel_id: ChannelId) -> Inbound | N
     chat_id = chat.get("id") if isinstance(chat, dict) else None
     tell = None
     if isinstance(sender, dict) and isinstance(sender.get("id"), int) and chat_id == sender["id"]:
-        tell = Address(PLATFORM, str(chat_id))  # a direct chat has the id of the person in it
+        tell = Address(PLATFORM, str(chat_id))  # a direct chat has the id of its person
     return Inbound(
         channel_id=channel_id,
         chat_id=str(chat_id or "unknown"),
         message_id=f"update {update.get('update_id')}",
-        sender=UnknownSender("Telegram's update could not be read", tell),
+        sender=UnknownSender("Telegram's update could not be parsed", tell),
         text=str(message.get("text") or message.get("caption") or "[unreadable]"),
         sent_at=datetime.now(UTC),
     )
 
 
 async def _wait_for(error: TelegramError, wait: float, doing: str) -> float:
-    """Wait as long as the error asks; return how long to wait at the next one."""
+    """Wait as long as the error asks; return the wait for the next attempt."""
     match error:
         case RetryAfter(retry_after=after):
             await asyncio.sleep(after.total_seconds() if isinstance(after, timedelta) else after)
             return wait
         case InvalidToken():
             log.error(
-                f"{doing}: Telegram refuses the token; sb channels add telegram gives another"
+                f"{doing}: Telegram rejected the token; enter another with sb channels add telegram"
             )
             await asyncio.sleep(TOKEN_WAIT)
             return wait

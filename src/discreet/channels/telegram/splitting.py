@@ -9,7 +9,7 @@ from discreet.channels.telegram.formatting import EntitySpan, Formatted, clip_fo
 from discreet.domain.cutting import cuts
 
 MAX_UNITS = 4096
-"""UTF-16 units of one message."""
+"""Maximum UTF-16 units of one message."""
 
 
 def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
@@ -22,7 +22,7 @@ def split(formatted: Formatted, limit: int = MAX_UNITS) -> list[Formatted]:
     parts, spans, taken = [], list[EntitySpan](), 0
     for start, end in cuts(text, units, blocks, limit):
         until = bisect_left(formatted.spans, units[end], lo=taken, key=lambda span: span.start)
-        # Those that go on from the part before, and those that begin in this one.
+        # Spans that continue from the previous part, and those that begin in this one.
         spans += formatted.spans[taken:until]
         spans = [span for span in spans if span.start + span.length > units[start]]
         taken = until

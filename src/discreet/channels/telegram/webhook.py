@@ -18,11 +18,11 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 def answer_for(
     context: ReceiveContext, me: Bot
 ) -> Callable[[WebhookRequest], Awaitable[WebhookResponse]]:
-    """Return what Telegram's calls for a bot get."""
+    """Return the handler of Telegram's requests for a bot."""
 
     async def answer(call: WebhookRequest) -> WebhookResponse:
         shown = call.headers.get(SECRET_HEADER, "").encode("latin-1")
-        # A wrong secret and a bot that isn't here look alike to who only guesses.
+        # To somebody guessing, a wrong secret and an unknown bot look the same.
         if not hmac.compare_digest(shown, context.secret.webhook_secret.encode()):
             return WebhookResponse(404)
         if call.method != "POST":
@@ -43,9 +43,9 @@ def answer_for(
 
 
 async def set_webhook(bot: telegram.Bot, address: str, secret: str) -> None:
-    """Tell Telegram where to call.
+    """Register the webhook with Telegram.
 
     Raises:
-        telegram.error.TelegramError: it didn't take it.
+        telegram.error.TelegramError: it was rejected.
     """
     await bot.set_webhook(address, secret_token=secret, allowed_updates=list(ALLOWED_UPDATES))

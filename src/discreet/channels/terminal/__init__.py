@@ -1,4 +1,4 @@
-"""The terminal: whoever runs the installation speaks as the owner or as any sender."""
+"""The terminal: the person who runs the installation writes as the owner or as any sender."""
 
 from discreet.channels.terminal.channel import TerminalChannel
 

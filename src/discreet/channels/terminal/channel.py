@@ -6,11 +6,10 @@ from discreet.domain.outbound import Channel, Outbound, Sent
 
 
 class TerminalChannel(Channel):
-    """An answer is delivered once it is stored: whoever waits at a terminal reads it there, and the
-    draft of it too."""
+    """Treats answers and drafts as delivered once they are stored: the terminal reads them."""
 
     platform = "terminal"
 
     async def send(self, outbound: Outbound) -> Sent:
-        """Nothing goes over a wire; the id of the message is its name here."""
+        """Accept an answer without sending anything; its message id is its platform id."""
         return Sent(str(outbound.message_id))

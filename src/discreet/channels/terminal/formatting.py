@@ -1,6 +1,6 @@
 """Render answers for a terminal, whole or while they are streamed. Pure.
 
-A program that reads the output gets the text as it was written; this is for people.
+This is for people; a program that reads the output gets the text as it was written.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _MAY_BECOME_A_BLOCK = re.compile(r"(?:^|\n)(?:[-+#>=\d.)\s]*|\|[^\n]*)\Z")
 
 
 def render(text: str) -> str:
-    """Return an answer, with the terminal's own codes; none of somebody else's is left in it."""
+    """Render an answer with the terminal's own codes, after removing any in the text."""
     return write(lay_out(terminal_text(text), LOOK), _Marks())
 
 
 def render_partial(text: str) -> str:
-    """As much of an answer that still grows as will look the same when it is whole."""
+    """Render the beginning of a growing answer that won't change when it is complete."""
     styled = lay_out(terminal_text(text), LOOK)
     return write(styled.part(0, _settled(styled)), _Marks())
 
@@ -42,7 +42,7 @@ def _settled(styled: StyledText) -> int:
             end = found.start()
             break
     if any(span.style == "pre" and span.end >= end for span in code):
-        end = len(text[:end].rstrip("`"))  # the end of the block, so far
+        end = len(text[:end].rstrip("`"))  # the end of the block so far
     else:
         block = _MAY_BECOME_A_BLOCK.search(text, start, end)
         end = end if block is None else block.start()

@@ -1,4 +1,4 @@
-"""The Cloud API: one connection for each phone number, opened when it is first needed."""
+"""The Cloud API: one connection per phone number, opened on first use."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ TOKEN = re.compile(r"[!-~]{20,1000}")
 
 @dataclass(frozen=True, slots=True)
 class ApiConnection:
-    """The connection to the API. ``token`` is a secret: its holder can write as the business."""
+    """A connection to the API. ``token`` is a secret: its holder can write as the business."""
 
     token: str = field(repr=False)
     base_url: str
     version: str
 
     def url(self, path: str) -> str:
-        """Return the address of what the API calls so."""
+        """Return the URL of an API path."""
         return f"{self.base_url.rstrip('/')}/{self.version}/{path}"
 
     def open_client(self) -> httpx.AsyncClient:
-        """Open a client that shows the token. Close it with ``aclose``."""
+        """Open a client that sends the token. Close it with ``aclose``."""
         return open_client({"Authorization": f"Bearer {self.token}"})
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """Return the code and the words of a refusal; code 0 where the API gave none."""
+    """Return the code and text of a rejection; code 0 if the API gave none."""
     try:
         error = response.json()["error"]
         data = error.get("error_data") or {}
@@ -47,7 +47,7 @@ async def who_am_i(connection: ApiConnection, account: str) -> Identity:
     """Return the phone number with this id, from the API.
 
     Raises:
-        BadInput: the id or the token is none, or they don't belong together.
+        BadInput: the id or the token is invalid, or they don't belong together.
         Unavailable: the API can't be reached.
     """
     if not ACCOUNT.fullmatch(account):

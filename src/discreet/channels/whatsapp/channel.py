@@ -29,11 +29,13 @@ from discreet.domain.platform import OpenChannel
 log = structlog.get_logger(__name__)
 
 WINDOW = timedelta(hours=24)
-"""How long after somebody wrote a business may answer freely. Later only templates go through."""
+"""How long after a person's message a business may answer freely. Later, only templates are
+allowed.
+"""
 TYPING_SECONDS = 24.0
-"""WhatsApp shows it for 25 seconds, or until the answer comes."""
+"""WhatsApp shows the indicator for 25 seconds, or until the answer arrives."""
 _SLOW_DOWN = {4: 60, 80007: 60, 130429: 10, 131048: 300, 131056: 10}
-"""Error codes of limits, and the seconds to wait where WhatsApp names none."""
+"""Error codes of rate limits, and the seconds to wait if WhatsApp names none."""
 
 
 def _wait_of(response: httpx.Response, code: int) -> float:
@@ -53,12 +55,14 @@ ANSWERS = Answers(
 )
 
 Connections = Callable[[str], ApiConnection | None]
-"""The connection of an account (the id of a phone number); None: there is no such channel."""
+"""Returns the connection of an account (the id of a phone number), or None if there is none."""
 
 
 class WhatsAppChannel(OpenChannel):
-    """Sends through whichever phone number an answer belongs to. What a business has sent can't
-    be edited, so no answer grows."""
+    """Sends each answer through the phone number of its account.
+
+    A business can't edit sent messages, so answers aren't streamed.
+    """
 
     platform = PLATFORM
 
@@ -69,18 +73,18 @@ class WhatsAppChannel(OpenChannel):
         self._parts = SplitCache(split)
 
     def parts(self, text: str) -> int:
-        """Return how many messages an answer takes."""
+        """Return how many messages an answer needs."""
         return len(split(text))
 
     def parts_of(self, outbound: Outbound) -> int:
-        """Return the same, of words that may be no markdown."""
+        """Return the same for text that may be plain rather than markdown."""
         return len(split(outbound.text, plain=outbound.plain))
 
     async def send(self, outbound: Outbound) -> SendResult:
-        """Send one part, within 24 hours after somebody wrote there."""
+        """Send one part, within 24 hours after somebody last wrote there."""
         if outbound.heard_at is not None and datetime.now(UTC) - outbound.heard_at >= WINDOW:
             return Unreachable(
-                "24 hours have passed since they last wrote; WhatsApp lets nobody answer later"
+                "24 hours have passed since they last wrote; WhatsApp allows no later answer"
             )
         opened = await self._client(outbound.account)
         if opened is None:
@@ -94,7 +98,7 @@ class WhatsAppChannel(OpenChannel):
         return ANSWERS.result_of(response)
 
     async def fetch(self, account: str, platform_file: str, max_bytes: int) -> bytes | NoFile:
-        """Return the bytes of a file, which WhatsApp keeps for some days.
+        """Return the content of a file, which WhatsApp keeps for some days.
 
         Raises:
             Unavailable: WhatsApp can't be reached now.
@@ -116,11 +120,13 @@ class WhatsAppChannel(OpenChannel):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"WhatsApp can't be reached ({type(error).__name__}).") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            return NoFile("WhatsApp didn't say where it is")
+            return NoFile("WhatsApp didn't give its URL")
 
     async def show_typing(self, place: Place) -> None:
-        """Mark the message as read and show for 25 seconds that somebody writes: WhatsApp has
-        both or neither. Never fails. Nothing is shown in groups."""
+        """Mark the message as read and show a typing indicator for 25 seconds. Never fails.
+
+        WhatsApp combines the two. Nothing is shown in groups.
+        """
         now = monotonic()
         self._typing = {asked: until for asked, until in self._typing.items() if until > now}
         if (
@@ -132,7 +138,7 @@ class WhatsAppChannel(OpenChannel):
         opened = await self._client(place.account)
         if opened is None:
             return
-        # Shown no oftener than needed: calls count against the limits that answers have too.
+        # No more often than needed: these calls count against the same limits as answers.
         self._typing[place.asked] = now + TYPING_SECONDS
         connection, client = opened
         body = {
@@ -157,7 +163,7 @@ class WhatsAppChannel(OpenChannel):
         known = self._open.get(account)
         if known is not None and known[0] == connection:
             return known
-        # Nothing is awaited before the new one is in its place, so nobody opens two.
+        # There is no await before the new one is in place, so only one is opened.
         opened = None
         if connection is not None:
             opened = self._open[account] = (connection, connection.open_client())

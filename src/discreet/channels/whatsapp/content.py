@@ -34,12 +34,11 @@ KINDS = frozenset(
         "unsupported",
     }
 )
-"""The kinds of messages that are read; every other one becomes a line that names it."""
+"""The kinds of messages that are read; any other becomes a line that names its kind."""
 
 
 def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
-    """Return the file of a message; WhatsApp sends one each. ``platform_file`` is the id of the
-    media."""
+    """Return the file of a message; WhatsApp sends one each. ``platform_file`` is the media id."""
     kind = str(message.get("type"))
     if kind not in _MEDIA:
         return ()
@@ -50,8 +49,7 @@ def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """Return the words of a message; its file is named in square brackets. Empty: there are
-    none."""
+    """Return the text of a message, with its file named in square brackets; may be empty."""
     kind = str(message["type"])
     body = message.get(kind) or {}
     match kind:
@@ -65,12 +63,12 @@ def text_of(message: Mapping[str, Any]) -> str:
             chosen = body[str(body["type"])]
             if body["type"] == "nfm_reply":
                 said = str(chosen.get("body") or "")
-                return "" if said == "Sent" else said  # what WhatsApp shows for every form
+                return "" if said == "Sent" else said  # WhatsApp's text for every form
             return str(chosen.get("title") or "")
         case "order":
             return str(body.get("text") or "")
         case _ if kind not in KINDS:
-            # Whatever it is, these are words.
+            # Whatever the type, these fields are text.
             words = body.get("caption") or body.get("body") if isinstance(body, dict) else None
             return words if isinstance(words, str) else ""
         case _:
@@ -78,7 +76,7 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def parts_of(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Return everything that a message says beside its words and its file."""
+    """Return everything in a message other than its text and file."""
     return (*_own(message), *_around(message))
 
 
@@ -111,7 +109,7 @@ def _own(message: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _around(message: Mapping[str, Any]) -> Iterator[Part]:
-    """Return what a message refers to: a product, or the ad through which somebody came."""
+    """Yield what a message refers to: a product, or the ad that brought the person here."""
     product = (message.get("context") or {}).get("referred_product")
     if product:
         yield part(
@@ -185,7 +183,7 @@ def _interactive(kind: str, chosen: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _answers(form: Mapping[str, Any]) -> object:
-    """Return the fields of a form, without the token that only its maker has use for."""
+    """Return the fields of a form, without the token, which only its author needs."""
     given = str(form.get("response_json") or "")
     try:
         answers = json.loads(given)

@@ -1,7 +1,8 @@
 """Render answers for WhatsApp, in parts that fit. Pure and deterministic.
 
-WhatsApp has no escape. Words that it would take for markup are shown in its monospaced form, in
-which it changes nothing; where that can't be, a zero width space keeps the marks apart.
+WhatsApp has no escape character. Words that it would interpret as markup are shown in its
+monospaced format, in which it changes nothing; if that isn't possible, a zero-width space separates
+the markers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ LOOK = Look(bullet="-")
 
 _APART = "\u200b"
 _MARK = {"bold": "*", "italic": "_", "strikethrough": "~"}
-# What WhatsApp may take for markup: rather one more than one less.
+# What WhatsApp may interpret as markup; if in doubt, include it.
 _LETTER = "[0-9A-Za-z\u00c0-\u0dff]"  # of scripts that put spaces between words
 _OPENS = re.compile(rf"(?<!{_LETTER})[*_~](?=\S)")
 _CLOSES = re.compile(rf"(?<=\S)[*_~](?!{_LETTER})")
@@ -25,12 +26,12 @@ _AT_LINE_START = re.compile(r"(\s*)(?=(?:[*>•]|>)\s|>)")
 
 
 def render(text: str, *, plain: bool = False) -> str:
-    """WhatsApp's own marks in place of markdown's. ``plain``: words that are no markdown."""
+    """Replace markdown by WhatsApp's own markup. ``plain``: the text isn't markdown."""
     return _written(_styled(text, plain=plain))
 
 
 def split(text: str, limit: int = MAX_CHARACTERS, *, plain: bool = False) -> list[str]:
-    """Return the parts. Counted in UTF-16 units, the stricter way: an emoji is two."""
+    """Return the parts, counted in UTF-16 units, the stricter way: an emoji is two."""
     return rendered_parts(_styled(text, plain=plain), _written, limit)
 
 
@@ -68,7 +69,7 @@ class _Marks:
 
 
 def _protected(text: str) -> str:
-    """Return words of one line, so that WhatsApp shows them as they are."""
+    """Escape the words of one line so that WhatsApp shows them literally."""
     if text.count("`") > 1:
         return _monospaced(text)
     found = _markup(text)
@@ -85,7 +86,7 @@ def _protected(text: str) -> str:
 
 
 def _markup(text: str) -> tuple[int, int] | None:
-    """From the first to the last of what WhatsApp may take for markup: its kinds overlap."""
+    """Return the range that WhatsApp may interpret as markup. One, because kinds overlap."""
     first: dict[str, int] = {}
     for opening in _OPENS.finditer(text):
         first.setdefault(opening[0], opening.start())
@@ -101,7 +102,7 @@ def _monospaced(words: str) -> str:
         return f"`{words}`"
     left, right = len(words) - len(words.lstrip()), len(words.rstrip())
     inner = _without_fences(words[left:right])
-    # Backticks side by side would be counted together.
+    # Adjacent backticks would be counted together.
     first = _APART if inner.startswith("`") else ""
     last = _APART if inner.endswith("`") else ""
     return f"{words[:left]}```{first}{inner}{last}```{words[right:]}"

@@ -1,6 +1,7 @@
-"""Parse a webhook call of the Cloud API into events. Pure: nothing is asked or stored.
+"""Parse a webhook request of the Cloud API into events. Pure: it does no I/O.
 
-Shapes after Meta's reference of webhooks (field ``messages``)."""
+The formats follow Meta's webhook reference (field ``messages``).
+"""
 
 from __future__ import annotations
 
@@ -20,20 +21,19 @@ from discreet.domain.platform import Event, Identity, Receipt, Stage
 
 PLATFORM = "whatsapp"
 GROUP_CHAT = "group "
-"""Begins the id of a chat that is a group's: answers go there in another way."""
+"""Prefix of a group's chat id: answers to groups use another API call."""
 _STAGES: Mapping[str, Stage] = {"delivered": "delivered", "read": "read", "failed": "failed"}
 _OVERHEARD = ("reaction", "request_welcome", "revoke", "system")
-"""Kinds that call for no answer: nobody said anything."""
+"""Kinds that need no answer, because nobody wrote anything."""
 
 
 def accounts_in(payload: Mapping[str, Any]) -> set[str]:
-    """Return the ids of the phone numbers that a payload is about; one call may be about
-    several."""
+    """Return the ids of the phone numbers in a payload; one request may contain several."""
     return {account for account, _ in _values(payload)}
 
 
 def parse(payload: Mapping[str, Any], me: Identity, channel_id: ChannelId) -> Sequence[Event]:
-    """Return what a payload tells about one phone number (``me.account``: the API's id of it)."""
+    """Parse the part of a payload for one phone number (``me.account``: its id in the API)."""
     events: list[Event] = []
     for account, value in _values(payload):
         if account != me.account:
@@ -58,14 +58,14 @@ def _message(
     names: Mapping[str, str],
     channel_id: ChannelId,
 ) -> Inbound:
-    # An edit holds the whole message as it is now, and is told with an id of its own.
+    # An edit contains the whole new message, and has an id of its own.
     edit = message["edit"] if message["type"] == "edit" else {}
     said = edit.get("message") or message
     number = _number(value)
     context = said.get("context") or {}
     text = _without_mention(text_of(said), number)
     # The id that WhatsApp keeps for this business comes first: a phone number may be missing, and
-    # may be somebody else's next year.
+    # may belong to somebody else next year.
     ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
     group = str(message.get("group_id") or "")
     about = (said.get(kind) or {} for kind in ("reaction", "revoke"))
@@ -94,7 +94,7 @@ def _message(
 
 
 def _quote(context: Mapping[str, Any], number: str) -> Quote | None:
-    """WhatsApp tells the id of what is replied to, and who wrote it; the words it keeps."""
+    """Return the message replied to. WhatsApp gives its id and author, but not its text."""
     if not context.get("id"):
         return None
     return Quote(is_ours=bool(number) and _digits(str(context.get("from") or "")) == number)
@@ -107,7 +107,7 @@ def _forward(context: Mapping[str, Any]) -> Forward | None:
 
 
 def _without_mention(text: str, number: str) -> str:
-    """Return what is left behind the mention of our number; all of it where nothing is."""
+    """Return what follows the mention of our number, or the whole text if nothing does."""
     return re.sub(rf"^\s*(?:@{number}\b[\s,:;]*)+", "", text) or text if number else text
 
 
@@ -152,7 +152,7 @@ def _chats(status: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound:
-    """Return what can be told of it, for the quarantine; in a direct chat its sender is told."""
+    """Return what can be read, for the quarantine; in a direct chat its sender is notified."""
     ids = [str(message[key]) for key in ("from_user_id", "from") if message.get(key)]
     tell = None
     if ids and not message.get("group_id"):
@@ -162,7 +162,7 @@ def _unreadable(message: Mapping[str, Any], channel_id: ChannelId) -> Inbound:
         channel_id=channel_id,
         chat_id=ids[0] if ids else "unknown",
         message_id=str(message.get("id") or "unknown"),
-        sender=UnknownSender("WhatsApp's message could not be read", tell),
+        sender=UnknownSender("WhatsApp's message could not be parsed", tell),
         text="[unreadable]",
         sent_at=datetime.now(UTC),
     )

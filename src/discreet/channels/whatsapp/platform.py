@@ -1,5 +1,7 @@
-"""WhatsApp, as an implementation of ``Platform``, and its webhook: 200 once everything in a call is
-stored."""
+"""WhatsApp, as an implementation of ``Platform``, with its webhook.
+
+A request gets 200 once everything in it is stored.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ from discreet.settings import Settings
 log = structlog.get_logger(__name__)
 
 PATH = "/whatsapp"
-"""One path for every number: Meta calls one address for all numbers of an app."""
+"""One path for all numbers, because Meta calls one URL for all numbers of an app."""
 SIGNATURE_HEADER = "x-hub-signature-256"
 
 
@@ -45,7 +47,7 @@ class WhatsAppPlatform:
         self._contexts: dict[str, list[ReceiveContext]] = {}
 
     def open(self, accounts: Accounts) -> WhatsAppChannel:
-        """Send through whichever number an answer belongs to."""
+        """Return a channel that sends through the number of each answer."""
 
         def connection_of(account: str) -> ApiConnection | None:
             secret = accounts(account)
@@ -60,13 +62,13 @@ class WhatsAppPlatform:
     def parse(
         self, payload: Mapping[str, Any], me: Identity, channel_id: ChannelId
     ) -> Sequence[Event]:
-        """Return what a payload tells about one number."""
+        """Parse the part of a payload for one number."""
         return parse(payload, me, channel_id)
 
     async def receive(self, context: ReceiveContext) -> None:
-        """Take in what Meta calls with."""
+        """Receive Meta's webhook requests."""
         if context.webhooks is None:
-            log.error("WhatsApp needs a public address to call: DISCREET_WEBHOOK_URL")
+            log.error("WhatsApp needs a public URL to call: DISCREET_WEBHOOK_URL")
             await asyncio.Event().wait()
             return
         contexts = self._contexts.setdefault(context.account, [])
@@ -99,7 +101,7 @@ class WhatsAppPlatform:
             if context.account in accounts:
                 for event in parse(payload, Identity(context.account, ""), context.channel_id):
                     await context.sink(event)
-        # A number that isn't taken up yet is called for again. What was stored is recognised then.
+        # Meta retries a number that isn't being received yet. What was stored is recognized then.
         return WebhookResponse(
             200 if accounts <= {context.account for context in signed_by} else 503
         )
@@ -115,8 +117,7 @@ class WhatsAppPlatform:
         return WebhookResponse(200, call.query.get("hub.challenge", "").encode())
 
     def _contexts_that_signed(self, shown: str, body: bytes) -> list[ReceiveContext]:
-        """Return the numbers for which this was signed with their app's secret; each is compared,
-        in a time that tells nothing."""
+        """Return the numbers whose app secret signed the request, compared in constant time."""
         return [
             context
             for context in self._all_contexts()
@@ -134,5 +135,5 @@ class WhatsAppPlatform:
 
 
 def signature(app_secret: str, body: bytes) -> str:
-    """Return what Meta writes into the header for a body, byte for byte as it came."""
+    """Return Meta's signature header for a body, which must be byte for byte as received."""
     return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()

@@ -103,29 +103,29 @@ _ASKED_POLITELY = re.compile(r"(?:please )?(?:can|could|will|would) you\b", re.I
 _COLONS = (":", "：")
 _END_MARKS = " .!?…。！？؟"
 MAX_SENTENCES = 20
-"""A longer text is taken as one piece: it is no conversation."""
+"""A longer text is one statement: it isn't conversation."""
 
 
 def understand(text: str, agent_name: str) -> list[ParsedIntent]:
-    """Return what a message wants, in order; at least one intent.
+    """Return the intents of a message, in order; at least one.
 
-    A sentence after "remember that …" belongs to what is to be remembered, unless it wants
-    something itself.
+    A sentence after "remember that …" belongs to the text to remember, unless it has an intent of
+    its own.
     """
     said = text.strip()
     text = _without_address(said.replace("’", "'"), agent_name)
-    # What is kept is kept in its own words; only what is matched has one kind of apostrophe.
+    # Texts are stored unchanged; only matching normalizes apostrophes.
     said = said[-len(text) :] if said.replace("’", "'").endswith(text) else text
     sentences = _sentences(text)
     intents: list[ParsedIntent] = []
-    told: list[tuple[int, int]] = []  # from where to where an intent has its words
+    told: list[tuple[int, int]] = []  # start and end of the words of each intent
     for start, end in sentences:
         understood = _one(text[start:end])
         before = intents[-1].intent if intents else None
         goes_on = isinstance(before, Statement) or (
             isinstance(before, RememberIntent) and before.what != ""
         )
-        # Further lines belong to what is to be kept, whatever they say.
+        # Further lines belong to the text to remember, whatever they say.
         kept = isinstance(before, RememberIntent) and (
             "\n" in text[told[-1][1] : start] or text[: told[-1][0]].rstrip().endswith(_COLONS)
         )
@@ -139,13 +139,13 @@ def understand(text: str, agent_name: str) -> list[ParsedIntent]:
             first = start  # "…, remember that"
         told.append((first, first + len(what) if what else end))
     intents = [_in_own_words(*one, said) for one in zip(intents, told, strict=True)]
-    # A greeting or thanks beside something else is politeness.
+    # A greeting or thanks next to another intent is politeness.
     polite = (SmallTalk("greeting"), SmallTalk("thanks"))
     return [it for it in intents if it.intent not in polite] or intents[:1]
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """Return from where to where each sentence goes; at least one."""
+    """Return start and end of each sentence; at least one."""
     found, start = list[tuple[int, int]](), 0
     for end in [*_SENTENCE_END.finditer(text), None]:
         piece = text[start : end.start() if end else len(text)]
@@ -225,13 +225,13 @@ def _is(way: str, bare: str) -> bool:
 
 
 def _after(way: str, sentence: str) -> str | None:
-    """Return what follows a beginning, or None where the sentence doesn't begin so."""
+    """Return what follows a beginning, or None if the sentence begins differently."""
     found = re.match(f"{POLITE}(?:{way})", sentence, re.IGNORECASE)
     return sentence[found.end() :].strip() if found else None
 
 
 def _is_told(sentence: str, what: str) -> bool:
-    """Whether a sentence with a question mark tells something: "remember that", "remember:"."""
+    """Return whether a question tells something: "remember that ...", "remember: ..."."""
     return " that " in sentence[:40].lower() or sentence.removesuffix(what).rstrip().endswith(
         _COLONS
     )
@@ -246,7 +246,7 @@ def _meant(what: str) -> str:
 
 
 def _without_address(text: str, agent_name: str) -> str:
-    """Leave out a greeting and the agent's name before what is meant, and "Ada" of "Hi Ada!"."""
+    """Remove a greeting and the agent's name from the start, and "Ada" from "Hi Ada!"."""
     name = re.escape(agent_name.strip())
     if name and re.fullmatch(rf"(?:{_GREETING}),?\s+@?{name}\W*", text, re.IGNORECASE):
         return text.split(maxsplit=1)[0]

@@ -1,7 +1,7 @@
 # ruff: noqa: E501  (patterns of several scripts can not be broken well)
 """The patterns of intents, as regular expressions.
 
-All of them are matched without regard to case, at the beginning of a sentence.
+All are matched case-insensitively at the beginning of a sentence.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _REMEMBER: Mapping[Language, str] = {
     )
     + r"(?:,? bitte)?"
     + _LINK
-    # Its "dass" stays: the verb stands last after it, so the rest is no sentence without it.
+    # Keep "dass": it puts the verb last, so the rest alone isn't a sentence.
     + r"(?:das\s*:\s*)?",
     "fr": _any(
         r"souviens-toi",
@@ -99,7 +99,7 @@ REMEMBER: Mapping[Language, str] = {
     "zh": r"(?:请|麻烦)?(?:你)?(?:帮我)?(?:记住|记得|记下来?|记一下|别忘了|不要忘记?)\s*[:：,，]?\s*",
 }
 
-# The same after what is to be kept.
+# The same phrases after the text to remember.
 REMEMBER_AFTER: Mapping[Language, str] = {
     "en": r"\s*[,;.:-]\s*(?:please\s+)?(?:remember|note|keep in mind)(?: (?:that|this|it))?$",
     "de": r"\s*[,;.:-]\s*(?:bitte\s+)?(?:merke? dir (?:das|es)|vergiss (?:das|es) nicht)(?: bitte)?$",
@@ -124,7 +124,7 @@ FORGET: Mapping[Language, str] = {
     r"(?:lo que (?:te )?dije (?:sobre|de)\s+)?(?:que\s+)?",
 }
 
-# What do you know about me? The whole sentence.
+# "What do you know about me?" Matches the whole sentence.
 LIST_KEPT: Mapping[Language, str] = {
     "en": _any(
         r"(?:so,? )?(?:tell me )?what(?: all)?(?: do| did| have)? (?:you|i) (?:\w+ )?"
@@ -173,7 +173,7 @@ SAID: Mapping[Language, str] = {
     "es": r"¿?\s*qué (?:dije|he dicho|dijimos) (?:sobre|de)\s+",
 }
 
-# What needs no memory. The whole sentence.
+# Small talk. Matches the whole sentence.
 SMALL: Mapping[Small, Mapping[Language, str]] = {
     "greeting": {
         "en": r"(?:hello|hi|hiya|hey|howdy|greetings|good (?:morning|afternoon|evening|day))"
@@ -230,7 +230,7 @@ SMALL: Mapping[Small, Mapping[Language, str]] = {
     },
 }
 
-# How a question begins, also one without its mark.
+# How a question begins, even without a question mark.
 ASKING: Mapping[Language, str] = {
     "en": r"(?:what|who|whom|whose|which|where|when|why|how|is|are|am|was|were|do|does|did|can"
     r"|could|will|would|should|may|have|has|what's|who's|where's|when's|how's)\b",
@@ -250,7 +250,7 @@ ASKING_FURTHER: Mapping[Language, str] = {
 
 
 def sentence_language(sentence: str, otherwise: Language) -> Language:
-    """Return the language to answer a sentence in, by its script and the words it begins with."""
+    """Return the language to answer a sentence in, by its script and first words."""
     for language, way in (
         ("ru", r"[а-яё]"),
         ("ar", r"[\u0600-\u06ff]"),
@@ -271,7 +271,7 @@ def sentence_language(sentence: str, otherwise: Language) -> Language:
     return otherwise
 
 
-# Beginnings of other requests.
+# How other requests begin.
 REQUESTING: Mapping[Language, str] = {
     "en": r"(?:tell|write|explain|translate|give|show|make|create|draw|find|search|look|list"
     r"|calculate|compare|help|send|book|order|call|read|sing|play|let's)\b",
@@ -280,5 +280,5 @@ REQUESTING: Mapping[Language, str] = {
     "es": r"(?:escribe|explica|traduce|cuenta|muestra|busca|calcula|dame)\b",
 }
 
-# "Remember that", and no more.
+# "Remember that", and nothing else.
 NOTHING_MEANT = frozenset({"", "it", "that", "this", "das", "es", "ça", "cela", "eso", "esto"})

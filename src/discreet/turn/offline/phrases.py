@@ -1,6 +1,6 @@
 """The phrases of the offline responder, by language.
 
-Braces take texts of users, which are put in as they are and never read as a format again.
+Users' texts replace the braces unchanged and are never parsed as a format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from discreet.turn.offline.patterns import Language
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """One language. ``quoted`` puts a text into its quotation marks."""
+    """One language. ``quoted`` adds its quotation marks to a text."""
 
     quoted: str
     kept: str
@@ -44,29 +44,29 @@ _REPLIES: dict[Language, Replies] = {
     "en": Replies(
         quoted="“{}”",
         kept="I'll remember: {}",
-        full="I already keep as much as I may. Tell me what to forget first.",
-        too_long="That is more than fits into one memory. Tell me the gist, and I'll keep it.",
+        full="My memory is full. Tell me what to forget first.",
+        too_long="That is too long for one memory. Tell me the gist, and I'll remember it.",
         keep_what="What should I remember? For example: “Remember that my sister lives in Lisbon.”",
         forgotten="Forgotten: {}",
         forget_what="What should I forget? Say, for example: “Forget where my sister lives.”",
-        forget_which="Several things could be meant. Which one should I forget?",
+        forget_which="I found several matches. Which one should I forget?",
         told_me="You told me: {}",
         told_me_all="This is what you told me:",
-        kept_here="This is what I keep here:",
+        kept_here="This is what I remember here:",
         wrote="In this conversation:",
-        nothing="I have nothing about that.",
-        nearest="I'm not sure. The nearest of what I was told:",
-        nothing_kept="I have kept nothing yet. Say “Remember that …”, and I will.",
+        nothing="I don't know anything about that.",
+        nearest="I'm not sure. The closest I was told:",
+        nothing_kept="I don't remember anything yet. Say “Remember that …”, and I will.",
         no_model="I work without a language model, so I can only look up what I was asked to"
         " remember, what was said here, and what is published for you. Say “help” for examples.",
-        statement="I've read it, but I keep only what you ask me to. Say “yes” or “Remember that"
-        " …”, and I will.",
-        greeting="Hello{name}! I'm {agent}. Tell me what to remember, or ask me about it; “help”"
-        " shows how.",
+        statement="I've read it, but I remember only what you ask me to. Say “yes” or “Remember "
+        "that …”, and I will.",
+        greeting="Hello{name}! I'm {agent}. Tell me what to remember, or ask me about it; say "
+        "“help” for examples.",
         thanks="You're welcome.",
         bye="Goodbye!",
-        i_am="I'm {agent}{role}. I work without a language model: I keep what you ask me to"
-        " remember and find it again.",
+        i_am="I'm {agent}{role}. I work without a language model: I remember what you ask me to"
+        " and find it again.",
         you_are="I know you as {}.",
         clock="It is {} (UTC).",
     ),
@@ -159,7 +159,7 @@ _REPLIES: dict[Language, Replies] = {
 
 REPLIES: Mapping[Language, Replies] = {
     **_REPLIES,
-    # What they don't say in their own words, they say in English.
+    # Phrases without a translation are in English.
     "pt": replace(
         _REPLIES["en"],
         quoted="“{}”",
@@ -226,6 +226,6 @@ I'm {agent}. I work without a language model, by simple rules, and understand th
 PRIVATE = "What you tell me stays between you and the person who runs me."
 IN_GROUP = "What I remember here is shared by everyone in this conversation."
 FOR_OWNER = (
-    "You are my owner: you see what all your contacts told me, marked with whose it is."
+    "You are my owner: you see what all your contacts told me, and who it belongs to."
     " For a language model: sb agents set {agent} --model openai:gpt-5.2"
 )

@@ -1,5 +1,8 @@
-"""Decide whether a search result is relevant. A search always returns the nearest rows; without a
-language model, rules decide whether they are near enough."""
+"""Decide whether a search result is relevant.
+
+A search always returns the nearest rows; without a language model, rules decide whether they are
+near enough.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from discreet.memory.tokenizer import content_terms, words_of
 from discreet.turn.context import Found
 from discreet.turn.offline.subjects import SINGLE, asked_about, told_of
 
-# Cosines of the bundled embedder: answers lie above 0.33 mostly, strangers below 0.28.
+# Cosines of the bundled embedder: answers are mostly above 0.33, unrelated texts below 0.28.
 NEAR = 0.32
-# It knows English alone: elsewhere texts are close to each other that only look alike.
+# It knows only English: in other languages, texts that merely look alike are close to each other.
 NEAR_ELSEWHERE = 0.7
-# What shares the words of a question has to be about the same at least a little.
+# A result that shares words with a question must also be at least slightly similar in meaning.
 NOT_FAR = 0.12
-# Of the words of a question, so many stand in what answers it.
+# Minimum share of the question's words in an answer.
 COVERED = 0.6
-# What is clearly worse than the best is left out of an answer.
+# Results clearly worse than the best are left out.
 BESIDE_THE_BEST = 0.85
 
-# Words of questions that are not what is asked about.
+# Words of questions that don't carry the subject.
 _EMPTY_WORDS = frozenset(
     """
     called call name named names know known tell told remember say said like liked want need thing
@@ -37,16 +40,20 @@ _EMPTY_WORDS = frozenset(
 )
 
 
-# A word of a question that was typed wrongly is this like the one that was meant.
+# Minimum similarity of a mistyped word to the intended one.
 LIKE = 0.8
-TYPED = 4  # shorter words are too much like others
+TYPED = 4  # shorter words are too similar to others
 NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """``told``: how surely it answers the subject of the question, by ``subjects``. ``single``: one
-    has one at a time, a home or a job, so that the newest takes the place of the others."""
+    """How well a row matches.
+
+    ``told``: how surely it answers the question's subject, by ``subjects``.
+    ``single``: a subject that has one value at a time, such as a home or a job, so that the newest
+    row replaces the others.
+    """
 
     found: Found
     covered: float
@@ -68,9 +75,10 @@ class _Match:
 
 
 def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -> list[Found]:
-    """Return what answers, best first; ``all_of_them``: whatever is about it, not only the best.
+    """Return the relevant results, best first.
 
-    Of things that answer alike, the newest comes first.
+    ``all_of_them`` includes everything about it, not just the best.
+    Among equally good results, the newest comes first.
     """
     kept = [match for match in _matches(asked, found) if match.answers]
     if not kept:
@@ -85,7 +93,7 @@ def relevant(asked: str, found: Sequence[Found], *, all_of_them: bool = False) -
 
 
 def nearest(asked: str, found: Sequence[Found]) -> list[Found]:
-    """Return the few things that come nearest to what was asked; none of them may answer it."""
+    """Return the few nearest results; none of them may be an answer."""
     matches = [match for match in _matches(asked, found) if match.found.kind == "memory"]
     matches.sort(key=lambda match: -match.score)
     return [match.found for match in matches[:NEAREST]]

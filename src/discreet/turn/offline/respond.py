@@ -1,7 +1,7 @@
 """Answer a turn by rules, with the same tools as a model.
 
-It keeps what it is told to, answers from what a search brings up where that is near enough, and
-says that it is no language model when it is asked for more.
+It remembers what it is asked to, answers from search results that are near enough, and explains
+that it isn't a language model when asked for more.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from discreet.turn.tools import Outcome, Tools
 QUERY_CHARACTERS = 1_000
 SEARCHED = 30
 LISTED = 30
-# Characters of one thing in a list, and of a reference text.
+# Maximum characters of one list item, and of a reference text.
 SHOWN = 400
-# Of one thing that a sender told, shown to that sender as it was told.
+# Maximum characters of a memory shown to the sender who told it.
 WHOLE = 3_000
 PASSAGE_SHOWN = 1_200
 
@@ -50,7 +50,7 @@ async def respond(context: TurnContext, tools: Tools) -> TurnResult:
     """Answer every waiting line by rules. Deterministic.
 
     Raises:
-        LeaseLost: another turn has the session by now.
+        LeaseLost: another turn now has the session.
     """
     responder = _Responder(context, tools)
     answers: list[str] = []
@@ -63,7 +63,7 @@ async def respond(context: TurnContext, tools: Tools) -> TurnResult:
 
 
 class _Responder:
-    """One turn's answers; keeps the steps."""
+    """The answers of one turn. Records the steps."""
 
     def __init__(self, context: TurnContext, tools: Tools) -> None:
         self._context = context
@@ -72,7 +72,7 @@ class _Responder:
         self.steps: list[Step] = []
 
     async def answer(self, line: Line) -> list[str]:
-        """Return the answers to one line, in its order."""
+        """Return the answers to one line, in order."""
         agent = self._context.agent.name
         return [await self._grant(it, line) for it in understand(line.text, agent)]
 
@@ -124,7 +124,7 @@ class _Responder:
         if not what:
             return say.forget_what
         found = (await self._call("recall", query=what[:QUERY_CHARACTERS], limit=SEARCHED)).found
-        # An owner lets go of what is the owner's here; a contact's memories are not meant by "my".
+        # An owner forgets only the owner's own here; "my" doesn't mean a contact's memories.
         own = [one for one in found if one.kind == "memory" and one.whose is None]
         meant = [one for one in own if _same(one.text, what)] or relevant(what, own)
         if not meant:
@@ -163,9 +163,9 @@ class _Responder:
         return self._show(say, hits) if hits else say.no_model
 
     async def _from_conversation(self, say: Replies, asked: str, near: Sequence[Found] = ()) -> str:
-        """Return what was told and not kept, or what is ``near``, marked as no answer.
+        """Return what was told but not remembered, or what is ``near``, marked as no answer.
 
-        What somebody asked, or wanted kept or forgotten, is no answer: it would bring back what was
+        Questions and requests to remember or forget are not answers: they would bring back what was
         forgotten.
         """
         agent = self._context.agent.name
@@ -221,7 +221,7 @@ class _Responder:
                 assert_never(kind)
 
     def _show(self, say: Replies, hits: list[Found]) -> str:
-        """Return what was found: a reference text as it was published, everything else quoted."""
+        """Return the results: a reference text as published, everything else quoted."""
         passages = [one for one in hits if one.kind == "passage"][:2]
         kept = [one for one in hits if one.kind != "passage"]
         published = "\n\n".join(_passage(one.text) for one in passages)
@@ -238,20 +238,18 @@ class _Responder:
             return "\n".join([say.kept_here, *self._items(say, kept)])
         if self._context.many_speak:
             return _cut(one_line(kept[0].text), SHOWN)
-        # The best stands first, and not behind a title.
+        # The best result comes first, without a title before it.
         best = say.told_me.format(say.quoted.format(_cut(kept[0].text, WHOLE)))
         return "\n".join([best, *self._items(say, kept[1:])])
 
     def _in_quotes(self, say: Replies, text: str) -> str:
-        """Quote what is a sender's own as it was told; of others, so that it can't look like the
-        end of the quotation."""
+        """Quote a sender's own text literally, and others so that they can't fake the end."""
         if self._context.of_owner or self._context.many_speak:
             return _quoted(say, text)
         return say.quoted.format(_cut(text.replace("\n", "\n  "), WHOLE))
 
     def _items(self, say: Replies, found: list[Found]) -> list[str]:
-        """Return a list. To the owner each item says whose it is, and is nothing but a
-        quotation."""
+        """Return a list. For the owner each item names whom it belongs to and is quoted."""
         lines = []
         for one in found:
             text = self._in_quotes(say, one.text)
@@ -264,7 +262,7 @@ class _Responder:
         return lines
 
     def _nothing(self, say: Replies) -> str:
-        """Nothing was found; once in a conversation also why no more can be expected."""
+        """Say that nothing was found, and once per conversation why no more can be expected."""
         said = (line.text for line in self._context.history if line.direction == "out")
         if self._admitted or any(say.no_model in text for text in said):
             return say.nothing
@@ -296,12 +294,12 @@ def _help(context: TurnContext, agent: str) -> str:
 
 
 def _quoted(say: Replies, text: str) -> str:
-    """Return a text in quotation marks on one line; those inside can't look like its end."""
+    """Quote a text on one line; marks inside it can't look like the closing one."""
     return say.quoted.format(_cut(one_line(text), SHOWN).translate(_PLAIN_QUOTES))
 
 
 def _passage(text: str) -> str:
-    """Return a reference text; of the headings above it, the nearest is enough."""
+    """Return a reference text with only the nearest of its headings."""
     heading, end, rest = text.strip().partition("\n")
     return _cut(f"{heading.rpartition(' > ')[2]}{end}{rest}", PASSAGE_SHOWN)
 

@@ -1,9 +1,10 @@
 # ruff: noqa: E501  (patterns of several scripts can not be broken well)
-"""Everyday subjects, by the words that ask for them and the words that answer, in eight languages.
+"""Everyday subjects in eight languages: words that ask about them and words that answer.
 
-The bundled embedder knows English, and a question often shares no word with its answer ("What must
-I not eat?", "I'm allergic to walnuts"). This bridges the subjects that people tell an assistant most:
-no answer is in here, only what a question is about. Patterns are matched on folded lower-case text.
+The bundled embedder knows only English, and a question often shares no word with its answer ("What
+must I not eat?", "I'm allergic to walnuts"). This covers the subjects that people tell an assistant
+most: it contains no answers, only what a question is about. Patterns are matched on folded
+lower-case text.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """``asks``: patterns of questions about it; ``tells``: patterns of what answers them;
-    ``hints``: the same, where the words alone may mean something else."""
+    """Patterns of one subject.
+
+    ``asks``: of questions about it; ``tells``: of answers; ``hints``: of answers whose words may
+    mean something else.
+    """
 
     asks: str
     tells: str
@@ -98,18 +102,17 @@ SUBJECTS: dict[str, Subject] = {
 
 
 SINGLE = frozenset(["home", "work"])
-"""What one has one of at a time."""
+"""Subjects that have one value at a time."""
 
 
 def asked_about(question: str) -> frozenset[str]:
-    """The subjects of a question."""
+    """Return the subjects of a question."""
     text = _folded(question)
     return frozenset(name for name, ways in SUBJECTS.items() if _compiled(ways.asks).search(text))
 
 
 def told_of(text: str, subjects: frozenset[str]) -> float:
-    """How surely a text answers one of these subjects: 1, 0.6 where its words may mean something
-    else, or 0."""
+    """Return how surely a text answers one of these subjects: 1, 0.6 if ambiguous, or 0."""
     folded = _folded(text)
     best = 0.0
     for name in subjects:
@@ -127,7 +130,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _folded(text: str) -> str:
-    """Lower case, with Latin letters bare of their accents and one kind of apostrophe."""
+    """Fold a text: lower case, Latin letters without accents, one kind of apostrophe."""
     out: list[str] = []
     for character in unicodedata.normalize("NFKC", text).casefold().replace("’", "'"):
         parts = unicodedata.normalize("NFD", character)
