@@ -38,6 +38,7 @@ from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from tests.support.fork_server import use_folder
 from tests.support.order import in_order, is_quick
+from tests.support.static_checks import StaticChecks
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
@@ -58,6 +59,7 @@ class Server:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out what takes long")
+    parser.addoption("--checks", action="store_true", help="also check types and imports")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     _make_run_folder(config)
     use_folder(config.stash[RUN_FOLDER])
+    if config.getoption("--checks") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(StaticChecks())
 
 
 def _make_run_folder(config: pytest.Config) -> None:

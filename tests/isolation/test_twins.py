@@ -3,6 +3,7 @@ that a role may name, with any ticket, asked of databases that differ in those r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import chain, islice
 
@@ -18,14 +19,15 @@ from tests.support.twins import TICKETS, Copies, Ticket, Town, build_town, copie
 ROLES = ("contact", "shared", "owner")
 
 
-@pytest.fixture
-async def town(server: Server, database: Database) -> Town:
-    admin = make_conninfo(server.admin_conninfo, dbname=database.credentials.dbname)
-    return await build_town(database, admin)
+@pytest.fixture(scope="module")
+def town(server: Server, shared_database: Database) -> Town:
+    admin = make_conninfo(server.admin_conninfo, dbname=shared_database.credentials.dbname)
+    return asyncio.run(build_town(shared_database, admin))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def copies(town: Town, request: pytest.FixtureRequest) -> Iterator[Copies]:
+    """One set for all tests of a role: their statements are rolled back."""
     with copies_for(town, request.param) as copies:
         yield copies
 
