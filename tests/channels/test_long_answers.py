@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -45,13 +46,19 @@ SHAPES = {
     "dashes": "|-",
     "emoji": "\N{WOMAN}\u200d\N{GIRL} ",
 }
-SHORT, TIMES = 8_000, 8
+SHORT, TIMES, TRIES = 4_000, 8, 3
+LEAST_SECONDS = 0.0015
+"""Shorter times are those of the machine, not of the text."""
 
 
 def seconds(cut: Callable[[str], Sequence[Any]], text: str) -> float:
-    began = time.thread_time()
-    cut(text)
-    return time.thread_time() - began
+    gc.disable()  # what others left is not this text's cost
+    try:
+        began = time.thread_time()
+        cut(text)
+        return time.thread_time() - began
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -62,11 +69,14 @@ def test_eight_times_as_long_costs_no_more_than_about_eight_times_as_much(
     cut, unit = CUTS[channel], SHAPES[shape]
     text = unit * (SHORT * TIMES // len(unit) + 1)
     cut(text[:1_000])
-    gc.collect()  # what others left is not this text's cost
-    short = min(seconds(cut, text[:SHORT]) for _ in range(3))
-    long = min(seconds(cut, text[: SHORT * TIMES]) for _ in range(2))
-    # Were it the square, it would be 64 times as much.
-    assert long < 24 * max(short, 0.005)
+    short = long = inf
+    for _ in range(TRIES):  # as often as a busy machine is in the way
+        short = min(short, seconds(cut, text[:SHORT]))
+        long = min(long, seconds(cut, text[: SHORT * TIMES]))
+        # Were it the square, it would be 64 times as much.
+        if long < 24 * max(short, LEAST_SECONDS):
+            return
+    pytest.fail(f"{SHORT} characters: {short:.3f} s, {TIMES} times as many: {long:.3f} s")
 
 
 def outbound(text: str, part: int, message_id: MessageId | None = None) -> Outbound:
