@@ -1,8 +1,8 @@
--- Three schemas: discreet (the tables), gate (functions that act for a scope, and the secret that
--- tickets are checked against), queue (procrastinate's own). The roles themselves are made by
--- postgres/roles.py, which knows their passwords: discreet_schema and discreet_gate own what is here and
--- never log in; discreet_contact, discreet_shared, discreet_owner, discreet_intake and discreet_worker log
--- in and own nothing.
+-- The schemas: discreet (the tables), gate (functions that act for a scope, and the secret that tickets
+-- are checked against), queue (procrastinate's own). postgres/roles.py creates the roles, because it
+-- knows their passwords. discreet_schema and discreet_gate own everything here and can't log in;
+-- discreet_contact, discreet_shared, discreet_owner, discreet_intake and discreet_worker log in and own
+-- nothing.
 CREATE SCHEMA discreet AUTHORIZATION discreet_schema;
 CREATE SCHEMA gate AUTHORIZATION discreet_gate;
 CREATE SCHEMA queue AUTHORIZATION discreet_schema;

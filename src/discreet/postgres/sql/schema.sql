@@ -376,7 +376,7 @@ ALTER TABLE ONLY discreet.outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.outbox OWNER TO discreet_schema;
 
 -- COMMENT COLUMN outbox.platform_messages
-COMMENT ON COLUMN discreet.outbox.platform_messages IS 'what the platform calls the messages that it took, a long answer takes several; in their order';
+COMMENT ON COLUMN discreet.outbox.platform_messages IS 'the platform''s ids of the messages sent, in order; a long answer takes several';
 
 -- FUNCTION answer_taken_as(uuid, uuid, text[], text)
 CREATE FUNCTION gate.answer_taken_as(owner uuid, channel uuid, chats text[], platform_message text) RETURNS discreet.outbox
@@ -586,10 +586,10 @@ ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.channels OWNER TO discreet_schema;
 
 -- COMMENT COLUMN channels.only_chat
-COMMENT ON COLUMN discreet.channels.only_chat IS 'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
+COMMENT ON COLUMN discreet.channels.only_chat IS 'the platform''s id of the chat, or of the group or direct sender in it; null: every chat without a branch';
 
 -- COMMENT COLUMN channels.debounce
-COMMENT ON COLUMN discreet.channels.debounce IS 'how long a first message waits for those that follow it; a terminal never waits';
+COMMENT ON COLUMN discreet.channels.debounce IS 'how long the first message waits for more; a terminal doesn''t wait';
 
 -- FUNCTION ask_to_pair(uuid, discreet.channels, gate.inbound, uuid)
 CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
@@ -695,13 +695,13 @@ ALTER TABLE ONLY discreet.sessions FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.sessions OWNER TO discreet_schema;
 
 -- COMMENT COLUMN sessions.current_turn
-COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is no longer named here may not save';
+COMMENT ON COLUMN discreet.sessions.current_turn IS 'the turn that holds this session; a turn that is not named here may not save';
 
 -- COMMENT COLUMN sessions.compacted_to
-COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary stands for; the messages themselves stay';
+COMMENT ON COLUMN discreet.sessions.compacted_to IS 'the last message that the summary covers; the messages themselves stay';
 
 -- COMMENT COLUMN sessions.summary_id
-COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+COMMENT ON COLUMN discreet.sessions.summary_id IS 'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
 
 -- COMMENT COLUMN sessions.speaks_to
 COMMENT ON COLUMN discreet.sessions.speaks_to IS 'a contact that the owner answers in person here: what they write goes to it';
@@ -3605,7 +3605,7 @@ ALTER TABLE ONLY discreet.addresses FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.addresses OWNER TO discreet_schema;
 
 -- COMMENT COLUMN addresses.name
-COMMENT ON COLUMN discreet.addresses.name IS 'what they were last called there; a contact that is called so too is called as they are now';
+COMMENT ON COLUMN discreet.addresses.name IS 'the last display name seen there; a contact called the same follows its changes';
 
 -- FUNCTION take_over_name(discreet.addresses, text)
 CREATE FUNCTION gate.take_over_name(address discreet.addresses, display_name text) RETURNS void
@@ -4701,13 +4701,13 @@ ALTER TABLE ONLY discreet.agents FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.agents OWNER TO discreet_schema;
 
 -- COMMENT COLUMN agents.paused_at
-COMMENT ON COLUMN discreet.agents.paused_at IS 'since then what is said to it is kept, and waits';
+COMMENT ON COLUMN discreet.agents.paused_at IS 'paused since then: messages are stored, and wait';
 
 -- COMMENT COLUMN agents.context_tokens
-COMMENT ON COLUMN discreet.agents.context_tokens IS 'how much the context of its model holds; null: as known or learned';
+COMMENT ON COLUMN discreet.agents.context_tokens IS 'size of its model''s context in tokens; null: as known or learned';
 
 -- COMMENT COLUMN agents.fallback_models
-COMMENT ON COLUMN discreet.agents.fallback_models IS 'models that take over where its model fails, in this order';
+COMMENT ON COLUMN discreet.agents.fallback_models IS 'models to try in this order when its model fails';
 
 -- COMMENT COLUMN agents.waits_for_person
 COMMENT ON COLUMN discreet.agents.waits_for_person IS 'silent after a contact asked for a person; else it goes on answering';
@@ -4776,7 +4776,7 @@ ALTER TABLE ONLY discreet.attachments FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.attachments OWNER TO discreet_schema;
 
 -- COMMENT COLUMN attachments.state
-COMMENT ON COLUMN discreet.attachments.state IS 'remote: not fetched yet; kept: here; refused: too large, gone, or of a kind that is not taken';
+COMMENT ON COLUMN discreet.attachments.state IS 'remote: not fetched yet; kept: stored here; refused: too large, gone, or of an unsupported kind';
 
 -- TABLE channel_secrets
 CREATE TABLE discreet.channel_secrets (
@@ -4829,16 +4829,16 @@ ALTER TABLE ONLY discreet.contacts FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.contacts OWNER TO discreet_schema;
 
 -- COMMENT COLUMN contacts.blocked_at
-COMMENT ON COLUMN discreet.contacts.blocked_at IS 'since then nothing it says is taken';
+COMMENT ON COLUMN discreet.contacts.blocked_at IS 'blocked since then: its messages are refused';
 
 -- COMMENT COLUMN contacts.taken_over_at
-COMMENT ON COLUMN discreet.contacts.taken_over_at IS 'since then the owner answers it in person, and the agent is silent';
+COMMENT ON COLUMN discreet.contacts.taken_over_at IS 'taken over since then: the owner answers in person, and the agent is silent';
 
 -- COMMENT COLUMN contacts.merged_into
-COMMENT ON COLUMN discreet.contacts.merged_into IS 'the contact that has its addresses and rows now, because they are one person';
+COMMENT ON COLUMN discreet.contacts.merged_into IS 'the contact that has its addresses and rows, because both are one person';
 
 -- COMMENT COLUMN contacts.time_zone
-COMMENT ON COLUMN discreet.contacts.time_zone IS 'where they said they are, as the IANA calls it; empty: they didn''t';
+COMMENT ON COLUMN discreet.contacts.time_zone IS 'IANA name of the time zone it said it is in; empty: unknown';
 
 -- COMMENT COLUMN contacts.holds_answers
 COMMENT ON COLUMN discreet.contacts.holds_answers IS 'whether answers to it wait for the owner''s approval; null: as the agent says';
@@ -5172,10 +5172,10 @@ ALTER TABLE ONLY discreet.memories FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.memories OWNER TO discreet_schema;
 
 -- COMMENT COLUMN memories.turn_id
-COMMENT ON COLUMN discreet.memories.turn_id IS 'the turn that wrote it; no foreign key, for that would tell which ids exist';
+COMMENT ON COLUMN discreet.memories.turn_id IS 'the turn that wrote it; no foreign key, because that would show which ids exist';
 
 -- COMMENT COLUMN memories.used_at
-COMMENT ON COLUMN discreet.memories.used_at IS 'about when a turn of its own scope last found it; to the day';
+COMMENT ON COLUMN discreet.memories.used_at IS 'about when a turn of its scope last found it, to the day';
 
 -- TABLE memory_history
 CREATE TABLE discreet.memory_history (
@@ -5307,25 +5307,25 @@ ALTER TABLE ONLY discreet.messages FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.messages OWNER TO discreet_schema;
 
 -- COMMENT COLUMN messages.state
-COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery is in outbox';
+COMMENT ON COLUMN discreet.messages.state IS 'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
 
 -- COMMENT COLUMN messages.command
-COMMENT ON COLUMN discreet.messages.command IS 'what the machine was asked for, or (outbound) what it answers; no part of the conversation';
+COMMENT ON COLUMN discreet.messages.command IS 'the command given to the program, or (outbound) the one it answers; not part of the conversation';
 
 -- COMMENT COLUMN messages.in_person
-COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in the place of the agent';
+COMMENT ON COLUMN discreet.messages.in_person IS 'said by the owner in place of the agent';
 
 -- COMMENT COLUMN messages.details
-COMMENT ON COLUMN discreet.messages.details IS 'what came beside the words: typed parts, a quote, whom it was forwarded from; null: nothing';
+COMMENT ON COLUMN discreet.messages.details IS 'content other than text: typed parts, a quote, where it was forwarded from; null: none';
 
 -- COMMENT COLUMN messages.replies_to
-COMMENT ON COLUMN discreet.messages.replies_to IS 'the line of the same chat and scope that this replies to; no key, for that line may be erased';
+COMMENT ON COLUMN discreet.messages.replies_to IS 'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
 
 -- COMMENT COLUMN messages.edited_by
-COMMENT ON COLUMN discreet.messages.edited_by IS 'what the platform calls the edit whose text this has';
+COMMENT ON COLUMN discreet.messages.edited_by IS 'the platform''s id of the edit that its text came from';
 
 -- COMMENT COLUMN messages.restarted
-COMMENT ON COLUMN discreet.messages.restarted IS 'a turn with it began again because of an edit; that happens once';
+COMMENT ON COLUMN discreet.messages.restarted IS 'whether a turn with it restarted because of an edit; that happens once';
 
 -- TABLE owner_links
 CREATE TABLE discreet.owner_links (
@@ -5546,10 +5546,10 @@ ALTER TABLE ONLY discreet.routes FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.routes OWNER TO discreet_schema;
 
 -- COMMENT COLUMN routes.draft_message
-COMMENT ON COLUMN discreet.routes.draft_message IS 'what the platform calls the message in which an answer grows; the next answer takes its place';
+COMMENT ON COLUMN discreet.routes.draft_message IS 'the platform''s id of the message that shows a growing answer; the next answer takes its place';
 
 -- COMMENT COLUMN routes.draft_at
-COMMENT ON COLUMN discreet.routes.draft_at IS 'when it was last written; null: nobody knows how it stands there, so it is replaced, not edited';
+COMMENT ON COLUMN discreet.routes.draft_at IS 'when that was last written; null: its text there is unknown, so it is replaced, not edited';
 
 -- TABLE tokens
 CREATE TABLE discreet.tokens (
@@ -5630,7 +5630,7 @@ ALTER TABLE ONLY discreet.turns FORCE ROW LEVEL SECURITY;
 ALTER TABLE discreet.turns OWNER TO discreet_schema;
 
 -- COMMENT COLUMN turns.acted
-COMMENT ON COLUMN discreet.turns.acted IS 'it called a tool that changes something, so it must not begin again';
+COMMENT ON COLUMN discreet.turns.acted IS 'whether it called a tool that changes something; then it must not restart';
 
 -- TABLE wrong_codes
 CREATE TABLE discreet.wrong_codes (

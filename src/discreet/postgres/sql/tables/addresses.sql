@@ -1,4 +1,4 @@
--- A platform identity. It leads to one contact, or to the owner.
+-- An identity on a platform. It leads to one contact, or to the owner.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.addresses (
@@ -16,7 +16,7 @@ CREATE TABLE discreet.addresses (
   FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts (id, owner_id) ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.addresses.name IS
-  'what they were last called there; a contact that is called so too is called as they are now';
+  'the last display name seen there; a contact called the same follows its changes';
 CREATE INDEX addresses_contact ON discreet.addresses (contact_id, owner_id);
 CREATE UNIQUE INDEX addresses_once
   ON discreet.addresses (owner_id, platform, platform_id) WHERE owner_key IS NOT NULL;

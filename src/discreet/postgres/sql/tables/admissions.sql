@@ -1,4 +1,4 @@
--- Who was let in. A group is let in as a whole.
+-- Who has been admitted to a channel. A group is admitted as a whole.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.admissions (

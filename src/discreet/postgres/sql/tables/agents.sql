@@ -24,11 +24,11 @@ CREATE TABLE discreet.agents (
   UNIQUE (id, owner_id)
 );
 COMMENT ON COLUMN discreet.agents.paused_at IS
-  'since then what is said to it is kept, and waits';
+  'paused since then: messages are stored, and wait';
 COMMENT ON COLUMN discreet.agents.context_tokens IS
-  'how much the context of its model holds; null: as known or learned';
+  'size of its model''s context in tokens; null: as known or learned';
 COMMENT ON COLUMN discreet.agents.fallback_models IS
-  'models that take over where its model fails, in this order';
+  'models to try in this order when its model fails';
 COMMENT ON COLUMN discreet.agents.waits_for_person IS
   'silent after a contact asked for a person; else it goes on answering';
 COMMENT ON COLUMN discreet.agents.person_minutes IS
@@ -36,7 +36,7 @@ COMMENT ON COLUMN discreet.agents.person_minutes IS
 COMMENT ON COLUMN discreet.agents.holds_answers IS 'its answers wait for the owner''s approval';
 COMMENT ON COLUMN discreet.agents.unknown_reply IS
   'what it says without a model where it knows nothing; empty: the usual words';
--- Indexes that no sender's statement uses.
+-- Indexes that no statement of a contact's role uses.
 CREATE UNIQUE INDEX agents_name ON discreet.agents (owner_id, name) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.agents
   ALTER COLUMN name SET STATISTICS 0,

@@ -1,4 +1,4 @@
--- A file that came with a message. What the platform calls it is kept at once, its bytes are fetched
+-- A file that came with a message. The platform's id of it is stored at once; its bytes are fetched
 -- before the turn that needs them.
 SET ROLE discreet_schema;
 
@@ -41,8 +41,8 @@ CREATE TABLE discreet.attachments (
     ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.attachments.state IS
-  'remote: not fetched yet; kept: here; refused: too large, gone, or of a kind that is not taken';
--- A part of an album that is delivered again changes nothing.
+  'remote: not fetched yet; kept: stored here; refused: too large, gone, or of an unsupported kind';
+-- A repeated delivery of part of an album changes nothing.
 CREATE INDEX attachments_part
   ON discreet.attachments (channel_id, chat_id, platform_message_id, owner_id)
   WHERE owner_key IS NOT NULL;

@@ -1,7 +1,7 @@
--- What connects to an account on a platform, encrypted. The key is in the credentials file, which the
--- database never sees, and whose secret it is goes into the encryption: moved to another row, it can't
--- be read. It belongs to the account, not to a channel: an account that was removed and added again
--- still delivers what waited.
+-- The secret that connects an account on a platform, encrypted. The key is derived from the credentials
+-- file, which the database never sees. Owner, platform and account are part of the encryption, so a
+-- value that is moved to another row can't be read. A secret belongs to the account, not to a channel:
+-- an account that was removed and added again still delivers what waited.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.channel_secrets (

@@ -1,4 +1,4 @@
--- A connection to a platform that leads to one agent. Every agent has a terminal of its own.
+-- A connection to a platform that leads to one agent. Every agent has its own terminal.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.channels (
@@ -26,9 +26,9 @@ CREATE TABLE discreet.channels (
     REFERENCES discreet.channels (id, owner_id, platform, account)
 );
 COMMENT ON COLUMN discreet.channels.only_chat IS
-  'the chat, or the group or direct sender in it, as the platform calls it; null: all that have none of their own';
+  'the platform''s id of the chat, or of the group or direct sender in it; null: every chat without a branch';
 COMMENT ON COLUMN discreet.channels.debounce IS
-  'how long a first message waits for those that follow it; a terminal never waits';
+  'how long the first message waits for more; a terminal doesn''t wait';
 CREATE UNIQUE INDEX channels_open
   ON discreet.channels (owner_id, platform, account, only_chat) NULLS NOT DISTINCT
   WHERE closed_at IS NULL;

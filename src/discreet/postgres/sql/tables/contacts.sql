@@ -21,13 +21,13 @@ CREATE TABLE discreet.contacts (
   FOREIGN KEY (merged_into, owner_id) REFERENCES discreet.contacts (id, owner_id)
 );
 COMMENT ON COLUMN discreet.contacts.blocked_at IS
-  'since then nothing it says is taken';
+  'blocked since then: its messages are refused';
 COMMENT ON COLUMN discreet.contacts.taken_over_at IS
-  'since then the owner answers it in person, and the agent is silent';
+  'taken over since then: the owner answers in person, and the agent is silent';
 COMMENT ON COLUMN discreet.contacts.merged_into IS
-  'the contact that has its addresses and rows now, because they are one person';
+  'the contact that has its addresses and rows, because both are one person';
 COMMENT ON COLUMN discreet.contacts.time_zone IS
-  'where they said they are, as the IANA calls it; empty: they didn''t';
+  'IANA name of the time zone it said it is in; empty: unknown';
 COMMENT ON COLUMN discreet.contacts.holds_answers IS
   'whether answers to it wait for the owner''s approval; null: as the agent says';
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;

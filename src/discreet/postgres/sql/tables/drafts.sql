@@ -1,4 +1,4 @@
--- What the model has written so far of an answer, for who waits at a terminal.
+-- The unfinished text of an answer, for whoever waits at a terminal.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.drafts (

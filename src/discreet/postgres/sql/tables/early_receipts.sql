@@ -1,5 +1,5 @@
--- Told before it was noted here that the platform took it. Others may send through the same account;
--- what is told about theirs waits here too, for an hour.
+-- Receipts that came before the answer was recorded as sent, kept for an hour. Other programs may send
+-- through the same account, and receipts for their messages land here too.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.early_receipts (

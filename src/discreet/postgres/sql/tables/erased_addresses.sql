@@ -1,5 +1,6 @@
--- Platforms tell late what was said, and twice: nothing that was said before its sender was erased is
--- taken afterwards. A keyed hash of an address for a week, which is as far back as platforms go.
+-- Platforms deliver messages late and twice; those that an erased sender wrote before the erasure must
+-- not come back. A keyed hash of the address, kept for a week, which is as far back as platforms
+-- deliver.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.erased_addresses (

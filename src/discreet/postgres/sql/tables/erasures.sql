@@ -1,4 +1,4 @@
--- A receipt: when, and how many rows of each kind. Nothing in it says who that was.
+-- A receipt: when a contact was erased, and how many rows of each kind. It doesn't say who it was.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.erasures (

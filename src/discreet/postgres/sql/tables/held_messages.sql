@@ -1,4 +1,4 @@
--- What strangers said meanwhile, as it arrived. It is nobody's row until they are let in.
+-- Messages of strangers who wait to be admitted, as they arrived. They belong to no contact until then.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.held_messages (

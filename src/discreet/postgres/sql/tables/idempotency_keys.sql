@@ -1,5 +1,5 @@
--- What a machine asked for once under a key of its own (Idempotency-Key), so that asking again doesn't
--- do it twice. Digests and the id of what came of it: no text and nobody's name. Kept for a day.
+-- Requests that were made with an Idempotency-Key, so that repeating one doesn't do it twice. Holds
+-- digests and the id of the result, no text and no name. Kept for a day.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.idempotency_keys (

@@ -1,4 +1,4 @@
--- What only one process does at a time, and which processes serve: names of ours and ids of channels.
+-- What only one process does at a time, and which processes serve: fixed names and ids of channels.
 SET ROLE discreet_schema;
 
 CREATE TABLE queue.leases (

@@ -1,4 +1,5 @@
--- Who went beyond, until when they get silence, and how many messages were not taken since.
+-- Contacts that exceeded a limit, until when they get no answer, and how many messages were refused
+-- since.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.limit_hits (

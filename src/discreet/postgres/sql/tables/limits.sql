@@ -1,5 +1,5 @@
--- Null contact_id: everybody who has no row. A null number: as for everybody, else as built in; a
--- limit in money (US dollars) has nothing built in.
+-- Null contact_id: everybody without a row of their own. A null number: the number for everybody, or
+-- else the default. There is no default limit in money (US dollars).
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.limits (

@@ -1,5 +1,5 @@
--- Somebody says that they write from another account too. The first code is theirs to carry there;
--- the code that comes back belongs to the two of them and nobody else.
+-- A contact says that it also writes from another account. The first code is typed there; the return
+-- code is valid only between these two contacts.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.link_requests (

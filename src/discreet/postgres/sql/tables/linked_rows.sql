@@ -1,5 +1,5 @@
--- What a link moved. key: an address as it is written, a session, a memory; or a channel on which the
--- kept contact was let in by it. was: an open session's 'open'; the topic key that a memory gave up.
+-- What a link moved. key: an address as text, a session, a memory, or a channel to which the link
+-- admitted the survivor. was: 'open' for an open session; the topic key that a memory gave up.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.linked_rows (

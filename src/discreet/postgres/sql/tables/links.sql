@@ -1,4 +1,4 @@
--- proof: 'owner' (who said so), or 'codes' (a code went from each of the two to the other).
+-- proof: 'owner' (the owner said so), or 'codes' (each of the two typed a code of the other).
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.links (

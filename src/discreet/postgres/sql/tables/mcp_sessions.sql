@@ -1,5 +1,5 @@
--- What an MCP connection was bound to by start_session. It stays here, so that it survives a reconnect
--- and holds in every process. Nobody but the gate reads it.
+-- The party that start_session bound an MCP session to. Stored here, so that it survives a reconnect
+-- and holds in every process. Only the gate reads it.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.mcp_sessions (

@@ -1,4 +1,4 @@
--- What an agent keeps; every older version is in memory_history.
+-- What an agent remembers; every older version is in memory_history.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.memories (
@@ -37,11 +37,11 @@ CREATE TABLE discreet.memories (
   CONSTRAINT memories_topic_key CHECK (topic_key <> '' AND (length(topic_key) <= 200))
 );
 COMMENT ON COLUMN discreet.memories.turn_id IS
-  'the turn that wrote it; no foreign key, for that would tell which ids exist';
+  'the turn that wrote it; no foreign key, because that would show which ids exist';
 COMMENT ON COLUMN discreet.memories.used_at IS
-  'about when a turn of its own scope last found it; to the day';
+  'about when a turn of its scope last found it, to the day';
 CREATE INDEX memories_scope ON discreet.memories (owner_id, agent_id, contact_id, created_at);
--- What is still to be embedded, for the owner's scope, in which the server catches up on it.
+-- Memories still to be embedded; the server embeds them in the owner's scope.
 CREATE INDEX memories_unindexed
   ON discreet.memories (owner_id, created_at, id) WHERE embedder IS NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX memories_once ON discreet.memories (owner_id, agent_id, party, digest);

@@ -1,4 +1,4 @@
--- Older versions of memories, kept by a trigger.
+-- Older versions of memories, archived by a trigger.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.memory_history (

@@ -43,7 +43,7 @@ CREATE TABLE discreet.messages (
   replies_to          uuid,
   edited_by           text,
   restarted           boolean NOT NULL DEFAULT false,
-  -- With the scope in it, another scope's position is no conflict; it fails as a foreign key.
+  -- The key includes the scope, so another scope's position is no conflict; it fails as a foreign key.
   UNIQUE (session_id, position, owner_id, agent_id, party),
   UNIQUE (id, session_id, route_id),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
@@ -55,19 +55,19 @@ CREATE TABLE discreet.messages (
     ON DELETE SET NULL (turn_id)
 );
 COMMENT ON COLUMN discreet.messages.state IS
-  'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery is in outbox';
+  'inbound: waiting, taken by a turn, answered, failed (given up), context (overheard, never answered); outbound: always sent, its delivery state is in outbox';
 COMMENT ON COLUMN discreet.messages.command IS
-  'what the machine was asked for, or (outbound) what it answers; no part of the conversation';
+  'the command given to the program, or (outbound) the one it answers; not part of the conversation';
 COMMENT ON COLUMN discreet.messages.in_person IS
-  'said by the owner in the place of the agent';
+  'said by the owner in place of the agent';
 COMMENT ON COLUMN discreet.messages.details IS
-  'what came beside the words: typed parts, a quote, whom it was forwarded from; null: nothing';
+  'content other than text: typed parts, a quote, where it was forwarded from; null: none';
 COMMENT ON COLUMN discreet.messages.replies_to IS
-  'the line of the same chat and scope that this replies to; no key, for that line may be erased';
+  'the message of the same chat and scope that it replies to; no foreign key, because that message may be erased';
 COMMENT ON COLUMN discreet.messages.edited_by IS
-  'what the platform calls the edit whose text this has';
+  'the platform''s id of the edit that its text came from';
 COMMENT ON COLUMN discreet.messages.restarted IS
-  'a turn with it began again because of an edit; that happens once';
+  'whether a turn with it restarted because of an edit; that happens once';
 CREATE INDEX messages_waiting
   ON discreet.messages (session_id, position, owner_id, agent_id, party)
   WHERE state IN ('waiting', 'taken');
@@ -132,13 +132,13 @@ CREATE POLICY owner ON discreet.messages TO discreet_owner
     owner_key IS NOT NULL
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.messages TO discreet_gate USING (owner_key IS NOT NULL);
--- What the gate itself says to somebody replies to lines that are kept nowhere.
+-- The gate's own notices reply to messages that are not stored.
 CREATE TRIGGER reply_to_what_was_said BEFORE INSERT ON discreet.messages
   FOR EACH ROW WHEN (NEW.direction = 'out'
     AND NEW.reply_to IS NOT NULL
     AND session_user IN ('discreet_contact', 'discreet_shared', 'discreet_owner'))
   EXECUTE FUNCTION gate.reply_to_what_was_said();
--- What is in the context only counts for no limit.
+-- What is only context doesn't count towards a limit.
 CREATE TRIGGER stay_counted BEFORE UPDATE OF state ON discreet.messages
   FOR EACH ROW WHEN (NEW.state = 'context' AND OLD.state <> 'context'
     AND session_user IN ('discreet_contact', 'discreet_shared'))

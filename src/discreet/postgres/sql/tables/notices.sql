@@ -1,4 +1,4 @@
--- What the gate itself says to senders, by its code. Written by the program, which has the texts.
+-- The fixed texts that the gate sends to senders, by code. Written by the program, which has the texts.
 SET ROLE discreet_gate;
 
 CREATE TABLE gate.notices (

@@ -1,4 +1,4 @@
--- Answers on their way, one row for each message that goes out.
+-- Answers to be delivered, one row for each outbound message.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.outbox (
@@ -28,8 +28,8 @@ CREATE TABLE discreet.outbox (
   delivered_at      timestamptz,
   read_at           timestamptz,
   PRIMARY KEY (message_id, owner_id, agent_id, party),
-  -- First the scope, then the message: checked in this order, so that another scope's ids fail as
-  -- ids that do not exist.
+  -- The scope first, then the message: checked in this order, another scope's ids fail just like ids
+  -- that don't exist.
   FOREIGN KEY (session_id, owner_id, agent_id, party)
     REFERENCES discreet.sessions (id, owner_id, agent_id, party)
     ON DELETE CASCADE,
@@ -38,7 +38,7 @@ CREATE TABLE discreet.outbox (
     ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.outbox.platform_messages IS
-  'what the platform calls the messages that it took, a long answer takes several; in their order';
+  'the platform''s ids of the messages sent, in order; a long answer takes several';
 CREATE INDEX outbox_due
   ON discreet.outbox (route_id, created_at, owner_id, agent_id, party)
   WHERE state IN ('pending', 'sending');

@@ -1,5 +1,5 @@
--- The direct chats in which the owner writes from accounts of their own: the only places where they are
--- told something. Written by intake alone.
+-- Direct chats in which the owner writes from accounts of their own: the only places where the owner
+-- gets notices. Written by intake only.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owner_chats (

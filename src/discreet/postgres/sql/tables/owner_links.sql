@@ -1,4 +1,4 @@
--- A code that the owner sends to the bot, to say that this account is theirs.
+-- A code that the owner sends to the bot, to prove that this account is theirs.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owner_links (

@@ -1,4 +1,4 @@
--- What the owner was told in their chat, once for each thing. It has no words: those are in the message.
+-- Notices sent to the owner's chat, once for each subject. The text is in the message.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owner_notices (

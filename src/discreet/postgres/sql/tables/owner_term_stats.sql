@@ -1,5 +1,5 @@
--- How many of an owner's memories hold a word, about: of those that are not rare. The word '' stands
--- for all memories, '#' for the words in them together.
+-- About how many of an owner's memories hold a word, for words that aren't rare. The word '' stands for
+-- all memories, '#' for the words in them together.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owner_term_stats (

@@ -1,10 +1,4 @@
--- Null contact_id means the owner; or, in a row that is `shared`, everybody who talks to an agent
--- that shares its memory. What a row is was decided when it was made, whatever becomes of the agent.
--- Because a composite foreign key with a null column checks nothing, scoped tables carry `party`: the
--- contact, else the agent of a shared row, else the owner. It is never null, and foreign keys between
--- scoped tables go through it, so no row can refer to another scope's row. A scoped row leads to its
--- owner through its session, agent or contact: a foreign key of its own would have every message of
--- everybody lock the same row.
+-- A tenant: a person or company that runs agents. How rows say whose they are: see sessions.sql.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.owners (

@@ -1,4 +1,4 @@
--- A stranger who asks to come in: one channel, one contact, one code at a time.
+-- A stranger's request to be admitted: one channel, one contact, one code at a time.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.pairings (

@@ -1,5 +1,4 @@
--- The numbers that are policy, and what the gate itself says to senders. Both are written by the
--- program (gate.configure), which has the texts and the settings; one row, and one for each code.
+-- The numbers that are policy. The program writes them (gate.configure) from the settings; one row.
 SET ROLE discreet_gate;
 
 CREATE TABLE gate.policy (

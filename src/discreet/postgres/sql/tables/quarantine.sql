@@ -1,4 +1,4 @@
--- What came in and could not be given to a contact. It waits here, where only the owner sees it.
+-- Messages that could not be assigned to a contact. They wait here, where only the owner sees them.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.quarantine (

@@ -1,13 +1,13 @@
--- procrastinate's own schema, of the version that is installed; its objects belong to discreet_schema. An
--- upgrade of procrastinate that changes it is a migration of ours.
+-- procrastinate's own schema, as the installed version has it; its objects belong to discreet_schema.
+-- An upgrade of procrastinate that changes it needs a migration of ours.
 SET ROLE discreet_schema;
 SET LOCAL search_path = queue;
 -- include: procrastinate
 RESET search_path;
 
 -- after functions
--- The worker runs procrastinate; the gate's functions defer jobs on behalf of a scope. Nobody else
--- has any right here: a queue table tells who exists and when they write.
+-- The worker runs procrastinate; functions of the gate defer jobs for a scope. Nobody else has any
+-- right here: a queue table shows who exists and when they write.
 SET ROLE discreet_schema;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA queue FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA queue TO discreet_worker, discreet_gate;

@@ -1,5 +1,5 @@
--- Where messages of a session come from and answers go back to. Written by intake alone, and bound
--- to its session, so an answer can leave by no other way.
+-- Where messages of a session come from and answers go back to. Only intake writes routes, and a route
+-- is bound to its session, so an answer can't go anywhere else.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.routes (
@@ -29,9 +29,9 @@ CREATE TABLE discreet.routes (
     REFERENCES discreet.channels (id, owner_id, agent_id)
 );
 COMMENT ON COLUMN discreet.routes.draft_message IS
-  'what the platform calls the message in which an answer grows; the next answer takes its place';
+  'the platform''s id of the message that shows a growing answer; the next answer takes its place';
 COMMENT ON COLUMN discreet.routes.draft_at IS
-  'when it was last written; null: nobody knows how it stands there, so it is replaced, not edited';
+  'when that was last written; null: its text there is unknown, so it is replaced, not edited';
 CREATE INDEX routes_channel ON discreet.routes (channel_id, owner_id, agent_id, party);
 ALTER TABLE discreet.routes
   ALTER COLUMN chat_id SET STATISTICS 0,

@@ -1,11 +1,12 @@
 -- One conversation of a party with an agent, on a thread.
 --
--- Null contact_id means the owner; or, in a row that is `shared`, everybody who talks to an agent that
--- shares its memory. What a row is was decided when it was made, whatever becomes of the agent. Because a
--- composite foreign key with a null column checks nothing, scoped tables carry `party`: the contact, else the
--- agent of a shared row, else the owner. It is never null, and foreign keys between scoped tables go through
--- it, so no row can refer to another scope's row. A scoped row leads to its owner through its session, agent
--- or contact: a foreign key of its own would have every message of everybody lock the same row.
+-- Null contact_id means the owner; or, in a row that is `shared`, everybody who talks to an agent with
+-- shared memory. Which of them a row belongs to is decided when it is created, and doesn't change with
+-- the agent. A composite foreign key with a null column checks nothing, so scoped tables carry `party`:
+-- the contact, else the agent of a shared row, else the owner. It is never null, and foreign keys
+-- between scoped tables go through it, so no row can refer to another scope's row. A scoped row leads
+-- to its owner through its session, agent or contact: with a foreign key of its own, every message of
+-- everybody would lock the same row.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.sessions (
@@ -38,18 +39,18 @@ CREATE TABLE discreet.sessions (
     ON DELETE SET NULL (speaks_to)
 );
 COMMENT ON COLUMN discreet.sessions.current_turn IS
-  'the turn that holds this session; a turn that is no longer named here may not save';
+  'the turn that holds this session; a turn that is not named here may not save';
 COMMENT ON COLUMN discreet.sessions.compacted_to IS
-  'the last message that the summary stands for; the messages themselves stay';
+  'the last message that the summary covers; the messages themselves stay';
 COMMENT ON COLUMN discreet.sessions.summary_id IS
-  'a memory of the same party, or it counts for nothing; no foreign key, for that would tell which ids exist';
+  'a memory of the same party, otherwise ignored; no foreign key, because that would show which ids exist';
 COMMENT ON COLUMN discreet.sessions.speaks_to IS
   'a contact that the owner answers in person here: what they write goes to it';
 CREATE INDEX sessions_speaking
   ON discreet.sessions (speaks_to, owner_id) WHERE speaks_to IS NOT NULL AND owner_key IS NOT NULL;
 CREATE UNIQUE INDEX sessions_open
   ON discreet.sessions (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL;
--- Whom an agent knows: who has a session with it, and who spoke to it among others.
+-- Whom an agent knows: who has a session with it, and who spoke to it in a group.
 CREATE INDEX sessions_party ON discreet.sessions (owner_id, agent_id, party);
 ALTER TABLE discreet.sessions
   ALTER COLUMN thread_key SET STATISTICS 0,

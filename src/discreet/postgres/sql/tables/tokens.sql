@@ -1,7 +1,8 @@
--- A secret that opens a scope: the owner's (no agent), an agent's, or one contact's with one agent. It is for
--- programs ('api'), for metrics alone ('metrics'), for a browser on the dashboard ('dashboard'), or the one-time
--- code that signs a browser in ('sign_in'); none opens what another is for. `minted_by`: the agent's token that
--- made this one for a contact; it ends with that one. Only its SHA-256 is kept: 256 random bits need no slow hash.
+-- A secret that opens a scope: the owner's (no agent), an agent's, or one contact's with one agent. A
+-- token is for programs ('api'), for metrics only ('metrics'), for a browser on the dashboard
+-- ('dashboard'), or the one-time code that signs a browser in ('sign_in'); none works in place of
+-- another. `minted_by`: the agent's token that created this one for a contact; it ends with that one.
+-- Only its SHA-256 is stored: 256 random bits need no slow hash.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.tokens (

@@ -1,4 +1,4 @@
--- One run of an agent over the messages that wait in a session.
+-- One run of an agent over the waiting messages of a session.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.turns (
@@ -34,7 +34,7 @@ CREATE TABLE discreet.turns (
   FOREIGN KEY (route_id, session_id) REFERENCES discreet.routes (id, session_id) ON DELETE CASCADE
 );
 COMMENT ON COLUMN discreet.turns.acted IS
-  'it called a tool that changes something, so it must not begin again';
+  'whether it called a tool that changes something; then it must not restart';
 CREATE INDEX turns_session ON discreet.turns (session_id, started_at, owner_id, agent_id, party);
 CREATE INDEX turns_failed
   ON discreet.turns (owner_id, started_at)

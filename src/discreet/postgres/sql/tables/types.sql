@@ -1,13 +1,14 @@
 SET ROLE discreet_gate;
 
--- `party`: the contact; the agent in a shared scope; the owner in the owner's. `known`: the ticket holds.
+-- `party`: the contact, or the agent in a shared scope, or the owner in the owner's. `known`: the
+-- ticket is valid.
 CREATE TYPE gate.scope AS (
   owner_id uuid, agent_id uuid, contact_id uuid, party uuid, known boolean);
 
--- A message as a channel has read it. sender_kind: 'address' (sender_platform, sender_id), 'contact'
--- (sender_contact) or 'owner'. files: a list of objects; '[]' where there is none.
--- details: what it holds beside its words. edit_of: the message whose text it replaces, '' where none. What has to wait
--- outside of a session is kept as the JSON of this.
+-- A message as parsed by a channel. sender_kind: 'address' (sender_platform, sender_id), 'contact'
+-- (sender_contact) or 'owner'. files: a list of objects, or '[]'. details: content other than text.
+-- edit_of: the message whose text it replaces, or ''. What waits outside a session is stored as the
+-- JSON of this type.
 CREATE TYPE gate.inbound AS (
   channel          uuid,
   chat             text,

@@ -1,5 +1,5 @@
--- Codes that were none: of strangers, as the owner typed them, and what a sender (a keyed hash of their
--- address) said while the owner's own code was expected.
+-- Wrong codes, counted: those of strangers that the owner typed, and those that a sender (a keyed hash
+-- of the address) typed while the owner's code was expected.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.wrong_codes (
