@@ -28,6 +28,11 @@ HELD_MESSAGES = (
     " (channel_id, chat_id, platform_message, owner_id, pairing_id, arrived)"
 )
 LIMIT_HIT = "INSERT INTO discreet.limit_hits (agent_id, contact_id, kind, owner_id, until)"
+OWNER_CHAT = (
+    "INSERT INTO discreet.owner_chats"
+    " (owner_id, platform, platform_id, agent_id, channel_id, chat_id)"
+)
+OWNER_NOTICE = "INSERT INTO discreet.owner_notices (owner_id, kind, key, contact_id, message_id)"
 TOKEN = "INSERT INTO discreet.tokens (owner_id, agent_id, contact_id, prefix, digest)"
 MCP_SESSION = (
     "INSERT INTO discreet.mcp_sessions"
@@ -275,6 +280,63 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
         UniqueViolation,
         "INSERT INTO discreet.limits (owner_id, contact_id)"
         " SELECT %(olga)s, NULL FROM generate_series(1, 2)",
+    ),
+    "budgets_agent_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.budgets (owner_id, agent_id) VALUES (%(olga)s, %(ottos_ada)s)",
+    ),
+    "budgets_owner_id_agent_id_key": (
+        UniqueViolation,
+        "INSERT INTO discreet.budgets (owner_id, agent_id)"
+        " SELECT %(olga)s, NULL FROM generate_series(1, 2)",
+    ),
+    "sessions_check": (
+        CheckViolation,
+        "UPDATE discreet.sessions SET speaks_to = %(alice)s WHERE id = %(bobs_session)s",
+    ),
+    "sessions_speaks_to_owner_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, thread_key, speaks_to)"
+        " VALUES (%(olga)s, %(ada)s, NULL, 'owner:chat', %(ottos_alice)s)",
+    ),
+    "owner_chats_channel_id_owner_id_agent_id_fkey": (
+        ForeignKeyViolation,
+        OWNER_CHAT + " VALUES (%(otto)s, 'telegram', '1', %(ada)s, %(channel)s, '1')",
+    ),
+    "owner_chats_pkey": (
+        UniqueViolation,
+        OWNER_CHAT + " SELECT %(olga)s, 'telegram', '1', %(ada)s, %(channel)s, '1'"
+        "  FROM generate_series(1, 2)",
+    ),
+    "owner_notices_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        OWNER_NOTICE + " VALUES (%(olga)s, 'said', 'x', %(ottos_alice)s, %(bobs_message)s)",
+    ),
+    "owner_notices_pkey": (
+        UniqueViolation,
+        OWNER_NOTICE + " SELECT %(olga)s, 'said', 'x', %(bob)s, %(bobs_message)s"
+        "  FROM generate_series(1, 2)",
+    ),
+    "held_answers_turn_id_session_id_fkey": (
+        ForeignKeyViolation,
+        "INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)"
+        " SELECT %(olga)s, s.id, %(bobs_turn)s, 'x' FROM discreet.sessions s"
+        "  WHERE s.contact_id = %(alice)s",
+    ),
+    "held_answers_turn": (
+        UniqueViolation,
+        "INSERT INTO discreet.held_answers (owner_id, session_id, turn_id, text)"
+        " SELECT %(olga)s, %(bobs_session)s, %(bobs_turn)s, 'x' FROM generate_series(1, 2)",
+    ),
+    "tokens_check2": (
+        CheckViolation,
+        "INSERT INTO discreet.tokens (owner_id, prefix, digest, purpose)"
+        " VALUES (%(olga)s, 'x', sha256('1'), 'dashboard')",
+    ),
+    "tokens_check3": (
+        CheckViolation,
+        "INSERT INTO discreet.tokens (owner_id, agent_id, prefix, digest, minted_by, expires_at)"
+        " SELECT owner_id, %(ada)s, 'x', sha256('1'), id, now() FROM discreet.tokens LIMIT 1",
     ),
     "limit_hits_agent_id_owner_id_fkey": (
         ForeignKeyViolation,

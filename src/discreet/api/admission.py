@@ -15,14 +15,14 @@ from discreet.api.problems import documented
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ContactId
 from discreet.schemas import admission as wire
-from discreet.schemas.limits import ContactLimits
+from discreet.schemas.limits import BudgetList, BudgetToSet, ContactLimits
 from discreet.schemas.quarantine import (
     ListQuarantine,
     QuarantineList,
     QuarantineRetried,
     QuarantineToRetry,
 )
-from discreet.services import admission, contacts, limits, quarantine
+from discreet.services import admission, budgets, contacts, limits, quarantine
 
 router = APIRouter(prefix="/api/admin", tags=["admission"])
 
@@ -106,6 +106,29 @@ async def set_limits(
 async def reset_limits(who: OwnerCaller, contact_id: OneContact = None) -> ContactLimits:
     """Remove the limits that were set, and return those in force."""
     return await limits.reset_limits(who.db, who.owner_id, await _named(who, contact_id))
+
+
+@router.get("/budgets", responses=documented(), operation_id="list_budgets")
+async def list_budgets(who: OwnerCaller) -> BudgetList:
+    """List what all contacts together may use in a day, and what they used today."""
+    return BudgetList(items=await budgets.list_budgets(who.db, who.owner_id))
+
+
+@router.put("/budgets", responses=documented(404), operation_id="set_budget")
+async def set_budget(who: OwnerCaller, given: BudgetToSet) -> BudgetList:
+    """Set the budget of one agent or of all agents together, and list all budgets."""
+    return BudgetList(items=await budgets.set_budget(who.db, who.owner_id, given))
+
+
+@router.delete("/budgets", responses=documented(404), operation_id="remove_budget")
+async def remove_budget(
+    who: OwnerCaller,
+    agent: Annotated[
+        str | None, Query(description="An agent's name. Default: all agents together.")
+    ] = None,
+) -> BudgetList:
+    """Remove a budget, and list those that are left."""
+    return BudgetList(items=await budgets.remove_budget(who.db, who.owner_id, agent))
 
 
 @router.get("/quarantine", responses=documented(), operation_id="list_quarantine")

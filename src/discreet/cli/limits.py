@@ -69,7 +69,7 @@ def set_limits(
         messages_a_minute=messages_a_minute,
         waiting=waiting,
         tokens_a_day=tokens_a_day,
-        money_a_day=_money(money_a_day),
+        money_a_day=money(money_a_day),
     )
     if wanted == ContactLimits():
         raise BadInput(
@@ -90,7 +90,12 @@ def reset(contact: OfContact = None) -> None:
     _print(in_app(lambda app: limits.reset_limits(app.db, app.owner_id, contact)))
 
 
-def _money(text: str | None) -> Decimal | None:
+def money(text: str | None) -> Decimal | None:
+    """Read an amount of US dollars.
+
+    Raises:
+        BadInput: It isn't a number.
+    """
     from decimal import Decimal, InvalidOperation
 
     try:
@@ -108,5 +113,5 @@ def _print(found: ContactLimits) -> None:
         ("tokens a day", found.tokens_a_day),
     ):
         print_text(f"{title:<18} {value:,}")
-    money = "no limit" if found.money_a_day is None else f"${found.money_a_day:,f}"
-    print_text(f"{'money a day':<18} {money}")
+    dollars = "no limit" if found.money_a_day is None else f"${found.money_a_day:,f}"
+    print_text(f"{'money a day':<18} {dollars}")

@@ -14,6 +14,7 @@ from discreet.cli import (
     admission,
     agents,
     backups,
+    budgets,
     channels,
     chat,
     contacts,
@@ -82,6 +83,7 @@ app.add_typer(pairing.app, name="pairing")
 app.add_typer(drafts.app, name="drafts")
 app.add_typer(owner.app, name="owner")
 app.add_typer(limits.app, name="limits")
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 app.add_typer(service.app, name="service")

@@ -177,7 +177,7 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
         )
     for near in status.near_limits:
         yield Attention(
-            f"{near.whose} has used {near.share:.0%} of its {near.kind.replace('_', ' ')} with "
+            f"{near.whose} has used {near.share:.0%} of the {near.kind.replace('_', ' ')} with "
             f"{near.agent}",
             "sb usage --by contact",
         )

@@ -37,6 +37,10 @@ def sender_notices(policy: Policy) -> dict[str, str]:
         ),
         "limit_tokens_a_day": TODAYS_LIMIT,
         "limit_money_a_day": TODAYS_LIMIT,
+        "limit_budget": (
+            "I can't answer any more today. Please write again tomorrow (after midnight UTC); I "
+            "won't see what you send until then."
+        ),
     }
 
 

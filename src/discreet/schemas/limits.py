@@ -8,9 +8,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-__all__ = ["ContactLimits", "LimitHit", "LimitKind", "Money", "NearLimit"]
+__all__ = [
+    "BudgetList",
+    "BudgetToSet",
+    "ContactLimits",
+    "LimitHit",
+    "LimitKind",
+    "Money",
+    "NearLimit",
+    "UsageBudget",
+]
 
-LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day"]
+LimitKind = Literal["messages_a_minute", "waiting", "tokens_a_day", "money_a_day", "budget"]
 Money = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 """US dollars."""
 Dollars = Annotated[Money, Field(allow_inf_nan=True, description="US dollars per UTC day.")]
@@ -37,6 +46,48 @@ class ContactLimits(BaseModel):
     money_a_day: Dollars | None = None
 
 
+class BudgetToSet(BaseModel):
+    """What all contacts together may use in a day, of one agent or of all agents. At least one of
+    the two is given; the other one has no limit then."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"example": {"agent": "Ada", "money_a_day": 5}},
+    )
+
+    agent: str | None = Field(
+        default=None, description="An agent's name. Null: all agents together."
+    )
+    tokens_a_day: (
+        Annotated[
+            int, Field(ge=1, le=2**62, description="In and out, from midnight to midnight, UTC.")
+        ]
+        | None
+    ) = None
+    money_a_day: Annotated[Money, Field(gt=0, allow_inf_nan=False, le=10**9)] | None = None
+
+
+class UsageBudget(BaseModel):
+    """A budget and what is used of it today."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str | None = Field(description="Null: all agents together.")
+    tokens_a_day: int | None
+    money_a_day: Money | None
+    tokens: int = Field(description="Used since midnight, UTC.")
+    money: Money = Field(description="US dollars, since midnight, UTC.")
+
+
+class BudgetList(BaseModel):
+    """All budgets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: tuple[UsageBudget, ...]
+
+
 class LimitHit(BaseModel):
     """A contact that exceeded a limit; its messages are ignored until ``until``."""
 
@@ -51,7 +102,7 @@ class LimitHit(BaseModel):
 
 
 class NearLimit(BaseModel):
-    """A contact that has used most of a daily limit of an agent."""
+    """A contact that has used most of a daily limit, or a budget that is nearly used up."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -80,12 +80,12 @@ async def reset_limits(db: ScopedDatabase, owner_id: OwnerId, who: str | None) -
 
 
 async def recent_limit_hits(tx: Transaction) -> tuple[LimitHit, ...]:
-    """Return the contacts that reached a limit within a day, newest first."""
+    """Return the contacts that reached a limit of their own within a day, newest first."""
     found = await tx.fetch(
         f"""SELECT a.name AS agent, {CONTACT_LABEL.format(row="h")} AS whose,
                    h.kind, h.refused, h.since, h.until
               FROM discreet.limit_hits h JOIN discreet.agents a ON a.id = h.agent_id
-             WHERE h.since > clock_timestamp() - %(look_back)s
+             WHERE h.since > clock_timestamp() - %(look_back)s AND h.kind <> 'budget'
              ORDER BY h.since DESC LIMIT %(limit)s""",
         {"look_back": LOOK_BACK, "limit": _MAX_SHOWN},
     )

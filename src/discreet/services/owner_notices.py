@@ -22,6 +22,7 @@ from discreet.domain.ids import OwnerId
 from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.text import literal
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.services.usage import near_budgets
 
 __all__ = ["NoticeRules", "code_of", "tell_owner", "tell_owners"]
 
@@ -269,6 +270,7 @@ async def _news(tx: Transaction, since: datetime) -> list[_Notice]:
     return [
         *await _failures(tx, window),
         *await _limits(tx, window),
+        *await _budgets(tx),
         *await _undelivered(tx, window),
         *await _channels(tx),
     ]
@@ -308,6 +310,7 @@ async def _limits(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
                    {CONTACT_LABEL.format(row="h")} AS label
               FROM discreet.limit_hits h JOIN discreet.agents a ON a.id = h.agent_id
              WHERE h.since > greatest(%(since)s, clock_timestamp() - %(look_back)s)
+               AND h.kind <> 'budget'
                AND {_NOT_TOLD.format(row="h", kind="limit", key=_LIMIT_KEY)}
              ORDER BY h.since LIMIT 100""",
         window,
@@ -322,6 +325,31 @@ async def _limits(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
         )
         for row in found
     ]
+
+
+async def _budgets(tx: Transaction) -> list[_Notice]:
+    """Budgets of which four fifths are used, and again when all is; once a day each."""
+    near = await near_budgets(tx)
+    if not near:
+        return []
+    today = await tx.value("SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date::text")
+    notices = [
+        _Notice(
+            "limit",
+            f"budget/{one.agent}/{one.kind}/{'all' if one.share >= 1 else 'most'}/{today}",
+            None,
+            f"Everyone together has used {one.share:.0%} of today's budget of"
+            f" {literal(one.agent)} ({one.kind.replace('_', ' ')})."
+            + (" Contacts get no answer until midnight UTC." if one.share >= 1 else ""),
+        )
+        for one in near
+    ]
+    told = await tx.fetch(
+        "SELECT key FROM discreet.owner_notices WHERE kind = 'limit' AND key = ANY (%(keys)s)",
+        {"keys": [notice.key for notice in notices]},
+    )
+    known = {row["key"] for row in told}
+    return [notice for notice in notices if notice.key not in known]
 
 
 async def _undelivered(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.domain.ids import OwnerId
 from discreet.schemas.limits import NearLimit
 from discreet.schemas.operations import Usage, UsageBy, UsageLine
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.budgets import budgets_today
 
-__all__ = ["NearLimit", "UsageBy", "UsageLine", "get_usage", "near_limits"]
+__all__ = ["NearLimit", "UsageBy", "UsageLine", "get_usage", "near_budgets", "near_limits"]
 
 MAX_LINES = 1_000
 WARN_AT = Decimal("0.8")
@@ -61,7 +63,8 @@ async def get_usage(db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: in
 
 
 async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
-    """Return the contacts that have used four fifths of a daily limit, but not all of it."""
+    """Return the contacts that have used four fifths of a daily limit but not all of it, and the
+    budgets of which four fifths or all are used."""
     found = await tx.fetch(
         f"""SELECT u.agent, u.label, u.kind, u.share::float AS share FROM (
               SELECT a.name AS agent, {_LABEL} AS label, kinds.kind,
@@ -84,7 +87,7 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
              ORDER BY u.share DESC LIMIT %(limit)s""",
         {"warn": WARN_AT, "limit": _MAX_SHOWN},
     )
-    return tuple(
+    return await near_budgets(tx) + tuple(
         NearLimit(
             agent=row["agent"],
             whose=whose(row["label"], shared=False),
@@ -93,6 +96,31 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
         )
         for row in found
     )
+
+
+async def near_budgets(tx: Transaction) -> tuple[NearLimit, ...]:
+    """Return the budgets of which four fifths are used, or more."""
+    near = []
+    for budget in await budgets_today(tx):
+        shares: dict[Literal["tokens_a_day", "money_a_day"], Decimal | None] = {
+            "tokens_a_day": _share(budget.tokens, budget.tokens_a_day),
+            "money_a_day": _share(budget.money, budget.money_a_day),
+        }
+        near += [
+            NearLimit(
+                agent=budget.agent or "all agents",
+                whose="Everyone together",
+                kind=kind,
+                share=float(share),
+            )
+            for kind, share in shares.items()
+            if share is not None and share >= WARN_AT
+        ]
+    return tuple(near)
+
+
+def _share(used: int | Decimal, most: int | Decimal | None) -> Decimal | None:
+    return None if most is None else Decimal(used) / Decimal(most)
 
 
 def _line(row: dict[str, object], by: UsageBy) -> UsageLine:

@@ -772,6 +772,38 @@ END $$;
 
 ALTER FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) OWNER TO discreet_gate;
 
+-- FUNCTION budget_is_used_up(uuid, uuid)
+CREATE FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
+                  WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
+$$;
+
+
+ALTER FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) OWNER TO discreet_gate;
+
+-- FUNCTION budgets_today(uuid, uuid)
+CREATE FUNCTION gate.budgets_today(of_owner uuid, agent uuid) RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT b.agent_id, b.tokens_a_day, b.money_a_day, used.tokens, used.money
+    FROM discreet.budgets b
+   CROSS JOIN LATERAL (
+     SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                         + (t.usage->>'output_tokens')::bigint), 0)::bigint AS tokens,
+            coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+       FROM discreet.turns t
+      WHERE t.owner_id = of_owner AND (b.agent_id IS NULL OR t.agent_id = b.agent_id)
+        AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) used
+   WHERE b.owner_id = of_owner AND (agent IS NULL OR b.agent_id IS NULL OR b.agent_id = agent)
+$$;
+
+
+ALTER FUNCTION gate.budgets_today(of_owner uuid, agent uuid) OWNER TO discreet_gate;
+
 -- FUNCTION channels_for(discreet.channels, gate.inbound)
 CREATE FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
@@ -2010,7 +2042,8 @@ BEGIN
             SELECT FROM discreet.messages m
              WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
   RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
-              WHEN used.money >= most.money_a_day THEN 'money_a_day' END;
+              WHEN used.money >= most.money_a_day THEN 'money_a_day'
+              WHEN gate.budget_is_used_up(of_owner, agent) THEN 'budget' END;
 END $$;
 
 
@@ -2561,6 +2594,15 @@ BEGIN
     THEN coalesce(said.sender_contact,
                   gate.known_contact(owner, said.sender_platform, said.sender_id))
     ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+  IF contact IS NULL AND said.sender_kind = 'address'
+     AND gate.budget_is_used_up(owner, via.agent_id) THEN
+    -- Without this, strangers could use more than any budget, one message each.
+    contact := CASE WHEN said.group_id IS NULL
+      THEN gate.find_or_create_contact(
+        owner, said.sender_platform, said.sender_id, 'external', said.sender_display)
+      ELSE gate.find_or_create_contact(
+        owner, said.group_platform, said.group_id, 'group', said.group_name) END;
+  END IF;
   IF contact IS NULL THEN
     RETURN NULL;
   END IF;
@@ -3302,6 +3344,17 @@ END $$;
 
 
 ALTER FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) OWNER TO discreet_gate;
+
+-- FUNCTION show_budgets()
+CREATE FUNCTION gate.show_budgets() RETURNS TABLE(agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT b.* FROM gate.budgets_today(gate.require_owner(), NULL) b
+$$;
+
+
+ALTER FUNCTION gate.show_budgets() OWNER TO discreet_gate;
 
 -- FUNCTION show_limits(uuid)
 CREATE FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) RETURNS record
@@ -4778,6 +4831,23 @@ ALTER TABLE discreet.attachments OWNER TO discreet_schema;
 -- COMMENT COLUMN attachments.state
 COMMENT ON COLUMN discreet.attachments.state IS 'remote: not fetched yet; kept: stored here; refused: too large, gone, or of an unsupported kind';
 
+-- TABLE budgets
+CREATE TABLE discreet.budgets (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    agent_id uuid,
+    tokens_a_day bigint,
+    money_a_day numeric,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT budgets_money_a_day_check CHECK ((money_a_day > (0)::numeric)),
+    CONSTRAINT budgets_tokens_a_day_check CHECK ((tokens_a_day > 0))
+);
+ALTER TABLE ONLY discreet.budgets ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.budgets FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.budgets OWNER TO discreet_schema;
+
 -- TABLE channel_secrets
 CREATE TABLE discreet.channel_secrets (
     owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
@@ -4997,7 +5067,7 @@ CREATE TABLE discreet.limit_hits (
     since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     until timestamp with time zone NOT NULL,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT limit_hits_kind_check CHECK ((kind = ANY (ARRAY['messages_a_minute'::text, 'waiting'::text, 'tokens_a_day'::text, 'money_a_day'::text])))
+    CONSTRAINT limit_hits_kind_check CHECK ((kind = ANY (ARRAY['messages_a_minute'::text, 'waiting'::text, 'tokens_a_day'::text, 'money_a_day'::text, 'budget'::text])))
 );
 ALTER TABLE ONLY discreet.limit_hits ALTER COLUMN owner_key SET STATISTICS 0;
 
@@ -5837,6 +5907,10 @@ ALTER TABLE ONLY discreet.attachments
 ALTER TABLE ONLY discreet.attachments
     ADD CONSTRAINT attachments_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT budgets budgets_owner_id_agent_id_key
+ALTER TABLE ONLY discreet.budgets
+    ADD CONSTRAINT budgets_owner_id_agent_id_key UNIQUE NULLS NOT DISTINCT (owner_id, agent_id);
+
 -- CONSTRAINT channel_secrets channel_secrets_pkey
 ALTER TABLE ONLY discreet.channel_secrets
     ADD CONSTRAINT channel_secrets_pkey PRIMARY KEY (owner_id, platform, account);
@@ -6255,6 +6329,9 @@ CREATE INDEX tokens_minted ON discreet.tokens USING btree (minted_by, contact_id
 -- INDEX tokens_owner
 CREATE INDEX tokens_owner ON discreet.tokens USING btree (owner_id, created_at);
 
+-- INDEX turns_day
+CREATE INDEX turns_day ON discreet.turns USING btree (owner_id, started_at) WHERE (owner_key IS NOT NULL);
+
 -- INDEX turns_failed
 CREATE INDEX turns_failed ON discreet.turns USING btree (owner_id, started_at) WHERE ((state = ANY (ARRAY['failed'::text, 'given_up'::text, 'running'::text, 'lost'::text])) AND (owner_key IS NOT NULL));
 
@@ -6399,6 +6476,14 @@ ALTER TABLE ONLY discreet.attachments
 -- FK CONSTRAINT attachments attachments_session_id_owner_id_agent_id_party_fkey
 ALTER TABLE ONLY discreet.attachments
     ADD CONSTRAINT attachments_session_id_owner_id_agent_id_party_fkey FOREIGN KEY (session_id, owner_id, agent_id, party) REFERENCES discreet.sessions(id, owner_id, agent_id, party) ON DELETE CASCADE;
+
+-- FK CONSTRAINT budgets budgets_agent_id_owner_id_fkey
+ALTER TABLE ONLY discreet.budgets
+    ADD CONSTRAINT budgets_agent_id_owner_id_fkey FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents(id, owner_id) ON DELETE CASCADE;
+
+-- FK CONSTRAINT budgets budgets_owner_id_fkey
+ALTER TABLE ONLY discreet.budgets
+    ADD CONSTRAINT budgets_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES discreet.owners(id);
 
 -- FK CONSTRAINT channel_secrets channel_secrets_owner_id_fkey
 ALTER TABLE ONLY discreet.channel_secrets
@@ -6660,6 +6745,9 @@ ALTER TABLE discreet.agents ENABLE ROW LEVEL SECURITY;
 -- ROW SECURITY attachments
 ALTER TABLE discreet.attachments ENABLE ROW LEVEL SECURITY;
 
+-- ROW SECURITY budgets
+ALTER TABLE discreet.budgets ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY channel_secrets
 ALTER TABLE discreet.channel_secrets ENABLE ROW LEVEL SECURITY;
 
@@ -6820,6 +6908,9 @@ CREATE POLICY gate ON discreet.agents TO discreet_gate USING ((owner_key IS NOT 
 -- POLICY attachments gate
 CREATE POLICY gate ON discreet.attachments TO discreet_gate USING ((owner_key IS NOT NULL));
 
+-- POLICY budgets gate
+CREATE POLICY gate ON discreet.budgets TO discreet_gate USING ((owner_key IS NOT NULL));
+
 -- POLICY channel_secrets gate
 CREATE POLICY gate ON discreet.channel_secrets FOR SELECT TO discreet_gate USING ((owner_key IS NOT NULL));
 
@@ -6975,6 +7066,11 @@ CREATE POLICY owner ON discreet.agents TO discreet_owner USING ((((( SELECT gate
 
 -- POLICY attachments owner
 CREATE POLICY owner ON discreet.attachments TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY budgets owner
+CREATE POLICY owner ON discreet.budgets TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -7371,6 +7467,12 @@ REVOKE ALL ON FUNCTION gate.begin_telling_owner() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.bind_mcp_session(shown bytea, token uuid, session uuid) FROM PUBLIC;
 
+-- ACL FUNCTION budget_is_used_up(of_owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) FROM PUBLIC;
+
+-- ACL FUNCTION budgets_today(of_owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.budgets_today(of_owner uuid, agent uuid) FROM PUBLIC;
+
 -- ACL FUNCTION channels_for(via discreet.channels, said gate.inbound)
 REVOKE ALL ON FUNCTION gate.channels_for(via discreet.channels, said gate.inbound) FROM PUBLIC;
 
@@ -7758,6 +7860,10 @@ REVOKE ALL ON FUNCTION gate.set_time_zone(zone text) FROM PUBLIC;
 -- ACL FUNCTION settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid)
 GRANT ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.settle_idempotency_key(token uuid, shown bytea, held uuid, result uuid) FROM PUBLIC;
+
+-- ACL FUNCTION show_budgets()
+GRANT ALL ON FUNCTION gate.show_budgets() TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.show_budgets() FROM PUBLIC;
 
 -- ACL FUNCTION show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric)
 GRANT ALL ON FUNCTION gate.show_limits(contact uuid, OUT messages_a_minute integer, OUT waiting integer, OUT tokens_a_day bigint, OUT money_a_day numeric) TO discreet_owner;
@@ -8557,6 +8663,10 @@ GRANT SELECT ON TABLE discreet.agents TO discreet_gate;
 -- ACL TABLE attachments
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.attachments TO discreet_gate;
 
+-- ACL TABLE budgets
+GRANT DELETE ON TABLE discreet.budgets TO discreet_owner;
+GRANT SELECT ON TABLE discreet.budgets TO discreet_gate;
+
 -- ACL TABLE channel_secrets
 GRANT DELETE ON TABLE discreet.channel_secrets TO discreet_owner;
 
@@ -8728,6 +8838,12 @@ GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, cr
     media_type, message_id, name, owner_id, party, platform_file, platform_message_id, refusal,
     route_id, session_id, shared, size, state) ON discreet.attachments TO discreet_shared;
 GRANT UPDATE (content, media_type, refusal, size, state) ON discreet.attachments TO discreet_shared;
+
+-- ACL COLUMNS OF discreet.budgets
+GRANT INSERT (agent_id, money_a_day, tokens_a_day) ON discreet.budgets TO discreet_owner;
+GRANT SELECT (agent_id, money_a_day, owner_id, owner_key, tokens_a_day) ON discreet.budgets TO
+    discreet_owner;
+GRANT UPDATE (money_a_day, tokens_a_day) ON discreet.budgets TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.channel_secrets
 GRANT SELECT (account, changed_at, owner_id, platform) ON discreet.channel_secrets TO discreet_gate;

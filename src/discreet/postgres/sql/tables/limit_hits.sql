@@ -5,7 +5,7 @@ SET ROLE discreet_schema;
 CREATE TABLE discreet.limit_hits (
   agent_id   uuid NOT NULL,
   contact_id uuid NOT NULL,
-  kind       text NOT NULL CHECK (kind IN ('messages_a_minute', 'waiting', 'tokens_a_day', 'money_a_day')),
+  kind       text NOT NULL CHECK (kind IN ('messages_a_minute', 'waiting', 'tokens_a_day', 'money_a_day', 'budget')),
   owner_id   uuid NOT NULL,
   refused    integer NOT NULL DEFAULT 1,
   since      timestamptz NOT NULL DEFAULT clock_timestamp(),

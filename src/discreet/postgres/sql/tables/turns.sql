@@ -39,6 +39,8 @@ CREATE INDEX turns_session ON discreet.turns (session_id, started_at, owner_id, 
 CREATE INDEX turns_failed
   ON discreet.turns (owner_id, started_at)
   WHERE state IN ('failed', 'given_up', 'running', 'lost') AND owner_key IS NOT NULL;
+-- For the sums of a day, which only the owner and the gate see.
+CREATE INDEX turns_day ON discreet.turns (owner_id, started_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX turns_party ON discreet.turns (owner_id, agent_id, party, started_at);
 ALTER TABLE discreet.turns
   ALTER COLUMN model SET STATISTICS 0,

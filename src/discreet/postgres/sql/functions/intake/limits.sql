@@ -27,6 +27,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT l.* FROM gate.limits_of(gate.require_owner(), contact) l
 $$;
 
+-- Return the budgets that count for an agent (null: all), and what is used of them today (UTC).
+CREATE OR REPLACE FUNCTION gate.budgets_today(of_owner uuid, agent uuid)
+RETURNS TABLE (agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.agent_id, b.tokens_a_day, b.money_a_day, used.tokens, used.money
+    FROM discreet.budgets b
+   CROSS JOIN LATERAL (
+     SELECT coalesce(sum((t.usage->>'input_tokens')::bigint
+                         + (t.usage->>'output_tokens')::bigint), 0)::bigint AS tokens,
+            coalesce(sum((t.usage->>'cost')::numeric), 0) AS money
+       FROM discreet.turns t
+      WHERE t.owner_id = of_owner AND (b.agent_id IS NULL OR t.agent_id = b.agent_id)
+        AND t.started_at >= date_trunc('day', clock_timestamp(), 'UTC')) used
+   WHERE b.owner_id = of_owner AND (agent IS NULL OR b.agent_id IS NULL OR b.agent_id = agent)
+$$;
+
+-- Return whether a budget that counts for an agent is used up.
+CREATE OR REPLACE FUNCTION gate.budget_is_used_up(of_owner uuid, agent uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM gate.budgets_today(of_owner, agent) b
+                  WHERE b.tokens >= b.tokens_a_day OR b.money >= b.money_a_day)
+$$;
+
+-- The same, for the owner to look at.
+CREATE OR REPLACE FUNCTION gate.show_budgets()
+RETURNS TABLE (agent_id uuid, tokens_a_day bigint, money_a_day numeric, tokens bigint, money numeric)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.* FROM gate.budgets_today(gate.require_owner(), NULL) b
+$$;
+
 -- Return the limit that one more message of a contact would exceed, or null.
 CREATE OR REPLACE FUNCTION gate.limit_reached(of_owner uuid, agent uuid, contact uuid, shared boolean)
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,7 +97,8 @@ BEGIN
             SELECT FROM discreet.messages m
              WHERE m.turn_id = t.id AND m.direction = 'in' AND m.sender_contact_id = contact));
   RETURN CASE WHEN used.tokens >= most.tokens_a_day THEN 'tokens_a_day'
-              WHEN used.money >= most.money_a_day THEN 'money_a_day' END;
+              WHEN used.money >= most.money_a_day THEN 'money_a_day'
+              WHEN gate.budget_is_used_up(of_owner, agent) THEN 'budget' END;
 END $$;
 
 -- Return 'limited' if a contact exceeded a limit. It is told once, then gets no answer until the window
@@ -88,6 +119,15 @@ BEGIN
     THEN coalesce(said.sender_contact,
                   gate.known_contact(owner, said.sender_platform, said.sender_id))
     ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+  IF contact IS NULL AND said.sender_kind = 'address'
+     AND gate.budget_is_used_up(owner, via.agent_id) THEN
+    -- Without this, strangers could use more than any budget, one message each.
+    contact := CASE WHEN said.group_id IS NULL
+      THEN gate.find_or_create_contact(
+        owner, said.sender_platform, said.sender_id, 'external', said.sender_display)
+      ELSE gate.find_or_create_contact(
+        owner, said.group_platform, said.group_id, 'group', said.group_name) END;
+  END IF;
   IF contact IS NULL THEN
     RETURN NULL;
   END IF;
@@ -124,6 +164,7 @@ BEGIN
   RETURN 'limited';
 END $$;
 
-REVOKE ALL ON FUNCTION gate.limits_of, gate.show_limits, gate.limit_reached, gate.over_limit
+REVOKE ALL ON FUNCTION gate.limits_of, gate.show_limits, gate.budgets_today,
+  gate.budget_is_used_up, gate.show_budgets, gate.limit_reached, gate.over_limit
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gate.show_limits TO discreet_owner;
+GRANT EXECUTE ON FUNCTION gate.show_limits, gate.show_budgets TO discreet_owner;
