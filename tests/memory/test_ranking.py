@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from discreet.memory.embedding import bundled_embedder
 from discreet.memory.indexing import index
 from discreet.memory.query import prepare
-from discreet.memory.ranking import FEATURES, Candidates, Mode, Ranking, rank
+from discreet.memory.ranking import FEATURES, Candidates, Mode, Population, Ranking, rank
 
 NOW = datetime(2024, 3, 13, tzinfo=UTC)
 DAY = 86_400.0
@@ -225,3 +225,22 @@ def test_a_row_is_found_by_its_own_words(texts: list[str], data: st.DataObject) 
     ranking = rank(query.asked, _candidates(texts), mode="text", now=NOW.timestamp())
     if query.asked.terms:
         assert texts.index(wanted) in ranking.order
+
+
+def test_a_word_that_only_the_chosen_rows_hold_often_is_as_rare_as_in_the_whole_scope() -> None:
+    usual = [
+        f"{word} market by the river" for word in ("winter", "garden", "letter", "bread")
+    ] * 250
+    texts = [*usual, *["the piano in the garden"] * 5]
+    query = prepare("garden piano", bundled_embedder(), now=NOW)
+    whole = _candidates(texts)
+    exact = rank(query.asked, whole, now=NOW.timestamp())
+    rows = [*range(100), *[at for at in range(100, 1000) if "garden" in texts[at]]]
+    rows += range(1000, 1005)
+    chosen = replace(
+        _candidates([texts[at] for at in rows]),
+        population=Population(1005.0, {"garden": 255.0, "piano": 5.0}, float(whole.lengths.mean())),
+        sampled=np.array([at < 100 for at in rows]),
+    )
+    scores = rank(query.asked, chosen, now=NOW.timestamp()).scores
+    assert np.allclose(scores, exact.scores[rows], atol=0.05)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discreet.memory.languages import language_of
 from discreet.memory.tokenizer import ASKS, NUMBER, TIME, VERSION, content_terms, terms_of, words_of
 
 
@@ -69,3 +70,30 @@ def test_any_text_gives_terms_that_hold_no_space_and_are_the_same_each_time(text
 @given(st.text(max_size=60))
 def test_case_makes_no_difference_to_words(text: str) -> None:
     assert words_of(text.casefold()) == words_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("green door", "english"),
+        ("doors opening", "english"),
+        ("her son won", "english"),
+        ("the green door over the hill", "english"),
+        ("die hard", "english"),
+        ("come on", "english"),
+        ("van life", "english"),
+        ("De deur is groen", "dutch"),
+        ("Was hat Anna gekauft?", "german"),
+        ("Wo wohnt Anna?", "german"),
+        ("Wann war das Fest?", "german"),
+        ("La casa de mi hermana", "spanish"),
+        ("mi hermano", "spanish"),
+        ("Comment tu t'appelles ?", "french"),
+        ("ma soeur", "english"),
+        ("Minha irmã mora no Porto", "portuguese"),
+        ("Come ti chiami?", "italian"),
+        ("Benim kedim var", "turkish"),
+    ],
+)
+def test_a_language_needs_a_word_of_its_own(text: str, language: str) -> None:
+    assert language_of(words_of(text)) == language

@@ -211,7 +211,9 @@ def _matches(
         "fresh": near.fresh,
         "sitting": lines.by_sitting(frequencies, candidates.lengths),
     }
-    columns["words around"], columns["words beside"] = _words_around(near.each_word, lines)
+    near_words = np.square(np.clip((near.each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
+    holding = _rows_near(near_words, terms, candidates)
+    columns["words around"], columns["words beside"] = _words_around(near_words, holding, lines)
     # A row without neighbours is measured by its own words and meaning.
     itself = (columns["words around"] + columns["nearest words"]) / 2
     columns["words around"] = np.where(lines.lone, itself, columns["words around"])
@@ -228,15 +230,31 @@ def _share_of_best(values: Floats) -> Floats:
     return values / max(float(values.max()), 1e-9)
 
 
-def _words_around(each_word: Floats, lines: Lines) -> tuple[Floats, Floats]:
+def _rows_near(near: Floats, terms: Sequence[str], candidates: Candidates) -> tuple[float, Floats]:
+    """Return the number of rows, and of those that come near each word of the question.
+
+    Candidates were chosen for being near, so they don't tell how many are. The sample among them
+    does, and the rows of the scope that hold the word itself are known.
+    """
+    population = candidates.population
+    if population is None or candidates.sampled is None:
+        return float(len(near)), near.sum(axis=0)
+    known = np.array([population.document_frequency.get(term, 0.0) for term in terms])
+    by_sample = near[candidates.sampled].mean(axis=0) * population.rows
+    rows = max(float(len(near)), population.rows)
+    return rows, np.minimum(np.maximum(by_sample, known), rows)
+
+
+def _words_around(
+    near: Floats, rows_near: tuple[float, Floats], lines: Lines
+) -> tuple[Floats, Floats]:
     """Return how well each row with its neighbours matches the question's words.
 
     The second result is for the neighbours alone. Matching is by meaning; a word that many
-    rows match counts less. ``each_word``: the similarity
-    of each row to each word, shape (rows, words).
+    rows match counts less. ``near``: how near each row comes to each word, 0 to 1, shape
+    (rows, words). ``rows_near``: what ``_rows_near`` gave.
     """
-    near = np.square(np.clip((each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
-    rows, holding = len(near) + UNRELATED_ROWS, near.sum(axis=0)
+    rows, holding = rows_near[0] + UNRELATED_ROWS, rows_near[1]
     rarity = np.log1p((rows - holding + 0.5) / (holding + 0.5))
     rarity /= max(float(rarity.sum()), 1e-9)
     found = []

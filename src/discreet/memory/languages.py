@@ -154,14 +154,35 @@ ORDERS: dict[str, tuple[str, ...]] = {
 """How a standing order begins."""
 
 
+_ALSO_ENGLISH: dict[str, frozenset[str]] = {
+    "german": _listed("die den war was in an am man bin hat so"),
+    "spanish": _listed("a no me he son era hay ha del un la para como mas"),
+    "french": _listed(
+        "a pour comment me ma plus ton son lieu les elle va sur c d j l m n s t y or on"
+    ),
+    "portuguese": _listed("a as do no me um o era dos ha tem mas"),
+    "italian": _listed("a i in come per con al ho ha e o ma"),
+    "dutch": _listed("of van in met door over is was ben hem heel tot op die er"),
+    "turkish": _listed("her ben biz sen var ne"),
+}
+"""Function words that are English words or names as well: "green door", "her son"."""
+_CUT_OFF = _listed("wo ca")
+"""What is left of "won't" and "can't": no evidence for English."""
+
+
 def language_of(words: Collection[str]) -> str:
     """Return the Snowball name of the language with the most function words; default English.
 
-    ``words``: of a text in Latin letters, without accents.
+    Words that English has too are no evidence for a language alone. Two of them are, unless English
+    function words stand beside them. ``words``: of a text in Latin letters, without accents.
     """
-    best, most = "english", 0
-    for language in _LATIN:
-        there = sum(word in STOP_WORDS[language] for word in words)
-        if there > most:
-            best, most = language, there
+    english = STOP_WORDS["english"].intersection(words) - _CUT_OFF
+    best, most = "english", sum(word in english for word in words)
+    for language in _LATIN[1:]:
+        there = STOP_WORDS[language].intersection(words)
+        if there <= _ALSO_ENGLISH[language] and (len(there) < 2 or english - there):
+            continue
+        count = sum(word in there for word in words)
+        if count > most:
+            best, most = language, count
     return best

@@ -49,9 +49,7 @@ class OwnerCandidates:
 
 async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | None:
     """Choose candidates; None if all can be ranked, or the scope isn't an owner's."""
-    if not isinstance(tx.scope, OwnerScope) or not await tx.value(
-        "SELECT true FROM discreet.owner_term_stats WHERE word = '' LIMIT 1"
-    ):
+    if not isinstance(tx.scope, OwnerScope):
         return None
     params = {
         "embedder": query.embedder,
@@ -63,6 +61,8 @@ async def owner_candidates(tx: Transaction, query: Query) -> OwnerCandidates | N
         "sample": SAMPLE,
     }
     found = await tx.fetch_tuples(_COUNTS, params)
+    if not found:
+        return None
     document_frequency = {word: float(count) for word, count in found}
     memories, words = document_frequency.pop("", 1.0), document_frequency.pop("#", 1.0)
     unknown = [word for word in query.asked.terms if not document_frequency.get(word)]

@@ -39,7 +39,7 @@ __all__ = [
     "words_of",
 ]
 
-VERSION = "<v2>"
+VERSION = "<v3>"
 """Change this when the same text gives other terms; stored bags of other versions are rebuilt."""
 
 ASKS, TIME, NUMBER, PART = "<asks>", "<time>", "<number>", "<part>"
