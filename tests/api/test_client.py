@@ -23,9 +23,9 @@ from discreet.schemas.contacts import ContactPatch
 from discreet.schemas.memories import MemoryPatch, Recall, Remember, SearchMessages
 from discreet.schemas.messages import NewMessage
 from tests.api.conftest import ALICE, BOB, Harness
+from tests.support.fork_server import run_sb
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "existing_bot.py"
-SB = [sys.executable, "-c", "from discreet.main import run; run()"]
 
 
 async def _run(command: list[str], said: str = "", **environment: str) -> tuple[int, str, str]:
@@ -39,6 +39,13 @@ async def _run(command: list[str], said: str = "", **environment: str) -> tuple[
     out, err = await process.communicate(said.encode())
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
+
+
+async def _sb(words: list[str], said: str = "", **environment: str) -> tuple[int, str, str]:
+    done = await asyncio.to_thread(
+        run_sb, *words, stdin=said.encode(), environment=os.environ | environment, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_every_method_speaks_to_the_server(harness: Harness) -> None:
@@ -166,16 +173,16 @@ class TestChat:
         self, harness: Harness, home: Path
     ) -> None:
         elsewhere = {"DISCREET_HOME": str(home), "DISCREET_TOKEN": await harness.token()}
-        chat = [*SB, "chat", "--server", harness.url]
+        chat = ["chat", "--server", harness.url]
         alice = [*chat, "--sender", ALICE, "--message"]
-        assert (await _run([*alice, "Remember that my dog is called Rex"], **elsewhere))[0] == 0
-        code, out, _ = await _run([*alice, "What is my dog called?"], **elsewhere)
+        assert (await _sb([*alice, "Remember that my dog is called Rex"], **elsewhere))[0] == 0
+        code, out, _ = await _sb([*alice, "What is my dog called?"], **elsewhere)
         assert (code, "Rex" in out) == (0, True)
-        code, out, _ = await _run(
+        code, out, _ = await _sb(
             [*chat, "--sender", BOB, "--message", "What is my dog called?"], **elsewhere
         )
         assert (code, "Rex" in out) == (0, False)
-        code, out, _ = await _run(
+        code, out, _ = await _sb(
             [*chat, "--sender", ALICE], "What is my dog called?\nThank you\n", **elsewhere
         )
         assert (code, len(re.findall("Rex", out))) == (0, 1)
@@ -192,8 +199,8 @@ class TestChat:
     async def test_who_cannot_be_resolved_ends_it_with_one_line(
         self, harness: Harness, home: Path, arguments: list[str], told: str
     ) -> None:
-        code, out, err = await _run(
-            [*SB, "chat", "--server", harness.url, *arguments, "--message", "hi"],
+        code, out, err = await _sb(
+            ["chat", "--server", harness.url, *arguments, "--message", "hi"],
             DISCREET_HOME=str(home),
             DISCREET_TOKEN=await harness.token(),
         )
@@ -206,20 +213,20 @@ class TestChat:
         await harness.of(ALICE)
         file = tmp_path / "token"
         file.write_text(await harness.token(contact=ALICE) + "\n")
-        chat = [*SB, "chat", "--server", harness.url, "--token-file", str(file), "--message", "hi"]
+        chat = ["chat", "--server", harness.url, "--token-file", str(file), "--message", "hi"]
         file.chmod(0o644)
-        code, _, err = await _run(chat, DISCREET_HOME=str(home))
+        code, _, err = await _sb(chat, DISCREET_HOME=str(home))
         assert (code, "chmod 600" in err) == (2, True)
         file.chmod(0o600)
-        assert (await _run(chat, DISCREET_HOME=str(home)))[0] == 0
-        code, _, err = await _run([*chat, "--sender", BOB], DISCREET_HOME=str(home))
+        assert (await _sb(chat, DISCREET_HOME=str(home)))[0] == 0
+        code, _, err = await _sb([*chat, "--sender", BOB], DISCREET_HOME=str(home))
         assert (code, "A contact's token" in err) == (1, True)
 
     async def test_with_an_agents_token_somebody_has_to_be_named_before_anything_is_typed(
         self, harness: Harness, home: Path
     ) -> None:
-        code, out, err = await _run(
-            [*SB, "chat", "--server", harness.url],
+        code, out, err = await _sb(
+            ["chat", "--server", harness.url],
             DISCREET_HOME=str(home),
             DISCREET_TOKEN=await harness.token(agent="Ada"),
         )
@@ -228,8 +235,8 @@ class TestChat:
     async def test_without_a_token_it_says_where_one_comes_from(
         self, harness: Harness, home: Path
     ) -> None:
-        code, _, err = await _run(
-            [*SB, "chat", "--server", harness.url, "--message", "hi"],
+        code, _, err = await _sb(
+            ["chat", "--server", harness.url, "--message", "hi"],
             DISCREET_HOME=str(home),
             DISCREET_TOKEN="",
         )

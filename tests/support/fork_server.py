@@ -66,7 +66,7 @@ def run_sb(
 
 class ForkedSb(subprocess.Popen[Any]):
     """``sb`` with these words, used as any ``Popen``. Only its pipes and its environment are looked
-    at; the environment has to name a UTF-8 locale."""
+    at; the environment has to name a UTF-8 locale, and may name another PYTHONIOENCODING."""
 
     def __init__(self, words: Sequence[str | bytes], **given: Any) -> None:
         self._ended: int | None = None
@@ -210,9 +210,9 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
         os.environ.update(request["environment"])
         sys.argv = list(request["words"])
         random.seed()
-        sys.stdin = _stream(0, "r", "surrogateescape")
-        sys.stdout = _stream(1, "w", "surrogateescape")
-        sys.stderr = _stream(2, "w", "backslashreplace")
+        sys.stdin = _stream(0, "r")
+        sys.stdout = _stream(1, "w")
+        sys.stderr = _stream(2, "w")
         from discreet.main import run
 
         run()
@@ -232,8 +232,11 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
         os._exit(code if isinstance(code, int) else int(code is not None))
 
 
-def _stream(number: int, mode: str, errors: str) -> io.TextIOWrapper:
+def _stream(number: int, mode: str) -> io.TextIOWrapper:
     raw = io.FileIO(number, mode, closefd=False)
     buffered = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    wanted, _, errors = os.environ.get("PYTHONIOENCODING", "utf-8:surrogateescape").partition(":")
+    if number == 2:
+        errors = "backslashreplace"
     at_once = number == 2 or raw.isatty()
-    return io.TextIOWrapper(buffered, "utf-8", errors, line_buffering=at_once)
+    return io.TextIOWrapper(buffered, wanted, errors or "strict", line_buffering=at_once)
