@@ -1,8 +1,8 @@
-"""A database of its own for every test, cloned in milliseconds from one that was migrated once.
+"""A separate database for every test, cloned in milliseconds from one migrated template.
 
 All workers of a run share one embedded server in a temporary folder. With
 ``DISCREET_TEST_ADMIN_URL`` the same tests run against that server; the roles get new passwords
-there. Where there is no server the tests fail.
+there. Without a server, the tests fail.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ RUN_FOLDER = pytest.StashKey[Path]()
 RUN_LOCK = pytest.StashKey[int]()
 ADMIN_URL = "DISCREET_TEST_ADMIN_URL"
 FOLDER = "DISCREET_TEST_FOLDER"
-"""Credentials of a migrated template that somebody else made, and removes."""
+"""Credentials of a migrated template created and removed by somebody else."""
 ROOM_BYTES = 4_000_000_000
-"""More than a run has taken at any moment."""
+"""More than any run has ever used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server of this run; ``credentials`` lead to the template database."""
+    """The server of this run; ``credentials`` are for the template database."""
 
     credentials: Credentials
     admin_conninfo: str
@@ -87,9 +87,9 @@ def _make_run_folder(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="discreet-tests-", dir=folder_in_memory()))
     config.stash[RUN_FOLDER] = folder
     if not config.option.basetemp:
-        # For temporary folders, in which are servers too: the path of a socket has to be short.
+        # For temporary folders with servers in them: a socket's path must be short.
         config.option.basetemp = folder / "t"
-    # Using the server without needing it yet: it then lives as long as the run does.
+    # Use the server before it is needed, so that it lives as long as the run.
     layout = make_layout(folder)
     lock = os.open(layout.clients_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -97,8 +97,10 @@ def _make_run_folder(config: pytest.Config) -> None:
 
 
 def folder_in_memory() -> str | None:
-    """Where a database is made and removed several times as fast as on a disk; None where there is
-    no such place with room, or ``TMPDIR`` names another."""
+    """Return a folder in memory, where creating databases is several times faster than on disk.
+
+    None: there is none with enough room, or ``TMPDIR`` names another.
+    """
     memory = Path("/dev/shm")
     if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
         return None
@@ -123,13 +125,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with psycopg.connect(admin_url, autocommit=True) as conn:
             _drop(conn, credentials.dbname)
     os.close(lock)
-    with _locked(Layout(folder).supervisor_lock):  # the keeper holds it until the server is down
+    with _locked(
+        Layout(folder).supervisor_lock
+    ):  # the supervisor holds it until the server is down
         shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """A running server with the roles and a migrated template database."""
+    """Yield a running server with the roles and a migrated template database."""
     folder = pytestconfig.stash[RUN_FOLDER]
     admin_url = os.environ.get(ADMIN_URL)
     with ExitStack() as stack:
@@ -159,23 +163,23 @@ def _server_admin(server: Server) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def database(server: Server, _server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
-    """An empty, migrated database for this test only."""
+    """Yield an empty, migrated database for this test only."""
     with cloned(server, _server_admin) as database:
         yield database
 
 
 @pytest.fixture(scope="module")
 def shared_database(server: Server, _server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
-    """The same for all tests of a file."""
+    """Yield the same for all tests of a file."""
     with cloned(server, _server_admin) as database:
         yield database
 
 
 @contextmanager
 def cloned(server: Server, server_admin: psycopg.Connection[Any]) -> Iterator[Database]:
-    """A copy of the template, until the block ends."""
+    """Yield a copy of the template."""
     name = f"{server.credentials.dbname}_{secrets.token_hex(6)}"
-    # The faster strategy where nothing is synced to disk.
+    # The faster strategy if nothing is synced to disk.
     strategy = sql.SQL("FILE_COPY" if server.credentials.embedded else "WAL_LOG")
     server_admin.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
@@ -192,8 +196,10 @@ def cloned(server: Server, server_admin: psycopg.Connection[Any]) -> Iterator[Da
 
 @pytest.fixture
 def admin(server: Server, database: Database) -> Iterator[psycopg.Connection[Any]]:
-    """An admin's autocommit connection to the test's database, to arrange and to look. It is past
-    row-level security, so what a scope may do is never tested with it."""
+    """Yield an admin's autocommit connection to the test's database, for setup and checks.
+
+    It bypasses row-level security, so never test with it what a scope may do.
+    """
     conninfo = make_conninfo(server.admin_conninfo, dbname=database.credentials.dbname)
     with psycopg.connect(conninfo, autocommit=True) as conn:
         yield conn

@@ -1,6 +1,6 @@
-"""Nobody but ``discreet.domain.concurrency`` starts, cancels or waits for tasks by hand.
+"""Only ``discreet.domain.concurrency`` starts, cancels or waits for tasks by hand.
 
-A cancellation can get lost, so ``task.cancel()`` and then ``await task`` waits for ever, sometimes.
+A cancellation can get lost, so ``task.cancel()`` and then ``await task`` can hang.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ INSTEAD = {
     "timeout": "anyio.move_on_after or anyio.fail_after, which cancel again",
     "timeout_at": "anyio.move_on_after or anyio.fail_after, which cancel again",
 }
-"""Functions of asyncio that cancel once, or wait without a bound for what was cancelled."""
+"""Functions of asyncio that cancel once, or wait without a limit for what was cancelled."""
 METHODS = {"cancel": "end()", "create_task": "start() and end(), or running()"}
-"""Methods, of whatever object."""
+"""Methods of any object."""
 SWALLOWED = {"CancelledError", "BaseException"}
 
 
 def faults(source: str) -> list[str]:
-    """What is done by hand in a module; each with its line."""
+    """Return what a module does by hand, with line numbers."""
     tree = ast.parse(source)
     modules, names = _asyncio_of(tree)
     scopes = set(_scopes_of(tree))
@@ -48,7 +48,7 @@ def faults(source: str) -> list[str]:
 
 
 def _asyncio_of(tree: ast.AST) -> tuple[set[str], dict[str, str]]:
-    """What asyncio and its modules are called here, and what its functions are."""
+    """Return the local names of asyncio and its modules, and of its functions."""
     modules, names = set(), {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -63,7 +63,7 @@ def _asyncio_of(tree: ast.AST) -> tuple[set[str], dict[str, str]]:
 
 
 def _scopes_of(tree: ast.AST) -> Iterator[str]:
-    """Names of anyio's scopes, which cancel until what is in them has ended."""
+    """Yield the names of anyio's scopes, which cancel repeatedly."""
     kinds = ("CancelScope", "move_on_after", "fail_after")
     for node in ast.walk(tree):
         match node:
@@ -76,7 +76,7 @@ def _scopes_of(tree: ast.AST) -> Iterator[str]:
 def _fault_of(node: ast.AST, modules: set[str], names: dict[str, str]) -> Iterator[str]:
     match node:
         case ast.Attribute(attr=name, value=value):
-            # ``asyncio.Task[None]`` is a type; only a call of it makes one.
+            # ``asyncio.Task[None]`` is a type; only a call creates a task.
             if name in INSTEAD.keys() - {"Task"} and _root(value) in modules:
                 yield f"asyncio.{name}: take {INSTEAD[name]}"
             elif name in METHODS:

@@ -1,4 +1,4 @@
-"""Tasks are ended within a bound, also those that lose a cancellation or never end."""
+"""Tasks end within a time limit, even if they lose a cancellation or never end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def bounded() -> AsyncIterator[None]:
 
 
 async def lose(cancellations: int) -> None:
-    """Works for ever, and loses so many cancellations, as a library may."""
+    """Run forever, and lose this many cancellations, as a library may."""
     while True:
         try:
             await asyncio.Event().wait()
@@ -71,7 +71,7 @@ async def test_a_cancellation_that_wait_for_swallows_is_given_again() -> None:
         for _ in range(3):
             await asyncio.sleep(0)
         ready.set()
-        # The result is on its way: who is cancelled in this round of the loop hears nothing.
+        # The result is on its way: a cancellation in this iteration of the loop is lost.
         await asyncio.sleep(0)
     assert swallowed == 1
 

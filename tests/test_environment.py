@@ -1,4 +1,4 @@
-"""What a clean checkout is set up from: the lock files and the scripts."""
+"""The files that set up a clean checkout: lock files and scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRIPTS = ("scripts/run", "scripts/test", "scripts/lock", ".ci/run")
 
 
 def pins(lock: str) -> dict[str, set[str]]:
-    """Versions by package; one package has several where they depend on the Python version."""
+    """Return versions by package; some packages have several, depending on the Python version."""
     found: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.M):
         found.setdefault(name, set()).add(version)

@@ -1,4 +1,4 @@
-"""Both listeners take the same addresses, and a wrong one is one line that names its setting."""
+"""Both listeners accept the same addresses, and reject a wrong one in one line with its setting."""
 
 from __future__ import annotations
 
@@ -192,6 +192,6 @@ async def test_a_server_ends_although_somebody_waits_for_what_never_comes() -> N
 def test_its_connections_send_answers_at_once() -> None:
     for taken in bind("127.0.0.1:0", "DISCREET_LISTEN"):
         with closing(taken):
-            # asyncio sets TCP_NODELAY only where a socket is named TCP; without it a small answer
-            # in two parts waits 40 ms for the other side's acknowledgement.
+            # asyncio sets TCP_NODELAY only if a socket is named TCP; without it a small response in
+            # two parts waits 40 ms for the other side's acknowledgement.
             assert taken.proto == socket.IPPROTO_TCP

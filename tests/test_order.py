@@ -1,4 +1,4 @@
-"""No folder of tests is forgotten by ``--quick``, and no test by the order in which they run."""
+"""``--quick`` knows every test folder, and the ordering loses no test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every HTTP client goes through the proxy that is named, or one line says why it can't."""
+"""Every HTTP client uses the configured proxy, or one line says why it can't."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tests.turn.test_think import Echo
 
 SB = Path(sys.executable).parent / "sb"
 NAME = "elsewhere.invalid"
-"""A host that only a proxy can reach: it takes every name for this machine."""
+"""A host that only a proxy can reach: it resolves every name to this machine."""
 
 Use = Callable[[Callable[[str], str]], Awaitable[None]]
-"""Makes a client and uses it, at an address that is changed as it is told."""
+"""Makes a client and uses it, at an address that is transformed as requested."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Settings come from the environment, once, and a wrong one is named in one line."""
+"""Settings are read from the environment once, and a wrong one is named in one line."""
 
 from __future__ import annotations
 

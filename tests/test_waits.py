@@ -1,4 +1,4 @@
-"""The tests wait in one place, which says what did not come."""
+"""The tests wait in one place, which reports what is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_nothing_else_in_the_tests_sleeps() -> None:
 
 
 def sleeps(tree: ast.AST) -> list[int]:
-    """The lines of calls that sleep for longer than a turn of the loop."""
+    """Return the lines of calls that sleep for longer than an iteration of the loop."""
     return sorted(
         call.lineno
         for call in ast.walk(tree)

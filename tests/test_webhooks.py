@@ -1,4 +1,4 @@
-"""The server that platforms call: who answers, which body is too long, what a failure tells."""
+"""The webhook server: dispatch, body limits, and failure messages."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Held = TypeVar("Held")
 
 @dataclass
 class Harness:
-    """An installation that works, with the doors for machines open."""
+    """A running installation with REST and MCP served."""
 
     app: App
     world: World
@@ -48,7 +48,7 @@ class Harness:
         return await self.client(await self.token())
 
     async def of(self, who: str) -> tuple[httpx.AsyncClient, ContactId]:
-        """A contact's own client, and the contact."""
+        """Return a contact's own client, and the contact."""
         contact_id = (await self.world.say(who, "hi")).contact_id
         assert contact_id is not None
         return await self.client(await self.token(contact=who)), contact_id
@@ -61,14 +61,14 @@ def settings() -> Settings:
 
 @pytest.fixture
 async def idle(database: Database, settings: Settings) -> AsyncIterator[Harness]:
-    """The same in which nobody works and nothing is served."""
+    """Yield an installation without a worker or a server."""
     async with AsyncExitStack() as stack:
         yield await make_harness(database, settings, stack)
 
 
 @pytest.fixture
 async def idle_and_served(idle: Harness) -> AsyncIterator[Harness]:
-    """The same, served: nobody takes what is said."""
+    """Yield the same, served but without a worker: nobody takes messages."""
     served = serving_http(http_app(idle.app), "127.0.0.1:0", setting="DISCREET_LISTEN")
     async with served as url, AsyncExitStack() as stack:
         yield replace(idle, url=url, stack=stack)
@@ -86,7 +86,7 @@ async def harness(database: Database, settings: Settings) -> AsyncIterator[Harne
 
 @asynccontextmanager
 async def in_one_task(context: AbstractAsyncContextManager[Held]) -> AsyncIterator[Held]:
-    """Hold a context open in one task: setup and teardown of a fixture run in two."""
+    """Hold a context open in one task, because a fixture's setup and teardown run in two."""
     opened: asyncio.Future[Held] = asyncio.get_running_loop().create_future()
     closing = asyncio.Event()
 

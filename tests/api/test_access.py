@@ -1,4 +1,4 @@
-"""Whoever waits for an answer has it as long as they may, in every process; and so many at once."""
+"""Access to a pending answer ends with the right to it, in every process; streams are limited."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 async def silent(idle: Harness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
-    """A server on which nobody is ever answered, and which looks at nothing without being told."""
+    """Yield a server that answers nobody and checks nothing without a notification."""
     monkeypatch.setattr(messages, "FIRST_CHECK_SECONDS", 3600.0)
     monkeypatch.setattr(messages, "CHECK_SECONDS", 3600.0)
     async with AsyncExitStack() as stack:
@@ -51,7 +51,7 @@ async def silent(idle: Harness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @pytest.fixture
 async def elsewhere(silent: Harness, database: Database) -> AsyncIterator[World]:
-    """What another process has: connections of its own."""
+    """Yield a world with connections of its own, like another process."""
     async with open_scoped(database) as db:
         yield replace(silent.world, db=db)
 
@@ -83,7 +83,7 @@ CHANGES: dict[str, Callable[[World], Awaitable[None]]] = {
 
 @asynccontextmanager
 async def streamed(client: httpx.AsyncClient, **said: Any) -> AsyncIterator[AsyncIterator[str]]:
-    """The lines of a stream, from behind its first event."""
+    """Yield the lines of a stream after its first event."""
     async with client.stream(
         "POST",
         "/api/messages",

@@ -13,7 +13,7 @@ from schemathesis import openapi
 
 from tests.api.conftest import ALICE, BOB, Harness
 
-# The library draws with `random` inside of its strategies.
+# The library uses `random` inside its strategies.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "12"))
 STEPS = 12
@@ -31,7 +31,7 @@ def _schema(url: str) -> Any:
 
 
 def _every_operation(url: str, token: str) -> int:
-    """Calls every operation with what its description allows, and with what it doesn't."""
+    """Call every operation with valid and invalid input according to its description."""
     headers = {"Authorization": f"Bearer {token}"}
     tried = 0
     for result in _schema(url).get_all_operations():
@@ -45,7 +45,8 @@ def _every_operation(url: str, token: str) -> int:
             case.call_and_validate(
                 headers=headers,
                 excluded_checks=[
-                    # What is valid by the description may be refused for what there is by then.
+                    # Input that is valid by the description may be refused because of the current
+                    # state.
                     schemathesis.checks.positive_data_acceptance,
                     # The query is set by this test.
                     schemathesis.checks.negative_data_rejection,
@@ -91,10 +92,10 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: set[str]) -> int:
-    """Calls follow from answers to earlier ones, whoever got those: each hands the other ids.
+    """Make calls from the answers to earlier ones, so that each person also sends the other's ids.
 
-    ``forbidden``: what each may never be shown; ``known``: ids that both may be shown. How many
-    calls there were.
+    ``forbidden``: what each must never be shown; ``known``: ids that both may be shown. Return the
+    number of calls.
     """
     schema = _schema(url)
     seen: list[set[str]] = [set(), set()]

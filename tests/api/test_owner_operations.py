@@ -1,4 +1,4 @@
-"""What the owner does at the terminal works over REST."""
+"""The owner's terminal operations work over REST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALICE = "telegram:1001"
 
 
 class Owner:
-    """The owner's own client, which expects every call to work."""
+    """The owner's client, which expects every call to succeed."""
 
     def __init__(self, rest: Rest, token: str) -> None:
         self.rest, self._headers = rest, {"Authorization": f"Bearer {token}"}

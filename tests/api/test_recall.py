@@ -1,4 +1,4 @@
-"""Recall is one operation: the model's tool, MCP and REST give the same, and fail the same."""
+"""Recall is one operation: the model's tool, MCP and REST return the same and fail the same way."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_the_owner_is_told_the_same_by_every_entry_point(idle_and_served: 
 class TestWithoutTheEmbedder:
     @pytest.fixture
     def settings(self) -> Settings:
-        """Nothing listens at that port."""
+        """Return settings with a port on which nothing listens."""
         return Settings(
             api_calls_a_minute=1_000_000,
             embedder="ollama:none",

@@ -1,4 +1,4 @@
-"""Waiting for an answer: woken by a notification, by few looks, and by looking where none comes."""
+"""Waiting for an answer: woken by a notification, with few checks, and by polling without one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dis
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
-    """Each look at what has become of a message; without news, the next is in an hour."""
+    """Record each check of a message's state. Without news, the next check is in an hour."""
     seen: list[MessageReply] = []
 
     async def look(tx: Transaction, message_id: Any) -> MessageReply:
@@ -65,7 +65,7 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
     async with patience():
         assert (await answering).text == "re: hello"
     assert not looks[-1].sent
-    # At first, once it listens, and when the answer was saved; drafts were none.
+    # One at the start, one after listening, one when the answer was saved; there were no drafts.
     assert len(looks) <= 4
 
 

@@ -1,4 +1,4 @@
-"""Bursts of new Telegram senders on a busy machine: whether every turn comes to its end.
+"""Bursts of new Telegram senders on a busy machine: check that every turn ends.
 
 Prints one line for the Python that runs it: turns, how many of them hung, the slowest answer. A
 real ``sb serve`` answers, without a model, through the Bot API emulator of the tests. Exits with 1
@@ -25,7 +25,7 @@ from tests.support.bot_api import TOKEN, BotApi, bot_api
 
 SB = Path(sys.executable).parent / "sb"
 START_SECONDS = 180.0
-"""How long the server may take to start on the busy machine."""
+"""Seconds that the server may take to start on the busy machine."""
 END_SECONDS = 60.0
 FIRST_SENDER = 100_000
 SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
@@ -33,7 +33,7 @@ SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 @dataclass
 class Outcome:
-    """What became of the turns. ``slowest``: seconds from sent to answered."""
+    """The outcome of the turns. ``slowest``: seconds from sending to the answer."""
 
     turns: int = 0
     hung: list[int] = field(default_factory=list)
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def busy(loops: int) -> Iterator[None]:
-    """Keeps the processors busy with so many processes."""
+    """Keep the processors busy with ``loops`` processes."""
     running = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(loops)]
     try:
         yield
@@ -104,7 +104,7 @@ def _environment(home: Path, base_url: str) -> dict[str, str]:
 
 
 def _connect(environment: dict[str, str]) -> None:
-    """A bot that whoever writes to is let in."""
+    """Connect a bot that admits everyone."""
     for words in (
         ("channels", "add", "telegram", "--agent", "Ada"),
         ("admission", "set", "Ada", "telegram", "open"),

@@ -1,5 +1,8 @@
-"""Messages as Discord sends them over its gateway. Names and texts are made up; the shapes are
-those of its documentation and of what simcord's serializers write."""
+"""Messages as Discord sends them over its gateway.
+
+Names and texts are made up. The structures follow its documentation and the output of simcord's
+serializers.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ PHOTO = {
 def message(
     place: dict[str, Any], author: dict[str, Any] | None, text: str, **fields: Any
 ) -> dict[str, Any]:
-    """A message and where it was written."""
+    """Return a message with the place it was written in."""
     said: dict[str, Any] = {
         "id": "1300000000000000007",
         "channel_id": place["id"],
@@ -73,14 +76,14 @@ def message(
 
 
 def edited(payload: dict[str, Any], text: str) -> dict[str, Any]:
-    """The same message, edited a minute later."""
+    """Return the same message, edited a minute later."""
     at = "2026-11-01T12:01:00.500000+00:00"
     body = {**payload["message"], "content": text, "edited_timestamp": at}
     return {**payload, "message": body, "edited": True}
 
 
 def reply(place: dict[str, Any], author: dict[str, Any], text: str, to: dict[str, Any]) -> Any:
-    """A reply to another's message in the same place."""
+    """Return a reply to another message in the same place."""
     original = {**message(place, to, "earlier")["message"], "id": "1300000000000000001"}
     reference = {"type": 0, "message_id": original["id"], "channel_id": place["id"]}
     more = {"message_reference": reference, "referenced_message": original}

@@ -1,6 +1,8 @@
-"""Updates as the Bot API sends them. Names and texts are made up; the shapes were compared with
-updates that others have recorded, and with the types of python-telegram-bot, field by field (a test
-reads each of them and writes it again)."""
+"""Updates as the Bot API sends them.
+
+Names and texts are made up. The structures were compared with recorded updates and, field by field,
+with the types of python-telegram-bot (a test parses each of them and serializes it again).
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,13 @@ FORUM = {**SUPERGROUP, "is_forum": True}
 CHANNEL = {"id": -1009999, "title": "News", "type": "channel"}
 
 LINKED = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
-"""In whose name the posts of a channel appear in the group that belongs to it."""
+"""The sender of a channel's posts in its linked group."""
 
 DATE = 1_760_000_000
 
 
 def message(chat: dict[str, Any], sender: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
-    """An update with one message."""
+    """Return an update with one message."""
     body: dict[str, Any] = {"message_id": 7, "date": DATE, "chat": chat, **fields}
     if sender is not None:
         body["from"] = sender
@@ -49,7 +51,7 @@ def message(chat: dict[str, Any], sender: dict[str, Any] | None, **fields: Any) 
 
 
 def edited(update: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The same message, edited a minute later."""
+    """Return the same message, edited a minute later."""
     body = {**update["message"], "edit_date": DATE + 60, **fields}
     return {"update_id": 900_002, "edited_message": body}
 
@@ -57,7 +59,7 @@ def edited(update: dict[str, Any], **fields: Any) -> dict[str, Any]:
 def membership(
     chat: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
 ) -> dict[str, Any]:
-    """An update that says that the bot's standing in a chat has changed."""
+    """Return an update about a change of the bot's status in a chat."""
     change = {"old_chat_member": before, "new_chat_member": after}
     body = {"chat": chat, "from": ALICE, "date": DATE, **change}
     return {"update_id": 900_003, "my_chat_member": body}

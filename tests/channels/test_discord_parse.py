@@ -1,4 +1,4 @@
-"""What messages of Discord mean."""
+"""Parsing of Discord messages."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_thread_has_a_session_of_its_own_in_its_channels_group() -> None:
 
 
 def test_a_private_thread_is_a_group_of_its_own() -> None:
-    # Who is in it is not who is in the channel around it.
+    # Its members differ from those of the channel.
     said = heard(message(PRIVATE_THREAD, ALICE, "don't tell"))
     assert said.group is not None
     assert str(said.group.address) == f"discord:{PRIVATE_THREAD['id']}"
@@ -108,7 +108,7 @@ def test_an_edit_is_known_and_answered_by_nobody() -> None:
     assert (edit.text, edit.addressed) == ("hello", False)
     assert edit.edit_of == heard(first).message_id
     assert edit.message_id not in ("", heard(first).message_id)
-    # A link that got its preview is told as an edit too.
+    # A new link preview is reported as an edit too.
     assert read({**first, "edited": True}) is None
 
 

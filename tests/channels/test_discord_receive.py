@@ -1,4 +1,4 @@
-"""What a bot hears, in process: the library's own machinery against simcord's Discord."""
+"""Receiving from Discord in process: the library itself against simcord's Discord."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.waiting import until
 
 @dataclass
 class MemoryCursor:
-    """How far was heard, kept in memory: what is tried here is the channel, not the database."""
+    """A receive cursor in memory: this tests the channel, not the database."""
 
     since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     noted: list[datetime] = field(default_factory=list)
@@ -50,7 +50,7 @@ class MemoryCursor:
 
 @dataclass
 class Receiver:
-    """A bot that listens, and what it took in."""
+    """A listening bot and the messages it stored."""
 
     env: simcord.Env
     client: GatewayClient
@@ -179,7 +179,7 @@ async def test_a_thread_a_reply_and_an_edit_are_known_as_what_they_are() -> None
 
 
 def is_through(client: GatewayClient) -> bool:
-    """Whether all news were dealt with, and more is waited for."""
+    """Return whether all events were processed and it waits for more."""
     return client.news.empty() and bool(client.news._getters)  # type: ignore[attr-defined]
 
 

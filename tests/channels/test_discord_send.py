@@ -1,4 +1,4 @@
-"""Answers on Discord: how they look, how they are cut, and what becomes of them."""
+"""Answers on Discord: rendering, splitting, and results of sending."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_what_was_taken_and_cut_off_is_there_once_when_it_is_sent_again(de
         assert isinstance(await desk.channel.send(answer()), Later)
     assert isinstance(await desk.channel.send(answer()), Sent)
     assert desk.api.texts(CHANNEL["id"]) == ["hello"]
-    # Another answer, or another part of it, with the same words is another message.
+    # Another answer, or another part of it, is another message even if its text is the same.
     await desk.channel.send(answer(message_id=MessageId(UUID(int=8))))
     assert len(desk.api.texts(CHANNEL["id"])) == 2
 
@@ -121,7 +121,7 @@ async def test_an_answer_grows_in_one_message_and_takes_its_place(desk: Desk) ->
     assert await channel.show_draft(HERE, "hello wor", None, name) == shown
     assert await channel.send(answer("hello world", draft=ShownDraft(name, fits=True))) == shown
     assert desk.api.texts(here) == ["hello world"]
-    # One that is another answer's is taken away; one that is gone is no hindrance.
+    # Another answer's draft is deleted; a missing one is ignored.
     assert isinstance(await channel.send(answer("other", draft=ShownDraft(name, fits=False))), Sent)
     assert desk.api.texts(here) == ["other"]
     gone = answer("third", message_id=MessageId(UUID(int=9)), draft=ShownDraft(name, fits=True))

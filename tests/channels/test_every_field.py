@@ -1,7 +1,7 @@
-"""Every field that the platforms' own libraries know is read, or listed here with a reason.
+"""Every field known to the platforms' own libraries is read, or listed here with a reason.
 
-The lists of fields are those of python-telegram-bot, discord.py and pywa: a version of one of them
-that knows a new field fails here, until it is read or listed.
+The lists of fields come from python-telegram-bot, discord.py and pywa. A new version with a new
+field fails here until it is read or listed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ DISCORD_SNAPSHOT_SAYS_NOTHING = {
     "mention_roles": "nobody is addressed by what is passed on",
     "type": "only what somebody wrote can be passed on",
 }
-# The library gives some fields names of its own, and adds what it knows itself.
+# Fields that the library renames or adds.
 WHATSAPP_CALLED = {
     "contacts": "contacts",
     "data": "payload",
@@ -173,7 +173,7 @@ WHATSAPP_TYPES = (
 
 
 def attributes_read(package: object) -> set[str]:
-    """Names that the modules of a channel read, as attributes or as keys."""
+    """Return the names that a channel's modules read, as attributes or as keys."""
     names: set[str] = set()
     for path in Path(str(package.__path__[0])).glob("*.py"):  # type: ignore[attr-defined]
         for node in ast.walk(ast.parse(path.read_text())):
@@ -187,12 +187,12 @@ def attributes_read(package: object) -> set[str]:
 
 
 def discords_own() -> ast.Module:
-    """discord.py's types of messages, unexecuted: they import each other in a circle."""
+    """Return discord.py's message types without executing them: their imports are circular."""
     return ast.parse((Path(discord.__file__).parent / "types" / "message.py").read_text())
 
 
 def fields_of(*classes: str) -> set[str]:
-    """The fields of these classes of discord.py."""
+    """Return the fields of these classes of discord.py."""
     return {
         line.target.id
         for found in ast.walk(discords_own())
@@ -236,7 +236,7 @@ def test_every_field_of_a_discord_message_is_read_or_listed() -> None:
     read = attributes_read(our_discord) - set(DISCORD_SAYS_NOTHING)
     assert unaccounted(fields, read, DISCORD_SAYS_NOTHING) == set()
     assert set(DISCORD_SAYS_NOTHING) <= fields
-    # A field that the library doesn't know yet is named in the line, where it holds something.
+    # A field unknown to the library is named in the line if it has content.
     assert fields <= discord_content.KNOWN
 
 
@@ -260,7 +260,7 @@ def test_every_type_of_a_discord_message_is_said_or_a_notice() -> None:
 
 
 def test_every_kind_of_message_that_pywa_knows_is_read() -> None:
-    # "unknown" is the library's own word for what it doesn't know.
+    # "unknown" is the library's own value for unknown types.
     assert {kind.value for kind in others.MessageType} - KINDS == {"unknown"}
 
 

@@ -1,4 +1,4 @@
-"""A long answer costs as much time as it has characters, on every channel; not the square of it."""
+"""A long answer takes linear, not quadratic time on every channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown becomes what a reader on Telegram sees; long answers are cut where it hurts least."""
+"""Rendering of Markdown on Telegram, and splitting of long answers."""
 
 from __future__ import annotations
 

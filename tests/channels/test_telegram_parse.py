@@ -1,4 +1,4 @@
-"""What an update of Telegram means, as a table over payloads in Telegram's own shape."""
+"""Parsing of Telegram updates, as a table of payloads in Telegram's own format."""
 
 from __future__ import annotations
 
@@ -346,11 +346,11 @@ def test_a_payload_of_this_table_has_no_field_that_telegrams_types_do_not_know(n
 
 
 UNDOCUMENTED = {"all_members_are_administrators"}
-"""Telegram sends it all the same."""
+"""Telegram sends it even so."""
 
 
 def _unknown(value: Any, where: str = "update") -> list[str]:
-    """The fields that the library found no place for: a misspelt one would not be read."""
+    """Return the fields that the library didn't parse: a misspelt one would be ignored."""
     if isinstance(value, TelegramObject):
         found = [f"{where}.{field}" for field in value.api_kwargs if field not in UNDOCUMENTED]
         slots = (slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ()))

@@ -1,4 +1,4 @@
-"""Answers on their way to Telegram, against a Bot API server that nobody here wrote."""
+"""Sending to Telegram, against an independent Bot API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of message that a platform sends, as tables of recorded shapes: payload -> line."""
+"""Every kind of message that a platform sends, as tables: payload -> line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What WhatsApp's webhook is sent, and what it means here."""
+"""Parsing of WhatsApp's webhook requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers on their way to WhatsApp, and files on their way from it."""
+"""Sending answers to WhatsApp, and fetching files from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People's own words are shown as they are, and emphasis eats no part of a name or a number."""
+"""People's own text is shown literally, and emphasis doesn't break names or numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ WORDS = st.lists(st.sampled_from([*SPECIAL, *PIECES, *"\n這éü😀،ש"]), max
 @example("`x` ```y``` **z**")
 def test_words_come_back_unchanged(platform: str, words: str) -> None:
     shown = SEEN[platform](words, True)
-    # A list item of one's own looks like one of the platform's.
+    # A list item of the author's own looks like one of the platform's.
     seen = re.sub(r"(?m)^(\s*)• ", r"\1- ", shown) if platform == "whatsapp" else shown
     assert "".join(seen.split()) == "".join(words.split())
 
@@ -160,7 +160,7 @@ def test_every_part_fits_and_no_word_is_lost(text: str, plain: bool, limit: int)
         assert all(len(part.encode("utf-16-le")) // 2 <= limit for part in parts)
         letters = re.compile(r"[^\W_]", re.UNICODE)
         assert letters.findall("".join(parts)) == letters.findall(render(text, plain=plain)) or (
-            "http" in text  # an address that is cut is escaped in its second half
+            "http" in text  # a URL that is cut is escaped in its second half
         )
 
 

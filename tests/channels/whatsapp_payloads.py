@@ -1,4 +1,4 @@
-"""Messages and statuses as Meta's reference of the webhook shows them; names are made up."""
+"""Messages and statuses as in Meta's webhook reference; names are made up."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 PHONE, BSUID = "16505551234", "US.13491208655302741918"
 BOTH = {"profile": {"name": "Alice Adams"}, "wa_id": PHONE, "user_id": BSUID}
-"""A contact of a call: the phone number and the id that this business knows the person by."""
+"""A contact in a request: the phone number and the id for this business."""
 ONLY_BSUID = {"profile": {"name": "Alice Adams", "username": "alice"}, "user_id": BSUID}
 
 
 def message(kind: str = "text", body: Any = None, **fields: Any) -> dict[str, Any]:
-    """A message with both ids of its sender; an id that is None is left out."""
+    """Return a message with both ids of its sender; an id that is None is left out."""
     made = {
         "from": PHONE,
         "from_user_id": BSUID,
@@ -26,7 +26,7 @@ def message(kind: str = "text", body: Any = None, **fields: Any) -> dict[str, An
 
 
 def status(message_id: str, stage: str, **fields: Any) -> dict[str, Any]:
-    """What became of a message of ours."""
+    """Return a status of one of our messages."""
     at = str(int(time.time()))
     return {"id": message_id, "status": stage, "timestamp": at, "recipient_id": PHONE, **fields}
 

@@ -19,7 +19,7 @@ __all__ = ["SB", "Sb", "sb_with"]
 
 @dataclass(frozen=True, slots=True)
 class Sb:
-    """``sb`` on a home of its own and with nothing else of this environment."""
+    """``sb`` with its own home and a clean environment."""
 
     home: Path
 
@@ -39,7 +39,7 @@ class Sb:
         return run_sb(*words, stdin=stdin, environment=self.environment(), timeout=timeout)
 
     def answer(self, *words: str) -> str:
-        """The answer to ``sb chat ...``, which has to come."""
+        """Return the answer of a successful ``sb chat ...``."""
         done = self("chat", *words)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -52,18 +52,18 @@ class Sb:
 
 @pytest.fixture
 def sb(tmp_path: Path) -> Sb:
-    """On a home that doesn't exist yet."""
+    """Return ``sb`` with a home that doesn't exist yet."""
     return Sb(tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
 def warm_sb(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Sb:
-    """On a home that the tests of a module share: each speaks as senders of its own."""
+    """Return ``sb`` with a home shared by a module's tests, which use separate senders."""
     return sb_with(shared_database, tmp_path_factory.mktemp("warm") / "home")
 
 
 def sb_with(database: Database, home: Path) -> Sb:
-    """On a home whose database is one of the server that all tests share."""
+    """Return ``sb`` with a home whose database is on the shared test server."""
     make_layout(home)
     save_credentials(home, replace(database.credentials, embedded=False))
     return Sb(home)

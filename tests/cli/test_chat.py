@@ -1,4 +1,4 @@
-"""The main job, seen from outside: the installed command in a fresh home."""
+"""The main task from outside: the installed command in a fresh home."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person types first, and by mistake."""
+"""What a person types first, or by mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The owner looks for what is kept and said, and at why it was said."""
+"""The owner searches memories and messages, and inspects why an answer was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that can't work is found out by its owner, not by the first person who writes."""
+"""The owner learns that a model can't work before somebody writes to it."""
 
 from __future__ import annotations
 

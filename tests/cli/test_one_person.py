@@ -1,4 +1,4 @@
-"""Contacts as an owner handles them at the keyboard: joined, parted, erased."""
+"""The owner links, unlinks and erases contacts with commands."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""A full disk, and a database without a connection left: what each entry point says. A server of
-its own, with real files and real connections."""
+"""A full disk and exhausted connections, as each entry point reports them.
+
+It uses a server of its own, with real files and real connections.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ MEGABYTES = 160
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of which the database takes the greater part."""
+    """Yield a separate file system that the database mostly fills."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
@@ -40,7 +42,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class Serving:
-    """``sb serve`` with the address and the token that a machine needs."""
+    """``sb serve`` with the address and token for a client."""
 
     def __init__(self, sb: Sb) -> None:
         self.sb = sb
@@ -109,7 +111,7 @@ def test_a_full_disk_is_named_at_every_entry_and_nothing_has_to_be_restarted_aft
         ballast = _fill(small_disk)
         with pytest.raises(OSError, match="No space left"):
             (small_disk / "one more").write_bytes(bytes(4096))
-        # Pages that are there already are filled first.
+        # Existing pages are filled first.
         long = {"text": os.urandom(20_000).hex(), "sender": "telegram:1"}
         assert any(
             _is_problem(serving.post("/api/messages?wait=0", long), "disk of the database is full")
@@ -127,7 +129,7 @@ def test_a_full_disk_is_named_at_every_entry_and_nothing_has_to_be_restarted_aft
 
 
 def _ours(admin: psycopg.Connection) -> int:
-    """How many connections the server had; now it has lost them."""
+    """Return how many connections the server had, which are now closed."""
     return admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name LIKE 'discreet%'"
@@ -149,7 +151,7 @@ def test_a_database_without_connections_is_named_at_every_entry_with_who_holds_t
                 while True:
                     held.enter_context(psycopg.connect(conninfo, application_name="somebody else"))
         said = {"text": "hello", "sender": "telegram:1"}
-        # Those that were lost are noticed one by one.
+        # Lost connections are noticed one by one.
         answers = [serving.post("/api/messages", said) for _ in range(3)]
         assert _is_problem(answers[-1], "no connections left")
         by_mcp = serving.post("/mcp/", INITIALIZE)

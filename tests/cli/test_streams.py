@@ -1,4 +1,4 @@
-"""Output that isn't UTF-8, that nobody reads, or that can't be written breaks no command."""
+"""Output that isn't UTF-8, has no reader, or can't be written breaks no command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LISTS = [
 
 @pytest.fixture(scope="module")
 def talked(tmp_path_factory: pytest.TempPathFactory) -> Sb:
-    """An installation in which somebody wrote in several scripts."""
+    """Return an installation with messages in several scripts."""
     sb = Sb(tmp_path_factory.mktemp("streams") / "home")
     lines = "\n".join(f"Remember that {text}." for text in TEXTS)
     done = sb("chat", "--sender", SENDER, stdin=lines.encode())

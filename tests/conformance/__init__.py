@@ -1,1 +1,1 @@
-"""The MCP server, tried with clients that others wrote: scripts/conformance."""
+"""The MCP server against independent clients: scripts/conformance."""

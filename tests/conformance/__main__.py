@@ -1,5 +1,7 @@
-"""``scripts/conformance``: the published conformance suite and the MCP Inspector's command line
-against ``sb serve`` and ``sb mcp``."""
+"""``scripts/conformance``: the published conformance suite and the MCP Inspector's command line.
+
+They run against ``sb serve`` and ``sb mcp``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ OWNERS = {"list_contacts", "resolve_contact"}
 
 
 def main() -> int:
-    """0 where everything that applies passes."""
+    """Return 0 if everything applicable passes."""
     node.install()
     with served() as there:
         failed = asyncio.run(_suite(there)) + _inspector(there)

@@ -12,12 +12,12 @@ HERE = Path(__file__).parent
 
 
 def install() -> None:
-    """Puts the clients into the environment, unless they are there as the lock file says."""
+    """Install the clients, unless the lock file's versions are there."""
     npm.install(HERE)
 
 
 def run(client: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Runs a client (``conformance``, ``mcp-inspector``) to its end."""
+    """Run a client (``conformance``, ``mcp-inspector``) to its end."""
     folder = npm.install(HERE)
     script = (folder / "node_modules/.bin" / client).resolve()
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""An installation that serves, for clients that know nothing of tokens, too."""
+"""A served installation, also for clients that can't send a token."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SB = str(Path(sys.executable).parent / "sb")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """``sb serve`` on a home of its own. ``url``: where it speaks MCP."""
+    """``sb serve`` on its own home. ``url``: its MCP endpoint."""
 
     home: Path
     url: str
 
     def sb(self, *words: str) -> str:
-        """What a command prints."""
+        """Return the output of a command."""
         done = subprocess.run(
             [SB, *words], env=_environment(self.home), capture_output=True, text=True, check=True
         )
@@ -40,7 +40,7 @@ class Served:
 
 @contextmanager
 def served() -> Iterator[Served]:
-    """A fresh installation that serves, gone afterwards."""
+    """Yield a fresh, served installation, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="discreet-conformance-") as folder:
         home = Path(folder) / "home"
         process = subprocess.Popen(
@@ -64,7 +64,7 @@ def served() -> Iterator[Served]:
 
 @asynccontextmanager
 async def showing(token: str, url: str) -> AsyncIterator[str]:
-    """A URL that leads to ``url`` with this token: for a client that can't be given one."""
+    """Yield a URL that forwards to ``url`` with this token, for a client that can't send one."""
 
     async def pass_on(request: Request) -> Response:
         headers = {

@@ -1,4 +1,4 @@
-"""One person with several accounts: joined after proof or by the owner, and given back whole."""
+"""Linking accounts of one person, by proof or by the owner, and undoing it completely."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Admin = psycopg.Connection[Any]
 
 ANN, ANN_TOO, BOB, GROUP = "telegram:1001", "telegram:2001", "telegram:1002", "telegram:-100500"
 STAYS_WITH_THE_JOINED = {"limits", "limit_hits", "pairings", "tokens"}
-"""Tables whose rows keep the joined contact: the owner's settings for it, and what opens as it."""
+"""Tables whose rows stay with the merged contact: its settings by the owner, and its tokens."""
 OF_LINKS = {"links", "linked_rows", "link_requests"}
 
 
@@ -86,7 +86,7 @@ async def link(platform: Platform, kept: str, joined: str) -> linking.Link:
 
 
 async def link_by_id(platform: Platform, kept: Accepted, joined: Accepted) -> None:
-    """As the database takes it, whatever was looked up before."""
+    """Link in the database, without any lookup before it."""
     async with platform.world.db.begin(platform.world.owner) as tx:
         await tx.value("SELECT gate.link_contacts(%s, %s)", (kept.contact_id, joined.contact_id))
 
@@ -96,7 +96,7 @@ async def undo(platform: Platform, made: linking.Link) -> None:
 
 
 def tables_with_a_contact(admin: Admin) -> dict[str, list[str]]:
-    """Every table that names contacts, with the columns that do, whatever they are called."""
+    """Return every table that names contacts, with those columns, whatever their names."""
     found = admin.execute(
         "SELECT c.conrelid::regclass::text, a.attname FROM pg_constraint c"
         " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
@@ -112,7 +112,7 @@ def tables_with_a_contact(admin: Admin) -> dict[str, list[str]]:
 
 
 def everything(admin: Admin) -> dict[str, set[str]]:
-    """Every row of every table that names contacts."""
+    """Return every row of every table that names contacts."""
     return {
         table: {
             row[0]
@@ -127,7 +127,7 @@ def everything(admin: Admin) -> dict[str, set[str]]:
 
 
 def naming(admin: Admin, contact_id: ContactId | None) -> dict[str, int]:
-    """How many rows of which tables name a contact."""
+    """Return the number of rows per table that name a contact."""
     counts = {}
     for table, columns in tables_with_a_contact(admin).items():
         if table == "contacts" or table in OF_LINKS:
@@ -187,7 +187,7 @@ async def test_a_code_works_once_in_time_and_only_where_it_belongs(
     there = code_in(await answered(platform, ANN, "/link", Responder()))
     assert "other account" in await answered(platform, ANN, f"/link {there}", Responder())
     back = code_in(await answered(platform, ANN_TOO, f"/link {there}", Responder()))
-    # Used already; and what came back is for Ann alone.
+    # It is already used, and the returned code is for Ann only.
     assert "invalid" in await answered(platform, BOB, f"/link {there}", Responder())
     assert "invalid" in await answered(platform, BOB, f"/link {back}", Responder())
     assert "invalid" in await answered(platform, ANN_TOO, f"/link {back}", Responder())
@@ -317,7 +317,7 @@ async def test_what_both_remember_is_kept_once_and_under_one_topic_the_kept_ones
     await keep(platform, first, "born in May", "birthday")
     await keep(platform, other, "born in June", "birthday")
     await keep(platform, other, "eats no nuts", "diet")
-    # What she keeps with another agent is in nobody's way here.
+    # Her memory with another agent doesn't conflict here.
     eve = await make_world(platform.world.db, agent="Eve")
     async with eve.db.begin(eve.contact(first.contact_id)) as tx:
         await tx.execute(
@@ -498,7 +498,7 @@ async def test_a_message_that_arrives_at_the_same_moment_is_stored_once_for_who_
 
 
 async def until_blocked(admin: Admin) -> None:
-    """Until somebody waits for a lock that another transaction holds."""
+    """Wait until a transaction waits for another's lock."""
     waiting = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock'"

@@ -32,13 +32,13 @@ __all__ = ["Browser", "House", "harness", "idle", "idle_and_served", "settings"]
 
 @dataclass
 class Browser:
-    """A client that keeps cookies and fills in forms, as a browser does."""
+    """A client that keeps cookies and fills in forms like a browser."""
 
     harness: Harness
     http: httpx.AsyncClient
 
     async def sign_in(self) -> str:
-        """Open a link with a new code; the link."""
+        """Open a link with a new code and return the link."""
         code = await create_sign_in_code(self.harness.app.db, self.harness.app.owner_id)
         link = f"{self.harness.url}/sign-in?code={code}"
         opened = await self.http.get(link)
@@ -65,7 +65,7 @@ async def a_browser(harness: Harness) -> Browser:
 
 @pytest.fixture
 async def browser(idle_and_served: Harness) -> Browser:
-    """Signed in, to an installation in which nobody answers."""
+    """Return a signed-in browser, on an installation without a worker."""
     browser = await a_browser(idle_and_served)
     await browser.sign_in()
     return browser

@@ -87,7 +87,7 @@ async def test_the_cookie_is_for_this_site_alone_and_out_of_reach_of_scripts(
 ) -> None:
     harness = stranger.harness
     code = await create_sign_in_code(harness.app.db, harness.app.owner_id)
-    # A session that somebody planted is not taken over.
+    # A planted session is not adopted.
     stranger.http.cookies.set(COOKIE, "planted")
     got = await stranger.http.get(f"/sign-in?code={code}")
     cookie = got.headers["set-cookie"]

@@ -1,4 +1,4 @@
-"""What the owner sees and does on the pages."""
+"""The owner's views and actions on the pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE = (
 
 
 class _Elements(HTMLParser):
-    """The tags of a page, and where it leads."""
+    """The tags and links of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ async def test_a_stranger_is_let_in_from_the_home_page(browser: Browser) -> None
     assert "may I come in?" in page
     await browser.send("/pairings", address=BOB, decision="approve")
     page = await browser.page("/")
-    assert "may talk to Ada" in page  # the outcome, told once
+    assert "may talk to Ada" in page  # the result, shown once
     assert "may I come in?" not in page
     assert "may talk to Ada" not in await browser.page("/")
 

@@ -1,4 +1,4 @@
-"""Answers leave in order, by the way that their message came, until they have arrived."""
+"""Answers are sent in order, on the route of their message, until they have arrived."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Admin = psycopg.Connection[Any]
 
 
 async def answer(world: World, sender: str, text: str = "hello", chat: str | None = None) -> Any:
-    """A message and its turn; the answer is in the outbox."""
+    """Store a message and its answer, which is then in the outbox."""
     said = await world.say(sender, text, chat=chat)
     await one_turn(world, said.session_id)
     return said
@@ -65,7 +65,7 @@ async def test_who_was_frozen_before_sending_looks_again_and_does_not_send_what_
 
     async def take_and_freeze(*given: Any) -> Any:
         taken = await take(*given)
-        # Meanwhile another server takes it too, and sends it.
+        # Meanwhile another server takes and sends it too.
         admin.execute("UPDATE discreet.outbox SET state = 'sent', attempts = attempts + 1")
         return taken
 
@@ -282,7 +282,7 @@ async def test_a_send_of_unknown_outcome_is_sent_again_but_not_for_ever(
 
 
 class Slow(Recording):
-    """Sends only when it is told to."""
+    """Sends only on request."""
 
     def parts(self, text: str) -> int:
         return 1
@@ -319,8 +319,10 @@ async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
 async def test_an_answer_is_left_to_a_sender_who_lives_and_is_sent_once(
     world: World, admin: Admin
 ) -> None:
-    """After an outage all workers look dead to each other; this one only can't write it down yet,
-    and then the commit that does breaks off, too."""
+    """Test the case that after an outage all workers look dead to each other.
+
+    This one only can't record its send yet, and then its commit is aborted, too.
+    """
     await answer(world, ALICE)
     slow = Slow()
     slow.begun, slow.free = asyncio.Event(), asyncio.Event()
@@ -347,7 +349,7 @@ async def test_an_answer_is_left_to_a_sender_who_lives_and_is_sent_once(
     assert kept == [(["slow"], 1)]
 
 
-# Ends the connection in the middle of the first transaction that records a send.
+# Ends the connection during the first transaction that records a send.
 BREAK_OFF_ONCE = """
 CREATE SEQUENCE public.tries;
 CREATE FUNCTION public.break_off() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -368,7 +370,7 @@ async def test_the_worker_tries_again_by_itself_when_the_time_has_come(
         await world.say(ALICE, "hello")
 
         async def delivered() -> bool:
-            # The first wait is two seconds; the test doesn't sit through it.
+            # The first wait is two seconds; the test skips it.
             await asyncio.to_thread(make_due, admin)
             await asyncio.to_thread(
                 admin.execute, "UPDATE procrastinate_jobs SET scheduled_at = NULL"
@@ -381,7 +383,7 @@ async def test_the_worker_tries_again_by_itself_when_the_time_has_come(
 
 
 TAMPER = [
-    # What an admin, a bug or a restore may do; what constraints refuse is tested below.
+    # What an admin, a bug or a restore may do; violations of constraints are tested below.
     "UPDATE discreet.routes SET chat_id = 'elsewhere' WHERE chat_id = 'telegram:1001'",
     "UPDATE discreet.routes r SET session_id = b.session_id, contact_id = b.contact_id"
     " FROM discreet.routes b WHERE b.chat_id = 'telegram:1002' AND r.chat_id = 'telegram:1001'",

@@ -1,4 +1,4 @@
-"""What a platform tells about answers that it took: early, late, twice, in any order."""
+"""Receipts for accepted answers: early, late, twice, in any order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class InParts(Recording):
-    """Answers take as many messages as they have words; ids are those words."""
+    """Answers need one message per word, whose ids are the words."""
 
     def parts(self, text: str) -> int:
         return len(text.split())
@@ -44,7 +44,7 @@ def says(text: str) -> Responder:
 
 
 async def answered(world: World, channel: ChannelId, text: str, sender: str = ALICE) -> RouteId:
-    """Somebody was answered with this; it waits to be sent."""
+    """Store an answer that waits to be sent."""
     said = await world.say(sender, "hello", channel_id=channel)
     await run_turn(turns_of(world.db, says(text)), said.session_id)
     async with world.db.begin(world.owner) as tx:

@@ -41,12 +41,12 @@ class Missing(str):
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation. An entry point has the names under which it offers it, or says why not.
+    """One operation. For each entry point, the names under which it is offered, or why it isn't.
 
     Attributes:
-        request: The model of what is asked for. REST and MCP take all its fields.
-        result: The model of what is returned.
-        options: The CLI's parameter for a field of ``request``, where it has another name.
+        request: The request model. REST and MCP take all its fields.
+        result: The result model.
+        options: The CLI's parameter for a field of ``request``, if it has another name.
         lacks: Fields that an entry point doesn't take, and why.
     """
 
@@ -530,8 +530,11 @@ def _of_owner(
     result: type[BaseModel] | None = None,
     **lacks: str,
 ) -> Operation:
-    """What the owner does at the terminal or over REST, under the same name. ``lacks``: fields that
-    the command has no option for, and why."""
+    """Return an operation that only the owner has, at the terminal or over REST, under the same
+    name.
+
+    ``lacks``: fields for which the command has no option, and why.
+    """
     at_cli = {"cli": lacks} if lacks else {}
     return Operation(name, service, commands, name, NO_MACHINE, OWNERS, request, result, {}, at_cli)
 
@@ -624,7 +627,7 @@ OF_OWNER = (
 )
 # fmt: on
 
-# What only the owner does, at the terminal: command -> service function.
+# Owner-only operations at the terminal: command -> service function.
 OWNERS_COMMANDS: dict[str, str] = {
     "owner unlink": "admission.unlink_owner",
     "drafts list": "held_answers.list_held_answers",
@@ -647,7 +650,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 )  # fmt: skip
 
-# They run or maintain the installation and ask nothing of it.
+# They run or maintain the installation and query nothing.
 NO_OPERATIONS = {
     "agents test", "dashboard", "help", "serve", "version", "backup", "restore",
     "db init", "db migrate", "db invite", "db join", "db check",
@@ -665,7 +668,7 @@ page says under which name; where it doesn't, why not. It is written by
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     lines = ["| operation | function | sb | REST | MCP | tool of a turn |", "| --- " * 6 + "|"]
     for one in OPERATIONS:
         commands = one.cli if isinstance(one.cli, Missing) else ", ".join(map(_name, one.cli))

@@ -1,4 +1,4 @@
-"""Markdown as these tests need it: tables under a heading, fenced blocks, links."""
+"""Parse Markdown for these tests: tables under a heading, fenced blocks, links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A fenced block: the page, the language after the ticks, its lines."""
+    """A fenced block: the page, the language after the backticks, its lines."""
 
     page: Path
     language: str
@@ -23,12 +23,12 @@ class Fence:
 
 
 def all_pages() -> list[Path]:
-    """Every page that is about the project for its readers."""
+    """Return every page about the project for its readers."""
     return sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
 
 def section(page: Path, heading: str) -> str:
-    """What stands under a heading, up to the next of the same or a higher level."""
+    """Return the text under a heading, up to the next of the same or a higher level."""
     lines = page.read_text(encoding="utf-8").splitlines()
     start = next((n for n, line in enumerate(lines) if _title(line) == heading), None)
     assert start is not None, f"{page.name} has no heading {heading!r}"
@@ -42,7 +42,7 @@ def section(page: Path, heading: str) -> str:
 
 
 def table(page: Path, heading: str) -> list[Row]:
-    """The cells of the first table under a heading, without its head; backticks are taken off."""
+    """Return the cells of the first table under a heading, without its header and backticks."""
     rows = []
     for line in section(page, heading).splitlines():
         if line.startswith("|"):
@@ -54,13 +54,13 @@ def table(page: Path, heading: str) -> list[Row]:
 
 
 def as_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table to be pasted."""
+    """Return a table in Markdown."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def fences(page: Path) -> Iterator[Fence]:
-    """The fenced blocks of a page, in order."""
+    """Yield the fenced blocks of a page, in order."""
     inside: list[str] | None = None
     language = ""
     for line in page.read_text(encoding="utf-8").splitlines():
@@ -76,20 +76,20 @@ def fences(page: Path) -> Iterator[Fence]:
 
 
 def inline_code(page: Path) -> Iterator[str]:
-    """What stands between single backticks outside of fenced blocks."""
+    """Yield the text between single backticks outside fenced blocks."""
     text = re.sub(r"^\s*```.*?^\s*```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     for found in re.finditer(r"`([^`]+)`", text):
         yield " ".join(found[1].split())
 
 
 def links(page: Path) -> Iterator[str]:
-    """The targets of a page's links."""
+    """Yield the targets of a page's links."""
     for found in re.finditer(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         yield found[1]
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link can lead to within a page, as the usual renderers name headings."""
+    """Return the anchors of a page, as the usual renderers name headings."""
     titles = (_title(line) for line in page.read_text(encoding="utf-8").splitlines())
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles if title}
 

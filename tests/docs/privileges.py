@@ -1,4 +1,4 @@
-"""What the catalogue says about rights, as the tables of docs/roles-and-privileges.md write it."""
+"""Rights from the catalogue, in the format of docs/roles-and-privileges.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NONE = "–"
 ALL = "all"
 KEYS = ("owner_key", "scope_key")
-"""What policies compare; an owner may read it, a sender may not."""
+"""Columns that policies compare; an owner may read them, a sender may not."""
 
 RELATION_RIGHTS = """
 SELECT n.nspname || '.' || c.relname, replace(a.grantee::regrole::text, 'discreet_', ''),
@@ -86,7 +86,7 @@ SELECT c.relname, coalesce(array_agg(replace(r.rolname, 'discreet_', '')), '{}')
 
 
 def table_rights(admin: Admin) -> set[Row]:
-    """(table, roles, select, insert, update, delete): roles with the same rights are one row."""
+    """Return (table, roles, select, insert, update, delete); equal roles share a row."""
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     kinds = {"kinds": ["r", "p", "v", "m", "f"]}
     columns = _columns_of(admin, [row[0] for row in admin.execute(RELATIONS).fetchall()])
@@ -109,7 +109,7 @@ def table_rights(admin: Admin) -> set[Row]:
 
 
 def other_rights(admin: Admin) -> set[Row]:
-    """(object, right, roles) of the database, its schemas and its sequences."""
+    """Return (object, right, roles) of the database, its schemas and its sequences."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for query in (SCHEMA_RIGHTS, SEQUENCE_RIGHTS):
         for name, role, rights in admin.execute(query).fetchall():
@@ -118,7 +118,7 @@ def other_rights(admin: Admin) -> set[Row]:
 
 
 def function_rights(admin: Admin) -> set[Row]:
-    """(function, roles that may execute it)."""
+    """Return (function, roles that may execute it)."""
     alike: dict[str, set[str]] = defaultdict(set)
     for name, role in admin.execute(FUNCTION_RIGHTS).fetchall():
         alike[name].update([role] if role else [])
@@ -126,7 +126,7 @@ def function_rights(admin: Admin) -> set[Row]:
 
 
 def policies(admin: Admin) -> Mapping[str, set[str]]:
-    """Which roles a policy lets see rows, for each table of ``discreet``."""
+    """Return the roles to which a policy shows rows, for each table of ``discreet``."""
     return {table: set(filter(None, roles)) for table, roles in admin.execute(POLICIES).fetchall()}
 
 
@@ -143,7 +143,7 @@ def _columns_of(admin: Admin, tables: list[str]) -> Mapping[str, list[str]]:
 
 
 def _shorten(names: list[str], columns: list[str]) -> None:
-    """One word for all columns, named one by one, that aren't keys of the policies."""
+    """Replace a full list of columns, except the policies' keys, by one word."""
     if ALL not in names and set(columns) <= set(names):
         names[:] = [ALL, *(name for name in names if name not in {*columns, *KEYS})]
 

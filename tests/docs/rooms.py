@@ -16,7 +16,7 @@ END = "<!-- end of the picture -->\n"
 
 
 def layers() -> list[list[str]]:
-    """Return the layers of the import contract, the highest first, each with its rooms."""
+    """Return the layers of the import contract, highest first, each with its rooms."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     [contract] = [
         contract
@@ -38,7 +38,7 @@ def picture(found: Sequence[Sequence[str]]) -> str:
 
 
 def with_picture(page: str) -> str:
-    """Return the page with the picture of today between its marks."""
+    """Return the page with the current picture between its markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{picture(layers())}{END}{after}"

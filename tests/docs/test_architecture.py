@@ -12,7 +12,7 @@ PACKAGE = Path(discreet.__file__).parent
 
 
 def _described() -> set[str]:
-    """Return the rooms that the table below the picture has a row for."""
+    """Return the rooms that have a row in the table below the picture."""
     _, _, text = PAGE.read_text(encoding="utf-8").partition(END)
     table, _, _ = text.partition("\n## ")
     rows = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Whatever the pages tell somebody to type exists, and links lead somewhere."""
+"""Every command that the pages mention exists, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in all_page
 
 
 def _typed(page: Path) -> Iterator[str]:
-    """The lines of shell blocks, and inline code that is a command of ours."""
+    """Yield the lines of shell blocks, and inline code that is one of our commands."""
     for fence in fences(page):
         if fence.language == "console":
             yield from (line[2:] for line in fence.lines if line.startswith("$ "))
@@ -36,7 +36,7 @@ def _words(line: str) -> list[str]:
 
 
 def _unknown(words: list[str]) -> str:
-    """What of an ``sb`` line doesn't exist; empty if all does."""
+    """Return the part of an ``sb`` line that doesn't exist; empty if all does."""
     command = get_command(app)
     rest = words
     while rest and hasattr(command, "commands"):

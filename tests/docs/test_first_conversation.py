@@ -1,4 +1,4 @@
-"""The README's first conversation goes as it stands there, on a fresh home."""
+"""The README's first conversation works as written, on a fresh home."""
 
 from __future__ import annotations
 

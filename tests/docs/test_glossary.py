@@ -22,7 +22,7 @@ BANNED = {
     "door", "doors", "mind", "minds", "thought", "situation", "wish", "wishes", "fence", "keeper",
     "hearing", "trouble", "nobodys", "everybody", "joined", "ear", "house", "growing", "holding",
 }  # fmt: skip
-"""Private terms that the field has other words for."""
+"""Private terms for which the field has other words."""
 
 
 def _modules() -> Iterator[tuple[tuple[str, ...], ast.Module]]:
@@ -48,7 +48,7 @@ def _names(
 
 
 def _listed() -> set[str]:
-    """Return the names that the glossary says are shared."""
+    """Return the names that the glossary lists as shared."""
     _, _, shared = GLOSSARY.read_text(encoding="utf-8").partition("## Names that several modules")
     rows = [line for line in shared.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
@@ -59,7 +59,7 @@ def _shared_classes() -> set[str]:
 
 
 def _shared_functions() -> set[str]:
-    """Return names of functions in two rooms. Channels count as one: each does the same."""
+    """Return names of functions in two rooms. Channels count as one, because they are parallel."""
     shared = set()
     for name, places in _names((ast.FunctionDef, ast.AsyncFunctionDef)).items():
         rooms = {_room(where) or where[0] for where in places} - {*ENTRY_POINTS, "main"}

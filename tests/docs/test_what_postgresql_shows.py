@@ -1,4 +1,4 @@
-"""What the page says that PostgreSQL shows is shown, and what it says is refused is refused."""
+"""What the page says about what PostgreSQL shows and refuses is true."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Two:
-    """Alice asks, with statements of her own; Bob is who she would like to know about."""
+    """Alice runs statements of her own and wants to learn about Bob."""
 
     database: Database
     world: World

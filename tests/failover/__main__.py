@@ -1,4 +1,4 @@
-"""Kills the primary of two PostgreSQL again and again, and counts what that did to the senders."""
+"""Kill the primary of two PostgreSQL servers repeatedly, and count the effects on senders."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.support.bot_api import TOKEN, BotApi, bot_api
 SB = Path(sys.executable).parent / "sb"
 TELEGRAM, REST = [2001, 2002, 2003, 2004], [3001, 3002, 3003, 3004]
 STEADY_SECONDS = 3.0, 9.0
-"""How long, at random, everything goes well between two kills."""
+"""Random seconds without failures between two kills."""
 DOWN_SECONDS = 3.0, 8.0
-"""How long, at random, a killed node is down before its supervisor starts it again."""
+"""Random seconds that a killed node is down before its supervisor restarts it."""
 SETTLE_SECONDS = 120.0
 
-# Whoever wrote, in the database itself: every line with the answers that it got.
+# From the database itself: every line with the answers that it got.
 ANSWERS = """
 SELECT count(*) FILTER (WHERE answers = 0), count(*) FILTER (WHERE answers > 1), count(*),
        count(*) FILTER (WHERE state <> 'answered'),
@@ -45,7 +45,7 @@ SELECT count(*) FILTER (WHERE answers = 0), count(*) FILTER (WHERE answers > 1),
 
 @dataclass
 class Server:
-    """One ``sb serve`` on a home of its own."""
+    """One ``sb serve`` with its own home."""
 
     home: Path
     address: str
@@ -78,7 +78,7 @@ class Server:
 
 @dataclass
 class Trial:
-    """What is tried, and what came of it. ``gaps``: seconds without an answer, of each kill."""
+    """A trial and its outcome. ``gaps``: seconds without an answer after each kill."""
 
     cluster: Cluster
     servers: list[Server]
@@ -114,7 +114,7 @@ class Trial:
         wanted = {*(f"t{one}" for one in TELEGRAM), *(f"r{one}" for one in REST)}
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
-            # What was answered in the second of the kill may have been before it.
+            # An answer in the second of the kill may have come before it.
             after = {who for at, who in self.book.answered[since:] if at > killed_at + 1}
             if after >= wanted:
                 return
@@ -129,7 +129,7 @@ class Trial:
 
 @contextlib.asynccontextmanager
 async def trial(folder: Path, api: BotApi) -> AsyncIterator[Trial]:
-    """A cluster, two servers that joined it, a bot that whoever writes to is let in."""
+    """Yield a cluster, two servers that joined it, and a bot that admits everyone."""
     cluster = Cluster(folder / "cluster")
     cluster.folder.mkdir()
     servers = []
@@ -169,7 +169,7 @@ async def trial(folder: Path, api: BotApi) -> AsyncIterator[Trial]:
 
 
 async def main(kills: int, seed: int, keep: bool) -> int:
-    # A call that its server broke off is what is tried here, and no news.
+    # A request that its server aborted is part of the trial, not news.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="failover-"))
     choose, stop = random.Random(seed), Stop()
@@ -194,7 +194,7 @@ async def main(kills: int, seed: int, keep: bool) -> int:
                 await tried.kill_once(number, choose)
             stop.asked = True
             await asyncio.gather(*at_work)
-            await asyncio.sleep(10)  # whatever would still be sent a second time
+            await asyncio.sleep(10)  # time for any duplicates to be sent
             count_telegram(api, tried.book, TELEGRAM)
             return await report(tried)
     finally:
@@ -205,7 +205,7 @@ async def main(kills: int, seed: int, keep: bool) -> int:
 
 
 async def report(tried: Trial) -> int:
-    """Prints what came of it; 0 where nothing was lost, doubled or restarted by hand."""
+    """Print the outcome; return 0 if nothing was lost, duplicated or restarted by hand."""
     book, gaps = tried.book, sorted(tried.gaps)
 
     def ask() -> tuple[int, ...]:

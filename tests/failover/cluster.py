@@ -1,4 +1,4 @@
-"""Two PostgreSQL servers under Patroni, with an etcd between them; all on loopback."""
+"""Two PostgreSQL servers under Patroni, with one etcd, all on loopback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TTL_SECONDS, LOOP_SECONDS, RETRY_SECONDS = 20, 5, 5
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
+    """Return free ports of loopback."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in held]
     for one in held:
@@ -44,7 +44,7 @@ class Node:
 
     @property
     def postmaster(self) -> int | None:
-        """The process id of the server, None where it is down."""
+        """Return the server's process id, or None if it is down."""
         with suppress(OSError, ValueError, IndexError):
             return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         return None
@@ -61,12 +61,12 @@ class Cluster:
 
     @property
     def admin_url(self) -> str:
-        """All hosts; whoever connects takes the one that can be written to."""
+        """Return a URL of all hosts that selects the primary."""
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         return f"postgresql://admin:{self.admin_password}@{hosts}/postgres"
 
     def start(self) -> None:
-        """Starts everything, and waits until a standby follows synchronously."""
+        """Start everything, and wait until a standby replicates synchronously."""
         client, peer = free_ports(2)
         self.etcd = _start(
             ["etcd", "--name", "one", "--data-dir", str(self.folder / "etcd"),
@@ -89,12 +89,12 @@ class Cluster:
         self.wait_until_redundant()
 
     def run(self, node: Node) -> None:
-        """Starts a node's Patroni, as systemd does after a crash or a reboot."""
+        """Start a node's Patroni, as systemd does after a crash or a reboot."""
         words = [*find_runner().prefix, os.environ["PATRONI"], str(node.folder / "patroni.json")]
         node.process = _start(words, node.folder / "patroni.log", ENVIRONMENT)
 
     def kill(self, node: Node, *, whole: bool) -> None:
-        """kill -9: the server's first process, or the whole node as if its plug was pulled."""
+        """Run kill -9 on the server's first process, or on the whole node as if it lost power."""
         processes = _tree(node.process.pid) if node.process and whole else set()
         if (postmaster := node.postmaster) is not None:
             processes |= _tree(postmaster) if whole else {postmaster}
@@ -106,15 +106,17 @@ class Cluster:
             node.process = None
 
     def primary(self) -> Node | None:
-        """Who leads, as Patroni has it."""
+        """Return the leader, according to Patroni."""
         for member in self._members():
             if member["role"] == "leader" and member["state"] == "running":
                 return next(node for node in self.nodes if node.name == member["name"])
         return None
 
     def wait_until_redundant(self) -> float:
-        """Seconds until a standby follows the primary synchronously: nothing that was committed is
-        lost with the primary from then on."""
+        """Return the seconds until a standby follows the primary synchronously.
+
+        From then on, no commit is lost with the primary.
+        """
         began = time.monotonic()
         while time.monotonic() - began < READY_SECONDS:
             roles = {(one["role"], one["state"]) for one in self._members()}
@@ -127,7 +129,7 @@ class Cluster:
         raise AssertionError(f"no standby follows: {self._members()}, see {self.folder}")
 
     def stop(self) -> None:
-        """Ends all that it started."""
+        """Stop everything that it started."""
         for node in self.nodes:
             self.kill(node, whole=True)
         if self.etcd is not None:
@@ -193,7 +195,7 @@ def _start(words: list[str], log: Path, environment: dict[str, str]) -> subproce
 
 
 def _tree(root: int) -> set[int]:
-    """A process and all that it started, as far as they live."""
+    """Return a process and its living descendants."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

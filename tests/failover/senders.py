@@ -1,4 +1,4 @@
-"""Eight people who write one line after the other, and note what came back, from outside."""
+"""Eight people who write one line after the other, and record the answers, from outside."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import httpx
 from tests.support.bot_api import BotApi
 
 ANSWER_SECONDS = 180.0
-"""After so long a message counts as lost."""
+"""Seconds after which a message counts as lost."""
 PAUSE_SECONDS = 0.3
 WORDS = ("amber", "birch", "coral", "dusk", "elm", "fern", "gale", "hazel", "iris", "juniper")
 
 
 @dataclass
 class Book:
-    """What was said and what came back. ``answered``: when, of everybody, on a monotonic clock."""
+    """Messages and answers. ``answered``: the times of all answers, on a monotonic clock."""
 
     said: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -40,19 +40,19 @@ class Book:
 
 @dataclass
 class Stop:
-    """Nobody begins another line once it is set."""
+    """Once it is set, nobody writes another line."""
 
     asked: bool = False
 
 
 def line(sender: str, number: int, choose: random.Random) -> tuple[str, str]:
-    """What is said, and the code in it by which its answer is known."""
+    """Return a line, and the code in it that identifies its answer."""
     code = f"{sender}x{number}"
     return f"Remember that {choose.choice(WORDS)} {choose.choice(WORDS)} is {code}.", code
 
 
 async def over_telegram(api: BotApi, book: Book, sender: int, stop: Stop) -> None:
-    """Writes to the bot; the answer is what the Bot API was asked to send to this chat."""
+    """Write to the bot; the answer is what was sent to this chat over the Bot API."""
     choose, number = random.Random(sender), 0
     while not stop.asked:
         number += 1
@@ -60,7 +60,7 @@ async def over_telegram(api: BotApi, book: Book, sender: int, stop: Stop) -> Non
         book.said.append(code)
         await api.direct(sender, text, name=f"Sender {sender}")
         deadline = time.monotonic() + ANSWER_SECONDS
-        # What the chat shows: drafts that grow there are taken back or become the answer.
+        # The chat's state: drafts there are deleted or become the answer.
         while f"{code}." not in "".join(api.chat(sender)):
             if time.monotonic() > deadline:
                 break
@@ -71,14 +71,14 @@ async def over_telegram(api: BotApi, book: Book, sender: int, stop: Stop) -> Non
 
 
 def count_telegram(api: BotApi, book: Book, senders: list[int]) -> None:
-    """How often each line is answered in what the chats show at the end."""
+    """Count the answers to each line in the final state of the chats."""
     for sender in senders:
         for text in api.chat(sender):
             book.answers.update(re.findall(rf"t{sender}x[0-9]+", text))
 
 
 async def over_rest(servers: list[str], token: str, book: Book, sender: int, stop: Stop) -> None:
-    """Calls one of the servers; where it fails, the other one with the same key."""
+    """Call one of the servers; if it fails, the other one with the same key."""
     choose, number = random.Random(sender), 0
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, timeout=90, trust_env=False) as client:

@@ -54,7 +54,7 @@ async def jobs(admin: psycopg.Connection[tuple[int]]) -> int:
 
 
 async def two_wait(admin: psycopg.Connection[tuple[int]]) -> bool:
-    """Whether two others wait for a row of a session."""
+    """Return whether two others wait for a row of a session."""
     row = admin.execute(
         "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN ("
         "SELECT pid FROM pg_locks WHERE relation = 'discreet.sessions'::regclass"
@@ -132,7 +132,7 @@ async def test_of_two_deliveries_that_have_both_looked_one_is_stored_and_the_oth
     await accept(world.db, world.owner_id, message(world, message_id="1"))
     async with open_scoped(database) as other:
         with admin.transaction():
-            # Both have seen that the message is not there yet, and wait for the row of the session.
+            # Both have seen that the message isn't stored yet, and wait for the session's row.
             admin.execute("SELECT 1 FROM discreet.sessions FOR UPDATE")
             both = [
                 asyncio.create_task(accept(db, world.owner_id, message(world, message_id="2")))
@@ -167,7 +167,7 @@ async def test_first_messages_of_a_sender_at_once_make_one_contact_and_one_sessi
             )
         )
     assert all(one.new for one in accepted)
-    # Two senders and the group that they also write in.
+    # Two senders and the group in which they also write.
     assert await count(world, "contacts") == await count(world, "addresses") == 3
     assert await count(world, "sessions") == 3
     assert len({(one.contact_id, one.session_id) for one in accepted}) == 3
@@ -346,7 +346,7 @@ async def test_ids_of_nobody_and_of_another_owner_are_the_same_error(
         said.append(str(refused.value))
     assert said[0] == said[1]
     said = []
-    # The channel is another owner's, seen from that owner; and one that does not exist.
+    # The channel belongs to another owner, seen from that owner; and one that doesn't exist.
     for owner, channel in ((other, world.channel_id), (world.owner_id, ChannelId(uuid4()))):
         with pytest.raises(NotFound) as refused:
             await accept(world.db, owner, message(world, channel_id=channel))

@@ -1,4 +1,4 @@
-"""One call stores many messages, and each has an outcome of its own."""
+"""One call stores many messages, each with its own outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in: strangers get a code, and nothing of theirs runs before the owner says so."""
+"""Admission: strangers get a code, and nothing of theirs runs before the owner admits them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a contact may use: beyond it, one courteous line and then silence."""
+"""Limits of a contact: beyond them, one notice and then silence."""
 
 from __future__ import annotations
 

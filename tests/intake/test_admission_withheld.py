@@ -1,4 +1,4 @@
-"""What the owner keeps from an agent: blocked contacts, and everything while it pauses."""
+"""What the owner withholds from an agent: blocked contacts, and everything while it is paused."""
 
 from __future__ import annotations
 

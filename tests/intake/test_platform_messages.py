@@ -1,4 +1,4 @@
-"""What comes in beside plain lines: overheard lines, albums, files, groups that move."""
+"""Input other than plain lines: overheard lines, albums, files, groups that move."""
 
 from __future__ import annotations
 
@@ -167,13 +167,13 @@ async def test_a_group_whose_new_chat_was_heard_of_first_is_the_contact_that_it_
     await block_contact(world.db, world.owner_id, str(early.contact_id))
     assert await move_group(world.db, world.owner_id, OLD, NEW)
     assert not await move_group(world.db, world.owner_id, OLD, NEW)
-    # What the owner has decided about either holds for the one that stays.
+    # The owner's decisions about either contact apply to the remaining one.
     inbound = line(world, "3", "hello", chat_id="-100500", group=Group(NEW))
     assert isinstance(await accept_or_quarantine(world.db, world.owner_id, inbound), TurnedAway)
     await unblock_contact(world.db, world.owner_id, str(before.contact_id))
     after = await say(world, line(world, "4", "hello", chat_id="-100500", group=Group(NEW)))
     assert (after.contact_id, after.session_id) == (before.contact_id, before.session_id)
-    # What was said under the other name stays there, and a repeated delivery finds it.
+    # Messages under the other name stay there, and a repeated delivery finds them.
     said = "SELECT text FROM discreet.messages WHERE contact_id = %s ORDER BY position"
     texts = admin.execute(said, (early.contact_id,)).fetchall()
     assert texts == [("hello",)]

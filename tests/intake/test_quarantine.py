@@ -35,7 +35,7 @@ def of(number: str, name: str = "") -> AddressSender:
 
 
 def break_contacts(admin: Admin, name: str) -> None:
-    """Nobody of this name can be made a contact any more."""
+    """Make the creation of contacts with this name fail."""
     admin.execute(
         "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN IF NEW.name = TG_ARGV[0] THEN RAISE 'broken: %', NEW.name; END IF;"
@@ -72,7 +72,7 @@ async def test_who_cannot_be_made_a_contact_waits_in_quarantine_and_in_nobodys_s
     assert (waiting.reason, waiting.attempts) == ("RaiseException", 1)
     assert "who am I?" not in waiting.reason
     assert owner.new
-    # Others are not held up.
+    # Other messages are not delayed.
     fine = await accept_or_quarantine(world.db, world.owner_id, message(world, of("2"), "hi"))
     assert isinstance(fine, Accepted)
 
@@ -98,7 +98,7 @@ async def test_the_worker_gives_it_to_its_sender_once_the_fault_is_gone(
 
         assert await until(answered, "the answer") == ["re: hello"]
     assert await list_quarantine(world.db, world.owner_id) == []
-    # The platform delivers it once more.
+    # The platform delivers it again.
     again = await accept_or_quarantine(world.db, world.owner_id, inbound)
     assert isinstance(again, Accepted)
     assert not again.new
@@ -188,7 +188,7 @@ async def test_a_group_that_is_a_person_is_quarantined_not_mixed_up(world: World
 async def test_an_id_that_had_to_be_changed_to_be_kept_never_becomes_somebody_elses(
     world: World, admin: Admin
 ) -> None:
-    """U+FFFD and "?" are characters that an id may hold."""
+    """Test ids with U+FFFD and "?", which are valid characters in an id."""
     await world.say("telegram:1?2", "the neighbour")
     await world.say("telegram:1\ufffd2", "the other neighbour")
     for text in ("1\ud8002", "1\x002"):

@@ -1,5 +1,7 @@
-"""A changed name is taken over; a name that the owner gave stays. A group may speak to the agent by
-its name. Whoever sent what can't be read is told."""
+"""Names follow changes on the platform, unless the owner has set one.
+
+A group may address the agent by its name. Senders of unreadable messages are notified.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ async def test_a_changed_name_is_taken_over_and_only_that_contacts(world: World)
     await world.say(BOB, "hi", name="Alice")
     await world.say(ALICE, "hi", name="Alice Adams")
     assert await names(world) == {ALICE: "Alice Adams", BOB: "Alice"}
-    await world.say(ALICE, "hi")  # not every message tells a name
+    await world.say(ALICE, "hi")  # not every message contains a name
     assert (await names(world))[ALICE] == "Alice Adams"
 
 
@@ -105,7 +107,7 @@ async def test_whoever_sent_what_can_not_be_read_is_told_once_and_nobody_else(
     world: World,
 ) -> None:
     await world.say(BOB, "hi")
-    for number in (1, 1, 2):  # delivered again, and another one at once
+    for number in (1, 1, 2):  # delivered again, and another one immediately
         outcome = await accept_or_quarantine(world.db, world.owner_id, broken(world, number))
         assert isinstance(outcome, Quarantined)
     assert await told(world) == [f"{ALICE} I couldn't read your"]

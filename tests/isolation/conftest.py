@@ -1,4 +1,4 @@
-"""A world with two people and an owner in it, each with something of their own."""
+"""A world with two people and an owner, each with data of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OWNERS_SECRET = "olga-hides-the-key-under-the-stone"
 
 @pytest.fixture
 async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    # One connection a role: what one scope leaves behind on it, the next one would find.
+    # One connection per role: the next scope would find anything left behind on it.
     async with open_scoped(database, size=1) as db:
         yield db
 
@@ -39,7 +39,7 @@ class Neighbours:
 
 @pytest.fixture
 async def neighbours(world: World) -> Neighbours:
-    """Alice wrote; Bob and the owner wrote and keep a memory, which nobody else may see."""
+    """Store messages of Alice, Bob and the owner; the memories of Bob and the owner are private."""
     alice = await world.say(ALICE, "hello")
     bob = await world.say(BOB, BOBS_SECRET)
     owner = await world.say(None, OWNERS_SECRET)

@@ -1,10 +1,12 @@
-"""Statements that somebody else might get to run in a contact's transaction, each with the SQLSTATE
-that it has to end with. One that names something that doesn't exist would prove nothing."""
+"""Hostile statements in a contact's transaction, each with its expected SQLSTATE.
+
+A statement that names something nonexistent would prove nothing.
+"""
 
 from __future__ import annotations
 
 RUNS = ""
-"""It ends without an error, and shows rows of its own scope at most."""
+"""It succeeds, and shows at most rows of its own scope."""
 DENIED = "42501"
 FAILS = {
     "0A000": "PostgreSQL is built without it",
@@ -113,9 +115,9 @@ HOSTILE: dict[str, list[str]] = {
                 "pg_class",
             )
         ),
-        # What counts for the limits of who sends.
+        # Columns that count toward the sender's limits.
         "UPDATE discreet.messages SET state = 'context'",
-        # What the whole server has in common.
+        # Objects of the whole server.
         "REASSIGN OWNED BY CURRENT_USER TO discreet_owner",
         "SELECT pg_advisory_xact_lock(1)",
         "SELECT pg_try_advisory_lock_shared(1)",
@@ -169,7 +171,7 @@ HOSTILE: dict[str, list[str]] = {
         "ROLLBACK; BEGIN; SELECT text FROM discreet.messages",
         "SAVEPOINT s; SET LOCAL discreet.ticket = ''; ROLLBACK TO s; SELECT content FROM "
         "discreet.memories",
-        # What the whole server has in common: these leave nothing that lasts or that others read.
+        # Objects of the whole server: these leave nothing that lasts or that others can read.
         "NOTIFY discreet_answers, 'x'; UNLISTEN *",
         "LISTEN discreet_answers",
         "SELECT pg_notification_queue_usage()",

@@ -1,5 +1,7 @@
-"""Admission, limits, commands, takeover and files: what is decided about one sender, channel, agent
-or owner is decided about no other."""
+"""Admission, limits, commands, takeover and files apply only to their own subject.
+
+A decision about one sender, channel, agent or owner affects no other.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ async def channel(
 
 
 async def ottos(world: World, admin: Admin, *, admission: str = "open") -> Platform:
-    """Another owner's channel, on the same platform."""
+    """Return another owner's channel on the same platform."""
     return await channel(await other_owner(world, admin), "ottos", admission=admission)
 
 
@@ -66,20 +68,20 @@ async def decide(world: World, who: str, *, let_in: bool = True) -> None:
 
 
 async def begun(platform: Platform, who: str, text: str, **more: Any) -> Lease:
-    """A turn that has begun and thinks."""
+    """Begin a turn and leave it running."""
     lease = await platform.acquire(await platform.accepted(who, text, **more))
     assert isinstance(lease, Lease)
     return lease
 
 
 async def meant_by(world: World, code: str) -> Any:
-    """The stranger whom the database takes a code of this owner for."""
+    """Return the stranger to whom a code of this owner belongs."""
     async with world.db.begin(world.owner) as tx:
         return await tx.value("SELECT pairing FROM gate.pairing_of_code(%s)", (code,))
 
 
 def state(admin: Admin, lease: Lease) -> tuple[Any, ...] | None:
-    """Of a turn: its state, whether its session is still its own, and its messages' states."""
+    """Return a turn's state, whether it still has its session, and its messages' states."""
     return admin.execute(
         "SELECT t.state, s.current_turn = t.id, (SELECT array_agg(m.state)"
         "  FROM discreet.messages m WHERE m.turn_id = t.id),"
@@ -249,7 +251,7 @@ async def test_what_one_may_use_is_one_owners_agents_and_senders_own(
     await set_limits(world.db, world.owner_id, None, ContactLimits(messages_a_minute=4))
     await mine.accepted(ALICE, "hello")
     assert await mine.reason(ALICE, "hello") == "limited"
-    # With another agent she begins anew, and hasn't lost her voice.
+    # With another agent she starts with fresh limits.
     for _ in range(4):
         await eve.accepted(ALICE, "hello")
     assert await eve.reason(ALICE, "hello") == "limited"
@@ -265,7 +267,7 @@ async def test_what_waits_and_was_spent_with_one_sender_limits_no_other(world: W
         await save_answer(tx, lease, Prompt("", ()), result)
     await set_limits(world.db, world.owner_id, None, ContactLimits(waiting=2, tokens_a_day=1000))
     assert await mine.reason(ALICE, "hello") == "limited"
-    # Twice: the first time nobody is known yet who could have spent anything.
+    # Twice: at first, there is no contact yet that could have used anything.
     assert (await mine.accepted(BOB, "hello")).new
     assert (await mine.accepted(BOB, "hello again")).new
 
@@ -412,7 +414,8 @@ async def test_a_group_that_was_heard_of_twice_becomes_one_and_touches_nobody_el
     assert moved == {"moved": True}
     again = await mine.accepted(ALICE, "hello", group="telegram:-2")
     assert again.contact_id == old.contact_id != new.contact_id
-    # It isn't blocked, since it was another owner's that is; nor let in where only Bob was.
+    # It isn't blocked, because the blocked one was another owner's; nor admitted where only Bob
+    # was.
     assert await closed.reason(ALICE, "hello", group="telegram:-2") == "stranger"
     assert admin.execute("SELECT id, code FROM discreet.pairings").fetchall() == eves
     assert await other.reason(ALICE, "hello", group="telegram:-2") == "blocked"

@@ -1,5 +1,4 @@
-"""One chat of a channel that leads to another agent: two agents are two scopes, and each owner's
-branches are their own."""
+"""Branches: two agents are two scopes, and each owner's branches are separate."""
 
 from __future__ import annotations
 
@@ -79,7 +78,7 @@ async def test_branches_of_one_owner_are_nothing_to_another(world: World, admin:
         await add_branch(world.db, otto.owner_id, str(mine.channel_id), GROUP, "Ada")
     said = await theirs.accepted(ALICE, "hello Otto", group=GROUP)
     assert await lines(otto, otto, said.contact_id) == {"hello Otto"}
-    # Otto's group moves; Olga's branch for a chat of the same number stays where it is.
+    # Otto's group moves; Olga's branch for a chat with the same id stays.
     assert await move_group(
         world.db, otto.owner_id, Address.parse(GROUP), Address.parse("telegram:-9")
     )

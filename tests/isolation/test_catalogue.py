@@ -1,4 +1,4 @@
-"""The catalogue itself says that no table is open; a new table without a policy fails here."""
+"""According to the catalogue, no table is open; a new table without a policy fails here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGIN_ROLES = (
     "discreet_intake",
     "discreet_worker",
 )
-# The book of migrations holds nobody's data.
+# The record of migrations holds no personal data.
 NOBODYS = {"schema_migrations"}
 
 Admin = psycopg.Connection[Any]
@@ -157,11 +157,11 @@ def test_every_function_with_the_gates_rights_fixes_its_search_path_or_names_all
         "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'gate'::regnamespace"
         " AND p.prosecdef AND NOT coalesce(p.proconfig::text LIKE '%search_path%', false)"
     ).fetchall()
-    # These run for every statement, where a fixed path costs; they qualify every name.
+    # These run for every statement, where a fixed path is slow; they qualify every name.
     assert sorted(name for (name,) in unfixed) == ["keys", "open_scope", "require_owner", "scope"]
 
 
-# Small sets of words; how often each occurs says nothing of anybody.
+# Small sets of words, whose frequency reveals nothing about anybody.
 COUNTED = {
     "state", "direction", "salience", "type", "memory_model", "change", "platform", "kind",
     "admission", "purpose",
@@ -203,7 +203,7 @@ def test_nobody_who_logs_in_may_read_a_whole_table_and_so_its_system_columns(adm
 
 
 def test_no_sender_may_lock_a_table(admin: Admin) -> None:
-    """LOCK TABLE asks for a right on the whole table; those on columns don't count."""
+    """Test that LOCK TABLE is denied: it requires a right on the whole table, not on columns."""
     lockable = admin.execute(
         "SELECT c.oid::regclass::text, r.rolname FROM pg_class c, pg_roles r"
         " WHERE c.relkind IN ('r', 'p', 'm') AND r.rolname = ANY (%s)"
@@ -232,8 +232,8 @@ def test_no_key_can_be_deferred_for_that_would_tell_which_ids_exist(admin: Admin
     assert deferrable == []
 
 
-# First the key, which costs the planner nothing, so that no condition of a statement precedes it;
-# then what the indexes serve.
+# The key comes first and costs the planner nothing, so no condition of a statement precedes it;
+# then the columns that the indexes support.
 POLICY = re.compile(
     r"\(\(\(\( SELECT gate\.keys\(\) AS keys\)\)\[(owner|scope)_key\] IS NOT NULL\) AND"
     r" (\((contact_id IS NULL|owner_key IS NOT NULL)\) AND )?\(?\(?[a-z_, ]+\)?"
@@ -252,14 +252,17 @@ def test_every_policy_of_who_logs_in_is_of_the_one_form_that_no_condition_preced
     assert [row for row in found if not POLICY.match(row[2])] == []
 
 
-# Random ids and numbers of order: that one of them exists says nothing of anybody.
+# Random ids and sequence numbers, whose existence reveals nothing about anybody.
 NUMBERS = {"uuid", "integer", "bigint"}
 
 
 @pytest.mark.parametrize("role", ["contact", "shared", "owner"])
 def test_no_index_answers_a_statement_with_entries_of_others(admin: Admin, role: str) -> None:
-    """An index holds all that the policy compares, so that what is asked of it is asked of the
-    scope's entries; or no sender can use it, because it depends on a column they can't name."""
+    """Test that every usable index contains everything that the policy compares.
+
+    Then index conditions touch only the scope's entries. Other indexes depend on a column that
+    senders can't name.
+    """
     compared = {
         table: set(re.findall(r"\w+", found[1]))
         for table, qual in admin.execute(
@@ -269,12 +272,12 @@ def test_no_index_answers_a_statement_with_entries_of_others(admin: Admin, role:
         ).fetchall()
         if (found := re.search(r"\(?([a-z_, ]+)\)? = \( SELECT", qual))
     }
-    # Operators that gin and hnsw serve are not leakproof: they never run before the policy.
+    # The operators of gin and hnsw are not leakproof: they never run before the policy.
     indexes = admin.execute(
         "SELECT c.relname, i.relname, coalesce(pg_get_expr(x.indpred, x.indrelid), ''),"
         "  array_agg(a.attname::text),"
         "  array_agg(a.attname::text) FILTER ("
-        # An index that isn't unique is no key of ids, but one of whom or what a row is about.
+        # A non-unique index isn't a key of ids, but on the subject or owner of a row.
         "    WHERE (format_type(a.atttypid, NULL) <> ALL (%(numbers)s)"
         "      OR NOT x.indisunique AND %(role)s <> 'owner')"
         "    AND a.attname <> ALL (%(counted)s)"
@@ -307,7 +310,7 @@ def test_no_text_is_compared_by_its_order_before_a_policy_where_the_admin_is_a_s
         " WHERE p.proleakproof AND o.oprleft IN ('text'::regtype, 'bytea'::regtype,"
         "   'name'::regtype, 'bpchar'::regtype, 'jsonb'::regtype, 'float8'::regtype)"
     ).fetchall()
-    # A hosted server's policies have to do without this second layer.
+    # A hosted server's policies work without this second layer.
     assert compared == [("texteq",)] or not superuser
 
 
@@ -337,7 +340,7 @@ def test_the_gate_finds_by_its_indexes_what_its_policy_lets_it_see(
 
 @pytest.mark.parametrize("view", ["pg_stat_activity", "pg_locks"])
 def test_no_role_may_look_at_what_others_do(admin: Admin, view: str) -> None:
-    # The functions behind them are closed too; so each holds without the other.
+    # The functions behind them are revoked too, so each layer holds without the other.
     for role in LOGIN_ROLES:
         seen = admin.execute("SELECT has_table_privilege(%s, %s, 'SELECT')", (role, view))
         assert seen.fetchone() == (False,), role

@@ -1,5 +1,4 @@
-"""A token is whoever has it: it is its owner's, is used for its owner only, and the database alone
-gives it to nobody."""
+"""Channel secrets are used only for their owner, and the database alone reveals them to nobody."""
 
 from __future__ import annotations
 
@@ -68,7 +67,7 @@ async def test_an_owner_reads_the_own_secret_and_sees_no_row_of_another(
 async def test_what_was_sealed_for_one_account_of_one_owner_is_nothing_anywhere_else(
     world: World, admin: Admin, moved: str
 ) -> None:
-    """Whoever can write to the database still can't have another's token used as theirs."""
+    """Test that write access to the database isn't enough to use another owner's token."""
     otto = await other_owner(world, admin)
     await keep(world, "7", SECRET)
     reader, account, platform = world, "7", "telegram"
@@ -117,7 +116,7 @@ async def test_the_same_secret_never_looks_the_same_twice(world: World, admin: A
 async def test_answers_of_one_owner_are_never_sent_with_the_connection_of_another(
     world: World, admin: Admin, database: Database, tmp_path: Path
 ) -> None:
-    """Both have connected an account of the same name; one of them at a server of their own."""
+    """Test two owners with accounts of the same name, one of them on a server of its own."""
     otto = await other_owner(world, admin)
     await keep(world, "7", ChannelSecret("7:olgas", base_url="http://127.0.0.1:1"))
     await keep(otto, "7", ChannelSecret("7:ottos", base_url="http://127.0.0.1:2"))
@@ -136,7 +135,7 @@ async def test_answers_of_one_owner_are_never_sent_with_the_connection_of_anothe
 async def test_the_key_is_made_from_nothing_that_the_database_knows(
     database: Database, admin: Admin
 ) -> None:
-    """The ticket key lies in the database, as two pads; a copy of the disk has it."""
+    """Test that the sealing key isn't derived from the ticket key, which the database stores."""
     row = admin.execute("SELECT inner_pad, outer_pad FROM gate.secrets").fetchone()
     assert row is not None
     key = database.sealing_key

@@ -1,4 +1,4 @@
-"""The doors for machines: whatever a token's holder tries, they get their own rows or none."""
+"""REST and MCP: whatever a token's bearer tries, they get only their own rows."""
 
 from __future__ import annotations
 

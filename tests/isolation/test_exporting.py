@@ -1,4 +1,4 @@
-"""An archive of one contact holds no byte of another's, whatever the two have in common."""
+"""An archive of one contact contains no byte of another's, whatever they have in common."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The keys between the tables, past row-level security: no row can be made to refer to another
-scope's, not even by who sees all of them. Each key is broken by a statement that breaks no other.
+"""The keys between tables, without row-level security: no row can refer to another scope's.
+
+Not even a role that sees all rows can create such a reference. Each key is violated by a statement
+that violates no other.
 """
 
 from __future__ import annotations
@@ -484,8 +486,11 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
 
 @pytest.fixture
 async def ids(neighbours: Neighbours, admin: Admin) -> dict[str, Any]:
-    """Ids of Alice's and Bob's rows with Olga's agent Ada, of her agent Eve, and of another owner
-    with an agent Ada and a contact of Alice's address. Alice's and Bob's messages are answered."""
+    """Return ids of Alice's and Bob's rows with Olga's agent Ada, and of other agents and owners.
+
+    These are her agent Eve, and another owner with an agent Ada and a contact with Alice's address.
+    Alice's and Bob's messages are answered.
+    """
     world = neighbours.world
     await world.say(ALICE, calling("recall"))
     for one in (neighbours.alice, neighbours.bob):

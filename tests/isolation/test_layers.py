@@ -1,6 +1,9 @@
-"""Each layer alone. What keeps people apart does so twice or thrice; here one layer is looked at
-with the others gone: scopes without the database, the gate's functions and delivery without keys
-and without row-level security, tickets without the pool that cleans up behind them."""
+"""Each layer by itself, with the others removed.
+
+Separation is enforced two or three times: scopes are tested without the database, the gate's
+functions and delivery without keys and without row-level security, and tickets without the pool's
+cleaning.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ Admin = psycopg.Connection[Any]
 
 
 def drop_keys(admin: Admin) -> None:
-    """From now on any row may refer to any other."""
+    """Drop the keys, so that any row may refer to any other."""
     keys = admin.execute(
         "SELECT conrelid::regclass::text, conname FROM pg_constraint"
         " WHERE connamespace = 'discreet'::regnamespace AND contype = 'f'"
@@ -47,7 +50,7 @@ def drop_keys(admin: Admin) -> None:
 
 
 def drop_policies(admin: Admin) -> None:
-    """From now on every role sees all rows."""
+    """Disable the policies, so that every role sees all rows."""
     tables = admin.execute(
         "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity"
         " AND relnamespace = 'discreet'::regnamespace"
@@ -127,7 +130,7 @@ async def test_a_ticket_ends_with_its_transaction_whoever_cleans_the_connection(
                 " (SELECT count(*) FROM discreet.memories)"
             )
             assert await cursor.fetchone() == ("", 0)
-            await connection.execute("BEGIN")  # which the door will end
+            await connection.execute("BEGIN")  # the scoped database will end it
 
 
 async def test_what_intake_is_called_with_is_gone_with_the_call(
@@ -157,7 +160,7 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no_scope"):
                     conn.execute(f"SELECT {call}", (id,))
-    # A ticket that is good, and names nobody.
+    # A valid ticket that names nobody.
     with psycopg.connect(database.conninfo("discreet_intake"), autocommit=True) as conn:
         [(pid, now)] = conn.execute(MEET).fetchall()
         said = f"///{pid}/{now * 1000:.0f}"
@@ -186,7 +189,7 @@ async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbour
 
 
 async def gate(db: ScopedDatabase, scope: Any, call: str, *ids: Any) -> Any:
-    """What a function of the gate gives in a scope, or why it refuses."""
+    """Return the result of a gate function in a scope, or why it refuses."""
     try:
         async with db.begin(scope) as tx:
             return await tx.value(f"SELECT gate.{call}", ids)  # type: ignore[arg-type]
@@ -197,8 +200,11 @@ async def gate(db: ScopedDatabase, scope: Any, call: str, *ids: Any) -> Any:
 
 
 class Everything:
-    """Every mixture of two owners, two agents, two contacts and none, shared and not; also those
-    that no key allows. ``rows`` is keyed by (owner, agent, contact, shared)."""
+    """Every combination of two owners, two agents, two contacts and none, shared and not.
+
+    This includes combinations that no key allows. ``rows`` is keyed by (owner, agent, contact,
+    shared).
+    """
 
     def __init__(self, world: World, eve: World, otto: World, alice: Any, bob: Any) -> None:
         self.db = world.db
@@ -359,7 +365,7 @@ async def test_an_agent_that_becomes_shared_or_private_takes_nobody_into_the_oth
     await do_all(database, world.db, responder)
     assert {one.party.kind for one in responder.contexts} == {"shared"}
     assert "private" not in repr(responder.contexts)
-    # What all of them said stays theirs, and isn't what the owner's own turn starts with.
+    # Their messages stay theirs and aren't part of the initial knowledge of the owner's turn.
     await becomes("per_contact")
     again = await world.say(None, "hi")
     assert again.session_id == mine.session_id

@@ -1,5 +1,7 @@
-"""Linking two contacts moves the rows of these two, at the word of those who may say so, and shows
-nobody else anything."""
+"""Linking moves the rows of the two contacts, when requested by somebody entitled to.
+
+Nobody else is shown anything.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ CAROL = "telegram:1003"
 
 
 async def all_it_sees(world: World, scope: ContactScope) -> str:
-    """Every row that a contact's scope can read, in one text."""
+    """Return every row that a contact's scope can read, as one text."""
     tables = {
         "sessions": "id, contact_id, thread_key, summary_id",
         "messages": "id, contact_id, session_id, text, sender_address, sender_name, chat_id",
@@ -92,7 +94,7 @@ async def test_half_of_the_proof_moves_nothing(neighbours: Neighbours) -> None:
         entered = await enter_link_code(tx, code)
     assert (entered.outcome, entered.other) == ("answered", ALICE)
     assert entered.code is not None
-    # Neither side alone can finish it: not Bob with both codes, nor Alice with her own.
+    # Neither side alone can complete it: not Bob with both codes, nor Alice with her own.
     async with world.db.begin(bob) as tx:
         assert (await enter_link_code(tx, entered.code)).outcome == "wrong"
         assert (await enter_link_code(tx, code)).outcome == "wrong"

@@ -1,6 +1,8 @@
-"""Non-interference: what a contact observes is, byte for byte, what it observes when the others
-never existed. Senders, a group and the owner act at random, through the real intake, queue, turn,
-tools and delivery; then each contact's own actions are played again in an empty house and compared.
+"""Non-interference: a contact's observations don't depend on other people's existence.
+
+Senders, a group and the owner act at random, through the real intake, queue, turn, tools and
+delivery. Then each contact's own actions are replayed without the others, and the observations
+compared byte for byte.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ from tests.support.turns import Recording, by_platform
 from tests.support.world import World, open_scoped
 
 MAX_WAITING = 3
-"""So that the limit is reached by some."""
+"""Low enough for some to reach the limit."""
 EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
 STEPS = 12
 
@@ -55,9 +57,9 @@ DIRECT = {"alice": "telegram:1001", "bob": "telegram:1002"}
 GROUP = "telegram:-100500"
 ACTORS = ("alice", "bob", "group", "owner")
 
-# Conversations soon grow too long for it, so that compaction is part of these lives.
+# Conversations soon exceed it, so that compaction takes part.
 SHORT = Budget(history=120, recent=50)
-# Few words, so that everybody's rows would compete with everybody's for each query.
+# Few words, so that everybody's rows would compete for each query.
 SENTENCES = st.builds(
     "{} {} {} {}".format,
     st.sampled_from(["my dog", "the dog", "my sister's dog", "tea", "my tea"]),
@@ -91,8 +93,10 @@ FILES = st.sampled_from(["a photo", "a longer photo"])
 
 @dataclass(frozen=True)
 class Action:
-    """``kind`` say: a message of ``actor`` is stored; work: everything that waits is done; else the
-    owner does it about ``actor``, who may notice."""
+    """``kind`` say: a message of ``actor`` is stored; work: everything waiting is done.
+
+    Any other kind is an action of the owner about ``actor``, who may notice.
+    """
 
     kind: str
     actor: str = ""
@@ -106,7 +110,7 @@ class Action:
 
 @dataclass
 class Harness:
-    """One owner's world, and what was observed in it, by actor."""
+    """One owner's world, with the observations in it by actor."""
 
     world: World
     telegram: ChannelId
@@ -160,13 +164,13 @@ class Harness:
         )
 
     async def _about(self, action: Action) -> None:
-        """The owner takes a contact over, says something in person, or hands it back."""
+        """Let the owner take a contact over, write in person, or hand it back."""
         accepted = self.at.get(action.actor)
         if accepted is None or accepted.contact_id is None:
-            # Nobody to the owner yet, or known from a group alone, which is somebody else's doing.
+            # Not a contact yet, or known only from a group, which is other people's doing.
             return
         db, owner_id, who = self.world.db, self.world.owner_id, DIRECT[action.actor]
-        # That it can't be done now is the owner's to see, not the contact's.
+        # A refusal is visible to the owner, not to the contact.
         with suppress(DiscreetError):
             match action.kind:
                 case "take over":
@@ -202,8 +206,11 @@ class Harness:
     async def _responder(
         self, context: TurnContext, prompt: Prompt, tools: Tools, _: OnText
     ) -> TurnResult:
-        """Writes down the exact prompt, makes the tool calls that the sender dictates, and answers
-        with all that came back: a model that tells everything it knows."""
+        """Record the exact prompt, make the tool calls that the sender dictates, and repeat the
+        results.
+
+        This is a model that tells everything it knows.
+        """
         actor = self.actor_of[tools.session_id]  # type: ignore[attr-defined]
         self.seen[actor].append(json.dumps(rounded(asdict(prompt)), default=str))
         self.seen[actor].append(json.dumps([[t.name, t.schema] for t in tools.specs]))
@@ -214,17 +221,17 @@ class Harness:
                 outcome = await tools.call(name, await self._with_ids(actor, arguments))
                 told.append(json.dumps(rounded(asdict(outcome)), default=str))
         self.seen[actor] += told
-        # What is said can be searched, and ids and times differ from life to life: words that it is
-        # compared by must not hold them.
+        # Messages can be searched, and ids and times differ between lives, so words for comparison
+        # must not contain them.
         said = [TIMES.sub("then", UUIDS.sub("it", one)) for one in told]
         return TurnResult("\n".join(said) or "hm", "dictated")
 
     async def _with_ids(self, actor: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The k-th memory of one's own, or one of somebody else's (who, alone, has none)."""
+        """Return the k-th memory of one's own, or one of another person (who may have none)."""
         given = dict(arguments)
         for key, value in arguments.items():
             if value == "somebody else's":
-                # The owner may really forget and change what is a contact's, and that shows.
+                # The owner may change a contact's memories, which shows.
                 other = None if actor == "owner" else self._somebody_elses(actor)
                 given[key] = str(other or uuid4())
             elif key == "memory_id":
@@ -248,7 +255,7 @@ class Harness:
         return next(iter(self._memories(actor, own=False)), None)
 
     async def look_around(self, actor: str) -> list[str]:
-        """All that the actor observed, with everything that its scope can list, normalised."""
+        """Return the actor's observations, including everything its scope can list, normalized."""
         seen = list(self.seen[actor])
         chat = GROUP if actor == "group" else DIRECT[actor]
         seen += [
@@ -284,7 +291,7 @@ TIMES = re.compile(
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to three places: a score's age differs by the moments between two lives."""
+    """Round numbers to three places: a score's age differs slightly between two lives."""
     match value:
         case float():
             return round(value, 3) + 0.0
@@ -297,7 +304,7 @@ def rounded(value: Any) -> Any:
 
 
 def normalised(seen: list[str]) -> list[str]:
-    """Ids by the order in which they appear, times as one word; nothing else is touched."""
+    """Replace ids by their order of appearance and times by one word; change nothing else."""
     ids: dict[str, str] = {}
     named = [UUIDS.sub(lambda m: ids.setdefault(m[0], f"id-{len(ids)}"), line) for line in seen]
     return [TIMES.sub("TIME", line) for line in named]
@@ -306,7 +313,7 @@ def normalised(seen: list[str]) -> list[str]:
 async def make_harness(
     db: ScopedDatabase, database: Database, admin: psycopg.Connection[Any]
 ) -> Harness:
-    """A new owner with an agent, in the same database as all the others."""
+    """Return a new owner with an agent, in the same database as all the others."""
     row = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Olga') RETURNING id")
     owner_id = OwnerId((row.fetchone() or [None])[0])
     async with db.begin(OwnerScope(owner_id)) as tx:
@@ -328,7 +335,7 @@ async def make_harness(
 
 
 class Lives(RuleBasedStateMachine):
-    """Everybody acts in one house; at the end each contact's life is lived again alone."""
+    """All people act in one installation; at the end each contact's life is replayed alone."""
 
     database: Database
     admin: psycopg.Connection[Any]
@@ -428,7 +435,7 @@ def test_nobody_observes_that_others_exist(
 def test_the_comparison_would_notice_a_single_row_of_somebody_else(
     database: Database, admin: psycopg.Connection[Any]
 ) -> None:
-    # The leak that the machine is there to find, made on purpose: a policy that shows everything.
+    # A deliberate leak for the machine to find: a policy that shows everything.
     admin.execute("DROP POLICY contact ON discreet.memories")
     admin.execute("CREATE POLICY contact ON discreet.memories TO discreet_contact USING (true)")
     Lives.database, Lives.admin = database, admin

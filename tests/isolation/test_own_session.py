@@ -1,5 +1,7 @@
-"""Where a scope sees more than one session, as the owner's sees everybody's, it is the program that
-keeps to one: whatever a turn or a delivery does, no other session's rows are touched or shown."""
+"""In the owner's scope, the program itself keeps sessions apart.
+
+Whatever a turn or a delivery does, no other session's rows are touched or shown.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ Admin = psycopg.Connection[Any]
 
 
 async def busy_session(world: World, sender: str | None, thread: str) -> Accepted:
-    """A session with an answer that isn't delivered, a turn that runs and has written something,
-    and a message that waits."""
+    """Return a session with an undelivered answer, a running turn with a draft, and a waiting
+    message.
+    """
     first = await world.say(sender, "answered", thread_key=thread)
     await run_turn(turns_of(world.db, Responder()), first.session_id)
     await world.say(sender, "taken", thread_key=thread)
@@ -47,7 +50,7 @@ async def busy_session(world: World, sender: str | None, thread: str) -> Accepte
 
 
 def rows_of_others(admin: Admin, session: Any) -> list[str]:
-    """Every row of every other session, as text."""
+    """Return every row of every other session, as text."""
     found: list[str] = []
     for table, key in (
         ("sessions", "id"),
@@ -75,7 +78,7 @@ async def test_whatever_becomes_of_a_turn_no_other_sessions_rows_change(
     async def fail(_: TurnContext, __: Tools) -> str:
         raise RuntimeError
 
-    # The turn that ran is lost; the next fails; the one after that answers; then one is given up.
+    # The running turn is lost; the next fails; the one after that answers; then one is given up.
     for responder, attempts in ((Responder(fail), 9), (Responder(), 9), (Responder(fail), 1)):
         async with world.db.begin(scope) as tx:
             assert isinstance(await acquire(tx, mine.session_id), Lease)
@@ -119,7 +122,7 @@ async def test_a_delivery_sends_the_answers_of_one_route_and_touches_no_others(
 
 
 class InParts(Recording):
-    """Every answer takes two messages there."""
+    """Every answer needs two messages there."""
 
     def parts(self, text: str) -> int:
         return 2

@@ -1,6 +1,7 @@
-"""Ways in which messages are lost, answered twice or answered elsewhere, and ways in which tests of
-isolation show nothing; pNN is the number of such a way in the list of pitfalls, of which
-test_pitfalls_scope.py gives the whole."""
+"""Ways of losing, duplicating or misdirecting messages, and of writing isolation tests in vain.
+
+pNN is the number in the list of pitfalls; test_pitfalls_scope.py describes the whole list.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def answers(admin: Admin) -> list[str]:
 
 
 def drop_jobs(admin: Admin) -> None:
-    """As the sweep does with those of a dead worker."""
+    """Drop jobs, as the sweep does with those of a dead worker."""
     admin.execute("SET search_path = queue; DELETE FROM procrastinate_jobs; RESET search_path")
 
 

@@ -1,9 +1,8 @@
-"""Ways in which systems that do this job lose the scope on the way; pNN is the number of such a way
-in the list of pitfalls.
+"""Ways in which similar systems lose the scope; pNN is the number in the list of pitfalls.
 
 1-11 are here, 12-22 in test_pitfalls_tools.py, 23-31, 36 and 37 in test_pitfalls_messages.py. What
-isn't built yet is tested where it will be: child processes (16), webhooks (24), formatting (27),
-limits for strangers (30), phone numbers, linking, merging and erasing contacts (32-35).
+isn't built yet will be tested with its feature: child processes (16), webhooks (24), formatting
+(27), limits for strangers (30), phone numbers, linking, merging and erasing contacts (32-35).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ SCOPED = ("sessions", "routes", "turns", "messages", "outbox", "memories", "memo
 
 
 def whose(admin: Admin, table: str, world: World) -> set[Any]:
-    """The contacts, or None, whose rows stand in a table."""
+    """Return the contacts, or None, that rows of a table belong to."""
     found = admin.execute(
         f"SELECT DISTINCT contact_id FROM discreet.{table} WHERE owner_id = %s", (world.owner_id,)
     )
@@ -143,7 +142,7 @@ async def test_p02_a_sender_that_cannot_be_resolved_waits_in_quarantine_and_is_n
     await world.say(ALICE, "hi", group=GROUP)
     unresolved = [
         UnknownSender("the update had no sender"),
-        # A group is no person.
+        # A group is not a person.
         AddressSender(Address.parse(GROUP), "Olga"),
         ContactSender(ContactId(uuid4())),
     ]
@@ -302,7 +301,7 @@ async def test_p04_a_thread_key_of_another_agent_or_owner_is_another_session(
         again = [(await one.say(sender, "hi", thread_key="t")).session_id for one in worlds]
         assert len(set(sessions)) == len(worlds)
         assert again == sessions
-    # The same person for both agents of an owner, another one for another owner.
+    # The same person for both agents of an owner, a different one for another owner.
     contacts = [(await one.say(ALICE, "hi")).contact_id for one in worlds]
     assert contacts[0] == contacts[1] != contacts[2]
 
@@ -342,7 +341,7 @@ async def test_p06_and_p09_two_who_write_in_one_chat_each_keep_their_own_session
     for sender in (ALICE, BOB):
         kept = await contents(world.db, world.contact(first[sender].contact_id))
         assert kept == [f"{sender} {turn}" for turn in range(3)]
-    # An answer's route is its own session's, although the chat is the same.
+    # An answer's route belongs to its own session, although the chat is the same.
     routes = admin.execute(
         "SELECT count(*), count(DISTINCT r.session_id), bool_and(r.session_id = m.session_id)"
         " FROM discreet.messages m JOIN discreet.routes r ON r.id = m.route_id"
@@ -500,7 +499,7 @@ async def test_p11_nobody_is_put_into_the_latest_session_of_anyone(world: World)
     trip = await world.say(ALICE, "hi", thread_key="trip:lisbon")
     anew = await world.say(ALICE, "hi", new=True)
     assert len({one.session_id for one in (alice, trip, anew)}) == 3
-    # Each goes on where it was, whatever was begun or ended last by others or on other threads.
+    # Each conversation continues, whatever others began or ended last, or on other threads.
     await world.say(BOB, "hi", thread_key="trip:lisbon", new=True)
     await world.say(None, "hi", new=True)
     assert (await world.say(ALICE, "hi")).session_id == anew.session_id

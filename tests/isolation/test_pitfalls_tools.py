@@ -1,5 +1,7 @@
-"""Ways in which the model, its tools and recall reach beyond one scope; pNN is the number of such a
-way in the list of pitfalls, of which test_pitfalls_scope.py gives the whole."""
+"""Ways in which the model, its tools and recall reach beyond one scope.
+
+pNN is the number in the list of pitfalls; test_pitfalls_scope.py describes the whole list.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,10 @@ EVERYBODY = ("alice", "bob", "group", "owner", "eve", "otto")
 
 
 class People:
-    """Two contacts, a group and the owner of one agent, a contact of another agent (Eve) of the
-    same owner, and a contact of another owner (Otto)."""
+    """Two contacts, a group and the owner of one agent, and two other contacts.
+
+    One belongs to another agent (Eve) of the same owner, one to another owner (Otto).
+    """
 
     def __init__(self, world: World, scopes: dict[str, Any], worlds: dict[str, World]) -> None:
         self.world, self.scopes, self.worlds = world, scopes, worlds
@@ -74,7 +78,7 @@ class People:
             return sorted(memory.content for memory in await list_memories(tx, 1000))
 
     async def tools(self, who: str, embedder: Any = EMBEDDER) -> Toolbox:
-        """The tools of a turn that runs now."""
+        """Return the tools of a running turn."""
         world, scope = self.worlds[who], self.scopes[who]
         sender = {"bob": BOB, "owner": None}.get(who, ALICE)
         said = await world.say(sender, "hello", group=GROUP if who == "group" else None, new=True)
@@ -253,7 +257,7 @@ async def test_p14_nothing_of_others_nor_the_owners_remarks_is_in_a_contacts_pro
         assert secret not in shown, secret
     owners = [p for p, s in zip(responder.prompts, responder.contexts, strict=True) if s.of_owner]
     assert "owner-critical" in repr(owners)
-    # It starts with what is the owner's own, not with what contacts find important.
+    # It starts with the owner's own knowledge, not with contacts' important memories.
     assert "bob-critical" not in repr([s.knowledge for s in responder.contexts if s.of_owner])
 
 
@@ -440,7 +444,7 @@ async def test_p20_an_id_with_a_sign_that_nobody_sees_is_refused_wherever_one_en
                 Address.parse(f"telegram:{unseen}")
             with pytest.raises(BadInput):
                 checked_thread_key(unseen)
-        hidden = Address("telegram", f"1{sign}")  # as a channel of another package might make it
+        hidden = Address("telegram", f"1{sign}")  # as a channel of another package might create it
         for inbound in (
             replace(hello, sender=AddressSender(hidden)),
             replace(hello, sender=AddressSender(known, also=(hidden,))),
@@ -602,7 +606,7 @@ async def test_p22_what_a_turn_loads_is_of_its_own_session_agent_and_topic(
     async with world.db.begin(scope) as tx:
         lease = await acquire(tx, later.session_id)
     assert isinstance(lease, Lease)
-    # What comes now is the next turn's.
+    # Later messages belong to the next turn.
     await world.say(ALICE, "even more", thread_key="trip:lisbon")
     context = await load(world.db, scope, lease, EMBEDDER)
     assert [line.text for line in context.waiting] == ["more"]

@@ -1,4 +1,4 @@
-"""What a platform tells of ids and of answers changes nothing for anybody else."""
+"""A platform's reports on ids and answers change nothing for anybody else."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ async def test_ids_of_one_owner_say_nothing_to_another(world: World, admin: Admi
 async def answered(
     line: Platform, name: str, sender: str = "whatsapp:US.1", state: str = "sent"
 ) -> ContactId:
-    """An answer that the platform took under this name, says the contact itself."""
+    """Store a sent answer under this platform id; return its contact."""
     world = line.world
     said = await line.accepted(sender, "hello")
     assert said.contact_id is not None
@@ -152,7 +152,7 @@ async def test_a_receipt_is_for_the_answer_of_its_own_channel_and_owner_only(
 
     assert not await note(theirs, "failed")
     assert not await note(second, "failed")
-    # Another owner that names this channel is told what it would be told of one that isn't there.
+    # Another owner that names this channel gets the same error as for a nonexistent one.
     assert not await note(Platform(other, mine.channel_id), "failed")
     early = "SELECT count(*) FROM discreet.early_receipts WHERE channel_id = %s"
     assert admin.execute(early, (mine.channel_id,)).fetchone() == (0,)

@@ -1,5 +1,7 @@
-"""Row-level security alone, with every key between the tables gone: each role sees and touches the
-rows of its own scope in every table, whatever else stands there."""
+"""Row-level security by itself, with all keys between tables removed.
+
+Each role sees and changes only the rows of its own scope in every table.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ Part = Literal["owner", "agent", "contact", "shared"]
 Ids = dict[Part, UUID | bool | None]
 
 OWNERS, AGENTS, CONTACTS = (tuple(uuid4() for _ in range(2)) for _ in range(3))
-# In these tables a row is itself what the others name.
+# In these tables a row is itself the object that others refer to.
 SELF = {"owners": "owner", "agents": "agent", "contacts": "contact"}
 FILLED = {
     "uuid": "gen_random_uuid()",
@@ -60,14 +62,14 @@ SCOPES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``parts``: which column says which part of a scope; ``rows``: what stands there."""
+    """``parts``: the column for each part of a scope; ``rows``: the table's rows."""
 
     name: str
     parts: dict[Part, str]
     rows: tuple[Ids, ...]
 
     def of(self, scope: Scope) -> int:
-        """How many of the rows belong to a scope."""
+        """Return how many of the rows belong to a scope."""
         match scope:
             case ContactScope(owner, agent, contact):
                 wanted: Ids = {"owner": owner, "agent": agent, "contact": contact}
@@ -81,8 +83,10 @@ class Table:
 
 @pytest.fixture
 def tables(admin: Admin) -> list[Table]:
-    """Every table with a row for each mixture of two owners, two agents, two contacts and none, of
-    what is shared and what isn't, also such as no key allows."""
+    """Fill every table with a row per combination of two owners, two agents, two contacts and none.
+
+    Rows are shared and not, including combinations that no key allows.
+    """
     keys = admin.execute(
         "SELECT conrelid::regclass::text, conname FROM pg_constraint"
         " WHERE connamespace = 'discreet'::regnamespace AND contype IN ('p', 'u', 'f')"
@@ -155,7 +159,7 @@ def _fill(admin: Admin, table: str) -> Table:
 
 @pytest.fixture(params=SCOPES)
 def entered(request: pytest.FixtureRequest, database: Database) -> Iterator[tuple[str, Admin]]:
-    """A connection of a role, in its scope, in a transaction that is rolled back at its end."""
+    """Yield a connection of a role in its scope, in a transaction that is rolled back."""
     role = request.param
     with psycopg.connect(database.conninfo(role)) as conn:
         show_ticket(conn, SCOPES[role], database.ticket_key)

@@ -1,4 +1,4 @@
-"""Whoever could run any SQL as a contact would still see nobody else's rows or values."""
+"""Any SQL run as a contact shows nobody else's rows or values."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ TABLES = (
 
 
 async def _run(db: ScopedDatabase, scope: Scope, statement: str) -> tuple[str, str]:
-    """Everything that a statement gives back in this scope (rows, errors, notices), and its
-    SQLSTATE, or nothing."""
+    """Return a statement's rows, errors and notices in this scope, and its SQLSTATE if it fails."""
     seen: list[str] = []
     ended = ""
     try:
@@ -45,7 +44,7 @@ async def _run(db: ScopedDatabase, scope: Scope, statement: str) -> tuple[str, s
                     await cursor.execute(statement, prepare=False)
                     seen += await _all_results(cursor)
             if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
-                await connection.execute("BEGIN")  # the statement ended the door's transaction
+                await connection.execute("BEGIN")  # the statement ended the scope's transaction
     except (psycopg.Error, DiscreetError) as error:
         seen += [str(error), str(error.__cause__)]
         cause = error if isinstance(error, psycopg.Error) else error.__cause__
@@ -160,7 +159,7 @@ async def test_whatever_a_contact_may_read_has_no_row_of_anybody_elses(
 
 
 def _readable(admin: psycopg.Connection[Any]) -> dict[str, list[str]]:
-    """The columns that a contact may read, by table."""
+    """Return the columns that a contact may read, by table."""
     found = admin.execute(
         "SELECT c.relname, array_agg(quote_ident(a.attname)::text ORDER BY a.attnum)"
         "  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
@@ -232,7 +231,7 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
             await _check(neighbours, shown, f"{left} / {probe}")
         still = await _raw(db, alice, "SELECT content FROM discreet.memories")
         assert "alice likes tea" in still, left
-    # Otherwise nothing was shown: a connection that was prepared in SQL is thrown away, no other.
+    # Otherwise nothing was proved: only a connection prepared in SQL is discarded.
     assert same >= len(LEFT_BEHIND) - 1
 
 
@@ -248,7 +247,7 @@ async def test_outside_of_a_transaction_with_a_ticket_there_are_no_rows(
 
 
 def _statements(readable: dict[str, list[str]]) -> st.SearchStrategy[str]:
-    """Statements of every kind over columns that a contact may read."""
+    """Return statements of every kind over columns that a contact may read."""
     columns = st.sampled_from(
         [(table, name) for table, names in readable.items() for name in names]
     )

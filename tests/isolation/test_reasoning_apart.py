@@ -1,4 +1,4 @@
-"""What a model thought of somebody is the owner's to read, and nobody else's."""
+"""Only the owner can read a model's reasoning about somebody."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Replies, quotes and edits name a message as the platform calls it. They lead to the line of
-the same chat and scope, and to nobody else's."""
+"""Replies, quotes and edits lead to lines of the same chat and scope, never to anybody else's."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ async def test_a_reply_to_another_senders_message_shows_nothing_of_it(
     database: Database, world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await world.say(BOB, BOBS_SECRET, message_id="1")
-    await world.say(BOB, BOBS_SECRET, message_id="2", chat=ALICE)  # even in a chat of that name
+    await world.say(BOB, BOBS_SECRET, message_id="2", chat=ALICE)  # even in a chat with that id
     otto = await other_owner(world, admin)
     await otto.say(ALICE, BOBS_SECRET, message_id="3")
     await do_all(database, world.db)

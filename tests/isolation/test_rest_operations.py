@@ -1,4 +1,4 @@
-"""Every operation of REST, tried with a token that it isn't for, or with ids of somebody else."""
+"""Every REST operation, with a token that isn't entitled to it or with ids of somebody else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOR_ANYBODY = {
     "update_memory", "forget", "get_memory_history", "restore_memory", "get_me",
     "resolve_contact", "mint_token",
 }  # fmt: skip
-"""Operations that run in the scope of a contact; all others are the owner's."""
+"""Operations that run in a contact's scope; all others are for the owner."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def rest(database: Database, tmp_path: Path) -> AsyncIterator[Rest]:
 
 
 async def _of_bob(rest: Rest) -> dict[str, str]:
-    """Ids of everything that there is of Bob, by the name that a path gives them."""
+    """Return the ids of everything of Bob's, by path parameter."""
     said = await rest.world.say(BOB, "my code is 4711")
     owner = await rest.token()
     kept = await rest.http.post(

@@ -1,4 +1,4 @@
-"""What the catalogue says of a sender's role is found by the audit, where it was opened again."""
+"""The audit of a sender's rights finds every right that is opened again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer that grows stands in its own chat; what stands in others is nobody else's to change."""
+"""A streamed answer is in its own chat, and can't change other chats' messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALICE = "telegram:1001"
 
 @dataclass
 class Screens:
-    """Platforms on which everything can be shown at once."""
+    """Platforms on which streaming starts at once."""
 
     shown: list[tuple[str, str]] = field(default_factory=list)
     taken_back: list[tuple[str, str]] = field(default_factory=list)

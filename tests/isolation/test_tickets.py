@@ -1,4 +1,4 @@
-"""A ticket holds for one role, on one connection, for a short time; any other is no scope."""
+"""A ticket is valid for one role, on one connection, for a short time; any other is no scope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Conn = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Bob's scope and key, and a connection of a contact's login on which tickets are shown."""
+    """Bob's scope and key, and a connection of a contact's login for trying tickets."""
 
     conn: Conn
     bob: ContactScope
@@ -102,7 +102,7 @@ def test_a_ticket_of_another_connection_or_role_shows_nothing(
 def test_a_scope_lasts_as_long_as_its_transaction_however_old_the_ticket_grows(
     shown: Shown,
 ) -> None:
-    # The transaction began within the half minute; what counts is that, not the time by now.
+    # The transaction began within the half minute; that counts, not the current time.
     shown.conn.execute("SELECT pg_sleep(0)")
     ticket = shown.ticket(late=29.5)
     assert shown.memories(ticket) == [BOBS_SECRET]

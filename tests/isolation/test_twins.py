@@ -1,5 +1,8 @@
-"""No statement's answer depends on what other people's rows hold: each condition of each column
-that a role may name, with any ticket, asked of databases that differ in those rows."""
+"""No statement's answer depends on other people's rows.
+
+Each condition on each column that a role may name, with any ticket, runs in databases that differ
+in those rows.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ def _told(
 
 @pytest.mark.parametrize("copies", ROLES, indirect=True)
 def test_twins_are_alike_in_all_that_the_planner_goes_by(copies: Copies) -> None:
-    """Else a plan could differ for another reason than the values of others' rows."""
+    """Test the planner's inputs: otherwise a plan could differ for reasons other than others'
+    values.
+    """
     totals, samples = (copies.ask("there", asked) for asked in (TOTALS, SAMPLES))
     assert copies.ask("other", TOTALS) == totals
     assert samples == copies.ask("other", SAMPLES) == [(0,)]
@@ -68,7 +73,7 @@ def test_no_single_condition_tells_what_others_rows_hold(copies: Copies) -> None
 @pytest.mark.parametrize("copies", ROLES, indirect=True)
 def test_without_a_ticket_that_holds_no_condition_tells_anything(copies: Copies) -> None:
     for ticket in TICKETS[1:]:
-        # Each ticket has its part of them: 11 has no divisor in common with shapes and switches.
+        # Each ticket gets a part of them: 11 has no divisor in common with shapes and switches.
         probes = islice(singles(copies.catalogue, copies.values), TICKETS.index(ticket), None, 11)
         told, tried = _told(copies, ticket, probes)
         assert tried > 100, ticket

@@ -23,7 +23,7 @@ from tests.support.waiting import until_sync
 from tests.support.world import World, make_world, open_scoped
 
 DEADLINE = 60.0
-"""Seconds after which a process that a test waits for will not come to its end."""
+"""Seconds after which a process that a test waits for is considered stuck."""
 
 
 @dataclass
@@ -34,10 +34,10 @@ class Installation:
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     imports_anew: bool = False
-    """Whether its processes import everything themselves, as they do outside of tests."""
+    """Whether its processes import everything themselves, as they do outside tests."""
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """``sb ...``, in the background."""
+        """Start ``sb ...`` in the background."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         command: Any = [str(SB), *words]
         process: subprocess.Popen[str] = (subprocess.Popen if self.imports_anew else ForkedSb)(
@@ -58,7 +58,7 @@ class Installation:
         return process
 
     def serve(self) -> subprocess.Popen[str]:
-        """``sb serve``, once it serves."""
+        """Start ``sb serve`` and return it once it serves."""
         process = self.start("serve")
         assert process.stdout
         for line in process.stdout:
@@ -67,7 +67,7 @@ class Installation:
         raise AssertionError(f"it does not serve: {process.communicate()[1]}")
 
     def chat(self, sender: str, text: str, *words: str) -> subprocess.Popen[str]:
-        """``sb chat --message``, in the background."""
+        """Start ``sb chat --message`` in the background."""
         return self.start("chat", "--sender", sender, "--message", text, *words)
 
     def end(self) -> None:
@@ -77,13 +77,13 @@ class Installation:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """kill -9, and nothing of it is left."""
+    """Run kill -9 and wait until nothing of it is left."""
     process.send_signal(signal.SIGKILL)
     process.wait(DEADLINE)
 
 
 def answer_of(process: subprocess.Popen[str]) -> str:
-    """What a command printed, which must have succeeded."""
+    """Return the output of a successful command."""
     out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (0, "")
     return out
@@ -110,7 +110,7 @@ async def harness(
 
 @pytest.fixture
 def installation(database: Database, tmp_path: Path) -> Iterator[Installation]:
-    """A home whose database is the test's: nothing has to be made first."""
+    """Yield a home that uses the test's database, so nothing needs to be created first."""
     save_credentials(tmp_path, replace(database.credentials, embedded=False))
     made = Installation(tmp_path)
     yield made
@@ -119,7 +119,7 @@ def installation(database: Database, tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 def fresh_installation(tmp_path: Path) -> Iterator[Installation]:
-    """A home that doesn't exist yet, with an embedded server of its own."""
+    """Yield a home that doesn't exist yet, with an embedded server of its own."""
     made = Installation(tmp_path / "home")
     yield made
     made.end()
@@ -132,7 +132,7 @@ POINTS = {
     "sending": "BEFORE UPDATE ON discreet.outbox",
     "sent": "BEFORE UPDATE ON discreet.outbox",
 }
-"""Where a session whose thread has such a key can be frozen, in the order of a turn."""
+"""Points, in the order of a turn, at which a session with such a thread key can be frozen."""
 
 FREEZE = """
 CREATE FUNCTION public.freeze() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -157,8 +157,10 @@ SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND N
 
 @contextmanager
 def frozen_at(admin: psycopg.Connection[Any], *points: str) -> Iterator[None]:
-    """While it is open, work that comes to one of these points stops there, inside of its
-    transaction; afterwards it goes on, if somebody is left to go on."""
+    """Freeze work that reaches one of these points, inside its transaction, until the block ends.
+
+    Afterwards it continues, if its process still lives.
+    """
     admin.execute(FREEZE)
     for point in points:
         admin.execute(
@@ -174,7 +176,7 @@ def frozen_at(admin: psycopg.Connection[Any], *points: str) -> Iterator[None]:
 
 
 def wait_until_frozen(admin: psycopg.Connection[Any], how_many: int) -> None:
-    """Until so many came to the points where they stop."""
+    """Wait until ``how_many`` are frozen."""
     until_sync(
         lambda: admin.execute(FROZEN).fetchall() == [(how_many,)],
         f"{how_many} at a point where it stops",

@@ -1,4 +1,4 @@
-"""One installation in this process, and the Bot API server that it reaches."""
+"""One installation in this process, and its Bot API server."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ CREATE TRIGGER refuse BEFORE INSERT ON discreet.quarantine
 """
 STOP_REFUSING = "DROP FUNCTION public.refuse CASCADE; DROP SEQUENCE public.refused"
 FAULTS_SECONDS = retry_seconds(Faults.MAX_IN_A_ROW, answers=6)
-"""How long answers are held up where the platform fails at random: six of them for one person."""
+"""Maximum delay of answers by random platform failures: six answers for one person."""
 
 
 @dataclass
 class Harness:
-    """One installation, and the Bot API that it reaches."""
+    """One installation, and its Bot API server."""
 
     app: App
     api: BotApi
@@ -64,10 +64,10 @@ class Harness:
 
     @asynccontextmanager
     async def storing_nothing(self) -> AsyncIterator[Callable[[], bool]]:
-        """Meanwhile no message can be stored. Yields whether one has been refused.
+        """Make storing messages fail. Yield a function that says whether one has been refused.
 
-        In a thread of its own: what runs here may hold a lock on these tables, and couldn't go on
-        while it was waited for.
+        It uses its own thread: code in this one may hold a lock on these tables, and couldn't
+        continue while it is waited for.
         """
         await asyncio.to_thread(self.admin.execute, REFUSE)
         try:
@@ -84,11 +84,11 @@ class Harness:
     async def until(
         self, holds: Callable[[], bool], what: str = "it", *, faults_seconds: float = 0.0
     ) -> None:
-        """Waits for what the processes of this installation do; see ``until``."""
+        """Wait for the processes of this installation; see ``until``."""
         await until(holds, what, outstanding=self.outstanding, faults_seconds=faults_seconds)
 
     def outstanding(self) -> dict[str, list[Any]]:
-        """Which messages, answers, jobs and channels aren't done."""
+        """Return the messages, answers, jobs and channels that aren't done."""
         return {
             what: self.admin.execute(f"SELECT {columns}").fetchall()
             for what, columns in {
@@ -104,8 +104,7 @@ class Harness:
         }
 
     def receiving(self) -> int:
-        """Count the processes that hold the lease of a channel, or have tried to take it and try
-        again until it is free."""
+        """Count the processes that hold a channel's lease or keep trying to get it."""
         [(number,)] = self.admin.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = 'discreet-lease' AND query LIKE '%queue.leases%'"
@@ -113,7 +112,7 @@ class Harness:
         return int(number)
 
     async def connect(self, app: App | None = None) -> ConnectedChannel:
-        """A bot that whoever writes to is let in."""
+        """Connect a bot that admits everyone."""
         app = app or self.app
         channel = await connect_channel(app.channels, "Ada", "telegram", ChannelSecret(TOKEN))
         await set_admission(app.db, app.owner_id, "Ada", "telegram", "open")
@@ -125,7 +124,7 @@ class Harness:
         return int(row[0])
 
     def app_with(self, **settings: Any) -> App:
-        """The same installation under other settings."""
+        """Return the same installation with other settings."""
         app = self.app
         changed = app.settings.model_copy(update=settings)
         return App(changed, app.database, app.db, app.owner_id)
@@ -135,7 +134,7 @@ class Harness:
 async def open_harness(
     database: Database, db: ScopedDatabase, home: Path, admin: psycopg.Connection[Any]
 ) -> AsyncIterator[Harness]:
-    """An installation with an agent and no channel yet."""
+    """Yield an installation with an agent and no channel yet."""
     world = await make_world(db)
     async with bot_api() as api:
         settings = Settings(home=home, telegram_base_url=api.base_url)

@@ -1,5 +1,4 @@
-"""Discord from outside: what is said comes in over a gateway that breaks off, answers go out over a
-network that fails, and whoever listens is killed."""
+"""Discord from outside: unreliable gateway and network, and killed processes."""
 
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ HI = f"<@{BOT['id']}> hi"
 
 @dataclass
 class Line:
-    """A house with bots of Discord."""
+    """An installation with Discord bots."""
 
     harness: Harness
     api: DiscordApi
@@ -85,7 +84,7 @@ async def line(harness: Harness) -> AsyncIterator[Line]:
 
 
 def direct(number: int) -> dict[str, Any]:
-    """Where a person writes directly, and who."""
+    """Return a person's direct chat."""
     return {"id": f"9000000000000020{number:02d}", "type": 1}
 
 
@@ -113,7 +112,7 @@ async def test_each_is_answered_where_it_was_said_and_nobody_is_called_by_accide
     assert {str(body["allowed_mentions"]["parse"]) for body in api.created} == {"[]"}
     assert [len(api.texts(place["id"])) for place in (DIRECT, CHANNEL, THREAD)] == [1, 1, 1]
     assert len(api.texts(PRIVATE_THREAD["id"])) == 1
-    # The channel with its thread is one group of two sessions; the private thread is another.
+    # The channel with its thread is one group with two sessions; the private thread is another.
     assert harness.count("contacts WHERE type = 'group'") == 2
     assert harness.count("sessions WHERE thread_key LIKE 'thread:%'") == 1
     knew = harness.admin.execute(
@@ -132,7 +131,7 @@ async def test_what_was_said_while_the_connection_was_cut_comes_once(line: Line)
         await api.say(CHANNEL, BOB, HI, **AT_ADA)
         await harness.until(lambda: line.answered(3))
         assert (api.identified, api.resumed) == (1, 1)
-        # The session is gone with what it was told: what was missed is asked for.
+        # The session is gone with its events: missed messages are fetched.
         await api.forget()
         await api.say(DIRECT, ALICE, "three")
         await api.say(THREAD, BOB, HI, **AT_ADA)
@@ -158,7 +157,7 @@ async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_ne
     await api.say(direct(1), person(1), "I am new, and wrote while you slept")
     async with line.serving():
         await harness.until(lambda: line.answered(3))
-        # Discord tells bots no list of direct chats: this one is known once it goes on.
+        # Discord gives bots no list of direct chats: this one is known once somebody writes again.
         await api.say(direct(1), person(1), "hello?")
         await harness.until(lambda: line.answered(5))
     texts = harness.admin.execute(
@@ -176,7 +175,7 @@ async def test_a_thread_that_was_put_away_is_asked_as_well(line: Line) -> None:
         await harness.until(lambda: line.answered(1))
     await api.forget()
     await api.say(THREAD, ALICE, HI, **AT_ADA)
-    api.put_away.add(THREAD["id"])  # Discord tells of open threads only
+    api.put_away.add(THREAD["id"])  # Discord lists only open threads
     async with line.serving():
         await harness.until(lambda: line.answered(2))
     assert len(api.texts(THREAD["id"])) == 2
@@ -284,7 +283,7 @@ async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
                 await api.say(DIRECT, ALICE, f"hello {number}")
             await harness.until(lambda: line.answered(5))
             assert api.identified == 1
-        # Whichever had it, the other takes over.
+        # The other one takes over.
         await api.say(DIRECT, ALICE, "hello again")
         await harness.until(lambda: line.answered(6))
 
@@ -315,7 +314,7 @@ async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_bre
             lambda: line.answered(24), "every answer", faults_seconds=FAULTS_SECONDS
         )
     assert harness.count("messages WHERE direction = 'in'") == 24
-    # Where an answer was cut off after Discord took it, its nonce keeps it from being there twice.
+    # If a send was cut off after Discord accepted it, its nonce prevents a duplicate.
     shown = sum(len(api.texts(place)) for place in api.places)
     assert shown == harness.count("messages WHERE direction = 'out'")
     assert line.misrouted() == 0
@@ -346,7 +345,7 @@ async def test_kill_9_at_any_time_loses_nothing_and_answers_nothing_twice(
     await write("first", range(people))
     await harness.until(lambda: stored() == people)
     for turn in range(kills):
-        # Half is said while it is served, and half while nobody listens.
+        # Half is written while it is served, and half while nobody receives.
         await write(f"hello {turn}", range(people // 2))
         enough = stored() + chaos.randrange(people // 2)
         await harness.until(lambda enough=enough: stored() >= enough)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The first turns after a start: all at once, and each answered at its first attempt."""
+"""The first turns after a start: all at once, each answered at its first attempt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDERS = 8
 
 @pytest.fixture
 def installation(installation: Installation) -> Installation:
-    """Its processes import what they need when they need it: that is what could fail here."""
+    """Return an installation whose processes import lazily, which is what could fail here."""
     installation.imports_anew = True
     return installation
 

@@ -1,5 +1,7 @@
-"""A server that is frozen (kill -STOP) keeps its connections. Another takes over what it held, and
-when it wakes up it changes nothing."""
+"""A frozen server (kill -STOP) keeps its connections; another takes over.
+
+When it wakes up, it changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ ANSWERED = "messages WHERE direction = 'in' AND state = 'answered'"
 
 @contextmanager
 def thawing(process: subprocess.Popen[str]) -> Any:
-    """Frozen while it is open."""
+    """Freeze a process while the context is open."""
     process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -54,7 +56,7 @@ def holder(admin: psycopg.Connection[Any]) -> Any:
 
 
 async def _taken_over(harness: Harness, before: Any) -> float:
-    """Seconds until another server holds the lease."""
+    """Return the seconds until another server holds the lease."""
     began = time.monotonic()
     await harness.until(lambda: holder(harness.admin) not in (None, before))
     return time.monotonic() - began
@@ -172,7 +174,7 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
         first.send_signal(signal.SIGSTOP)
         await serve(installation)
     try:
-        # The frozen one has the session's lock.
+        # The frozen one holds the session's lock.
         await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 1)
     finally:
         first.send_signal(signal.SIGCONT)

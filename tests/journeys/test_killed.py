@@ -1,4 +1,4 @@
-"""kill -9 at any point: nothing is lost, nothing is answered twice, and the order is kept."""
+"""kill -9 at any point: nothing is lost or answered twice, and the order is kept."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def _was_stored(admin: Admin, text: str) -> bool:
     return bool(found)
 
 
-# In two parts: what is frozen holds a connection, and a process has only so many.
+# In two parts: a frozen session holds a connection, and a process has only so many.
 @pytest.mark.parametrize("points", [list(POINTS)[:3], list(POINTS)[3:]], ids="-".join)
 async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answers_once(
     installation: Installation, world: World, admin: Admin, points: list[str]
 ) -> None:
-    installation.imports_anew = True  # whole processes, as they are outside of tests
+    installation.imports_anew = True  # whole processes, as outside tests
     for number, point in enumerate(points):
         sender = f"telegram:{number}"
         await world.say(sender, "Remember that my dog is called Rex.", thread_key=point)
-        # From another chat: answered apart, and later.
+        # From another chat: answered separately, and later.
         await world.say(sender, "What is my dog called?", thread_key=point, chat="second")
     with frozen_at(admin, *points):
         serving = installation.serve()
@@ -64,7 +64,7 @@ async def test_a_server_killed_at_every_point_of_a_turn_loses_nothing_and_answer
         talking = installation.chat("telegram:9", "hello", "--thread-key", points[-1])
         await until(lambda: _was_stored(admin, "hello"), "what the terminal says")
         kill(serving)
-    # The terminal that waits takes over until it has its answer; another server does the rest.
+    # The waiting terminal takes over until it has its answer; another server does the rest.
     assert await asyncio.to_thread(answer_of, talking)
     installation.serve()
     rows = await until(lambda: all_delivered(world), "every answer")

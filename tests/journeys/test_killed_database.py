@@ -1,4 +1,4 @@
-"""kill -9 of the whole embedded PostgreSQL, in the middle of a turn."""
+"""kill -9 of the whole embedded PostgreSQL during a turn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_database_killed_in_the_middle_of_a_turn_comes_back_with_nothing_lost_
         wait_until_frozen(admin, 1)
         kill_database(installation.home)
         admin.close()
-    # The terminal that waits and the server live on, and the work goes on when it is back.
+    # The waiting terminal and the server survive, and work continues when the database is back.
     out, _ = asking.communicate(timeout=DEADLINE)
     assert asking.returncode == 0
     assert "Rex" in out
@@ -44,7 +44,7 @@ def test_a_database_killed_in_the_middle_of_a_turn_comes_back_with_nothing_lost_
 
 
 def connect(home: Path) -> psycopg.Connection[tuple[int, ...]]:
-    """As the superuser of the embedded server."""
+    """Connect as the superuser of the embedded server."""
     credentials = load_credentials(home)
     assert credentials
     sockets = (Layout(home).data / "postmaster.pid").read_text().splitlines()[4]
@@ -52,7 +52,7 @@ def connect(home: Path) -> psycopg.Connection[tuple[int, ...]]:
 
 
 def kill_database(home: Path) -> None:
-    """The server and every process of it."""
+    """Kill the server and all its processes."""
     postmaster = int((Layout(home).data / "postmaster.pid").read_text().splitlines()[0])
     children = [
         int(status.parent.name)

@@ -1,4 +1,4 @@
-"""A second machine needs one file: with it, it receives, answers and delivers as the first did."""
+"""With one file, a second machine receives, answers and delivers like the first."""
 
 from __future__ import annotations
 

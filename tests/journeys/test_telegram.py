@@ -1,5 +1,4 @@
-"""From somebody's phone and back: a whole installation against a Bot API server that nobody here
-wrote, with a proxy between that fails in every way a network does."""
+"""A whole installation against an independent Bot API server, over a failing network."""
 
 from __future__ import annotations
 
@@ -77,7 +76,7 @@ async def test_a_bot_leads_to_one_agent(harness: Harness) -> None:
 async def test_people_are_answered_each_in_their_own_chat_and_nobody_twice_whatever_fails(
     harness: Harness,
 ) -> None:
-    """Slow answers, 429, 500, cut connections, repeated and reordered updates."""
+    """Test slow answers, 429, 500, cut connections, repeated and reordered updates."""
     await harness.connect()
     harness.api.chaos = random.Random(7)
     people = range(2001, 2011)
@@ -117,7 +116,7 @@ async def test_a_part_that_was_taken_is_not_sent_again_when_the_next_one_fails(
     await harness.connect()
     async with harness.serving():
         await harness.api.direct(1001, "hello")
-        # Written down too: a delivery in the middle of it would not bear what follows.
+        # Recorded too: a delivery in progress would not survive what follows.
         await harness.until(lambda: harness.count("outbox WHERE state = 'sent'") == 1)
         harness.admin.execute("ALTER TABLE discreet.outbox DISABLE TRIGGER USER")
         harness.api.faults["sendMessage"] = [Fault("slow"), Fault("status", 500), too_many(1)]
@@ -177,7 +176,7 @@ async def test_an_edit_runs_nothing_again(harness: Harness) -> None:
 
 
 async def take(harness: Harness, update: dict[str, Any]) -> None:
-    """Stores an update of a kind that the server here doesn't pass on."""
+    """Store an update of a kind that the emulator doesn't pass on."""
     async with harness.app.db.begin(WorkScope()) as tx:
         (channel,) = await tx.fetch("SELECT * FROM gate.open_channels()")
 
@@ -235,10 +234,10 @@ async def test_two_servers_never_poll_the_same_bot(harness: Harness, database: D
                 for number in range(5):
                     await harness.api.direct(1001, f"hello {number}")
                 await harness.until(lambda: harness.count("messages WHERE state = 'answered'") == 5)
-            # Whichever had it, the other takes over.
+            # The other one takes over.
             await harness.api.direct(1001, "hello again")
             await harness.until(lambda: harness.count("messages WHERE state = 'answered'") == 6)
-    # The emulator refuses a second poll at the same time; none was tried.
+    # The emulator rejects a second concurrent poll; none was tried.
     refused = [seen for seen in harness.api.emulator.requests if seen.get("status") == 409]
     assert refused == []
 
@@ -266,7 +265,7 @@ async def test_a_webhook_is_answered_200_once_the_message_is_stored_and_only_wit
         for headers in ({}, {header: "wrong"}):
             async with client.post(url, json={"update_id": 1}, headers=headers) as answer:
                 assert answer.status == 404
-        # What can't be stored is not confirmed: it is delivered again, and then it is.
+        # Unstored messages are not confirmed, so they are delivered again and then stored.
         async with harness.storing_nothing() as refused:
             await harness.api.direct(1001, "are you there?")
             await harness.until(refused, "a message that can't be stored")

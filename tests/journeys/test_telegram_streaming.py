@@ -1,4 +1,4 @@
-"""A long answer of a slow model grows on Telegram, and ends as exactly what was saved."""
+"""A long answer of a slow model is streamed on Telegram, and ends exactly as saved."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.support.openai_server import Say, openai_server
 ANSWER = " ".join(f"**word{number}** and" for number in range(40))
 FINAL = ANSWER.replace("**", "")
 SLOW = Say(ANSWER, pause=0.08)
-"""About six seconds until it is finished."""
+"""Takes about six seconds."""
 PAUSED = Say(ANSWER, pause=0.03, hangs_after=20)
-"""Says half of it, and no more."""
+"""Writes half of it, then hangs."""
 
 
 def model(base_url: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ async def test_a_long_answer_of_a_slow_model_grows_in_one_message_once_a_second(
     edits = harness.api.edits
     assert len(edits) >= 3
     assert all(FINAL.startswith(text) for _, text in edits)
-    # The last one is the answer itself, which waits for nobody.
+    # The last one is the answer itself, which doesn't wait.
     assert all(later - earlier > 0.9 for (earlier, _), (later, _) in pairwise(edits[:-1]))
     actions = [(action["chat_id"], action["action"]) for action in harness.api.actions]
     assert actions[:2] == [("1001", "typing")] * 2, "typing is shown all the while"
@@ -73,7 +73,7 @@ async def test_an_answer_longer_than_a_message_ends_in_all_its_parts(harness: Ha
 async def test_whatever_fails_the_chat_shows_the_answer_and_nothing_else(
     harness: Harness, seed: int
 ) -> None:
-    """Slow answers, 429, 500 and cut connections, also for the edits."""
+    """Test slow answers, 429, 500 and cut connections, for edits as well."""
     await harness.connect()
     people = range(2001, 2005)
     with openai_server(SLOW) as script:

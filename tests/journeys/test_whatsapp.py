@@ -1,4 +1,4 @@
-"""WhatsApp from outside: signed calls come in, answers go out, on a network that fails."""
+"""WhatsApp from outside: signed requests and answers on a failing network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VERIFY = "a word that Meta has to show"
 
 @dataclass
 class Line:
-    """A house with numbers of WhatsApp."""
+    """An installation with WhatsApp numbers."""
 
     harness: Harness
     api: CloudApi
@@ -96,7 +96,7 @@ async def line(harness: Harness) -> AsyncIterator[Line]:
 
 
 async def confirmed(line: Line, body: dict[str, Any]) -> bool:
-    """Whether a call is answered 200."""
+    """Return whether a request is answered with 200."""
     try:
         return await call(line.url, body) == 200
     except aiohttp.ClientError:
@@ -116,7 +116,7 @@ async def test_a_call_is_answered_200_once_its_message_is_stored_and_only_with_i
         assert (await line.verify("guessed"))[0] == 404
         assert await call(line.url, said("hello", 1), secret="guessed") == 404
         assert harness.count("messages") == 0
-        # What can't be stored is not confirmed: Meta calls again, and then it is.
+        # Unstored messages are not confirmed, so Meta retries and they are stored.
         async with harness.storing_nothing():
             assert await call(line.url, said("hello", 1)) == 503
         assert await call(line.url, said("hello", 1)) == 200
@@ -275,7 +275,7 @@ async def test_statuses_that_overtake_the_sending_come_twice_and_in_any_order_ar
     lost: list[str] = []
 
     async def tell(name: str) -> None:
-        # Every other one fails on the way.
+        # Every other one fails.
         chat = {"recipient_id": None, "recipient_user_id": line.api.sent[-1]["recipient"]}
         if (number := int(name.removeprefix("wamid.out"))) % 2:
             stages = [status(name, "delivered", **chat), status(name, "read", **chat)] * 2
@@ -330,7 +330,7 @@ async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
     }
 
     async def until_confirmed(number: int) -> None:
-        """As Meta does: again and again, until it is confirmed."""
+        """Retry until it is confirmed, like Meta."""
         who = {"from_user_id": f"US.1000{number}", "from": None}
         body = payload(message("text", {"body": "hello"}, id=f"wamid.in{number}", **who))
         kills_seconds = PATIENCE_SECONDS * kills
@@ -353,6 +353,6 @@ async def test_kill_9_between_calls_loses_nothing_and_stores_nothing_twice(
     await harness.until(lambda: harness.count("outbox WHERE state <> 'sent'") == 0)
     assert harness.count("messages WHERE direction = 'in'") == people
     assert harness.count("messages WHERE direction = 'out'") == people
-    # An answer that was on its way when its sender was killed may arrive twice, never not at all.
+    # An answer being sent when its sender was killed may arrive twice, but is never lost.
     assert people <= len(line.api.sent) <= people + kills * 8
     assert {sent["recipient"] for sent in line.api.sent} == {f"US.1000{n}" for n in range(people)}

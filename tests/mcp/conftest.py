@@ -47,7 +47,7 @@ async def _serve(db: ScopedDatabase, pace: Pace) -> tuple[uvicorn.Server, asynci
 
 @pytest.fixture
 async def urls(db: ScopedDatabase, pace: Pace) -> AsyncIterator[tuple[str, str]]:
-    """Two servers on one database."""
+    """Yield two servers on one database."""
     running = [await _serve(db, pace) for _ in range(2)]
     yield running[0][2], running[1][2]
     for server, task, _ in running:
@@ -57,7 +57,7 @@ async def urls(db: ScopedDatabase, pace: Pace) -> AsyncIterator[tuple[str, str]]
 
 @asynccontextmanager
 async def client(url: str, token: str) -> AsyncIterator[Client]:
-    """The SDK's own client, with a token."""
+    """Yield the SDK's own client, with a token."""
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         httpx2.AsyncClient(headers=headers) as http,

@@ -209,7 +209,7 @@ async def test_pages_of_other_origins_are_refused_whatever_they_show(
             "http://evil.example", "http://localhost.evil.example", "http://evil.example:8780",
             "null", "http://[", "http://localhost:3000", "http://127.0.0.1:8780", "http://[::1]:1",
         ):  # fmt: skip
-            # A page whose name was made to lead here names itself as the host, too.
+            # A page with DNS rebinding also uses its name as the host.
             host = origin.removeprefix("http://")
             answer = await http.post(
                 urls[0], json=INITIALIZE, headers={"origin": origin, "host": host}

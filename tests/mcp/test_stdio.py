@@ -22,7 +22,7 @@ TOOLS = {"start_session", "get_session", "end_session", "list_sessions", "rememb
 
 @asynccontextmanager
 async def stdio(sb: Sb, *words: str, **environment: str) -> AsyncIterator[Client]:
-    """The SDK's own client, with ``sb mcp`` as its child."""
+    """Yield the SDK's own client, with ``sb mcp`` as its child process."""
     child = StdioServerParameters(
         command=str(SB), args=["mcp", *words], env=sb.environment() | environment
     )

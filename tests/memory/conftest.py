@@ -1,4 +1,4 @@
-"""Two people and the owner of one agent, to keep something for and to ask."""
+"""Two people and the owner of one agent, for storing and recalling memories."""
 
 from __future__ import annotations
 

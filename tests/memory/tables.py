@@ -1,4 +1,4 @@
-"""Questions and what answers them, read from the tables in ``asked``."""
+"""Questions and their answers, read from the tables in ``asked``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ LANGUAGES = ("de", "es", "fr", "pt", "ru", "tr", "ar", "hi", "zh", "ja", "ko")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text that is kept or said, and what is asked for it. ``mark``: "=" where the question
-    shares a word with its answer, "~" where it doesn't, else "?"."""
+    """A stored text and the question for it.
+
+    ``mark``: "=" if the question shares a word with its answer, "~" if it doesn't, else "?".
+    """
 
     text: str
     questions: list[tuple[str, str]] = field(default_factory=list)
@@ -24,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A newer fact that took an older one's place."""
+    """A newer fact that replaced an older one."""
 
     language: str
     kind: str
@@ -34,7 +36,7 @@ class Pair:
 
 
 def distractors() -> list[str]:
-    """One line each, in eight languages; English first."""
+    """Return one line each, in eight languages; English first."""
     return list(_lines("distractors.txt"))
 
 
@@ -49,12 +51,12 @@ def newer_facts() -> list[Pair]:
 
 
 def language(code: str) -> list[Line]:
-    """What is kept in one language, with the questions for it; the last ones have none."""
+    """Return the texts of one language with their questions; the last ones have none."""
     return _asked_for(_lines(f"languages/{code}.txt"))
 
 
 def small_scopes() -> list[list[Line]]:
-    """Scopes of 5 to 50 memories."""
+    """Return scopes of 5 to 50 memories."""
     more = distractors()
     scopes: list[tuple[int, list[str]]] = []
     for line in _lines("small_scopes.txt"):
@@ -70,7 +72,7 @@ def small_scopes() -> list[list[Line]]:
 
 
 def sample(name: str) -> list[Line]:
-    """chat, long_answers or notes."""
+    """Return the lines of chat, long_answers or notes."""
     return _asked_for(_lines(f"samples/{name}.txt"), spoken=name != "notes")
 
 

@@ -1,5 +1,7 @@
-"""The questions that recall is held to, asked in scopes of their own. The conversations that the
-ranking was fitted to are measured by benchmarks/recall_quality.py."""
+"""Recall's reference questions, in scopes of their own.
+
+The conversations to which the ranking was fitted are measured by benchmarks/recall_quality.py.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,7 @@ def _share(places: Sequence[int], depth: int) -> float:
 async def _places(
     people: People, scope: ContactScope, lines: Sequence[Line], *, mark: str = "", limit: int = 10
 ) -> list[int]:
-    """Where the answer to each question comes, from 0; the limit where it isn't found."""
+    """Return the rank of each question's answer, from 0; the limit if it isn't found."""
     places = []
     for line in lines:
         for marked, question in line.questions:
@@ -118,7 +120,7 @@ async def _places(
 
 
 async def _places_said(world: World, lines: Sequence[Line]) -> list[int]:
-    """The same where it was said: by an agent and a person, or by two people in a group."""
+    """Return the same for messages: of an agent and a person, or of two people in a group."""
     scope = await _say(world, lines)
     places = []
     for line in lines:
@@ -154,7 +156,7 @@ async def _say(world: World, lines: Sequence[Line]) -> ContactScope:
 
 
 def _alone(said: Sequence[str], asked: Sequence[tuple[str, int]]) -> tuple[list[int], list[int]]:
-    """Where answers come by BM25 alone, and by the cosine of vectors alone."""
+    """Return the ranks by BM25 alone and by the vectors' cosine alone."""
     made = Candidates.of(
         index(said, None),
         cosines=np.full(len(said), np.nan),

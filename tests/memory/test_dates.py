@@ -1,4 +1,4 @@
-"""What a question says about time."""
+"""Dates in a question."""
 
 from __future__ import annotations
 

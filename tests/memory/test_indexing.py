@@ -1,4 +1,4 @@
-"""What is stored beside a text, and how it is caught up on."""
+"""Search data of a text, and catching up on it."""
 
 from __future__ import annotations
 

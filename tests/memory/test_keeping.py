@@ -1,4 +1,4 @@
-"""What a scope keeps once, and what becomes of the rest."""
+"""Duplicates: what a scope stores once, and what happens to the rest."""
 
 from __future__ import annotations
 

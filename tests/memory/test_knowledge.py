@@ -1,4 +1,4 @@
-"""What a session starts with."""
+"""The initial knowledge of a session."""
 
 from __future__ import annotations
 

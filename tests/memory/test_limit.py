@@ -1,4 +1,4 @@
-"""A contact has so many memories and no more, whichever way they come."""
+"""A contact has a maximum number of memories, however they are added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.world import make_world
 
 @pytest.fixture
 async def few(people: People) -> People:
-    """Three memories are as many as may be."""
+    """Return people with a maximum of three memories."""
     await write_policy(people.db, Policy(memories_per_contact=3))
     return people
 
@@ -30,7 +30,7 @@ async def test_a_contact_that_has_as_many_as_may_be_keeps_no_more_and_others_do(
     ):
         await few.keep(few.alice, "the moon")
     await few.keep(few.bob, "tea", "the moon", "a boat")
-    await few.keep(few.alice, "tea")  # is known already
+    await few.keep(few.alice, "tea")  # is already known
     async with few.db.begin(few.alice) as tx:
         await update_memory(tx, kept[0].id, MemoryChange(salience="high"))
         await forget(tx, kept[1].id)

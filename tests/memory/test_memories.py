@@ -1,4 +1,4 @@
-"""Keeping, changing and forgetting, each in its scope."""
+"""Storing, changing and forgetting, each in its scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ranking of a scope's rows, apart from any database."""
+"""The ranking of a scope's rows, without a database."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_what_the_agent_was_told_to_do_always_comes_with_any_question(order: str
     found = _ranked("Can you suggest a novel?", talk, conversation=True, agents=agents)
     assert found.features[:, at].tolist() == [0, 0, 1, 0, 0, 0]
     assert found.weights[at] > 1
-    # Among people nobody is told anything by it, and a note is found by what it says alone.
+    # Among people, nobody is told anything that way, and a note is found only by its own text.
     assert not _ranked("Can you suggest a novel?", talk, conversation=True).features[:, at].any()
     assert not _ranked("Can you suggest a novel?", talk, agents=agents).features[:, at].any()
 

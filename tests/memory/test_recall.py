@@ -1,4 +1,4 @@
-"""Recall on the real database: complete in its scope, and nothing from outside of it."""
+"""Recall on the real database: complete within its scope, and nothing from outside."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_reference_texts_are_found_beside_memories_and_labelled(people: Pe
         assert ("memory" in {hit.kind for hit in found}) == (scope == people.alice)
     only = Filters(kinds=frozenset(["memory"]))
     assert await people.ask(people.bob, "open on Sundays", filters=only) == []
-    # What is asked of memories only leaves no passages.
+    # A filter that applies only to memories excludes passages.
     assert await people.ask(people.bob, "open", filters=Filters(salience=("medium",))) == []
 
 

@@ -26,7 +26,7 @@ from tests.memory.conftest import People, texts
 
 
 class Letters:
-    """Counts letters: a small embedder of another dimension. Fails after ``patience`` texts."""
+    """Counts letters: a small embedder with another dimension. Fails after ``patience`` texts."""
 
     name, dimensions = "letters", 26
 
@@ -71,7 +71,7 @@ async def test_what_was_interrupted_goes_on_where_it_was(
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers as OpenAI and as Ollama do; out of order, and with 500 where it is asked for "no"."""
+    """Answers like OpenAI and like Ollama; out of order, and with 500 for the text "no"."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

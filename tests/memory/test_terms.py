@@ -1,4 +1,4 @@
-"""The same words come to the same terms, in many languages, and anything comes to some terms."""
+"""Equal words give equal terms in many languages, and any text gives some terms."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``scripts/mutate-isolation``: takes each guard away in turn; the mutants that no test notices.
+"""``scripts/mutate-isolation``: remove each guard in turn and list mutants that no test notices.
 
-What became of each is written down at once, and a later run tries only those that are left.
+Each result is recorded at once, and a later run tries only the remaining ones.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tests.mutation.workspace import Workspace, open_workspace
 
 FIRST_PATIENCE_SECONDS = 1800
 PATIENCE = 6
-"""How many times as long as unmutated the suite may take, on a machine that has more to do."""
+"""Factor by which the suite may take longer than without a mutation, on a busier machine."""
 NOTHING = Mutant("nothing", "the program as it is", (SUITE,))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 where every mutant was noticed."""
+    """Return the exit code: 0 if every mutant was noticed."""
     given = _arguments(arguments)
     begun = time.monotonic()
     results = Results(given.results, digest_of_sources())
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
             patience = _patience(workspace, results)
             if patience is None:
                 return 1
-            # The tests that a mutant names take seconds; all of them, minutes.
+            # The tests that a mutant names take seconds; all of them take minutes.
             for whole in (False, True):
                 done = results.read()
                 left = [m for m in waiting if whole is (m.name in done)]
@@ -97,8 +97,10 @@ def _part(said: str) -> tuple[int, int]:
 
 
 def _patience(workspace: Workspace, results: Results) -> int | None:
-    """How long a mutant may take, in seconds, by what the suite takes without any mutation; None if
-    it fails, since such a suite notices nothing."""
+    """Return the seconds that a mutant may take, from the suite's time without any mutation.
+
+    None: the suite fails, and thus notices nothing.
+    """
     known = results.read().get(NOTHING.name)
     if known is None:
         begun = time.monotonic()
@@ -123,7 +125,7 @@ def _try_all(
     verbose: bool,
 ) -> None:
     for number in range(jobs):
-        # All copied before the first of them is changed.
+        # Make all copies before the first one is changed.
         workspace.lane(number)
     running: dict[int, tuple[Mutant, int, float]] = {}
     waiting, done = list(reversed(mutants)), 0

@@ -1,4 +1,4 @@
-"""A mutant: the program with one of its guards taken away."""
+"""A mutant: the program with one of its guards removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discreet.postgres.migrate import read_migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "tests/isolation"
-"""What must notice every mutant."""
+"""The tests that must notice every mutant."""
 
 FUNCTION = "function "
 _BODY = re.compile(
@@ -21,8 +21,11 @@ _BODY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``old`` occurs exactly once in the file, or the edit is stale. ``path``: of a file below the
-    root, or ``function`` and the name of a function of the database."""
+    """An edit of a file or a database function.
+
+    ``old`` must occur exactly once, or the edit is stale. ``path``: of a file relative to the root,
+    or ``function`` and the name of a database function.
+    """
 
     path: str
     old: str
@@ -42,11 +45,11 @@ class Edit:
 class Mutant:
     """``edits`` are made to the source, or ``sql`` is run as an admin in a migrated database.
 
-    Edits of functions of the database are statements too: no file has to be read again for them.
-    ``kind`` is the class that it is counted in.
+    Edits of database functions are statements too, so no file has to be read again for them.
+    ``kind`` is the class for the scores.
 
-    ``tests`` are tried first, because they are known to notice it; where they don't, all of the
-    suite is.
+    ``tests`` are tried first because they are known to notice it; if they don't, the whole suite
+    runs.
     """
 
     name: str
@@ -57,13 +60,13 @@ class Mutant:
 
     @property
     def shown(self) -> str:
-        """What is different, to be read by a person."""
+        """Return the difference in readable form."""
         parts = [f"{e.path}\n- {e.old.strip()}\n+ {e.new.strip()}" for e in self.edits]
         return "\n".join([*parts, *([self.sql] if self.sql else [])])
 
     @property
     def statements(self) -> str:
-        """What is to be run in a migrated database; empty where only files are changed.
+        """Return the statements to run in a migrated database; empty if only files change.
 
         Raises:
             ValueError: an edit is stale.
@@ -77,7 +80,7 @@ class Mutant:
 
     @property
     def changes_schema(self) -> bool:
-        """Whether a database has to be migrated anew."""
+        """Return whether a database must be migrated again."""
         return any("/postgres/" in edit.path for edit in self.edits)
 
 
@@ -92,7 +95,7 @@ def _definitions() -> dict[str, str]:
 
 
 def definition_of(function: str) -> str:
-    """The statement that makes a function, as its file has it.
+    """Return the statement that creates a function, from its file.
 
     Raises:
         ValueError: no file defines it.
@@ -104,7 +107,7 @@ def definition_of(function: str) -> str:
 
 
 def mutated(mutant: Mutant, root: Path = ROOT) -> dict[str, str]:
-    """The whole new text of each file that the mutant changes, by its path.
+    """Return the whole new text of each file that the mutant changes, by path.
 
     Raises:
         ValueError: an edit is stale.

@@ -1,5 +1,7 @@
-"""Mutants that are read from a live catalogue, so that a new policy, key or function has its
-own without anybody thinking of it. Rights have no mutants: ``test_rights.py`` tries all of them."""
+"""Mutants read from a live catalogue, so that new policies, keys and functions are included.
+
+Rights have no mutants: ``test_rights.py`` tries all of them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ _KEY = re.compile(r"\(\(\( SELECT gate\.keys\(\) AS keys\)\)\[\w+\] IS NOT NULL\
 
 
 def of_catalogue(admin: Admin) -> list[Mutant]:
-    """All of them, for a database that was migrated and not mutated."""
+    """Return all of them, for a migrated database without mutations."""
     return [
         *_policies(admin),
         *_row_security(admin),
@@ -37,7 +39,7 @@ def of_catalogue(admin: Admin) -> list[Mutant]:
 
 
 def _policies(admin: Admin) -> Iterator[Mutant]:
-    """Each policy shows everything; each column that it compares is left out; it is gone."""
+    """Yield mutants in which a policy shows everything, ignores one column, or is gone."""
     found = admin.execute(
         "SELECT tablename, policyname, qual, coalesce(with_check, '') FROM pg_policies"
         " WHERE schemaname = 'discreet' AND policyname <> 'gate' ORDER BY 1, 2"
@@ -55,7 +57,7 @@ def _policies(admin: Admin) -> Iterator[Mutant]:
 
 
 def _weaker(qual: str) -> Iterator[tuple[str, str]]:
-    """The same condition with one of its columns left out, and without the key, which holds all."""
+    """Yield the condition without one of its columns, and without the key, which includes all."""
     qual = _KEY.sub("", qual)
     compared = _COMPARED.search(qual)
     if compared is not None:
@@ -83,8 +85,10 @@ def _row_security(admin: Admin) -> Iterator[Mutant]:
 
 
 def _keys(admin: Admin) -> Iterator[Mutant]:
-    """Each key and each check of several columns is gone; each key in which a null counts as a
-    value takes any number of them. A key that others refer to can't be gone."""
+    """Yield mutants without a key or check of several columns, or with nulls that don't conflict.
+
+    A key that others refer to can't be dropped.
+    """
     found = admin.execute(
         "SELECT c.conrelid::regclass::text, c.conname FROM pg_constraint c"
         " WHERE c.connamespace = 'discreet'::regnamespace AND cardinality(c.conkey) > 1"
@@ -113,7 +117,7 @@ def _keys(admin: Admin) -> Iterator[Mutant]:
 
 
 def _parties(admin: Admin) -> Iterator[Mutant]:
-    """What the keys go through tells fewer parties apart, in all tables alike."""
+    """Yield mutants in which the keys distinguish fewer parties, in all tables alike."""
     tables = admin.execute(
         "SELECT c.oid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " WHERE a.attname = 'party' AND c.relnamespace = 'discreet'::regnamespace"

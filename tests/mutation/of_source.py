@@ -1,13 +1,13 @@
-"""Mutants that are edits of the source, written down in ``mutants/*.mutants``:
+"""Mutants that are edits of the source, in ``mutants/*.mutants``:
 
     = name of the mutant
-    ! a test that is known to notice it (one or more; none: all of the suite)
+    ! a test that is known to notice it (one or more; none: the whole suite)
     @ path of a file, ``function`` and a name, or ``sql``
-    -lines that are there exactly once, in full or in part
-    +what stands there instead (nothing: they are gone)
+    -lines that occur exactly once, in full or in part
+    +their replacement (nothing: they are removed)
 
-Below ``@ sql`` there are only lines with ``+``: statements for a migrated database.
-A mutant may edit several places, each below an ``@`` of its own.
+Below ``@ sql`` there are only lines with ``+``: statements for a migrated database. A mutant may
+edit several places, each below an ``@`` of its own.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ FOLDER = Path(__file__).parent / "mutants"
 
 
 def of_source(folder: Path = FOLDER) -> list[Mutant]:
-    """All of them, file by file.
+    """Return all of them, file by file.
 
     Raises:
-        ValueError: a line that can't be read.
+        ValueError: a line can't be parsed.
     """
     mutants: list[Mutant] = []
     for file in sorted(folder.glob("*.mutants")):

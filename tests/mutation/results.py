@@ -1,5 +1,7 @@
-"""What became of each mutant, in a file that is written line by line, so that a run that was broken
-off goes on where it was and several runs can share the work."""
+"""The results of mutants, in a file written line by line.
+
+An interrupted run can be resumed, and several runs can share the work.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ FOLDERS = ("src", "tests", "docs")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``by``: the test that noticed the mutant. ``sources``: of which program it was a mutant."""
+    """``by``: the test that noticed the mutant. ``sources``: the program version tried."""
 
     name: str
     kind: str
@@ -31,7 +33,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The results in a file that belong to the program of today, by the name of the mutant."""
+    """The results for the current program, by mutant name."""
 
     file: Path
     sources: str
@@ -44,7 +46,7 @@ class Results:
         return {one.name: one for one in found if one.sources == self.sources}
 
     def add(self, mutant: Mutant, fate: str, by: str, seconds: float) -> None:
-        """Write it at once, in one piece: others may be writing too."""
+        """Write it at once, in one piece, because others may be writing too."""
         one = Result(mutant.name, mutant.kind, fate, by, round(seconds, 1), self.sources)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -55,7 +57,7 @@ class Results:
 
 
 def digest_of_sources(root: Path = ROOT) -> str:
-    """What tells one state of the program and its tests from another."""
+    """Return a digest that identifies the state of the program and its tests."""
     digest = hashlib.sha256()
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
@@ -65,7 +67,7 @@ def digest_of_sources(root: Path = ROOT) -> str:
 
 
 def part_of(mutants: Sequence[Mutant], part: tuple[int, int]) -> list[Mutant]:
-    """The k-th of n parts, of which each has some of every class."""
+    """Return the k-th of n parts, each with some mutants of every class."""
     number, parts = part
     return list(mutants[number - 1 :: parts])
 

@@ -1,5 +1,7 @@
-"""No right can be given or taken without the page of roles and privileges, which is compared with
-the catalogue, being wrong. Each right there could be is tried; those of one role together."""
+"""Any right that is granted or revoked makes the page of roles and privileges wrong.
+
+The page is compared with the catalogue. Every possible right is tried; those of one role together.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ SELECT a.attrelid::regclass::text, quote_ident(a.attname), g.privilege_type
 
 
 def table_rights(admin: Admin) -> dict[str, set[privileges.Row]]:
-    """What the page says about each table."""
+    """Return the page's entries for each table."""
     found: dict[str, set[privileges.Row]] = {}
     for row in privileges.table_rights(admin):
         found.setdefault(row[0], set()).add(row)
@@ -71,7 +73,7 @@ def test_a_right_on_any_column_that_a_role_loses_is_missed_on_the_page(
         by_column.setdefault((table, right), []).append(column)
     unseen = []
     before = table_rights(admin)
-    # One column of each table at a time: several that are gone together could hide each other.
+    # One column of each table at a time: several removed together could hide each other.
     for turn in range(max(map(len, by_column.values()), default=0)):
         taken = [
             (t, r, columns[turn]) for (t, r), columns in by_column.items() if turn < len(columns)
@@ -104,7 +106,7 @@ def test_a_function_that_a_role_may_call_or_may_no_longer_call_is_seen_on_the_pa
     }
     with admin.transaction(force_rollback=True):
         for function, _ in found:
-            # What everybody may do is given to the role too, which adds a name to the page.
+            # A right of everybody is granted to the role too, which adds a name to the page.
             change = "REVOKE" if role != "PUBLIC" and may[function] else "GRANT"
             word = "FROM" if change == "REVOKE" else "TO"
             admin.execute(f"{change} EXECUTE ON FUNCTION {function} {word} {role}".encode())

@@ -1,4 +1,4 @@
-"""One mutant, tried: a forked process in which it is the program, and the tests that run there."""
+"""One mutant's trial: a forked process that runs the mutated program's tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.mutation.workspace import Workspace
 ADMIN_URL, FOLDER = "DISCREET_TEST_ADMIN_URL", "DISCREET_TEST_FOLDER"
 PLUGINS_OFF = ("-p", "no:xdist", "-p", "no:cacheprovider")
 WARNINGS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-"""Of plugins of pytest that are imported before each trial."""
+"""Warnings of pytest plugins that are imported before each trial."""
 
 Fate = Literal["killed", "hung", "survived", "broken"]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
@@ -25,7 +25,7 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``broken``: nothing could be tried. ``by``: the test that noticed it."""
+    """The result. ``broken``: it could not be tried. ``by``: the test that noticed it."""
 
     fate: Fate
     by: str
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def warm_up() -> None:
-    """Imports what every trial imports and no mutant changes, so that each needn't."""
+    """Import everything that trials need and mutants don't change, once for all of them."""
     import importlib
     from importlib.metadata import entry_points
 
@@ -47,10 +47,10 @@ def warm_up() -> None:
 def start(
     workspace: Workspace, mutant: Mutant | None, number: int, patience: int, *, whole: bool
 ) -> int:
-    """Forks; the process id of the child. Its output goes to the log of the number.
+    """Fork, and return the child's process id. Its output goes to the log of that number.
 
-    ``whole``: all of the suite is run, not only the tests that the mutant names. A mutant may wait
-    for ever; after ``patience`` seconds that counts as noticed.
+    ``whole``: run the whole suite, not only the tests that the mutant names. A mutant may hang;
+    that counts as noticed after ``patience`` seconds.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -70,7 +70,7 @@ def start(
 
 
 def verdict(workspace: Workspace, number: int, status: int) -> Verdict:
-    """What became of a child that has ended with this wait status."""
+    """Return the result of a child that ended with this wait status."""
     output = log_of(workspace, number).read_text(encoding="utf-8", errors="replace")
     failed = _FAILED.search(output)
     by = failed[1] if failed else ""
@@ -108,8 +108,7 @@ def _run(workspace: Workspace, mutant: Mutant | None, number: int, *, whole: boo
 
 
 def _become(lane: Path, workspace: Workspace, *, anew: bool) -> Workspace:
-    """From now on the tests are those of the lane, and, if ``anew``, the package too. The house as
-    they know it."""
+    """Switch to the lane's tests and, if ``anew``, its package; return the workspace for them."""
     gone = ("discreet", "tests") if anew else ("tests",)
     for name in list(sys.modules):
         if name.split(".")[0] in gone:

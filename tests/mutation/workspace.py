@@ -1,5 +1,4 @@
-"""Where mutants live: one server with a migrated database, and a copy of the checkout for each that
-lives at the same time."""
+"""The workspace: one server with a migrated database, and a copy of the checkout per process."""
 
 from __future__ import annotations
 
@@ -28,19 +27,21 @@ COPIED = ("src", "tests", "docs", "scripts", "pyproject.toml", "README.md")
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """``credentials`` lead to the database that was migrated without any mutation."""
+    """``credentials`` are for the database migrated without mutations."""
 
     folder: Path
     credentials: Credentials
     admin_conninfo: str
 
     def admin(self, dbname: str) -> psycopg.Connection[Any]:
-        """An autocommit connection of the admin."""
+        """Return an autocommit connection of the admin."""
         return psycopg.connect(make_conninfo(self.admin_conninfo, dbname=dbname), autocommit=True)
 
     def lane(self, number: int) -> Path:
-        """A copy of the checkout that one mutant at a time is made in. The first is copied for the
-        others, with the compiled files that a run in it has left."""
+        """Return a copy of the checkout in which one mutant at a time is made.
+
+        The first is copied for the others, with the compiled files of a run in it.
+        """
         lane = self.folder / f"lane{number}"
         if not lane.exists():
             original = ROOT if number == 0 else self.lane(0)
@@ -53,7 +54,7 @@ class Workspace:
 
     @contextmanager
     def settled(self, mutant: Mutant | None, number: int) -> Iterator[Path]:
-        """The lane in which this mutant is the program; None: the program as it is."""
+        """Yield the lane with this mutant applied; None: the program unchanged."""
         lane = self.lane(number)
         changed = {} if mutant is None else mutated(mutant, lane)
         kept = {path: (lane / path).read_bytes() for path in changed}
@@ -61,7 +62,8 @@ class Workspace:
         try:
             for path, text in changed.items():
                 (lane / path).write_text(text, encoding="utf-8")
-                # Another second, or the compiled file of the original would count as this one's.
+                # A different second, or the compiled file of the original would be considered
+                # current.
                 os.utime(lane / path, ns=(times[path], times[path] + 10**10))
             yield lane
         finally:
@@ -70,8 +72,10 @@ class Workspace:
                 os.utime(lane / path, ns=(times[path], times[path]))
 
     def prepare(self, mutant: Mutant | None, number: int) -> Path:
-        """The folder to give to the tests: the credentials of a template that has the mutant. Runs
-        in the process of the mutant, whose migrations are the mutated ones."""
+        """Return the folder for the tests, with the credentials of a template that has the mutant.
+
+        It runs in the mutant's process, whose migrations are mutated.
+        """
         folder = self.folder / f"run{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -96,7 +100,7 @@ class Workspace:
         return folder
 
     def clear(self, number: int) -> None:
-        """Drops what a mutant may have left: its template, and what was cloned from it."""
+        """Drop what a mutant may have left: its template and clones of it."""
         with self.admin("postgres") as conn:
             names = conn.execute(
                 "SELECT datname FROM pg_database WHERE datname ~ %s", (f"^mutant{number}(_|$)",)
@@ -107,7 +111,7 @@ class Workspace:
 
 @contextmanager
 def open_workspace(folder: Path) -> Iterator[Workspace]:
-    """A server in a folder, with the database as it is without any mutation."""
+    """Yield a workspace with a server in a folder and the unmutated database."""
     make_layout(folder)
     credentials = new_credentials(embedded=True, dbname="original")
     password = credentials.passwords[ADMIN_ROLE]

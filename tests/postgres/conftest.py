@@ -1,4 +1,4 @@
-"""Homes with a server of their own, for what would disturb the one that other tests share."""
+"""Homes with their own server, for tests that would disturb the shared one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ with embedded_server(
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Another process that uses the server of a home, in a process group of its own."""
+    """Another process that uses a home's server, in its own process group."""
 
     process: subprocess.Popen[str]
     output: IO[str]
@@ -68,10 +68,10 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def _remove_homes(tmp_path: Path) -> Iterator[None]:
-    """A database takes 60 MB, and pytest keeps temporary folders for three runs."""
+    """Remove homes: a database takes 60 MB, and pytest keeps temporary folders for three runs."""
     yield
     for lock in tmp_path.rglob("clients.lock"):
-        os.utime(lock, (0, 0))  # unused since long: nothing to wait for
+        os.utime(lock, (0, 0))  # unused for a long time: nothing to wait for
         wait_until_stopped(lock.parent.parent)
     for folder in tmp_path.iterdir():
         if folder.is_dir() and not folder.is_symlink():
@@ -80,7 +80,7 @@ def _remove_homes(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def start_client() -> Iterator[Any]:
-    """Starts a client of a home; all that are left are killed at the end."""
+    """Yield a function that starts a client of a home; the remaining ones are killed at the end."""
     clients: list[Client] = []
 
     def start(home: Path) -> Client:
@@ -105,7 +105,7 @@ def start_client() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home whose database is initialised and whose server is down; to be copied, not used."""
+    """Yield a home with an initialized database and a stopped server; copy it, don't use it."""
     home = tmp_path_factory.mktemp("finished") / "home"
     make_layout(home)
     credentials = new_credentials(embedded=True)
@@ -122,7 +122,7 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def home(finished_home: Path, tmp_path: Path) -> Path:
-    """A home of this test's own, its server not running."""
+    """Return a home of this test's own, with its server stopped."""
     unwanted = shutil.ignore_patterns("run", "server.log")
     shutil.copytree(finished_home, tmp_path / "home", ignore=unwanted)
     return tmp_path / "home"
@@ -130,7 +130,7 @@ def home(finished_home: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def own_server(home: Path) -> Iterator[Credentials]:
-    """Credentials, with the socket's folder, of a running server that only this test uses."""
+    """Yield the credentials, with socket folder, of a running server for this test only."""
     credentials = credentials_of(home)
     with embedded_server(
         home, credentials.passwords[ADMIN_ROLE], durable=False, grace_seconds=0
@@ -142,7 +142,7 @@ def own_server(home: Path) -> Iterator[Credentials]:
 def module_server(
     finished_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Credentials]:
-    """The same for all tests of a file, which leave it as they found it."""
+    """Yield the same for all tests of a file, which leave it unchanged."""
     home = tmp_path_factory.mktemp("module") / "home"
     shutil.copytree(finished_home, home, ignore=shutil.ignore_patterns("run"))
     credentials = credentials_of(home)
@@ -156,14 +156,14 @@ def module_server(
 
 @pytest.fixture
 def own_admin(own_server: Credentials) -> Iterator[psycopg.Connection[Any]]:
-    """Its superuser, in its application database."""
+    """Yield its superuser, connected to its application database."""
     with psycopg.connect(own_server.conninfo(ADMIN_ROLE), autocommit=True) as conn:
         yield conn
 
 
 @pytest.fixture
 def empty_database(server: Any, _server_admin: psycopg.Connection[Any]) -> Iterator[str]:
-    """An admin's conninfo of a database without anything in it."""
+    """Yield an admin's conninfo of an empty database."""
     name = f"{server.credentials.dbname}_{os.urandom(6).hex()}"
     _server_admin.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
@@ -183,7 +183,7 @@ def server_pid(home: Path) -> int:
 
 
 def wait_until_stopped(home: Path) -> None:
-    """Waits until neither a keeper nor a process of PostgreSQL is left in this home."""
+    """Wait until this home has neither a supervisor nor a PostgreSQL process."""
     for lock in (Layout(home).supervisor_lock, Layout(home).server_lock):
         waiting = threading.Thread(target=_take_and_release, args=[lock], daemon=True)
         waiting.start()

@@ -1,4 +1,4 @@
-"""What was backed up is there again after a restore, and is kept apart as before."""
+"""A restore brings back everything in a backup, with the same isolation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.tickets import show_ticket
 
 OWNERS = "SELECT name FROM discreet.owners ORDER BY name"
 
-# Everything that keeps people apart, and everything that rows pass on their way.
+# Everything that keeps people apart, and all triggers.
 CATALOGUE = """
 SELECT 'table', c.oid::regclass::text, c.relowner::regrole::text,
        coalesce(c.relacl, acldefault(
@@ -107,14 +107,14 @@ def catalogue(database: Database) -> list[tuple[Any, ...]]:
 
 
 def seen_by_owner(database: Database, owner: UUID) -> list[str]:
-    """What discreet_owner sees with a ticket for this owner."""
+    """Return what discreet_owner sees with a ticket for this owner."""
     with psycopg.connect(database.conninfo("discreet_owner")) as conn:
         show_ticket(conn, OwnerScope(OwnerId(owner)), database.ticket_key)
         return [name for (name,) in conn.execute(OWNERS)]
 
 
 def refuses_to_open(home: Path) -> None:
-    """It is neither an installation nor taken for the place of a new one."""
+    """Check that it opens neither as an installation nor as a new one."""
     with pytest.raises(Unavailable, match=r"did not finish.*sb restore"), opened_database(home):
         pass
 
@@ -134,7 +134,7 @@ def saved(full_home: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def foreign(finished_home: Path, tmp_path: Path) -> Iterator[Credentials]:
-    """A second server, of somebody's own, with nothing of ours on it."""
+    """Yield a second server, owned by somebody else and without anything of ours."""
     from discreet.postgres.embedded import embedded_server
 
     home = tmp_path / "foreign"
@@ -177,7 +177,7 @@ def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
 
 
 def keep_secret(home: Path, account: str, text: str) -> None:
-    """A channel with a secret, of the only owner."""
+    """Store a channel with a secret, for the only owner."""
     with (
         opened_database(home) as database,
         psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
@@ -200,7 +200,7 @@ def keep_secret(home: Path, account: str, text: str) -> None:
 
 
 def secrets_in(home: Path) -> dict[str, str]:
-    """By account, as this home can read them."""
+    """Return the secrets by account, as far as this home can read them."""
     with (
         opened_database(home) as database,
         psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
@@ -491,7 +491,7 @@ def test_passwords_of_roles_that_others_use_are_reset_by_a_restore_only_when_tol
 def _rewritten(
     saved: Path, target: Path, *, dump: bytes | None = None, migrations: list[str] | None = None
 ) -> Path:
-    """A copy of a backup with another content, its checksum right."""
+    """Return a copy of a backup with other content and a correct checksum."""
     folder = target.with_suffix(".d")
     folder.mkdir()
     with tarfile.open(saved) as archive:

@@ -1,4 +1,4 @@
-"""A server of one's own is made ready by its admin, once or again, and by no stranger's leave."""
+"""An admin prepares a server of their own, repeatedly, and nobody else can."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def admin_url(server: Credentials, user: str = ADMIN_ROLE, password: str = "") -
 
 @pytest.fixture
 def bare_server(own_server: Credentials) -> Credentials:
-    """A server without our roles or database, like a fresh one of somebody's own."""
+    """Return a server without our roles or database, like a fresh one."""
     with psycopg.connect(admin_url(own_server), autocommit=True) as conn:
         conn.execute("DROP DATABASE discreet")
         for role in (*LOGIN_ROLES, "discreet_gate", "discreet_schema"):

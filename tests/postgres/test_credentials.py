@@ -1,4 +1,4 @@
-"""The file with the passwords is its user's alone, and is written whole or not at all."""
+"""The credentials file is private to its user, and is written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the embedded server runs, and when it no longer does."""
+"""When the embedded server runs, and when it stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody but the operating-system user who runs it gets into the embedded server."""
+"""Only the operating-system user who runs the embedded server can use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No variable of libpq reaches the embedded server; for another server only some count."""
+"""No libpq variable affects the embedded server; only some affect another server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ DOCUMENTED = {
     "PGTZ": "Asia/Tokyo",
     "PGUSER": "nobody",
 }
-"""Every variable of libpq's manual, with a value that breaks a connection or changes a session."""
+"""Every variable in libpq's manual, with a value that breaks a connection or changes a session."""
 
 SESSION = """
 SELECT current_user, current_database(), current_setting('DateStyle'),

@@ -23,7 +23,7 @@ from discreet.postgres.server import Database, opened_database
 
 @pytest.fixture
 def first(database: Database, tmp_path: Path) -> Path:
-    """The home of a machine whose database is a server of its own."""
+    """Return the home of a machine whose database is on a server of its own."""
     home = tmp_path / "first"
     home.mkdir()
     save_credentials(home, replace(database.credentials, embedded=False))

@@ -1,5 +1,7 @@
-"""Migrations run once, in order, whole or not at all, and never silently change; functions run
-again when their text has changed."""
+"""Migrations run once, in order, whole or not at all, and never change silently.
+
+Functions run again when their text has changed.
+"""
 
 from __future__ import annotations
 

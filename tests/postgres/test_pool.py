@@ -1,4 +1,4 @@
-"""What one user of a pooled connection leaves behind, the next doesn't find."""
+"""A pooled connection keeps nothing from one user for the next."""
 
 from __future__ import annotations
 

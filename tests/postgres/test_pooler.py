@@ -1,4 +1,4 @@
-"""A server on several hosts, or behind a real pgbouncer, is used as one that is here."""
+"""A server on several hosts, or behind a real pgbouncer, works like a local one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOWHERE = "/nowhere-at-all"
 
 
 def several_hosts(server: Credentials, form: str) -> str:
-    """The admin's URL of a server of which the first host is down."""
+    """Return the admin's URL of a server whose first host is down."""
     password = server.passwords[ADMIN_ROLE]
     match form:
         case "url":
@@ -71,7 +71,7 @@ def test_a_server_on_several_hosts_is_made_ready_migrated_and_opened(
 def test_of_several_hosts_the_one_that_can_be_written_to_is_taken(
     own_server: Credentials, tmp_path: Path
 ) -> None:
-    """Both are up; what the first gives can't be written to, as on a standby."""
+    """Test two running hosts of which the first is read-only, like a standby."""
     with psycopg.connect(admin_url(own_server), autocommit=True) as conn:
         conn.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         conn.execute("SELECT pg_reload_conf()")
@@ -97,8 +97,10 @@ def test_hosts_and_ports_that_do_not_fit_are_told_in_one_line(tmp_path: Path, ur
 
 @contextmanager
 def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
-    """Debian's, as installed but for what has to be said: where PostgreSQL is, who may come in,
-    and ``pool_mode``. Its port."""
+    """Yield the port of Debian's pgbouncer with a minimal configuration.
+
+    It sets only PostgreSQL's address, the users and ``pool_mode``.
+    """
     assert PGBOUNCER, "apt-get install pgbouncer"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -132,7 +134,7 @@ def pgbouncer(server: Credentials, folder: Path, mode: str) -> Iterator[int]:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Return whether something listens there."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -176,7 +178,7 @@ def test_behind_pgbouncer_by_transaction_nothing_is_opened_and_one_line_says_why
     assert kept is not None
     with pgbouncer(own_server, tmp_path, mode) as port:
         save_credentials(home, replace(kept, host="127.0.0.1", port=port))
-        for _ in range(3):  # with none, and with several, of its connections to the server open
+        for _ in range(3):  # with none, and with several, of its server connections open
             with (
                 pytest.raises(Unavailable, match="another connection to PostgreSQL") as refused,
                 opened_database(home),

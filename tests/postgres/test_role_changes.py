@@ -1,4 +1,4 @@
-"""What a login role changes about itself is put right, or named, when the database is opened."""
+"""Changes that a login role makes to itself are reset or reported when the database is opened."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ BY_ITSELF = (
     "ALTER ROLE CURRENT_USER IN DATABASE discreet SET client_encoding = 'latin1'",
     "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
 )
-"""What a role may do to itself; each breaks connections, or stops a server from starting."""
+"""Changes that a role can make to itself; each breaks connections or stops a server from starting.
+"""
 
 
 def change(server: Credentials, role: str, *statements: str) -> None:
@@ -48,7 +49,7 @@ def log_in_with_every_role(server: Credentials) -> None:
 
 @pytest.fixture
 def own_home(own_server: Credentials, tmp_path: Path) -> Path:
-    """A home that uses ``own_server`` as a server of its own, with an admin elsewhere."""
+    """Return a home that uses ``own_server`` as a server of its own, without its admin."""
     initialise_external(tmp_path / "own", admin_url(own_server), reset_roles=True)
     return tmp_path / "own"
 

@@ -1,4 +1,4 @@
-"""The start-up check refuses a role that could see past its rows; what everybody may is little."""
+"""The start-up check refuses roles that could bypass row-level security; PUBLIC has few rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers: what they leave undone is swept up, and they survive what happens to them."""
+"""Workers: unfinished work is swept up, and they survive failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Admin = psycopg.Connection[Any]
 
 @pytest.fixture
 def queue(admin: Admin) -> Admin:
-    """An admin who looks into the queue."""
+    """Return an admin's connection to the queue's schema."""
     admin.execute("SET search_path TO queue")
     return admin
 
@@ -49,7 +49,7 @@ async def answered(world: World, session_id: SessionId) -> list[str]:
 
 
 def silence_workers(queue: Admin) -> None:
-    """What killed workers leave: jobs that they did, and no word from them for a long time."""
+    """Make workers look killed: their jobs remain, and their heartbeats are old."""
     queue.execute(
         "CREATE FUNCTION silent() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN NEW.last_heartbeat = now() - interval '1 hour'; RETURN NEW; END $$"
@@ -104,7 +104,7 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
         said = await world.say(ALICE, "hello")
         await until(dead.has_begun)
         await world.say(ALICE, "are you there?")
-        # It thinks for ever, and its heart has stopped.
+        # It runs forever, and its heartbeat has stopped.
         await asyncio.to_thread(silence_workers, queue)
         async with working(database, other, turns_of(other, alive)):
             answer = await until(lambda: answered(world, said.session_id))
@@ -122,8 +122,8 @@ async def test_a_worker_that_was_taken_for_dead_works_on(
     async with working(database, world.db, turns_of(world.db)):
         first = await world.say(ALICE, "hello")
         await until(lambda: answered(world, first.session_id))
-        # What another worker does at its start with those that were silent for too long.
-        # In a thread: the worker, in this one, may be holding a lock on them.
+        # Another worker does this at its start with workers that were silent for too long. In a
+        # thread: the worker, in this one, may be holding a lock on them.
         await asyncio.to_thread(queue.execute, "DELETE FROM procrastinate_workers")
         second = await world.say(BOB, "hello")
         await until(lambda: answered(world, second.session_id))
@@ -228,7 +228,7 @@ async def test_a_job_whose_end_was_lost_holds_up_nothing_although_its_worker_liv
 async def test_a_job_that_a_worker_took_without_learning_of_it_is_done(
     database: Database, world: World, queue: Admin
 ) -> None:
-    """The commit that gave it to the worker was made; its answer was lost with the connection."""
+    """Test a job whose assignment was committed but whose response was lost with the connection."""
     async with working(database, world.db, turns_of(world.db)):
         first = await world.say(ALICE, "hello")
         await until(lambda: answered(world, first.session_id))
@@ -293,7 +293,7 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
     sweeping = asyncio.Event()
 
     async def loses_a_cancellation() -> None:
-        # As asyncio.wait_for of Python 3.11, where its result comes at the same moment.
+        # Like asyncio.wait_for on Python 3.11 if its result arrives at the same moment.
         sweeping.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
@@ -316,7 +316,7 @@ async def test_a_worker_ends_when_it_is_told_to_also_where_the_database_has_just
 
 
 def drop_all(queue: Admin) -> int:
-    """Ends every connection to this database but one; how many."""
+    """End every other connection to this database and return how many there were."""
     row = queue.execute(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"

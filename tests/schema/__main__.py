@@ -1,4 +1,4 @@
-"""``scripts/schema`` and ``scripts/freeze-schema``: what is generated from the SQL files."""
+"""``scripts/schema`` and ``scripts/freeze-schema``: files generated from the SQL files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FROZEN = SQL / "migrations" / "frozen.txt"
 BASELINE = SQL / "migrations" / "0001_baseline.sql"
 VERSIONS = Path(__file__).parent / "versions"
 MAX_BYTES = 200_000
-"""Of one stored version."""
+"""Maximum size of one stored version."""
 
 BASELINE_HEAD = """\
 -- The whole schema as it was first released: scripts/freeze-schema --baseline wrote it. What it is
@@ -102,7 +102,7 @@ def _freeze() -> None:
 
 
 def _store(server: Server, dbname: str) -> None:
-    """Keep the newest version as a dump with a life in it, and what its people see."""
+    """Store the newest version as a dump with data, and what its people see."""
     newest = [m.name for m in read_migrations() if not m.repeatable][-1]
     if (VERSIONS / f"{newest}.sql.gz").exists():
         print(f"{newest} is stored already.")
@@ -116,7 +116,7 @@ def _store(server: Server, dbname: str) -> None:
             f"--dbname={conninfo_to_dict(inside)['dbname']}",
         )  # fmt: skip
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    # Lines for psql alone.
+    # Lines for psql only.
     text = "".join(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
     packed = gzip.compress(text.encode(), 9, mtime=0)
     if len(packed) > MAX_BYTES:

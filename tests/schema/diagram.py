@@ -1,4 +1,4 @@
-"""``docs/tables.md``: the tables and how they refer to each other, drawn from ``schema.sql``."""
+"""``docs/tables.md``: the tables and their references, drawn from ``schema.sql``."""
 
 from __future__ import annotations
 

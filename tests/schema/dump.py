@@ -1,4 +1,4 @@
-"""What a database's schema is, written so that two can be compared and one can be read."""
+"""A database's schema in a form that can be compared and read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discreet.postgres.binaries import run_client
 from discreet.postgres.installation import DEFAULT_INSTALLATION, rename_roles
 
 LEFT_OUT = "--exclude-table=public.schema_migrations"
-"""The ledger is made by the program before the first migration."""
+"""The program creates the ledger before the first migration."""
 
 _GRANT = re.compile(r"^GRANT (.*) ON TABLE (\S+) TO (\w+);$", re.MULTILINE)
 _HEADER = re.compile(r"^--\n-- Name: (?P<name>.*?); Type: (?P<type>[^;]*);.*\n--\n\n", re.MULTILINE)
@@ -51,7 +51,7 @@ def schema_of(conninfo: str, installation: str = DEFAULT_INSTALLATION) -> str:
 
 
 def _rights_on_columns(grants: str) -> Iterator[str]:
-    """One statement for each table, role and right, where pg_dump has one for each column."""
+    """Yield one statement per table, role and right, where pg_dump has one per column."""
     found: dict[str, dict[str, dict[str, list[str]]]] = {}
     for rights, table, role in _GRANT.findall(grants):
         for right, column in re.findall(r"(\w+)\(([^)]*)\)", rights):

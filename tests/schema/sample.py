@@ -1,4 +1,4 @@
-"""A small life in a database, made by the program itself; and what its people see of it."""
+"""Sample data in a database, made by the program itself, and what its people see."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ EVE, GROUP = "telegram:1003", "telegram:-100500"
 async def fill(
     database: Database, db: ScopedDatabase, admin: psycopg.Connection[Any], home: Any
 ) -> None:
-    """Fill an empty database: people, a group, memories with their history, a link, a file, work
-    that waits, somebody who asks to come in, somebody erased."""
+    """Fill an empty database: people, a group, memories with history, a link, a file, waiting work.
+
+    It also has a pending stranger and an erased contact.
+    """
     platform = await make_platform(db, admission="open")
     world = platform.world
     turns = turns_of(db, Responder(do_as_told))
@@ -83,7 +85,7 @@ async def fill(
     await run_turn(turns_of(db, Responder()), asked.session_id)
     channels = {"telegram": Recording("telegram"), "terminal": Recording("terminal")}
     await do_all(database, db, Responder(), channels)
-    # What still waits: a message, one that nobody can be given, a stranger's.
+    # Waiting items: a message, one without a contact, a stranger's.
     await platform.accepted(ANN, "Are you there?")
     nobody = replace(platform.inbound(BOB, "from nobody"), sender=UnknownSender("no sender"))
     await accept_or_quarantine(db, world.owner_id, nobody)
@@ -92,7 +94,7 @@ async def fill(
 
 
 async def seen(db: ScopedDatabase, admin: psycopg.Connection[Any]) -> Seen:
-    """Return what each contact and the owner see, as JSON; and what waits in the queue."""
+    """Return what each contact and the owner see, as JSON, and what waits in the queue."""
     row = admin.execute("SELECT id FROM discreet.owners ORDER BY created_at").fetchone()
     assert row is not None
     owner_id = OwnerId(row[0])

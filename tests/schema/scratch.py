@@ -1,4 +1,4 @@
-"""A server for a moment, with as many databases as are needed."""
+"""A temporary server with as many databases as needed."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from tests.schema.sources import whole_schema
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where databases are made; ``admin``: a conninfo of an admin to any database of it."""
+    """Where databases are created; ``admin``: an admin's conninfo to any of its databases."""
 
     admin: str
     credentials: Credentials
 
     def named(self, dbname: str) -> Credentials:
-        """The same for another database, which need not exist."""
+        """Return the same for another database, which need not exist."""
         return replace(self.credentials, dbname=dbname)
 
     def inside(self, dbname: str) -> str:
-        """An admin's conninfo of a database."""
+        """Return an admin's conninfo of a database."""
         return psycopg.conninfo.make_conninfo(self.admin, dbname=dbname)
 
     def from_migrations(self, dbname: str) -> str:
-        """Make a database as the program does; return an admin's conninfo of it."""
+        """Create a database as the program does; return an admin's conninfo of it."""
         prepare_database(self.admin, self.named(dbname), read_migrations())
         return self.inside(dbname)
 
     def from_sources(self, dbname: str) -> str:
-        """Make a database from ``tables/`` and ``functions/``."""
+        """Create a database from ``tables/`` and ``functions/``."""
         prepare_database(self.admin, self.named(dbname), [])
         with psycopg.connect(self.inside(dbname), autocommit=True) as conn, conn.transaction():
             conn.execute("SET LOCAL check_function_bodies = off")
@@ -50,7 +50,7 @@ class Server:
         return self.inside(dbname)
 
     def from_dump(self, dbname: str, file: Path) -> str:
-        """Make a database from a dump of ``tests/schema/versions``."""
+        """Create a database from a dump of ``tests/schema/versions``."""
         with psycopg.connect(self.admin, autocommit=True) as conn:
             words = "CREATE DATABASE {} TEMPLATE template0 LOCALE_PROVIDER builtin"
             words += " BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
@@ -61,7 +61,7 @@ class Server:
         return self.inside(dbname)
 
     def drop(self, dbname: str) -> None:
-        """Drop a database, whoever uses it."""
+        """Drop a database even if it is in use."""
         with psycopg.connect(self.admin, autocommit=True) as conn:
             words = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             conn.execute(words.format(sql.Identifier(dbname)))
@@ -69,7 +69,7 @@ class Server:
 
 @contextmanager
 def scratch_server() -> Iterator[Server]:
-    """An embedded server with the roles, in a folder that is removed."""
+    """Yield an embedded server with the roles, in a folder that is removed."""
     with tempfile.TemporaryDirectory(prefix="discreet-schema-") as folder:
         home = Path(folder)
         make_layout(home)

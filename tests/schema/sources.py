@@ -1,8 +1,8 @@
 """The whole schema from ``tables/`` and ``functions/``, as one script.
 
 Columns call functions, functions take rows of tables, and policies and triggers call functions. So
-the order is: schemas, types, the functions that columns call, tables, all functions, and then what
-stands below ``-- after functions`` in the file of each table: policies, triggers and grants.
+the order is: schemas, types, the functions that columns call, tables, all functions, and then the
+part below ``-- after functions`` in each table's file: policies, triggers and grants.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DEFINED = re.compile(r"^CREATE OR REPLACE (?:FUNCTION|PROCEDURE) \w+\.(\w+)", r
 
 
 def whole_schema(folder: Path = SQL) -> str:
-    """Return the script that makes an empty database what it is today.
+    """Return the script that turns an empty database into the current one.
 
     Raises:
         ValueError: a column calls a function that no file defines.
@@ -68,7 +68,7 @@ def _halves(text: str) -> tuple[str, str]:
 
 
 def _in_order(tables: dict[str, str]) -> list[str]:
-    """A table comes after those that its keys refer to."""
+    """Sort tables after those that their keys refer to."""
     needed = {
         name: {other for other in _REFERENCE.findall(text) if other in tables and other != name}
         for name, text in tables.items()

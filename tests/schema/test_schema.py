@@ -1,4 +1,4 @@
-"""The files that say what the schema is say one and the same."""
+"""The files that describe the schema agree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGAIN = "run scripts/schema and commit what it writes"
 
 @pytest.fixture(scope="module")
 def sources(server: Shared) -> Iterator[str]:
-    """The schema that ``tables/`` and ``functions/`` make."""
+    """Yield the schema that ``tables/`` and ``functions/`` make."""
     place = Server(server.admin_conninfo, server.credentials)
     name = f"{server.credentials.dbname}_{secrets.token_hex(6)}"
     try:

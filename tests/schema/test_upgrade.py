@@ -1,5 +1,7 @@
-"""A database of every frozen version, with people in it, is brought up to date and looks the same
-to them; so does an old backup."""
+"""A database of every frozen version, with people in it, is migrated and looks the same to them.
+
+So does an old backup.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def old(server: Shared, version: str) -> Iterator[Database]:
-    """A database of that version, as it was stored."""
+    """Yield a database of that version, as it was stored."""
     name = f"{server.credentials.dbname}_{secrets.token_hex(6)}"
     place = Server(server.admin_conninfo, server.credentials)
     try:

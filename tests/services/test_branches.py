@@ -1,4 +1,4 @@
-"""Chats of a channel that lead to another agent: each keeps what was said to it, and no more."""
+"""Branches: each agent keeps only what was said to it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_chat_leads_to_its_own_agent_and_the_others_where_the_channel_do
     ] == ["Ada", "Eve", "Ada", "Ada"]
     wire, responder = Recording("telegram"), Responder()
     await do_all(database, eve.db, responder, {"telegram": wire, "terminal": Recording("terminal")})
-    # What waited is answered by the agent that it was said to, and goes where it came from.
+    # The original agent answers waiting messages, in their own chat.
     assert sorted((sent.account, sent.chat_id) for sent in wire.sent) == [
         ("bot", "-100500"), ("bot", "-100500"), ("bot", "-7"), ("bot", "1001"),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ async def test_somebody_in_a_direct_chat_is_led_by_who_they_are(
     platform: Platform, eve: World, admin: Admin
 ) -> None:
     await branch(platform, BOB)
-    # On some platforms a direct chat has an id of its own.
+    # On some platforms a direct chat has a separate id.
     said = await platform.accepted(BOB, "hello", chat_id="dm-77")
     in_group = await platform.accepted(BOB, "hello", group=GROUP)
     assert await agent_of(admin, said.session_id) == "Eve"

@@ -1,4 +1,4 @@
-"""The secrets of channels that an older version kept in a file are the database's now."""
+"""Channel secrets in an older version's file are moved to the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything of one contact is removed, from every table there is, and nothing of others."""
+"""Erasing deletes everything of one contact from every table, and nothing of others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Admin = psycopg.Connection[Any]
 ANN, BOB, GROUP = "telegram:77001001", "telegram:77001002", "telegram:-77100500"
 ALSO_ANN = "telegram:77002001"
 MARK = "zyxquo"
-"""A word that only Ann says; her name has it too."""
+"""A word that only Ann uses; it is also in her name."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def platform(db: ScopedDatabase) -> Platform:
 
 
 def everything(admin: Admin) -> dict[str, dict[str, int]]:
-    """Every row of every table of ours and of the queue, as text; how often it is there."""
+    """Return every row of every table of ours and of the queue, as text with its count."""
     tables = admin.execute(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname IN ('discreet', 'queue', 'gate') AND c.relkind IN ('r', 'p', 'm')"
@@ -71,7 +71,7 @@ def everything(admin: Admin) -> dict[str, dict[str, int]]:
 
 
 def holding(admin: Admin, *words: str) -> dict[str, list[str]]:
-    """The tables that hold one of these words anywhere, in any case, and the rows."""
+    """Return the tables with rows that contain one of these words, in any case."""
     found = {}
     for table, rows in everything(admin).items():
         hits = [row for row in rows if any(word.casefold() in row.casefold() for word in words)]
@@ -81,7 +81,7 @@ def holding(admin: Admin, *words: str) -> dict[str, list[str]]:
 
 
 def ids_of(admin: Admin, contact_id: ContactId | None) -> list[str]:
-    """The ids of a contact and of every row that is its own."""
+    """Return the ids of a contact and of all its rows."""
     ids = [str(contact_id)]
     tables = admin.execute(
         "SELECT c.oid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
@@ -113,7 +113,7 @@ async def erase(platform: Platform, who: str, home: Path) -> erasing.Erased:
 
 
 async def full_life(platform: Platform, admin: Admin, database: Database) -> Accepted:
-    """Ann leaves something in as many places as there are; Bob and the owner live beside her."""
+    """Let Ann leave data in as many places as possible, next to Bob and the owner."""
     world, tell = platform.world, Responder(do_as_told)
 
     async def nobody(*_: Any) -> str:
@@ -135,16 +135,16 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         )
     photo = Attachment(kind="photo", platform_file=f"file-{MARK}", name=f"{MARK}.jpg")
     await answered(platform, ANN, "look", tell, attachments=(photo,))
-    # In a group, alone and together with Bob; and what is remembered of it there.
+    # In a group, alone and together with Bob, with memories of it.
     group = await answered(platform, BOB, "hello group", tell, group=GROUP, name="Bob")
     await answered(
         platform, ANN, calling("remember", content=f"{MARK} brings cake"), tell, group=GROUP,
         name=f"Ann {MARK}",
     )  # fmt: skip
     await platform.accepted(ANN, f"overheard {MARK}", group=GROUP, addressed=False)
-    # On another topic of the group it is found.
+    # It is found on another topic of the group.
     await answered(platform, BOB, "who brings cake?", Responder(), group=GROUP, thread_key="cakes")
-    # The owner asks about everybody, and is shown Ann's.
+    # The owner asks about everybody, and is shown Ann's data.
     for text in (calling("recall", query="Bob"), calling("recall", query=MARK), f"is {MARK} in?"):
         asked = await world.say(None, text)
         responder = tell if text.startswith("[") else Responder()
@@ -156,14 +156,14 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         {"telegram": Recording("telegram"), "terminal": Recording("terminal")},
     )
     await tokens.create_token(world.db, world.owner_id, contact=ANN, name=f"app of {MARK}")
-    # A program of the owner's asked for one of her messages to be stored, once.
+    # One of the owner's programs stored one of her messages once, with a key.
     token, _ = await tokens.create_token(world.db, world.owner_id)
     admin.execute(
         "INSERT INTO discreet.idempotency_keys (token_id, digest, owner_id, asked, made)"
         " VALUES (%s, 'a', %s, 'b', %s)",
         (token.id, world.owner_id, first.message_id),
     )
-    # The group's conversation had grown so long that there is a summary of it.
+    # The group's conversation had become so long that it has a summary.
     admin.execute(
         "WITH made AS (INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content)"
         "   SELECT owner_id, agent_id, contact_id, %(said)s FROM discreet.sessions"
@@ -179,12 +179,12 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
         ANN,
         str((await answered(platform, ALSO_ANN, f"also {MARK}", tell)).contact_id),
     )
-    # Counted, as with an owner of many memories.
+    # Counted, like for an owner with many memories.
     admin.execute(
         "INSERT INTO discreet.owner_term_stats (owner_id, word, document_frequency)"
         " SELECT DISTINCT owner_id, unnest(terms), 2 FROM discreet.memories"
     )
-    # Waiting still, with jobs; and in quarantine.
+    # Still waiting, with jobs; and in quarantine.
     await platform.accepted(ANN, f"one more {MARK}")
     admin.execute(
         "INSERT INTO discreet.quarantine (owner_id, channel_id, dedupe_key, inbound, reason)"
@@ -206,7 +206,7 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     ann = await full_life(platform, admin, database)
     words = [MARK, *(address.partition(":")[2] for address in (ANN, ALSO_ANN))]
     words += ids_of(admin, ann.contact_id)
-    # What the owner wrote is the owner's; what they were answered of her is hers.
+    # The owner's messages are the owner's; answers to them about her are hers.
     admin.execute(
         "DELETE FROM discreet.messages WHERE contact_id IS NULL AND direction = 'in'"
         " AND text LIKE %s",
@@ -232,7 +232,7 @@ async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_
     assert counts["memory_versions"] >= 2
     [receipt] = await erasing.list_erasures(platform.world.db, platform.world.owner_id)
     assert receipt == erased.erasure
-    # Whatever is there now was there before, as it was, but for what was made of it.
+    # Everything that exists now existed before unchanged, except what was made of it.
     remade = {
         "discreet.erasures", "discreet.erased_addresses", "discreet.turns", "discreet.sessions",
         "queue.procrastinate_jobs", "queue.procrastinate_events",
@@ -321,7 +321,7 @@ async def test_a_turn_that_thinks_meanwhile_writes_nobody_back(
     gone.set()
     await asyncio.gather(*turns)
     assert holding(admin, MARK, ANN.partition(":")[2]) == {}
-    # What others asked in these conversations is answered anew.
+    # Other people's questions in these conversations are answered again.
     responder = Responder()
     for session_id in (group.session_id, own.session_id):
         await run_turn(turns_of(world.db, responder), session_id)
@@ -367,8 +367,11 @@ WAITING = (
 async def in_this_order(
     admin: Admin, table: str, first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]
 ) -> tuple[Any, Any]:
-    """What both gave. The first is stopped in the middle of its transaction, where it writes to a
-    table, and goes on once the second is waiting for it."""
+    """Run two coroutines in a fixed order and return both results.
+
+    The first is stopped in its transaction, at a write to the table, and continues once the second
+    waits for it.
+    """
     for statement in HOLD.format(table).split(";\n"):
         admin.execute(statement.encode())
     tasks = [asyncio.create_task(first)]

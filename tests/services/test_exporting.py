@@ -123,7 +123,7 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
             " WHERE table_schema = 'discreet' AND column_name = 'contact_id'"
         ).fetchall()
     }
-    # A connection of a machine, and a code under way, are hashes and ids that the gate alone reads.
+    # A program's connection and a pending code are hashes and ids that only the gate reads.
     assert tables - written.counts.keys() == {"mcp_sessions", "link_requests"}
 
 

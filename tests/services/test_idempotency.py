@@ -1,4 +1,4 @@
-"""A key that a machine names is leased by the call that lives, and free once that has died."""
+"""An idempotency key is leased by the running call, and free once its process has died."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ async def test_an_erasure_that_loses_a_deadlock_is_done_again(
     said = await world.say("telegram:1001", "hello")
     other = psycopg.connect(admin.info.dsn, password=admin.info.password)
     with other:
-        # Whoever finds the deadlock is ended, and that is the erasure, which looks first.
+        # The transaction that detects the deadlock is aborted: the erasure, which checks first.
         other.execute("SET deadlock_timeout = '60s'")
         other.execute("SELECT FROM discreet.sessions WHERE id = %s FOR UPDATE", (said.session_id,))
         erased = asyncio.create_task(

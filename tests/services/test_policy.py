@@ -1,4 +1,4 @@
-"""Several servers with different settings: what differs is named."""
+"""Several servers with different settings: the differences are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The owner answers in person: the agent is silent, and knows afterwards what was said."""
+"""The owner answers in person: the agent is silent, and later knows what was said."""
 
 from __future__ import annotations
 

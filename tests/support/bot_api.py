@@ -1,5 +1,7 @@
-"""A Bot API server on loopback that nobody here wrote (lo-bot-api-emulator), and between it and us
-a proxy that can be slow, answer 429 or 500, cut connections, and repeat or reorder updates."""
+"""An independent Bot API server on loopback (lo-bot-api-emulator), behind a proxy of ours.
+
+The proxy can be slow, answer 429 or 500, cut connections, and repeat or reorder updates.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What becomes of one request. ``after``: the server has carried it out by then."""
+    """The fate of one request. ``after``: the server has already carried it out."""
 
     kind: Literal["status", "cut", "slow"]
     status: int = 500
@@ -46,7 +48,7 @@ def refused(status: int, description: str, **parameters: Any) -> Fault:
 
 @dataclass
 class BotApi:
-    """The server behind its proxy. ``sent``: what the server took, in order."""
+    """The server behind its proxy. ``sent``: the requests that it accepted, in order."""
 
     base_url: str
     emulator: LoBotApiEmulator
@@ -63,12 +65,12 @@ class BotApi:
     previewed: list[str] = field(default_factory=list)
 
     async def say(self, update: dict[str, Any]) -> int:
-        """Somebody writes: queues an update; its id."""
+        """Queue an update and return its id."""
         body = {key: value for key, value in update.items() if key != "update_id"}
         return int(await self.emulator.enqueue_update(body, token=TOKEN))
 
     async def direct(self, sender: int, text: str, name: str = "Alice") -> int:
-        """A direct message; the platform's number of it."""
+        """Send a direct message and return its platform id."""
         self.next_message += 1
         chat = {**PRIVATE, "id": sender, "first_name": name}
         user = {"id": sender, "is_bot": False, "first_name": name}
@@ -86,15 +88,15 @@ class BotApi:
         return self.next_message
 
     def texts(self, chat: int) -> list[str]:
-        """What was sent to a chat."""
+        """Return the texts sent to a chat."""
         return [sent["text"] for sent in self.sent if int(sent["chat_id"]) == chat]
 
     def chat(self, chat: int) -> list[str]:
-        """What the bot's messages in a chat look like now, after every edit, the oldest first."""
+        """Return the current texts of the bot's messages in a chat, oldest first."""
         return [text for _, text in sorted(self.shown[chat].items())]
 
     def keep(self, method: str, form: dict[str, Any], result: Any) -> None:
-        """What the server took changes what the chat shows."""
+        """Apply an accepted request to what the chat shows."""
         chat = int(form["chat_id"])
         preview = json.loads(form.get("link_preview_options") or "{}")
         if "text" in form and not preview.get("is_disabled"):
@@ -112,7 +114,7 @@ class BotApi:
                 self.actions.append(form)
 
     def refusal(self, method: str, form: dict[str, Any]) -> Fault | None:
-        """What Telegram refuses and the server, which keeps no messages, does not."""
+        """Return a rejection that Telegram makes but the emulator, without messages, doesn't."""
         if method not in ("editMessageText", "deleteMessage"):
             return None
         stands = self.shown[int(form["chat_id"])].get(int(form["message_id"]))
@@ -126,7 +128,7 @@ class BotApi:
 
 @asynccontextmanager
 async def bot_api() -> AsyncIterator[BotApi]:
-    """A fresh server with nothing in it."""
+    """Yield a fresh, empty server."""
     emulator = LoBotApiEmulator(allow_insecure_loopback_webhooks=True, max_updates=20_000)
     async with _site(emulator.app()) as server, aiohttp.ClientSession() as client:
         api = BotApi("", emulator)
@@ -183,7 +185,7 @@ async def _pass_on(
     async with client.post(server + request.path, data=body, headers=headers) as response:
         answer, status = await response.json(), response.status
     if method == "getMe" and status == 200:
-        answer["result"]["username"] = "ada_bot"  # every bot of Telegram has one
+        answer["result"]["username"] = "ada_bot"  # every Telegram bot has one
     if method in CHANGING and status == 200:
         api.keep(method, dict(await request.post()), answer["result"])
     if method == "getUpdates" and status == 200 and api.chaos is not None:
@@ -195,7 +197,7 @@ async def _pass_on(
 
 
 def _without_preview_options(body: bytes) -> bytes:
-    """The emulator doesn't know them yet; Telegram does since Bot API 7.0."""
+    """Remove the options, which Telegram has since Bot API 7.0 but the emulator lacks."""
     fields = [one for one in body.split(b"&") if not one.startswith(b"link_preview_options=")]
     return b"&".join(fields)
 
@@ -234,7 +236,7 @@ def _error(fault: Fault) -> web.Response:
 
 
 def _muddled(chaos: random.Random, updates: list[Any]) -> list[Any]:
-    """Some twice, in another order; those of one chat keep theirs, as they do on Telegram."""
+    """Repeat and reorder updates, but keep the order within each chat, as Telegram does."""
     twice = [*updates, *(update for update in updates if chaos.random() < 0.3)]
     by_chat: dict[str, list[Any]] = defaultdict(list)
     for update in sorted(twice, key=lambda u: int(u["update_id"])):

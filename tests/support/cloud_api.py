@@ -1,5 +1,8 @@
-"""A Cloud API of WhatsApp on loopback, which can answer 429 or 500 and cut connections, and the
-driver of its webhook: signed calls, once, twice, or in another order."""
+"""WhatsApp's Cloud API on loopback, and a driver for its webhook.
+
+The API can answer 429 or 500 and cut connections. The driver sends signed requests once, twice, or
+in another order.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ NUMBER, OTHER_NUMBER = NUMBERS
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What becomes of one request. ``cut``: no answer; ``after``: it has been carried out."""
+    """The fate of one request. ``cut``: no response; ``after``: it has already been carried out."""
 
     status: int = 500
     code: int = 0
@@ -37,8 +40,10 @@ class Failure:
 
 @dataclass
 class CloudApi:
-    """What the API was asked, and what it took. ``taken``: awaited with a message's id before the
-    API answers whoever sent it."""
+    """Requests to the API, and those it accepted.
+
+    ``taken``: awaited with a message's id before the API responds.
+    """
 
     base_url: str = ""
     sent: list[dict[str, Any]] = field(default_factory=list)
@@ -52,7 +57,7 @@ class CloudApi:
     _faults: Faults = field(default_factory=Faults)
 
     def texts(self, chat: str) -> list[str]:
-        """What was sent to a chat."""
+        """Return the texts sent to a chat."""
         return [
             sent["text"]["body"]
             for sent in self.sent
@@ -60,7 +65,7 @@ class CloudApi:
         ]
 
     def failure(self, what: str, target: object = None) -> Failure | None:
-        """What becomes of a request; ``target``: the chat that it writes to."""
+        """Return the failure for a request, if any; ``target``: the chat that it writes to."""
         if self.failures[what]:
             return self.failures[what].pop(0)
         if self.chaos is None or what != "send" or not self._faults.hit(self.chaos, target):
@@ -72,7 +77,7 @@ class CloudApi:
 
 @asynccontextmanager
 async def cloud_api() -> AsyncIterator[CloudApi]:
-    """A fresh API with two phone numbers."""
+    """Yield a fresh API with two phone numbers."""
     api = CloudApi()
     app = web.Application()
 
@@ -142,7 +147,7 @@ def payload(
     contacts: Sequence[dict[str, Any]] = (),
     statuses: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """What Meta calls the webhook with."""
+    """Return the body of a webhook request."""
     value: dict[str, Any] = {
         "messaging_product": "whatsapp",
         "metadata": {
@@ -161,7 +166,7 @@ def payload(
 
 
 async def call(url: str, body: dict[str, Any], *, secret: str = APP_SECRET) -> int:
-    """One signed call of the webhook; the status that it got."""
+    """Make one signed webhook request and return its status."""
     raw = json.dumps(body).encode()
     headers = {"X-Hub-Signature-256": signature(secret, raw), "Content-Type": "application/json"}
     async with (

@@ -1,5 +1,8 @@
-"""A Discord on loopback: its REST API and its gateway, which can fail, cut connections, forget
-sessions, and tell things twice. What is said while nobody is connected is in its history only."""
+"""Discord on loopback: its REST API and gateway.
+
+They can fail, cut connections, forget sessions, and repeat events. Messages while nobody is
+connected are only in the history.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ NOTES = 1 << 19
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A bot: its token, and what it may do."""
+    """A bot: its token and permissions."""
 
     id: str
     name: str
@@ -38,7 +41,7 @@ BEA = Account("900000000000000002", "bea", "OTAwMDAwMDAwMDAwMDAwMDAy.Gabcde." + 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What becomes of one request. ``cut``: no answer; ``after``: it has been carried out."""
+    """The fate of one request. ``cut``: no response; ``after``: it has already been carried out."""
 
     status: int = 500
     code: int = 0
@@ -50,7 +53,7 @@ class Failure:
 
 @dataclass
 class _Session:
-    """What one connection of a bot was told; it outlives the connection."""
+    """The events sent to a bot in one session, which outlives its connection."""
 
     account: Account
     id: str
@@ -63,7 +66,7 @@ SUPPRESS_EMBEDS = 1 << 2
 
 @dataclass
 class DiscordApi:
-    """The places that there are, what was said in them, and what goes wrong."""
+    """Places, their messages, and failures."""
 
     base_url: str = ""
     accounts: tuple[Account, ...] = (ADA, BEA)
@@ -88,20 +91,20 @@ class DiscordApi:
         self.places[place["id"]] = place
 
     def new_id(self) -> str:
-        """A snowflake of now, larger than all before."""
+        """Return a new snowflake, larger than all before."""
         now = int(datetime.now(UTC).timestamp() * 1000) - EPOCH_MS
         self._last_id = max(now << 22, self._last_id + 1)
         return str(self._last_id)
 
     def texts(self, place_id: str) -> list[str]:
-        """What the accounts have said in a place, as it stands there."""
+        """Return the current texts of the accounts in a place."""
         ours = {account.id for account in self.accounts}
         return [said["content"] for said in self.history[place_id] if said["author"]["id"] in ours]
 
     async def say(
         self, place: dict[str, Any], author: dict[str, Any], text: str, **fields: Any
     ) -> dict[str, Any]:
-        """Somebody writes: it is in the history, and told to whoever is connected."""
+        """Write a message: add it to the history, and send it to connected bots."""
         said = {
             "id": self.new_id(),
             "type": 0,
@@ -121,33 +124,33 @@ class DiscordApi:
         return said
 
     async def tell(self, event: str, data: dict[str, Any]) -> None:
-        """An event to every session, also those whose connection is cut, as long as they last."""
+        """Send an event to every session, even those without a connection."""
         for session in list(self._sessions.values()):
             times = 1 + int(self.chaos is not None and self.chaos.random() < 0.2)
             for _ in range(times):
                 await _tell(session, event, data)
 
     async def cut(self) -> None:
-        """Every connection breaks off; the sessions last, and may be resumed."""
+        """Cut every connection; the sessions stay and may be resumed."""
         for session in self._sessions.values():
             if session.socket is not None and not session.socket.closed:
                 await session.socket.close(code=4000)
 
     async def forget(self) -> None:
-        """Every connection breaks off, and nobody can resume."""
+        """Cut every connection, and forget the sessions."""
         await self.cut()
         self._sessions.clear()
 
     @property
     def listening(self) -> int:
-        """How many connections are open."""
+        """Return the number of open connections."""
         return sum(
             session.socket is not None and not session.socket.closed
             for session in self._sessions.values()
         )
 
     def failure(self, what: str, target: object = None) -> Failure | None:
-        """What becomes of a request; ``target``: the chat that it writes to."""
+        """Return the failure for a request, if any; ``target``: the chat that it writes to."""
         if self.failures[what]:
             return self.failures[what].pop(0)
         if self.chaos is None or what != "create" or not self._faults.hit(self.chaos, target):
@@ -165,7 +168,7 @@ class DiscordApi:
 
 @asynccontextmanager
 async def discord_api() -> AsyncIterator[DiscordApi]:
-    """A fresh Discord with two bots and no places."""
+    """Yield a fresh Discord with two bots and no places."""
     api = DiscordApi()
     app = web.Application()
 
@@ -194,7 +197,7 @@ async def _rest(api: DiscordApi, request: web.Request) -> web.StreamResponse:
     if path[0] == "files":
         content = api.files.get(path[-1])
         if "Authorization" in request.headers:
-            return web.Response(status=400)  # the token is nobody's business there
+            return web.Response(status=400)  # the token must not be sent there
         return web.Response(status=404) if content is None else web.Response(body=content)
     account = next(
         (a for a in api.accounts if request.headers.get("Authorization") == f"Bot {a.token}"), None
@@ -310,7 +313,7 @@ def _fail(failure: Failure, request: web.Request) -> web.StreamResponse:
 def _json(
     content: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    # Discord names no charset, and the library knows JSON by this name only.
+    # Discord names no charset, and the library recognizes JSON only without one.
     exactly = {**(headers or {}), "Content-Type": "application/json"}
     return web.Response(body=json.dumps(content).encode(), status=status, headers=exactly)
 
@@ -435,7 +438,7 @@ def _application(account: Account, flags: int) -> dict[str, Any]:
 
 
 def _raw(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as the API names it: without what others are called."""
+    """Return a place as in the API, without other members' names."""
     return {
         name: value for name, value in place.items() if name not in ("parent_name", "guild_name")
     }

@@ -1,6 +1,6 @@
-"""What a reader sees of a message on each platform, by that platform's own markup.
+"""Render messages as readers see them on each platform, by that platform's own markup.
 
-Written from how the platforms behave, with nothing of the renderers: rather one markup too many.
+Written from the platforms' behaviour, independently of our renderers; if in doubt, it is markup.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DISCORD_TEXT = re.compile(r"[\s\S]+?(?=[^0-9A-Za-z\s\u00c0-\uffff]|\w+:\S|\Z)")
 
 
 def discord(content: str) -> str:
-    """What is seen of a message's content."""
+    """Return the visible text of a message's content."""
     shown, at = list[str](), 0
     for fence in re.finditer(r"```(?:[a-z0-9_+\-.#]+?\n)?\n*([^\n][\s\S]*?)\n*```", content):
         shown += [_discord_lines(content[at : fence.start()]), fence[1]]
@@ -91,7 +91,7 @@ _WHATSAPP_SPAN = rf"(?<!{_LETTER}){{0}}(?=\S)([^\n]*?\S){{0}}(?!{_LETTER})"
 
 
 def whatsapp(body: str) -> str:
-    """What is seen of a message's body. Zero width spaces are not seen."""
+    """Return the visible text of a message's body. Zero-width spaces are invisible."""
     shown, at = list[str](), 0
     for block in re.finditer(r"```([\s\S]+?)```", body):
         shown += [_whatsapp_lines(body[at : block.start()], at == 0), block[1].strip("\n")]

@@ -1,7 +1,6 @@
-"""Processes of ``sb`` that needn't import anything: they are forked by a server that has imported
-everything once, and are like any other apart from that. A test that is about how ``sb`` starts runs
-the installed command instead.
+"""Processes of ``sb`` that are forked by a server that has already imported everything.
 
+Otherwise they are like any other. A test of how ``sb`` starts runs the installed command instead.
 One server for all workers of a run. It ends with the last of them.
 """
 
@@ -38,7 +37,7 @@ PRELOADED = (
 
 
 class _Run:
-    """What this process knows of the server of its run."""
+    """The run's server, as known to this process."""
 
     folder: Path
     connection: socket.socket | None = None
@@ -46,14 +45,14 @@ class _Run:
 
 
 def use_folder(folder: Path) -> None:
-    """Say where the server of this run is found."""
+    """Set the folder of this run's server."""
     _Run.folder = folder
 
 
 def run_sb(
     *words: str | bytes, stdin: bytes, environment: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """What became of ``sb`` with these words; ``timeout`` in seconds."""
+    """Run ``sb`` with these arguments; ``timeout`` in seconds."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with ForkedSb(words, env=environment, **pipes) as process:
         try:
@@ -94,7 +93,7 @@ class ForkedSb(subprocess.Popen[Any]):
         self._child_created = True
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
-        """Take the place of ``os.waitpid``: the server is the parent, and tells how it ended."""
+        """Replace ``os.waitpid``: the server is the parent, and reports the exit status."""
         assert self._ended is not None
         if flags & os.WNOHANG and not select.select([self._ended], [], [], 0)[0]:
             return 0, 0
@@ -112,7 +111,7 @@ class ForkedSb(subprocess.Popen[Any]):
 
 
 def _ask(request: bytes, descriptors: Sequence[int]) -> int:
-    """The process id of what the server forked."""
+    """Return the process id of the server's fork."""
     if _Run.connection is None:
         _Run.connection = _connect()
     socket.send_fds(_Run.connection, [request], descriptors)
@@ -120,7 +119,7 @@ def _ask(request: bytes, descriptors: Sequence[int]) -> int:
 
 
 def _connect() -> socket.socket:
-    """A connection to the server of this run, started by whoever needs it first."""
+    """Connect to this run's server, starting it if necessary."""
     path = _Run.folder / "fork"
     with (_Run.folder / "fork.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -141,7 +140,7 @@ def _connect() -> socket.socket:
 
 
 def serve() -> None:
-    """Fork for whoever connects, until all have left."""
+    """Fork for each client, until all have disconnected."""
     listening = socket.socket(fileno=int(sys.argv[1]))
     for name in PRELOADED:
         importlib.import_module(name)
@@ -171,7 +170,7 @@ def serve() -> None:
 
 
 def _serve_one(client: socket.socket, living: dict[int, int]) -> bool:
-    """Whether the client is still there."""
+    """Handle a request; return whether the client is still connected."""
     request, descriptors, _, _ = socket.recv_fds(client, MAX_REQUEST_BYTES, 4)
     if not request:
         return False
@@ -198,7 +197,7 @@ def _tell_ends(living: dict[int, int]) -> None:
 
 
 def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
-    """Be a fresh ``sb``: nothing of the server is left but what it has imported."""
+    """Become a fresh ``sb`` that keeps only the server's imports."""
     code: object = 1
     try:
         signal.set_wakeup_fd(-1)

@@ -1,7 +1,7 @@
-"""A chat-completions server on loopback that says what a test scripts, and keeps what it was asked.
+"""A chat-completions server on loopback with scripted replies, which records its requests.
 
-It speaks as much of the OpenAI protocol as a client needs: streamed and whole answers, tool calls,
-and the ways in which a provider fails.
+It implements the parts of the OpenAI protocol that a client needs: streamed and whole answers, tool
+calls, and the ways in which a provider fails.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """An answer; ``finish`` is the protocol's finish_reason. ``pause``: seconds before each word
-    of a streamed one; ``hangs_after``: so many words, and then nothing more until the end."""
+    """An answer; ``finish`` is the protocol's finish_reason.
+
+    ``pause``: seconds before each word of a streamed one; ``hangs_after``: stop after this many
+    words.
+    """
 
     text: str
     finish: str = "stop"
@@ -29,15 +32,17 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Tool calls: name and arguments (a mapping, or a raw string that may be no JSON)."""
+    """Tool calls: name and arguments (a mapping, or a raw string that may be invalid JSON)."""
 
     calls: tuple[tuple[str, Mapping[str, Any] | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """An HTTP error, whose body repeats what was asked, as some providers' do; ``retry_after``: the
-    seconds in its header."""
+    """An HTTP error whose body repeats the request, as some providers' do.
+
+    ``retry_after``: the seconds in its header.
+    """
 
     status: int = 500
     retry_after: float | None = None
@@ -45,14 +50,14 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """No answer until the server closes, or for that many seconds."""
+    """No response until the server closes, or for that many seconds."""
 
     seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Status 200 and something that is no answer."""
+    """Status 200 with an invalid body."""
 
     body: bytes = b"<html>It works!</html>"
     kind: str = "text/html"
@@ -67,13 +72,16 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Stumble:
-    """An error in the middle of a stream that began well; it repeats what was asked."""
+    """An error in the middle of a good stream; it repeats the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """A streamed answer in these chunks of text. ``reasoning`` comes before it, in the field
-    ``name``; ``usage``: what the server reports at the end, if anything."""
+    """A streamed answer in these chunks of text.
+
+    ``reasoning`` comes before it, in the field ``name``; ``usage``: the server's report at the end,
+    if any.
+    """
 
     texts: tuple[str, ...]
     reasoning: str = ""
@@ -87,7 +95,7 @@ Reply = Say | Call | Fail | Hang | Garbage | Cut | Stumble | Chunks
 
 @dataclass
 class Script:
-    """What the server says, one reply a request; the last one again and again."""
+    """The server's replies, one per request; the last one repeats."""
 
     replies: list[Reply]
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -103,7 +111,7 @@ class Script:
 
 @contextmanager
 def openai_server(*replies: Reply) -> Iterator[Script]:
-    """Serves the replies, in order, at ``script.base_url`` until the block ends."""
+    """Serve the replies, in order, at ``script.base_url`` until the block ends."""
     script = Script(list(replies))
     handler = type("Handler", (_Handler,), {"script": script})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -125,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: a test's output is the test's."""
+        """Log nothing, to keep the test's output clean."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""Which tests are quick, and in which order tests run: the long ones first, some by each worker."""
+"""Which tests are quick, and the order of tests: long ones first, divided among the workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUICK = frozenset(
         "turn",
     ]
 )
-"""Folders whose tests start no server and no process, but for those in ``NOT_QUICK``."""
+"""Folders whose tests start no server or process, except for those in ``NOT_QUICK``."""
 SLOW = frozenset(["api", "cli", "dashboard", "journeys", "mcp", "postgres", "schema"])
 """The others; ``scripts/test --quick`` leaves them out."""
 NOT_TESTS = frozenset(["browser", "burst", "conformance", "failover", "support", "trace", "twins"])
@@ -55,11 +55,11 @@ LONG = (
     "api/test_description.py",
     "turn/test_models.py",
 )
-"""Folders and files in the order in which they are begun, before all others."""
+"""Folders and files that start before all others, in this order."""
 
 
 class Item(Protocol):
-    """The part of a test of pytest that counts here."""
+    """The parts of a pytest item used here."""
 
     @property
     def path(self) -> Path: ...
@@ -69,15 +69,17 @@ One = TypeVar("One", bound=Item)
 
 
 def is_quick(path: Path) -> bool:
-    """Whether ``scripts/test --quick`` runs the tests of a file."""
+    """Return whether ``scripts/test --quick`` runs the tests of a file."""
     place = path.relative_to(TESTS)
     folder = place.parts[0] if len(place.parts) > 1 else ""
     return (not folder or folder in QUICK) and place.as_posix() not in NOT_QUICK
 
 
 def in_order(items: Iterable[One], workers: int) -> list[One]:
-    """The items so that, cut into as many equal parts as there are workers, each part begins with
-    its share of the long files. The tests of a file stay together where that can be."""
+    """Sort the items so that each worker's equal share begins with some of the long files.
+
+    Tests of a file stay together if possible.
+    """
     files: dict[Path, list[One]] = defaultdict(list)
     for item in items:
         files[item.path].append(item)

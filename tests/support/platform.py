@@ -18,7 +18,7 @@ from tests.support.world import World, make_world
 
 @dataclass
 class Platform:
-    """One agent with a channel to Telegram; ``channel_id`` is that channel's."""
+    """One agent with a Telegram channel; ``channel_id`` is that channel's."""
 
     world: World
     channel_id: ChannelId
@@ -50,13 +50,13 @@ class Platform:
         return said
 
     async def reason(self, sender: str, text: str, *, group: str | None = None, **more: Any) -> str:
-        """Why it was not taken; it has to be turned away."""
+        """Return why a message was turned away; fail if it was taken."""
         said = await self.say(sender, text, group=group, **more)
         assert isinstance(said, TurnedAway), said
         return said.reason
 
     async def sent(self, chat: str) -> list[str]:
-        """Every text that is on its way to a chat, or was sent there; the oldest first."""
+        """Return every text sent or waiting to be sent to a chat, oldest first."""
         async with self.world.db.begin(self.world.owner) as tx:
             found = await tx.fetch(
                 "SELECT m.text FROM discreet.outbox o JOIN discreet.messages m"
@@ -75,7 +75,7 @@ class Platform:
 async def make_platform(
     db: ScopedDatabase, *, admission: str = "pairing", memory_model: str = "per_contact"
 ) -> Platform:
-    """An agent whose channel admits in this way."""
+    """Return an agent whose channel has this admission policy."""
     return await with_telegram(await make_world(db, memory_model=memory_model), admission)
 
 

@@ -1,6 +1,6 @@
-"""A proxy on this machine: SOCKS5 and HTTP on one port. It remembers whom it was asked for.
+"""A proxy on this machine: SOCKS5 and HTTP on one port. It records the requested hosts.
 
-Names end up here: whatever host it is asked for, it connects to this machine.
+It resolves every name to this machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_PASSWORD, PASSWORD = 0, 2
 
 @dataclass
 class Proxy:
-    """``asked``: hosts, in order. ``passwords``: what was shown to it."""
+    """``asked``: hosts, in order. ``passwords``: credentials it received."""
 
     port: int = 0
     asked: list[str] = field(default_factory=list)

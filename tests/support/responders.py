@@ -1,4 +1,4 @@
-"""Minds of tests: they answer as a test says, and keep what they were given."""
+"""Responders of tests: they answer as scripted and record their input."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ Think = Callable[[TurnContext, Prompt, Tools, OnText], Awaitable[TurnResult]]
 
 
 async def hm(_: TurnContext, __: Tools) -> str:
-    """Has nothing to say."""
+    """Answer nothing useful."""
     return "hm"
 
 
 async def repeat(context: TurnContext, _: Tools) -> str:
-    """Says what it answers."""
+    """Repeat the question."""
     return "re: " + " | ".join(line.text for line in context.waiting)
 
 
 async def do_as_told(context: TurnContext, tools: Tools) -> str:
-    """Makes every call that a waiting line asks for, ``["recall", {"query": "dog"}]``, and answers
-    with all that came back: a model that any sender has talked round."""
+    """Make every call that a waiting line asks for, ``["recall", {"query": "dog"}]``.
+
+    The answer contains all results: a model that any sender can manipulate.
+    """
     told = []
     for line in context.waiting:
         if line.text.startswith("["):
@@ -39,18 +41,18 @@ async def do_as_told(context: TurnContext, tools: Tools) -> str:
 
 
 def calling(tool: str, **arguments: Any) -> str:
-    """The message that has ``do_as_told`` make a call."""
+    """Return the message that has ``do_as_told`` make a call."""
     return json.dumps([tool, arguments])
 
 
 async def echo(context: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
-    """A mind that says what it answers."""
+    """Answer with the question."""
     return TurnResult(await repeat(context, tools), "echo")
 
 
 @dataclass
 class Responder:
-    """Answers as ``reply`` does, and keeps everything that it was given."""
+    """Answers with ``reply``, and records all its input."""
 
     reply: Reply = hm
     contexts: list[TurnContext] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Responder:
 
 @dataclass
 class Held:
-    """Thinks until ``free`` is set, then does ``then``; ``begun`` counts how often it began."""
+    """Waits until ``free`` is set, then does ``then``; ``begun`` counts the starts."""
 
     then: Think = echo
     free: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,7 +89,7 @@ class Held:
 
 @dataclass
 class Failing:
-    """Raises the errors, one a turn, then answers; ``only``: in turns with this text alone."""
+    """Raises the errors, one per turn, then answers; ``only``: in turns with this text only."""
 
     errors: list[Exception]
     only: str = ""

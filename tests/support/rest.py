@@ -1,4 +1,4 @@
-"""The API in this process: no server, and nobody who answers."""
+"""The API in this process, without a server or a worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.world import World, make_world, open_scoped
 
 @dataclass
 class Rest:
-    """An installation, and a client of its API without a token of its own."""
+    """An installation, and a client of its API without a token."""
 
     app: App
     world: World
@@ -30,7 +30,9 @@ class Rest:
         return (await create_token(self.app.db, self.app.owner_id, **whose))[1]
 
     async def operations(self) -> dict[str, tuple[str, str, dict[str, Any]]]:
-        """Every operation: its method, its path, and a body that is valid by the description."""
+        """Return every operation: its method, its path, and a body that is valid by the
+        description.
+        """
         described = (await self.http.get("/api/openapi.json")).json()
         found = {}
         for path, methods in described["paths"].items():

@@ -1,6 +1,6 @@
-"""Chat-completions servers with a small context, which refuse as the usual ones do.
+"""Chat-completions servers with a small context, which reject long prompts like common servers.
 
-Each counts tokens in its own way, and knows nothing of ours.
+Each counts tokens in its own way, independently of ours.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ MESSAGE_TOKENS = 4
 
 @dataclass
 class SmallServer:
-    """A server of a model with ``context`` tokens. ``seen``: the messages of each request that it
-    answered, as far as it read them; ``refused``: how many it did not answer."""
+    """A server of a model with ``context`` tokens.
+
+    ``seen``: the messages that it read of each answered request; ``refused``: the number of
+    rejected ones.
+    """
 
     kind: Kind
     context: int
@@ -33,13 +36,13 @@ class SmallServer:
 
 
 def count(value: Any) -> int:
-    """Tokens as this server counts them: pieces of up to five letters."""
+    """Count tokens as this server does: pieces of up to five letters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return len(_TOKEN.findall(text))
 
 
 def refusal(kind: Kind, sent: int, answer: int, context: int) -> tuple[int, dict[str, Any]]:
-    """The status and the body with which a server of this kind refuses."""
+    """Return the status and body with which a server of this kind rejects a request."""
     longest = f"This model's maximum context length is {context} tokens. However, "
     error: dict[str, Any]
     match kind:
@@ -80,7 +83,7 @@ def refusal(kind: Kind, sent: int, answer: int, context: int) -> tuple[int, dict
 
 @contextmanager
 def small_server(kind: Kind, context: int) -> Iterator[SmallServer]:
-    """Serves until the block ends; it answers with how many messages it has read."""
+    """Serve until the block ends; the answers contain the number of messages read."""
     made = SmallServer(kind, context)
     handler = type("Handler", (_Handler,), {"made": made})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -101,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: a test's output is the test's."""
+        """Log nothing, to keep the test's output clean."""
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -157,7 +160,7 @@ def _size(messages: list[dict[str, Any]]) -> int:
 
 
 def _truncated(messages: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
-    """The system text and the newest messages that fit, as Ollama keeps them."""
+    """Return the system text and the newest messages that fit, like Ollama."""
     system, rest = messages[:1], messages[1:]
     while len(rest) > 1 and _size(system + rest) > room:
         rest = rest[1:]

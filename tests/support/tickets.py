@@ -1,4 +1,4 @@
-"""Tickets for tests that speak raw SQL on a connection of their own."""
+"""Tickets for tests that run raw SQL on a connection of their own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from discreet.scope.tickets import ticket_for
 
 
 def ticket_on(conn: psycopg.Connection[Any], scope: Scope, key: bytes, *, late: float = 0) -> str:
-    """A ticket that holds on this connection now, or (``late``) held that many seconds ago."""
+    """Return a ticket valid on this connection now, or (``late``) that many seconds ago."""
     row = conn.execute(MEET).fetchone()
     assert row is not None
     return ticket_for(scope, key, row[0], row[1] - late)
 
 
 def show_ticket(conn: psycopg.Connection[Any], scope: Scope, key: bytes) -> None:
-    """Sets a ticket that holds, for the transaction that is open or begins here."""
+    """Set a valid ticket for the current or beginning transaction."""
     conn.execute("SELECT set_config('discreet.ticket', %s, true)", (ticket_on(conn, scope, key),))

@@ -1,5 +1,7 @@
-"""Turns of tests: real intake, lease, load, tools, save and delivery around a scripted mind, and
-what the owner sees of them."""
+"""Turns for tests: real intake, lease, load, tools, save and delivery with a scripted responder.
+
+Also the owner's view of them.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ from tests.support.responders import Think, echo
 from tests.support.world import World
 
 Channels = Channel | Mapping[str, Channel] | None
-"""One, by its own platform; several, by platform; None: the terminal."""
+"""One for its own platform; several by platform; None: the terminal."""
 
 
 @dataclass
 class Recording(Channel):
-    """A channel that keeps what it sent; ``results`` come first, one a send, errors are raised."""
+    """A channel that records what it sent; ``results`` are returned first, errors are raised."""
 
     platform: str = "terminal"
     results: list[SendResult | Exception] = field(default_factory=list)
@@ -61,7 +63,7 @@ def turns_of(
     *,
     first_wait: timedelta = timedelta(0),
 ) -> Turns:
-    """Turns that try again at once."""
+    """Return turns that retry at once."""
     return Turns(db, bundled_embedder(), responder, max_attempts, Budget(), first_wait=first_wait)
 
 
@@ -72,7 +74,7 @@ async def one_turn(
 
 
 def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
-    """These channels, whoever's the account is."""
+    """Return these channels for any account."""
     named = _named(channels)
 
     async def channel_of(route: DueRoute) -> Channel:
@@ -82,7 +84,7 @@ def by_platform(channels: Channels) -> Callable[[DueRoute], Awaitable[Channel]]:
 
 
 def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work:
-    """Everything that a serving process does, also for what is in quarantine."""
+    """Return all the work of a serving process, including the quarantine."""
 
     async def turn(session_id: SessionId) -> None:
         await run_turn(turns, session_id)
@@ -99,7 +101,7 @@ def work_of(db: ScopedDatabase, turns: Turns, channels: Channels = None) -> Work
 async def do_all(
     database: Database, db: ScopedDatabase, responder: Think = echo, channels: Channels = None
 ) -> None:
-    """Every turn and delivery that is due now, one after the other."""
+    """Run every turn and delivery that is due now, one after the other."""
     what = work_of(db, turns_of(db, responder), channels)
     await work_off(database.conninfo("discreet_worker"), what)
 
@@ -112,7 +114,7 @@ def working(
     *,
     slots: Slots = Slots(),  # noqa: B008 - it is frozen
 ) -> AbstractAsyncContextManager[None]:
-    """A worker as a serving process has it."""
+    """Run a worker like a serving process."""
     what = work_of(db, turns, channels)
     return work(database.conninfo("discreet_worker"), db, what, slots)
 
@@ -125,7 +127,7 @@ def _named(channels: Channels) -> Mapping[str, Channel]:
 
 
 def memory_ids(outcome: str) -> list[UUID]:
-    """The ids in what a tool or a prompt shows."""
+    """Return the ids in the output of a tool or in a prompt."""
     return [
         UUID(json.loads(line)["id"])
         for line in outcome.splitlines()
@@ -134,13 +136,13 @@ def memory_ids(outcome: str) -> list[UUID]:
 
 
 async def rows_of(world: World, sql: Any, *params: object) -> list[dict[str, Any]]:
-    """What the owner sees."""
+    """Return the rows that the owner sees."""
     async with world.db.begin(OwnerScope(world.owner_id)) as tx:
         return await tx.fetch(sql, params)
 
 
 async def answers_of(world: World, session_id: SessionId) -> list[str]:
-    """The agent's messages of a session, in order."""
+    """Return the agent's messages of a session, in order."""
     found = await rows_of(
         world,
         "SELECT text FROM discreet.messages WHERE session_id = %s AND direction = 'out'"

@@ -32,7 +32,7 @@ TICKETS: tuple[Ticket, ...] = ("valid", "none", "forged", "expired", "a neighbou
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A database in which each kind of scope has rows of its own and neighbours with other rows."""
+    """A database in which each kind of scope has its own rows and neighbours with other rows."""
 
     database: Database
     admin_conninfo: str
@@ -41,7 +41,7 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Copies of a town for one scope, by what became of its neighbours' rows."""
+    """Copies of a town for one scope, by the change made to its neighbours' rows."""
 
     town: Town
     scope: Scope
@@ -51,7 +51,7 @@ class Copies:
 
     @contextmanager
     def twins(self, ticket: Ticket) -> Iterator[list[Twin]]:
-        """A connection to each copy, which enters the scope with a ticket of this kind."""
+        """Yield a connection to each copy, which enters the scope with a ticket of this kind."""
         with ExitStack() as stack:
             yield [
                 Twin(
@@ -71,7 +71,7 @@ class Copies:
         if ticket == "forged":
             said = "x#y"
         elif ticket == "a neighbour's":
-            # It names the neighbour, and its code is one for this scope.
+            # It names the neighbour, but its code is for this scope.
             theirs = ticket_on(conn, self._neighbour(), key).split("#")[0]
             said = f"{theirs}#{said.split('#')[1]}"
         conn.execute("SELECT set_config('discreet.ticket', %s, true)", (said,))
@@ -89,21 +89,21 @@ class Copies:
                 return OwnerScope(OwnerId(UUID(column[0])))
 
     def ask(self, name: str, statement: str) -> list[Any]:
-        """What the admin of one copy is told."""
+        """Return an admin's query result from one copy."""
         with _admin(self.town, self.databases[name]) as admin:
             return admin.execute(statement.encode()).fetchall()
 
     def everywhere(self, statement: str) -> None:
-        """Runs a statement as the admin of each copy."""
+        """Run a statement as the admin of each copy."""
         for copy in self.databases.values():
             with _admin(self.town, copy) as admin:
                 admin.execute(statement.encode())
 
 
 async def build_town(database: Database, admin_conninfo: str) -> Town:
-    """Alice and Bob with several agents, of which two are shared; another owner's people."""
+    """Create Alice and Bob with several agents, two of them shared, and another owner's people."""
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-        # Samples of the planner that one run has and another hasn't yet give them different plans.
+        # Planner samples that exist in one run but not in another would give different plans.
         admin.execute(
             "DO $$ DECLARE t regclass; BEGIN"
             " FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r'"
@@ -193,7 +193,7 @@ async def _people(world: World) -> None:
 
 @contextmanager
 def copies_for(town: Town, role: str) -> Iterator[Copies]:
-    """The town as it is; with other values in the neighbours' rows; and without those rows."""
+    """Yield the town as it is, with other values in neighbours' rows, and without these rows."""
     scope = town.scopes[role]
     with psycopg.connect(town.database.conninfo(role_of(scope))) as conn:
         catalogue = read_catalogue(conn)
@@ -242,7 +242,7 @@ def _admin(town: Town, copy: Database) -> Iterator[Conn]:
 
 
 def _rewrite(admin: Conn) -> None:
-    """Write every table anew, without its dead rows.
+    """Rewrite every table without its dead rows.
 
     VACUUM FULL keeps a dead row that an older snapshot may see, and autovacuum, which analyzes the
     catalogue of a new database, holds one. Tables of other sizes get other plans.
@@ -283,8 +283,8 @@ def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> 
     ).fetchall()
     for (check,) in checks:
         admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {check}".encode())
-    # Nulls stay, every value keeps its length, and what a partial index asks for stays as it is:
-    # how large a table or an index is, is a total, by which the planner chooses.
+    # Nulls stay, every value keeps its length, and columns of partial indexes are unchanged: the
+    # planner chooses by totals such as the sizes of tables and indexes.
     partial = admin.execute(
         "SELECT coalesce(string_agg(pg_get_expr(indpred, indrelid), ' '), '') FROM pg_index"
         " WHERE indrelid = %s::regclass",
@@ -310,7 +310,7 @@ def _change(admin: Conn, table: str, role: str, own: list[str], become: str) -> 
 
 
 def _values(admin: Conn, catalogue: Catalogue, role: str, own: list[str]) -> Values:
-    """What only neighbours' rows hold."""
+    """Return the values that only neighbours' rows contain."""
     values: dict[tuple[str, str], list[str]] = {}
     for table in catalogue.tables:
         for column in table.columns:

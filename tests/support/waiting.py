@@ -1,5 +1,7 @@
-"""The waits of tests. Each ends on the state that it waits for, and says what is outstanding when
-that never comes. Nothing else in the tests sleeps."""
+"""The waits of tests. Each ends on the state that it waits for, or reports what is missing.
+
+Nothing else in the tests sleeps.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 PATIENCE_SECONDS = 60.0
-"""In which even a loaded machine comes to anything that a test waits for, if nothing fails."""
+"""Enough for anything that a test waits for, even on a busy machine, if nothing fails."""
 POLL_SECONDS = 0.02
 
 Found = TypeVar("Found")
@@ -38,10 +40,10 @@ async def until(
     faults_seconds: float = 0.0,
     every: float = POLL_SECONDS,
 ) -> Found:
-    """Wait for ``holds`` to be true, and return what it gave.
+    """Wait for ``holds`` to be true, and return its result.
 
-    ``faults_seconds`` is how long the faults that the test injects hold it up, at most; see
-    ``retry_seconds``. ``outstanding`` tells how far it came, for the failure.
+    ``faults_seconds`` is the maximum delay by faults that the test injects; see ``retry_seconds``.
+    ``outstanding`` reports the progress in a failure.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS + faults_seconds
     while True:
@@ -60,7 +62,7 @@ def until_sync(
     outstanding: Callable[[], object] | None = None,
     every: float = POLL_SECONDS,
 ) -> Found:
-    """The same for tests without a loop."""
+    """Do the same in tests without an event loop."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (value := holds()):
         _give_up_after(deadline, what, outstanding)
@@ -69,19 +71,21 @@ def until_sync(
 
 
 def patience(faults_seconds: float = 0.0) -> AbstractAsyncContextManager[Any]:
-    """A bound for what is awaited without ``until``, such as an event."""
+    """Limit the time of anything awaited without ``until``, such as an event."""
     return asyncio.timeout(PATIENCE_SECONDS + faults_seconds)
 
 
 def retry_seconds(failures: int, answers: int = 1) -> float:
-    """How long answers that are sent one after the other wait, each failing so often in a row."""
+    """Return the delay of answers sent one after the other, each failing this often in a row."""
     waits = (min(FIRST_WAIT * 2**failed, MAX_WAIT) for failed in range(failures))
     return answers * sum(wait.total_seconds() for wait in waits)
 
 
 class Faults:
-    """Which requests to a platform fail: of each target every so many, but never more than
-    ``MAX_IN_A_ROW``, so that what waits for them has a bound."""
+    """Which requests to a platform fail: some for each target, at most ``MAX_IN_A_ROW`` in a row.
+
+    So the delay is limited.
+    """
 
     MAX_IN_A_ROW = 2
     PROBABILITY = 0.3
@@ -90,7 +94,7 @@ class Faults:
         self._in_a_row: dict[object, int] = defaultdict(int)
 
     def hit(self, chaos: Random, target: object) -> bool:
-        """Whether this request fails."""
+        """Return whether this request fails."""
         failed = self._in_a_row[target] < self.MAX_IN_A_ROW and chaos.random() < self.PROBABILITY
         self._in_a_row[target] = self._in_a_row[target] + 1 if failed else 0
         return failed

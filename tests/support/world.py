@@ -26,7 +26,7 @@ from discreet.services.context import OperationContext, in_scope
 
 @asynccontextmanager
 async def open_scoped(database: Database, size: int = 4) -> AsyncIterator[ScopedDatabase]:
-    """A door to a test's database; ``size`` connections of each role."""
+    """Yield a scoped database for a test; ``size`` connections per role."""
     db = ScopedDatabase(database.conninfo, database.ticket_key, dict.fromkeys(get_args(Role), size))
     try:
         yield db
@@ -85,7 +85,7 @@ class World:
         )
 
     async def answer(self, to: Accepted, text: str) -> UUID:
-        """Stores an answer of the agent, as if a turn had ended; the id of the message."""
+        """Store an answer of the agent, as if a turn had ended; return the message's id."""
         scope = self.contact(to.contact_id) if to.contact_id else self.owner
         async with self.db.begin(scope) as tx:
             made: UUID = await tx.value(
@@ -102,8 +102,7 @@ class World:
     async def add_channel(
         self, platform: str, account: str = "", admission: str = "open"
     ) -> ChannelId:
-        """A channel of the agent on a platform; what is said there is answered at once, without
-        waiting for what may follow."""
+        """Add a channel of the agent on a platform, without debouncing."""
         async with self.db.begin(self.owner) as tx:
             made = await tx.value(
                 "INSERT INTO discreet.channels (agent_id, platform, account, admission)"
@@ -114,7 +113,7 @@ class World:
         return ChannelId(made)
 
     def context(self, scope: SessionScope | None = None) -> OperationContext:
-        """The context of an operation in a scope; by default in that of the owner and no agent."""
+        """Return an operation's context in a scope; by default the owner's without an agent."""
         within = OwnerScope(self.owner_id) if scope is None else scope
         return in_scope(self.db, within, bundled_embedder, "cli")
 
@@ -130,7 +129,7 @@ class World:
 async def make_world(
     db: ScopedDatabase, *, agent: str = "Ada", memory_model: str = "per_contact"
 ) -> World:
-    """The installation's owner (made if new) with an agent of this name."""
+    """Return the installation's owner (created if new) with an agent of this name."""
     async with db.begin(WorkScope()) as tx:
         owner_id = OwnerId(await tx.value("SELECT gate.find_or_create_first_owner('Olga')"))
     change = AgentChange(memory_model="shared" if memory_model == "shared" else "per_contact")
@@ -141,7 +140,7 @@ async def make_world(
 
 
 async def other_owner(world: World, admin: psycopg.Connection[Any]) -> World:
-    """Another owner in the same database, with an agent of the same name."""
+    """Return another owner in the same database, with an agent of the same name."""
     made = admin.execute("INSERT INTO discreet.owners (name) VALUES ('Otto') RETURNING id")
     row = made.fetchone()
     assert row is not None

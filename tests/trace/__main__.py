@@ -1,5 +1,7 @@
-"""``scripts/trace-message``: what a message to a bot of Telegram passes through, from the update
-to the delivered answer, without a model."""
+"""``scripts/trace-message``: the path of a Telegram message through the code.
+
+It goes from the update to the delivered answer, without a model.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,12 @@ BEGINNINGS = {
     ("queue/worker.py", "run_turn"),
     ("queue/worker.py", "deliver"),
 }
-"""Where the work for a message begins: what is called from there is its way, and what the server
-does meanwhile for itself isn't."""
+"""Where the work for a message begins. Calls from there are its path; the server's own background
+work isn't.
+"""
 TARGETS = {"files": 20, "switches": 28, "SQL functions": 10, "folders": 4}
 IDLE_SECONDS = 12.0
-"""After which a connection has told the statistics what it has called."""
+"""Seconds after which a connection has reported its calls to the statistics."""
 CALLS = "SELECT schemaname || '.' || funcname, calls FROM pg_stat_user_functions"
 
 _on_its_way: ContextVar[bool] = ContextVar("on_its_way", default=False)
@@ -46,7 +49,7 @@ _on_its_way: ContextVar[bool] = ContextVar("on_its_way", default=False)
 
 @dataclass
 class Way:
-    """Files of ours in the order of the first call, and calls from one to another."""
+    """Our files in the order of the first call, and calls between them."""
 
     recording: bool = False
     files: dict[str, int] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class Way:
     _seen: set[int] = field(default_factory=set)
 
     def watch(self, frame: FrameType, event: str, _: Any) -> None:
-        """A profile function; it is told of every call, and of every coroutine that goes on."""
+        """Handle a profile event; there is one for every call and every resumed coroutine."""
         file = frame.f_code.co_filename
         if event not in ("call", "return") or not self.recording or not file.startswith(OURS):
             return
@@ -69,7 +72,7 @@ class Way:
 
 
 def _caller(frame: FrameType) -> str | None:
-    """The file of ours that called it, through whatever library."""
+    """Return the calling file of ours, through any library."""
     above = frame.f_back
     while above is not None:
         if above.f_code.co_filename.startswith(OURS):

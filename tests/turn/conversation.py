@@ -25,7 +25,7 @@ async def offline(context: TurnContext, _: Prompt, toolbox: Tools, __: OnText) -
 
 @dataclass
 class Talk:
-    """A world in which whoever says something gets the answer back."""
+    """A world that returns the answer to each message."""
 
     world: World
     responder: Responder = offline

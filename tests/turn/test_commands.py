@@ -1,4 +1,4 @@
-"""What senders ask of the machine itself, and how their messages come together."""
+"""Senders' commands, and debouncing of their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long conversations go on with a summary and what was said last."""
+"""Long conversations continue with a summary and the newest messages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def world(db: ScopedDatabase) -> World:
 
 
 class Notes:
-    """Summarises by noting what it was given; fails where it is told to."""
+    """Summarizes by recording its input; fails on request."""
 
     def __init__(self) -> None:
         self.passages: list[Passage] = []
@@ -90,11 +90,11 @@ async def test_a_long_conversation_goes_on_with_a_summary_and_the_newest_message
     shown = prompt.system + "".join(message.text for message in prompt.messages)
     assert shown.count(summary.content) == 1
     assert "talk 24" in prompt.messages[-1].text
-    # Every line is either summarised or still there, and none is both.
+    # Every line is either summarized or still there, and none is both.
     told = [text for passage in notes.passages for _, text in passage.lines]
     still = [line.text for line in context.history]
     assert told + still == [t for n in range(24) for t in (f"talk {n:02}: {LONG}", "hm")]
-    # What is summarised can be searched for as before.
+    # Summarized messages can still be searched.
     scope = world.contact((await world.say(ALICE, "?")).contact_id)
     async with world.db.begin(scope) as tx:
         hits = await search_messages(tx, prepare("talk 00", None), limit=1)

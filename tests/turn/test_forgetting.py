@@ -1,4 +1,4 @@
-"""``/forget`` takes away what was meant and nothing else, and ``/undo`` brings it back."""
+"""``/forget`` forgets only the intended memories, and ``/undo`` restores them."""
 
 from __future__ import annotations
 

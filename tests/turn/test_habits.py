@@ -1,4 +1,4 @@
-"""Habits of models that must not show: thinking aloud, stopping short, saying nothing, looping."""
+"""Model habits that must not show: thinking aloud, stopping early, empty answers, loops."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_reasoning_that_takes_all_the_tokens_gets_more_of_them() -> None:
 
 @dataclass
 class Doing:
-    """Tools of which one does something and one finds something."""
+    """Tools of which one has an effect and one finds something."""
 
     specs: tuple[Spec, ...] = (Spec("remember", effect="I'll remember that."), Spec())
     called: list[str] = field(default_factory=list)

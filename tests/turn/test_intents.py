@@ -1,4 +1,4 @@
-"""What people mean, as the offline responder reads it."""
+"""How the offline responder understands people."""
 
 from __future__ import annotations
 

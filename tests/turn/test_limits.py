@@ -1,4 +1,4 @@
-"""Two limits bound a turn: silence of the model, and the time that it takes in all."""
+"""Two limits of a turn: silence of the model, and total time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 async def answered_by(
     world: World, home: Path, *replies: Reply, **settings: Any
 ) -> tuple[list[str], dict[str, Any]]:
-    """One turn of a model that replies so: what was answered, and the turn's row."""
+    """Run one turn of a model with these replies; return the answers and the turn's row."""
     said = await world.say(ALICE, "Tell me a long story.")
     with openai_server(*replies) as script:
         responder = make_responder(
@@ -101,14 +101,17 @@ async def test_what_a_tool_has_done_before_the_silence_is_kept_with_the_turn(
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mind that hangs is given up soon."""
+    """Give up a hanging responder soon."""
     monkeypatch.setattr(run, "MARGIN_SECONDS", 0.3)
     monkeypatch.setattr(concurrency, "END_SECONDS", 0.3)
 
 
 class Deaf:
-    """A mind that writes something, and then neither ends nor hears that it should, until ``free``
-    is set: as a library that waits for a thread. ``times``: then it answers as it should."""
+    """A responder that writes something, then neither ends nor reacts to cancellation.
+
+    It ends when ``free`` is set, like a library waiting for a thread. ``times``: then it answers
+    normally.
+    """
 
     def __init__(self, text: str, times: int = 1_000) -> None:
         self.text, self.times = text, times

@@ -1,4 +1,4 @@
-"""A model by its name: what is missing is said, and nothing is imported before it is used."""
+"""Opening a model by name: missing parts are reported, and imports happen on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model fails: another takes over, the sender hears of it soon, and the owner sees why."""
+"""If a model fails, another takes over, the sender is told soon, and the owner sees why."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def use(world: World, model: str, *others: str) -> None:
 
 
 class ByName(Script):
-    """Replies by the name of the model that is asked."""
+    """Replies by the name of the requested model."""
 
     by_name: dict[str, list[Reply]]
 
@@ -63,7 +63,7 @@ class ByName(Script):
 async def turn_of(
     world: World, home: Path, by_name: dict[str, Sequence[Reply]], **settings: Any
 ) -> tuple[Accepted, list[str]]:
-    """One turn of the models that reply so; the message, and which were asked."""
+    """Run one turn with these models; return the message, and which models were called."""
     said = await world.say(ALICE, "Hello?")
     with openai_server(Say("")) as script:
         script.__class__ = ByName

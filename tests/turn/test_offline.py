@@ -1,4 +1,4 @@
-"""Conversations with the responder that needs no language model."""
+"""Conversations with the offline responder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prompt: who, whom, when, and where the words of others stay data."""
+"""The prompt: agent, party, time, and other people's text as data."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_quoted_part_of_somebody_else_says_so_and_a_lost_line_that_it_is_lost(
 
 
 def records(text: str) -> list[dict[str, Any]]:
-    """The records of a message in a group, without the notes about time between them."""
+    """Return the records of a message in a group, without the time notes between them."""
     return [json.loads(one) for one in text.split("\n\n") if one.startswith("{")]
 
 

@@ -1,4 +1,4 @@
-"""The responder that needs no model finds what it was told, in eight languages."""
+"""The offline responder finds what it was told, in eight languages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def chat(database: Database) -> AsyncIterator[Talk]:
 
 
 async def ask_all(chat: Talk, name: str) -> tuple[list[str], list[str], int]:
-    """Ask a file's questions; what was missed, what was asserted of nothing, and how many."""
+    """Ask a file's questions; return the misses, the false answers, and the number of questions."""
     missed, asserted, asked = [], [], 0
     sets = tomllib.loads((ASKED / name).read_text(encoding="utf-8"))
     for language, given in sets.items():

@@ -1,4 +1,4 @@
-"""What a model thinks is told from what it says, however the tags are written and cut."""
+"""A model's reasoning is separated from its answer, however the tags are written and split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message replies to, and edits that come before, while and after a turn thinks."""
+"""Replies, and edits before, during and after a turn."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def world(db: ScopedDatabase) -> World:
 
 
 async def reply_seen(database: Database, world: World) -> RepliedTo | None:
-    """What the model is shown that the newest waiting line replies to."""
+    """Return the reply of the newest waiting line, as shown to the model."""
     responder = Responder()
     await do_all(database, world.db, responder)
     return responder.contexts[-1].waiting[-1].replies_to
@@ -104,7 +104,7 @@ async def test_an_edit_before_the_turn_began_replaces_the_text(
     database: Database, world: World
 ) -> None:
     said = await world.say(ALICE, "Parcel to Rome", message_id="1")
-    for _ in range(2):  # also when the platform delivers it twice
+    for _ in range(2):  # even if the platform delivers it twice
         edited = await world.say(ALICE, **edit("Parcel to Milan"))
         assert edited.message_id == said.message_id
     await do_all(database, world.db)

@@ -1,5 +1,7 @@
-"""Turns of one session: one at a time, in order, each message answered once and where it came
-from, by a turn that holds the session."""
+"""Turns of one session: one at a time, in order, each message answered once and in its chat.
+
+Only the turn that holds the session answers.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ async def world(db: ScopedDatabase) -> World:
 
 
 async def answered_by(world: World, session_id: SessionId) -> list[tuple[str, str | None]]:
-    """Each message that came in, in order, with the answer that names it."""
+    """Return each inbound message in order, with the answer that names it."""
     found = await rows_of(
         world,
         "SELECT m.text, a.text AS answer FROM discreet.messages m"

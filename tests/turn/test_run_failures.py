@@ -1,5 +1,7 @@
-"""What becomes of a message whose turn fails: kept, tried again ever later, given up in one
-courteous line, and never in the way of those behind it."""
+"""Messages whose turn fails: kept, retried with growing delays, then given up with one notice.
+
+They never block those behind them.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ async def test_a_failed_turn_keeps_the_message_and_the_next_try_answers_it(world
 async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_attempt(
     world: World, admin: Admin
 ) -> None:
-    """Another server may have the key that this one lacks; or a person gives it, hours later."""
+    """Test a missing key: another server may have it, or a person provides it hours later."""
     said = await world.say(ALICE, "hello")
     responder = Failing([ModelError("setup", "The model has no key.")] * 6)
     for _ in range(6):
@@ -126,7 +128,7 @@ async def test_the_wait_doubles_from_try_to_try_and_nothing_is_thought_before(
         idle = Responder(repeat)
         await one_turn(world, said.session_id, idle)
         assert idle.contexts == []
-        # Until then the message waits, and so does the job that will look at it.
+        # Until then the message waits, and so does the job that will check it.
         [row] = admin.execute(
             "SELECT extract(epoch FROM m.not_before - now())::float,"
             "       extract(epoch FROM j.scheduled_at - now())::float"

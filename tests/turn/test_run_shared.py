@@ -1,4 +1,4 @@
-"""Who is in a conversation: groups, and agents whose memory is shared."""
+"""Who is in a conversation: groups, and agents with shared memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def remember(world: World, scope: Any, text: str) -> None:
 
 
 async def keep(context: TurnContext, _: Prompt, tools: Tools, __: OnText) -> TurnResult:
-    """Remembers what was said, and tells all that it can find and that it was given."""
+    """Remember what was said, and repeat everything found and given."""
     for line in context.waiting:
         await tools.call("remember", {"content": line.text})
     found = await tools.call("recall", {"query": "secret"})
@@ -75,7 +75,7 @@ async def test_everybody_shares_one_session_and_one_memory_with_a_shared_agent(
     channel = Recording()
     responder = Responder(repeat)
     await do_all(database, shared.db, responder, channel)
-    # Each is answered apart, where the message came from, and each answer knows of all.
+    # Each is answered separately, in its message's chat, and each answer knows all messages.
     assert [(one.chat_id, one.text) for one in channel.sent] == [
         (BOB, "re: bob's secret"),
         ("owner", "re: olga's secret"),
@@ -145,7 +145,7 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     await one_turn(world, asked.session_id, responder)
     assert responder.contexts[0].party.kind == "shared"
     assert "olga's secret" not in everything(responder.contexts[0])
-    # What a contact said before stays that contact's.
+    # A contact's earlier messages stay that contact's.
     alone = await make_world(world.db, agent="Cyd")
     before = await alone.say(ALICE, "alice's secret")
     await change_agent(alone.db, alone.owner_id, "Cyd", change)
@@ -164,7 +164,7 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
 async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobody_the_owners_scope(
     database: Database, shared: World
 ) -> None:
-    """The shared session has no contact, and no contact is otherwise the owner."""
+    """Test the shared session, which has no contact; otherwise no contact means the owner."""
     other = await make_world(shared.db, agent="Bea")
     await remember(other, other.owner, "olga's secret")
     waits = await shared.say(ALICE, "what is the secret?")
@@ -187,7 +187,7 @@ async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobod
 
 @pytest.fixture
 async def family(database: Database, world: World) -> tuple[Accepted, Accepted, Accepted]:
-    """What Alice said alone, what Bob said alone, and what both said in the group."""
+    """Store messages of Alice alone, of Bob alone, and of both in the group."""
     alice = await world.say(ALICE, "alice's secret", name="Alice")
     bob = await world.say(BOB, "bob's secret", name="Bob")
     group = await world.say(ALICE, "the family's secret", group=FAMILY, name="Alice")

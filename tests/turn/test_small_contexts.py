@@ -1,4 +1,4 @@
-"""Models with small contexts: every message is answered, however their servers refuse."""
+"""Models with small contexts: every message is answered, however their servers reject prompts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def models_at(server: SmallServer, home: Path, **settings: Any) -> Models:
 
 
 async def talk(world: World, models: Models, texts: list[str], sender: str = ALICE) -> list[str]:
-    """Say these, one after the other, and give the answers."""
+    """Send these one after the other, and return the answers."""
     turns = replace(
         turns_of(world.db, models.answer),
         budget_for=models.budget_for,
@@ -109,7 +109,7 @@ async def test_a_prompt_that_ollama_cut_without_a_word_is_noticed_and_sent_once_
 
 
 async def fill(world: World, models: Models, texts: list[str]) -> None:
-    """A conversation that took place, answered while the server still had room."""
+    """Add an earlier conversation, answered while the server still had room."""
     plain = turns_of(world.db)
     for text in texts:
         said = await world.say(ALICE, text)
@@ -176,7 +176,7 @@ def test_what_was_learned_is_never_tiny_and_is_forgotten_after_an_hour() -> None
     [" " * 20_000, "a" * 20_000, "responsibilities " * 500, "\n" * 9_000, "=" * 9_000],
 )
 def test_no_text_makes_a_server_that_read_all_of_it_look_as_if_it_had_not(text: str) -> None:
-    """With the fewest tokens that a tokenizer can make of it: one for each word."""
+    """Test with the fewest tokens that a tokenizer can make: one per word."""
     read = 600 + len(text.split())
     assert window_of_truncated(read, least_tokens(["word " * 600, text])) is None
 

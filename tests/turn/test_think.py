@@ -1,4 +1,4 @@
-"""Thinking, against a server that speaks the OpenAI protocol on loopback."""
+"""``think``, against a server with the OpenAI protocol on loopback."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Spec:
 
 @dataclass
 class Echo:
-    """Tools that answer with what they were asked."""
+    """Tools that return their arguments."""
 
     specs: tuple[Spec, ...] = (Spec(),)
     lost: bool = False

@@ -1,4 +1,4 @@
-"""Where a contact is: as it told, else as the owner's setting says."""
+"""A contact's time zone: as it told the agent, else from the owner's setting."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def toolbox(
     group: str | None = None,
     embedder: Embedder | None = None,
 ) -> Toolbox:
-    """The tools of a turn that answers a message from this sender."""
+    """Return the tools of a turn that answers a message from this sender."""
     said = await world.say(sender, text, group=group)
     scope = session_scope(world.owner_id, world.agent_id, said.contact_id, shared=False)
     async with world.db.begin(scope) as tx:

@@ -1,4 +1,4 @@
-"""Who waits for an answer sees that one is coming."""
+"""Waiting people see a typing indicator."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_turn_is_saved_although_what_shows_it_loses_its_cancellation(
         return "hm"
 
     async def show(*_: Any) -> None:
-        # As asyncio.wait_for of Python 3.11, where its result comes at the same moment.
+        # Like asyncio.wait_for on Python 3.11 if its result arrives at the same moment.
         shown.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""What somebody has me remember comes back unchanged, as each platform would show it."""
+"""A memory comes back unchanged, as each platform would show it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""``scripts/twins``: statements whose answer tells what other people's rows hold, found by chance.
+"""``scripts/twins``: search at random for statements whose answer depends on other people's rows.
 
-Pairs of conditions on every table that a role may name, with the planner's switches and with every
-kind of ticket; each asked of three databases that differ only in rows that the role may not see.
-The seed makes it the same statements again.
+Pairs of conditions on every table that a role may name, with the planner's switches and every kind
+of ticket, run in three databases that differ only in rows that the role may not see. The same seed
+gives the same statements.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROLES = ("contact", "shared", "owner")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 where no answer told anything."""
+    """Return the exit code: 0 if no answer depended on them."""
     given = _arguments(arguments)
     found: list[Difference] = []
     begun = time.monotonic()
@@ -63,7 +63,7 @@ def _compare(town: Town, role: str, given: argparse.Namespace) -> tuple[list[Dif
             for line in open_rights_of(copies):
                 raise SystemExit(f"{role}: {line}")
         for ticket in given.ticket or TICKETS:
-            # Four of five have a ticket that holds: what can be learned without is soon told.
+            # Four of five have a valid ticket: what can be learned without one is soon found.
             count = given.pairs // len(ROLES) * (4 if ticket == "valid" else 1) // 8
             chance = Random(f"{given.seed} {role} {ticket}")
             probes = chain(

@@ -1,4 +1,4 @@
-"""Each platform on a bench: its channel against a server that fails on demand, and payloads."""
+"""A bench per platform: its channel against a server that fails on demand, with payloads."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from tests.channels import whatsapp_payloads as whatsapp
 from tests.support import bot_api, cloud_api, discord_api
 
 Trouble = Literal["slow down", "down", "cut", "gone", "refused"]
-"""What a platform may answer: wait, an error of its own, nothing, that nobody is there, never."""
+"""Kinds of failures: rate limit, server error, no response, recipient gone, permanent refusal."""
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "folder-channel"
 SAID = "hello from here"
-"""What the person says in each recorded message."""
+"""The person's text in each recorded message."""
 
 
 @dataclass
 class Bench:
     """``said``: a direct message by the person in ``chat``; ``again``: others by the same person.
 
-    ``sent``: what the platform took for the chat, the oldest first. ``previewed``: the texts that
-    it took, new or edited, whose links it would fetch for a preview. ``troubles``: each makes the
-    next request go wrong in its way, those of them that the platform has; ``mend`` ends it.
+    ``sent``: what the platform accepted for the chat, oldest first. ``previewed``: the accepted
+    texts, new or edited, whose links it would fetch for a preview. ``troubles``: each makes the
+    next request fail in its way, for the kinds that the platform has; ``mend`` ends it.
     """
 
     platform: Platform
@@ -176,7 +176,7 @@ async def discord_bench(home: Path) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def folder_bench(home: Path) -> AsyncIterator[Bench]:
-    """The example of another package, found as any other is: through its entry point."""
+    """Yield a bench for the example package, found through its entry point like any other."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     ((name, value),) = project["entry-points"][CHANNEL_ENTRY_POINTS].items()
     installed = home / "installed" / f"{project['name'].replace('-', '_')}-0.1.0.dist-info"
@@ -227,7 +227,7 @@ async def _folder(desk: Path, platform: Platform) -> Bench:
         {"id": "2", "text": "?"},
         [{**said, "edited": True}, {**said, "group": "desk"}],
         sent,
-        list,  # files in a folder; nobody follows a link in them
+        list,  # files in a folder; nobody follows links in them
         {
             "slow down": (desk / "closed").touch,
             "down": blocked,

@@ -1,4 +1,4 @@
-"""What every channel does in the same way, whatever its platform."""
+"""Behaviour common to all channels."""
 
 from __future__ import annotations
 
