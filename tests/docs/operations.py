@@ -111,7 +111,7 @@ OF_MEMORIES = (
     Operation(
         "remember",
         "memories.remember",
-        ("memories remember",),
+        ("memories remember", "memories add"),
         "remember",
         "remember",
         "remember",

@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from discreet.domain.ids import MemoryId
 from discreet.postgres.server import Database
+from discreet.schemas.memories import ListMemories, MemoryPatch
+from discreet.services import memories
+from discreet.services.agents import AgentChange, change_agent
 from discreet.services.reference_files import ReferenceText
 from discreet.services.references import publish
 from discreet.turn.offline.phrases import REPLIES
@@ -170,3 +174,27 @@ async def test_who_shares_an_agent_shares_what_it_keeps(database: Database) -> N
         await chat.say(ALICE, "Remember that the key is under the mat.", name="Alice")
         answer = await chat.say(BOB, "Where is the key?", name="Bob")
     assert answer == "Alice: the key is under the mat."
+
+
+async def test_what_the_owner_corrected_is_not_said_to_be_told_by_the_contact(chat: Talk) -> None:
+    world = chat.world
+    await chat.say(ALICE, "Remember that my dog is called Rex.")
+    assert "You told me" in await chat.say(ALICE, "What is my dog called?")
+    [memory] = (await memories.list_memories(world.context(), ListMemories())).items
+    change = MemoryPatch(content="The dog is called Rexi.")
+    await memories.update(world.context(), MemoryId(memory.id), change)
+    answer = await chat.say(ALICE, "What is my dog called?")
+    assert answer == f"{SAY.kept_here}\n- “The dog is called Rexi.”"
+
+
+async def test_published_texts_answer_a_few_words_and_the_owner_says_what_is_unknown(
+    chat: Talk,
+) -> None:
+    world = chat.world
+    prices = ReferenceText("prices.md", ("Prices\nA room is 80 euros a night.",))
+    await publish(world.db, world.owner_id, world.agent_id, [prices])
+    assert "80 euros" in await chat.say(ALICE, "prices please")
+    assert await chat.say(ALICE, "I am Anna") == SAY.statement
+    change = AgentChange(unknown_reply="I'll ask the host.")
+    await change_agent(world.db, world.owner_id, "Ada", change)
+    assert await chat.say(ALICE, "Is there a sauna?") == "I'll ask the host."

@@ -80,7 +80,7 @@ def test_a_contact_is_introduced_with_name_platform_type_and_privacy() -> None:
     system = system_of(context())
     for part in ('"Ada"', "receptionist", "Be kind.", '"Alice"', "telegram", "external"):
         assert part in system
-    assert "private to this sender" in system
+    assert "nobody but this sender and your owner reads it" in system
 
 
 def test_the_time_of_now_stands_last_where_the_contact_is() -> None:

@@ -97,6 +97,7 @@ IfVersion = Annotated[
 ]
 
 
+@app.command("add")
 @app.command("remember")
 def remember(
     content: Annotated[str, typer.Argument(metavar="TEXT", help="What to remember.")],

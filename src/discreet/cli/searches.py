@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from discreet.schemas.memories import Hit, Hits
     from discreet.services.recall import Subset
 
+NEAR_COSINE = 0.3
+"""Results less close than this, and without a common word, are not shown."""
+
 messages = typer.Typer(help="Messages.", no_args_is_help=True)
 
 
@@ -194,18 +197,26 @@ def _print(found: Hits, *, explain: bool, as_json: bool) -> None:
     if as_json:
         print_json([_record(hit) for hit in found.items])
         return
-    if not found.items:
+    near = [hit for hit in found.items if _is_near(hit)]
+    if not near:
         print("No results.")
-    for hit in found.items:
+    for hit in near:
         about = [hit.title] if hit.kind == "passage" else [_whose(hit)]
         if hit.kind == "message":
             about.append(f"{_speaker(hit)} said")
         elif hit.salience not in (None, "medium"):
             about.append(str(hit.salience))
-        print_text(f"{hit.score:.2f}  {when(hit.created_at)}  {hit.kind} {hit.id}")
+        print_text(f"{when(hit.created_at)}  {hit.kind} {hit.id}")
         print_text(f"    {', '.join(about)}: {hit.content}".replace("\n", "\n    "))
         if explain:
-            print_text(f"    {_why(hit)}")
+            print_text(f"    score {hit.score:.2f} {_why(hit)}")
+
+
+def _is_near(hit: Hit) -> bool:
+    """Return whether a result has to do with what was asked: a word in common, or its meaning.
+    Programs get all (``--json``), best first."""
+    cosine = hit.parts.cosine
+    return hit.parts.matched > 0 or (cosine is not None and cosine >= NEAR_COSINE)
 
 
 def _whose(hit: Hit) -> str:

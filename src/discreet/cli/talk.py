@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -111,15 +112,20 @@ class Conversation:
             return
         page.leave()
         self._late.add(waiting)
-        waiting.add_done_callback(self._show_late)
+        waiting.add_done_callback(partial(self._show_late, page.shown))
 
-    def _show_late(self, waiting: asyncio.Task[Answer]) -> None:
+    def _show_late(self, shown: str, waiting: asyncio.Task[Answer]) -> None:
+        """Show what is new of an answer that nobody waited for."""
         self._late.discard(waiting)
         if waiting.cancelled():
             return
         match waiting.exception():
             case None:
-                print(shown_text(waiting.result()) + "\n")
+                text = shown_text(waiting.result())
+                if not shown or not text.startswith(shown):
+                    print(text + "\n")
+                elif text != shown:
+                    print(f"…{text[len(shown) :]}\n")
             case DiscreetError() as error:
                 print(f"sb: {terminal_text(str(error))}\n")
             case _:
@@ -143,6 +149,11 @@ class AnswerDisplay:
             yield
         finally:
             self._status.stop()
+
+    @property
+    def shown(self) -> str:
+        """The text that is on the screen."""
+        return self._shown
 
     async def tell(self, why: str) -> None:
         """Say that it takes longer, and why."""

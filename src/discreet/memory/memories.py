@@ -86,6 +86,7 @@ _UPDATE: LiteralString = f"""
                          ELSE coalesce(%(topic_key)s, topic_key) END,
         topics = coalesce(%(topics)s::text[], topics),
         salience = coalesce(%(salience)s, salience),
+        source = coalesce(%(source)s, source),
         metadata = coalesce(%(metadata)s::jsonb, metadata),
         expires_at = CASE WHEN %(clear_expires_at)s THEN NULL
                           ELSE coalesce(%(expires_at)s::timestamptz, expires_at) END
@@ -181,6 +182,7 @@ async def update_memory(
         "topic_key": (change.topic_key or "").strip() or None,
         "topics": None if change.topics is None else list(change.topics),
         "salience": change.salience,
+        "source": change.source,
         "metadata": None if change.metadata is None else Jsonb(dict(change.metadata)),
         "expires_at": change.expires_at,
         "clear_topic_key": "topic_key" in change.clear,

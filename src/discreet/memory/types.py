@@ -93,6 +93,7 @@ class MemoryChange:
     salience: Salience | None = None
     metadata: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+    source: str | None = None
     clear: frozenset[Literal["topic_key", "expires_at"]] = frozenset()
 
 

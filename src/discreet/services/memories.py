@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from discreet.domain.errors import NotFound
@@ -137,6 +138,10 @@ async def update(
         clear=_cleared(request),
     )
     async with context.begin() as tx:
+        if request.content is not None:
+            # Whose words they are from now on.
+            by_owner = isinstance(tx.scope, OwnerScope)
+            change = replace(change, source="owner" if by_owner else context.source)
         changed = await memories.update_memory(tx, memory_id, change, expected=expected)
         return await _show(tx, changed)
 

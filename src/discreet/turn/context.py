@@ -83,7 +83,8 @@ class AgentCard:
     """The owner's settings of the agent. ``model`` None: the installation's default.
 
     ``context_tokens``: the size of the model's context, if the owner set it; ``fallback_models``:
-    those that take over if it fails, in order.
+    those that take over if it fails, in order. ``unknown_reply``: what it
+    says without a model when it knows nothing.
     """
 
     name: str
@@ -92,6 +93,7 @@ class AgentCard:
     model: str | None = None
     context_tokens: int | None = None
     fallback_models: Sequence[str] = ()
+    unknown_reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class Found:
 
     ``whose`` names the contact it belongs to, in an owner's session; None: this scope's own.
     ``closeness`` is the cosine with the query (-1 to 1), None if nothing was compared. ``by`` says
-    who wrote a message (None: the agent), ``position`` its place; ``version`` is a memory's.
+    who wrote a message (None: the agent), ``position`` its place; ``version`` and ``source`` are
+    a memory's.
     ``score`` and its ``parts`` explain why it was found; None: nothing was searched.
     """
 
@@ -115,8 +118,14 @@ class Found:
     position: int | None = None
     closeness: float | None = None
     version: int | None = None
+    source: str | None = None
     score: float | None = None
     parts: Mapping[str, float | None] | None = None
+
+    @property
+    def is_of_owner(self) -> bool:
+        """Whether the owner has written or corrected it, so that nobody here told it."""
+        return self.source in ("owner", "cli")
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ async def load(
 
 async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _Conversation:
     agent = await tx.fetch_one(
-        "SELECT name, role, instructions, model, context_tokens, fallback_models"
+        "SELECT name, role, instructions, model, context_tokens, fallback_models, unknown_reply"
         " FROM discreet.agents WHERE id = %(agent)s",
         {"agent": scope.agent_id},
     )
@@ -207,5 +207,10 @@ def _summarised(summary: Summary, at: datetime) -> Found | None:
 
 def _known(memory: Memory) -> Found:
     return Found(
-        "memory", memory.content, memory.created_at, id=memory.id, salience=memory.salience
+        "memory",
+        memory.content,
+        memory.created_at,
+        id=memory.id,
+        salience=memory.salience,
+        source=memory.source,
     )

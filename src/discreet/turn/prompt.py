@@ -166,6 +166,7 @@ def found_record(found: Found, *, of_owner: bool) -> str:
         at=found.at.strftime("%Y-%m-%d") if found.kind != "passage" else None,
         version=found.version,
         salience=found.salience,
+        noted_by="your owner" if found.is_of_owner and not of_owner else None,
         title=clean_name(found.title),
         said_by=said_by if found.kind == "message" else None,
         text=found.text,
@@ -208,8 +209,9 @@ def _introduce(party: Party) -> str:
         case "contact":
             return (
                 f"One contact: {name}{where} (type: {clean_name(party.type) or 'external'}). This"
-                " conversation is private to this sender: nobody else reads it, and what you know"
-                " here is what this sender told you, and what your owner published."
+                " conversation is private: nobody but this sender and your owner reads it, and what"
+                " you know here is what this sender told you, and what your owner noted or"
+                " published."
             )
         case "group":
             return (

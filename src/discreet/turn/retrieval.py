@@ -38,6 +38,7 @@ def found_hits(hits: Iterable[Hit]) -> tuple[Found, ...]:
             position=hit.position,
             closeness=hit.parts.cosine,
             version=hit.version,
+            source=hit.source or None,
             score=hit.score,
             parts=hit.parts.model_dump(),
         )
@@ -55,6 +56,7 @@ def found_memories(memories: Iterable[Memory]) -> tuple[Found, ...]:
             id=memory.id,
             salience=memory.salience,
             version=memory.version,
+            source=memory.source,
             whose=_whose(memory.whose),
         )
         for memory in memories

@@ -35,6 +35,8 @@ from discreet.turn.tools import Outcome, Tools
 
 QUERY_CHARACTERS = 1_000
 SEARCHED = 30
+FEW_WORDS = 4
+"""A statement of so many words may ask for something: "prices please"."""
 LISTED = 30
 # Maximum characters of one list item, and of a reference text.
 SHOWN = 400
@@ -95,8 +97,8 @@ class _Responder:
                 return await self._do(say, text)
             case SmallTalk(kind):
                 return await self._chat(say, understood.language, kind, line)
-            case Statement():
-                return say.statement
+            case Statement(text):
+                return await self._published(text) or say.statement
             case _:
                 assert_never(understood.intent)
 
@@ -143,7 +145,11 @@ class _Responder:
         kept = [one for one in found if one.kind == "memory"]
         if not kept:
             return say.nothing_kept
-        alone = not self._context.of_owner and not self._context.many_speak
+        alone = (
+            not self._context.of_owner
+            and not self._context.many_speak
+            and all(_is_told(one) for one in kept)
+        )
         return "\n".join([say.told_me_all if alone else say.kept_here, *self._items(say, kept)])
 
     async def _about(self, say: Replies, topic: str) -> str:
@@ -157,6 +163,13 @@ class _Responder:
         if hits:
             return self._show(say, hits)
         return await self._from_conversation(say, asked, nearest(asked, found))
+
+    async def _published(self, said: str) -> str:
+        """Return the published texts that a few words are about, such as "prices please"."""
+        if len(said.split()) > FEW_WORDS:
+            return ""
+        found = [one for one in await self._search(said) if one.kind == "passage"]
+        return "\n\n".join(_passage(one.text) for one in relevant(said, found)[:2])
 
     async def _do(self, say: Replies, asked: str) -> str:
         hits = relevant(asked, await self._search(asked))
@@ -238,6 +251,8 @@ class _Responder:
             return "\n".join([say.kept_here, *self._items(say, kept)])
         if self._context.many_speak:
             return _cut(one_line(kept[0].text), SHOWN)
+        if not all(_is_told(one) for one in kept):
+            return "\n".join([say.kept_here, *self._items(say, kept)])
         # The best result comes first, without a title before it.
         best = say.told_me.format(say.quoted.format(_cut(kept[0].text, WHOLE)))
         return "\n".join([best, *self._items(say, kept[1:])])
@@ -262,7 +277,12 @@ class _Responder:
         return lines
 
     def _nothing(self, say: Replies) -> str:
-        """Say that nothing was found, and once per conversation why no more can be expected."""
+        """Say that nothing was found, and once per conversation why no more can be expected.
+
+        The owner's own reply takes precedence.
+        """
+        if self._context.agent.unknown_reply and not self._context.of_owner:
+            return self._context.agent.unknown_reply
         said = (line.text for line in self._context.history if line.direction == "out")
         if self._admitted or any(say.no_model in text for text in said):
             return say.nothing
@@ -283,6 +303,11 @@ class _Responder:
         outcome = await self._tools.call(tool, arguments)
         self.steps.append(Step(tool, arguments, outcome.text))
         return outcome
+
+
+def _is_told(found: Found) -> bool:
+    """Return whether something kept is in the words of whoever is asking, and not the owner's."""
+    return not found.is_of_owner
 
 
 def _help(context: TurnContext, agent: str) -> str:
