@@ -97,15 +97,21 @@ class PendingReply:
         self.session_id = session_id
         self._events = events
 
-    async def answer(self, on_draft: Draft | None = None) -> Reply:
-        """Wait for the answer; ``on_draft`` gets what is written so far, whole.
+    async def answer(self, on_draft: Draft | None = None, on_state: Draft | None = None) -> Reply:
+        """Wait for the answer; ``on_draft`` gets what is written so far, whole, and ``on_state`` a
+        state in which nobody answers: ``paused`` or ``taken_over``.
 
         Raises:
             Unavailable: the connection was lost; ``Client.reply`` asks again later.
         """
+        draft = ""
         async for event in self._events:
-            if event.name == "draft" and on_draft is not None:
-                await on_draft(event.data["text"])
+            if event.name == "delta":
+                draft = draft[: event.data["offset"]] + event.data["text"]
+                if on_draft is not None:
+                    await on_draft(draft)
+            if event.name == "state" and on_state is not None:
+                await on_state(event.data["state"])
             if event.name == "answer":
                 return _read(Reply, event.data)
             if event.name == "problem":

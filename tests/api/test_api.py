@@ -64,7 +64,12 @@ async def test_an_answer_comes_as_events_while_it_is_written(harness: Harness) -
     assert events[0][0] == "accepted"
     assert events[-1][0] == "answer"
     assert "Tom" in events[-1][1]["answer"]
-    assert {event[0] for event in events[1:-1]} <= {"draft"}
+    assert {event[0] for event in events[1:-1]} <= {"delta"}
+    assert stream.headers["x-accel-buffering"] == "no"
+    text = ""
+    for _, delta in events[1:-1]:
+        text = text[: delta["offset"]] + delta["text"]
+    assert events[-1][1]["answer"].startswith(text)
 
 
 async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_elses(
@@ -209,7 +214,7 @@ async def test_a_token_that_is_revoked_or_missing_opens_nothing(harness: Harness
     async with httpx.AsyncClient(base_url=harness.url) as nobody:
         for refused in (await client.get("/api/sessions"), await nobody.get("/api/sessions")):
             assert refused.status_code == 401
-            assert refused.headers["www-authenticate"] == "Bearer"
+            assert refused.headers["www-authenticate"].startswith("Bearer")
 
 
 async def test_pages_are_complete_and_without_doubles(harness: Harness) -> None:

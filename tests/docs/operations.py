@@ -16,6 +16,7 @@ from discreet.schemas import (
     backups,
     channels,
     contacts,
+    held_answers,
     limits,
     links,
     memories,
@@ -64,7 +65,7 @@ class Operation:
 
 OWNERS = Missing("the owner's alone; nothing of the owner's is in a contact's turn")
 AT_TERMINAL = Missing("whoever runs the installation does this at its terminal")
-NOT_YET = Missing("no program has needed it yet; the service function is there for it")
+NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
 FROM_TURN = Missing("a turn starts with it and can recall")
 NO_ARGUMENTS = Missing("a turn has one session, which it can't change")
 FOR_MODELS = Missing("for programs that put it into a prompt; the terminal lists memories")
@@ -309,7 +310,7 @@ OF_CONTACTS = (
         "contacts.resolve_contact_name",
         Missing("every command takes a name for a contact, and suggests similar ones"),
         "resolve_contact_name",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         contacts.NameToResolve,
         contacts.NameResolved,
@@ -337,7 +338,7 @@ OF_CONTACTS = (
         "contacts.get_contact",
         ("contacts show",),
         "get_contact",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=contacts.Contact,
     ),
@@ -346,7 +347,7 @@ OF_CONTACTS = (
         "contacts.change_contact",
         ("contacts rename", "contacts note", "contacts block", "contacts unblock"),
         "update_contact",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         contacts.ContactPatch,
         contacts.Contact,
@@ -380,7 +381,7 @@ OF_CONTACTS = (
         "erasing.list_erasures",
         ("contacts erasures",),
         "list_erasures",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=links.ErasureList,
     ),
@@ -398,7 +399,7 @@ OF_CONTACTS = (
         "linking.list_links",
         ("contacts links",),
         "list_links",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=links.LinkList,
     ),
@@ -420,7 +421,7 @@ OF_AGENTS = (
         "agents.page_of_agents",
         Missing("there are few: the terminal lists them all (list_all_agents)"),
         "list_agents",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         agents.ListAgents,
         agents.AgentPage,
@@ -430,7 +431,7 @@ OF_AGENTS = (
         "agents.list_agents",
         ("agents list",),
         Missing("a program asks for pages"),
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
     ),
     Operation(
@@ -438,7 +439,7 @@ OF_AGENTS = (
         "agents.get_agent",
         ("agents show",),
         "get_agent",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=agents.Agent,
     ),
@@ -470,7 +471,7 @@ OF_STATUS = (
         "status.summarise",
         ("status",),
         "get_status",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=operations.Status,
     ),
@@ -479,7 +480,7 @@ OF_STATUS = (
         "usage.get_usage",
         ("usage",),
         "get_usage",
-        NOT_YET,
+        NO_MACHINE,
         OWNERS,
         result=operations.Usage,
     ),
@@ -517,9 +518,6 @@ OF_STATUS = (
         OWNERS,
     ),
 )
-
-
-NO_MACHINE = Missing("an MCP client works for contacts; a program of the owner's uses REST")
 
 
 def _of_owner(
@@ -600,6 +598,8 @@ OF_OWNER = (
               let_in="approve and deny are commands of their own"),
     _of_owner("make_owner_link", "admission.make_owner_link", ("owner link",),
               admission.OwnerLinkToMake, admission.OwnerLink),
+    _of_owner("unlink_owner", "admission.unlink_owner", ("owner unlink",),
+              None, admission.OwnerAddressList),
     _of_owner("list_owner_addresses", "admission.list_owner_addresses", ("owner list",),
               None, admission.OwnerAddressList),
     _of_owner("get_limits", "limits.get_limits", ("limits show",), None, limits.ContactLimits),
@@ -612,6 +612,14 @@ OF_OWNER = (
               limits.BudgetToSet, limits.BudgetList),
     _of_owner("remove_budget", "budgets.remove_budget", ("budgets remove",),
               None, limits.BudgetList),
+    _of_owner("list_held_answers", "held_answers.list_held_answers", ("drafts list",),
+              None, held_answers.HeldAnswerList),
+    _of_owner("approve_answer", "held_answers.approve_answer", ("drafts approve", "drafts edit"),
+              held_answers.AnswerToApprove, held_answers.HeldAnswer),
+    _of_owner("reject_answer", "held_answers.reject_answer", ("drafts reject",),
+              None, held_answers.HeldAnswer),
+    _of_owner("hold_answers", "contacts.hold_answers", ("contacts drafts",),
+              held_answers.AnswersToHold, contacts.Contact),
     _of_owner("create_token", "tokens.create_token", ("tokens create",),
               tokens.TokenToCreate, tokens.CreatedToken, kind="each kind has an option",
               create="--create", expires_in="--expires, as 30d"),
@@ -627,16 +635,6 @@ OF_OWNER = (
 )
 # fmt: on
 
-# Owner-only operations at the terminal: command -> service function.
-OWNERS_COMMANDS: dict[str, str] = {
-    "owner unlink": "admission.unlink_owner",
-    "drafts list": "held_answers.list_held_answers",
-    "drafts approve": "held_answers.approve_answer",
-    "drafts edit": "held_answers.approve_answer",
-    "drafts reject": "held_answers.reject_answer",
-    "contacts drafts": "contacts.hold_answers",
-}
-
 OPERATIONS: tuple[Operation, ...] = (
     *OF_MEMORIES,
     *OF_SESSIONS,
@@ -644,10 +642,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *OF_AGENTS,
     *OF_STATUS,
     *OF_OWNER,
-    *(
-        Operation(command.replace(" ", "_"), service, (command,), NOT_YET, AT_TERMINAL, OWNERS)
-        for command, service in OWNERS_COMMANDS.items()
-    ),
 )  # fmt: skip
 
 # They run or maintain the installation and query nothing.

@@ -58,7 +58,7 @@ def _without_ids(text: str, *ids: dict[str, str]) -> str:
     return text
 
 
-OTHERS = ("channel_id", "turn_id", "link_id", "token_id")
+OTHERS = ("channel_id", "turn_id", "link_id", "token_id", "draft_id")
 
 
 @pytest.mark.parametrize("kind", ["agent", "contact", "none", "wrong"])

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from discreet.api.dependencies import OwnerCaller
+from discreet.api.dependencies import OwnerCaller, SenderParameter
 from discreet.api.problems import documented
 from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput
 from discreet.domain.ids import ContactId
 from discreet.schemas import admission as wire
 from discreet.schemas.limits import BudgetList, BudgetToSet, ContactLimits
@@ -82,30 +83,50 @@ async def owner_link(who: OwnerCaller, given: wire.OwnerLinkToMake) -> wire.Owne
     return wire.OwnerLink(code=code)
 
 
-async def _named(who: OwnerCaller, contact_id: UUID | None) -> str | None:
+@router.delete("/owner/addresses", responses=documented(404), operation_id="unlink_owner")
+async def unlink_owner(
+    who: OwnerCaller,
+    address: Annotated[str, Query(max_length=260, description="platform:id")],
+) -> wire.OwnerAddressList:
+    """Make one of the owner's addresses a stranger's again, and list those that are left."""
+    await admission.unlink_owner(who.db, who.owner_id, address)
+    return await owner_addresses(who)
+
+
+async def _named(who: OwnerCaller, contact_id: UUID | None, sender: str | None) -> str | None:
     if contact_id is None:
-        return None
+        return sender
+    if sender is not None:
+        raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
     return str((await contacts.get_contact(who.db, who.owner_id, ContactId(contact_id))).contact.id)
 
 
 @router.get("/limits", responses=documented(404), operation_id="get_limits")
-async def get_limits(who: OwnerCaller, contact_id: OneContact = None) -> ContactLimits:
+async def get_limits(
+    who: OwnerCaller, contact_id: OneContact = None, sender: SenderParameter = None
+) -> ContactLimits:
     """Get the limits of a contact, or of everyone without limits of their own."""
-    return await limits.get_limits(who.db, who.owner_id, await _named(who, contact_id))
+    return await limits.get_limits(who.db, who.owner_id, await _named(who, contact_id, sender))
 
 
 @router.patch("/limits", responses=documented(404), operation_id="set_limits")
 async def set_limits(
-    who: OwnerCaller, given: ContactLimits, contact_id: OneContact = None
+    who: OwnerCaller,
+    given: ContactLimits,
+    contact_id: OneContact = None,
+    sender: SenderParameter = None,
 ) -> ContactLimits:
     """Set limits, from the next message on. Fields you leave out stay as they are."""
-    return await limits.set_limits(who.db, who.owner_id, await _named(who, contact_id), given)
+    named = await _named(who, contact_id, sender)
+    return await limits.set_limits(who.db, who.owner_id, named, given)
 
 
 @router.delete("/limits", responses=documented(404), operation_id="reset_limits")
-async def reset_limits(who: OwnerCaller, contact_id: OneContact = None) -> ContactLimits:
+async def reset_limits(
+    who: OwnerCaller, contact_id: OneContact = None, sender: SenderParameter = None
+) -> ContactLimits:
     """Remove the limits that were set, and return those in force."""
-    return await limits.reset_limits(who.db, who.owner_id, await _named(who, contact_id))
+    return await limits.reset_limits(who.db, who.owner_id, await _named(who, contact_id, sender))
 
 
 @router.get("/budgets", responses=documented(), operation_id="list_budgets")

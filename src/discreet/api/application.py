@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +13,7 @@ from discreet.api import (
     agents,
     channels,
     contacts,
+    held_answers,
     links,
     memories,
     messages,
@@ -26,13 +24,14 @@ from discreet.api import (
     turns,
 )
 from discreet.api.dependencies import Api
+from discreet.api.description import DESCRIPTION, describe
+from discreet.api.description_page import serve_page
 from discreet.api.metrics import Measured, Measuring
 from discreet.api.problems import answer, handle_problems, problem
 from discreet.app import App
 from discreet.auth.pace import Pace, Streams
 from discreet.memory.embedding import Embedder
 from discreet.request_body import MAX_BODY_BYTES, BodyTooLarge, limit_body
-from discreet.schemas.problems import Problem
 
 ROOMS = (
     messages,
@@ -40,6 +39,7 @@ ROOMS = (
     memories,
     contacts,
     takeover,
+    held_answers,
     links,
     agents,
     channels,
@@ -48,18 +48,6 @@ ROOMS = (
     tokens,
     operations,
 )
-
-_DESCRIPTION = """\
-One AI agent, many people, every one of them private.
-
-Every request needs a token (`Authorization: Bearer sb_...`) and runs in that token's scope: the
-owner's, one contact's, or, with an agent's token, the scope of the contact that the request names.
-Anything outside the scope answers exactly as if it did not exist. Unknown parameters and fields are
-rejected.
-
-Errors are problem details (RFC 9457). Lists are paginated: pass `next` as `cursor` to get the next
-page.
-"""
 
 
 class _Limited:
@@ -84,7 +72,7 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
     api = FastAPI(
         title="Discreet",
         version=version("discreet"),
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -105,31 +93,6 @@ def api_app(app: App, embedder: Embedder, pace: Pace) -> FastAPI:
             expose_headers=["ETag", "Retry-After"],
         )
     api.add_middleware(Measuring, measured=measured)
-    _describe(api)
+    describe(api)
+    serve_page(api)
     return api
-
-
-def _describe(api: FastAPI) -> None:
-    """Take each summary from its docstring and describe errors as the problems they are."""
-    for route in api.routes:
-        if isinstance(route, APIRoute):
-            route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
-
-    def describe() -> dict[str, Any]:
-        if api.openapi_schema is None:
-            schema = get_openapi(
-                title=api.title,
-                version=api.version,
-                description=api.description,
-                routes=api.routes,
-            )
-            schemas = schema["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            described = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= described.pop("$defs")
-            schemas["Problem"] = described
-            api.openapi_schema = schema
-        return api.openapi_schema
-
-    api.openapi = describe  # type: ignore[method-assign]

@@ -11,11 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 
+from discreet.api.problems import OtherContent
 from discreet.app import App
 from discreet.auth.pace import Pace, Streams
-from discreet.auth.scopes import scope_to_read, scope_to_write
+from discreet.auth.scopes import resolve_contact, scope_to_read, scope_to_write
 from discreet.auth.tokens import Bearer, authenticate, owner_of_metrics
-from discreet.domain.errors import Forbidden
+from discreet.domain.addresses import Address
+from discreet.domain.errors import BadInput, Forbidden
 from discreet.domain.ids import AgentId, ContactId, OwnerId
 from discreet.memory.embedding import Embedder
 from discreet.scope import ScopedDatabase
@@ -63,6 +65,20 @@ _bearer = HTTPBearer(
 )
 
 
+def _refuse_other_content(request: Request) -> None:
+    """Refuse a body that is not JSON, instead of answering that its fields are missing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (kind.startswith("application/") and "+json" in kind)
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in (
+        request.headers
+    )
+    if request.scope["route"].body_field is not None and has_body and not is_json:
+        raise OtherContent(
+            f"This operation takes JSON, not {kind[:100]!a}." if kind else "What is this body?",
+            hint="Send it with the header Content-Type: application/json.",
+        )
+
+
 def _refuse_unknown(request: Request) -> None:
     """Reject unknown query parameters: ignoring one might ignore a scope."""
     paths: dict[str, Any] = request.app.openapi()["paths"]
@@ -84,6 +100,7 @@ async def caller(
     token = "" if shown is None else shown.credentials
     bearer = await authenticate(api.app.db, token)
     api.pace.take(bearer.token_id)
+    _refuse_other_content(request)
     _refuse_unknown(request)
     return Caller(api, bearer, token)
 
@@ -130,27 +147,53 @@ ContactParameter = Annotated[
 ]
 
 
+SenderParameter = Annotated[
+    str | None,
+    Query(max_length=260, description="The contact's address, platform:id, instead of its id."),
+]
+
+
+async def _named_contact(
+    who: Caller, contact_id: UUID | None, sender: str | None, *, create: bool
+) -> ContactId | None:
+    """Return the contact that a call names, by its id or by its address."""
+    if sender is None:
+        return None if contact_id is None else ContactId(contact_id)
+    if contact_id is not None:
+        raise BadInput("sender and contact_id can't be used together.", hint="Give one of them.")
+    if who.bearer.kind == "contact":
+        raise Forbidden("A contact's token can't name another contact.")
+    address = Address.parse(sender)
+    return (await resolve_contact(who.db, who.bearer, address, auto_create=create)).contact.id
+
+
 async def read_scope(
-    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+    who: AnyCaller,
+    agent_id: AgentParameter = None,
+    contact_id: ContactParameter = None,
+    sender: SenderParameter = None,
 ) -> SessionScope:
     """Return the scope in which a call reads."""
     return await scope_to_read(
         who.db,
         who.bearer,
         None if agent_id is None else AgentId(agent_id),
-        None if contact_id is None else ContactId(contact_id),
+        await _named_contact(who, contact_id, sender, create=False),
     )
 
 
 async def write_scope(
-    who: AnyCaller, agent_id: AgentParameter = None, contact_id: ContactParameter = None
+    who: AnyCaller,
+    agent_id: AgentParameter = None,
+    contact_id: ContactParameter = None,
+    sender: SenderParameter = None,
 ) -> SessionScope:
-    """Return the scope in which a call creates something."""
+    """Return the scope in which a call creates something. A new address gets a contact."""
     return await scope_to_write(
         who.db,
         who.bearer,
         None if agent_id is None else AgentId(agent_id),
-        None if contact_id is None else ContactId(contact_id),
+        await _named_contact(who, contact_id, sender, create=True),
     )
 
 

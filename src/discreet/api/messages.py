@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
 import anyio
@@ -37,14 +37,20 @@ from discreet.scope.scopes import SessionScope
 from discreet.services.idempotency import once
 from discreet.services.messages import (
     Answer,
+    OnSilence,
     OnText,
     Stopped,
     get_accepted,
+    get_reply,
+    reply_with,
+    reply_without_answer,
     send_message,
     wait_for_answer,
 )
 from discreet.services.recall import Subset, search_messages
-from discreet.sessions.replies import reply_to
+from discreet.services.requeue import Silence
+
+SilentState = Literal["paused", "taken_over"]
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
@@ -58,8 +64,9 @@ EVENT_STREAM = "text/event-stream"
 
 _STREAMED: dict[str, Any] = {
     "description": (
-        "The answer. If the client accepts an event stream: `accepted`, then `draft` "
-        "events with the text so far, then `answer` or `problem`."
+        "The answer. If the client accepts an event stream: `accepted`, then `state` where nobody"
+        " answers now, `delta` events whose `text` takes the place of everything from the character"
+        " at `offset` on, then `answer` or `problem`."
     ),
     "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
 }
@@ -95,23 +102,18 @@ async def send(
         return _Stream(who, _events(who, accepted, scope))
     accepted = await _accept(who, given, request, idempotency_key)
     scope = await scope_of_message(who.db, who.bearer, accepted.session_id)
-    answer: Answer | None = None
-    state: wire.State = "waiting"
+    reply = reply_without_answer(accepted.message_id, accepted.session_id)
     try:
         with anyio.move_on_after(wait):
-            answer = await _answer(who, accepted, scope, _ignore)
+            answer = await _answer(who, accepted, scope, _ignore, _give_up)
+            reply = reply_with(accepted.message_id, accepted.session_id, answer)
     except Stopped:
-        state = "stopped"
-    if answer is not None:
-        state = "failed" if answer.failed else "answered"
-    elif state == "waiting":
+        reply.state = "stopped"
+    except _Silent as silent:
+        reply.state = silent.state
+    if reply.state in ("waiting", "paused", "taken_over"):
         response.status_code = 202
-    return wire.Reply(
-        message_id=accepted.message_id,
-        session_id=accepted.session_id,
-        state=state,
-        answer=None if answer is None else answer.text,
-    )
+    return reply
 
 
 @router.post("/search", responses=documented(404), operation_id="search_messages")
@@ -129,16 +131,7 @@ async def search(
 @router.get("/{message_id}", responses=documented(404), operation_id="get_reply")
 async def get(who: AnyCaller, scope: ReadScope, message_id: UUID) -> wire.Reply:
     """Get the state of a message and its answer."""
-    async with who.db.begin(scope) as tx:
-        reply = await reply_to(tx, MessageId(message_id))
-    state: wire.State = "waiting"
-    if reply.dropped:
-        state = "stopped"
-    elif reply.answer is not None:
-        state = "failed" if reply.failed else "answered"
-    return wire.Reply(
-        message_id=message_id, session_id=reply.session_id, state=state, answer=reply.answer
-    )
+    return await get_reply(who.db, scope, MessageId(message_id))
 
 
 async def _accept(
@@ -205,7 +198,9 @@ class _Stream(StreamingResponse):
     """A stream of events that counts as open until it ends, however it ends."""
 
     def __init__(self, who: Caller, events: AsyncIterator[str]) -> None:
-        super().__init__(events, media_type=EVENT_STREAM)
+        # A proxy that buffers would keep the answer until it is whole.
+        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+        super().__init__(events, media_type=EVENT_STREAM, headers=headers)
         self._who = who
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -215,8 +210,27 @@ class _Stream(StreamingResponse):
             self._who.api.streams.end(self._who.bearer.token_id)
 
 
-async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text: OnText) -> Answer:
-    """Return the answer, as long as the caller may have it.
+class _Silent(Exception):
+    """Nobody answers now, so the caller need not wait."""
+
+    def __init__(self, state: SilentState) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+async def _give_up(silence: Silence) -> None:
+    if silence.shown is not None:
+        raise _Silent(silence.shown)
+
+
+async def _answer(
+    who: Caller,
+    accepted: Accepted,
+    scope: SessionScope,
+    on_text: OnText,
+    on_silence: OnSilence,
+) -> Answer:
+    """Return the answer, as long as whoever waits may have it.
 
     Raises:
         Unauthorized, Forbidden: the caller lost access.
@@ -226,7 +240,7 @@ async def _answer(who: Caller, accepted: Accepted, scope: SessionScope, on_text:
     with anyio.CancelScope() as waiting:
         async with running(_watch(who, accepted, refused, waiting), "access"):
             return await wait_for_answer(
-                who.db, who.api.app.wakes, accepted, scope, on_text, _ignore
+                who.db, who.api.app.wakes, accepted, scope, on_text, _ignore, on_silence=on_silence
             )
     raise refused[0]
 
@@ -253,36 +267,56 @@ async def _watch(
 
 async def _events(who: Caller, accepted: Accepted, scope: SessionScope) -> AsyncIterator[str]:
     """Yield the events. If the listener disconnects, its message is still stored and answered."""
-    drafts: asyncio.Queue[str | None] = asyncio.Queue()
-    answering = start(_answer(who, accepted, scope, drafts.put), "an answer, streamed")
-    answering.add_done_callback(lambda _: drafts.put_nowait(None))
     ids = {"message_id": str(accepted.message_id), "session_id": str(accepted.session_id)}
+    events: asyncio.Queue[str | None] = asyncio.Queue()
+    shown = ""
+
+    async def on_text(text: str) -> None:
+        nonlocal shown
+        offset = _common(shown, text)
+        await events.put(_event("delta", {"offset": offset, "text": text[offset:]}))
+        shown = text
+
+    async def on_silence(silence: Silence) -> None:
+        if silence.shown is not None:
+            await events.put(_event("state", {**ids, "state": silence.shown}))
+
+    answering = start(_answer(who, accepted, scope, on_text, on_silence), "an answer, streamed")
+    answering.add_done_callback(lambda _: events.put_nowait(None))
     try:
         yield _event("accepted", ids)
         while True:
-            draft = None
-            with anyio.move_on_after(KEEP_ALIVE_SECONDS) as silence:
-                draft = await drafts.get()
-            if silence.cancelled_caught:
+            event = None
+            with anyio.move_on_after(KEEP_ALIVE_SECONDS) as quiet:
+                event = await events.get()
+            if quiet.cancelled_caught:
                 yield ": still there\n\n"
                 continue
-            if draft is None:
+            if event is None:
                 break
-            yield _event("draft", {"text": draft})
-        yield _outcome(answering, ids)
+            yield event
+        yield _outcome(answering, accepted)
     finally:
         await end(answering)
 
 
-def _outcome(answering: asyncio.Task[Answer], ids: dict[str, str]) -> str:
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    if other.startswith(one):
+        return len(one)
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _outcome(answering: asyncio.Task[Answer], accepted: Accepted) -> str:
+    reply = reply_without_answer(accepted.message_id, accepted.session_id)
     try:
-        answer = answering.result()
+        reply = reply_with(accepted.message_id, accepted.session_id, answering.result())
     except Stopped:
-        return _event("answer", {**ids, "state": "stopped", "answer": None})
+        reply.state = "stopped"
     except DiscreetError as error:
         return _event("problem", of_error(error).model_dump())
-    state = "failed" if answer.failed else "answered"
-    return _event("answer", {**ids, "state": state, "answer": answer.text})
+    return _event("answer", reply.model_dump(mode="json"))
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

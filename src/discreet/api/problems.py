@@ -34,6 +34,10 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 
 
+class OtherContent(DiscreetError):
+    """The body is not JSON."""
+
+
 _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
@@ -41,6 +45,7 @@ _STATUS: tuple[tuple[type[DiscreetError], int], ...] = (
     (ScopeError, 403),
     (NotFound, 404),
     (Outdated, 412),
+    (OtherContent, 415),
     (Conflict, 409),
     (BadInput, 422),
     (TooMany, 429),
@@ -73,13 +78,16 @@ def answer(details: wire.Problem, headers: dict[str, str] | None = None) -> JSON
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the documented problems of an operation; each includes the first three."""
+    """Return the documented problems of an operation, with those that every operation has."""
+    everywhere = {400, 401, 403, 413, 422, 429, 503}
+    return {status: documented_one(status) for status in sorted({*everywhere, *statuses})}
+
+
+def documented_one(status: int) -> dict[str, Any]:
+    """Return the description of a problem with this status."""
     return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status in sorted({400, 401, 403, 413, 422, 429, 503, *statuses})
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
 

@@ -16,7 +16,7 @@ from discreet.services import turns
 router = APIRouter(prefix="/api/admin/turns", tags=["turns"])
 
 
-@router.get("", responses=documented(), operation_id="list_turns")
+@router.get("", responses=documented(404), operation_id="list_turns")
 async def list_all(who: OwnerCaller, given: Annotated[wire.ListTurns, Query()]) -> wire.TurnPage:
     """List turns, newest first."""
     return await turns.page_of_turns(who.db, who.owner_id, given)

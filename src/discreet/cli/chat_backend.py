@@ -171,17 +171,27 @@ class _RemoteBackend:
         raise BadInput(f"There is no agent named {name!r}.")
 
 
+_SILENT = {
+    "paused": "The agent is paused. The answer comes when it is resumed.",
+    "taken_over": "A person has taken over and will answer.",
+}
+
+
 class _RemoteMessage:
     def __init__(self, sent: PendingReply) -> None:
         self._sent = sent
 
-    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:  # noqa: ARG002
+    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
         from discreet.services.messages import Answer, Stopped
 
-        reply = await self._sent.answer(on_text)
-        if reply.answer is None:
+        async def on_state(state: str) -> None:
+            await on_delay(_SILENT[state])
+
+        reply = await self._sent.answer(on_text, on_state)
+        text = reply.apology if reply.state == "failed" else reply.answer
+        if text is None:
             raise Stopped("This message was stopped before it was answered.")
-        return Answer(reply.answer, reply.state == "failed")
+        return Answer(text, reply.state == "failed")
 
 
 def token_of(file: Path | None) -> str:

@@ -7,7 +7,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-State = Literal["waiting", "answered", "failed", "stopped"]
+State = Literal["waiting", "answered", "failed", "stopped", "paused", "taken_over"]
+ErrorKind = Literal[
+    "setup", "outage", "timeout", "provider", "context", "limits", "empty", "refused", "confused",
+    "internal",
+]  # fmt: skip
+"""Why a turn failed; see ``discreet.turn.result.ModelError``."""
 
 
 class NewMessage(BaseModel):
@@ -37,6 +42,21 @@ class NewMessage(BaseModel):
     new: bool = Field(False, description="Start a new session.")
 
 
+class ReplyError(BaseModel):
+    """Why there is no answer."""
+
+    kind: ErrorKind = Field(
+        description=(
+            "`setup`: something is missing on the server. `outage`: the database was lost."
+            " `timeout`, `provider`: the model was silent or its provider failed. `context`: the"
+            " prompt was too long. `limits`: the turn took too many requests or tokens. `empty`,"
+            " `refused`, `confused`: the model gave no usable answer. `internal`: a fault of"
+            " Discreet."
+        )
+    )
+    retrying: bool = Field(description="The message is tried again, and may be answered later.")
+
+
 class Reply(BaseModel):
     """The state of a message."""
 
@@ -44,8 +64,15 @@ class Reply(BaseModel):
     session_id: UUID
     state: State = Field(
         description=(
-            "`failed`: every attempt failed, and the answer is an apology. `stopped`: the"
-            " sender stopped it."
+            "`waiting`: it is waiting or being answered. `answered`. `failed`: see `error`."
+            " `stopped`: the sender stopped it. `paused`: the agent is paused, and answers when it"
+            " is resumed. `taken_over`: the owner answers this contact in person."
         )
     )
-    answer: str | None
+    answer: str | None = Field(description="Null unless the state is `answered`.")
+    error: Annotated[ReplyError | None, Field(description="Null unless the state is `failed`.")] = (
+        None
+    )
+    apology: Annotated[
+        str | None, Field(description="What the sender was told in place of an answer.")
+    ] = None

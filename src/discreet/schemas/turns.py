@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,6 +68,9 @@ class ListTurns(Page):
     """The turns to list."""
 
     contact_id: UUID | None = Field(None, description="Only turns of this contact.")
+    sender: Annotated[str, Field(max_length=260)] | None = Field(
+        None, description="The contact's address, platform:id, instead of its id."
+    )
     session_id: UUID | None = Field(None, description="Only turns of this session.")
 
 

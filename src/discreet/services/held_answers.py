@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict
 
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.domain.errors import BadInput, Conflict, NotFound
 from discreet.domain.ids import OwnerId
 from discreet.domain.text import checked_text
+from discreet.schemas.held_answers import HeldAnswer
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 __all__ = [
@@ -34,24 +32,6 @@ _HELD = f"""
       JOIN discreet.sessions s ON s.id = h.session_id
       JOIN discreet.agents a ON a.id = s.agent_id
 """
-
-
-class HeldAnswer(BaseModel):
-    """An answer that was not sent yet, or was decided. ``asked``: what it answers; ``edited``: the
-    owner has changed it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: UUID
-    session_id: UUID
-    contact_id: UUID | None
-    agent: str
-    whose: str
-    asked: str
-    text: str
-    state: str
-    edited: bool
-    created_at: datetime
 
 
 async def list_held_answers(db: ScopedDatabase, owner_id: OwnerId) -> list[HeldAnswer]:

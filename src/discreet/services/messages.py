@@ -6,20 +6,33 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from discreet.domain.concurrency import happens
 from discreet.domain.errors import DiscreetError, NotFound, Unavailable
-from discreet.domain.ids import MessageId, OwnerId
+from discreet.domain.ids import MessageId, OwnerId, SessionId
 from discreet.intake import Accepted, accept
 from discreet.intake.terminal_message import TerminalMessage, to_inbound
 from discreet.queue.wakes import Wakes
+from discreet.schemas import messages as wire
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.services.channels import terminal_of
-from discreet.services.requeue import why_silent
+from discreet.services.requeue import Silence, silence_of
 from discreet.sessions.replies import MessageReply, reply_to
 
-__all__ = ["Answer", "OnText", "Stopped", "get_accepted", "send_message", "wait_for_answer"]
+__all__ = [
+    "Answer",
+    "OnSilence",
+    "OnText",
+    "Stopped",
+    "get_accepted",
+    "get_reply",
+    "reply_with",
+    "reply_without_answer",
+    "send_message",
+    "wait_for_answer",
+]
 
 LOOK_SECONDS = 2.0
 """Seconds between two checks for an answer if no notification arrives."""
@@ -33,6 +46,7 @@ OUTAGE_SECONDS = 60.0
 """Seconds for which the wait tolerates an unreachable database."""
 
 OnText = Callable[[str], Awaitable[None]]
+OnSilence = Callable[[Silence], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +54,14 @@ class Answer:
     """An answer.
 
     ``failed``: every attempt failed, and the text is an apology. ``plain``: plain text, not a
-    model's CommonMark.
+    model's CommonMark. ``error_kind``: why it failed. ``retrying``: it will be tried again.
     """
 
     text: str
     failed: bool
     plain: bool = True
+    error_kind: str | None = None
+    retrying: bool = False
 
 
 class Stopped(DiscreetError):
@@ -79,6 +95,43 @@ async def get_accepted(db: ScopedDatabase, owner_id: OwnerId, message_id: Messag
     return Accepted(message_id, row["session_id"], row["contact_id"], new=False)
 
 
+async def get_reply(db: ScopedDatabase, scope: SessionScope, message_id: MessageId) -> wire.Reply:
+    """Return the state of a message and its answer, as ``scope`` sees it.
+
+    Raises:
+        NotFound: the scope has no such message.
+    """
+    async with db.begin(scope) as tx:
+        found = await reply_to(tx, message_id)
+    if found.answer is not None:
+        return reply_with(message_id, found.session_id, _answer_of(found, found.answer))
+    reply = reply_without_answer(message_id, found.session_id)
+    if found.dropped:
+        reply.state = "stopped"
+    else:
+        silence = await silence_of(db, scope.owner_id, found.session_id)
+        if silence is not None and silence.shown is not None:
+            reply.state = silence.shown
+    return reply
+
+
+def reply_without_answer(message_id: MessageId, session_id: SessionId) -> wire.Reply:
+    """Return the reply to a message that waits."""
+    return wire.Reply(message_id=message_id, session_id=session_id, state="waiting", answer=None)
+
+
+def reply_with(message_id: MessageId, session_id: SessionId, answer: Answer) -> wire.Reply:
+    """Return the reply to a message that was answered, or failed."""
+    reply = reply_without_answer(message_id, session_id)
+    if not answer.failed:
+        reply.state, reply.answer = "answered", answer.text
+        return reply
+    kind = answer.error_kind if answer.error_kind in get_args(wire.ErrorKind) else "internal"
+    reply.state, reply.apology = "failed", answer.text
+    reply.error = wire.ReplyError.model_validate({"kind": kind, "retrying": answer.retrying})
+    return reply
+
+
 async def wait_for_answer(
     db: ScopedDatabase,
     wakes: Wakes,
@@ -88,6 +141,7 @@ async def wait_for_answer(
     on_delay: OnText,
     *,
     delivered: bool = False,
+    on_silence: OnSilence | None = None,
 ) -> Answer:
     """Wait until the answer to a message, as seen in ``scope``, is saved, or ``delivered``.
 
@@ -95,6 +149,7 @@ async def wait_for_answer(
 
     ``on_text`` gets the whole text so far. ``on_delay`` gets one line about the cause of a delay,
     in the owner's scope only: an attempt failed and another follows, or the agent may not answer.
+    ``on_silence``, where given, gets the second cause instead, in every scope.
 
     Raises:
         Stopped: the message was stopped.
@@ -102,26 +157,32 @@ async def wait_for_answer(
     """
     shown, told = "", None
     is_owner = isinstance(scope, OwnerScope)
-    silence: str | None = None
+    silence: Silence | None = None
     asked_at = 0.0
     async with wakes.waiting(accepted.message_id) as woken:
         async for reply in _replies(db, accepted.message_id, scope, woken):
             if reply.answer is not None and (reply.sent or not delivered):
-                return Answer(reply.answer, reply.failed, reply.plain)
+                return _answer_of(reply, reply.answer)
             if reply.dropped:
                 raise Stopped("This message was stopped before it was answered.")
             if is_owner and reply.last_error is not None and reply.last_error != told:
                 told = reply.last_error
                 await on_delay(f"The agent will try again ({told})")
-            if is_owner and time.monotonic() - asked_at > SILENCE_SECONDS:
+            if (is_owner or on_silence) and time.monotonic() - asked_at > SILENCE_SECONDS:
                 asked_at, before = time.monotonic(), silence
-                silence = await why_silent(db, scope.owner_id, accepted.session_id)
+                silence = await silence_of(db, scope.owner_id, accepted.session_id)
                 if silence is not None and silence != before:
-                    await on_delay(silence)
+                    await (on_silence(silence) if on_silence else on_delay(str(silence)))
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)
     raise AssertionError("a wait ends with an answer")
+
+
+def _answer_of(reply: MessageReply, text: str) -> Answer:
+    if not reply.failed:
+        return Answer(text, failed=False, plain=reply.plain)
+    return Answer(text, True, reply.plain, reply.error_kind, reply.retrying)
 
 
 async def _replies(

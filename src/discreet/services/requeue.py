@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
@@ -21,42 +24,72 @@ async def wake_waiting(
     )
 
 
-async def why_silent(db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId) -> str | None:
-    """Return, in one line, why nobody answers in a session now and what to do; None: no problem."""
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why nobody answers in a session now."""
+
+    state: Literal["paused", "blocked", "taken_over", "person_awaited", "held"]
+    agent: str
+    contact_id: ContactId | None
+
+    @property
+    def shown(self) -> Literal["paused", "taken_over"] | None:
+        """The state as the sender sees it; None: it waits, and the reason is the owner's."""
+        match self.state:
+            case "paused":
+                return "paused"
+            case "taken_over" | "person_awaited":
+                return "taken_over"
+            case _:
+                return None
+
+    def __str__(self) -> str:
+        """What it is and what helps, in one line for the owner."""
+        match self.state:
+            case "paused":
+                return (
+                    f"{self.agent} is paused; it will answer after: sb agents resume {self.agent!r}"
+                )
+            case "blocked":
+                return (
+                    "You have blocked this contact; it gets an answer after: sb contacts unblock"
+                    f" {self.contact_id}"
+                )
+            case "taken_over":
+                return (
+                    "You have taken this contact over and answer in person: sb takeover"
+                    f" {self.contact_id}"
+                )
+            case "person_awaited":
+                return (
+                    "This contact asked for a person, and the agent waits for you: sb takeover"
+                    f" {self.contact_id}"
+                )
+            case "held":
+                return "The answer waits for your approval: sb drafts list"
+
+
+async def silence_of(
+    db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId
+) -> Silence | None:
+    """Return why nobody answers in a session now; None: nothing is wrong."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
-            """SELECT a.name, a.paused_at, c.id AS contact_id, c.blocked_at, c.taken_over_at,
-                      EXISTS (SELECT FROM discreet.held_answers h
-                               WHERE h.session_id = s.id AND h.state = 'waiting') AS is_held,
-                      EXISTS (SELECT FROM discreet.person_requests r
-                               JOIN discreet.sessions o ON o.id = r.session_id
-                              WHERE o.contact_id = c.id AND r.is_awaited
-                                AND r.answered_at IS NULL AND r.ends_at > clock_timestamp())
-                        AS asks
+            """SELECT a.name AS agent, c.id AS contact_id,
+                      CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+                           WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                           WHEN c.taken_over_at IS NOT NULL THEN 'taken_over'
+                           WHEN EXISTS (SELECT FROM discreet.person_requests r
+                                         JOIN discreet.sessions o ON o.id = r.session_id
+                                        WHERE o.contact_id = c.id AND r.is_awaited
+                                          AND r.answered_at IS NULL
+                                          AND r.ends_at > clock_timestamp()) THEN 'person_awaited'
+                           WHEN EXISTS (SELECT FROM discreet.held_answers h
+                                         WHERE h.session_id = s.id AND h.state = 'waiting')
+                             THEN 'held' END AS state
                  FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
                  LEFT JOIN discreet.contacts c ON c.id = s.contact_id
                 WHERE s.id = %(session)s""",
             {"session": session_id},
         )
-    if row is None:
-        return None
-    if row["paused_at"] is not None:
-        return f"{row['name']} is paused; it will answer after: sb agents resume {row['name']!r}"
-    if row["blocked_at"] is not None:
-        return (
-            "You have blocked this contact; it gets an answer after: sb contacts unblock"
-            f" {row['contact_id']}"
-        )
-    if row["taken_over_at"] is not None:
-        return (
-            "You have taken this contact over and answer in person: sb takeover"
-            f" {row['contact_id']}"
-        )
-    if row["asks"]:
-        return (
-            "This contact asked for a person, and the agent waits for you: sb takeover"
-            f" {row['contact_id']}"
-        )
-    if row["is_held"]:
-        return "The answer waits for your approval: sb drafts list"
-    return None
+    return None if row is None or row["state"] is None else Silence(**row)

@@ -13,6 +13,7 @@ from discreet.domain.ids import ContactId, OwnerId, SessionId, TurnId
 from discreet.domain.paging import MAX_LISTED, mark_of, next_of
 from discreet.schemas.turns import Delivery, ListTurns, Turn, TurnPage, TurnRecord
 from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services.contacts import find_contact
 
 __all__ = ["get_turn", "list_turns", "page_of_turns"]
 
@@ -60,7 +61,14 @@ async def list_turns(
 
 
 async def page_of_turns(db: ScopedDatabase, owner_id: OwnerId, request: ListTurns) -> TurnPage:
-    """List turns, newest first."""
+    """List turns, newest first.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``.
+    """
+    contact_id = request.contact_id
+    if request.sender is not None:
+        contact_id = (await find_contact(db, owner_id, request.sender)).contact.id
     at, after = mark_of(request.cursor) or (None, None)
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
@@ -70,7 +78,7 @@ async def page_of_turns(db: ScopedDatabase, owner_id: OwnerId, request: ListTurn
                     AND (%(at)s::timestamptz IS NULL OR (t.started_at, t.id) < (%(at)s, %(after)s))
                   ORDER BY t.started_at DESC, t.id DESC LIMIT %(limit)s""",
             {
-                "contact": request.contact_id,
+                "contact": contact_id,
                 "session": request.session_id,
                 "at": at,
                 "after": after,

@@ -30,6 +30,8 @@ class MessageReply:
     draft: str | None
     failed: bool
     last_error: str | None
+    error_kind: str | None
+    retrying: bool
     dropped: bool
 
 
@@ -51,7 +53,14 @@ async def reply_to(tx: Transaction, message_id: MessageId) -> MessageReply:
         "  CASE WHEN m.state = 'waiting' AND m.attempts > 0 THEN"
         "    (SELECT 'attempt ' || t.attempt || ': ' || t.error FROM discreet.turns t"
         "      WHERE t.session_id = m.session_id AND t.state = 'failed'"
-        "      ORDER BY t.started_at DESC LIMIT 1) END AS last_error"
+        "      ORDER BY t.started_at DESC LIMIT 1) END AS last_error,"
+        # Only its kind: the rest is for the owner.
+        "  split_part((SELECT t.error FROM discreet.turns t"
+        "     WHERE CASE WHEN m.state = 'waiting' THEN t.session_id = m.session_id"
+        "                                         AND t.state = 'failed'"
+        "                ELSE t.id = m.turn_id END"
+        "     ORDER BY t.started_at DESC LIMIT 1), ':', 1) AS error_kind,"
+        "  m.state = 'waiting' AS retrying"
         " FROM discreet.messages m LEFT JOIN discreet.drafts d ON d.turn_id = m.turn_id"
         " LEFT JOIN LATERAL ("
         "   SELECT a.text, a.command, a.in_person, o.state = 'sent' AS sent"
