@@ -44,6 +44,14 @@ PIECES += [
     "C:\\new\\*",
     "__init__",
     "a*b*c_d",
+    "discord://x",
+    "https://a.b/c)<@!2>",
+    "<https://z.w>",
+    "![i](u)",
+    "@everyone",
+    "tel:1",
+    "<a:e:6>",
+    "||s||",
 ]
 WORDS = st.lists(st.sampled_from([*SPECIAL, *PIECES, *"\n這éü😀،ש"]), max_size=24).map("".join)
 
@@ -53,6 +61,12 @@ WORDS = st.lists(st.sampled_from([*SPECIAL, *PIECES, *"\n這éü😀،ש"]), max
 @given(WORDS)
 @example("*a* _b_ ~c~ `d`")
 @example("`x` ```y``` **z**")
+@example("a\\\\<https://b.org>")
+@example("discord://x\\\\*y* steam://x\\\\-#")
+@example("https://a.b/😀<@1>")
+@example("<https://z.w>:smile:b%<t:1:R>")
+@example("[[a](https://b.org)&![i](u);-^")
+@example("<https://z.w>}```'Rex```py")
 def test_words_come_back_unchanged(platform: str, words: str) -> None:
     shown = SEEN[platform](words, True)
     # A list item of the author's own looks like one of the platform's.

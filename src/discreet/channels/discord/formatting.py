@@ -17,12 +17,15 @@ _NATIVE_HEADINGS = 3
 _APART = "\u200b"
 _MARK = {"bold": "**", "italic": "*", "strikethrough": "~~"}
 # Discord shows a URL as it is and interprets no markup in it, including escapes.
-_URL = re.compile(r"(?:https?|steam|discord)://[^\s<]*[^\s<.,:;\"'\]]", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s<]*[^\s<.,:;\"'\]]", re.IGNORECASE)
 _NOT_LAST = re.compile(r"[.,:;\"'\]]*")
 _SPECIAL = re.compile(
     r"\\|\*(?!\s)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])|`|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\|"
     r"|<(?=[@#:a-zA-Z/])|(?<=\])\(|:(?=[\w+~-]+:)"
+    # Some clients make links of these; escaped, they are text on all.
+    r"|(?i:(?<=steam)|(?<=discord)):(?=//)"
 )
+_SPECIAL_OR_COLON = re.compile(f"{_SPECIAL.pattern}|:")
 _AT_LINE_START = re.compile(r"(\s*)(?:(\d+)(?=[.)]\s)|(?=(?:#{1,3}|-#|[-*+]|>>>|>)\s|>))")
 
 
@@ -78,12 +81,12 @@ def _escaped(text: str) -> str:
     for url in _URL.finditer(text):
         before = _SPECIAL.sub(r"\\\g<0>", text[at : url.start()])
         # ":https:" could be an emoji, and "<https://..." would lose its bracket.
-        written.append(
-            f"{before[:-1]}\\{before[-1]}" if re.search(r"(?<!\\)[:<]$", before) else before
-        )
-        if _SPECIAL.match(text, _NOT_LAST.match(text, url.end()).end()):  # type: ignore[union-attr]
-            # A URL would include the backslash after it, so escape it to be plain text.
-            written.append(_SPECIAL.sub(r"\\\g<0>", url[0]).replace(":", "\\:"))
+        written.append(f"{before[:-1]}\\{before[-1]}" if before.endswith((":", "<")) else before)
+        after = _NOT_LAST.match(text, url.end())
+        # A URL would include the backslash of what is escaped after it, and a code block or a
+        # link's target is found inside one. Then the URL is escaped too, and is plain text.
+        if "```" in url[0] or "](" in url[0] or (after and _SPECIAL.match(text, after.end())):
+            written.append(_SPECIAL_OR_COLON.sub(r"\\\g<0>", url[0]))
         else:
             written.append(url[0])
         at = url.end()
