@@ -190,6 +190,7 @@ async def _said(who: Caller, given: wire.NewMessage) -> TerminalMessage:
         group=group,
         thread_key=given.thread_key,
         new=given.new,
+        replies_to=None if given.replies_to is None else MessageId(given.replies_to),
         limited=who.bearer.kind != "owner",
     )
 

@@ -43,6 +43,14 @@ def chat(
     new: Annotated[
         bool, typer.Option("--new", help="Start a new session with an empty history.")
     ] = False,
+    replies_to: Annotated[
+        str | None,
+        typer.Option(
+            "--replies-to",
+            metavar="ID",
+            help="The id of the message that --message replies to; see: sb sessions show --json",
+        ),
+    ] = None,
     message: Annotated[
         str | None,
         typer.Option(
@@ -77,9 +85,12 @@ def chat(
         group=group,
         thread_key=thread_key,
         new=new,
+        replies_to=replies_to,
         text="" if message is None else _text_of(message),
         checked=message is not None,
     )
+    if replies_to is not None and message is None:
+        raise BadInput("--replies-to only works with --message.", hint="Add --message TEXT.")
     if token_file is not None and server is None:
         raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
     from discreet.cli.chat_backend import open_backend
@@ -131,6 +142,7 @@ def _said(
     group: str | None,
     thread_key: str,
     new: bool,
+    replies_to: str | None,
     text: str,
     checked: bool,
 ) -> TerminalMessage:
@@ -140,7 +152,7 @@ def _said(
         BadInput: an option is malformed or two exclude each other.
     """
     from discreet.domain.addresses import Address
-    from discreet.domain.ids import ContactId, parse_uuid
+    from discreet.domain.ids import ContactId, MessageId, parse_uuid
     from discreet.domain.text import checked_text, checked_thread_key
     from discreet.intake.terminal_message import TerminalMessage
 
@@ -157,5 +169,8 @@ def _said(
         group=None if group is None else Address.parse(group),
         thread_key=checked_thread_key(thread_key),
         new=new,
+        replies_to=(
+            None if replies_to is None else MessageId(parse_uuid(replies_to, "message id"))
+        ),
         text=checked_text(text) if checked else text,
     )

@@ -160,6 +160,7 @@ class _RemoteBackend:
             agent_id=None if said.agent is None else await self._agent_id(said.agent),
             thread_key=said.thread_key,
             new=said.new,
+            replies_to=said.replies_to,
         )
         sending = self._client.sending(message)
         return _RemoteMessage(await self._stack.enter_async_context(sending))

@@ -9,6 +9,7 @@ DATABASE_CODES = {
     "no_such_channel": "no such channel",
     "no_such_contact": "no such contact",
     "no_such_link": "no such link",
+    "no_such_message": "no such message",
     "no_such_pairing": "no such pairing",
     "no_such_session": "no such session",
     # DS002: can't be resolved.

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput
-from discreet.domain.ids import ChannelId, ContactId
+from discreet.domain.ids import ChannelId, ContactId, MessageId
 from discreet.domain.inbound import (
     AddressSender,
     ContactSender,
@@ -26,6 +26,7 @@ class TerminalMessage:
 
     ``agent`` is a name; None: the only one, or the first that was created. ``limited``: see
     ``Inbound``. ``message_id`` makes retries of the same message idempotent.
+    ``replies_to``: an earlier message of the same scope.
     """
 
     text: str
@@ -37,6 +38,7 @@ class TerminalMessage:
     new: bool = False
     limited: bool = False
     message_id: str = ""
+    replies_to: MessageId | None = None
 
 
 def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
@@ -71,4 +73,5 @@ def to_inbound(said: TerminalMessage, channel_id: ChannelId) -> Inbound:
         thread_key=checked_thread_key(said.thread_key),
         new_session=said.new,
         limited=said.limited,
+        reply_to=None if said.replies_to is None else str(said.replies_to),
     )

@@ -40,6 +40,9 @@ class NewMessage(BaseModel):
     )
     thread_key: str = Field("", max_length=200, description="A topic that gets a separate session.")
     new: bool = Field(False, description="Start a new session.")
+    replies_to: UUID | None = Field(
+        None, description="The id of an earlier message or answer that this one replies to."
+    )
 
 
 class ReplyError(BaseModel):

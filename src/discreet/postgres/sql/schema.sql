@@ -2078,6 +2078,15 @@ BEGIN
   IF platform_message IS NULL THEN
     RETURN NULL;
   END IF;
+  IF via.platform = 'terminal' THEN
+    SELECT m.id INTO result FROM discreet.messages m
+     WHERE m.id = platform_message::uuid
+       AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+    IF result IS NULL THEN
+      RAISE EXCEPTION 'no_such_message' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
+  END IF;
   SELECT m.id INTO result FROM discreet.messages m
    WHERE m.channel_id = via.id AND m.chat_id = line_replied_to.chat
      AND m.platform_message_id = platform_message AND m.direction = 'in'

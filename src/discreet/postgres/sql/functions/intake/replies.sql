@@ -1,7 +1,8 @@
 SET ROLE discreet_gate;
 
 -- Find the message that a message replies to: in the same chat, of the same agent and party, or none. A
--- platform's id from another chat or scope leads nowhere.
+-- platform's id from another chat or scope leads nowhere. At a terminal a program names the message itself, so one
+-- of another scope is an error there, the same as for one that doesn't exist: DS001.
 CREATE OR REPLACE FUNCTION gate.line_replied_to(
   via discreet.channels, here discreet.sessions, chat text, platform_message text)
 RETURNS uuid LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -10,6 +11,15 @@ DECLARE
 BEGIN
   IF platform_message IS NULL THEN
     RETURN NULL;
+  END IF;
+  IF via.platform = 'terminal' THEN
+    SELECT m.id INTO result FROM discreet.messages m
+     WHERE m.id = platform_message::uuid
+       AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
+    IF result IS NULL THEN
+      RAISE EXCEPTION 'no_such_message' USING ERRCODE = 'DS001';
+    END IF;
+    RETURN result;
   END IF;
   SELECT m.id INTO result FROM discreet.messages m
    WHERE m.channel_id = via.id AND m.chat_id = line_replied_to.chat
