@@ -149,16 +149,15 @@ class Settings(Policy):
     )
     owner_quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = Field(
         default="",
-        description="Hours in which your own chat is told nothing, such as 22:00-07:00, in"
-        " DISCREET_TIMEZONE. It comes afterwards. What a contact that you answer in person writes"
-        " always comes at once.",
+        description="Hours in which your own chat gets no notices, such as 22:00-07:00, in"
+        " DISCREET_TIMEZONE. They follow afterwards. Messages of a contact that you answer in"
+        " person are always forwarded at once.",
     )
     owner_digest_minutes: int = Field(
         default=10,
         ge=0,
-        description="Failures, limits and undelivered answers are told to you in one message, with"
-        " at least so many minutes between two. Strangers, drafts and requests for a person come at"
-        " once.",
+        description="Minimum minutes between two messages to you about failures, limits and"
+        " undelivered answers. Strangers, drafts and requests for a person are reported at once.",
     )
     turn_silence_seconds: float = Field(
         default=120.0,

@@ -173,7 +173,7 @@ def test_opening_one_looks_at_its_own_roles(
 
 def test_a_home_has_one_installation(homes: tuple[Path, Path], url: str) -> None:
     home, other = homes
-    with pytest.raises(Conflict, match="is of the installation"):
+    with pytest.raises(Conflict, match="belongs to the installation"):
         initialise_external(home, url, name=_credentials(other).installation,
                             dbname=_credentials(home).dbname)  # fmt: skip
 
@@ -209,7 +209,7 @@ def test_a_database_of_another_installation_or_program_is_left_alone(
                 )
                 saved = tmp_path / f"saved{suffix}"
                 backup(Settings(home=homes[0]), saved, admin_url=url)
-                with pytest.raises(Conflict, match=f"{suffix} on that server holds tables"):
+                with pytest.raises(Conflict, match=f"{suffix} on that server contains tables"):
                     restore_backup(Settings(home=homes[0]), saved, admin_url=url, overwrite=True)
                 admin.execute(
                     sql.SQL("ALTER DATABASE {} RENAME TO {}").format(taken, sql.Identifier(name))
@@ -293,7 +293,7 @@ def test_a_backup_is_not_put_over_another_installation(
     for name, said in ((two.installation, "already exists"), (None, "already has data")):
         with pytest.raises(Conflict, match=said):
             restore_backup(Settings(home=tmp_path / "new"), saved, admin_url=url, name=name)
-    with pytest.raises(Conflict, match=f"is of the installation {two.installation}"):
+    with pytest.raises(Conflict, match=f"belongs to the installation {two.installation}"):
         restore_backup(
             Settings(home=homes[1]), saved, admin_url=url, name=one.installation, overwrite=True
         )
@@ -312,7 +312,7 @@ def test_a_backup_is_not_put_over_another_installation(
 def test_a_name_that_no_roles_can_carry_is_refused_before_anything_is_done(
     name: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadInput, match="can't be the name of an installation"):
+    with pytest.raises(BadInput, match="is not a valid installation name"):
         initialise_external(tmp_path / "own", "postgresql://admin@127.0.0.1:1/postgres", name=name)
     assert not (tmp_path / "own").exists()
 
@@ -329,7 +329,7 @@ def test_the_longest_name_leaves_room_for_all_that_is_added_to_it() -> None:
 def test_a_name_of_a_database_that_a_restore_could_not_add_to_is_refused(
     dbname: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadInput, match="can't be the name of the database"):
+    with pytest.raises(BadInput, match="is not a valid database name"):
         initialise_external(tmp_path / "own", "postgresql://a@h/", name="shop", dbname=dbname)
 
 
@@ -337,7 +337,7 @@ def test_credentials_from_elsewhere_name_no_other_sql(tmp_path: Path, server: Se
     path = tmp_path / "credentials.json"
     save_credentials(tmp_path, server.credentials)
     path.write_text(path.read_text().replace('"discreet"', '"x; DROP TABLE y"'))
-    with pytest.raises(BadInput, match="can't be the name of an installation"):
+    with pytest.raises(BadInput, match="is not a valid installation name"):
         load_credentials(tmp_path)
 
 

@@ -14,7 +14,7 @@ from discreet.scope import ScopedDatabase
 from discreet.services import held_answers
 from discreet.services.agents import AgentChange, change_agent
 from discreet.services.contacts import hold_answers
-from discreet.services.requeue import why_silent
+from discreet.services.requeue import silence_of
 from discreet.services.takeover import hand_back
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Prompt
@@ -70,12 +70,12 @@ async def test_the_agent_waits_for_the_person_that_a_contact_asked_for(opened: P
     assert (await opened.sent(ALICE))[-1] == answer
     world = opened.world
     assert "asked for a person" in (
-        await why_silent(world.db, world.owner_id, said.session_id) or ""
+        str(await silence_of(world.db, world.owner_id, said.session_id) or "")
     )
     # Nobody else waits.
     assert await ask(opened, "hi", BOB) == "I heard: hi"
     takeover = notice.split()[-1]
-    assert (await ask(opened, takeover)).startswith("You answer `Alice` in person now")
+    assert (await ask(opened, takeover)).startswith("You now answer `Alice` in person")
     assert await ask(opened, "I am coming.") == "To `Alice`."
     assert (await opened.sent(ALICE))[-1] == "I am coming."
     await ask(opened, "/end")
@@ -100,12 +100,12 @@ async def test_an_agent_that_goes_on_answers_meanwhile(opened: Platform) -> None
     await set_agent(opened, AgentChange(waits_for_person=False))
     said = await opened.accepted(ALICE, "I want my money back", name="Alice")
     await run(opened, said, calls_a_person)
-    assert "Until they answer here, I'll go on." in (await opened.sent(ALICE))[-1]
+    assert "I'll keep answering until they do." in (await opened.sent(ALICE))[-1]
     [notice] = await told(opened)
     assert "`a refund`" in notice
-    assert "`Ada` goes on answering." in notice
+    assert "`Ada` keeps answering." in notice
     assert await ask(opened, "and now?", ALICE) == "I heard: and now?"
-    assert "knows already" in await ask(opened, "/human", ALICE)
+    assert "already knows" in await ask(opened, "/human", ALICE)
     assert await told(opened) == []
 
 
@@ -128,7 +128,7 @@ async def test_an_answer_waits_until_the_owner_approves_it(
     await run(opened, said, streams)
     assert await opened.sent(ALICE) == []
     assert await rows_of(world, "SELECT 1 FROM discreet.drafts") == []
-    assert "sb drafts list" in (await why_silent(db, world.owner_id, said.session_id) or "")
+    assert "sb drafts list" in str(await silence_of(db, world.owner_id, said.session_id) or "")
     [notice] = await told(opened)
     assert "`Alice` wrote: `is a room free?`" in notice
     assert "`Ada` would answer: `It is free on *Friday*.`" in notice
@@ -156,7 +156,7 @@ async def test_an_answer_is_edited_or_rejected(db: ScopedDatabase, opened: Platf
     assert await ask(opened, "/edit Good morning,\nBob!") == "Sent to `Bob`."
     assert await opened.sent(BOB) == ["Good morning,\nBob!"]
     await run(opened, await opened.accepted(BOB, "more"))
-    assert await ask(opened, "reject") == "The answer to `Bob` is not sent."
+    assert await ask(opened, "reject") == "The answer to `Bob` won't be sent."
     assert await opened.sent(BOB) == ["Good morning,\nBob!"]
     assert await ask(opened, "/drafts") == "No answer waits for you."
     [row] = await rows_of(world, "SELECT id FROM discreet.held_answers WHERE state = 'rejected'")

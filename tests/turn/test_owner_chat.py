@@ -204,7 +204,7 @@ def test_quiet_hours_within_a_day_and_across_midnight() -> None:
 async def test_what_the_owner_writes_goes_to_the_contact_until_the_end(opened: Platform) -> None:
     await run(opened, await opened.accepted(ALICE, "hello", name="Alice"))
     said = await ask(opened, "/takeover Alice")
-    assert said.startswith("You answer `Alice` in person now")
+    assert said.startswith("You now answer `Alice` in person")
     assert "`Alice`: `hello`" in said
     assert await ask(opened, "Good morning, Alice!") == "To `Alice`."
     assert (await opened.sent(ALICE))[-1] == "Good morning, Alice!"
@@ -258,7 +258,7 @@ async def test_the_owner_blocks_pauses_and_looks_from_the_phone(opened: Platform
     assert await ask(opened, "/block alice") == "`Alice` is blocked."
     assert await opened.reason(ALICE, "hello?") == "blocked"
     assert "blocked" in await ask(opened, "/who Alice")
-    assert await ask(opened, "/unblock Alice") == "`Alice` is not blocked any more."
+    assert await ask(opened, "/unblock Alice") == "`Alice` is no longer blocked."
     assert "`telegram` can't receive: `its token is missing" in await ask(opened, "/status")
     assert "\nLast 7 days: 6 turns, 0 tokens, $0.00" in await ask(opened, "/usage")
     assert await ask(opened, "/block Carla") == (

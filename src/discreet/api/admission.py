@@ -131,7 +131,7 @@ async def reset_limits(
 
 @router.get("/budgets", responses=documented(), operation_id="list_budgets")
 async def list_budgets(who: OwnerCaller) -> BudgetList:
-    """List what all contacts together may use in a day, and what they used today."""
+    """List the daily budgets of all contacts together, and today's usage."""
     return BudgetList(items=await budgets.list_budgets(who.db, who.owner_id))
 
 
@@ -148,7 +148,7 @@ async def remove_budget(
         str | None, Query(description="An agent's name. Default: all agents together.")
     ] = None,
 ) -> BudgetList:
-    """Remove a budget, and list those that are left."""
+    """Remove a budget, and list the remaining ones."""
     return BudgetList(items=await budgets.remove_budget(who.db, who.owner_id, agent))
 
 

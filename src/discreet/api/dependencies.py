@@ -122,7 +122,7 @@ async def metrics_reader(
     request: Request,
     shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> OwnerId:
-    """Return the owner whose metrics are shown."""
+    """Return the owner whose metrics may be read."""
     api: Api = request.app.state.api
     owner_id = await owner_of_metrics(api.app.db, "" if shown is None else shown.credentials)
     api.pace.take(owner_id)

@@ -42,7 +42,7 @@ async def usage(
 
 @router.get("/api/admin/backups", responses=documented(), operation_id="list_backups")
 async def backups(who: OwnerCaller) -> BackupList:
-    """List the backups that are still where they were written, oldest first."""
+    """List the backups that are still in their place, oldest first."""
     return list_backups(who.api.app.settings.home)
 
 

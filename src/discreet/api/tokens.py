@@ -19,7 +19,7 @@ router = APIRouter(tags=["tokens"])
     "/api/admin/tokens", status_code=201, responses=documented(404), operation_id="create_token"
 )
 async def create(who: OwnerCaller, given: wire.TokenToCreate) -> wire.CreatedToken:
-    """Create a token. Its text is shown this once."""
+    """Create a token. Its text is shown only once."""
     return await tokens.create_token(who.db, who.owner_id, given)
 
 
@@ -33,12 +33,14 @@ async def list_all(who: OwnerCaller, given: Annotated[wire.ListTokens, Query()])
     "/api/admin/tokens/{token_id}", responses=documented(404), operation_id="revoke_token"
 )
 async def revoke(who: OwnerCaller, token_id: UUID) -> wire.Token:
-    """Revoke a token, and those that it minted. They stop working at the next call."""
+    """Revoke a token and those it minted. They stop working at the next call."""
     return await tokens.revoke_token(who.db, who.owner_id, str(token_id))
 
 
 @router.post("/api/tokens", status_code=201, responses=documented(404), operation_id="mint_token")
 async def mint(who: AnyCaller, given: wire.TokenToMint) -> wire.MintedToken:
-    """Mint a short-lived token for one contact, with an agent's token. Give it to that contact's
-    browser."""
+    """Mint a short-lived token for one contact, with an agent's token.
+
+    Give it to that contact's browser.
+    """
     return await tokens.mint_token(who.db, who.bearer, given)

@@ -72,8 +72,10 @@ async def as_told(
 async def label_as_told(
     tx: Transaction, owner_id: OwnerId, agent_id: AgentId, contact_id: ContactId
 ) -> str:
-    """Return the name, else an address, under which a contact wrote to the agent; empty where it
-    has written nothing. Owner's scope only."""
+    """Return a contact's name or address as the agent knows it; empty if it has written nothing.
+
+    Owner's scope only.
+    """
     values = {"owner": owner_id, "agent": agent_id, "contact": contact_id}
     (told,) = await tx.fetch(TOLD, values)
     return str(told["name"] or next(iter(told["addresses"] or ()), ""))

@@ -236,7 +236,7 @@ async def bearer_label(db: ScopedDatabase, bearer: Bearer) -> str:
             {"id": bearer.token_id},
         )
         if minted and bearer.agent_id is not None:
-            # It shows no more of the contact than the agent's token that minted it.
+            # It shows no more of the contact than the agent's token that minted it may see.
             return await label_as_told(tx, bearer.owner_id, bearer.agent_id, bearer.contact_id)
     return entry.contact.label
 

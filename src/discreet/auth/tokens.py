@@ -33,9 +33,9 @@ SHOWN_CHARACTERS = len(MARK) + 6
 """Characters of a token that are stored to tell tokens apart in a list; 36 bits of 256."""
 MAX_LIFETIME = timedelta(seconds=MAX_LIFE_SECONDS)
 MINTED_A_MINUTE = 60
-"""Tokens that one agent's token may mint, on all servers together."""
+"""Maximum tokens per minute that one agent's token may mint, on all servers together."""
 MINTED_OF_CONTACT = 20
-"""Minted tokens of one contact that are valid at once; with the next, the oldest ends."""
+"""Maximum valid minted tokens of one contact; one more ends the oldest."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -85,7 +85,7 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
     """Return the current bearer of this token.
 
     Raises:
-        Unauthorized: it is missing, or opens nothing; that answer is the same whatever the reason.
+        Unauthorized: it is missing or not valid; the answer is the same whatever the reason.
     """
     if not token:
         raise Unauthorized(
@@ -105,11 +105,11 @@ async def authenticate(db: ScopedDatabase, token: str) -> Bearer:
 
 
 async def owner_of_metrics(db: ScopedDatabase, token: str) -> OwnerId:
-    """Return the owner whose metrics a token shows: one for metrics, or the owner's own.
+    """Return the owner whose metrics a token may read: a metrics token or the owner's own.
 
     Raises:
-        Unauthorized: it is missing or opens nothing.
-        Forbidden: it opens something else.
+        Unauthorized: it is missing or not valid.
+        Forbidden: it is of another kind.
     """
     if token and token.isascii():
         async with db.begin(WorkScope()) as tx:
@@ -139,8 +139,8 @@ async def create_token(
 ) -> tuple[Token, str]:
     """Return a new token and its text, which is shown only once.
 
-    With neither ``agent`` nor ``contact`` it is the owner's, or with ``metrics`` for metrics alone.
-    A contact's is for ``agent``, or for the agent that was made first.
+    Without ``agent`` or ``contact`` it is the owner's, or with ``metrics`` for metrics only. A
+    contact's is for ``agent``, or for the agent created first.
 
     Raises:
         NotFound, BadInput: no such agent or contact, or an invalid name.
@@ -182,13 +182,13 @@ async def create_token(
 async def mint_token(
     db: ScopedDatabase, bearer: Bearer, contact_id: ContactId, lasts: timedelta
 ) -> tuple[UUID, str, datetime]:
-    """Mint a token for a contact with an agent's token. Return its id, its text and its end.
+    """Mint a token for a contact with an agent's token; return its id, its text and its expiry.
 
-    It has no more than the token that mints it, and ends with that one at the latest. Whoever calls
-    has made sure that the agent knows the contact.
+    It has no more rights than the token that mints it, and expires with that one at the latest. The
+    caller has checked that the agent knows the contact.
 
     Raises:
-        Unauthorized: the token that mints is over.
+        Unauthorized: the minting token has expired.
         Forbidden: it is not an agent's, or the contact is blocked, merged, or a group.
         TooMany: it has minted too many within a minute.
     """
@@ -226,9 +226,9 @@ async def mint_token(
 async def list_tokens(
     db: ScopedDatabase, owner_id: OwnerId, *, minted: bool = False
 ) -> list[Token]:
-    """List the tokens that the owner made, or those that agents' tokens ``minted``, newest first.
+    """List the owner's tokens, or those that agents' tokens ``minted``, newest first.
 
-    The newest 1,000 are listed.
+    At most 1,000 are listed.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(

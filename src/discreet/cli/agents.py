@@ -85,7 +85,8 @@ Handover = Annotated[
     Literal["wait", "go-on"] | None,
     typer.Option(
         "--handover",
-        help="When somebody asks for a person: wait silently for you (the default), or go on.",
+        help="When somebody asks for a person: wait silently for you (the default), or keep "
+        "answering.",
     ),
 ]
 HandoverMinutes = Annotated[
@@ -94,7 +95,7 @@ HandoverMinutes = Annotated[
         "--handover-minutes",
         metavar="N",
         min=1,
-        help="How long it waits for you before it answers again. 60 unless set.",
+        help="Minutes that it waits for you before it answers again. Default: 60.",
     ),
 ]
 UnknownReply = Annotated[
@@ -102,7 +103,7 @@ UnknownReply = Annotated[
     typer.Option(
         "--unknown-reply",
         metavar="TEXT",
-        help='What it says without a model when it knows nothing, such as "I\'ll ask the host."',
+        help='Its reply without a model when it knows nothing, such as "I\'ll ask the host."',
     ),
 ]
 Reference = Annotated[
@@ -336,8 +337,10 @@ def _change(
 
 
 def _instructions(given: str) -> str:
-    """Return the text of a file, or the words themselves; a name of a file that isn't there is a
-    mistake, and no instruction."""
+    """Return the text of a file, or else the instructions themselves.
+
+    The name of a missing file is an error, not an instruction.
+    """
     if any(space in given.strip() for space in (" ", "\n")) and not Path(given).is_file():
         return given
     return _read(Path(given))

@@ -28,7 +28,7 @@ OfAgent = Annotated[
 
 @app.command("list")
 def list_budgets(as_json: AsJson = False) -> None:
-    """List the budgets and what is used of them today."""
+    """List the budgets and today's usage."""
     from discreet.services import budgets
 
     found = in_app(lambda app: budgets.list_budgets(app.db, app.owner_id))
@@ -50,7 +50,7 @@ def set_budget(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set a budget, in place of the one before.
+    """Set a budget, replacing an existing one.
 
     When it is used up, contacts are told once, and no model is called for them until midnight UTC.
     You and the terminal are still answered.

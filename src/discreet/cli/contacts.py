@@ -142,7 +142,7 @@ def hold_answers(
     who: Who,
     hold: Annotated[
         Literal["on", "off", "default"],
-        typer.Argument(metavar="on|off|default", help="default: as the agent is set."),
+        typer.Argument(metavar="on|off|default", help="default: use the agent's setting."),
     ],
 ) -> None:
     """Choose whether answers to a contact wait for your approval (sb drafts list)."""
@@ -154,7 +154,7 @@ def hold_answers(
     outcome = {
         "on": "wait for your approval",
         "off": "are sent at once",
-        "default": "go as the agent is set",
+        "default": "follow the agent's setting",
     }[hold]
     print_text(f"Answers to {entry.contact.label} {outcome}.")
 

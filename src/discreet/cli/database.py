@@ -25,7 +25,7 @@ def init(
         typer.Option(
             "--dbname",
             metavar="DATABASE",
-            help="The database to create, if not called as the installation is.",
+            help="The database to create, if its name differs from the installation's.",
         ),
     ] = None,
     reset_roles: ResetRoles = False,
@@ -40,7 +40,7 @@ def init(
     print_text(
         f"Ready: installation {made.installation} in database {made.dbname} on "
         f"{', '.join(made.places)}. The passwords are in "
-        f"{home / 'credentials.json'}, the admin's URL is kept nowhere. Next: sb serve"
+        f"{home / 'credentials.json'}; the admin's URL isn't stored. Next: sb serve"
     )
 
 
@@ -88,9 +88,9 @@ def join(
     home = load_settings().home
     joined = take_invitation(home, file)
     print_text(
-        f"{home} uses installation {joined.installation} in database {joined.dbname} on "
-        f"{', '.join(joined.places)} from now on. "
-        "Remove the file, give this machine the settings of the others (models, keys), then: "
+        f"{home} now uses installation {joined.installation} in database {joined.dbname} on "
+        f"{', '.join(joined.places)}. "
+        "Delete the file, give this machine the same settings as the others (models, keys), then: "
         "sb serve"
     )
 
@@ -115,8 +115,8 @@ def check() -> None:
     name, version, others = in_app(work)
     print_text(
         f"Installation {name}, PostgreSQL {version}: reachable, up to date; no role is superuser, "
-        "table owner, past row-level security or member of another, and none has changed its "
-        "settings or its password."
+        "table owner, exempt from row-level security or member of another, and none has changed "
+        "its settings or password."
     )
     for line in others:
         print_text(line)

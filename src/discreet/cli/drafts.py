@@ -50,15 +50,15 @@ def approve(which: Which) -> None:
 @app.command("edit")
 def edit(
     which: Which,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is sent in its place.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text to send instead.")],
 ) -> None:
-    """Send another text in place of an answer."""
+    """Send a different text instead of an answer."""
     _send(which, text)
 
 
 @app.command("reject")
 def reject(which: Which) -> None:
-    """Never send an answer. To say something yourself: sb takeover"""
+    """Discard an answer without sending it. To write one yourself, use sb takeover."""
     from discreet.cli.printing import print_text
     from discreet.services import held_answers
 
@@ -73,7 +73,7 @@ def _send(which: str, text: str | None) -> None:
     from discreet.serving import working
 
     async def work(app: App) -> HeldAnswer:
-        # It has to leave, also where no server runs.
+        # It must be sent even if no server runs.
         async with working(app):
             held = await held_answers.approve_answer(app.db, app.owner_id, which, text=text)
             await until_delivered(app)

@@ -91,10 +91,10 @@ def reset(contact: OfContact = None) -> None:
 
 
 def money(text: str | None) -> Decimal | None:
-    """Read an amount of US dollars.
+    """Parse an amount of US dollars.
 
     Raises:
-        BadInput: It isn't a number.
+        BadInput: it isn't a number.
     """
     from decimal import Decimal, InvalidOperation
 

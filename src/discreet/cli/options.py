@@ -40,8 +40,8 @@ InstallationName = Annotated[
         metavar="NAME",
         envvar="DISCREET_INSTALLATION",
         help=(
-            "The installation's name, which its roles and its database carry. Installations with "
-            "different names can share a server."
+            "The installation's name, which is part of its roles' and its database's names. "
+            "Installations with different names can share a server."
         ),
     ),
 ]
@@ -50,7 +50,8 @@ ResetRoles = Annotated[
     typer.Option(
         "--reset-roles",
         help=(
-            "Give the installation's roles new passwords. Whoever has the old ones stops working."
+            "Give the installation's roles new passwords. Anything that uses the old ones "
+            "stops working."
         ),
     ),
 ]

@@ -33,15 +33,18 @@ def link(
 @app.command("unlink")
 def unlink(
     account: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="One of: sb owner list. Written platform:id.")
+        str,
+        typer.Argument(
+            metavar="ACCOUNT", help="One of the accounts in sb owner list, written platform:id."
+        ),
     ],
 ) -> None:
-    """Unlink an account. Whoever writes from it is a new contact, and it is told nothing."""
+    """Unlink an account. Its person becomes a new contact and gets no more notices."""
     from discreet.cli.printing import print_text
     from discreet.services import admission
 
     in_app(lambda app: admission.unlink_owner(app.db, app.owner_id, account))
-    print_text(f"{account} is not yours any more. To link it again: sb owner link")
+    print_text(f"{account} is no longer yours. To link it again: sb owner link")
 
 
 @app.command("list")

@@ -213,8 +213,10 @@ def _print(found: Hits, *, explain: bool, as_json: bool) -> None:
 
 
 def _is_near(hit: Hit) -> bool:
-    """Return whether a result has to do with what was asked: a word in common, or its meaning.
-    Programs get all (``--json``), best first."""
+    """Return whether a result is near the query, by a common word or by meaning.
+
+    Programs get all results (``--json``), best first.
+    """
     cosine = hit.parts.cosine
     return hit.parts.matched > 0 or (cosine is not None and cosine >= NEAR_COSINE)
 

@@ -1,4 +1,4 @@
-"""``sb service``: run the server after every start of the machine."""
+"""``sb service``: run the server at every start of the machine."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _KEYS = ("_API_KEY", "_PROXY")
 OwnService = Annotated[
     bool,
     typer.Option(
-        "--user", help="As a service of your own account. Without it: of the system, which is safer"
-        " and needs root."
+        "--user",
+        help="As a service of your own account. Without it: a system service, which is safer and"
+        " needs root.",
     ),
 ]  # fmt: skip
 Account = Annotated[
@@ -34,7 +35,8 @@ Account = Annotated[
     typer.Option(
         "--account",
         metavar="NAME",
-        help="Account under which the system runs it. Default: the account that owns the home.",
+        help="The account that the system service runs as. Default: the account that owns "
+        "the home.",
     ),
 ]
 
@@ -90,12 +92,12 @@ def install(
     else:
         print_text(f"Next: systemctl {'--user ' * user}enable --now {path.stem}")
     if user:
-        print_text("So that it runs while you are signed out: sudo loginctl enable-linger $USER")
+        print_text("To keep it running while you are signed out: sudo loginctl enable-linger $USER")
 
 
 @app.command("remove")
 def remove(user: OwnService = False) -> None:
-    """Stop the service and delete its unit. The installation stays."""
+    """Stop the service and delete its unit. The installation is kept."""
     from discreet.cli.printing import print_text
 
     path = _path(user)
@@ -106,7 +108,7 @@ def remove(user: OwnService = False) -> None:
     if shutil.which("systemctl"):
         _systemctl(user, "disable", "--now", path.name)
     path.unlink()
-    print_text(f"Removed: {path}. The installation stays.")
+    print_text(f"Removed: {path}. The installation is kept.")
 
 
 def _unit(user: bool, account: str | None) -> Unit:
@@ -121,7 +123,7 @@ def _unit(user: bool, account: str | None) -> Unit:
             raise BadInput("--user and --account exclude each other.")
         return Unit(program, home, None)
     if not socket_fits(Layout(home).run):
-        # The socket would lie in a temporary folder, and a service has one of its own.
+        # The socket would be in a temporary folder, and a service has its own.
         raise BadInput(
             f"The path of the home is too long for a service: {home}",
             hint="Choose a shorter one with DISCREET_HOME.",
@@ -151,7 +153,7 @@ def _path(user: bool) -> Path:
 
 
 def _write_environment(path: Path, account: str | None) -> list[str]:
-    """Write what is set now, unless the file exists, and return the names of the variables."""
+    """Write the current settings, unless the file exists, and return the names of the variables."""
     from discreet.cli.systemd_unit import environment_text
     from discreet.postgres.private_files import write_private
 

@@ -10,9 +10,9 @@ DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 def prepare_streams() -> None:
-    """Let output take any character and arguments be UTF-8, and open missing streams.
+    r"""Let output take any character and arguments be UTF-8, and open missing streams.
 
-    A character that the terminal's encoding lacks is written as an escape (``\\u2713``) instead of
+    A character that the terminal's encoding lacks is written as an escape (``\u2713``) instead of
     aborting a list. A stream that was closed before the start reads and writes nothing.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= max(DESCRIPTORS.values()):

@@ -11,9 +11,9 @@ from discreet.domain.errors import BadInput
 
 __all__ = ["Unit", "environment_file"]
 
-# What a server needs is added to an empty list: sockets of the network and of this machine, its own
-# home, and the system calls of ordinary services. MemoryDenyWriteExecute is left out, because
-# PostgreSQL and numerical libraries may compile code while they run.
+# Starts with an empty list and adds what a server needs: sockets of the network and of this
+# machine, its own home, and the system calls of ordinary services. MemoryDenyWriteExecute is left
+# out, because PostgreSQL and numerical libraries may compile code at run time.
 _FOR_ALL = """\
 NoNewPrivileges=yes
 LockPersonality=yes
@@ -27,7 +27,7 @@ SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 UMask=0077
 """
-# A user's own service manager has no right to these.
+# A user's own service manager may not use these.
 _FOR_SYSTEM = """\
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -48,11 +48,11 @@ ProtectHome=read-only
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What differs from one unit to another.
+    """The variable parts of a unit.
 
     Attributes:
         program: The absolute path of ``sb``.
-        home: The installation's home. A system service may write nowhere else.
+        home: The installation's home. A system service may not write anywhere else.
         account: The account of a system service; None for a user's own service.
     """
 
@@ -64,7 +64,7 @@ class Unit:
         """Return the unit file.
 
         Raises:
-            BadInput: A path has a character that a unit file can't hold.
+            BadInput: a path has a character that a unit file can't contain.
         """
         target = "multi-user.target" if self.account else "default.target"
         identity = f"User={self.account}\n" if self.account else ""
@@ -99,15 +99,15 @@ WantedBy={target}
 
 
 def environment_file(home: Path) -> Path:
-    """Return where a service reads its settings and keys from."""
+    """Return the file from which a service reads its settings and keys."""
     return home / "service.env"
 
 
 def environment_text(environment: Mapping[str, str], names: Sequence[str]) -> str:
-    """Return the variables named, each on a line as systemd reads it.
+    """Return the named variables, one per line in systemd's format.
 
     Raises:
-        BadInput: A value has a line break.
+        BadInput: a value has a line break.
     """
     lines = []
     for name in names:
@@ -119,14 +119,14 @@ def environment_text(environment: Mapping[str, str], names: Sequence[str]) -> st
 
 
 def _in_double_quotes(text: str) -> str:
-    # In an environment file only these characters mean something between double quotes.
+    # In an environment file only these characters are special between double quotes.
     return '"{}"'.format(re.sub(r'(["\\`$])', r"\\\1", text))
 
 
 def _escaped(value: Path | str) -> str:
     text = str(value)
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise BadInput(f"A unit file can't hold this: {text!a}")
+        raise BadInput(f"A unit file can't contain this: {text!a}")
     # % begins a specifier.
     return text.replace("%", "%%")
 

@@ -77,7 +77,7 @@ def create(
 @app.command("list")
 def list_tokens(
     minted: Annotated[
-        bool, typer.Option("--minted", help="List those that agents' tokens minted instead.")
+        bool, typer.Option("--minted", help="List the tokens minted by agents' tokens instead.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -45,8 +45,11 @@ class ConversationCalls(Transport):
         on_draft: Draft | None = None,
         on_state: Draft | None = None,
     ) -> Reply:
-        """Send a message and wait for the answer, as long as it takes. With a key of your own the
-        same message is stored once, also after your program was started anew."""
+        """Send a message and wait for the answer, as long as it takes.
+
+        With a key of your own, a repeated message is stored once, even after a restart of your
+        program.
+        """
         said = NewMessage(
             text=text,
             sender=sender,
@@ -64,8 +67,10 @@ class ConversationCalls(Transport):
     async def sending(
         self, said: NewMessage, *, idempotency_key: str | None = None
     ) -> AsyncIterator[PendingReply]:
-        """Send a message when the block begins; it is answered inside the block. It is stored
-        once, however often the connection breaks."""
+        """Send a message when the block begins; it is answered inside the block.
+
+        It is stored once, however often the connection breaks.
+        """
         key = idempotency_key or str(uuid4())
         async with AsyncExitStack() as stack:
             response = await self._repeating(

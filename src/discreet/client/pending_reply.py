@@ -51,8 +51,11 @@ class PendingReply:
         self._events = events
 
     async def answer(self, on_draft: Draft | None = None, on_state: Draft | None = None) -> Reply:
-        """Wait for the answer; ``on_draft`` gets what is written so far, whole, and ``on_state`` a
-        state in which nobody answers: ``paused`` or ``taken_over``.
+        """Wait for the answer.
+
+        ``on_draft`` gets the whole text so far, and ``on_state`` a state in which nobody answers:
+        ``paused`` or ``taken_over``.
+
 
         Raises:
             Unavailable: the connection was lost; ``Client.reply`` asks again later.

@@ -154,8 +154,11 @@ class Transport:
         )
 
     async def _repeating(self, call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        """Return the answer to a call, repeated while nobody or somebody busy answers. Everything
-        can be: what makes something has a key, and the rest does the same again."""
+        """Return the response to a call, retried while the server is unreachable or busy.
+
+        Every call can be retried: those that create something have a key, and the others are
+        idempotent.
+        """
         pause = FIRST_PAUSE_SECONDS
         for left in reversed(range(TRIES)):
             try:

@@ -57,8 +57,10 @@ class Site:
         return self.public.startswith("https://")
 
     def knows(self, host: str) -> bool:
-        """Whether a Host header names this site. Any other is somebody's name that was pointed at
-        this machine (DNS rebinding)."""
+        """Return whether a Host header names this site.
+
+        Any other name points at this machine without belonging to it (DNS rebinding).
+        """
         if self.public and host.lower() == urlsplit(self.public).netloc.lower():
             return True
         try:
@@ -112,8 +114,7 @@ class Guard:
 
 
 def csrf_token(secret: str) -> str:
-    """Return the token that a session's forms carry: nobody who doesn't hold the cookie can make
-    it."""
+    """Return the token in a session's forms, which can't be made without the cookie."""
     return hmac.new(secret.encode(), b"discreet: csrf", hashlib.sha256).hexdigest()
 
 

@@ -122,7 +122,7 @@ def _is_in_word(character: str) -> bool:
 
 
 def _backslash_in_path(state: StateInline, silent: bool) -> bool:
-    """Keep a backslash literal in paths such as ``C:\\_new`` or ``\\\\server``."""
+    r"""Keep a backslash literal in paths such as ``C:\_new`` or ``\\server``."""
     at = state.pos
     if state.src[at] != "\\":
         return False

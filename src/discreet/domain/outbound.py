@@ -13,14 +13,13 @@ OFFLINE = "offline"
 
 
 OWNER_NOTICE = "owner_notice"
-"""The command of a message that tells the owner something."""
+"""The command of a message that notifies the owner."""
 WITH_MARKS = (
     OWNER_NOTICE, "passed", "unsent", "pairing", "approve", "deny", "status", "contacts", "who",
     "takeover", "end", "block", "unblock", "pause", "resume", "usage", "drafts", "edit",
     "reject",
 )  # fmt: skip
-"""Commands whose answers are CommonMark: people's words are code spans in them, which nothing in
-those words can leave."""
+"""Commands whose answers are CommonMark, with people's text in code spans that it can't leave."""
 
 
 @dataclass(frozen=True, slots=True)

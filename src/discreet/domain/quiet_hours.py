@@ -1,4 +1,4 @@
-"""Hours of the day in which the owner isn't told anything that can wait."""
+"""Hours of the day in which the owner gets no notices that can wait."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ _WRITTEN = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From ``start`` until ``end``, in the time zone of whoever asks; across midnight if ``end`` is
-    earlier."""
+    """From ``start`` to ``end`` in the owner's time zone; across midnight if ``end`` is earlier."""
 
     start: time
     end: time
 
     @classmethod
     def parse(cls, text: str) -> QuietHours:
-        """Read hours such as ``22:00-07:00``.
+        """Parse hours such as ``22:00-07:00``.
 
         Raises:
             ValueError: the text isn't two different times.
@@ -33,7 +32,7 @@ class QuietHours:
         return hours
 
     def contain(self, now: datetime) -> bool:
-        """Return whether a moment, in local time, is within these hours."""
+        """Return whether a local time is within these hours."""
         at = now.time()
         if self.start < self.end:
             return self.start <= at < self.end

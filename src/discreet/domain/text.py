@@ -110,8 +110,9 @@ def plain_name(name: str) -> str:
 
 
 def literal(words: str, most: int = MAX_NAME) -> str:
-    """Return somebody's words as one code span of CommonMark, at most ``most`` characters of them:
-    on every platform they then show as they are, and can't be a link, a command or a label of ours.
+    """Return a text as one code span of CommonMark, of at most ``most`` characters.
+
+    On every platform it is shown literally, and can't be a link, a command or one of our labels.
     """
     words = valid_unicode(words)
     kept = (" " if c.isspace() else c for c in words if c.isspace() or not is_hidden(c))

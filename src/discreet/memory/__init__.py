@@ -1,8 +1,8 @@
-"""What is kept of a scope, and how it is found."""
+"""The memories of a scope, and recall."""
 
 import os
 
 # Ranking multiplies small matrices thousands of times an hour. Several threads for each would cost
-# more than they save: they wait for the next one by keeping a processor busy. Numpy reads this when
-# it is first imported.
+# more than they save, because idle threads keep a processor busy while waiting. Numpy reads this
+# when it is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

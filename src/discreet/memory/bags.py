@@ -128,7 +128,7 @@ class Bags:
     def _places(self, term: str) -> Ints:
         """Return the positions of a term, as the index of the space before it."""
         if term not in self._found:
-            # Each term has a space of its own on both sides, so what is found can't overlap.
+            # Each term has its own space on both sides, so that matches can't overlap.
             text = f" {term} "
             between = self.joined.split(text)[:-1]
             apart = np.fromiter(map(len, between), np.int64, len(between)) + len(text)

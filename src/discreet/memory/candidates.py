@@ -37,7 +37,7 @@ MAX_UNINDEXED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
-    """Rows in columns of equal length. ``ids``: 16 bytes of each, ``kinds``: a letter of each."""
+    """Rows as columns of equal length. ``ids``: 16 bytes each, ``kinds``: one letter each."""
 
     ids: bytes
     kinds: str
@@ -51,7 +51,7 @@ class CandidateRows:
         return UUID(bytes=self.ids[16 * row : 16 * row + 16])
 
     def kind_of(self, row: int) -> Kind:
-        """Return what a row is."""
+        """Return the kind of a row."""
         return _KIND_OF[self.kinds[row]]
 
 
@@ -154,7 +154,7 @@ async def candidates_of(tx: Transaction, query: Query, filters: Filters) -> Cand
 def _update(
     tx: Transaction, filters: Filters, kinds: Sequence[Kind], large: list[Kind], row: Sequence[Any]
 ) -> list[Kind]:
-    """Return the kinds of which there are more rows than are all ranked, and remember them."""
+    """Return the kinds with more rows than are all ranked, and remember them."""
     there = {kind: (row[0] or "").count(_LETTER_OF[kind]) for kind in kinds}
     there |= {kind: row[16 + 4 * at] for at, kind in enumerate(large)}
     for kind in kinds:
@@ -170,9 +170,11 @@ async def _fetch(
     large: Sequence[Kind],
     params: Mapping[str, Any],
 ) -> tuple[Any, ...]:
-    """Read candidates of each kind. ``where``: the condition on kinds that are chosen already.
-    Candidates of ``large`` kinds are chosen on the way. One row too many of another tells that it
-    is large."""
+    """Read candidates of each kind.
+
+    ``where``: the condition for preselected kinds. Candidates of ``large`` kinds are chosen in the
+    same statement. For any other kind, one row too many shows that it is large.
+    """
     conditions: dict[Kind, LiteralString] = {
         kind: f"{filters.passing(kind)} LIMIT %(one_too_many)s" for kind in kinds
     }

@@ -157,7 +157,7 @@ def features(asked: Asked, candidates: Candidates, *, now: float) -> tuple[Float
     )
     bags = Bags(candidates.bags, candidates.bag_sizes)
     nothing = np.zeros(count)
-    # Only beside other lines does it count that one asks.
+    # Only in a conversation does it matter whether a line is a question.
     asks = nothing if lines.all_alone else np.minimum(bags.count(ASKS), 1.0)
     columns, matched = _matches(asked, kept, candidates, bags, lines)
     columns |= _kinds_of_line(asked, asks, lines, columns.pop("fresh"))
@@ -231,10 +231,10 @@ def _share_of_best(values: Floats) -> Floats:
 
 
 def _rows_near(near: Floats, terms: Sequence[str], candidates: Candidates) -> tuple[float, Floats]:
-    """Return the number of rows, and of those that come near each word of the question.
+    """Return the number of rows, and of rows near each word of the question.
 
-    Candidates were chosen for being near, so they don't tell how many are. The sample among them
-    does, and the rows of the scope that hold the word itself are known.
+    Candidates were chosen for being near, so their number isn't representative. The sample among
+    them is, and the number of rows of the scope with the word itself is known.
     """
     population = candidates.population
     if population is None or candidates.sampled is None:
@@ -250,9 +250,9 @@ def _words_around(
 ) -> tuple[Floats, Floats]:
     """Return how well each row with its neighbours matches the question's words.
 
-    The second result is for the neighbours alone. Matching is by meaning; a word that many
-    rows match counts less. ``near``: how near each row comes to each word, 0 to 1, shape
-    (rows, words). ``rows_near``: what ``_rows_near`` gave.
+    The second result is for the neighbours alone. Matching is by meaning; a word that many rows
+    match counts less. ``near``: the similarity of each row to each word, 0 to 1, shape (rows,
+    words). ``rows_near``: the result of ``_rows_near``.
     """
     rows, holding = rows_near[0] + UNRELATED_ROWS, rows_near[1]
     rarity = np.log1p((rows - holding + 0.5) / (holding + 0.5))

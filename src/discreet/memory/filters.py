@@ -55,8 +55,10 @@ class Filters:
         }
 
     def passing(self, kind: Kind) -> LiteralString:
-        """Return a condition on the rows of a kind. It names what is asked for and nothing else:
-        a short statement is planned sooner, and kept by the driver."""
+        """Return an SQL condition on the rows of a kind, with only the filters in use.
+
+        A short statement is planned faster, and prepared by the driver.
+        """
         given = self.params() | {"always": True}
         asked = [sql for name, sql in _CONDITIONS[kind].items() if given[name] is not None]
         return " AND ".join(asked) or "true"

@@ -165,9 +165,9 @@ _ALSO_ENGLISH: dict[str, frozenset[str]] = {
     "dutch": _listed("of van in met door over is was ben hem heel tot op die er"),
     "turkish": _listed("her ben biz sen var ne"),
 }
-"""Function words that are English words or names as well: "green door", "her son"."""
+"""Function words that are also English words or names: "green door", "her son"."""
 _CUT_OFF = _listed("wo ca")
-"""What is left of "won't" and "can't": no evidence for English."""
+"""The stems of "won't" and "can't", which are no evidence for English."""
 
 
 def language_of(words: Collection[str]) -> str:

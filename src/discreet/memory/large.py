@@ -51,7 +51,7 @@ _CHOSEN: Mapping[Kind, LiteralString] = {
                    WHERE chosen.id = ANY(ARRAY(SELECT id FROM message_best)))""",
 }
 
-# Rows that hold no word of the question come with no terms: they would be copied for nothing.
+# Rows without a word of the question are returned without terms, to avoid copying them.
 _CHOOSE: LiteralString = """
     {kind}_every AS MATERIALIZED (
       SELECT id, coalesce(cardinality(terms), 0) AS length,
@@ -85,8 +85,9 @@ _POPULATION: LiteralString = """
 
 _MOST_REMEMBERED = 1_000
 _large: OrderedDict[tuple[Scope, Filters, Kind], None] = OrderedDict()
-"""Searches that found many rows, newest last. Where one is missing, the first rows tell; where one
-is no longer true, the count of all does."""
+"""Searches that found many rows, newest last. If one is missing, the first rows show it; if one is
+outdated, the total count does.
+"""
 
 
 def known_as_large(scope: Scope, filters: Filters, kind: Kind) -> bool:
@@ -95,7 +96,7 @@ def known_as_large(scope: Scope, filters: Filters, kind: Kind) -> bool:
 
 
 def remember_size(scope: Scope, filters: Filters, kind: Kind, *, large: bool) -> None:
-    """Note whether a search had to choose candidates."""
+    """Record whether a search had to choose candidates."""
     key = _key(scope, filters, kind)
     _large.pop(key, None)
     if large:
@@ -105,7 +106,7 @@ def remember_size(scope: Scope, filters: Filters, kind: Kind, *, large: bool) ->
 
 
 def _key(scope: Scope, filters: Filters, kind: Kind) -> tuple[Scope, Filters, Kind]:
-    # The turn that asks is another one each time, and makes no scope small.
+    # The asking turn is always a different one, and doesn't make a scope small.
     return scope, replace(filters, before_turn=None), kind
 
 
@@ -116,17 +117,17 @@ def choosing(kind: Kind, passing: LiteralString) -> LiteralString:
 
 
 def chosen(kind: Kind) -> LiteralString:
-    """Return a condition that only rows pass that ``choosing`` chose."""
+    """Return an SQL condition for the rows that ``choosing`` chose."""
     return _CHOSEN[kind]
 
 
 def population_of(kind: Kind) -> LiteralString:
-    """Return four expressions that say what is known of all rows, for ``population``."""
+    """Return four SQL expressions with the statistics of all rows, for ``population``."""
     return _POPULATION.replace("{kind}", kind)
 
 
 def population(said: Sequence[Any]) -> Population:
-    """Return what ``population_of`` gave."""
+    """Return the statistics from the values of ``population_of``."""
     rows, mean_length, terms, counts = said
     held = dict(zip(terms or [], map(float, counts or []), strict=True))
     return Population(float(rows), held, float(mean_length or 0.0))

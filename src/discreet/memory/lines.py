@@ -29,8 +29,8 @@ class Lines:
     ``usual``: the rows that represent the usual values, if not all of them do.
 
     Attributes:
-        lone: Whether each row stands alone.
-        all_alone: Whether none has anything around it.
+        lone: Whether each row has no neighbours.
+        all_alone: Whether no row has neighbours.
     """
 
     def __init__(

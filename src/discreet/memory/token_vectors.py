@@ -149,10 +149,10 @@ def nearness(
 
 
 def _vectors_of(tokens: Ints) -> Vectors:
-    """Return their vectors in single precision; numpy takes five times as long for it.
+    """Convert the tokens' vectors to single precision; numpy takes five times as long.
 
-    Sign, exponent and fraction of a half are moved to where a single has them. What is left is the
-    difference of the exponents' bias.
+    Sign, exponent and fraction of a half are moved to their places in a single. The remaining
+    difference is the exponents' bias.
     """
     bits = bundled_embedder().table[tokens].view(np.int16).astype(np.int32)
     bits <<= 13

@@ -143,7 +143,7 @@ def prepare_database(
 
 
 def _named(migration: Migration, installation: str) -> Migration:
-    """Return a migration for the roles of an installation. Its checksum stays that of the file."""
+    """Return a migration for the roles of an installation. It keeps the file's checksum."""
     return replace(migration, text=in_installation(migration.text, installation))
 
 
@@ -163,8 +163,10 @@ def _admin(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def let_roles_connect(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Let the login roles, and nobody else, connect to their database, and create nothing there.
-    These rights aren't copied with a template."""
+    """Let only the login roles connect to their database, and let them create nothing there.
+
+    These rights aren't copied with a template.
+    """
     name = sql.Identifier(credentials.dbname)
     logins = [credentials.login(role) for role in LOGIN_ROLES]
     roles = sql.SQL(", ").join(map(sql.Identifier, logins))
@@ -239,15 +241,18 @@ def _check_server(conn: psycopg.Connection[Any]) -> None:
 
 
 def _refuse_foreign_roles(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Roles belong to the whole server: another installation, or another program, may be using
-    them. All of ours are made together, so some that can't log in aren't ours alone."""
+    """Refuse existing roles that can't log in with our passwords.
+
+    Roles belong to the whole server: another installation, or another program, may be using them.
+    All of ours are created together, so if some can't log in, they aren't ours.
+    """
     found = existing_roles(conn, credentials.installation)
     for role in sorted(found & set(LOGIN_ROLES)) or sorted(found):
         if role not in LOGIN_ROLES or not _can_log_in(conn, credentials, role):
             raise Conflict(
                 f"The role {credentials.login(role)} already exists on that server, and this home "
                 "doesn't have its password. Another installation may be using it.",
-                hint="To add an installation, give it a name of its own: --name NAME. If nothing "
+                hint="To add an installation, give it a different name: --name NAME. If nothing "
                 "uses the role any more: --reset-roles",
             )
 

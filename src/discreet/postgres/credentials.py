@@ -70,7 +70,7 @@ class Credentials:
 
     def __post_init__(self) -> None:
         if self.installation != DEFAULT_INSTALLATION:
-            check_installation_name(self.installation)  # it goes into SQL
+            check_installation_name(self.installation)  # it is put into SQL
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class Credentials:
         ).isdisjoint(other.places)
 
     def login(self, role: str) -> str:
-        """Return the name of a role on the server."""
+        """Return the server's name of a role."""
         return in_installation(role, self.installation)
 
     @property

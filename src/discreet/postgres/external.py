@@ -70,8 +70,8 @@ def initialise_external(
         )
     if known is not None and known.installation != name:
         raise Conflict(
-            f"{home} is of the installation {known.installation}, not {name}.",
-            hint="Choose another home with DISCREET_HOME, or leave out --name.",
+            f"{home} belongs to the installation {known.installation}, not {name}.",
+            hint="Choose another home with DISCREET_HOME, or omit --name.",
         )
     if known is not None:
         wanted = replace(wanted, passwords=known.passwords, ticket_key=known.ticket_key)
@@ -112,10 +112,11 @@ def refuse_other_server(home: Path, known: Credentials, admin_url: str) -> None:
 def external_credentials(
     admin_url: str, dbname: str, installation: str = DEFAULT_INSTALLATION
 ) -> Credentials:
-    """Return fresh credentials for the server that the URL leads to.
+    """Return fresh credentials for the server of the URL.
 
     Raises:
-        BadInput: the URL can't be read or names no host; or no installation can have that name.
+        BadInput: the URL can't be parsed or names no host; or the name isn't valid for an
+            installation.
     """
     ignore_libpq_variables(embedded=False)
     try:

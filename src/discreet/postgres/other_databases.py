@@ -1,4 +1,4 @@
-"""Leave alone what others have on the same server: another installation, or another program."""
+"""Protect databases of others on the same server: another installation, or another program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discreet.postgres.roles import SCHEMA_ROLE
 
 __all__ = ["refuse_other_database"]
 
-# The ledger and extensions are there before our schemas are.
+# The ledger and extensions exist before our schemas do.
 CONTENT = """
 SELECT (SELECT r.rolname FROM pg_catalog.pg_namespace n
           JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = 'discreet'),
@@ -30,13 +30,13 @@ SELECT (SELECT r.rolname FROM pg_catalog.pg_namespace n
 def refuse_other_database(
     admin_conninfo: str, conn: psycopg.Connection[Any], credentials: Credentials, dbname: str
 ) -> None:
-    """Refuse a database that exists and isn't of this installation; an empty one is no one's.
+    """Refuse an existing database that isn't this installation's, unless it is empty.
 
     ``conn`` is an admin's, to any database of the server.
 
     Raises:
-        Conflict: it is another installation's, or another program's.
-        psycopg.OperationalError: the admin may not look.
+        Conflict: it belongs to another installation or another program.
+        psycopg.OperationalError: the admin can't connect to it.
     """
     if conn.execute("SELECT FROM pg_database WHERE datname = %s", [dbname]).fetchone() is None:
         return
@@ -46,7 +46,7 @@ def refuse_other_database(
                 whose = (
                     f"belongs to the installation {owner.removesuffix('_schema')}"
                     if owner is not None
-                    else "holds tables of another program"
+                    else "contains tables of another program"
                 )
                 raise Conflict(
                     f"The database {dbname} on that server {whose}.",

@@ -105,7 +105,7 @@ def restore_backup(
             raise Conflict(
                 f"{_place(home, credentials)} already has data.",
                 hint="To replace it: sb restore --overwrite FILE. Back it up first."
-                + ("" if credentials.embedded else " To put the backup beside it: --name NAME"),
+                + ("" if credentials.embedded else "To put the backup next to it: --name NAME"),
             )
         beside = replace(credentials, dbname=f"{credentials.dbname}_restoring")
         for dropped in (beside.dbname, f"{credentials.dbname}_replaced"):
@@ -163,8 +163,11 @@ def _fill(admin: str, beside: Credentials, dump: Path, installation: str) -> Non
 def _load_renamed(
     conn: psycopg.Connection[Any], inside: str, dump: Path, before: str, beside: Credentials
 ) -> None:
-    """Load a dump of another installation. The roles are renamed in the schema; rows hold what
-    people wrote, and are loaded as they are."""
+    """Load a dump of another installation.
+
+    The roles are renamed in the schema only; rows contain people's texts and are loaded as they
+    are.
+    """
     if before != DEFAULT_INSTALLATION:
         check_installation_name(before)
 
@@ -212,8 +215,8 @@ def _target(
     """Yield the home's credentials, or else the backup's, and the admin's conninfo."""
     if known is not None and name not in (None, known.installation):
         raise Conflict(
-            f"{home} is of the installation {known.installation}, not {name}.",
-            hint="Choose another home with DISCREET_HOME, or leave out --name.",
+            f"{home} belongs to the installation {known.installation}, not {name}.",
+            hint="Choose another home with DISCREET_HOME, or omit --name.",
         )
     installation = saved.installation if name is None else name
     dbname = saved.dbname if installation == saved.installation else installation
@@ -241,7 +244,7 @@ def _as_saved(credentials: Credentials) -> Credentials:
 
 
 def _with_secrets(place: Credentials, saved: Credentials) -> Credentials:
-    """Return the credentials with the secrets of the backup, which are one installation's own."""
+    """Return the credentials with the secrets of the backup, which belong to one installation."""
     if place.installation != saved.installation:
         return place
     passwords = {role: saved.passwords.get(role, new) for role, new in place.passwords.items()}

@@ -61,11 +61,10 @@ ORDER BY 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class ChangedSetting:
-    """A setting of a role that isn't as declared; of the database itself where ``role`` is None.
-    The role is named as on the server.
+    """A setting of a role, or of the database if ``role`` is None, that isn't as declared.
 
-    ``in_database``: it applies only to connections to our database. ``wanted``: the declared value,
-    or None if there is none.
+    The role has its name on the server. ``in_database``: it applies only to connections to our
+    database. ``wanted``: the declared value, or None if there is none.
     """
 
     role: str | None
@@ -135,7 +134,7 @@ def any_login(credentials: Credentials) -> psycopg.Connection[Any]:
 
 
 def reset_settings(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
-    """Give every role, and the database, its declared settings; for an admin.
+    """Reset every role and the database to the declared settings, as an admin.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: the admin didn't create the roles or the database.

@@ -1,6 +1,6 @@
-"""The database roles, and the check that none of them has more rights than it should.
+"""The database roles, and the check that none has more rights than it should.
 
-They are written here as the default installation calls them (``installation.py``).
+They have the names of the default installation here (``installation.py``).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ LIMITS = sql.SQL("NOINHERIT NOCREATEDB NOCREATEROLE")  # the others are off unle
 
 
 def existing_roles(conn: psycopg.Connection[Any], installation: str) -> set[str]:
-    """Return which of ``ROLES`` this server has already."""
+    """Return which of ``ROLES`` exist on this server."""
     known = {name for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles")}
     return {role for role in ROLES if in_installation(role, installation) in known}
 
@@ -157,7 +157,7 @@ SELECT format('row-level security is not enabled and forced on %%s', c.oid::regc
 
 
 def check_roles(conn: psycopg.Connection[Any], installation: str) -> None:
-    """Refuse a database whose roles could see past their rows. Any role may call this.
+    """Refuse a database whose roles could bypass row-level security. Any role may call this.
 
     Raises:
         Unavailable: lists everything that is wrong.

@@ -59,7 +59,7 @@ MANY_MEMORIES = 20_000
 
 
 async def _tell_nobody() -> None:
-    """Where no owner is told anything."""
+    """Do nothing, if no owner is to be notified."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class HeldAnswer(BaseModel):
-    """An answer that was not sent yet, or was decided. ``asked``: what it answers; ``edited``: the
-    owner has changed it."""
+    """An answer that is waiting or was decided.
+
+    ``asked``: the question; ``edited``: whether the owner has changed it.
+    """
 
     model_config = ConfigDict(frozen=True)
 

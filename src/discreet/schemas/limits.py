@@ -47,8 +47,10 @@ class ContactLimits(BaseModel):
 
 
 class BudgetToSet(BaseModel):
-    """What all contacts together may use in a day, of one agent or of all agents. At least one of
-    the two is given; the other one has no limit then."""
+    """A daily budget for all contacts together, of one agent or of all agents.
+
+    At least one of the two limits is required; an omitted one means no limit.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -69,15 +71,15 @@ class BudgetToSet(BaseModel):
 
 
 class UsageBudget(BaseModel):
-    """A budget and what is used of it today."""
+    """A budget and today's usage."""
 
     model_config = ConfigDict(frozen=True)
 
     agent: str | None = Field(description="Null: all agents together.")
     tokens_a_day: int | None
     money_a_day: Money | None
-    tokens: int = Field(description="Used since midnight, UTC.")
-    money: Money = Field(description="US dollars, since midnight, UTC.")
+    tokens: int = Field(description="Tokens used today (UTC).")
+    money: Money = Field(description="US dollars used today (UTC).")
 
 
 class BudgetList(BaseModel):

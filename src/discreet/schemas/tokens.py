@@ -17,13 +17,13 @@ MINTED_SECONDS = 3_600
 
 
 class Token(BaseModel):
-    """A token as it is listed. Its text was shown once and is not stored."""
+    """A token as listed. Its text was shown once and is not stored."""
 
     model_config = ConfigDict(frozen=True)
 
     id: UUID
     name: str
-    prefix: str = Field(description="How it begins.")
+    prefix: str = Field(description="Its first characters.")
     kind: TokenKind
     of: str = Field(description="The contact's label or the agent's name; empty for the owner's.")
     agent: str | None
@@ -47,11 +47,11 @@ class ListTokens(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    minted: bool = Field(False, description="List those that agents' tokens minted instead.")
+    minted: bool = Field(False, description="List the tokens minted by agents' tokens instead.")
 
 
 class TokenList(BaseModel):
-    """Tokens, newest first; at most the last 1,000."""
+    """Tokens, newest first; at most 1,000."""
 
     items: list[Token]
 
@@ -72,9 +72,9 @@ class TokenToCreate(BaseModel):
         None, description="The contact's id, or its address, platform:id."
     )
     create: bool = Field(False, description="Create the contact if no contact has the address.")
-    name: str = Field("", max_length=200, description="What to call it in the list.")
+    name: str = Field("", max_length=200, description="A name for the list.")
     expires_in: Annotated[int, Field(ge=60, le=MAX_LIFE_SECONDS)] | None = Field(
-        None, description="Seconds. Default: it does not expire."
+        None, description="Lifetime in seconds. Default: no expiry."
     )
 
 
@@ -88,7 +88,7 @@ class CreatedToken(BaseModel):
 
 
 class TokenToMint(BaseModel):
-    """Whose token to mint: a contact that has written to the agent, or an address that is new."""
+    """The contact to mint a token for: one that has written to the agent, or a new address."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -100,7 +100,10 @@ class TokenToMint(BaseModel):
     )
     contact_id: UUID | None = Field(None, description="The contact's id, instead of `sender`.")
     expires_in: int = Field(
-        MINTED_SECONDS, ge=60, le=MAX_MINTED_SECONDS, description="Seconds; a day at most."
+        MINTED_SECONDS,
+        ge=60,
+        le=MAX_MINTED_SECONDS,
+        description="Lifetime in seconds; at most a day.",
     )
 
 

@@ -145,8 +145,9 @@ async def make_owner_link(db: ScopedDatabase, owner_id: OwnerId, platform: str) 
 
 
 async def unlink_owner(db: ScopedDatabase, owner_id: OwnerId, account: str) -> None:
-    """Make an account nobody's again: whoever writes from it is a new contact, and it is told
-    nothing any more. What was said there stays in the owner's own sessions.
+    """Unlink an account from the owner: its person becomes a new contact.
+
+    It gets no more notices. Its earlier messages stay in the owner's own sessions.
 
     Raises:
         BadInput: it isn't written ``platform:id``.

@@ -329,7 +329,7 @@ def _check_name(name: str) -> None:
 def _check(change: AgentChange) -> None:
     _check_models(change)
     if change.person_minutes is not None and not 1 <= change.person_minutes <= MAX_PERSON_MINUTES:
-        raise BadInput(f"An agent waits from 1 to {MAX_PERSON_MINUTES:,} minutes for a person.")
+        raise BadInput(f"An agent can wait 1 to {MAX_PERSON_MINUTES:,} minutes for a person.")
     for what, text in (
         ("role", change.role),
         ("instructions", change.instructions),

@@ -1,4 +1,4 @@
-"""What all contacts together may use in a day, of one agent or of all agents."""
+"""Daily budgets for all contacts together, of one agent or of all agents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["budgets_today", "list_budgets", "remove_budget", "set_budget"]
 
 
 async def list_budgets(db: ScopedDatabase, owner_id: OwnerId) -> tuple[UsageBudget, ...]:
-    """Return all budgets and what is used of them today; the one of all agents comes first."""
+    """Return all budgets with today's usage; the one for all agents comes first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await budgets_today(tx)
 
@@ -30,11 +30,11 @@ async def budgets_today(tx: Transaction) -> tuple[UsageBudget, ...]:
 async def set_budget(
     db: ScopedDatabase, owner_id: OwnerId, wanted: BudgetToSet
 ) -> tuple[UsageBudget, ...]:
-    """Set a budget, in place of the one before, from the next message on; return all budgets.
+    """Set a budget, replacing an existing one, from the next message on; return all budgets.
 
     Raises:
-        NotFound: There is no such agent.
-        BadInput: Neither tokens nor money are limited.
+        NotFound: there is no such agent.
+        BadInput: neither tokens nor money are limited.
     """
     if wanted.tokens_a_day is None and wanted.money_a_day is None:
         raise BadInput(
@@ -56,10 +56,10 @@ async def set_budget(
 async def remove_budget(
     db: ScopedDatabase, owner_id: OwnerId, agent: str | None
 ) -> tuple[UsageBudget, ...]:
-    """Remove the budget of an agent, or of all agents together; return those that are left.
+    """Remove the budget of an agent, or of all agents together; return the remaining ones.
 
     Raises:
-        NotFound: There is no such agent, or it has no budget.
+        NotFound: there is no such agent, or it has no budget.
     """
     agent_id = await _agent_id(db, owner_id, agent)
     async with db.begin(OwnerScope(owner_id)) as tx:

@@ -208,7 +208,7 @@ async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: st
 async def hold_answers(
     db: ScopedDatabase, owner_id: OwnerId, who: str, *, hold: bool | None
 ) -> Entry:
-    """Let answers to a contact wait for the owner's approval, or not; None: as the agent is set.
+    """Choose whether answers to a contact wait for approval; None: the agent's setting.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.
@@ -367,7 +367,7 @@ async def _entry(tx: Transaction, contact_id: ContactId) -> Entry:
 
 
 async def activity_of(tx: Transaction, entries: list[Entry]) -> list[ContactActivity]:
-    """Count how much there is of each contact."""
+    """Count the activity of each contact."""
     ids = [entry.contact.id for entry in entries]
     counts = {row["id"]: row for row in await tx.fetch(_ACTIVITY, {"ids": ids})}
     return [

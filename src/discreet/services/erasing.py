@@ -129,7 +129,7 @@ def _as_erasure(row: Mapping[str, Any]) -> Erasure:
 
 
 def list_backups(home: Path) -> BackupList:
-    """List the backups of this home that are still where they were written, oldest first."""
+    """List the backups of this home that are still in their place, oldest first."""
     made = backups_made(home)
     return BackupList(
         items=[schemas.Backup(file=str(one.file), made_at=one.made_at) for one in made]

@@ -1,4 +1,4 @@
-"""Answers that wait for the owner: list, approve, edit and reject them."""
+"""Answers that wait for the owner's approval: list, approve, edit and reject them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HELD = f"""
 
 
 async def list_held_answers(db: ScopedDatabase, owner_id: OwnerId) -> list[HeldAnswer]:
-    """Return the answers that wait, oldest first."""
+    """Return the waiting answers, oldest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         return await waiting_answers(tx)
 
@@ -43,32 +43,32 @@ async def list_held_answers(db: ScopedDatabase, owner_id: OwnerId) -> list[HeldA
 async def approve_answer(
     db: ScopedDatabase, owner_id: OwnerId, which: str, *, text: str | None = None
 ) -> HeldAnswer:
-    """Send an answer that waits, or ``text`` in its place, by the route of its question.
+    """Send a waiting answer, or ``text`` instead, on the route of its question.
 
     Raises:
-        NotFound, BadInput: as for ``find_answer``; or there is no text.
-        Conflict: it is decided already.
+        NotFound, BadInput: as for ``find_answer``; or the text is empty.
+        Conflict: it is already decided.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         held = await find_answer(tx, which)
         body = held.text if text is None else checked_text(text)
         sent = await _decide(tx, held, body)
     if sent is None:
-        raise Conflict(f"This answer is {held.state} already.", hint="See: sb drafts list")
+        raise Conflict(f"This answer is already {held.state}.", hint="See: sb drafts list")
     return held
 
 
 async def reject_answer(db: ScopedDatabase, owner_id: OwnerId, which: str) -> HeldAnswer:
-    """Never send an answer that waits.
+    """Discard a waiting answer without sending it.
 
     Raises:
         NotFound, BadInput: as for ``find_answer``.
-        Conflict: it was sent already.
+        Conflict: it was already sent.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
         held = await find_answer(tx, which)
         if held.state == "approved":
-            raise Conflict("This answer is approved already.", hint="See: sb drafts list")
+            raise Conflict("This answer is already approved.", hint="See: sb drafts list")
         await _decide(tx, held, None)
     return held
 
@@ -82,7 +82,7 @@ async def find_answer(tx: Transaction, which: str) -> HeldAnswer:
     """
     prefix = which.strip().casefold().replace("-", "")
     if not re.fullmatch(r"[0-9a-f]{6,32}", prefix):
-        raise BadInput(f"{which!a} is no id of a draft.", hint="See: sb drafts list")
+        raise BadInput(f"{which!a} is not a draft id.", hint="See: sb drafts list")
     found = await tx.fetch(
         _HELD + " WHERE starts_with(replace(h.id::text, '-', ''), %(prefix)s) LIMIT 2",
         {"prefix": prefix},
@@ -95,7 +95,7 @@ async def find_answer(tx: Transaction, which: str) -> HeldAnswer:
 
 
 async def waiting_answers(tx: Transaction) -> list[HeldAnswer]:
-    """Return the answers that wait, oldest first."""
+    """Return the waiting answers, oldest first."""
     found = await tx.fetch(
         _HELD + " WHERE h.state = 'waiting' ORDER BY h.created_at, h.id LIMIT %(limit)s",
         {"limit": MAX_LISTED},

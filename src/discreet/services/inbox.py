@@ -1,4 +1,4 @@
-"""The inbox: contacts by last message, filtered, each with what was said last."""
+"""The inbox: contacts by last message, filtered, each with its last message."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _LAST_TEXTS: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """A contact, and the beginning of what was said last."""
+    """A contact, and the beginning of its last message."""
 
     activity: ContactActivity
     last_text: str
@@ -70,7 +70,7 @@ async def list_inbox(
 ) -> list[InboxItem]:
     """List contacts, most recently active first.
 
-    ``text``: part of a name, an alias or an address; ``platform``: that they have an address on.
+    ``text``: part of a name, an alias or an address; ``platform``: of one of their addresses.
     """
     filters: list[LiteralString] = [_WHICH[show]]
     if text:

@@ -1,8 +1,8 @@
-"""Tell the owner, in the direct chat of an account of theirs, what needs them.
+"""Notify the owner, in the direct chat of a linked account, of what needs attention.
 
-What has happened is looked for in the rows themselves and told once: which things were told is
-stored in the commit that puts the message into the outbox. So nothing that happens is told twice or
-lost, whatever process dies. Words of other people are code spans: they can't be taken for ours.
+Events are found in the rows themselves and reported once: the record of reported events is stored
+in the commit that puts the message into the outbox. So no event is reported twice or lost, whatever
+process dies. Other people's text is in code spans, so it can't be mistaken for ours.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ log = structlog.get_logger(__name__)
 
 Kind = Literal["stranger", "person", "draft", "said", "failure", "limit", "undelivered", "channel"]
 LOOK_BACK = timedelta(days=1)
-"""How old something may be that is still told as news."""
+"""Maximum age of an event that is still reported."""
 MAX_AT_ONCE = 5
-"""Messages of one look; what is left comes with the next."""
+"""Maximum messages per check; the rest follow at the next one."""
 MAX_LINES = 10
 FIRST_WORDS = 200
 CODE_CHARACTERS = 6
@@ -48,8 +48,10 @@ _NOT_TOLD = """
 
 @dataclass(frozen=True, slots=True)
 class NoticeRules:
-    """When the owner is told. ``digest``: the least time between two messages about what can
-    wait."""
+    """When the owner is notified.
+
+    ``digest``: the minimum time between two messages about events that can wait.
+    """
 
     quiet_hours: QuietHours | None = None
     digest: timedelta = timedelta(minutes=10)
@@ -58,7 +60,7 @@ class NoticeRules:
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """One thing to tell. ``text`` is CommonMark. ``contact_id``: whose words are in it."""
+    """One event to report. ``text`` is CommonMark. ``contact_id``: the contact it quotes."""
 
     kind: Kind
     key: str
@@ -67,12 +69,12 @@ class _Notice:
 
 
 def code_of(request_id: UUID) -> str:
-    """Return the short code by which the owner names a request, in a command."""
+    """Return the short code for a request in the owner's commands."""
     return request_id.hex[:CODE_CHARACTERS]
 
 
 async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
-    """Tell every owner who has a chat; return how many messages that took."""
+    """Notify every owner who has a chat; return the number of messages."""
     async with db.begin(WorkScope()) as tx:
         owners = await tx.fetch("SELECT owner_id FROM gate.owners_to_tell()")
     told = 0
@@ -80,15 +82,15 @@ async def tell_owners(db: ScopedDatabase, rules: NoticeRules) -> int:
         try:
             told += await tell_owner(db, OwnerId(row["owner_id"]), rules)
         except Exception as error:
-            # One owner's trouble is not another's.
-            log.warning("an owner could not be told", error=type(error).__name__)
+            # One owner's failure must not affect others.
+            log.warning("an owner could not be notified", error=type(error).__name__)
     return told
 
 
 async def tell_owner(
     db: ScopedDatabase, owner_id: OwnerId, rules: NoticeRules, *, now: datetime | None = None
 ) -> int:
-    """Tell one owner what they weren't told yet; return how many messages that took.
+    """Notify one owner of everything not reported yet; return the number of messages.
 
     Raises:
         Unavailable: the database can't be reached.
@@ -147,8 +149,7 @@ async def _may_tell_news(tx: Transaction, digest: timedelta) -> bool:
 
 
 async def _pass_on_what_was_said(tx: Transaction) -> int:
-    """Pass on what contacts write whom the owner answers in person, each to the chat where that
-    is."""
+    """Forward messages of contacts that the owner answers in person, each to the owner's chat."""
     found = await tx.fetch(
         f"""SELECT s.id AS session_id, m.id, m.text, m.contact_id,
                    coalesce(nullif(m.sender_name, ''), {CONTACT_LABEL.format(row="m")}) AS speaker
@@ -197,7 +198,7 @@ async def _people_wanted(tx: Transaction) -> list[_Notice]:
                 f"{literal(row['agent'])} is silent there until you answer, or until"
                 f" {row['ends_at']:%H:%M} UTC."
                 if row["is_awaited"]
-                else f"{literal(row['agent'])} goes on answering."
+                else f"{literal(row['agent'])} keeps answering."
             )
             + (f"\n\n/takeover_{code_of(row['contact_id'])}" if row["contact_id"] else ""),
         )
@@ -277,7 +278,7 @@ async def _news(tx: Transaction, since: datetime) -> list[_Notice]:
 
 
 async def _failures(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
-    """Turns whose sender was told that they can't be answered."""
+    """Return turns whose sender was told that they can't be answered."""
     found = await tx.fetch(
         f"""SELECT t.id, t.contact_id, t.shared, t.state, t.error, a.name AS agent,
                    {CONTACT_LABEL.format(row="t")} AS label
@@ -328,7 +329,7 @@ async def _limits(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
 
 
 async def _budgets(tx: Transaction) -> list[_Notice]:
-    """Budgets of which four fifths are used, and again when all is; once a day each."""
+    """Return budgets of which four fifths or all are used; once a day each."""
     near = await near_budgets(tx)
     if not near:
         return []
@@ -353,7 +354,7 @@ async def _budgets(tx: Transaction) -> list[_Notice]:
 
 
 async def _undelivered(tx: Transaction, window: dict[str, Any]) -> list[_Notice]:
-    """Answers that will never leave. What the owner themselves is told is none of them."""
+    """Return answers that can't be delivered, except notices to the owner."""
     found = await tx.fetch(
         f"""SELECT o.message_id, o.contact_id, o.shared, coalesce(o.error, '') AS error,
                    a.name AS agent, {CONTACT_LABEL.format(row="o")} AS label

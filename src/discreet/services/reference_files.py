@@ -63,10 +63,10 @@ def read_folder(folder: Path) -> list[ReferenceText]:
 
 
 def split_reference(text: str) -> Iterator[str]:
-    """Return passages of about 160 words, cut at headings and paragraphs, each below its heading.
+    r"""Return passages of about 160 words, cut at headings and paragraphs, each below its heading.
 
-    >>> list(split("# Prices\\n\\nA haircut is 30 euros.\\n\\n# Hours\\n\\nTuesday to Saturday."))
-    ['Prices\\nA haircut is 30 euros.', 'Hours\\nTuesday to Saturday.']
+    >>> list(split("# Prices\n\nA haircut is 30 euros.\n\n# Hours\n\nTuesday to Saturday."))
+    ['Prices\nA haircut is 30 euros.', 'Hours\nTuesday to Saturday.']
     """
     for heading, paragraphs in _sections(text):
         held: list[str] = []

@@ -58,16 +58,16 @@ async def publish(
 
 
 def read_texts(texts: Sequence[TextToPublish]) -> list[ReferenceText]:
-    """Cut texts that a program sends into passages.
+    """Split a program's texts into passages.
 
     Raises:
-        BadInput: two have the same title, one is empty or no valid text, or there are too many.
+        BadInput: two have the same title, one is empty or not valid text, or there are too many.
     """
     if len({one.title for one in texts}) < len(texts):
         raise BadInput("Two texts have the same title.", hint="Nothing was changed.")
     for one in texts:
         if "\0" in one.title + one.text:
-            raise BadInput(f"{one.title!a} holds a NUL.", hint="Nothing was changed.")
+            raise BadInput(f"{one.title!a} contains a NUL.", hint="Nothing was changed.")
         if not one.text.strip():
             raise BadInput(f"{one.title!a} is empty.", hint="Nothing was changed.")
     found = [ReferenceText(one.title, tuple(split_reference(one.text))) for one in texts]

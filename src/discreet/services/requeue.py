@@ -44,7 +44,7 @@ class Silence:
                 return None
 
     def __str__(self) -> str:
-        """What it is and what helps, in one line for the owner."""
+        """Describe it and say what to do, in one line for the owner."""
         match self.state:
             case "paused":
                 return (

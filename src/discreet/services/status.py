@@ -178,7 +178,7 @@ async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
 
 
 async def _asking(tx: Transaction) -> tuple[str, ...]:
-    """Return whoever asked for a person and was not answered by one yet."""
+    """Return the contacts that asked for a person and haven't been answered by one."""
     found = await tx.fetch(
         f"""SELECT DISTINCT s.shared, {CONTACT_LABEL.format(row="s")} AS label
               FROM discreet.person_requests r JOIN discreet.sessions s ON s.id = r.session_id

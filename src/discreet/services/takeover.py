@@ -30,7 +30,7 @@ async def take_over(
 ) -> Contact:
     """Silence the agent for this contact from now on, including a running turn.
 
-    ``session_id``: a session of the owner's own; what they write there goes to the contact.
+    ``session_id``: a session of the owner's own, in which the owner's messages go to the contact.
 
     Raises:
         NotFound, BadInput: as for ``find_contact``.

@@ -25,21 +25,21 @@ from discreet.scope import ScopedDatabase
 async def create_token(
     db: ScopedDatabase, owner_id: OwnerId, request: TokenToCreate
 ) -> CreatedToken:
-    """Create a token of the owner's choice. Its text is told this once.
+    """Create a token of the owner's choice. Its text is shown only once.
 
     Raises:
-        BadInput: the kind needs, or doesn't take, an agent or a contact; or the name is no plain
-            line.
+        BadInput: this kind requires, or doesn't accept, an agent or a contact; or the name is
+            invalid.
         NotFound: no such agent or contact.
     """
     needs = {"agent": {"agent"}, "contact": {"contact"}}.get(request.kind, set())
     takes = {"agent": {"agent"}, "contact": {"agent", "contact"}}.get(request.kind, set())
     given = {one for one in ("agent", "contact") if getattr(request, one) is not None}
     if not needs <= given:
-        raise BadInput(f"A token of kind {request.kind} needs: {', '.join(needs)}.")
+        raise BadInput(f"A token of kind {request.kind} requires: {', '.join(needs)}.")
     if not given <= takes:
         extra = ", ".join(sorted(given - takes))
-        raise BadInput(f"A token of kind {request.kind} takes no {extra}.")
+        raise BadInput(f"A token of kind {request.kind} doesn't accept {extra}.")
     if request.create and request.contact is not None:
         address = Address.parse(request.contact)
         await resolve_contact(db, bearer_of_owner(owner_id), address, auto_create=True)
@@ -63,7 +63,7 @@ async def list_tokens(db: ScopedDatabase, owner_id: OwnerId, request: ListTokens
 
 
 async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Token:
-    """Revoke a token by its id, prefix or name, and with it those that it minted.
+    """Revoke a token by its id, prefix or name, together with those that it minted.
 
     Raises:
         NotFound, BadInput: as for ``discreet.auth.tokens.revoke_token``.
@@ -72,7 +72,7 @@ async def revoke_token(db: ScopedDatabase, owner_id: OwnerId, which: str) -> Tok
 
 
 async def mint_token(db: ScopedDatabase, bearer: Bearer, request: TokenToMint) -> MintedToken:
-    """Mint a short-lived token for a contact of the agent whose token calls.
+    """Mint a short-lived token for a contact of the calling token's agent.
 
     Raises:
         Forbidden, Unauthorized, TooMany: as for ``discreet.auth.tokens.mint_token``.

@@ -63,8 +63,10 @@ async def get_usage(db: ScopedDatabase, owner_id: OwnerId, by: UsageBy, days: in
 
 
 async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
-    """Return the contacts that have used four fifths of a daily limit but not all of it, and the
-    budgets of which four fifths or all are used."""
+    """Return contacts that have used four fifths of a daily limit, and budgets nearly used up.
+
+    Contacts that have reached the limit are not included; budgets are.
+    """
     found = await tx.fetch(
         f"""SELECT u.agent, u.label, u.kind, u.share::float AS share FROM (
               SELECT a.name AS agent, {_LABEL} AS label, kinds.kind,
@@ -99,7 +101,7 @@ async def near_limits(tx: Transaction) -> tuple[NearLimit, ...]:
 
 
 async def near_budgets(tx: Transaction) -> tuple[NearLimit, ...]:
-    """Return the budgets of which four fifths are used, or more."""
+    """Return the budgets of which at least four fifths are used."""
     near = []
     for budget in await budgets_today(tx):
         shares: dict[Literal["tokens_a_day", "money_a_day"], Decimal | None] = {

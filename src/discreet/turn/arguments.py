@@ -116,7 +116,7 @@ class SetTimeZoneCall(Arguments):
 
 class AskForPersonCall(Arguments):
     reason: Text = Field(
-        min_length=1, max_length=500, description="What the person is needed for, in one sentence."
+        min_length=1, max_length=500, description="Why the person is needed, in one sentence."
     )
 
 

@@ -46,7 +46,7 @@ NOT_PERSONAL = (
 async def run_command(
     db: ScopedDatabase, scope: SessionScope, lease: Lease, command: str
 ) -> OwnerReply:
-    """Return the answer to a command, which has been carried out then.
+    """Carry out a command and return its answer.
 
     Raises:
         LeaseLost: the turn no longer holds its session; nothing was changed.

@@ -41,7 +41,7 @@ class Draft:
         """
         self._text = text
         if self._lease.is_held:
-            return  # whoever waits for it reads it once the owner has
+            return  # waiting clients read it after the owner's approval
         if time.monotonic() - self._written_at < _pause(text) or not text:
             return
         async with self._db.begin(self._scope) as tx:

@@ -1,8 +1,8 @@
-"""Commands of the owner, in a session of their own: on any platform the same as at a terminal.
+"""Commands of the owner, in a session of their own: the same on any platform and at a terminal.
 
-They call the services that the terminal calls. An answer is CommonMark, in which names and words of
-others are code spans. Every command may be carried out twice with the same outcome: a process that
-dies before its answer is saved leaves the command to the next one.
+They call the same services as the terminal. An answer is CommonMark with other people's names and
+text in code spans. Every command is idempotent: if a process dies before its answer is saved, the
+next one repeats the command.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class OwnerReply:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A command, with what it is about. ``message``: the line in which it came."""
+    """A command with its arguments. ``message``: the line that contains it."""
 
     db: ScopedDatabase
     owner_id: OwnerId
@@ -80,7 +80,7 @@ class _Asked:
 async def obey_owner(
     db: ScopedDatabase, scope: OwnerScope, session_id: SessionId, message: Message, command: str
 ) -> OwnerReply:
-    """Carry out a command of the owner and return the answer. A mistake is an answer too."""
+    """Carry out a command of the owner and return the answer. An error is an answer too."""
     word, rest = _split(message.text)
     if scope.agent_id is None:
         raise NotFound("This session has no agent.")
@@ -92,7 +92,7 @@ async def obey_owner(
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the command word, and what is behind it; ``/approve_ab12cd`` is a word and a code."""
+    """Return the command and its arguments; ``/approve_ab12cd`` is a command and a code."""
     word, rest = re.fullmatch(r"(\S*)\s*(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]
     if "_" in word:
         word, _, code = word.partition("_")
@@ -171,12 +171,12 @@ async def _status(asked: _Asked) -> OwnerReply:
         shown.append(f"- and {len(lines) - MAX_LINES} more: `sb status`")
     waiting = found.waiting.messages
     shown.append(f"\n{waiting} unanswered, {found.counts.contacts} contacts.")
-    # Whom it names isn't known by id, so it goes with everybody who is erased.
+    # The names in it aren't known by id, so the answer is deleted with any contact that is erased.
     return OwnerReply("\n".join(shown), await _named_in_status(asked))
 
 
 async def _named_in_status(asked: _Asked) -> tuple[UUID, ...]:
-    """Return those whom a status may name: who failed, waits, or is in a special state."""
+    """Return the contacts that a status may name: failed, waiting, or in a special state."""
     async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
         found = await tx.fetch(
             "SELECT id FROM discreet.contacts c WHERE taken_over_at IS NOT NULL"
@@ -231,7 +231,7 @@ async def _take_over(asked: _Asked) -> OwnerReply:
     agent = await agents.get_agent_by_id(asked.db, asked.owner_id, asked.agent_id)
     if agent.memory_model == "shared":
         raise BadInput(
-            "Everybody reads what is written to this agent.", hint="At the terminal: sb takeover"
+            "Everybody can read what is written to this agent.", hint="At the terminal: sb takeover"
         )
     contact = await takeover.take_over(
         asked.db, asked.owner_id, asked.rest, session_id=asked.session_id
@@ -241,7 +241,7 @@ async def _take_over(asked: _Asked) -> OwnerReply:
     )
     lines = [f"- {literal(line.speaker)}: {literal(line.text, 500)}" for line in said]
     return OwnerReply(
-        f"You answer {literal(contact.label)} in person now, and the agent is silent there. What"
+        f"You now answer {literal(contact.label)} in person, and the agent is silent there. What"
         " you write here goes to them, until /end.\n\n" + "\n".join(lines),
         (contact.id,),
     )
@@ -250,14 +250,14 @@ async def _take_over(asked: _Asked) -> OwnerReply:
 async def _end(asked: _Asked) -> OwnerReply:
     spoken_to = await _speaks_to(asked)
     if spoken_to is None and not asked.rest:
-        return OwnerReply("You are answering nobody in person here.")
+        return OwnerReply("You are not answering anybody in person here.")
     who = asked.rest or str(spoken_to and spoken_to["contact_id"])
     contact = await takeover.hand_back(asked.db, asked.owner_id, who)
     return OwnerReply(f"The agent answers {literal(contact.label)} again.", (contact.id,))
 
 
 async def _passed(asked: _Asked, *, is_sent: bool) -> OwnerReply:
-    """Say to whom a line went, or that it went to nobody."""
+    """Say to whom a line was sent, or that it wasn't."""
     spoken_to = await _speaks_to(asked)
     label = literal(spoken_to["label"]) if spoken_to else "anybody"
     of = (spoken_to["contact_id"],) if spoken_to else ()
@@ -270,10 +270,10 @@ async def _passed(asked: _Asked, *, is_sent: bool) -> OwnerReply:
                 {"session": asked.session_id},
             )
         return OwnerReply(
-            f"Not sent: the agent answers {label} again. What you write next is for the agent.", of
+            f"Not sent: the agent answers {label} again. Your next message is for the agent.", of
         )
     return OwnerReply(
-        f"Not sent to {label}: only new words are passed on, no commands, files or edits. To stop:"
+        f"Not sent to {label}: only new text is forwarded, no commands, files or edits. To stop:"
         " /end",
         of,
     )
@@ -284,7 +284,7 @@ async def _block(asked: _Asked, *, block: bool) -> OwnerReply:
         raise BadInput("Whom?", hint="Write a name. See /contacts.")
     act = contacts.block_contact if block else contacts.unblock_contact
     entry = await act(asked.db, asked.owner_id, asked.rest)
-    text = "is blocked" if block else "is not blocked any more"
+    text = "is blocked" if block else "is no longer blocked"
     return OwnerReply(f"{literal(entry.contact.label)} {text}.", (entry.contact.id,))
 
 
@@ -370,7 +370,7 @@ def _of_drafts(found: Sequence[HeldAnswer]) -> tuple[UUID, ...]:
 
 
 async def _drafts_meant(asked: _Asked) -> list[HeldAnswer]:
-    """Return the draft that is named, or replied to; else those that wait, unless strangers do."""
+    """Return the named or quoted draft, or else the waiting ones, unless strangers are waiting."""
     code = asked.rest.partition(" ")[0].casefold()
     async with asked.db.begin(OwnerScope(asked.owner_id)) as tx:
         if _CODE.fullmatch(code):
@@ -401,22 +401,22 @@ async def _decide_draft(asked: _Asked, found: list[HeldAnswer], command: str) ->
     to, of = literal(held.whose), _of_drafts(found)
     if command == "reject":
         await held_answers.reject_answer(asked.db, asked.owner_id, str(held.id))
-        return OwnerReply(f"The answer to {to} is not sent.", of)
+        return OwnerReply(f"The answer to {to} won't be sent.", of)
     text = None
     if command == "edit":
         first, _, behind = asked.rest.partition(" ")
         text = behind if _CODE.fullmatch(first.casefold()) else asked.rest
         if not text.strip():
-            raise BadInput("What is sent instead?", hint="Write it behind the command.")
+            raise BadInput("What should be sent instead?", hint="Write it after the command.")
     if held.state == "waiting":
         await held_answers.approve_answer(asked.db, asked.owner_id, str(held.id), text=text)
     elif held.state == "rejected":
-        return OwnerReply(f"The answer to {to} is rejected already.", of)
+        return OwnerReply(f"The answer to {to} is already rejected.", of)
     return OwnerReply(f"Sent to {to}.", of)
 
 
 class _Undecided(Exception):
-    """Which request is meant isn't clear; nothing was decided."""
+    """It isn't clear which request is meant; nothing was decided."""
 
     def __init__(self, reply: OwnerReply) -> None:
         super().__init__()
@@ -424,15 +424,14 @@ class _Undecided(Exception):
 
 
 async def _requests(tx: Transaction, asked: _Asked) -> list[Pairing]:
-    """Return what is decided: what the words name, the notice that they reply to, or else the only
-    request that waits.
+    """Return the request to decide: the named one, the one of the quoted notice, or the only one.
 
     Raises:
-        _Undecided: several wait, and none is named.
+        _Undecided: several are waiting, and none is named.
     """
     named = asked.rest if asked.message.text.lstrip().startswith("/") else ""
     if _CODE.fullmatch(named.casefold()):
-        # Decided ones too, so that the answer is the same where the command is repeated.
+        # Decided ones too, so that a repeated command has the same answer.
         ids = await tx.fetch(
             "SELECT id FROM discreet.pairings"
             " WHERE starts_with(replace(id::text, '-', ''), %(id)s)",

@@ -1,4 +1,4 @@
-"""A contact asks for a person: the owner is told, and the agent waits or goes on."""
+"""A contact asks for a person: the owner is notified, and the agent waits or keeps answering."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _SAID = {
         "I've told the person who runs me. They can answer you here; until then I'll be silent, for"
         " {minutes} at most."
     ),
-    "goes_on": "I've told the person who runs me. Until they answer here, I'll go on.",
-    "asked": "The person who runs me knows already that you asked for them.",
+    "goes_on": "I've told the person who runs me. I'll keep answering until they do.",
+    "asked": "The person who runs me already knows that you asked for them.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PersonAsked:
-    """What became of it. ``text``: what to tell the contact."""
+    """The result. ``text``: what to tell the contact."""
 
     text: str
 
@@ -27,7 +27,7 @@ class PersonAsked:
 async def ask_for_person(
     tx: Transaction, session_id: SessionId, turn_id: TurnId, reason: str
 ) -> PersonAsked:
-    """Note that whoever this scope is asks for a person. The same turn asks once.
+    """Record that this scope's contact asks for a person. Repeating it in a turn changes nothing.
 
     Raises:
         NotFound: the scope has no such session, or it is the owner's own.

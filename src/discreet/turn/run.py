@@ -203,7 +203,7 @@ async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -
     reply = await run_command(turns.db, scope, lease, command)
     steps: tuple[Step, ...] = ()
     if reply.contacts:
-        # Whose names it shows: it goes with them when they are erased.
+        # The contacts named in it; the answer is deleted when one of them is erased.
         steps = (Step(command, {"contacts": [str(one) for one in reply.contacts]}, ""),)
     async with turns.db.begin(scope) as tx:
         await save_answer(tx, lease, Prompt("", ()), TurnResult(reply.text, f"/{command}", steps))

@@ -148,7 +148,7 @@ def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
 
 
 async def _is_held(tx: Transaction, lease: Lease, text: str) -> bool:
-    """Return whether the answer waits for the owner now, instead of being sent."""
+    """Return whether the answer now waits for approval instead of being sent."""
     return bool(
         await tx.value(
             "SELECT gate.hold_answer(%(session)s, %(turn)s, %(text)s)",

@@ -290,8 +290,8 @@ TOOLS: tuple[Tool[Any], ...] = (
     ),
     Tool(
         "ask_for_person",
-        "Call the person who runs you into this conversation: when somebody asks for a human, or"
-        " when it takes a decision that isn't yours.",
+        "Call the person who runs you into this conversation, when somebody asks for a human or"
+        " a decision isn't yours to make.",
         AskForPersonCall,
         _ask_for_person,
         effect="I've asked the person who runs me to answer you here.",
