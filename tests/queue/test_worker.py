@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -144,6 +145,29 @@ async def test_what_waits_without_a_job_is_found(
             return await answered(world, said.session_id) == ["re: hello", "re: again"]
 
         await until(both)
+
+
+async def test_a_session_that_is_locked_holds_up_no_other_that_waits_without_a_job(
+    database: Database, world: World, queue: Admin
+) -> None:
+    said = [await world.say(who, "hello") for who in (ALICE, BOB)]
+    queue.execute("DELETE FROM procrastinate_jobs")
+    for held, other in (said, reversed(said)):
+        with queue.transaction():
+            queue.execute(
+                "SELECT FROM discreet.sessions WHERE id = %s FOR UPDATE", (held.session_id,)
+            )
+            async with world.db.begin(WorkScope()) as tx:
+                await tx.execute("SET LOCAL lock_timeout = '1s'")
+                assert await tx.value("SELECT gate.wake_stranded()") == 1
+            assert waking(queue) == [other.session_id]
+        queue.execute("DELETE FROM procrastinate_jobs")
+
+
+def waking(queue: Admin) -> list[SessionId]:
+    """Return the sessions that a job is to look at."""
+    found = queue.execute("SELECT args ->> 'session_id' FROM procrastinate_jobs")
+    return [SessionId(UUID(row[0])) for row in found]
 
 
 async def test_an_answer_without_a_delivery_is_found(

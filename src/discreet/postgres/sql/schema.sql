@@ -4083,9 +4083,11 @@ BEGIN
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
   LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_turn(stranded.session_id, NULL, false);
-    woken := woken + 1;
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM gate.defer_turn(stranded.session_id, NULL, false);
+      woken := woken + 1;
+    END IF;
   END LOOP;
   FOR stranded IN
     SELECT DISTINCT o.route_id, o.session_id FROM discreet.outbox o
@@ -4093,9 +4095,11 @@ BEGIN
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
   LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_delivery(stranded.route_id, NULL);
-    woken := woken + 1;
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM gate.defer_delivery(stranded.route_id, NULL);
+      woken := woken + 1;
+    END IF;
   END LOOP;
   RETURN woken;
 END $$;

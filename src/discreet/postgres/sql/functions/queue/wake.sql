@@ -35,6 +35,7 @@ END $$;
 
 -- Wake sessions with messages that no job is looking at, because a worker died or a job failed.
 -- Withheld sessions are left alone; whoever releases them wakes them.
+-- Locked sessions are skipped until the next sweep: to wait for one would hold up all others.
 CREATE OR REPLACE FUNCTION gate.wake_stranded() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -49,9 +50,11 @@ BEGIN
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
   LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_turn(stranded.session_id, NULL, false);
-    woken := woken + 1;
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM gate.defer_turn(stranded.session_id, NULL, false);
+      woken := woken + 1;
+    END IF;
   END LOOP;
   FOR stranded IN
     SELECT DISTINCT o.route_id, o.session_id FROM discreet.outbox o
@@ -59,9 +62,11 @@ BEGIN
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'deliver:' || o.route_id AND j.status IN ('todo', 'doing'))
   LOOP
-    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE;
-    PERFORM gate.defer_delivery(stranded.route_id, NULL);
-    woken := woken + 1;
+    PERFORM 1 FROM discreet.sessions s WHERE s.id = stranded.session_id FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM gate.defer_delivery(stranded.route_id, NULL);
+      woken := woken + 1;
+    END IF;
   END LOOP;
   RETURN woken;
 END $$;
