@@ -38,6 +38,7 @@ from discreet.postgres.roles import ADMIN_ROLE
 from discreet.postgres.server import Database
 from tests.support.fork_server import use_folder
 from tests.support.order import in_order, is_quick
+from tests.support.run_folders import PREFIX, remove_abandoned
 from tests.support.static_checks import StaticChecks
 
 RUN_FOLDER = pytest.StashKey[Path]()
@@ -84,7 +85,8 @@ def _make_run_folder(config: pytest.Config) -> None:
     if FOLDER in os.environ:
         config.stash[RUN_FOLDER] = Path(os.environ[FOLDER])
         return
-    folder = Path(tempfile.mkdtemp(prefix="discreet-tests-", dir=folder_in_memory()))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder_in_memory()))
+    remove_abandoned(folder.parent)
     config.stash[RUN_FOLDER] = folder
     if not config.option.basetemp:
         # For temporary folders with servers in them: a socket's path must be short.
