@@ -35,12 +35,16 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class App:
-    """An open installation: its settings, its database, and the owner it acts for."""
+    """An open installation: its settings, its database, and the owner it acts for.
+
+    ``made_agent``: the first agent, if it was made just now.
+    """
 
     settings: Settings
     database: Database
     db: ScopedDatabase
     owner_id: OwnerId
+    made_agent: str | None = None
     wakes: Wakes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,8 +175,8 @@ async def open_app(settings: Settings, progress: Progress = lambda _: None) -> A
             owner_id = OwnerId(
                 await tx.value("SELECT gate.find_or_create_first_owner(%s)", ("Owner",))
             )
-        await make_example_agent(db, owner_id)
+        made_agent = await make_example_agent(db, owner_id)
         await take_over_channels_file(db, owner_id, database.sealing_key, settings.home)
-        app = App(settings, database, db, owner_id)
+        app = App(settings, database, db, owner_id, made_agent)
         stack.push_async_callback(app.wakes.close)
         yield app

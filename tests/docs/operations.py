@@ -635,6 +635,8 @@ OF_OWNER = (
 )
 # fmt: on
 
+    "agents rename": "agents.rename_agent",
+    "channels move": "channels.move_channel",
 OPERATIONS: tuple[Operation, ...] = (
     *OF_MEMORIES,
     *OF_SESSIONS,

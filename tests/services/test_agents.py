@@ -13,6 +13,7 @@ from discreet.services.agents import (
     create_agent,
     get_agent,
     list_agents,
+    rename_agent,
 )
 from discreet.services.seed import make_example_agent
 from tests.support.world import World
@@ -125,3 +126,13 @@ async def test_the_example_agent_is_made_once_however_many_ask(world: World) -> 
         assert await tx.value("SELECT count(*) FROM discreet.agents") == 1
     await asyncio.gather(*(make_example_agent(world.db, world.owner_id) for _ in range(4)))
     assert len(await list_agents(world.db, world.owner_id)) == 1
+
+
+async def test_an_agent_keeps_what_it_has_under_another_name(world: World) -> None:
+    await create_agent(world.db, world.owner_id, "Bea")
+    renamed = await rename_agent(world.db, world.owner_id, "Ada", "Clara")
+    assert (renamed.id, renamed.name) == (world.agent_id, "Clara")
+    with pytest.raises(Conflict):
+        await rename_agent(world.db, world.owner_id, "Clara", "Bea")
+    with pytest.raises(BadInput):
+        await rename_agent(world.db, world.owner_id, "Clara", " ")

@@ -8,7 +8,7 @@ from discreet.domain.errors import NotFound
 from discreet.domain.ids import AgentId
 from discreet.services.agents import create_agent
 from discreet.services.reference_files import ReferenceText
-from discreet.services.references import Published, list_references, publish, read_folder
+from discreet.services.references import Published, list_references, publish, read_references
 from tests.support.world import World
 
 
@@ -16,7 +16,9 @@ async def test_published_texts_are_read_by_every_contact_and_can_be_found(
     world: World, tmp_path: Path
 ) -> None:
     (tmp_path / "prices.md").write_text("# Prices\n\nA haircut is 30 euros.\n\n# More\n\nAsk us.")
-    published = await publish(world.db, world.owner_id, world.agent_id, read_folder(tmp_path))
+    published = await publish(
+        world.db, world.owner_id, world.agent_id, read_references(tmp_path).texts
+    )
     assert published == Published(texts=1, passages=2)
     contact = await world.say("telegram:1001", "hello")
     async with world.db.begin(world.contact(contact.contact_id)) as tx:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from discreet.app import App
     from discreet.schemas.references import Published
     from discreet.services.agents import Agent, AgentChange
+    from discreet.services.references import ReferenceFiles
 
 app = typer.Typer(help="Create and configure agents.", no_args_is_help=True)
 
 MAX_FILE_BYTES = 1_000_000
+MAX_SKIPPED = 20
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
 Role = Annotated[
@@ -110,10 +112,10 @@ Reference = Annotated[
     Path | None,
     typer.Option(
         "--reference",
-        metavar="DIR",
+        metavar="PATH",
         help=(
-            "A folder of .md and .txt files to publish to everyone the agent talks to. "
-            "Replaces the current ones."
+            "A file, or a folder of files (.md, .txt, .pdf, .docx, .html), to publish to everyone "
+            "the agent talks to. Replaces the current ones."
         ),
     ),
 ]
@@ -190,7 +192,8 @@ def create_agent(
         person_minutes=handover_minutes,
         unknown_reply=unknown_reply,
     )
-    texts = references.read_folder(reference) if reference is not None else None
+    read = references.read_references(reference) if reference is not None else None
+    texts = None if read is None else read.texts
 
     async def work(app: App) -> tuple[Agent, Published | None]:
         agent = await agents.create_agent(app.db, app.owner_id, name, change)
@@ -201,7 +204,7 @@ def create_agent(
         )
 
     agent, published = in_app(work)
-    _report(f"{agent.name} is ready: sb chat --agent {agent.name!r}", published)
+    _report(f"{agent.name} is ready: sb chat --agent {agent.name!r}", published, read)
     _warn_of_models(model, fallback_models)
 
 
@@ -237,18 +240,19 @@ def set_agent(
         raise BadInput(
             "Nothing to change.", hint="Name the settings to change; see: sb agents set --help"
         )
-    texts = references.read_folder(reference) if reference is not None else None
+    read = references.read_references(reference) if reference is not None else None
+    texts = None if read is None else read.texts
 
     async def work(app: App) -> tuple[Agent, Published | None]:
         agent = await agents.change_agent(app.db, app.owner_id, name, change)
         if texts is None and not no_reference:
             return agent, None
         return agent, await references.publish(
-            app.db, app.owner_id, agent.id, texts or [], app.embedder()
+            app.db, app.owner_id, agent.id, texts or (), app.embedder()
         )
 
     agent, published = in_app(work)
-    _report(f"{agent.name} was changed.", published)
+    _report(f"{agent.name} was changed.", published, read)
     _warn_of_models(model, fallback_models)
 
 
@@ -273,6 +277,19 @@ def test_agent(name: Name) -> None:
         print_text(f"{check.model}: {outcome}")
     if checks[0].problem is not None:
         raise typer.Exit(1)
+
+
+@app.command("rename")
+def rename_agent(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.")],
+) -> None:
+    """Rename an agent. Its conversations, memories and channels stay as they are."""
+    from discreet.cli.printing import print_text
+    from discreet.services import agents
+
+    agent = in_app(lambda app: agents.rename_agent(app.db, app.owner_id, name, new_name))
+    print_text(f"{name} is called {agent.name} now.")
 
 
 @app.command("pause")
@@ -362,7 +379,7 @@ def _read(path: Path) -> str:
         raise BadInput(f"{path} is not UTF-8.", hint="Save it as UTF-8 text.") from None
 
 
-def _report(line: str, published: Published | None) -> None:
+def _report(line: str, published: Published | None, read: ReferenceFiles | None) -> None:
     from discreet.cli.printing import counted, print_text
 
     print_text(line)
@@ -371,6 +388,10 @@ def _report(line: str, published: Published | None) -> None:
             f"{counted(published.texts, 'reference text')} published, "
             f"in {counted(published.passages, 'passage')}."
         )
+    if read is not None and read.skipped:
+        named = ", ".join(read.skipped[:MAX_SKIPPED])
+        more = len(read.skipped) - MAX_SKIPPED
+        print_text(f"Skipped: {named}{f' and {more} more' if more > 0 else ''}.")
 
 
 def _print(agent: Agent, texts: Mapping[str, int]) -> None:

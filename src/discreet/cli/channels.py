@@ -81,6 +81,22 @@ def debounce(
     print_text(f"{found.label} now waits {seconds:g} seconds for follow-up messages.")
 
 
+@app.command("move")
+def move_channel(
+    channel: Which,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent that answers there.")],
+) -> None:
+    """Let another agent answer on a channel. Conversations so far stay with the old one."""
+    from discreet.cli.printing import print_text
+    from discreet.services import channels
+
+    moved = in_app(lambda app: channels.move_channel(app.db, app.owner_id, channel, agent))
+    print_text(
+        f"{moved.label} leads to {moved.agent} now. Whoever was admitted still is; conversations"
+        " begin anew."
+    )
+
+
 @app.command("remove")
 def remove_channel(channel: Which) -> None:
     """Disconnect a channel and delete its token. Its conversations are kept."""

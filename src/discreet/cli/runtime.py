@@ -36,6 +36,12 @@ def in_app(work: Callable[[App], Awaitable[Result]]) -> Result:
     async def main(notice: Notice) -> Result:
         async with open_app(settings, notice.show) as app:
             notice.clear()
+            if app.made_agent is not None and sys.stderr.isatty():
+                print(
+                    f"Your first agent is called {app.made_agent}. To rename it: sb agents rename"
+                    f" {app.made_agent} NAME",
+                    file=sys.stderr,
+                )
             return await work(app)
 
     return interruptibly(main)

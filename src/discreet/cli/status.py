@@ -15,6 +15,7 @@ from discreet.cli.runtime import in_app
 if TYPE_CHECKING:
     from discreet.app import App
     from discreet.domain.errors import Unavailable
+    from discreet.schemas.channels import ConnectedChannel
     from discreet.services.agents import Agent
     from discreet.services.policy import OtherNumber
     from discreet.services.status import Status
@@ -57,11 +58,16 @@ def status(
     from discreet.domain.errors import Unavailable
 
     try:
-        found, installation, outage, others = in_app(_collect)
+        found, installation, outage, others, unreadable = in_app(_collect)
     except Unavailable as error:
         _show_outage(error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
-    attention = [*_outage(outage), *_policy(others), *_attention(found, installation)]
+    attention = [
+        *_outage(outage),
+        *_policy(others),
+        *_unreadable(unreadable),
+        *_attention(found, installation),
+    ]
     if as_json:
         print_json(
             {
@@ -78,6 +84,15 @@ def _outage(outage: Unavailable | None) -> Iterator[Attention]:
     if outage is not None:
         yield Attention(
             f"{outage.message} Nothing can be stored, so nobody is answered", outage.hint
+        )
+
+
+def _unreadable(channels: list[ConnectedChannel]) -> Iterator[Attention]:
+    for channel in channels:
+        yield Attention(
+            f"The token of {channel.label} on {channel.platform} can't be read in this home, so"
+            " nothing is received or sent there",
+            f"sb channels add {channel.platform}",
         )
 
 
@@ -117,11 +132,12 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
 
 async def _collect(
     app: App,
-) -> tuple[Status, Installation, Unavailable | None, list[OtherNumber]]:
+) -> tuple[Status, Installation, Unavailable | None, list[OtherNumber], list[ConnectedChannel]]:
     from importlib.metadata import version
 
     from discreet.queue.server_lock import is_served
     from discreet.services.agents import list_agents
+    from discreet.services.channels import unreadable_secrets
     from discreet.services.policy import other_numbers
     from discreet.services.status import get_status, outage_now
 
@@ -140,7 +156,11 @@ async def _collect(
     )
     found = await get_status(app.db, app.owner_id)
     others = await other_numbers(app.db, app.settings)
-    return found, installation, await outage_now(app.db), others
+    deaf = {channel.name for channel in found.deaf}
+    unreadable = [
+        channel for channel in await unreadable_secrets(app.channels) if channel.name not in deaf
+    ]
+    return found, installation, await outage_now(app.db), others, unreadable
 
 
 def _where(app: App) -> str:

@@ -243,6 +243,30 @@ async def change_agent(
         return await _get(tx, name)
 
 
+async def rename_agent(db: ScopedDatabase, owner_id: OwnerId, name: str, new_name: str) -> Agent:
+    """Give an agent another name. Whatever belongs to it stays.
+
+    Raises:
+        NotFound: no agent of this name.
+        BadInput: the new name can't be used.
+        Conflict: another agent has it.
+    """
+    _check_name(new_name)
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        agent = await _get(tx, name)
+        try:
+            await tx.execute(
+                "UPDATE discreet.agents SET name = %(name)s, updated_at = clock_timestamp()"
+                " WHERE id = %(id)s",
+                {"id": agent.id, "name": new_name},
+            )
+        except Conflict:
+            raise Conflict(
+                f"An agent named {new_name!r} already exists.", hint="See: sb agents list"
+            ) from None
+        return await _get(tx, new_name)
+
+
 def _of_answers(change: AgentChange) -> dict[str, Any]:
     return {
         "waits_for_person": change.waits_for_person,

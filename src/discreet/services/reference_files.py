@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discreet.domain.errors import BadInput
+from discreet.services.documents import DOCUMENTS, MAX_DOCUMENT_BYTES, text_of_document
 
 MAX_FILE_BYTES = 1_000_000
 MAX_FILES = 1000
@@ -15,7 +16,8 @@ MAX_PASSAGES = 20_000
 PASSAGE_WORDS = 160  # target size; a passage ends at the last paragraph that fits
 PASSAGE_CHARACTERS = 1600  # for scripts without spaces between words
 MAX_HEADING_CHARACTERS = 200
-SUFFIXES = (".md", ".txt")
+SUFFIXES = (".md", ".txt", *DOCUMENTS)
+_READ = ".md, .txt, .pdf, .docx, .html"
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+")
@@ -29,25 +31,40 @@ class ReferenceText:
     passages: tuple[str, ...]
 
 
-def read_folder(folder: Path) -> list[ReferenceText]:
-    """Return every .md and .txt file below a folder, sorted by title; hidden ones are left out.
+@dataclass(frozen=True, slots=True)
+class ReferenceFiles:
+    """The texts of a folder or a file, and the names of the files that were left out."""
+
+    texts: tuple[ReferenceText, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def read_references(place: Path) -> ReferenceFiles:
+    """Read every text and document below a folder, sorted by title, or a single file. Hidden files
+    are left out, and others are named as skipped.
 
     Raises:
-        BadInput: there is no such folder, it is empty, or some files can't be published; the
-            message
-            names each of them and the problem.
+        BadInput: there is no such file or folder, nothing in it, or files that can't be published;
+            all of them are named, each with what is wrong.
     """
-    if not folder.is_dir():
-        raise BadInput(f"{folder} is not a folder.", hint="Give a folder with .md or .txt files.")
-    paths = sorted(_files(folder))
+    if place.is_file():
+        root, paths, skipped = place.parent, [place], []
+        if place.suffix.lower() not in SUFFIXES:
+            raise BadInput(f"{place} is no text or document.", hint=f"Read are: {_READ}.")
+    elif place.is_dir():
+        root, found = place, sorted(_files(place))
+        paths = [path for path in found if path.suffix.lower() in SUFFIXES]
+        skipped = [path.relative_to(root).as_posix() for path in found if path not in set(paths)]
+    else:
+        raise BadInput(f"{place} is not a file or folder.", hint=f"Read are: {_READ}.")
     if not paths:
-        raise BadInput(f"{folder} has no .md or .txt files.")
+        raise BadInput(f"{place} has no file that can be read.", hint=f"Read are: {_READ}.")
     if len(paths) > MAX_FILES:
-        raise BadInput(f"{folder} has {len(paths)} files; the maximum is {MAX_FILES}.")
+        raise BadInput(f"{place} holds {len(paths)} files; at most {MAX_FILES} are published.")
     texts: list[ReferenceText] = []
     wrong: list[str] = []
     for path in paths:
-        title = path.relative_to(folder).as_posix()
+        title = path.relative_to(root).as_posix()
         try:
             texts.append(ReferenceText(title, tuple(split_reference(_read(path)))))
         except BadInput as error:
@@ -59,7 +76,7 @@ def read_folder(folder: Path) -> list[ReferenceText]:
         )
     if sum(len(text.passages) for text in texts) > MAX_PASSAGES:
         raise BadInput(f"These texts are too long: more than {MAX_PASSAGES:,} passages.")
-    return texts
+    return ReferenceFiles(tuple(texts), tuple(skipped))
 
 
 def split_reference(text: str) -> Iterator[str]:
@@ -82,15 +99,18 @@ def split_reference(text: str) -> Iterator[str]:
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+        if not hidden and path.is_file():
             yield path
 
 
 def _read(path: Path) -> str:
+    suffix = path.suffix.lower()
+    most = MAX_DOCUMENT_BYTES if suffix in DOCUMENTS else MAX_FILE_BYTES
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BadInput(f"is larger than {MAX_FILE_BYTES:,} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
+        if path.stat().st_size > most:
+            raise BadInput(f"is larger than {most:,} bytes")
+        data = path.read_bytes()
+        text = text_of_document(suffix, data) if suffix in DOCUMENTS else data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadInput("is not UTF-8") from None
     except OSError as error:

@@ -16,12 +16,21 @@ from discreet.schemas.references import Published, TextToPublish
 from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.services.reference_files import (
     MAX_PASSAGES,
+    ReferenceFiles,
     ReferenceText,
-    read_folder,
+    read_references,
     split_reference,
 )
 
-__all__ = ["Published", "ReferenceText", "list_references", "publish", "read_folder", "read_texts"]
+__all__ = [
+    "Published",
+    "ReferenceFiles",
+    "ReferenceText",
+    "list_references",
+    "publish",
+    "read_references",
+    "read_texts",
+]
 
 
 async def publish(

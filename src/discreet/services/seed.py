@@ -17,12 +17,14 @@ EXAMPLE = AgentChange(
 )
 
 
-async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> None:
-    """Create an example agent if the owner has none; only one, however many processes start."""
+async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> str | None:
+    """Create an example agent if the owner has none, and return its name; only one, however many
+    processes start."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
-            return
+            return None
     try:
         await create_agent(db, owner_id, EXAMPLE_AGENT, EXAMPLE)
     except Conflict:
-        return  # another process created it at the same time
+        return None  # another process created it at the same time
+    return EXAMPLE_AGENT
