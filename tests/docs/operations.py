@@ -598,6 +598,10 @@ OF_OWNER = (
               let_in="approve and deny are commands of their own"),
     _of_owner("make_owner_link", "admission.make_owner_link", ("owner link",),
               admission.OwnerLinkToMake, admission.OwnerLink),
+    Operation("rename_agent", "agents.rename_agent", ("agents rename",), NOT_YET, NO_MACHINE,
+              OWNERS),
+    Operation("move_channel", "channels.move_channel", ("channels move",), NOT_YET, NO_MACHINE,
+              OWNERS),
     _of_owner("unlink_owner", "admission.unlink_owner", ("owner unlink",),
               None, admission.OwnerAddressList),
     _of_owner("list_owner_addresses", "admission.list_owner_addresses", ("owner list",),
@@ -635,8 +639,6 @@ OF_OWNER = (
 )
 # fmt: on
 
-    "agents rename": "agents.rename_agent",
-    "channels move": "channels.move_channel",
 OPERATIONS: tuple[Operation, ...] = (
     *OF_MEMORIES,
     *OF_SESSIONS,
