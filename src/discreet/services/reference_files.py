@@ -40,8 +40,9 @@ class ReferenceFiles:
 
 
 def read_references(place: Path) -> ReferenceFiles:
-    """Read every text and document below a folder, sorted by title, or a single file. Hidden files
-    are left out, and others are named as skipped.
+    """Read every text and document below a folder, sorted by title, or a single file.
+
+    Hidden files are left out, and others are named as skipped.
 
     Raises:
         BadInput: there is no such file or folder, nothing in it, or files that can't be published;

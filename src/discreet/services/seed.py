@@ -18,8 +18,10 @@ EXAMPLE = AgentChange(
 
 
 async def make_example_agent(db: ScopedDatabase, owner_id: OwnerId) -> str | None:
-    """Create an example agent if the owner has none, and return its name; only one, however many
-    processes start."""
+    """Create an example agent if the owner has none, and return its name.
+
+    Only one is created, however many processes start.
+    """
     async with db.begin(OwnerScope(owner_id)) as tx:
         if await tx.value("SELECT EXISTS (SELECT 1 FROM discreet.agents)"):
             return None
