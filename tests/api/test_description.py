@@ -15,7 +15,7 @@ from tests.api.conftest import ALICE, BOB, Harness
 
 # The library uses `random` inside its strategies.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
-EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("DISCREET_EXAMPLES", "6"))
 STEPS = 12
 SETTINGS = hypothesis_settings(
     max_examples=EXAMPLES,
@@ -30,12 +30,14 @@ def _schema(url: str) -> Any:
     return openapi.from_url(f"{url}/api/openapi.json")
 
 
-def _every_operation(url: str, token: str) -> int:
+def _every_operation(url: str, token: str, whose: str) -> int:
     """Call every operation with valid and invalid input according to its description."""
     headers = {"Authorization": f"Bearer {token}"}
     tried = 0
     for result in _schema(url).get_all_operations():
         operation = result.ok()
+        if whose != "owner" and "/api/admin" in operation.path and "resolve" not in operation.path:
+            continue  # refused before anything is read; see tests/isolation/test_rest_operations.py
 
         @given(case=operation.as_strategy())
         @SETTINGS
@@ -66,7 +68,7 @@ async def test_every_answer_is_one_that_the_description_names(harness: Harness, 
     token = await harness.token(
         **{"owner": {}, "agent": {"agent": "Ada"}, "contact": {"contact": ALICE}}[whose]
     )
-    assert await asyncio.to_thread(_every_operation, harness.url, token) > 20
+    assert await asyncio.to_thread(_every_operation, harness.url, token, whose) > 18
 
 
 async def test_every_error_and_example_of_the_description_is_complete(harness: Harness) -> None:

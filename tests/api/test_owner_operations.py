@@ -38,6 +38,10 @@ async def test_an_agent_is_paused_resumed_and_given_reference_texts(owner: Owner
     agent = f"/agents/{owner.rest.world.agent_id}"
     assert (await owner("POST", f"{agent}/pause"))["paused_at"] is not None
     assert (await owner("POST", f"{agent}/resume"))["paused_at"] is None
+    change = {"holds_answers": True, "waits_for_person": False, "person_minutes": 5}
+    changed = await owner("PATCH", agent, change | {"unknown_reply": "I'll ask the host."})
+    assert changed | change == changed
+    assert changed["unknown_reply"] == "I'll ask the host."
     texts = [{"title": "Prices", "text": "# Prices\n\nA room costs 80."}]
     published = await owner("PUT", f"{agent}/references", {"texts": texts})
     assert published == {"texts": 1, "passages": 1}

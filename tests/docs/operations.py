@@ -415,6 +415,12 @@ OF_CONTACTS = (
 )
 
 
+AGENT_OPTIONS = {
+    "holds_answers": "drafts",
+    "waits_for_person": "handover",
+    "person_minutes": "handover_minutes",
+}
+
 OF_AGENTS = (
     Operation(
         "list_agents",
@@ -452,6 +458,7 @@ OF_AGENTS = (
         OWNERS,
         agents.NewAgent,
         agents.Agent,
+        AGENT_OPTIONS,
     ),
     Operation(
         "update_agent",
@@ -462,6 +469,7 @@ OF_AGENTS = (
         OWNERS,
         agents.AgentPatch,
         agents.Agent,
+        AGENT_OPTIONS,
     ),
 )
 

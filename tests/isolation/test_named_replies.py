@@ -39,13 +39,14 @@ async def test_a_message_replies_to_what_its_own_sender_has_and_to_nothing_else(
     token = await rest.token(contact=ALICE, agent="Ada")
     stored = await _reply(rest, token, own.message_id)
     assert stored.status_code == 202
+    lines = await rest.http.get(
+        f"/api/sessions/{stored.json()['session_id']}/messages",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    replied = lines.json()["items"][-1]["replies_to"]
     async with rest.app.db.begin(rest.world.owner) as tx:
-        replied = await tx.value(
-            "SELECT replies_to FROM discreet.messages WHERE id = %(id)s",
-            {"id": stored.json()["message_id"]},
-        )
         before = await tx.value("SELECT count(*) FROM discreet.messages")
-    assert replied == own.message_id
+    assert replied == str(own.message_id)
     nobodys = await _reply(rest, token, uuid4())
     assert nobodys.status_code == 404
     for foreign in (bobs, other, owners):

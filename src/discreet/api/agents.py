@@ -35,14 +35,7 @@ router = APIRouter(prefix="/api/admin/agents", tags=["agents"])
 
 
 def _change(given: wire.AgentPatch) -> AgentChange:
-    return AgentChange(
-        role=given.role,
-        instructions=given.instructions,
-        model=given.model,
-        memory_model=given.memory_model,
-        context_tokens=given.context_tokens,
-        fallback_models=given.fallback_models,
-    )
+    return AgentChange(**given.model_dump(exclude={"name"}))
 
 
 @router.get("", responses=documented(), operation_id="list_agents")

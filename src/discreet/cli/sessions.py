@@ -149,4 +149,5 @@ def _line_record(line: Message, session: Session) -> dict[str, Any]:
         "text": line.text,
         "state": line.state,
         "in_person": line.in_person,
+        "replies_to": line.replies_to,
     }

@@ -39,6 +39,12 @@ class Agent(BaseModel):
     context_tokens: int | None
     fallback_models: list[str]
     memory_model: MemoryModel
+    waits_for_person: bool = Field(
+        description="It is silent for a contact that asked for a person, until one answers."
+    )
+    person_minutes: int = Field(description="For how long at most, in minutes.")
+    holds_answers: bool = Field(description="Its answers wait for the owner's approval.")
+    unknown_reply: str = Field(description="What it says, without a model, where it knows nothing.")
     paused_at: datetime | None
     reference_texts: int
     open_sessions: int
@@ -71,6 +77,10 @@ class AgentPatch(BaseModel):
     memory_model: MemoryModel | None = None
     context_tokens: ContextTokens | None = None
     fallback_models: Annotated[list[Model], Field(max_length=5)] | None = None
+    waits_for_person: bool | None = None
+    person_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
+    holds_answers: bool | None = None
+    unknown_reply: Annotated[str, Field(max_length=10_000)] | None = None
 
 
 class NewAgent(AgentPatch):

@@ -67,6 +67,9 @@ class Message(BaseModel):
         description="Of an inbound message: waiting, taken, answered or failed. Of an answer:"
         " pending, sending, sent or failed."
     )
+    replies_to: UUID | None = Field(
+        default=None, description="The earlier message of this scope that it replies to."
+    )
     said_by: Person | None = Field(None, description="Who wrote it; null for the agent.")
 
 

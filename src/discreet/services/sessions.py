@@ -40,7 +40,8 @@ _RECENT: LiteralString = """
      LIMIT %(limit)s OFFSET %(skip)s"""
 _MESSAGES: LiteralString = """
     SELECT m.id, m.position, m.direction, m.text, m.sender_name, m.sender_address,
-           m.sender_contact_id, m.in_person, m.created_at, coalesce(o.state, m.state) AS state
+           m.sender_contact_id, m.in_person, m.created_at, m.replies_to,
+           coalesce(o.state, m.state) AS state
       FROM discreet.messages m LEFT JOIN discreet.outbox o ON o.message_id = m.id
      WHERE m.session_id = %(id)s AND m.position > %(after)s ORDER BY m.position LIMIT %(limit)s"""
 
