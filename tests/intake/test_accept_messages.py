@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from discreet.intake.accept import ACCEPT
+from discreet.intake.batches import ACCEPT
 from discreet.postgres.server import Database
 from discreet.scope import IntakeScope
 from discreet.scope.tickets import ticket_for

@@ -24,6 +24,7 @@ from discreet.domain.inbound import (
 )
 from discreet.domain.text import checked_text, is_visible, plain_name
 from discreet.intake.address_aliases import link_aliases
+from discreet.intake.batches import store
 from discreet.intake.serialization import to_json
 from discreet.postgres.database_errors import LOST_RACES, outage_of
 from discreet.scope import IntakeScope, ScopedDatabase
@@ -37,16 +38,6 @@ MAX_REASON = 500
 """Maximum characters kept of the reason."""
 
 UNREADABLE = "[unreadable message]"
-
-ACCEPT = """
-SELECT * FROM gate.accept_messages(%(ticket)s, ARRAY(
-  SELECT jsonb_populate_record(NULL::gate.inbound, given.message)
-    FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (message, place)
-   ORDER BY given.place))
-"""
-"""Stores any number of messages, each with its own outcome. Their keys are the attributes of
-``gate.inbound``.
-"""
 
 QUARANTINE = """
 SELECT gate.quarantine_message(%(ticket)s, %(channel)s, %(key)s, %(inbound)s, %(why)s,
@@ -116,11 +107,11 @@ async def accept(db: ScopedDatabase, owner_id: OwnerId, inbound: Inbound) -> Acc
         NotTaken: the agent may not receive this message; it was not stored.
         Unavailable: the database can't be reached; nothing was stored.
     """
-    params = {"messages": Jsonb([_message(inbound)])}
+    message = _message(inbound)
     await link_aliases(db, owner_id, inbound)
     for attempt in range(MAX_TRIES):
         try:
-            row = _settled(await db.call(IntakeScope(owner_id), ACCEPT, params))
+            row = _settled(await store(db, owner_id, message))
             break
         except LOST_RACES as error:
             # A concurrent transaction committed first: another delivery of the same message, a wake
@@ -216,14 +207,12 @@ async def quarantine(
         raise Unavailable("The message could not be stored.", hint="Deliver it again.") from error
 
 
-def _settled(row: dict[str, Any] | None) -> dict[str, Any]:
+def _settled(row: dict[str, Any]) -> dict[str, Any]:
     """Return the outcome of one message.
 
     Raises:
         psycopg.Error: the database error of this message.
     """
-    if row is None:
-        raise Unavailable("The message was not stored.", hint="Try again.")
     if row["outcome"] != "failed":
         return row
     code = row["code"]

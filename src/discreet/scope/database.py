@@ -122,7 +122,14 @@ class ScopedDatabase:
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Run one statement as its own transaction and return its first row.
+        """Run one statement as ``call_all`` does and return its first row, or None."""
+        rows = await self.call_all(scope, sql, params)
+        return rows[0] if rows else None
+
+    async def call_all(
+        self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Run one statement as its own transaction and return its rows.
 
         ``%(ticket)s`` is filled in. For intake, which has no right on any table: it calls gate
         functions that take the ticket as an argument, in one round trip and one commit.
@@ -176,11 +183,11 @@ class ScopedDatabase:
         scope: IntakeScope,
         sql: LiteralString,
         params: Mapping[str, Any],
-    ) -> dict[str, Any] | None:
+    ) -> list[dict[str, Any]]:
         ticket = ticket_for(scope, self._key, connection.pid, connection.now())
         cursor = connection.cursor(row_factory=dict_row)
         await cursor.execute(sql, {**params, "ticket": ticket})
-        return await cursor.fetchone()
+        return await cursor.fetchall()
 
     async def close(self) -> None:
         """Close every pool, after waiting for open transactions."""
