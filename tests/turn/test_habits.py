@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,8 +93,30 @@ async def test_a_first_answer_that_sounds_like_reasoning_waits_and_any_other_str
         result, texts, _ = await think_with(Echo(), letters(f"{thought}</think>Hello"), room=wary)
         assert result.text == texts[-1] == "Hello"
         assert all("greet" not in text for text in texts)
-    _, texts, _ = await think_with(Echo(), letters("Good day! The shop opens at nine."), room=wary)
+    good_day = "Good day! The shop opens at nine, and it closes at six. Come in whenever you like."
+    _, texts, _ = await think_with(Echo(), letters(good_day), room=wary)
     assert len(texts) > 5
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "Checking the opening hours that the user wants to know: nine to six, so I say nine.",
+        "Der Benutzer will wissen, wann der Laden aufmacht. Ich sage ihm: um neun Uhr.",
+        "用户想知道商店几点开门。根据资料,商店九点开门,六点关门。所以我应该告诉他们九点。" * 2,
+        "A greeting is in order here, and it should be short. But what does the user ask? Hours.",
+    ],
+)
+async def test_a_thought_that_gives_itself_away_later_shows_no_more_from_there(
+    thought: str,
+) -> None:
+    result, texts, _ = await think_with(
+        Echo(), letters(f"{thought}</think>Hello"), room=Room(wary=True)
+    )
+    assert result.text == texts[-1] == "Hello"
+    user = re.search("user|Benutzer|用户", thought)
+    assert user is not None
+    assert all(len(text) <= max(user.end(), 48) for text in texts)
 
 
 @pytest.mark.parametrize("text", ["Write `<think>` first.", "```\n<think>x</think>\n```"])

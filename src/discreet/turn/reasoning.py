@@ -35,17 +35,27 @@ _THINKERS = re.compile(r"(?i)\br1\b|qwq|reasoner|thinking|magistral")
 
 _THINKING_ALOUD = re.compile(
     r"(?i)\s*(?:ok(?:ay)?\b|alright\b|hm+\b|wait\b|user\b|let me\b|let's (?:see|think)"
-    r"|(?:so,? )?the (?:user|customer|person|question)\b"
-    r"|(?:so,? )?(?:i|we) (?:need|should|have to|must|can|will)\b"
-    r"|first,? (?:i|let)\b|now,? (?:i|let)\b|thinking\b|嗯|好的|首先|用户)"
+    r"|(?:so,? )?the (?:user|customer|person|question|guest|request)\b"
+    r"|(?:so,? )?(?:i|we|he|she|they) (?:need|should|have to|must|can|will|want|ask|seem)s?\b"
+    r"|(?:first|now|next)(?:ly)?,? (?:i|we|let)\b|thinking\b|step 1\b|to answer this\b"
+    r"|嗯|好的|首先|我需要|让我|まず|음|알겠|хорошо,|итак,|alors,? l"
+    r"|d'accord,|bien,|vale,|also,? d)"
 )
-CERTAIN_CHARACTERS = 24
-"""Characters of an answer to look at before deciding that it isn't reasoning."""
+# Whoever answers somebody says "you"; only about them is said "the user".
+_ABOUT_THE_USER = re.compile(
+    r"(?i)\bthe user\b|\buser(?:'s)? (?:ask|want|say|is|has|question)|\bsystem prompt\b"
+    r"|\bder (?:nutzer|benutzer)\b|\bl'utilisateur\b|\bel usuario\b|\bo usuário\b|пользовател"
+    r"|\bkullanıcı|المستخدم|उपयोगकर्ता|用户|用戶|ユーザー|사용자"
+)
+CERTAIN_CHARACTERS = 48
+"""Characters of an answer to look at before a first draft is shown."""
+WARY_CHARACTERS = 600
+"""Characters of an answer in which reasoning may still give itself away."""
 
 
 def sounds_like_reasoning(text: str) -> bool:
-    """Return whether a text begins as reasoning does, or is too short to tell."""
-    return len(text.strip()) < CERTAIN_CHARACTERS or _THINKING_ALOUD.match(text) is not None
+    """Return whether a text sounds like reasoning so far."""
+    return _THINKING_ALOUD.match(text) is not None or _ABOUT_THE_USER.search(text) is not None
 
 
 def begins_with_reasoning(model: str) -> bool:

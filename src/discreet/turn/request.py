@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from discreet.turn.escaping import is_blank, storable, tokens
 from discreet.turn.failures import failures
-from discreet.turn.reasoning import CERTAIN_CHARACTERS, Splitter, sounds_like_reasoning
+from discreet.turn.reasoning import (
+    CERTAIN_CHARACTERS,
+    WARY_CHARACTERS,
+    Splitter,
+    sounds_like_reasoning,
+)
 from discreet.turn.result import ModelError, Usage
 
 if TYPE_CHECKING:
@@ -87,9 +92,12 @@ class TextSoFar:
             self._due = clock() + _pause(splitter.said)
 
     def _is_doubtful(self, splitter: Splitter) -> bool:
-        if self.wary and splitter.said >= CERTAIN_CHARACTERS:
-            self.wary, self.held = False, sounds_like_reasoning(splitter.text)
-        return self.wary or self.held
+        if self.wary:
+            if splitter.said < CERTAIN_CHARACTERS:
+                return True
+            self.held = sounds_like_reasoning(splitter.text)
+            self.wary = not self.held and splitter.said < WARY_CHARACTERS
+        return self.held
 
     async def hand_on(self, splitter: Splitter) -> None:
         """Pass on the text now."""
