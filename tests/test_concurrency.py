@@ -136,7 +136,7 @@ async def test_a_block_outlives_a_task_that_fails_and_the_log_says_no_word_of_th
     assert ("ValueError" in said, "what somebody said" in said) == (True, False)
 
 
-async def test_a_block_that_relies_on_a_task_is_broken_off_with_its_error() -> None:
+async def test_a_failing_task_aborts_the_block_that_relies_on_it() -> None:
     async def fail() -> None:
         await asyncio.sleep(0.01)
         raise ValueError("gone")

@@ -80,7 +80,7 @@ def test_an_address_is_read_and_written_back(text: str, host: str, port: int) ->
         "*:8443",
     ],
 )
-def test_what_is_not_an_address_is_one_line_that_names_the_setting(
+def test_an_invalid_listen_address_is_one_line_that_names_the_setting(
     text: str, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(setting, text)

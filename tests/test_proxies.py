@@ -128,7 +128,7 @@ async def test_a_client_goes_through_the_proxy_which_finds_the_host(
 
 
 @every_client
-async def test_a_client_goes_past_the_proxy_to_whom_no_proxy_names(
+async def test_a_client_bypasses_the_proxy_for_hosts_in_no_proxy(
     use: Use, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy.url("socks5"))

@@ -46,7 +46,7 @@ def test_a_sleep_is_found_however_it_is_written() -> None:
     assert sleeps(ast.parse(text)) == [1, 2, 3]
 
 
-async def test_a_wait_gives_what_it_waited_for_or_says_what_is_outstanding(
+async def test_a_wait_returns_its_result_or_reports_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = iter(["", "", "here"])

@@ -143,7 +143,7 @@ async def test_a_call_that_waits_ends_at_once_too(
         assert (await waiting).status_code in (401, 403, 404)
 
 
-async def test_a_change_of_which_nothing_was_heard_is_found_all_the_same(
+async def test_a_change_without_a_notification_is_still_found(
     silent: Harness, elsewhere: World, monkeypatch: pytest.MonkeyPatch, admin: Any
 ) -> None:
     monkeypatch.setattr(messages, "FIRST_CHECK_SECONDS", 0.1)
@@ -157,7 +157,7 @@ async def test_a_change_of_which_nothing_was_heard_is_found_all_the_same(
             assert (await anext(lines)) == "event: problem"
 
 
-async def test_a_token_has_so_many_streams_and_a_stream_that_ended_makes_room(
+async def test_a_token_has_a_limit_of_streams_and_an_ended_one_frees_a_place(
     silent: Harness, elsewhere: World, admin: psycopg.Connection[Any]
 ) -> None:
     alice, _ = await silent.of(ALICE)

@@ -72,7 +72,7 @@ async def test_an_answer_comes_as_events_while_it_is_written(harness: Harness) -
     assert events[-1][1]["answer"].startswith(text)
 
 
-async def test_a_contacts_token_reaches_nothing_of_the_owners_or_of_anybody_elses(
+async def test_a_contacts_token_reaches_no_data_of_the_owner_or_other_contacts(
     harness: Harness,
 ) -> None:
     owner = await harness.owner()
@@ -133,7 +133,7 @@ async def test_a_contacts_token_never_names_a_scope_not_even_its_own(
     del bob
 
 
-async def test_what_is_not_described_is_refused_and_never_dropped(harness: Harness) -> None:
+async def test_unknown_fields_are_refused_and_never_ignored(harness: Harness) -> None:
     owner = await harness.owner()
     for asked in (
         await owner.get("/api/memories", params={"contact": str(uuid4())}),

@@ -69,7 +69,7 @@ async def test_an_answer_is_there_once_it_is_saved_although_nothing_is_delivered
     assert len(looks) <= 4
 
 
-async def test_one_connection_listens_however_many_wait_and_a_lost_one_is_made_anew(
+async def test_one_connection_listens_for_all_and_is_reopened_if_lost(
     idle: Harness, looks: list[MessageReply], admin: psycopg.Connection[Any]
 ) -> None:
     said = [await idle.world.say(f"telegram:{n}", "hello") for n in range(20)]

@@ -136,7 +136,7 @@ def test_files_are_named_in_the_text_and_by_the_message_that_they_hang_on() -> N
     assert (spoken.text, spoken.attachments[0].kind) == ("[voice message]", "voice")
 
 
-def test_what_is_passed_on_says_so_and_is_no_reply() -> None:
+def test_a_forwarded_message_is_marked_and_is_not_a_reply() -> None:
     snapshot = {"message": {"content": "the original", "attachments": [PHOTO]}}
     reference = {"type": 1, "message_id": "5", "channel_id": "6"}
     said = heard(

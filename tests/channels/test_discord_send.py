@@ -72,7 +72,7 @@ async def test_an_answer_in_a_thread_goes_into_the_thread(desk: Desk) -> None:
     assert desk.api.texts(CHANNEL["id"]) == []
 
 
-async def test_what_was_taken_and_cut_off_is_there_once_when_it_is_sent_again(desk: Desk) -> None:
+async def test_an_accepted_but_cut_off_send_appears_once_after_the_retry(desk: Desk) -> None:
     desk.api.failures["create"] = [Failure(cut=True, after=True), Failure(502, after=True)]
     for _ in range(2):
         assert isinstance(await desk.channel.send(answer()), Later)
@@ -83,7 +83,7 @@ async def test_what_was_taken_and_cut_off_is_there_once_when_it_is_sent_again(de
     assert len(desk.api.texts(CHANNEL["id"])) == 2
 
 
-async def test_an_answer_to_what_can_not_be_replied_to_is_sent_all_the_same(desk: Desk) -> None:
+async def test_an_answer_is_sent_even_if_its_message_can_not_be_replied_to(desk: Desk) -> None:
     desk.api.failures["create"] = [Failure(400, 160002, "Cannot reply")]
     assert isinstance(await desk.channel.send(answer(reply_to="77/2026-01-01")), Sent)
     assert desk.api.texts(CHANNEL["id"]) == ["hello"]
@@ -196,7 +196,7 @@ def test_every_part_fits_and_nothing_that_can_be_seen_is_lost(text: str, limit: 
     assert seen("".join(parts)) == seen(text)
 
 
-async def test_what_is_said_in_parts_is_marked_as_a_reply_once(desk: Desk) -> None:
+async def test_an_answer_in_parts_is_marked_as_a_reply_once(desk: Desk) -> None:
     text = "some words and more. " * 300
     for part in range(desk.channel.parts(text)):
         assert isinstance(await desk.channel.send(answer(text, reply_to="1", part=part)), Sent)
@@ -218,7 +218,7 @@ async def test_an_answer_to_a_thread_that_is_gone_goes_into_its_channel_once(
     assert desk.api.texts(THREAD["id"]) == []
 
 
-async def test_what_was_asked_in_a_private_thread_is_not_answered_before_everybody(
+async def test_a_question_in_a_private_thread_is_not_answered_in_public(
     desk: Desk,
 ) -> None:
     private = {**THREAD, "id": "777", "type": 12}

@@ -223,7 +223,7 @@ def test_every_kind_of_update_of_telegram_is_asked_for_or_listed() -> None:
     assert set(TELEGRAM_UPDATES_NOT_ASKED_FOR) <= fields
 
 
-def test_what_is_quoted_from_another_chat_holds_nothing_that_a_message_does_not() -> None:
+def test_a_quote_from_another_chat_has_only_parts_that_messages_have() -> None:
     fields = set(telegram.ExternalReplyInfo.__slots__)
     own = {"origin", "chat", "message_id"}
     known = {*telegram.Message.__slots__, *own}

@@ -135,7 +135,7 @@ async def test_formatting_that_is_refused_in_an_edit_goes_as_plain_text(
     assert (api.chat(1001), len(api.sent)) == (["Hello"], 1)
 
 
-async def test_an_answer_is_sent_anew_where_what_grew_is_gone_or_another_answers(
+async def test_a_new_message_is_sent_if_the_draft_is_gone_or_belongs_to_another_answer(
     api: BotApi, channel: TelegramChannel
 ) -> None:
     gone = await shown(channel, "Hel")

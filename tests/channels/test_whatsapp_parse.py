@@ -58,7 +58,7 @@ def test_a_message_without_any_sender_goes_where_only_the_owner_sees_it() -> Non
     assert isinstance(inbound.sender, UnknownSender)
 
 
-def test_what_is_for_another_number_is_not_for_this_one() -> None:
+def test_events_of_another_number_are_not_for_this_one() -> None:
     assert parse(payload(message(), number=OTHER_NUMBER), ME, CHANNEL) == []
 
 
@@ -82,7 +82,7 @@ def test_what_is_for_another_number_is_not_for_this_one() -> None:
         ),
     ],
 )
-def test_what_is_not_text_is_named_and_its_file_is_kept(
+def test_a_message_that_is_not_text_is_named_and_its_file_is_kept(
     kind: str, body: Any, text: str, files: tuple[Attachment, ...]
 ) -> None:
     inbound = only(message(kind, body), contacts=[BOTH])

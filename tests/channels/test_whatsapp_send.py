@@ -134,7 +134,7 @@ def test_a_token_is_in_no_text_that_is_made_of_a_connection() -> None:
     assert TOKEN not in repr(ApiConnection(TOKEN, "", "v24.0"))
 
 
-async def test_typing_marks_what_is_answered_as_read_and_is_shown_once_while_it_lasts(
+async def test_typing_marks_the_message_as_read_and_is_shown_once_while_it_lasts(
     api: CloudApi, channel: WhatsAppChannel
 ) -> None:
     for asked in ("wamid.1", "wamid.1", "wamid.2", None):

@@ -120,7 +120,7 @@ EMPHASISED = [
 
 @pytest.mark.parametrize("platform", SEEN)
 @pytest.mark.parametrize("text", AS_WRITTEN)
-def test_what_is_no_emphasis_comes_out_as_written(platform: str, text: str) -> None:
+def test_text_that_is_not_emphasis_stays_as_written(platform: str, text: str) -> None:
     assert SEEN[platform](text, False) == text
     assert terminal.render(text) == text
 
@@ -186,7 +186,7 @@ def test_an_answer_that_grows_on_a_terminal_ends_as_the_whole_one(text: str) -> 
     assert "\x1b" not in CODES.sub("", terminal.render(text))
 
 
-def test_an_answer_that_grows_word_by_word_is_never_begun_anew() -> None:
+def test_an_answer_streamed_word_by_word_never_starts_over() -> None:
     text = (
         "# Plan\nGo **now** to `x`.\n\n- one **two**\n- three\n\n```py\na*b*c\n```\n\n2*3*4 ends."
     )

@@ -30,7 +30,7 @@ def test_what_one_sender_said_is_known_to_that_sender_and_to_the_owner_only(sb: 
     assert "telegram:1001" in owner
 
 
-def test_a_group_knows_what_was_said_in_it_and_nothing_of_its_members(warm_sb: Sb) -> None:
+def test_a_group_knows_its_own_messages_and_nothing_private_of_its_members(warm_sb: Sb) -> None:
     alone = ("--sender", "telegram:2001")
     group = (*alone, "--group", "telegram:-2000")
     warm_sb.answer(*alone, "-m", "Remember that my cat is called Minka.")

@@ -34,7 +34,7 @@ def test_a_line_is_one_line_of_plain_characters_whatever_it_holds() -> None:
     assert line.endswith("attempt=2")
 
 
-def test_what_is_below_the_level_is_not_written() -> None:
+def test_log_lines_below_the_level_are_not_written() -> None:
     sink = io.StringIO()
     log_to(sink, "warning")
     structlog.get_logger("test").info("swept")

@@ -14,7 +14,7 @@ def told(warm_sb: Sb) -> Sb:
     return warm_sb
 
 
-def test_what_is_kept_is_found_with_whose_it_is_and_why(told: Sb) -> None:
+def test_a_memory_is_found_with_its_contact_and_score(told: Sb) -> None:
     found = told.json("memories", "recall", "What is the heron called?")
     assert found[0]["content"] == "my heron is called Gustav."
     assert found[0]["whose"] == "telegram:7001"

@@ -98,7 +98,7 @@ def test_the_command_line_is_utf_8_in_every_locale(talked: Sb) -> None:
     ],
     ids=["search", "filter", "change", "name"],
 )
-def test_bytes_that_are_not_utf_8_are_no_unexpected_error(
+def test_bytes_that_are_not_utf_8_are_reported_as_the_users_error(
     words: list[bytes], expected: int, talked: Sb
 ) -> None:
     memory = talked.json("memories", "list")[0]["id"].encode()

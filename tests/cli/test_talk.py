@@ -51,7 +51,7 @@ def test_a_conversation_at_a_terminal(sb: Sb) -> None:
     assert len(sb.json("sessions", "list")) == 2
 
 
-def test_what_was_written_before_comes_back_with_the_arrow_key(warm_sb: Sb) -> None:
+def test_earlier_lines_come_back_with_the_arrow_key(warm_sb: Sb) -> None:
     warm_sb.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for keys in ("hello there\r", "\x1b[A\r"):
         chat = pexpect.spawn(
@@ -102,7 +102,7 @@ def test_who_stops_waiting_gets_the_answer_when_it_comes(sb: Sb) -> None:
     assert (chat.exitstatus, chat.signalstatus) == (0, None)
 
 
-async def test_an_answer_grows_and_a_new_attempt_at_it_begins_anew(
+async def test_an_answer_is_streamed_and_a_new_attempt_starts_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     page = AnswerDisplay(Console(file=io.StringIO()))
@@ -116,7 +116,7 @@ async def test_an_answer_grows_and_a_new_attempt_at_it_begins_anew(
     assert capsys.readouterr().out == "I think so.\n\n"
 
 
-def test_whoever_waits_learns_why_nobody_answers(sb: Sb) -> None:
+def test_a_waiting_client_learns_why_nobody_answers(sb: Sb) -> None:
     hung = sb.environment() | {"DISCREET_MODEL": "tiny", "OPENAI_API_KEY": "test"}
     with openai_server(Hang()) as server:
         chat = pexpect.spawn(

@@ -216,7 +216,7 @@ async def test_who_guesses_at_codes_is_not_heard_for_an_hour(platform: Platform)
     assert "code of" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
 
 
-async def test_a_group_is_no_person_and_is_never_joined(platform: Platform) -> None:
+async def test_a_group_can_not_be_linked(platform: Platform) -> None:
     there = code_in(await answered(platform, ANN, "/link", Responder()))
     for text in ("/link", f"/link {there}"):
         told = await answered(platform, BOB, text, Responder(), group=GROUP)
@@ -342,7 +342,9 @@ async def test_what_both_remember_is_kept_once_and_under_one_topic_the_kept_ones
     }
 
 
-async def test_what_was_changed_since_goes_back_as_it_is_now(platform: Platform) -> None:
+async def test_rows_changed_since_the_link_go_back_in_their_current_state(
+    platform: Platform,
+) -> None:
     first, other = await platform.accepted(ANN, "a"), await platform.accepted(ANN_TOO, "b")
     await keep(platform, other, "likes tea", "drink")
     await keep(platform, other, "has a cat")
@@ -361,7 +363,7 @@ async def test_what_was_changed_since_goes_back_as_it_is_now(platform: Platform)
     assert set(past) == {("likes tea", "update"), ("has a cat", "delete")}
 
 
-async def test_what_was_said_since_stays_with_who_was_kept_and_the_next_line_does_not(
+async def test_messages_since_the_link_stay_with_the_survivor_and_the_next_one_does_not(
     platform: Platform,
 ) -> None:
     first, other = await platform.accepted(ANN, "a"), await platform.accepted(ANN_TOO, "b")
@@ -520,7 +522,7 @@ async def test_who_looked_a_contact_up_before_it_was_joined_looks_again(
     assert naming(admin, other.contact_id) == {}
 
 
-async def test_what_is_remembered_of_who_is_joined_just_now_is_refused(
+async def test_a_memory_of_a_contact_being_merged_is_refused(
     platform: Platform, admin: Admin
 ) -> None:
     first = await platform.accepted(ANN, "a")

@@ -41,7 +41,7 @@ async def test_tokens_of_programs_open_nothing_as_a_cookie_or_as_a_bearer(
             assert (await stranger.http.get("/inbox", headers=sent)).status_code == 401
 
 
-async def test_a_session_or_a_code_is_no_token_for_programs(browser: Browser) -> None:
+async def test_a_session_or_a_code_does_not_work_as_a_token(browser: Browser) -> None:
     harness = browser.harness
     code = await create_sign_in_code(harness.app.db, harness.app.owner_id)
     for secret in (browser.http.cookies[COOKIE], code):

@@ -77,7 +77,7 @@ async def test_a_memory_is_changed_compared_and_restored(tab: Tab, people: Peopl
     await expect(page.get_by_label("Text")).to_have_value("Anna is allergic to walnuts.")
 
 
-async def test_two_senders_side_by_side_know_nothing_of_each_other(tab: Tab, served: House) -> None:
+async def test_two_senders_side_by_side_see_nothing_of_each_other(tab: Tab, served: House) -> None:
     page = tab.page
     await tab.open("/simulator")
     await page.get_by_role("button", name="Run a short demonstration").click()

@@ -114,7 +114,7 @@ async def test_erasing_asks_first_and_shows_a_receipt(browser: Browser) -> None:
     await browser.page(page, 404)
 
 
-async def test_two_senders_side_by_side_know_nothing_of_each_other(harness: Harness) -> None:
+async def test_two_senders_side_by_side_see_nothing_of_each_other(harness: Harness) -> None:
     browser = await a_browser(harness)
     await browser.sign_in()
     done = await browser.send("/simulator/demonstration")

@@ -81,7 +81,7 @@ def make_due(admin: Admin) -> None:
     admin.execute("UPDATE discreet.outbox SET next_try_at = now()")
 
 
-async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_sent_again(
+async def test_a_sent_answer_is_recorded_with_its_platform_id_and_not_sent_again(
     world: World,
 ) -> None:
     await answer(world, ALICE)
@@ -94,13 +94,13 @@ async def test_what_was_sent_is_marked_with_the_platforms_name_for_it_and_not_se
     assert row["sent_at"] <= datetime.now(UTC)
 
 
-async def test_the_owner_sees_that_an_answer_went_beside_its_topic(world: World) -> None:
+async def test_the_owner_sees_that_an_answer_was_sent_outside_its_topic(world: World) -> None:
     await answer(world, ALICE)
     await send_all(world, Recording(results=[Sent("9", "sent into the chat")]))
     assert await outbox(world) == [("sent", 1, "sent into the chat")]
 
 
-async def test_what_is_words_goes_out_as_words_and_what_a_model_wrote_as_markdown(
+async def test_plain_text_is_sent_literally_and_a_models_text_as_markdown(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await answer(world, ALICE)
@@ -298,7 +298,7 @@ class Slow(Recording):
 
 
 @pytest.mark.parametrize("result", [Later(timedelta(0), "busy"), Rejected("no")])
-async def test_who_was_taken_for_dead_while_sending_undoes_nothing(
+async def test_a_sender_considered_dead_undoes_nothing(
     world: World, admin: Admin, result: SendResult
 ) -> None:
     await answer(world, ALICE)
@@ -455,7 +455,7 @@ async def test_an_answer_that_is_held_back_does_not_hold_up_those_behind_it(
     assert held.error == "its route leads elsewhere"
 
 
-async def test_a_route_that_is_gone_is_no_error(world: World) -> None:
+async def test_a_missing_route_is_not_an_error(world: World) -> None:
     said = await world.say(ALICE, "hello")
     await deliver(world.db, by_platform({"terminal": Recording()}), RouteId(said.message_id))
 

@@ -99,7 +99,7 @@ async def test_a_long_answer_fails_with_any_of_its_messages_and_the_owner_learns
     assert held.error == "no such number"
 
 
-async def test_what_is_told_before_it_was_noted_as_sent_counts_then(
+async def test_a_receipt_before_the_send_is_recorded_counts_afterwards(
     world: World, admin: Admin
 ) -> None:
     channel, other = [await world.add_channel("whatsapp", account) for account in "12"]
@@ -127,7 +127,7 @@ async def test_what_is_told_before_it_was_noted_as_sent_counts_then(
     assert left == [("somebody elses",)]
 
 
-async def test_what_is_told_of_messages_that_others_sent_is_forgotten_after_an_hour(
+async def test_receipts_for_other_peoples_messages_are_deleted_after_an_hour(
     world: World, admin: Admin
 ) -> None:
     channel = await world.add_channel("whatsapp", "1")

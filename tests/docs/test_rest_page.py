@@ -11,7 +11,7 @@ from tests.docs.pages import DOCS, fences
 __all__ = ["harness", "settings"]
 
 
-async def test_every_curl_of_the_page_gives_what_is_shown(harness: Harness) -> None:
+async def test_every_curl_command_of_the_page_prints_what_the_page_shows(harness: Harness) -> None:
     begin = f"TOKEN={await harness.token(agent='Ada')}\n"
     tried = 0
     for fence in fences(DOCS / "rest.md"):

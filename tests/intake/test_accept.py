@@ -98,7 +98,7 @@ async def test_a_repeated_message_changes_nothing_and_is_answered_once(
     assert await answers_of(world, first.session_id) == ["re: hello"]
 
 
-async def test_what_is_the_same_message_is_said_by_channel_chat_and_id_together(
+async def test_channel_chat_and_id_together_identify_a_message(
     world: World,
 ) -> None:
     variants = [
@@ -284,7 +284,7 @@ REFUSED: list[dict[str, object]] = [
 ]
 
 
-async def test_what_cannot_be_taken_is_refused_and_nothing_of_it_is_stored(
+async def test_an_invalid_message_is_refused_and_nothing_is_stored(
     world: World, admin: psycopg.Connection[tuple[int]]
 ) -> None:
     for changes in REFUSED:

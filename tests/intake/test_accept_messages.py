@@ -86,7 +86,7 @@ async def test_one_that_fails_leaves_nothing_and_the_others_stay(
     assert await count(world, "contacts") == await count(world, "sessions") == 1
 
 
-async def test_what_is_said_of_a_failure_quotes_no_row(world: World, database: Database) -> None:
+async def test_an_error_message_quotes_no_row(world: World, database: Database) -> None:
     secret = "a thing that only Alice knows"
     found = accepted(world, database, message(world, 1, body=secret, files=[{"kind": secret}]))
     assert found[0][0] == "failed"

@@ -105,7 +105,7 @@ async def test_a_code_works_once_and_for_its_own_stranger_only(platform: Platfor
         await decide(platform, code)
 
 
-async def test_a_strangers_code_is_no_code_where_the_stranger_sends_it(platform: Platform) -> None:
+async def test_a_strangers_code_does_not_work_if_the_stranger_sends_it(platform: Platform) -> None:
     await platform.say(ALICE, "hello")
     assert await platform.reason(ALICE, await code_of(platform, ALICE)) == "aside"
 
@@ -173,7 +173,7 @@ async def test_opening_a_channel_answers_those_who_wait_there(platform: Platform
     assert [row["text"] for row in waiting] == ["what are your prices?"] * 2
 
 
-async def test_only_so_many_strangers_wait_and_the_rest_leave_no_trace(
+async def test_a_limited_number_of_strangers_waits_and_the_rest_leave_no_trace(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     said = await asyncio.gather(*(platform.reason(f"telegram:{n}", "hi") for n in range(1, 16)))
@@ -247,7 +247,7 @@ async def test_being_let_in_with_one_bot_says_nothing_about_another(
     assert await platform.reason(ALICE, "hello", channel_id=other[0]) == "aside"
 
 
-async def test_an_allowlist_lets_nobody_in_whom_the_owner_did_not_name(
+async def test_an_allowlist_admits_only_people_named_by_the_owner(
     db: ScopedDatabase, admin: psycopg.Connection[Any]
 ) -> None:
     platform = await make_platform(db, admission="allowlist")
@@ -260,7 +260,7 @@ async def test_an_allowlist_lets_nobody_in_whom_the_owner_did_not_name(
         await admission.allow_address(db, owner, "Ada", Address("discord", "1"), of_group=False)
 
 
-async def test_an_open_channel_takes_whoever_writes_but_for_the_blocked(db: ScopedDatabase) -> None:
+async def test_an_open_channel_admits_everyone_who_is_not_blocked(db: ScopedDatabase) -> None:
     platform = await make_platform(db, admission="open")
     assert (await platform.accepted(ALICE, "hello")).new
     await block_contact(db, platform.world.owner_id, ALICE)

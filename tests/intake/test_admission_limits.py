@@ -53,7 +53,7 @@ async def answer(platform: Platform, tokens: int) -> None:
         await save_answer(tx, lease, Prompt("", ()), result)
 
 
-async def test_beyond_so_many_messages_a_minute_there_is_one_line_and_then_silence(
+async def test_above_the_limit_per_minute_there_is_one_notice_and_then_silence(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     await limit(platform, messages_a_minute=3)
@@ -71,7 +71,9 @@ async def test_beyond_so_many_messages_a_minute_there_is_one_line_and_then_silen
     assert (await platform.accepted(ALICE, "hello")).new
 
 
-async def test_only_so_many_messages_wait_and_an_answer_makes_room(platform: Platform) -> None:
+async def test_a_limited_number_of_messages_waits_and_an_answer_frees_a_place(
+    platform: Platform,
+) -> None:
     await limit(platform, waiting=2, messages_a_minute=100)
     said = [await platform.accepted(ALICE, "hello") for _ in range(2)]
     assert await platform.reason(ALICE, "hello") == "limited"
@@ -110,7 +112,7 @@ async def test_the_tokens_of_an_attempt_that_failed_count(platform: Platform) ->
     assert (await platform.accepted(BOB, "hello")).new
 
 
-async def test_tokens_of_a_shared_agent_count_for_whom_it_answered(db: ScopedDatabase) -> None:
+async def test_tokens_of_a_shared_agent_count_for_everyone_it_answered(db: ScopedDatabase) -> None:
     platform = await make_platform(db, admission="pairing", memory_model="shared")
     world = platform.world
     for who in (ALICE, BOB):
@@ -150,7 +152,7 @@ async def test_another_limit_ends_the_silence(platform: Platform) -> None:
     assert (await platform.accepted(ALICE, "hello")).new
 
 
-async def test_a_group_is_one_contact_and_what_is_overheard_costs_nothing(
+async def test_a_group_is_one_contact_and_overheard_lines_cost_nothing(
     platform: Platform,
 ) -> None:
     await limit(platform, messages_a_minute=2)

@@ -75,7 +75,7 @@ async def test_a_blocked_group_is_silent_and_its_members_are_not(world: World) -
     assert (await world.say(ALICE, "hello?")).new
 
 
-async def test_what_waited_when_a_contact_was_blocked_is_answered_once_it_is_heard_again(
+async def test_messages_waiting_at_a_block_are_answered_after_unblocking(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     said = await world.say(ALICE, "hello")
@@ -98,7 +98,7 @@ async def test_a_blocked_members_question_in_a_group_is_answered_no_more(
     assert admin.execute("SELECT state FROM discreet.messages").fetchone() == ("context",)
 
 
-async def test_a_paused_agent_keeps_what_is_said_and_answers_it_on_resume(
+async def test_a_paused_agent_stores_messages_and_answers_them_on_resume(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await pause_agent(world.db, world.owner_id, "Ada")
@@ -112,7 +112,7 @@ async def test_a_paused_agent_keeps_what_is_said_and_answers_it_on_resume(
 
 
 @pytest.mark.parametrize("why", ["paused", "blocked"])
-async def test_a_turn_that_thinks_when_it_is_forbidden_saves_nothing_and_is_taken_anew_later(
+async def test_a_running_turn_that_is_withheld_saves_nothing_and_is_repeated_later(
     world: World, admin: psycopg.Connection[Any], why: str
 ) -> None:
     said = await world.say(ALICE, "hello")

@@ -109,7 +109,7 @@ async def test_an_agent_has_its_own_budget_and_all_agents_one_together(platform:
     assert await eves.reason(BOB, "one more") == "limited"
 
 
-async def test_a_budget_of_another_owner_and_what_is_used_there_count_for_nothing(
+async def test_another_owners_budget_and_usage_have_no_effect(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     otto = await other_owner(platform.world, admin)

@@ -69,7 +69,7 @@ async def test_an_overheard_line_is_context_and_nobody_answers_it(world: World) 
     assert [message.text for message in before] == ["I bake on Sunday"]
 
 
-async def test_only_so_many_overheard_lines_are_kept_and_no_other_line_goes(
+async def test_a_limited_number_of_overheard_lines_is_kept_and_no_other_line_is_removed(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     asked = await say(world, line(world, "asked", "@ada hello"))

@@ -121,9 +121,7 @@ async def test_it_waits_longer_after_each_vain_try_and_is_kept(world: World, adm
     assert waiting.attempts == 10
 
 
-async def test_a_repeated_delivery_of_what_is_in_quarantine_is_one_row(
-    world: World, admin: Admin
-) -> None:
+async def test_a_repeated_delivery_to_quarantine_is_one_row(world: World, admin: Admin) -> None:
     break_contacts(admin, "Alice")
     for _ in range(3):
         await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
@@ -254,7 +252,7 @@ async def test_where_not_even_the_quarantine_can_be_written_the_platform_shall_c
         await accept_or_quarantine(world.db, world.owner_id, message(world, of("1", "Alice")))
 
 
-def test_the_stored_form_gives_back_what_was_stored(world: World) -> None:
+def test_a_stored_message_is_deserialized_unchanged(world: World) -> None:
     inbound = replace(
         message(world, of("1", "Zoë 👩‍👧")), reply_to="5", thread_key="a", text="x\ny"
     )

@@ -48,7 +48,7 @@ async def test_a_name_that_the_owner_gave_stays(world: World) -> None:
     assert (await names(world))[ALICE] == "The baker"
 
 
-async def test_whoever_had_no_name_gets_the_first_one(world: World) -> None:
+async def test_a_contact_without_a_name_gets_the_first_one(world: World) -> None:
     await world.say(ALICE, "hi")
     await world.say(ALICE, "hi", name="Alice")
     assert (await names(world))[ALICE] == "Alice"
@@ -66,7 +66,7 @@ async def test_whoever_had_no_name_gets_the_first_one(world: World) -> None:
         ("@Ada 你好", "你好"),
     ],
 )
-async def test_in_a_group_the_agents_name_in_front_is_no_part_of_the_text(
+async def test_in_a_group_the_agents_name_in_front_is_removed_from_the_text(
     world: World, text: str, kept: str
 ) -> None:
     await world.say(ALICE, text, group=CHOIR)
@@ -74,7 +74,7 @@ async def test_in_a_group_the_agents_name_in_front_is_no_part_of_the_text(
     assert row == {"text": kept, "command": "memories" if kept == "/memories" else None}
 
 
-async def test_directly_what_was_written_stays_as_it_is(world: World) -> None:
+async def test_a_direct_message_keeps_its_text_unchanged(world: World) -> None:
     await world.say(ALICE, "@Ada /memories")
     [row] = await rows_of(world, "SELECT text FROM discreet.messages")
     assert row["text"] == "@Ada /memories"
@@ -103,7 +103,7 @@ async def told(world: World) -> list[str]:
     return [row["told"] for row in found]
 
 
-async def test_whoever_sent_what_can_not_be_read_is_told_once_and_nobody_else(
+async def test_only_the_sender_of_an_unreadable_message_is_notified_once(
     world: World,
 ) -> None:
     await world.say(BOB, "hi")
@@ -124,9 +124,7 @@ async def test_a_stranger_who_may_not_come_in_is_not_told(world: World) -> None:
     assert await names(world) == {}
 
 
-async def test_what_was_told_is_no_part_of_the_conversation(
-    world: World, database: Database
-) -> None:
+async def test_notices_are_not_part_of_the_conversation(world: World, database: Database) -> None:
     await accept_or_quarantine(world.db, world.owner_id, broken(world, 1))
     said = await world.say(ALICE, "hello?")
     await do_all(database, world.db)

@@ -479,9 +479,7 @@ async def test_codes_tried_at_once_are_counted_one_after_the_other(world: World)
     assert await meant_by(world, code) is None
 
 
-async def test_who_is_let_in_brings_nothing_of_another_stranger_along(
-    world: World, admin: Admin
-) -> None:
+async def test_admitting_a_stranger_admits_nothing_of_another(world: World, admin: Admin) -> None:
     mine = await channel(world, admission="pairing")
     second = await channel(world, "bot2", admission="pairing")
     for platform, who in ((mine, ALICE), (second, BOB)):

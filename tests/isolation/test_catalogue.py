@@ -140,7 +140,7 @@ def test_nobody_who_logs_in_may_create_anything_anywhere(admin: Admin) -> None:
         assert (creatable, on_database) == ([], (False,)), role
 
 
-def test_every_function_of_the_gate_is_open_only_to_whom_it_was_granted(admin: Admin) -> None:
+def test_every_gate_function_can_be_called_only_by_roles_with_a_grant(admin: Admin) -> None:
     public = admin.execute(
         "SELECT p.oid::regprocedure::text FROM pg_proc p"
         " WHERE p.pronamespace IN ('gate'::regnamespace, 'queue'::regnamespace)"

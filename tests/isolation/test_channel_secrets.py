@@ -38,7 +38,7 @@ async def read(world: World, account: str, key: bytes = KEY) -> ChannelSecret | 
     "role",
     ["discreet_contact", "discreet_shared", "discreet_intake", "discreet_worker", "discreet_gate"],
 )
-def test_no_role_but_the_owners_may_read_what_is_sealed(admin: Admin, role: str) -> None:
+def test_only_the_owners_role_may_read_sealed_secrets(admin: Admin, role: str) -> None:
     may = admin.execute(
         "SELECT has_column_privilege(%s, 'discreet.channel_secrets', 'sealed', p)"
         "  FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p",
@@ -64,7 +64,7 @@ async def test_an_owner_reads_the_own_secret_and_sees_no_row_of_another(
 
 
 @pytest.mark.parametrize("moved", ["to another owner", "to another account", "to another platform"])
-async def test_what_was_sealed_for_one_account_of_one_owner_is_nothing_anywhere_else(
+async def test_a_secret_sealed_for_one_account_can_not_be_used_for_another(
     world: World, admin: Admin, moved: str
 ) -> None:
     """Test that write access to the database isn't enough to use another owner's token."""
@@ -92,7 +92,7 @@ async def test_what_was_sealed_for_one_account_of_one_owner_is_nothing_anywhere_
 
 
 @pytest.mark.parametrize("damage", ["", "\\x", "\\x01", "\\x02" + "00" * 60, "\\x01" + "00" * 60])
-async def test_what_is_damaged_or_of_another_key_is_missing_and_never_half_read(
+async def test_a_damaged_or_foreign_secret_counts_as_missing(
     world: World, admin: Admin, damage: str
 ) -> None:
     await keep(world, "7", SECRET, OTHER_KEY if damage == "" else KEY)

@@ -256,7 +256,7 @@ async def test_an_agents_token_knows_nobody_who_wrote_to_another_agent_only(
     assert await scope_to_write(world.db, bearer, None, alice) == world.contact(alice)
 
 
-async def test_an_agents_token_hears_nothing_of_whose_an_address_is_that_it_never_saw(
+async def test_an_agents_token_does_not_learn_whose_an_unknown_address_is(
     world: World, admin: Admin
 ) -> None:
     eve = await make_world(world.db, agent="Eve")
@@ -325,7 +325,7 @@ async def test_a_blocked_contacts_token_opens_nothing(world: World) -> None:
         await authenticate(world.db, token)
 
 
-async def test_where_an_agent_shares_its_memory_a_contacts_token_is_for_what_is_shared(
+async def test_with_a_shared_agent_a_contacts_token_opens_the_shared_scope(
     world: World,
 ) -> None:
     shared = await make_world(world.db, agent="Fam", memory_model="shared")

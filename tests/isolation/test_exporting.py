@@ -20,7 +20,7 @@ from tests.support.world import other_owner
 GROUP = "telegram:-100500"
 
 
-async def test_an_archive_holds_nothing_of_the_neighbours(
+async def test_an_archive_contains_no_data_of_others(
     neighbours: Neighbours, database: Database, tmp_path: Path
 ) -> None:
     world = neighbours.world

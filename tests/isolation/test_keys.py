@@ -563,7 +563,7 @@ def test_what_keys_go_through_is_made_in_one_way_and_never_null(admin: Admin) ->
     assert found == (1, True, "s")
 
 
-async def test_what_is_the_owners_can_not_become_everybodys_nor_the_other_way_round(
+async def test_the_owners_rows_can_not_become_shared_nor_vice_versa(
     ids: dict[str, Any], admin: Admin, neighbours: Neighbours
 ) -> None:
     await run_turn(

@@ -93,7 +93,7 @@ def test_only_what_has_neither_a_contact_nor_is_shared_is_the_owners() -> None:
     assert session_scope(SOME, SOME, None, shared=False) == OwnerScope(SOME, SOME)
 
 
-def test_whoever_cannot_be_named_is_not_the_owner_for_that() -> None:
+def test_a_contact_without_a_name_is_not_the_owner() -> None:
     contact = ContactId(uuid4())
     assert Attribution(True, {}).whose(contact, shared=False) not in (None, OWNER, SHARED)
     assert Attribution(True, {}).whose(None, shared=True) == SHARED
@@ -117,7 +117,7 @@ async def test_rows_that_are_kept_longer_than_their_door_is_open_show_nothing(
                 await attempt("SELECT content FROM discreet.memories")
 
 
-async def test_a_ticket_ends_with_its_transaction_whoever_cleans_the_connection(
+async def test_a_ticket_ends_with_its_transaction_even_on_an_uncleaned_connection(
     neighbours: Neighbours,
 ) -> None:
     for scope in (neighbours.world.contact(neighbours.bob.contact_id), neighbours.world.owner):
@@ -173,7 +173,7 @@ async def test_functions_that_act_for_a_scope_refuse_who_has_none(
                 conn.execute(f"SELECT {call}", {"t": f"{said}#{signed.hexdigest()}", "id": uuid4()})
 
 
-async def test_what_is_refused_does_not_say_what_was_there(neighbours: Neighbours) -> None:
+async def test_a_refusal_does_not_reveal_existing_values(neighbours: Neighbours) -> None:
     alice = neighbours.world.contact(neighbours.alice.contact_id)
     for session in (neighbours.bob.session_id, uuid4()):
         async with neighbours.world.db.begin(alice) as tx:

@@ -161,7 +161,7 @@ async def test_an_owner_joins_and_parts_only_their_own_contacts(
     assert [found.undone_at for found in await list_links(world.db, world.owner_id)] == [None]
 
 
-async def test_whoever_is_joined_sees_nothing_any_more_and_after_the_undo_the_other_one_does_not(
+async def test_a_merged_contact_sees_nothing_and_after_the_undo_the_survivor_does_not_see_its_rows(
     neighbours: Neighbours,
 ) -> None:
     world = neighbours.world

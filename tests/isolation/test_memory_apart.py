@@ -57,7 +57,7 @@ async def _own(world: World, scope: SessionScope) -> list[Memory]:
         return await list_memories(tx)
 
 
-async def test_what_is_kept_in_one_scope_changes_nothing_in_another(world: World) -> None:
+async def test_memories_of_one_scope_change_nothing_in_another(world: World) -> None:
     alice, bob = await _two(world)
     first = await _keep(world, alice, "lives in the green house", topic_key="home")
     same = [
@@ -75,7 +75,7 @@ async def test_what_is_kept_in_one_scope_changes_nothing_in_another(world: World
         assert await get_memory_history(tx, first.id) == []
 
 
-async def test_a_change_or_a_restore_for_a_contact_meets_only_what_is_that_contacts(
+async def test_a_change_or_restore_for_a_contact_conflicts_only_with_its_own_memories(
     world: World,
 ) -> None:
     alice, bob = await _two(world)
@@ -174,7 +174,7 @@ async def test_a_rehearsal_acts_in_the_scope_of_its_turn_and_changes_nothing(
     assert _everything(admin) == before
 
 
-async def test_a_turn_of_another_owner_is_no_turn(
+async def test_another_owners_turn_is_not_found(
     world: World, database: Database, admin: psycopg.Connection[Any]
 ) -> None:
     other = await other_owner(world, admin)
@@ -267,7 +267,7 @@ async def test_what_the_owner_takes_from_indexes_is_the_owners_and_for_nobody_el
                         await tx.fetch(sql, params)
 
 
-async def test_what_the_owner_finds_by_indexes_is_what_is_found_exactly(
+async def test_the_owners_search_by_index_finds_the_same_as_an_exact_one(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     alice, bob = await _two(world)

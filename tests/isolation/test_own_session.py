@@ -132,7 +132,7 @@ async def answer(context: TurnContext, _: Tools) -> str:
     return f"re: {context.waiting[0].text}"
 
 
-async def test_whoever_waits_for_an_answer_gets_the_one_to_their_message(
+async def test_a_waiting_client_gets_the_answer_to_its_own_message(
     world: World, admin: Admin
 ) -> None:
     asked = {}

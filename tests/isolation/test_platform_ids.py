@@ -216,7 +216,7 @@ async def test_a_receipt_finds_its_answer_by_any_id_of_the_person_and_by_no_othe
     assert not await is_chat("group Y2Fw", "Y2Fw")
 
 
-async def test_an_answer_replies_to_nothing_but_what_was_said_in_its_own_session_and_chat(
+async def test_an_answer_replies_only_to_messages_of_its_own_session_and_chat(
     world: World, admin: Admin
 ) -> None:
     line = await number(world)

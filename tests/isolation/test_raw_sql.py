@@ -235,7 +235,7 @@ async def test_what_one_transaction_leaves_on_a_connection_the_next_never_finds(
     assert same >= len(LEFT_BEHIND) - 1
 
 
-async def test_outside_of_a_transaction_with_a_ticket_there_are_no_rows(
+async def test_without_a_ticket_in_the_transaction_there_are_no_rows(
     neighbours: Neighbours,
 ) -> None:
     database = neighbours.world.db._new_pool

@@ -18,7 +18,7 @@ from tests.support.world import World, other_owner
 CHOIR = "telegram:-5"
 
 
-async def test_a_reply_to_another_senders_message_shows_nothing_of_it(
+async def test_a_reply_to_another_senders_message_does_not_show_it(
     database: Database, world: World, admin: psycopg.Connection[Any]
 ) -> None:
     await world.say(BOB, BOBS_SECRET, message_id="1")

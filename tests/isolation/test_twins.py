@@ -140,7 +140,7 @@ DROP INDEX IF EXISTS discreet.opened
 
 
 @pytest.mark.parametrize("copies", ["contact"], indirect=True)
-def test_what_was_closed_is_found_again_where_it_is_opened(copies: Copies) -> None:
+def test_rights_that_are_opened_again_are_found(copies: Copies) -> None:
     of_memories = [
         probe
         for probe in singles(copies.catalogue, copies.values)

@@ -121,7 +121,7 @@ async def test_each_is_answered_where_it_was_said_and_nobody_is_called_by_accide
     assert knew == [(False,), (True,), (False,), (False,)]
 
 
-async def test_what_was_said_while_the_connection_was_cut_comes_once(line: Line) -> None:
+async def test_messages_during_a_lost_connection_arrive_once(line: Line) -> None:
     harness, api = line.harness, line.api
     async with line.serving():
         await api.say(DIRECT, ALICE, "one")
@@ -141,7 +141,7 @@ async def test_what_was_said_while_the_connection_was_cut_comes_once(line: Line)
     assert line.misrouted() == 0
 
 
-async def test_what_was_said_while_nobody_served_is_answered_also_of_somebody_new(
+async def test_messages_during_downtime_are_answered_even_from_a_new_sender(
     line: Line,
 ) -> None:
     harness, api = line.harness, line.api
@@ -183,7 +183,7 @@ async def test_a_thread_that_was_put_away_is_asked_as_well(line: Line) -> None:
     assert harness.count("sessions WHERE contact_id IS NOT NULL") == 1
 
 
-async def test_what_was_said_before_the_bot_was_connected_or_is_stored_is_not_asked_for(
+async def test_messages_from_before_the_connection_and_stored_ones_are_not_fetched(
     line: Line,
 ) -> None:
     harness, api = line.harness, line.api
@@ -223,7 +223,7 @@ async def test_a_message_that_is_broken_waits_for_the_owner_and_holds_nobody_up(
     assert harness.count("quarantine") == 2
 
 
-async def test_two_bots_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
+async def test_two_bots_lead_to_two_separate_agents(line: Line) -> None:
     harness, api = line.harness, line.api
     await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", BEA)
@@ -288,7 +288,7 @@ async def test_two_servers_never_listen_for_one_bot(line: Line) -> None:
         await harness.until(lambda: line.answered(6))
 
 
-async def test_nothing_is_lost_or_answered_twice_where_the_network_fails_and_breaks_off(
+async def test_nothing_is_lost_or_answered_twice_on_a_failing_network(
     line: Line,
 ) -> None:
     harness, api, chaos = line.harness, line.api, random.Random(7)

@@ -188,7 +188,7 @@ async def test_another_server_delivers_what_the_frozen_one_holds_in_its_transact
     assert harness.count(f"messages WHERE session_id = '{said.session_id}'") == 4
 
 
-async def test_a_frozen_server_is_not_taken_for_one_that_serves(
+async def test_a_frozen_server_does_not_count_as_running(
     harness: Harness, installation: Installation
 ) -> None:
     first = await serve(installation)

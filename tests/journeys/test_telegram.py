@@ -194,7 +194,9 @@ def direct_update(number: int, text: str, **more: Any) -> dict[str, Any]:
             "text": text, **more}  # fmt: skip
 
 
-async def test_what_is_edited_at_once_is_answered_once_as_it_is_now(harness: Harness) -> None:
+async def test_a_message_edited_at_once_is_answered_once_with_its_new_text(
+    harness: Harness,
+) -> None:
     await harness.connect()
     edit = direct_update(500, "Parcel to Milan", edit_date=1_760_000_001)
     await take(harness, {"update_id": 1, "message": direct_update(500, "Parcel to Rome")})

@@ -48,7 +48,7 @@ async def test_a_long_answer_of_a_slow_model_grows_in_one_message_once_a_second(
     assert harness.count("routes WHERE draft_message IS NOT NULL") == 0
 
 
-async def test_a_quick_answer_comes_in_one_piece(harness: Harness) -> None:
+async def test_a_quick_answer_is_not_streamed(harness: Harness) -> None:
     await harness.connect()
     with openai_server(Say(ANSWER)) as script:
         async with harness.serving(harness.app_with(**model(script.base_url))):

@@ -151,7 +151,7 @@ async def test_a_person_with_two_ids_is_one_contact_and_a_number_that_changes_ha
     assert rows == [(PHONE,), (BSUID,)]
 
 
-async def test_two_numbers_lead_to_two_agents_that_know_nothing_of_each_other(line: Line) -> None:
+async def test_two_numbers_lead_to_two_separate_agents(line: Line) -> None:
     harness = line.harness
     await create_agent(line.app.db, line.app.owner_id, "Bea")
     await line.add("Bea", OTHER_NUMBER)
@@ -192,7 +192,7 @@ async def test_what_became_of_an_answer_is_kept_with_it_and_the_owner_sees_why_i
     assert "24 hours" in undelivered.error
 
 
-async def test_an_answer_to_what_is_older_than_a_day_is_not_sent_and_the_owner_sees_why(
+async def test_an_answer_after_more_than_a_day_is_not_sent_and_the_owner_sees_why(
     line: Line,
 ) -> None:
     async with line.serving():

@@ -51,7 +51,7 @@ async def test_a_topic_key_of_another_scope_is_another_matter(people: People) ->
     assert await _contents(people) == ["lives in Porto"]
 
 
-async def test_what_is_known_already_can_be_filed_and_takes_the_place_of_what_was(
+async def test_a_known_memory_can_get_a_topic_key_and_replaces_the_old_one(
     people: People,
 ) -> None:
     (lisbon,) = await people.keep(people.alice, "lives in Lisbon")
@@ -129,7 +129,7 @@ async def test_what_says_something_else_is_kept_beside(
     assert (one.content, two.content) == (first, second)
 
 
-async def test_what_is_filed_under_two_keys_is_two_memories_unless_it_is_word_for_word(
+async def test_two_topic_keys_are_two_memories_unless_the_text_is_identical(
     people: People,
 ) -> None:
     (one,) = await people.keep(people.alice, "likes green tea", topic_key="drink")
@@ -162,7 +162,7 @@ async def test_a_change_that_would_double_another_memory_names_it(people: People
         assert (await update_memory(tx, home.id, MemoryChange(topic_key="home"))).id == home.id
 
 
-async def test_a_version_does_not_come_back_beside_a_memory_that_says_the_same(
+async def test_a_version_is_not_restored_next_to_a_memory_with_the_same_text(
     people: People,
 ) -> None:
     (old,) = await people.keep(people.alice, "likes tea")

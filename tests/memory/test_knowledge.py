@@ -18,7 +18,7 @@ async def _known(people: People, budget: int = 1000) -> list[str]:
         return [memory.content for memory in await get_knowledge_memories(tx, budget)]
 
 
-async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
+async def test_of_memories_from_different_days_the_last_used_comes_first(
     people: People, admin: psycopg.Connection[Any]
 ) -> None:
     kept = await people.keep(people.alice, "one", "two", "three", salience="high")
@@ -35,7 +35,7 @@ async def test_of_what_was_kept_on_other_days_what_was_used_last_comes_first(
     assert await _known(people) == ["first of all", "three", "one", "two"]
 
 
-async def test_marking_what_was_used_takes_no_longer_for_many_memories_nobody_has_analysed(
+async def test_marking_used_memories_is_fast_without_planner_statistics(
     people: People, admin: psycopg.Connection[Any]
 ) -> None:
     admin.execute("SET session_replication_role = replica")
@@ -52,7 +52,7 @@ async def test_marking_what_was_used_takes_no_longer_for_many_memories_nobody_ha
         assert await tx.value(marked) == 12
 
 
-async def test_the_budget_counts_bytes_so_that_no_script_is_taken_for_cheap(
+async def test_the_budget_counts_bytes_so_that_no_script_is_underestimated(
     people: People,
 ) -> None:
     await people.keep(people.alice, "д" * 40, "d" * 40, salience="high")

@@ -70,6 +70,6 @@ async def test_the_owner_has_no_limit_and_who_share_have_one_together(few: Peopl
         await few.keep(owner_candidates, "the moon")
 
 
-async def test_a_conversation_is_summarised_although_there_is_no_room(few: People) -> None:
+async def test_a_conversation_is_summarized_even_without_room(few: People) -> None:
     await few.keep(few.alice, "tea", "rain", "a boat")
     await few.keep(few.alice, "They spoke about tea.", source="compaction")

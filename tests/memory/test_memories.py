@@ -58,7 +58,7 @@ async def test_the_same_words_at_the_same_moment_are_kept_once(people: People) -
     assert len({memory.id for (memory,) in kept}) == 1
 
 
-async def test_words_that_had_expired_are_kept_anew(people: People) -> None:
+async def test_an_expired_memory_can_be_stored_again(people: People) -> None:
     past = datetime.now(UTC) - AN_HOUR
     await people.keep(people.alice, "likes tea", expires_at=past)
     (again,) = await people.keep(people.alice, "likes tea")
@@ -77,7 +77,7 @@ async def test_an_owner_without_an_agent_is_told_that_it_takes_one(people: Peopl
         await people.keep(OwnerScope(people.world.owner_id), "likes tea")
 
 
-async def test_what_is_quoted_stays_data(people: People) -> None:
+async def test_quoted_text_stays_data(people: People) -> None:
     nasty = "'); DROP TABLE discreet.memories; -- %s %(id)s {0} \\ \" $1"
     (kept,) = await people.keep(
         people.alice, nasty, summary=nasty, topics=[nasty], metadata={nasty: nasty}
@@ -97,7 +97,7 @@ async def test_a_change_keeps_the_version_before_it(people: People) -> None:
     assert (before.content, before.version, before.change) == ("likes tea", 1, "update")
 
 
-async def test_what_is_cleared_is_empty_and_the_rest_stays(people: People) -> None:
+async def test_cleared_fields_are_empty_and_the_others_stay(people: People) -> None:
     later = datetime.now(UTC) + AN_HOUR
     (kept,) = await people.keep(people.alice, "likes tea", expires_at=later, topic_key="tea")
     async with people.db.begin(people.alice) as tx:
@@ -136,7 +136,7 @@ async def test_a_change_into_what_another_memory_says_is_a_conflict(people: Peop
             await update_memory(tx, kept.id, _content("likes coffee"))
 
 
-async def test_what_is_forgotten_is_gone_and_can_be_restored_as_it_was(people: People) -> None:
+async def test_a_forgotten_memory_is_gone_and_can_be_restored_unchanged(people: People) -> None:
     later = datetime.now(UTC) + AN_HOUR
     (kept,) = await people.keep(
         people.alice,
@@ -220,7 +220,7 @@ async def test_knowledge_is_critical_first_then_high_newest_first_within_the_bud
     assert [memory.content for memory in known] == ["critical", "newer high", "older high"]
 
 
-async def test_an_owner_starts_with_what_is_no_contacts(people: People) -> None:
+async def test_an_owner_starts_with_memories_that_belong_to_no_contact(people: People) -> None:
     await people.keep(people.alice, "alice's", salience="critical")
     await people.keep(people.world.owner, "the owner's", salience="critical")
     async with people.db.begin(people.world.owner) as tx:

@@ -99,7 +99,7 @@ def test_a_rare_word_counts_more_than_a_frequent_one() -> None:
     assert _best("garden walrus", texts, mode="text") == "walrus"
 
 
-def test_the_answer_beside_the_question_is_lifted_by_it() -> None:
+def test_a_line_ranks_higher_next_to_the_question() -> None:
     talk = [
         "Nice weather.",
         "What did you name the boat?",
@@ -154,7 +154,7 @@ def test_words_are_not_side_by_side_across_two_rows() -> None:
     assert found.features[:, FEATURES.index("side by side")].tolist() == [0, 0, 1]
 
 
-def test_what_is_around_a_line_ends_with_its_conversation() -> None:
+def test_the_neighbours_of_a_line_end_with_its_conversation() -> None:
     texts = ["the boat", "the boat", "sun", "rain", "wind", "snow"]
     query = prepare("boat", None, now=NOW)
     seen = {}

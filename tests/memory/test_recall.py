@@ -142,7 +142,7 @@ async def test_filters_narrow(people: People, filters: Filters, expected: list[s
     assert sorted(texts(await people.ask(people.alice, "dog", filters=filters))) == sorted(expected)
 
 
-async def test_reference_texts_are_found_beside_memories_and_labelled(people: People) -> None:
+async def test_reference_texts_are_found_with_memories_and_labelled(people: People) -> None:
     world = people.world
     text = ReferenceText("hours.md", ("We are open from nine to five.", "Closed on Sundays."))
     await publish(world.db, world.owner_id, world.agent_id, [text])

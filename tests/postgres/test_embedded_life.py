@@ -93,7 +93,7 @@ def test_many_that_start_at_once_make_the_database_once(
     assert Layout(home).log.read_text().count("ready to accept connections") == 1
 
 
-def test_the_next_client_looks_after_a_server_whose_keeper_was_killed(
+def test_the_next_client_takes_over_a_server_whose_supervisor_was_killed(
     home: Path, start_client: StartClient
 ) -> None:
     first = start_client(home)

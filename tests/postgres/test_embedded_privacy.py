@@ -213,7 +213,7 @@ def test_root_with_neither_tool_is_told_what_to_do(
         find_runner()
 
 
-def test_the_server_knows_nothing_of_our_environment(
+def test_the_server_does_not_inherit_our_environment(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "mango")

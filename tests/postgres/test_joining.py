@@ -30,7 +30,7 @@ def first(database: Database, tmp_path: Path) -> Path:
     return home
 
 
-def test_whoever_has_the_file_logs_in_as_every_role_and_reads_what_is_sealed(
+def test_the_file_is_enough_to_log_in_as_every_role_and_read_secrets(
     first: Path, tmp_path: Path
 ) -> None:
     file, second = tmp_path / "invitation", tmp_path / "second"
@@ -99,7 +99,7 @@ def test_an_invitation_overwrites_nothing_and_is_refused_where_others_may_read_i
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "[]", '{"format": 1}', '{"format": 2}'])
-def test_what_is_no_invitation_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_an_invitation_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "file"
     file.write_text(text)
     file.chmod(0o600)

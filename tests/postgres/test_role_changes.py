@@ -71,7 +71,7 @@ def test_the_embedded_database_puts_settings_and_passwords_right_when_it_is_open
         assert len(told) == 1, "and there is nothing left to put right"
 
 
-def test_what_is_put_right_is_told_in_one_line(home: Path, own_server: Credentials) -> None:
+def test_reset_settings_are_reported_in_one_line(home: Path, own_server: Credentials) -> None:
     change(own_server, "discreet_contact", "ALTER ROLE CURRENT_USER SET row_security = off")
     change(own_server, "discreet_shared", "ALTER ROLE CURRENT_USER PASSWORD 'mine'")
     told: list[str] = []

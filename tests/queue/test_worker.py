@@ -117,7 +117,7 @@ async def test_the_work_of_a_dead_worker_is_done_by_another_once(
     assert turns[-1] == {"state": "answered"}
 
 
-async def test_a_worker_that_was_taken_for_dead_works_on(
+async def test_a_worker_considered_dead_keeps_working(
     database: Database, world: World, queue: Admin
 ) -> None:
     async with working(database, world.db, turns_of(world.db)):

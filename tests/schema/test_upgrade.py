@@ -115,7 +115,9 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
     assert _as_known_to(version, found) == _before(version)
 
 
-def test_what_is_stored_holds_people_memories_history_links_files_and_work(version: str) -> None:
+def test_the_stored_version_contains_people_memories_history_links_files_and_work(
+    version: str,
+) -> None:
     before = _before(version)
     text = gzip.decompress((VERSIONS / f"{version}.sql.gz").read_bytes()).decode()
     assert len(before["contacts"]) > 2

@@ -64,12 +64,12 @@ async def test_a_name_that_could_deceive_is_refused(world: World, name: str) -> 
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcffb", "x" * 100_001])
-async def test_instructions_that_are_no_text_are_refused(world: World, text: str) -> None:
+async def test_instructions_that_are_not_text_are_refused(world: World, text: str) -> None:
     with pytest.raises(BadInput, match="instructions"):
         await change_agent(world.db, world.owner_id, "Ada", AgentChange(instructions=text))
 
 
-async def test_an_agent_that_holds_nothing_of_the_owners_may_become_shared(world: World) -> None:
+async def test_an_agent_without_the_owners_rows_may_become_shared(world: World) -> None:
     await world.say("telegram:1001", "hello")
     agent = await change_agent(world.db, world.owner_id, "Ada", AgentChange(memory_model="shared"))
     assert agent.memory_model == "shared"
@@ -104,7 +104,7 @@ async def test_an_agent_that_becomes_shared_shows_nothing_that_was_the_owners_ow
     assert accepted.contact_id is None
 
 
-async def test_what_was_shared_is_answered_as_shared_also_when_the_agent_no_longer_shares(
+async def test_a_shared_session_stays_shared_when_the_agent_stops_sharing(
     world: World,
 ) -> None:
     await change_agent(world.db, world.owner_id, "Ada", AgentChange(memory_model="shared"))

@@ -88,7 +88,7 @@ async def test_a_chat_leads_to_its_own_agent_and_the_others_where_the_channel_do
     ]
 
 
-async def test_the_two_agents_know_nothing_of_what_was_said_to_the_other(
+async def test_neither_agent_knows_what_was_said_to_the_other(
     platform: Platform, eve: World
 ) -> None:
     responder = Responder()

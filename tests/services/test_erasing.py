@@ -200,7 +200,7 @@ async def full_life(platform: Platform, admin: Admin, database: Database) -> Acc
     return first
 
 
-async def test_nothing_of_the_erased_is_left_in_any_table_and_nothing_of_others_is_touched(
+async def test_erasing_leaves_nothing_in_any_table_and_does_not_touch_others(
     platform: Platform, admin: Admin, database: Database, tmp_path: Path
 ) -> None:
     ann = await full_life(platform, admin, database)
@@ -446,7 +446,7 @@ async def test_an_answer_that_waits_for_the_erasure_is_not_saved(
     assert holding(admin, MARK, str(said.session_id)) == {}
 
 
-async def test_what_was_said_before_and_is_told_afterwards_is_not_taken(
+async def test_a_message_from_before_an_erasure_is_rejected_afterwards(
     platform: Platform, admin: Admin, tmp_path: Path
 ) -> None:
     group = await platform.accepted(BOB, "hello", group=GROUP)
@@ -481,7 +481,7 @@ async def test_who_was_joined_is_erased_with_the_contact_and_not_alone(
     assert admin.execute("SELECT count(*) FROM discreet.contacts").fetchone() == (0,)
 
 
-async def test_what_was_said_while_two_were_joined_goes_with_who_said_it(
+async def test_messages_while_two_were_linked_are_erased_with_their_sender(
     platform: Platform, admin: Admin, tmp_path: Path
 ) -> None:
     await platform.accepted(BOB, "bob's")

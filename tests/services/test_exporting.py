@@ -33,7 +33,7 @@ def read(archive: zipfile.ZipFile) -> Mapping[str, list[Any]]:
     }
 
 
-async def test_an_export_holds_everything_of_its_contact_and_nothing_of_another(
+async def test_an_export_contains_all_data_of_its_contact_and_none_of_others(
     world: World, database: Database, tmp_path: Path
 ) -> None:
     await world.say(ALICE, calling("remember", content="alice likes figs"), name="Alice")
@@ -63,7 +63,7 @@ async def test_an_export_holds_everything_of_its_contact_and_nothing_of_another(
         assert foreign not in everything
 
 
-async def test_what_somebody_wrote_is_no_markup_on_the_page(world: World, tmp_path: Path) -> None:
+async def test_peoples_text_is_not_markup_on_the_page(world: World, tmp_path: Path) -> None:
     await world.say(ALICE, "<script>alert(1)</script>", name="<b>Al</b>")
     written = await export_contact(world.db, world.owner_id, ALICE, tmp_path / "a.zip")
     with zipfile.ZipFile(written.file) as archive:

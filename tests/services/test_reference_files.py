@@ -19,7 +19,7 @@ from discreet.services.reference_files import (
 )
 
 
-def test_a_passage_stands_below_its_heading() -> None:
+def test_a_passage_includes_its_heading() -> None:
     text = "# Prices\n\nA haircut is 30 euros.\n\n# Hours\n\nTuesday to Saturday."
     assert list(split_reference(text)) == [
         "Prices\nA haircut is 30 euros.",
@@ -84,7 +84,7 @@ def test_every_file_that_cannot_be_published_is_named_with_its_reason(tmp_path: 
     )
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_removed_from_the_text(tmp_path: Path) -> None:
     (tmp_path / "windows.txt").write_bytes(b"\xef\xbb\xbfOpen daily.\r\n")
     assert read_references(tmp_path).texts[0].passages == ("Open daily.",)
 

@@ -39,7 +39,7 @@ async def test_publishing_again_replaces_all_that_was_there(world: World) -> Non
     assert await list_references(world.db, world.owner_id, world.agent_id) == {}
 
 
-async def test_a_publication_that_fails_leaves_what_was_there(world: World) -> None:
+async def test_a_failed_publication_changes_nothing(world: World) -> None:
     await publish(world.db, world.owner_id, world.agent_id, [ReferenceText("old.md", ("one",))])
     twice = [ReferenceText("new.md", ("two",)), ReferenceText("new.md", ("three",))]
     with pytest.raises(Exception, match="already exists"):

@@ -91,7 +91,7 @@ async def test_what_nobody_answered_the_agent_answers_once_it_is_handed_back(
     assert await lease(world, ALICE)
 
 
-async def test_the_agent_knows_afterwards_what_was_said_and_by_whom(world: World) -> None:
+async def test_the_agent_later_knows_what_was_said_and_by_whom(world: World) -> None:
     await say(world, ALICE, "may I have a discount?")
     await speak(world.db, world.owner_id, await contact(world, ALICE), "You get ten percent.")
     await hand_back(world.db, world.owner_id, ALICE)
@@ -123,7 +123,7 @@ async def test_a_group_can_be_taken_over_too(world: World) -> None:
     await speak(world.db, world.owner_id, group, "Hello, all of you.")
 
 
-async def test_one_can_not_speak_to_whom_one_has_not_taken_over_or_who_wrote_nothing(
+async def test_only_a_contact_that_was_taken_over_and_has_written_can_be_answered(
     world: World,
 ) -> None:
     await say(world, ALICE, "hello")

@@ -51,7 +51,7 @@ async def test_a_contacts_token_for_an_agent_that_shares_its_memory_opens_what_a
     assert bearer.scope == SharedScope(world.owner_id, world.agent_id)
 
 
-async def test_what_is_no_token_or_is_none_any_more_opens_nothing(
+async def test_an_invalid_expired_or_revoked_token_is_refused(
     world: World, admin: psycopg.Connection[Any]
 ) -> None:
     db, owner_id = world.db, world.owner_id

@@ -70,7 +70,7 @@ def due(admin: psycopg.Connection[Any]) -> list[tuple[bool, int]]:
     ).fetchall()
 
 
-async def test_what_is_written_in_one_breath_is_one_turn(
+async def test_messages_in_quick_succession_are_one_turn(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     for text in ("hello", "one more thing", "and another"):
@@ -100,7 +100,7 @@ async def test_at_a_terminal_nothing_is_waited_for(
     assert due(admin) == [(False, 10)]
 
 
-async def test_a_turn_takes_so_many_messages_and_leaves_the_rest_to_the_next(
+async def test_a_turn_takes_a_limited_number_of_messages_and_the_next_takes_the_rest(
     platform: Platform, admin: psycopg.Connection[Any]
 ) -> None:
     said = await platform.world.say(ALICE, "0")
@@ -115,7 +115,7 @@ async def test_a_turn_takes_so_many_messages_and_leaves_the_rest_to_the_next(
 
 
 @pytest.mark.parametrize("text", ["/weather", "/forgetful", "please /help", "/Help me?", "/"])
-async def test_what_is_no_command_goes_to_the_agent(platform: Platform, text: str) -> None:
+async def test_text_that_is_not_a_command_goes_to_the_agent(platform: Platform, text: str) -> None:
     answered = await answer(platform, ALICE, text)
     assert answered.startswith("I heard") == (text != "/Help me?")
 
@@ -136,7 +136,7 @@ async def test_new_begins_a_conversation_with_nothing_behind_it(platform: Platfo
     assert await platform.sent(ALICE) == ["I heard: hello"], "what was asked is still answered"
 
 
-async def test_memories_and_export_show_what_is_the_senders_and_nobody_elses(
+async def test_memories_and_export_show_only_the_senders_own_data(
     platform: Platform,
 ) -> None:
     for sender, secret in ((ALICE, "likes tea"), (BOB, "keeps a heron")):
@@ -152,7 +152,7 @@ async def test_memories_and_export_show_what_is_the_senders_and_nobody_elses(
     assert "Mondays" not in exported
 
 
-async def test_forget_takes_away_what_was_named_and_of_nobody_else(platform: Platform) -> None:
+async def test_forget_removes_the_named_memory_and_no_other_persons(platform: Platform) -> None:
     alice = await platform.accepted(ALICE, "hello")
     bob = await platform.accepted(BOB, "hello")
     await keep(platform, alice, "likes green tea", "likes black tea", "has a dog")
@@ -175,7 +175,7 @@ async def test_nobody_has_the_memory_of_a_group_forgotten(platform: Platform) ->
     assert await answer(platform, BOB, "/memories", group=GROUP) == "- meets on Mondays"
 
 
-async def test_what_the_machine_said_is_no_part_of_the_conversation(platform: Platform) -> None:
+async def test_system_messages_are_not_part_of_the_conversation(platform: Platform) -> None:
     said = await platform.accepted(ALICE, "hello")
     await run(platform, said.session_id)
     await keep(platform, said, "likes tea")

@@ -62,7 +62,7 @@ async def test_a_number_without_a_list_before_it_is_a_word(chat: Talk) -> None:
     assert await kept(chat, ALICE) == {"my cat is Minka"}
 
 
-async def test_undo_takes_back_what_was_forgotten_and_then_what_was_remembered(chat: Talk) -> None:
+async def test_undo_restores_a_forgotten_memory_and_then_removes_a_new_one(chat: Talk) -> None:
     for told in ("my cat is *Minka*", "I like tea"):
         await chat.say(ALICE, f"remember {told}")
     await chat.say(ALICE, "/forget tea")
@@ -86,7 +86,7 @@ async def test_undo_of_all_brings_all_back(chat: Talk) -> None:
     assert await kept(chat, ALICE) == told
 
 
-async def test_what_is_older_than_a_day_is_not_undone(
+async def test_a_change_older_than_a_day_is_not_undone(
     chat: Talk, admin: psycopg.Connection[Any]
 ) -> None:
     await chat.say(ALICE, "remember I like tea")
@@ -98,7 +98,7 @@ async def test_what_is_older_than_a_day_is_not_undone(
     assert await chat.say(ALICE, "/undo") == NOTHING_TO_UNDO
 
 
-async def test_undo_of_one_sender_touches_nothing_of_another(chat: Talk) -> None:
+async def test_undo_of_one_sender_does_not_affect_another(chat: Talk) -> None:
     for sender in (ALICE, BOB):
         await chat.say(sender, "remember I like tea")
         await chat.say(sender, "remember I like rum")

@@ -78,7 +78,7 @@ async def test_a_closing_tag_alone_shows_in_no_draft_where_the_model_is_not_know
     assert all("greet" not in text for text in texts)
 
 
-async def test_the_reasoning_around_a_tool_call_is_no_part_of_the_answer() -> None:
+async def test_the_reasoning_around_a_tool_call_is_not_part_of_the_answer() -> None:
     result, texts, _ = await ask(
         Call((("recall", {"query": "dog"}),)), letters("<think>found</think>Rex.")
     )
@@ -196,7 +196,7 @@ async def test_what_a_tool_has_done_is_confirmed_where_the_model_says_nothing(
     assert len(script.requests) == 2
 
 
-async def test_a_loop_of_calls_ends_with_what_was_found() -> None:
+async def test_a_loop_of_calls_ends_with_the_results() -> None:
     same = Call((("recall", {"query": "brown"}),))
     result, _, script = await think_with(Doing(), same)
     assert result.text == "This is what I found:\n- Rex is brown"

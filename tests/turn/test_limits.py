@@ -51,7 +51,7 @@ async def answered_by(
     return await answers_of(world, said.session_id), turn
 
 
-async def test_what_was_written_before_a_model_fell_silent_is_sent_and_says_that_it_was_cut(
+async def test_text_from_before_a_model_fell_silent_is_sent_and_marked_as_cut_off(
     world: World, tmp_path: Path
 ) -> None:
     reply = Say("Once upon a time there was", hangs_after=4)

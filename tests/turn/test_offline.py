@@ -58,13 +58,13 @@ async def test_a_contacts_words_cannot_pass_for_another_line_of_the_owners_list(
     ]
 
 
-async def test_the_owner_forgets_what_is_theirs_and_not_what_a_contact_told(chat: Talk) -> None:
+async def test_the_owner_forgets_only_their_own_memories(chat: Talk) -> None:
     await chat.say(ALICE, "Remember that my dog is called Rex.")
     assert SAY.nothing in await chat.say(None, "Forget my dog's name")
     assert "Rex" in await chat.say(ALICE, "What is my dog called?")
 
 
-async def test_what_is_forgotten_is_not_brought_back_by_the_conversation(chat: Talk) -> None:
+async def test_a_forgotten_memory_is_not_found_in_the_conversation(chat: Talk) -> None:
     await chat.say(ALICE, "Remember that my dog is called Rex.")
     assert await chat.say(ALICE, "Forget my dog's name") == "Forgotten: “my dog is called Rex.”"
     assert "Rex" not in await chat.say(ALICE, "What is my dog called?")
@@ -81,7 +81,7 @@ async def test_of_several_that_could_be_meant_none_is_forgotten_unasked(chat: Ta
     assert "Rex" not in await chat.say(ALICE, "What do you remember about me?")
 
 
-async def test_an_unrelated_memory_is_no_answer(chat: Talk) -> None:
+async def test_an_unrelated_memory_is_not_an_answer(chat: Talk) -> None:
     await chat.say(ALICE, "Remember that my cat is called Tom.")
     await chat.say(ALICE, "Remember that I like green tea.")
     for question in (
@@ -94,21 +94,21 @@ async def test_an_unrelated_memory_is_no_answer(chat: Talk) -> None:
         assert answer.startswith(SAY.nearest)
 
 
-async def test_what_was_told_but_not_kept_is_found_in_the_conversation(chat: Talk) -> None:
+async def test_a_fact_that_was_not_remembered_is_found_in_the_conversation(chat: Talk) -> None:
     assert await chat.say(ALICE, "My sister lives in Lisbon.") == SAY.statement
     assert "Lisbon" in await chat.say(ALICE, "Where does my sister live?")
     assert "Lisbon" in await chat.say(ALICE, "What did I say about my sister?")
     assert "sister" not in await chat.say(BOB, "What did I say about Lisbon?")
 
 
-async def test_yes_keeps_what_was_told_before(chat: Talk) -> None:
+async def test_yes_remembers_the_previous_message(chat: Talk) -> None:
     await chat.say(ALICE, "My sister lives in Lisbon.")
     assert await chat.say(ALICE, "Yes, please!") == "I'll remember: “My sister lives in Lisbon.”"
     await chat.say(ALICE, "She is 40.")
     assert await chat.say(ALICE, "Remember that.") == "I'll remember: “She is 40.”"
 
 
-async def test_reference_texts_answer_everybody_and_are_no_memories(chat: Talk) -> None:
+async def test_reference_texts_answer_everybody_and_are_not_memories(chat: Talk) -> None:
     await publish(
         chat.world.db,
         chat.world.owner_id,
@@ -133,7 +133,7 @@ async def test_in_a_group_everything_says_who_said_it(chat: Talk) -> None:
     assert "Rex" not in await chat.say(ALICE, "What is my dog called?")
 
 
-async def test_it_says_that_it_is_no_language_model_when_asked_for_more_and_not_each_time(
+async def test_it_explains_once_that_it_is_not_a_language_model_when_asked_for_more(
     chat: Talk,
 ) -> None:
     assert SAY.no_model in await chat.say(ALICE, "Write me a poem.")

@@ -226,7 +226,7 @@ async def test_a_line_that_is_delivered_twice_reaches_the_contact_once(opened: P
     assert (await opened.sent(ALICE)).count("the same") == 1
 
 
-async def test_what_is_no_new_text_is_not_sent_to_the_contact(opened: Platform) -> None:
+async def test_only_new_text_is_sent_to_the_contact(opened: Platform) -> None:
     await run(opened, await opened.accepted(ALICE, "hello", name="Alice"))
     await ask(opened, "/takeover Alice")
     await ask(opened, "first", message_id="m-0")

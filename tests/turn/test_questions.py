@@ -83,7 +83,7 @@ async def test_questions_that_nothing_was_fitted_to(chat: Talk) -> None:
         ("تذكر أن كلبي اسمه ركس", "كلبي اسمه ركس"),
     ],
 )
-async def test_what_was_told_is_kept_as_it_was_told(chat: Talk, told: str, kept: str) -> None:
+async def test_a_memory_is_stored_as_it_was_told(chat: Talk, told: str, kept: str) -> None:
     assert kept.split("\n", maxsplit=1)[0] in await chat.say("telegram:1", told)
     shown = await chat.say("telegram:1", "/memories")
     assert shown == "- " + kept.replace("\n", "\n  ")

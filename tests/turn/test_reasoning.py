@@ -61,7 +61,7 @@ def split(chunks: list[str]) -> Splitter:
 
 
 @pytest.mark.parametrize(("text", "said", "thought"), CASES)
-def test_reasoning_is_told_from_what_is_said_wherever_the_chunks_are_cut(
+def test_reasoning_is_separated_wherever_the_chunks_are_cut(
     text: str, said: str, thought: str
 ) -> None:
     ways = [[text], list(text)]

@@ -74,7 +74,7 @@ async def test_a_part_that_was_picked_is_shown_with_who_said_the_whole(
     assert (reply.text, reply.speaker, reply.is_part) == ("not C", Speaker("Bob", BOB), True)
 
 
-async def test_what_was_never_stored_is_shown_as_the_platform_sent_it(
+async def test_an_unstored_message_is_quoted_as_the_platform_sent_it(
     database: Database, world: World
 ) -> None:
     sent = Content(quote=Quote("gate B", "Bob", BOB, at=LONG_AGO))

@@ -256,7 +256,7 @@ async def test_a_message_that_waited_is_answered_in_its_contacts_scope_not_the_o
     assert turn["contact_id"] == said.contact_id
 
 
-async def test_a_session_that_is_gone_is_no_error(world: World) -> None:
+async def test_a_missing_session_is_not_an_error(world: World) -> None:
     said = await world.say(ALICE, "hello")
     async with world.db.begin(world.owner) as tx:
         assert tx

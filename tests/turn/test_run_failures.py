@@ -68,7 +68,7 @@ async def test_a_failed_turn_keeps_the_message_and_the_next_try_answers_it(world
     assert await answers_of(world, said.session_id) == ["re: hello"]
 
 
-async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_attempt(
+async def test_a_setup_failure_on_this_server_is_never_given_up_or_counted(
     world: World, admin: Admin
 ) -> None:
     """Test a missing key: another server may have it, or a person provides it hours later."""
@@ -85,7 +85,7 @@ async def test_what_is_set_up_wrongly_here_is_never_given_up_and_counts_as_no_at
     assert await answers_of(world, said.session_id) == ["re: hello"]
 
 
-async def test_a_database_that_was_lost_is_no_attempt_at_the_message(world: World) -> None:
+async def test_a_lost_database_does_not_count_as_an_attempt(world: World) -> None:
     said = await world.say(ALICE, "hello")
     responder = Failing([Unavailable("The database was lost.")])
     await one_turn(world, said.session_id, responder, max_attempts=1)
@@ -275,7 +275,7 @@ async def test_a_message_that_kills_every_worker_is_given_up_without_another_tho
     assert await answers_of(world, said.session_id) == [COURTESY]
 
 
-async def test_where_the_indexing_after_an_answer_fails_the_answer_stands(
+async def test_a_failed_indexing_after_an_answer_does_not_undo_it(
     database: Database, world: World, admin: Admin
 ) -> None:
     admin.execute(

@@ -161,7 +161,7 @@ async def test_an_agent_that_becomes_shared_shares_nothing_that_was_said_before(
     assert "alice's secret" not in everything(hello)
 
 
-async def test_a_message_that_waits_when_an_agent_ceases_to_be_shared_gets_nobody_the_owners_scope(
+async def test_a_message_waiting_when_an_agent_stops_sharing_never_runs_in_the_owners_scope(
     database: Database, shared: World
 ) -> None:
     """Test the shared session, which has no contact; otherwise no contact means the owner."""

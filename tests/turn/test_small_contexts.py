@@ -161,7 +161,7 @@ def test_tools_are_told_in_short_before_they_are_left_out() -> None:
     assert small.budget.total < 2_048 - 512
 
 
-def test_what_was_learned_is_never_tiny_and_is_forgotten_after_an_hour() -> None:
+def test_a_learned_size_has_a_minimum_and_expires_after_an_hour() -> None:
     now = 0.0
     windows = Windows(clock=lambda: now)
     windows.learn("a", 10)
@@ -236,7 +236,7 @@ def test_every_servers_refusal_is_understood(
         (400, "Bad request: " + "x" * 300 + " maximum context length is 10 tokens"),
     ],
 )
-def test_another_error_that_quotes_such_words_is_not_taken_for_it(
+def test_another_error_that_quotes_such_words_is_not_mistaken_for_it(
     status: int, message: str
 ) -> None:
     from pydantic_ai.exceptions import ModelHTTPError

@@ -93,7 +93,7 @@ async def test_a_long_answer_is_not_handed_on_whole_with_each_word() -> None:
     assert sum(map(len, texts)) < len(text) * words / 20
 
 
-async def test_what_was_written_last_is_handed_on_also_where_the_model_falls_silent_then() -> None:
+async def test_the_last_text_is_passed_on_even_if_the_model_then_falls_silent() -> None:
     words = ["word"] * 2_000
     texts: list[str] = []
 
@@ -166,7 +166,7 @@ async def test_calls_of_one_answer_run_in_its_order() -> None:
 @pytest.mark.parametrize(
     "given", ["", "{", '{"query": ', "null", "[]", '"dog"', "[1]", '{"": 1}', '{"self": 1}']
 )
-async def test_arguments_that_are_no_object_are_told_to_the_model_which_goes_on(given: str) -> None:
+async def test_arguments_that_are_not_an_object_are_reported_to_the_model(given: str) -> None:
     result, _, _ = await ask(Call((("recall", given),)), Say("I could not look."))
     assert result.text == "I could not look."
 

@@ -65,7 +65,7 @@ async def test_without_a_model_a_contact_says_it_with_a_command(world: World) ->
 
 
 @pytest.mark.parametrize("name", ["../etc/passwd", "", "Europe/Atlantis", "\x00", "posixrules/.."])
-def test_what_is_no_zone_is_refused(name: str) -> None:
+def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(BadInput):
         checked_zone(name)
     with pytest.raises(ValueError, match="timezone"):

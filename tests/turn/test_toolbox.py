@@ -120,7 +120,7 @@ async def test_arguments_that_make_no_sense_are_an_answer_and_change_nothing(
     assert await kept(world, box) == []
 
 
-async def test_what_is_remembered_is_found_changed_and_forgotten(world: World) -> None:
+async def test_a_memory_is_found_changed_and_forgotten(world: World) -> None:
     box = await toolbox(world, ALICE)
     assert (await box.call("remember", {"content": "My dog is called Rex."})).done
     found = await box.call("recall", {"query": "What is my dog called?"})
@@ -186,13 +186,15 @@ async def test_an_owner_finds_everything_each_with_whose_it_is(world: World) -> 
     }
 
 
-async def test_what_an_owner_remembers_is_no_contacts(world: World) -> None:
+async def test_an_owners_memory_belongs_to_no_contact(world: World) -> None:
     alice, owner = await toolbox(world, ALICE), await toolbox(world, None)
     await owner.call("remember", {"content": "Alice pays late."})
     assert (await alice.call("recall", {"query": "Alice pays late"})).text == NOTHING_FOUND
 
 
-async def test_the_conversation_is_searched_without_what_is_being_answered(world: World) -> None:
+async def test_a_search_of_the_conversation_excludes_the_messages_being_answered(
+    world: World,
+) -> None:
     first = await toolbox(world, ALICE, "My sister lives in Lisbon.")
     async with world.db.begin(first.scope) as tx:
         await tx.execute(

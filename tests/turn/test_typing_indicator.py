@@ -18,7 +18,7 @@ from tests.support.world import World, make_world, open_scoped
 ALICE = "whatsapp:US.1"
 
 
-async def test_what_is_answered_is_shown_as_such_and_not_what_came_since(
+async def test_only_the_messages_being_answered_are_marked_as_read(
     database: Database,
 ) -> None:
     async with open_scoped(database) as db:

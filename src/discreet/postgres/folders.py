@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def supervisor_lock(self) -> Path:
-        return self.run / "keeper.lock"
+        return self.run / "supervisor.lock"
 
     @property
     def server_lock(self) -> Path:

@@ -3,9 +3,9 @@
 It starts PostgreSQL, waits until nobody uses it, and stops it. Locks in ``HOME/run`` show which
 processes live; the kernel releases them however a process ends.
 
-* ``clients.lock``: held, shared, by every process that uses the server. * ``keeper.lock``: held by
-the only supervisor; the file contains its process id. * ``server.lock``: inherited by PostgreSQL
-and all its processes, so it is free only when none lives.
+* ``clients.lock``: held, shared, by every process that uses the server.
+* ``supervisor.lock``: held by the only supervisor; the file contains its process id.
+* ``server.lock``: inherited by PostgreSQL and all its processes; free only when none lives.
 
 It is started by path with ``-I -S`` and uses only the standard library, so it starts in a few
 milliseconds and needs little memory while it waits.

@@ -76,7 +76,7 @@ async def test_parsing_is_pure_and_the_same_payload_is_the_same_message(bench: B
     assert bench.sent() == []
 
 
-async def test_who_is_not_named_is_never_taken_for_anybody(bench: Bench) -> None:
+async def test_an_unnamed_person_is_never_mistaken_for_anybody(bench: Bench) -> None:
     for payload in (bench.nobody, bench.broken):
         (said,) = bench.platform.parse(payload, bench.me, CHANNEL)
         assert isinstance(said, Inbound)
@@ -84,14 +84,14 @@ async def test_who_is_not_named_is_never_taken_for_anybody(bench: Bench) -> None
         assert said.sender.why
 
 
-async def test_what_is_only_overheard_or_edited_runs_no_agent(bench: Bench) -> None:
+async def test_overheard_lines_and_edits_start_no_turn(bench: Bench) -> None:
     for payload in bench.overheard:
         (said,) = bench.platform.parse(payload, bench.me, CHANNEL)
         assert isinstance(said, Inbound)
         assert not said.addressed
 
 
-async def test_what_is_nothing_of_the_platform_is_no_error(bench: Bench) -> None:
+async def test_an_unknown_payload_is_not_an_error(bench: Bench) -> None:
     for payload in ({}, {"update_id": 1}, {"entry": 7}, {"entry": [{"changes": [None]}]}):
         assert list(bench.platform.parse(payload, bench.me, CHANNEL)) == []
 
@@ -108,7 +108,7 @@ async def test_an_answer_arrives_whole_in_as_many_parts_as_were_said(bench: Benc
     assert " ".join(bench.sent()).split() == text.split()
 
 
-async def test_no_link_in_what_is_sent_or_edited_is_fetched_for_a_preview(bench: Bench) -> None:
+async def test_no_link_in_a_sent_or_edited_message_gets_a_preview(bench: Bench) -> None:
     text = "Look: [here](https://evil.example/?said=secret) or https://evil.example/?said=secret"
     long = f"{text} {'and more words. ' * 400}"
     for part in range(bench.channel.parts(long)):
