@@ -22,6 +22,17 @@ def test_saved_credentials_are_loaded(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
 
 
+def test_a_file_that_names_no_installation_is_of_the_default_one(tmp_path: Path) -> None:
+    made = new_credentials(embedded=True)
+    save_credentials(tmp_path, made)
+    path = tmp_path / "credentials.json"
+    fields = json.loads(path.read_text())
+    assert fields.pop("installation") == "discreet"
+    path.write_text(json.dumps(fields))
+    assert load_credentials(tmp_path) == made
+    assert made.login("discreet_contact") == "discreet_contact"
+
+
 def test_secrets_are_random_and_long_and_show_in_no_repr() -> None:
     one, other = new_credentials(embedded=True), new_credentials(embedded=True)
     secrets = {*one.passwords.values(), *other.passwords.values(), one.ticket_key, other.ticket_key}

@@ -3,6 +3,7 @@ nothing that one does touches another."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
@@ -26,6 +27,7 @@ from discreet.postgres.installation import (
     rename_roles,
 )
 from discreet.postgres.joining import invite, join
+from discreet.postgres.migrate import SQL
 from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES, ROLES
 from discreet.postgres.server import Database, opened_database
@@ -38,6 +40,7 @@ from tests.support.installations import drop, installation, new_name, remove_ins
 from tests.support.world import open_scoped
 
 Admin = psycopg.Connection[Any]
+ROLE = r"discreet_(?:contact|shared|owner|intake|worker|schema|gate)\b"
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +342,18 @@ def test_credentials_from_elsewhere_name_no_other_sql(tmp_path: Path, server: Se
     path.write_text(path.read_text().replace('"discreet"', '"x; DROP TABLE y"'))
     with pytest.raises(BadInput, match="is not a valid installation name"):
         load_credentials(tmp_path)
+
+
+def test_the_program_sends_no_role_by_name_but_through_one_place() -> None:
+    """Elsewhere a role is a key: of a login, a pool, a password."""
+    named = re.compile(rf"(?:\b(?:TO|FROM|ROLE|BY|FOR)\s+|,\s*|'){ROLE}")
+    found = {
+        path.name
+        for path in (SQL.parents[1]).rglob("*.py")
+        if any(named.search(text) for text in re.findall(r'"[^"]*"', path.read_text()))
+    }
+    assert found == {"bootstrap.py"}
+    assert named.search("GRANT a TO discreet_schema, discreet_gate")
 
 
 def test_every_role_is_renamed_and_nothing_else_is() -> None:

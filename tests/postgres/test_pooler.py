@@ -149,9 +149,10 @@ async def test_behind_pgbouncer_by_session_everything_works_and_keeps_its_settin
     with pgbouncer(own_server, tmp_path, "session") as port:
         url = make_conninfo(admin_url(own_server), host="127.0.0.1", port=port)
         home = tmp_path / "own"
-        initialise_external(home, url, reset_roles=True)
+        initialise_external(home, url, name="shop")
         migrate_external(home, url)
         with opened_database(home) as database:
+            assert database.credentials.installation == "shop"
             async with open_scoped(database) as db:
                 world = await make_world(db)
                 said = await world.say("telegram:1001", "hello")

@@ -89,7 +89,7 @@ async def test_an_upgraded_database_goes_on_where_it_stood(server: Shared, old: 
         assert (await answers_of(world, said.session_id))[-1] == "re: Still there?"
 
 
-async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
+async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored_under_any_name(
     server: Shared, old: Database, version: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "old.tar"
@@ -103,7 +103,7 @@ async def test_an_old_backup_is_brought_up_to_date_when_it_is_restored(
     )  # fmt: skip
 
     home = tmp_path / "home"
-    restore_backup(Settings(home=home), file)
+    restore_backup(Settings(home=home), file, name="shop" if version == STORED[0] else None)
 
     with opened_database(home) as database:
         credentials = load_credentials(home)

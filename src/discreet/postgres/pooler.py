@@ -8,6 +8,7 @@ import psycopg
 
 from discreet.domain.errors import Unavailable
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.roles import LOGIN_ROLES
 
 __all__ = ["refuse_transaction_pooling"]
 
@@ -24,7 +25,8 @@ def refuse_transaction_pooling(conn: psycopg.Connection[Any], credentials: Crede
     # The process id that a pooler reports at first is made up: no server process is assigned yet.
     if _process_of(conn) == conn.info.backend_pid:
         return
-    with psycopg.connect(credentials.conninfo(conn.info.user), autocommit=True) as other:
+    [role] = [one for one in LOGIN_ROLES if credentials.login(one) == conn.info.user]
+    with psycopg.connect(credentials.conninfo(role), autocommit=True) as other:
         if _keep_their_processes(conn, other):
             return
     raise Unavailable(
