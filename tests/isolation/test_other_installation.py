@@ -28,6 +28,7 @@ from tests.isolation.test_policies import (  # noqa: F401
 )
 from tests.isolation.test_raw_sql import (  # noqa: F401
     test_an_id_that_is_somebody_elses_answers_as_one_that_does_not_exist,
+    test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobody_elses_rows,
     test_one_scopes_own_rows_are_there_so_the_emptiness_means_something,
     test_what_a_sender_has_used_can_not_be_made_less_by_its_own_statements,
     test_without_a_ticket_in_the_transaction_there_are_no_rows,

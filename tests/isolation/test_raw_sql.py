@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discreet.domain.errors import DiscreetError
+from discreet.postgres.installation import in_installation
+from discreet.postgres.server import Database
 from discreet.scope import ContactScope, Scope, ScopedDatabase
 from discreet.scope.tickets import ticket_for
 from tests.isolation.conftest import BOBS_SECRET, OWNERS_SECRET, Neighbours
@@ -98,12 +100,13 @@ async def _untouched(neighbours: Neighbours, admin: psycopg.Connection[Any]) -> 
 
 
 async def test_each_hostile_statement_ends_as_it_must_and_shows_or_touches_nobody_elses_rows(
-    neighbours: Neighbours, admin: psycopg.Connection[Any]
+    neighbours: Neighbours, admin: psycopg.Connection[Any], database: Database
 ) -> None:
     alice = neighbours.world.contact(neighbours.alice.contact_id)
     wrong = []
     for wanted, statements in HOSTILE.items():
-        for statement in statements:
+        for named in statements:
+            statement = in_installation(named, database.credentials.installation)
             shown, ended = await _run(neighbours.world.db, alice, statement)
             await _check(neighbours, shown, statement)
             if ended != wanted:
