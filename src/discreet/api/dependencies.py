@@ -74,7 +74,9 @@ def _refuse_other_content(request: Request) -> None:
     )
     if request.scope["route"].body_field is not None and has_body and not is_json:
         raise OtherContent(
-            f"This operation takes JSON, not {kind[:100]!a}." if kind else "What is this body?",
+            f"This operation takes JSON, not {kind[:100]!a}."
+            if kind
+            else "This request has a body without a content type.",
             hint="Send it with the header Content-Type: application/json.",
         )
 
