@@ -101,7 +101,7 @@ def test_a_single_file_is_read_alone(tmp_path: Path) -> None:
     (tmp_path / "two.md").write_text("Not asked for.")
     assert [text.title for text in read_references(tmp_path / "one.md").texts] == ["one.md"]
     (tmp_path / "a.png").write_bytes(b"x")
-    with pytest.raises(BadInput, match="no text or document"):
+    with pytest.raises(BadInput, match="not a text or document"):
         read_references(tmp_path / "a.png")
 
 

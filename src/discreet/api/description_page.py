@@ -22,7 +22,7 @@ code,pre{font:14px/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.7r
 
 
 def serve_page(api: FastAPI) -> None:
-    """Serve the page; it says no more than ``/api/openapi.json``, which needs no token either."""
+    """Serve the page. It shows no more than ``/api/openapi.json``, which needs no token either."""
 
     @api.get(PATH, include_in_schema=False)
     def page() -> Response:

@@ -26,7 +26,7 @@ async def list_all(who: OwnerCaller) -> wire.HeldAnswerList:
     "/drafts/{draft_id}/approve", responses=documented(404, 409), operation_id="approve_answer"
 )
 async def approve(who: OwnerCaller, draft_id: UUID, given: wire.AnswerToApprove) -> wire.HeldAnswer:
-    """Send an answer that waits, or another text in its place."""
+    """Send a waiting answer, or a different text instead."""
     return await held_answers.approve_answer(who.db, who.owner_id, str(draft_id), text=given.text)
 
 

@@ -231,7 +231,7 @@ async def _answer(
     on_text: OnText,
     on_silence: OnSilence,
 ) -> Answer:
-    """Return the answer, as long as whoever waits may have it.
+    """Return the answer, as long as the caller may have it.
 
     Raises:
         Unauthorized, Forbidden: the caller lost access.

@@ -92,8 +92,8 @@ def move_channel(
 
     moved = in_app(lambda app: channels.move_channel(app.db, app.owner_id, channel, agent))
     print_text(
-        f"{moved.label} leads to {moved.agent} now. Whoever was admitted still is; conversations"
-        " begin anew."
+        f"{moved.label} now leads to {moved.agent}. Admitted people stay admitted; conversations"
+        " start over."
     )
 
 

@@ -115,7 +115,7 @@ class Conversation:
         waiting.add_done_callback(partial(self._show_late, page.shown))
 
     def _show_late(self, shown: str, waiting: asyncio.Task[Answer]) -> None:
-        """Show what is new of an answer that nobody waited for."""
+        """Show the rest of an answer that nobody waited for."""
         self._late.discard(waiting)
         if waiting.cancelled():
             return

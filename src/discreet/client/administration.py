@@ -47,7 +47,11 @@ from discreet.schemas.turns import Turn, TurnPage, TurnRecord
 
 
 class AdministrationCalls(Transport):
-    """Calls of whoever runs the installation. Owner's tokens, but for ``me`` and ``mint_token``."""
+    """Calls for the person who runs the installation.
+
+    They need an owner's token, except for ``me`` and ``mint_token``.
+
+    """
 
     async def me(self) -> Me:
         """Return the identity of the token."""
@@ -62,7 +66,7 @@ class AdministrationCalls(Transport):
         return await self._get(Usage, "/api/admin/usage", by=by, days=days)
 
     async def backups(self) -> BackupList:
-        """Return the backups that are still where they were written."""
+        """Return the backups that are still in their place."""
         return await self._get(BackupList, "/api/admin/backups")
 
     async def create_token(self, given: TokenToCreate) -> CreatedToken:

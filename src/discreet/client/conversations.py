@@ -28,7 +28,7 @@ from discreet.schemas.sessions import Message, Session, SessionPage, Transcript
 
 
 class ConversationCalls(Transport):
-    """Calls in the scope of a contact, or of whoever the token is for."""
+    """Calls in the scope of a contact, or of the token's bearer."""
 
     async def say(
         self,
@@ -107,7 +107,7 @@ class ConversationCalls(Transport):
         return await self._get(Session, f"/api/sessions/{session_id}", **scope)
 
     async def transcript(self, session_id: UUID, **scope: Unpack[Scope]) -> AsyncIterator[Message]:
-        """Return what was said in a session, the oldest first."""
+        """Return the messages of a session, oldest first."""
         after: int | None = 0
         while after is not None:
             page = await self._get(

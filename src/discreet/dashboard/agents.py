@@ -1,4 +1,4 @@
-"""Agents: what each is told, and whether it answers."""
+"""Agents: their settings, and whether they answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def show_one(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def change(dashboard: Dashboard, request: Request) -> Response:
-    """Change an agent, pause it or let it go on."""
+    """Change an agent, pause it or resume it."""
     form, agent_id = request.state.form, AgentId(id_of(request))
     found = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
     match text_of(form, "what"):

@@ -49,7 +49,7 @@ class Renderer:
     def page(
         self, request: Request, template: str, status: int = 200, **context: Any
     ) -> HTMLResponse:
-        """Render a page; what the last form did is told once."""
+        """Render a page; the result of the last form is shown once."""
         notice = unquote(request.cookies.get(NOTICE_COOKIE, ""))[:MAX_NOTICE_CHARACTERS]
         text = self.environment.get_template(template).render(
             context,

@@ -30,7 +30,7 @@ DEMONSTRATION = (
 
 @dataclass(frozen=True, slots=True)
 class SimulatorColumn:
-    """One sender: what was said, and what the agent knows of it."""
+    """One sender: the messages, and what the agent knows of them."""
 
     sender: str
     contact_id: object

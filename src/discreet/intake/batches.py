@@ -1,7 +1,7 @@
 """Store messages that arrive together in one call and one commit.
 
-A message that arrives alone is stored at once. Those that arrive while calls are under way wait for
-one of them to end, and the first of them stores all that wait. There is no task of its own for it.
+A message that arrives alone is stored at once. Those that arrive during running calls wait for one
+of them to end, and the first of them stores all that are waiting. This needs no separate task.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ async def _lead(
                 one.told.set_result(row)
         return own
     finally:
-        # After a cancellation nobody knows what was stored; a repeated message changes nothing.
+        # After a cancellation it is unknown what was stored; a repeated message changes nothing.
         _tell_alone(others)
         queue.end_call()
 

@@ -173,8 +173,8 @@ _CUT_OFF = _listed("wo ca")
 def language_of(words: Collection[str]) -> str:
     """Return the Snowball name of the language with the most function words; default English.
 
-    Words that English has too are no evidence for a language alone. Two of them are, unless English
-    function words stand beside them. ``words``: of a text in Latin letters, without accents.
+    A word that English has too is not enough evidence for another language. Two are, unless there
+    are also English function words. ``words``: of a text in Latin letters, without accents.
     """
     english = STOP_WORDS["english"].intersection(words) - _CUT_OFF
     best, most = "english", sum(word in english for word in words)

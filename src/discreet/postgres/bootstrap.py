@@ -94,8 +94,8 @@ def initialise(admin_conninfo: str, credentials: Credentials) -> None:
 
     Raises:
         Conflict: on a server of your own the roles exist with other passwords, or the database
-            is somebody else's.
-        Unavailable: the server can't be reached, is too old, lacks pgvector or a right.
+            belongs to another installation or program.
+        Unavailable: the server can't be reached, is too old, or lacks pgvector or a privilege.
     """
     prepare_roles(admin_conninfo, credentials)
     prepare_database(admin_conninfo, credentials, read_migrations())

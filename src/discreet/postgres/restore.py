@@ -72,17 +72,19 @@ def restore_backup(
 ) -> None:
     """Restore a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
 
-    A home that has credentials keeps them. A new one gets those of the backup, or fresh ones where
-    ``name`` isn't the name of the backup's installation. An older backup is brought up to date.
-    Processes that use the database meanwhile lose their connections. Where it fails, a home with
-    data is as it was, and one without opens only after another restore.
+    A home that has credentials keeps them. A new one gets those of the backup, or fresh ones if
+    ``name`` differs from the backup's installation. An older backup is migrated. Processes that use
+    the database meanwhile lose their connections. If it fails, a home with data is unchanged, and
+    one without stays closed until another restore.
 
     Raises:
-        BadInput: ``file`` is no backup, is damaged, or was made by a newer version; or ``name``
-            can't be the name of an installation.
-        Conflict: there are data already and ``overwrite`` is false; or the roles of a server of
-            your own have other passwords and ``reset_roles`` is false; or ``home`` or the database
-            is of another installation.
+        BadInput: ``file`` isn't a backup, is damaged, or was made by a newer version; or ``name``
+            isn't
+            a valid installation name.
+        Conflict: there is already data and ``overwrite`` is false; or the roles of a server of your
+            own have other passwords and ``reset_roles`` is false; or ``home`` or the database
+                belongs
+            to another installation.
         Unavailable: the server can't be reached or refuses.
     """
     manifest, saved = read_archive(file)

@@ -44,7 +44,7 @@ class Agent(BaseModel):
     )
     person_minutes: int = Field(description="For how long at most, in minutes.")
     holds_answers: bool = Field(description="Its answers wait for the owner's approval.")
-    unknown_reply: str = Field(description="What it says, without a model, where it knows nothing.")
+    unknown_reply: str = Field(description="Its reply without a model when it knows nothing.")
     paused_at: datetime | None
     reference_texts: int
     open_sessions: int

@@ -36,7 +36,7 @@ class HeldAnswerList(BaseModel):
 
 
 class AnswerToApprove(BaseModel):
-    """What to send: the answer as it is, or another text in its place."""
+    """What to send: the answer as it is, or a different text."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"text": "Breakfast is at eight."}}

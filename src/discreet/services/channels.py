@@ -184,12 +184,12 @@ async def move_channel(
 ) -> ConnectedChannel:
     """Let another agent answer on a channel, from the next message on.
 
-    Its secret, its admission policy and whoever was admitted go with it. What was said stays with
-    the agent that it was said to.
+    Its secret, its admission policy and its admitted contacts go with it. Earlier messages stay
+    with the previous agent.
 
     Raises:
         NotFound: there is no such channel or agent.
-        Conflict: it leads there already, has branches, strangers wait there, or it is open and the
+        Conflict: it already leads there, has branches or waiting strangers, or it is open and the
             agent shares its memory.
     """
     channel = await find_channel(db, owner_id, what)

@@ -46,7 +46,7 @@ def text_of_document(suffix: str, data: bytes) -> str:
         # Libraries have errors of their own for each way in which a file can be damaged.
         raise BadInput(f"can't be read ({type(error).__name__})") from None
     if not text.strip():
-        raise BadInput("has no text; a scan has to be read by a text recognition first")
+        raise BadInput("has no text; run text recognition (OCR) on scans first")
     return _limited(text)
 
 

@@ -42,16 +42,17 @@ class ReferenceFiles:
 def read_references(place: Path) -> ReferenceFiles:
     """Read every text and document below a folder, sorted by title, or a single file.
 
-    Hidden files are left out, and others are named as skipped.
+    Hidden files are left out; other files are reported as skipped.
 
     Raises:
-        BadInput: there is no such file or folder, nothing in it, or files that can't be published;
-            all of them are named, each with what is wrong.
+        BadInput: there is no such file or folder, it is empty, or some files can't be published;
+            the
+            message names each of them and the problem.
     """
     if place.is_file():
         root, paths, skipped = place.parent, [place], []
         if place.suffix.lower() not in SUFFIXES:
-            raise BadInput(f"{place} is no text or document.", hint=f"Read are: {_READ}.")
+            raise BadInput(f"{place} is not a text or document.", hint=f"Read are: {_READ}.")
     elif place.is_dir():
         root, found = place, sorted(_files(place))
         paths = [path for path in found if path.suffix.lower() in SUFFIXES]

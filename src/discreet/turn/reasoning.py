@@ -41,7 +41,7 @@ _THINKING_ALOUD = re.compile(
     r"|嗯|好的|首先|我需要|让我|まず|음|알겠|хорошо,|итак,|alors,? l"
     r"|d'accord,|bien,|vale,|also,? d)"
 )
-# Whoever answers somebody says "you"; only about them is said "the user".
+# An answer addresses its reader as "you"; only reasoning speaks of "the user".
 _ABOUT_THE_USER = re.compile(
     r"(?i)\bthe user\b|\buser(?:'s)? (?:ask|want|say|is|has|question)|\bsystem prompt\b"
     r"|\bder (?:nutzer|benutzer)\b|\bl'utilisateur\b|\bel usuario\b|\bo usuário\b|пользовател"

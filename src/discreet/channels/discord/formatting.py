@@ -83,8 +83,9 @@ def _escaped(text: str) -> str:
         # ":https:" could be an emoji, and "<https://..." would lose its bracket.
         written.append(f"{before[:-1]}\\{before[-1]}" if before.endswith((":", "<")) else before)
         after = _NOT_LAST.match(text, url.end())
-        # A URL would include the backslash of what is escaped after it, and a code block or a
-        # link's target is found inside one. Then the URL is escaped too, and is plain text.
+        # A URL would include the backslash that escapes the next character, and can't contain a
+        # code block or a link's target. In these cases the URL is escaped too, and becomes plain
+        # text.
         if "```" in url[0] or "](" in url[0] or (after and _SPECIAL.match(text, after.end())):
             written.append(_SPECIAL_OR_COLON.sub(r"\\\g<0>", url[0]))
         else:

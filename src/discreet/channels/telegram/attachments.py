@@ -34,7 +34,7 @@ def attachments_of(message: Message) -> tuple[Attachment, ...]:
 
 
 def attachment_label(message: Message) -> str:
-    """Return the text that stands for a file; empty if there is none."""
+    """Return the text that represents a file; empty if there is none."""
     match message:
         case Message(live_photo=live) if live:
             return "[live photo]"

@@ -36,7 +36,7 @@ from discreet.turn.tools import Outcome, Tools
 QUERY_CHARACTERS = 1_000
 SEARCHED = 30
 FEW_WORDS = 4
-"""A statement of so many words may ask for something: "prices please"."""
+"""A statement with at most this many words may be a request: "prices please"."""
 LISTED = 30
 # Maximum characters of one list item, and of a reference text.
 SHOWN = 400
@@ -306,7 +306,7 @@ class _Responder:
 
 
 def _is_told(found: Found) -> bool:
-    """Return whether something kept is in the words of whoever is asking, and not the owner's."""
+    """Return whether a result is in the asking person's own words, not the owner's."""
     return not found.is_of_owner
 
 
