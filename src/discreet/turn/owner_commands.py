@@ -169,7 +169,7 @@ async def _status(asked: _Asked) -> OwnerReply:
     shown = [f"- {line}" for line in lines[:MAX_LINES]] or ["Nothing needs attention."]
     if len(lines) > MAX_LINES:
         shown.append(f"- and {len(lines) - MAX_LINES} more: `sb status`")
-    waiting = found.waiting.messages
+    waiting = max(0, found.waiting.messages - 1)  # without this command
     shown.append(f"\n{waiting} unanswered, {found.counts.contacts} contacts.")
     # The names in it aren't known by id, so the answer is deleted with any contact that is erased.
     return OwnerReply("\n".join(shown), await _named_in_status(asked))
