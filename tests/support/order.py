@@ -54,6 +54,7 @@ LONG = (
     "postgres",
     "api/test_description.py",
     "turn/test_models.py",
+    "turn/test_small_contexts.py",
 )
 """Folders and files that start before all others, in this order."""
 
