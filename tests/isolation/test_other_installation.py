@@ -15,14 +15,12 @@ from discreet.postgres.server import Database
 from tests.conftest import RUN_FOLDER, Server
 from tests.isolation.test_layers import (  # noqa: F401 - run here again
     everything,
-    test_a_scope_restores_its_own_memories_and_no_others,
     test_a_scope_wakes_its_own_sessions_and_routes_and_no_others,
     test_functions_that_act_for_a_scope_refuse_who_has_none,
 )
 from tests.isolation.test_policies import (  # noqa: F401
     entered,
     tables,
-    test_each_role_changes_and_deletes_the_rows_of_its_scope_and_no_others,
     test_each_role_sees_the_rows_of_its_scope_and_no_others,
     test_without_a_ticket_there_is_no_row_in_any_table,
 )

@@ -29,7 +29,7 @@ from discreet.postgres.installation import (
 from discreet.postgres.joining import invite, join
 from discreet.postgres.migrate import SQL
 from discreet.postgres.restore import restore_backup
-from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES, ROLES
+from discreet.postgres.roles import LOGIN_ROLES, ROLES
 from discreet.postgres.server import Database, opened_database
 from discreet.settings import Settings
 from tests.conftest import Server
@@ -236,12 +236,12 @@ def test_a_role_of_another_program_is_not_taken_over(url: str, tmp_path: Path) -
             admin.execute(f"DROP ROLE {name}_schema")
 
 
-async def test_a_backup_goes_to_other_names_on_the_same_server_and_to_an_embedded_one(
+async def test_a_backup_goes_to_other_names_on_the_same_server(
     database: Database, url: str, tmp_path: Path
 ) -> None:
-    """People and all: from the default name to a second one, from there to a third, and that to an
-    embedded server."""
-    first, second, third, embedded = (tmp_path / name for name in ("1", "2", "3", "embedded"))
+    """People and all: from the default name to a second one, and from there to a third. To an
+    embedded server: tests/schema/test_upgrade.py."""
+    first, second, third = (tmp_path / name for name in ("1", "2", "3"))
     default = replace(database.credentials, embedded=False)
     first.mkdir()
     save_credentials(first, default)
@@ -271,14 +271,6 @@ async def test_a_backup_goes_to_other_names_on_the_same_server_and_to_an_embedde
             schema = schema_of(inside, name)
             assert schema.splitlines() == SCHEMA.read_text(encoding="utf-8").splitlines()
         assert _state(url, default) == state
-
-        backup(Settings(home=third), tmp_path / "third.tar", admin_url=url)
-        restore_backup(Settings(home=embedded), tmp_path / "third.tar")
-        with opened_database(embedded) as restored:
-            assert restored.credentials.installation == names[1]
-            with psycopg.connect(restored.credentials.conninfo(ADMIN_ROLE)) as admin:
-                async with open_scoped(restored) as db:
-                    assert await seen(db, admin) == before
     finally:
         for name in names:
             remove_installation(url, name)
