@@ -36,6 +36,7 @@ async def owner(database: Database, tmp_path: Path) -> AsyncIterator[Owner]:
 
 async def test_an_agent_is_paused_resumed_and_given_reference_texts(owner: Owner) -> None:
     agent = f"/agents/{owner.rest.world.agent_id}"
+    assert (await owner("POST", f"{agent}/rename", {"new_name": "Bea"}))["name"] == "Bea"
     assert (await owner("POST", f"{agent}/pause"))["paused_at"] is not None
     assert (await owner("POST", f"{agent}/resume"))["paused_at"] is None
     change = {"holds_answers": True, "waits_for_person": False, "person_minutes": 5}

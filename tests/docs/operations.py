@@ -545,7 +545,6 @@ def _of_owner(
     return Operation(name, service, commands, name, NO_MACHINE, OWNERS, request, result, {}, at_cli)
 
 
-RARE = Missing("rare, so it is for the terminal; the service function is there for a program")
 _ADD = ("telegram", "discord", "whatsapp", "other")
 _SECRET = "never on a command line: from a file, the environment, or typed in"
 
@@ -607,10 +606,10 @@ OF_OWNER = (
               let_in="approve and deny are commands of their own"),
     _of_owner("make_owner_link", "admission.make_owner_link", ("owner link",),
               admission.OwnerLinkToMake, admission.OwnerLink),
-    Operation("rename_agent", "agents.rename_agent", ("agents rename",), RARE, NO_MACHINE,
-              OWNERS),
-    Operation("move_channel", "channels.move_channel", ("channels move",), RARE, NO_MACHINE,
-              OWNERS),
+    _of_owner("rename_agent", "agents.rename_agent", ("agents rename",),
+              agents.AgentName, agents.Agent),
+    _of_owner("move_channel", "channels.move_channel", ("channels move",),
+              channels.ChannelToMove, channels.ConnectedChannel),
     _of_owner("unlink_owner", "admission.unlink_owner", ("owner unlink",),
               None, admission.OwnerAddressList),
     _of_owner("list_owner_addresses", "admission.list_owner_addresses", ("owner list",),

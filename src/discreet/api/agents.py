@@ -26,6 +26,7 @@ from discreet.services.agents import (
     get_agent_by_id,
     page_of_agents,
     pause_agent,
+    rename_agent,
     resume_agent,
 )
 from discreet.services.idempotency import once
@@ -96,6 +97,14 @@ async def update(
     )
     response.headers["ETag"] = etag(agent.version)
     return wire.Agent.model_validate(agent)
+
+
+@router.post("/{agent_id}/rename", responses=documented(404, 409), operation_id="rename_agent")
+async def rename(who: OwnerCaller, agent_id: UUID, given: wire.AgentName) -> wire.Agent:
+    """Give an agent another name. Whatever belongs to it stays."""
+    named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
+    renamed = await rename_agent(who.db, who.owner_id, named.name, given.new_name)
+    return wire.Agent.model_validate(renamed)
 
 
 @router.post("/{agent_id}/pause", responses=documented(404), operation_id="pause_agent")

@@ -44,6 +44,16 @@ async def update(
     return await channels.find_channel(who.db, who.owner_id, str(channel_id))
 
 
+@router.post(
+    "/channels/{channel_id}/move", responses=documented(404, 409), operation_id="move_channel"
+)
+async def move(
+    who: OwnerCaller, channel_id: UUID, given: wire.ChannelToMove
+) -> wire.ConnectedChannel:
+    """Let another agent answer on a channel, from the next message on."""
+    return await channels.move_channel(who.db, who.owner_id, str(channel_id), given.agent)
+
+
 @router.post("/channels/{channel_id}/test", responses=documented(404), operation_id="test_channel")
 async def test(who: OwnerCaller, channel_id: UUID) -> wire.ConnectedChannel:
     """Check with the platform that a channel works."""

@@ -28,6 +28,7 @@ from discreet.schemas.channels import (
     ChannelList,
     ChannelPatch,
     ChannelToConnect,
+    ChannelToMove,
     ChatOfChannel,
     ConnectedChannel,
 )
@@ -103,6 +104,10 @@ class AdministrationCalls(Transport):
         return await self._send(
             ConnectedChannel, "PATCH", f"/api/admin/channels/{channel_id}", given
         )
+
+    async def move_channel(self, channel_id: UUID, given: ChannelToMove) -> ConnectedChannel:
+        """Let another agent answer on a channel."""
+        return await self._post(ConnectedChannel, f"/api/admin/channels/{channel_id}/move", given)
 
     async def test_channel(self, channel_id: UUID) -> ConnectedChannel:
         """Ask the platform whether a channel works."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from discreet.client.transport import Transport, Versioned
-from discreet.schemas.agents import Agent, AgentPage, AgentPatch, NewAgent
+from discreet.schemas.agents import Agent, AgentName, AgentPage, AgentPatch, NewAgent
 from discreet.schemas.contacts import (
     Contact,
     ContactPage,
@@ -134,6 +134,10 @@ class DirectoryCalls(Transport):
         return await self._versioned(
             Agent, "PATCH", f"/api/admin/agents/{agent_id}", patch, if_match
         )
+
+    async def rename_agent(self, agent_id: UUID, given: AgentName) -> Agent:
+        """Give an agent another name."""
+        return await self._post(Agent, f"/api/admin/agents/{agent_id}/rename", given)
 
     async def pause_agent(self, agent_id: UUID) -> Agent:
         """Pause an agent."""

@@ -92,3 +92,11 @@ class NewAgent(AgentPatch):
     )
 
     name: str = Field(min_length=1, max_length=100)
+
+
+class AgentName(BaseModel):
+    """A new name for an agent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"new_name": "Bea"}})
+
+    new_name: str = Field(min_length=1, max_length=100)

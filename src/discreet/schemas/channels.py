@@ -129,3 +129,11 @@ class BranchRemoved(BaseModel):
     """The agent that the chat leads to now."""
 
     agent: str
+
+
+class ChannelToMove(BaseModel):
+    """The agent that answers on a channel from the next message on."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"agent": "Ada"}})
+
+    agent: str = Field(min_length=1, max_length=100, description="The agent's name.")
