@@ -79,6 +79,19 @@ def test_the_list_of_contacts_shows_who_is_blocked_taken_over_or_waiting(warm_sb
     assert [line for line in listed if "telegram:3202" in line and "taken over" in line]
 
 
+def test_a_memory_that_may_contradict_another_says_so_and_can_replace_it(warm_sb: Sb) -> None:
+    older = warm_sb.json("memories", "add", "My boss is called Ines.")
+    newer = "My boss is called Tomas now."
+    said = warm_sb("memories", "add", newer).stdout
+    assert f"{older['id']}  My boss is called Ines." in said
+    assert "--replaces" in said
+    again = warm_sb.json("memories", "add", newer)
+    assert [one["id"] for one in again["may_replace"]] == [older["id"]]
+    warm_sb("memories", "add", newer, "--replaces", older["id"])
+    listed = [one["content"] for one in warm_sb.json("memories", "list")]
+    assert [text for text in listed if "boss" in text] == [newer]
+
+
 def test_a_memory_is_corrected_with_its_text_alone(warm_sb: Sb) -> None:
     warm_sb.answer("--sender", "telegram:3301", "-m", "Remember that my dog is called Rex.")
     (memory,) = warm_sb.json("memories", "list", "--contact", "telegram:3301")

@@ -121,8 +121,9 @@ def remember(
 ) -> None:
     """Create a memory, in a contact's scope or in your own."""
     from discreet.auth.scopes import agent_named, bearer_of_owner, scope_to_write
+    from discreet.cli.printing import print_json, print_text
     from discreet.domain.ids import MemoryId
-    from discreet.schemas.memories import Remember
+    from discreet.schemas.memories import Remember, Remembered
     from discreet.services import contacts, memories
     from discreet.services.context import in_scope
 
@@ -137,16 +138,26 @@ def remember(
         replaces=None if replaces is None else _id(replaces),
     )
 
-    async def work(app: App) -> Memory:
+    async def work(app: App) -> Remembered:
         owner, contact_id = bearer_of_owner(app.owner_id), None
         if contact is not None:
             contact_id = (await contacts.find_contact(app.db, app.owner_id, contact)).contact.id
         agent_id = None if agent is None else await agent_named(app.db, owner, agent)
         scope = await scope_to_write(app.db, owner, agent_id, contact_id)
         made = await memories.remember(in_scope(app.db, scope, app.embedder, "cli"), given)
-        return await memories.get_memory(app.context, MemoryId(made.id))
+        shown = await memories.get_memory(app.context, MemoryId(made.id))
+        return Remembered(**dict(shown), may_replace=made.may_replace)
 
-    _show(in_app(work), as_json)
+    made = in_app(work)
+    if as_json:
+        print_json(record(made) | {"may_replace": [record(older) for older in made.may_replace]})
+        return
+    _show(made, as_json)
+    if made.may_replace:
+        print_text("\nIt may contradict or update what is kept:")
+        for older in made.may_replace:
+            print_text(f"{older.id}  {older.content}")
+        print_text("To let it replace one of them, repeat the command with --replaces ID.")
 
 
 @app.command("show")

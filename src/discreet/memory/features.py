@@ -212,7 +212,7 @@ def _matches(
         "sitting": lines.by_sitting(frequencies, candidates.lengths),
     }
     near_words = np.square(np.clip((near.each_word - DISTANT) / (1 - DISTANT), 0.0, 1.0))
-    holding = _rows_near(near_words, terms, candidates)
+    holding = _rows_near(near_words, frequencies.T > 0, terms, candidates)
     columns["words around"], columns["words beside"] = _words_around(near_words, holding, lines)
     # A row without neighbours is measured by its own words and meaning.
     itself = (columns["words around"] + columns["nearest words"]) / 2
@@ -230,19 +230,23 @@ def _share_of_best(values: Floats) -> Floats:
     return values / max(float(values.max()), 1e-9)
 
 
-def _rows_near(near: Floats, terms: Sequence[str], candidates: Candidates) -> tuple[float, Floats]:
-    """Return the number of rows, and of rows near each word of the question.
+def _rows_near(
+    near: Floats, held: Flags, terms: Sequence[str], candidates: Candidates
+) -> tuple[float, Floats]:
+    """Return the number of rows, and of those that come near each word of the question.
 
-    Candidates were chosen for being near, so their number isn't representative. The sample among
-    them is, and the number of rows of the scope with the word itself is known.
+    Candidates were chosen for being near, so they don't tell how many are. How many rows of the
+    scope hold the word itself is known; how near the rest comes is told by the sample. ``near``:
+    how near each row comes to each word, 0 to 1; ``held``: whether it holds it; both (rows, words).
     """
     population = candidates.population
     if population is None or candidates.sampled is None:
         return float(len(near)), near.sum(axis=0)
     known = np.array([population.document_frequency.get(term, 0.0) for term in terms])
-    by_sample = near[candidates.sampled].mean(axis=0) * population.rows
+    sampled = candidates.sampled
+    rest = (near[sampled] * ~held[sampled]).mean(axis=0)
     rows = max(float(len(near)), population.rows)
-    return rows, np.minimum(np.maximum(by_sample, known), rows)
+    return rows, np.minimum(known + rest * rows, rows)
 
 
 def _words_around(

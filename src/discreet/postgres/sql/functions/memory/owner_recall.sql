@@ -19,6 +19,7 @@ DECLARE
   common  text[];
   worth   text;
   wanted  text[] := '{}';
+  shares  integer;
 BEGIN
   -- The filters are written so that no other index can serve them, and the index is searched until
   -- there are enough memories of this owner.
@@ -37,11 +38,13 @@ BEGIN
     wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
   END IF;
+  -- One for each pair of the three commonest, and one for the rare.
+  shares := CASE WHEN cardinality(common) > 2 THEN 3 ELSE 1 END + least(cardinality(rare), 1);
   FOR a IN 1 .. least(cardinality(common), 3) LOOP
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
         '(SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
-        ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
+        ARRAY[common[a], common[b]], owner, greatest(many / shares, 10));
     END LOOP;
   END LOOP;
   IF cardinality(wanted) > 0 THEN
