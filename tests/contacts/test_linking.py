@@ -1,239 +1,35 @@
-"""Linking accounts of one person, by proof or by the owner, and undoing it completely."""
+"""Linking accounts of one person: what moves, and undoing it completely."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncIterator
-from typing import Any
-
-import psycopg
 import pytest
 from psycopg import sql
 
-from discreet.auth import mcp_sessions, tokens
-from discreet.delivery import deliver
-from discreet.domain.errors import BadInput, Conflict, NotFound, Unauthorized
-from discreet.domain.ids import ContactId, RouteId, SessionId
+from discreet.auth import tokens
+from discreet.domain.errors import Conflict, NotFound, Unauthorized
 from discreet.domain.inbound import ContactSender, Inbound
-from discreet.intake import Accepted, accept
-from discreet.postgres.server import Database
+from discreet.intake import accept
 from discreet.scope import ScopedDatabase
 from discreet.services import contacts, linking
-from discreet.turn.context import TurnContext
-from discreet.turn.run import run_turn
-from discreet.turn.think import Tools
+from tests.contacts.linked import (
+    ANN,
+    ANN_TOO,
+    BOB,
+    OF_LINKS,
+    STAYS_WITH_THE_JOINED,
+    Admin,
+    answered,
+    everything,
+    keep,
+    kept_by,
+    link,
+    link_by_id,
+    naming,
+    undo,
+)
 from tests.support.platform import Platform, make_platform
 from tests.support.responders import Responder
-from tests.support.turns import Recording, by_platform, do_all, turns_of
-from tests.support.waiting import until
-from tests.support.world import make_world, open_scoped
-
-Admin = psycopg.Connection[Any]
-
-ANN, ANN_TOO, BOB, GROUP = "telegram:1001", "telegram:2001", "telegram:1002", "telegram:-100500"
-STAYS_WITH_THE_JOINED = {"limits", "limit_hits", "pairings", "tokens"}
-"""Tables whose rows stay with the merged contact: its settings by the owner, and its tokens."""
-OF_LINKS = {"links", "linked_rows", "link_requests"}
-
-
-@pytest.fixture
-async def db(database: Database) -> AsyncIterator[ScopedDatabase]:
-    async with open_scoped(database) as db:
-        yield db
-
-
-@pytest.fixture
-async def platform(db: ScopedDatabase) -> Platform:
-    return await make_platform(db, admission="open")
-
-
-async def answered(
-    platform: Platform, sender: str, text: str, responder: Responder, **more: Any
-) -> str:
-    said = await platform.accepted(sender, text, **more)
-    await run_turn(turns_of(platform.world.db, responder), said.session_id)
-    return (await platform.sent(more.get("group") or sender))[-1]
-
-
-def code_in(answer: str) -> str:
-    found = re.search(r"/link ([A-Z2-9]{4}-[A-Z2-9]{4})", answer)
-    assert found is not None, answer
-    return found[1]
-
-
-async def link_by_codes(platform: Platform, kept: str, joined: str) -> str:
-    there = code_in(await answered(platform, kept, "/link", Responder()))
-    back = code_in(await answered(platform, joined, f"/link {there}", Responder()))
-    return await answered(platform, kept, f"/link {back}", Responder())
-
-
-async def keep(platform: Platform, said: Accepted, content: str, topic: str | None = None) -> None:
-    async with platform.world.db.begin(platform.world.contact(said.contact_id)) as tx:
-        await tx.execute(
-            "INSERT INTO discreet.memories (content, topic_key) VALUES (%s, %s)", (content, topic)
-        )
-
-
-async def kept_by(platform: Platform, contact_id: ContactId | None) -> set[tuple[str, str | None]]:
-    async with platform.world.db.begin(platform.world.contact(contact_id)) as tx:
-        found = await tx.fetch_tuples("SELECT content, topic_key FROM discreet.memories")
-    return {(row[0], row[1]) for row in found}
-
-
-async def link(platform: Platform, kept: str, joined: str) -> linking.Link:
-    return await linking.link_contacts(platform.world.db, platform.world.owner_id, kept, joined)
-
-
-async def link_by_id(platform: Platform, kept: Accepted, joined: Accepted) -> None:
-    """Link in the database, without any lookup before it."""
-    async with platform.world.db.begin(platform.world.owner) as tx:
-        await tx.value("SELECT gate.link_contacts(%s, %s)", (kept.contact_id, joined.contact_id))
-
-
-async def undo(platform: Platform, made: linking.Link) -> None:
-    await linking.undo_link(platform.world.db, platform.world.owner_id, str(made.id))
-
-
-def tables_with_a_contact(admin: Admin) -> dict[str, list[str]]:
-    """Return every table that names contacts, with those columns, whatever their names."""
-    found = admin.execute(
-        "SELECT c.conrelid::regclass::text, a.attname FROM pg_constraint c"
-        " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-        " WHERE c.confrelid = 'discreet.contacts'::regclass"
-        " UNION SELECT a.attrelid::regclass::text, a.attname FROM pg_attribute a"
-        " JOIN pg_class r ON r.oid = a.attrelid WHERE r.relnamespace = 'discreet'::regnamespace"
-        "  AND r.relkind = 'r' AND a.attname IN ('contact_id', 'party', 'sender_contact_id')"
-    ).fetchall()
-    tables: dict[str, list[str]] = {}
-    for table, column in found:
-        tables.setdefault(table.removeprefix("discreet."), []).append(column)
-    return tables
-
-
-def everything(admin: Admin) -> dict[str, set[str]]:
-    """Return every row of every table that names contacts."""
-    return {
-        table: {
-            row[0]
-            for row in admin.execute(
-                sql.SQL("SELECT to_jsonb(t)::text FROM {} t").format(
-                    sql.Identifier("discreet", table)
-                )
-            )
-        }
-        for table in tables_with_a_contact(admin)
-    }
-
-
-def naming(admin: Admin, contact_id: ContactId | None) -> dict[str, int]:
-    """Return the number of rows per table that name a contact."""
-    counts = {}
-    for table, columns in tables_with_a_contact(admin).items():
-        if table == "contacts" or table in OF_LINKS:
-            continue
-        row = admin.execute(
-            sql.SQL("SELECT count(*) FROM {} t WHERE {}").format(
-                sql.Identifier("discreet", table),
-                sql.SQL(" OR ").join(
-                    sql.SQL("t.{} = %(id)s").format(sql.Identifier(column)) for column in columns
-                ),
-            ),
-            {"id": contact_id},
-        ).fetchone()
-        assert row is not None
-        if row[0]:
-            counts[table] = row[0]
-    return counts
-
-
-async def test_who_carries_a_code_each_way_has_one_conversation_and_one_memory(
-    platform: Platform,
-) -> None:
-    responder = Responder()
-    first = await platform.accepted(ANN, "I am Ann", name="Ann")
-    await answered(platform, ANN, "hello", responder)
-    await keep(platform, first, "Ann has a dog called Rex")
-    other = await platform.accepted(ANN_TOO, "I am Ann as well")
-    await answered(platform, ANN_TOO, "hello", responder)
-    await keep(platform, other, "Ann lives in Ghent")
-
-    assert "accounts are linked" in await link_by_codes(platform, ANN, ANN_TOO)
-
-    said = await platform.accepted(ANN_TOO, "where do I live and who is Rex?")
-    assert said.contact_id == first.contact_id
-    assert said.session_id == first.session_id
-    await run_turn(turns_of(platform.world.db, responder), said.session_id)
-    assert (await platform.sent(ANN_TOO))[-1] == "hm"
-    assert {found.text for found in responder.contexts[-1].recalled if found.kind == "memory"} == {
-        "Ann has a dog called Rex",
-        "Ann lives in Ghent",
-    }
-
-
-async def test_the_other_side_is_told_whose_code_it_is_and_what_follows(
-    platform: Platform,
-) -> None:
-    await platform.accepted(ANN, "hi", name="Ann")
-    there = code_in(await answered(platform, ANN, "/link", Responder()))
-    told = await answered(platform, ANN_TOO, f"/link {there}", Responder())
-    assert "Ann telegram:1001" in told
-    assert "can be read there" in told
-
-
-async def test_a_code_works_once_in_time_and_only_where_it_belongs(
-    platform: Platform, admin: Admin
-) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Responder()))
-    assert "other account" in await answered(platform, ANN, f"/link {there}", Responder())
-    back = code_in(await answered(platform, ANN_TOO, f"/link {there}", Responder()))
-    # It is already used, and the returned code is for Ann only.
-    assert "invalid" in await answered(platform, BOB, f"/link {there}", Responder())
-    assert "invalid" in await answered(platform, BOB, f"/link {back}", Responder())
-    assert "invalid" in await answered(platform, ANN_TOO, f"/link {back}", Responder())
-    admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
-    assert "expired" in await answered(platform, ANN, f"/link {back}", Responder())
-
-    there = code_in(await answered(platform, ANN, "/link", Responder()))
-    admin.execute("UPDATE discreet.link_requests SET expires_at = clock_timestamp()")
-    assert "expired" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
-    there, newer = [code_in(await answered(platform, ANN, "/link", Responder())) for _ in range(2)]
-    assert "invalid" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
-    assert await linking.list_links(platform.world.db, platform.world.owner_id) == []
-
-    back = code_in(await answered(platform, ANN_TOO, f"/link {newer}", Responder()))
-    assert "accounts are linked" in await answered(platform, ANN, f"/link {back}", Responder())
-    assert "invalid" in await answered(platform, ANN, f"/link {back}", Responder())
-    [made] = await linking.list_links(platform.world.db, platform.world.owner_id)
-    assert (made.proof, made.addresses) == ("codes", (ANN_TOO,))
-
-
-async def test_who_guesses_at_codes_is_not_heard_for_an_hour(platform: Platform) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Responder()))
-    for _ in range(10):
-        assert "invalid" in await answered(platform, BOB, "/link ABCD-2345", Responder())
-    assert "Too many" in await answered(platform, BOB, f"/link {there}", Responder())
-    assert "code of" in await answered(platform, ANN_TOO, f"/link {there}", Responder())
-
-
-async def test_a_group_can_not_be_linked(platform: Platform) -> None:
-    there = code_in(await answered(platform, ANN, "/link", Responder()))
-    for text in ("/link", f"/link {there}"):
-        told = await answered(platform, BOB, text, Responder(), group=GROUP)
-        assert "in a direct chat with me" in told
-    group = await platform.accepted(BOB, "hello", group=GROUP)
-    with pytest.raises(BadInput, match="group"):
-        await link(platform, ANN, str(group.contact_id))
-    ann = await platform.accepted(ANN, "me")
-    with pytest.raises(Conflict, match="group"):
-        await link_by_id(platform, ann, group)
-
-
-async def test_everybody_shares_an_agent_so_nobody_is_joined_there(db: ScopedDatabase) -> None:
-    platform = await make_platform(db, admission="pairing", memory_model="shared")
-    said = await platform.world.say(ANN, "/link")
-    await run_turn(turns_of(db, Responder()), said.session_id)
-    assert "in a direct chat with me" in (await platform.sent("web:" + ANN))[-1]
+from tests.support.world import make_world
 
 
 async def test_a_preview_changes_nothing_and_says_what_would_move(
@@ -395,163 +191,6 @@ async def test_an_address_that_was_given_to_somebody_else_since_stays_there(
     )
     await undo(platform, made)
     assert (await platform.accepted(ANN_TOO, "d")).contact_id == third.contact_id
-
-
-async def test_what_waits_at_that_moment_is_answered_once_where_it_was_asked(
-    platform: Platform, database: Database
-) -> None:
-    first = await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    await link(platform, ANN, ANN_TOO)
-    wire = Recording("telegram")
-    db, responder = platform.world.db, Responder()
-    for said in (first, other):
-        await run_turn(turns_of(db, responder), said.session_id)
-    await do_all(database, db, responder, {"telegram": wire, "terminal": Recording("terminal")})
-    assert sorted((sent.chat_id, sent.text) for sent in wire.sent) == [
-        ("1001", "hm"),
-        ("2001", "hm"),
-    ]
-
-
-async def test_a_turn_that_thinks_while_its_contact_is_joined_saves_nothing_and_is_run_again(
-    platform: Platform, admin: Admin
-) -> None:
-    first = await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    thinking, joined = asyncio.Event(), asyncio.Event()
-
-    async def slowly(_: TurnContext, tools: Tools) -> str:
-        thinking.set()
-        await joined.wait()
-        await tools.call("remember", {"content": "written too late"})
-        return "too late"
-
-    turn = asyncio.create_task(
-        run_turn(turns_of(platform.world.db, Responder(slowly)), other.session_id)
-    )
-    await thinking.wait()
-    admin.execute("TRUNCATE queue.procrastinate_jobs CASCADE")
-    made = await link(platform, ANN, ANN_TOO)
-    jobs = admin.execute("SELECT lock FROM queue.procrastinate_jobs").fetchall()
-    assert jobs == [(f"turn:{other.session_id}",)]
-    joined.set()
-    await turn
-    assert await platform.sent(ANN_TOO) == []
-    assert await kept_by(platform, first.contact_id) == set()
-    await run_turn(turns_of(platform.world.db, Responder()), other.session_id)
-    assert await platform.sent(ANN_TOO) == ["hm"]
-    await undo(platform, made)
-    assert await kept_by(platform, other.contact_id) == set()
-
-
-async def test_nobody_is_joined_while_an_answer_is_being_sent(platform: Platform) -> None:
-    first = await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    await run_turn(turns_of(platform.world.db, Responder()), other.session_id)
-    refused: list[str] = []
-
-    class Joining(Recording):
-        async def send(self, outbound: Any) -> Any:
-            with pytest.raises(Conflict) as error:
-                await link(platform, ANN, ANN_TOO)
-            refused.append(error.value.message)
-            return await super().send(outbound)
-
-    wire = Joining("telegram")
-    route = await _route_of(platform, other.session_id)
-    await deliver(platform.world.db, by_platform({"telegram": wire}), route)
-    assert refused == ["That isn't possible now: an answer is being sent; try again in a moment."]
-    await link(platform, ANN, ANN_TOO)
-    await deliver(platform.world.db, by_platform({"telegram": wire}), route)
-    assert [sent.chat_id for sent in wire.sent] == ["2001"]
-    assert first.contact_id != other.contact_id
-
-
-async def _route_of(platform: Platform, session_id: SessionId) -> RouteId:
-    async with platform.world.db.begin(platform.world.owner) as tx:
-        return RouteId(
-            await tx.value(
-                "SELECT id FROM discreet.routes WHERE session_id = %(id)s", {"id": session_id}
-            )
-        )
-
-
-async def test_a_message_that_arrives_at_the_same_moment_is_stored_once_for_who_it_is_then(
-    platform: Platform, admin: Admin
-) -> None:
-    await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    for round_ in range(3):
-        made, *said = await asyncio.gather(
-            link(platform, ANN, str(other.contact_id)),
-            *(
-                platform.accepted(ANN_TOO, f"{round_} {n}", thread_key=f"{round_}" * (n % 3))
-                for n in range(5)
-            ),
-        )
-        assert set(naming(admin, other.contact_id)) == set()
-        assert len({accepted.message_id for accepted in said}) == 5
-        await undo(platform, made)
-    found = admin.execute(
-        "SELECT count(*) FROM discreet.messages WHERE sender_address = %s", (ANN_TOO,)
-    ).fetchone()
-    assert found == (1 + 3 * 5,)
-
-
-async def until_blocked(admin: Admin) -> None:
-    """Wait until a transaction waits for another's lock."""
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND wait_event_type = 'Lock'"
-    )
-    await until(lambda: admin.execute(waiting).fetchone() != (0,), "somebody who is blocked")
-
-
-@pytest.mark.parametrize("thread", ["", "of its own"])
-async def test_who_looked_a_contact_up_before_it_was_joined_looks_again(
-    platform: Platform, admin: Admin, thread: str
-) -> None:
-    first = await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    async with platform.world.db.begin(platform.world.owner) as tx:
-        await tx.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
-        saying = asyncio.create_task(platform.accepted(ANN_TOO, "c", thread_key=thread))
-        await until_blocked(admin)
-    assert (await saying).contact_id == first.contact_id
-    assert naming(admin, other.contact_id) == {}
-
-
-async def test_a_memory_of_a_contact_being_merged_is_refused(
-    platform: Platform, admin: Admin
-) -> None:
-    first = await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    async with platform.world.db.begin(platform.world.owner) as tx:
-        await tx.value("SELECT gate.link_contacts(%s, %s)", (first.contact_id, other.contact_id))
-        keeping = asyncio.create_task(keep(platform, other, "too late"))
-        await until_blocked(admin)
-    with pytest.raises(Conflict):
-        await keeping
-    assert await kept_by(platform, first.contact_id) == set()
-
-
-async def test_a_connection_that_was_bound_to_the_joined_one_is_nobodys_afterwards(
-    platform: Platform,
-) -> None:
-    world = platform.world
-    await platform.accepted(ANN, "a")
-    other = await platform.accepted(ANN_TOO, "b")
-    _, token = await tokens.create_token(world.db, world.owner_id)
-    owner = await tokens.authenticate(world.db, token)
-    await mcp_sessions.begin_mcp_session(world.db, owner, "key")
-    found = await mcp_sessions.find_mcp_session(world.db, owner, "key")
-    assert found is not None
-    assert await found.binding.bind(world.contact(other.contact_id), other.session_id)
-    made = await link(platform, ANN, ANN_TOO)
-    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
-    await undo(platform, made)
-    assert await mcp_sessions.find_mcp_session(world.db, owner, "key") is None
 
 
 async def test_nothing_leads_to_a_contact_that_was_joined(platform: Platform) -> None:
