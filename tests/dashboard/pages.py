@@ -9,11 +9,15 @@ from discreet.dashboard.application import VIEWS
 from discreet.scope import OwnerScope
 from tests.api.conftest import Harness
 
-NO_PAGES = ("/live", "/lines", "/column")
-"""Ends of paths that give a part of a page or none."""
+NO_PAGES = ("/live", "/lines", "/column", "/export", "/files/{id}")
+"""Ends of paths that give a part of a page, a file or nothing."""
 MORE = {
     "/inbox": ("?q=a", "?skip=1"),
     "/memories": ("?q=walnuts",),
+    "/": ("?home",),
+    "/usage": ("?by=contact",),
+    "/contacts/{id}": ("?q=alert",),
+    "/agents/{id}/references": ("?q=alert&title=prices",),
     "/simulator": ("?as=web:a&as=web:b&as=telegram:5550101",),
 }
 """Further addresses of a page."""
@@ -37,10 +41,9 @@ async def every_page(harness: Harness, each: int = 4) -> list[str]:
 
 
 def _addresses(path: str, ids: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    if "{id}" not in path:
-        yield from (path, *(path + more for more in MORE.get(path, ())))
-        return
-    [noun] = re.findall(r"^/([a-z-]+)/", path)
+    noun = re.match(r"/([a-z-]+)/\{id\}", path)
     # A page of a new kind of row needs a line in _IDS and such a row in the test.
-    assert ids[noun], f"no {noun} to open {path} with"
-    yield from (path.replace("{id}", str(one)) for one in ids[noun])
+    rows = ids[noun[1]] if noun else ("",)
+    assert rows, f"no row to open {path} with"
+    for more in ("", *MORE.get(path, ())):
+        yield from (path.replace("{id}", str(one)) + more for one in rows)

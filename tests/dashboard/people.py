@@ -8,7 +8,9 @@ from uuid import UUID
 
 from discreet.domain.ids import ChannelId, ContactId
 from discreet.schemas.memories import Remember
+from discreet.schemas.references import TextToPublish
 from discreet.services import contacts, memories, takeover
+from discreet.services.references import publish_one
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import Step, TurnResult, Usage
@@ -17,6 +19,9 @@ from tests.support.platform import Platform
 from tests.support.responders import Think
 from tests.support.turns import one_turn
 from tests.support.world import World
+
+CHANNELS = {"telegram": "linden_cafe_bot", "whatsapp": "+44 20 7946 0958", "discord": "linden"}
+PRICES = TextToPublish(title="prices", text="# Rooms\n\nA room costs 80 euros. Children pay half.")
 
 
 def saying(answer: str) -> Think:
@@ -63,8 +68,14 @@ class People:
 async def settle(world: World) -> People:
     """Give a world channels, contacts, a group, and things that need attention."""
     people = People(world)
-    for platform in ("telegram", "whatsapp", "discord"):
+    for platform, name in CHANNELS.items():
         people.channels[platform] = await world.add_channel(platform, f"{platform}-1")
+        async with world.db.begin(world.owner) as tx:
+            await tx.execute(
+                "UPDATE discreet.channels SET name = %s WHERE id = %s",
+                (name, people.channels[platform]),
+            )
+    await publish_one(world.db, world.owner_id, world.agent_id, "prices", PRICES)
     await people.talk(
         "Priya Raman", "whatsapp:447700900114",
         "Is the ground floor room free on Thursday?",

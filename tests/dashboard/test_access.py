@@ -145,7 +145,7 @@ def test_a_site_is_known_by_its_names(public: str, host: str, known: bool) -> No
 
 
 async def test_a_form_that_is_too_large_is_not_read(browser: Browser) -> None:
-    got = await browser.http.post("/simulator", data={"text": "x" * 400_000})
+    got = await browser.http.post("/simulator", data={"text": "x" * 1_400_000})
     assert got.status_code == 413
 
 

@@ -23,6 +23,28 @@ async def people(house: House) -> People:
     return await settle(house.harness.world)
 
 
+async def test_a_new_owner_is_led_to_the_first_answer(tab: Tab, house: House) -> None:
+    page = tab.page
+    async with in_one_task(working(house.harness.app)):
+        await tab.open("/")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("First steps")
+        await page.get_by_label("Instructions").fill("You answer for a small hotel.")
+        await page.get_by_role("button", name="Save", exact=True).click()
+        await expect(page.get_by_role("status")).to_contain_text("Ada is told.")
+        await page.get_by_label("Model").fill("nowhere:nothing")
+        await page.get_by_role("button", name="ask it something").click()
+        await expect(page.get_by_role("status")).to_contain_text("nowhere:nothing")
+        await page.get_by_label("Model").fill("")
+        await page.get_by_role("button", name="ask it something").click()
+        await expect(page.get_by_role("status")).to_contain_text("built-in responder answers")
+        await page.get_by_role("link", name="Open the simulator").click()
+        column = page.locator(".columns > section").first
+        await say(column, "Remember that my name is Olga.")
+        await expect(column.locator(".out").first).to_contain_text("I'll remember")
+        await tab.open("/")
+        await expect(page.get_by_text("Messages today")).to_be_visible()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def served(house: House, people: People) -> House:
     """Somebody works, so that people get answers."""

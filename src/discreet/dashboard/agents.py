@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from discreet.dashboard.context import Dashboard, Views, id_of, text_of
+from discreet.dashboard.context import Dashboard, Views, id_of, number_of, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.ids import AgentId
+from discreet.scope.scopes import MemoryModel
 from discreet.services import agents
 
 
@@ -34,19 +38,61 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "resume":
             await agents.resume_agent(dashboard.db, dashboard.owner_id, found.name)
             done = f"{found.name} answers again."
-        case _:
-            change = agents.AgentChange(
-                role=text_of(form, "role"),
-                instructions=text_of(form, "instructions"),
-                model=text_of(form, "model").strip(),
-            )
-            await agents.change_agent(dashboard.db, dashboard.owner_id, found.name, change)
+        case what:
+            await agents.change_agent(dashboard.db, dashboard.owner_id, found.name, change_of(form))
             done = "Saved."
+            if what == "test":
+                done = await tested(dashboard, agent_id)
     return go_to(f"/agents/{agent_id}", done)
+
+
+async def create(dashboard: Dashboard, request: Request) -> Response:
+    """Create an agent."""
+    form = request.state.form
+    made = await agents.create_agent(
+        dashboard.db,
+        dashboard.owner_id,
+        text_of(form, "name").strip(),
+        agents.AgentChange(role=text_of(form, "role")),
+    )
+    return go_to(f"/agents/{made.id}", f"{made.name} is there.")
+
+
+def change_of(form: FormData) -> agents.AgentChange:
+    """Return what a form sets of an agent.
+
+    Raises:
+        BadInput: a value can't be used.
+    """
+    context, memory = text_of(form, "context_tokens").strip(), text_of(form, "memory_model")
+    fallbacks = [name.strip() for name in text_of(form, "fallback_models").split(",")]
+    return agents.AgentChange(
+        role=text_of(form, "role"),
+        instructions=text_of(form, "instructions"),
+        model=text_of(form, "model").strip(),
+        memory_model=next((one for one in get_args(MemoryModel) if one == memory), None),
+        context_tokens=int(number_of(form, "context_tokens")) if context else 0,
+        fallback_models=[name for name in fallbacks if name],
+    )
+
+
+async def tested(dashboard: Dashboard, agent_id: AgentId) -> str:
+    """Ask an agent's models a short question, and say what came of it."""
+    from discreet.turn.model_check import ask_model
+
+    agent = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
+    names = [agent.model or dashboard.app.settings.model, *agent.fallback_models]
+    checks = [await ask_model(dashboard.app.settings, name) for name in names if name]
+    if not checks:
+        return f"{agent.name} has no model; the built-in responder answers."
+    return " ".join(
+        f"{check.model}: {check.problem or f'answers ({check.seconds:.1f} s).'}" for check in checks
+    )
 
 
 VIEWS: Views = (
     ("GET", "/agents", show_all),
+    ("POST", "/agents", create),
     ("GET", "/agents/{id}", show_one),
     ("POST", "/agents/{id}", change),
 )

@@ -17,7 +17,23 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from discreet.auth.sign_ins import SESSION_LASTS, find_session, sign_in
-from discreet.dashboard import agents, home, inbox, memories, sign_ins, simulator, turns
+from discreet.dashboard import (
+    agents,
+    channels,
+    contact,
+    files,
+    first_steps,
+    home,
+    inbox,
+    linking,
+    memories,
+    references,
+    settings,
+    sign_ins,
+    simulator,
+    tokens,
+    turns,
+)
 from discreet.dashboard.context import Dashboard, View, Views
 from discreet.dashboard.rendering import make_renderer
 from discreet.dashboard.security import COOKIE, READING, Guard, Site, checked_form
@@ -34,7 +50,23 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ROOMS = (home, inbox, memories, turns, simulator, agents, sign_ins)
+ROOMS = (
+    home,
+    first_steps,
+    inbox,
+    contact,
+    memories,
+    turns,
+    simulator,
+    agents,
+    references,
+    files,
+    linking,
+    channels,
+    settings,
+    tokens,
+    sign_ins,
+)
 VIEWS: Views = tuple(view for room in ROOMS for view in room.VIEWS)
 """Every page and every form, apart from signing in."""
 STATUS = ((NotFound, 404), (BadInput, 422), (Conflict, 409), (Unavailable, 503))

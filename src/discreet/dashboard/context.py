@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from discreet.dashboard.rendering import Renderer
 from discreet.dashboard.security import Site
+from discreet.domain.errors import BadInput
 from discreet.domain.ids import OwnerId
 from discreet.scope import ScopedDatabase
 
@@ -49,6 +50,18 @@ def text_of(form: FormData, field: str) -> str:
     """Return a field of a form; empty if it is missing."""
     value = form.get(field, "")
     return value if isinstance(value, str) else ""
+
+
+def number_of(form: FormData, field: str) -> float:
+    """Return a number of a form.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return float(text_of(form, field))
+    except ValueError:
+        raise BadInput(f"{field.replace('_', ' ').capitalize()}: a number is needed.") from None
 
 
 def id_of(request: Request, name: str = "id") -> UUID:

@@ -16,10 +16,13 @@ DAYS_SHOWN = 14
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
     """Show the state of the installation."""
+    state = await get_status(dashboard.db, dashboard.owner_id)
+    if not state.counts.messages and "home" not in request.query_params:
+        return go_to("/first-steps")
     return dashboard.renderer.page(
         request,
         "home.html",
-        state=await get_status(dashboard.db, dashboard.owner_id),
+        state=state,
         days=await activity_of_days(dashboard.db, dashboard.owner_id, DAYS_SHOWN),
     )
 

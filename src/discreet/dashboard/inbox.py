@@ -1,4 +1,4 @@
-"""The inbox: contacts by last message, and one contact with its conversation."""
+"""The inbox: contacts by last message, and one contact with its conversation, live."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from discreet.auth.sign_ins import find_session
-from discreet.dashboard.context import PAGE_ITEMS, Dashboard, Views, id_of, skip_of, text_of
-from discreet.dashboard.rendering import go_to
+from discreet.dashboard.context import PAGE_ITEMS, Dashboard, Views, id_of, skip_of
+from discreet.dashboard.files import media_type
 from discreet.dashboard.security import COOKIE
-from discreet.domain.ids import ContactId
-from discreet.schemas.memories import ListMemories
-from discreet.services import contacts, erasing, inbox, memories, takeover
+from discreet.domain.ids import ContactId, MessageId
+from discreet.schemas.memories import ListMemories, SearchMessages
+from discreet.services import agents, contacts, inbox, memories, takeover
+from discreet.services.attachments import files_of_messages
+from discreet.services.recall import Subset, search_messages
 
 LINES_SHOWN = 100
 BESIDE = 30
+FOUND_WITHIN = 20
 MEMORIES_SHOWN = 50
 LIVE_SECONDS = 1.0
 ALIVE_SECONDS = 15.0
@@ -59,6 +62,12 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
         ListMemories.model_validate({"limit": MEMORIES_SHOWN}),
         contact_id=contact_id,
     )
+    within = request.query_params.get("q", "").strip()[:2_000]
+    hits = None
+    if within:
+        asked = SearchMessages.model_validate({"query": within, "limit": FOUND_WITHIN})
+        part = Subset(contact_id=contact_id)
+        hits = (await search_messages(dashboard.app.context, asked, part)).items
     beside = await inbox.list_inbox(dashboard.db, dashboard.owner_id, limit=BESIDE)
     return dashboard.renderer.page(
         request,
@@ -70,9 +79,10 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
         entry=found.entry,
         activity=found,
         memories=known.items,
-        within="",
-        found=None,
-        lines=await _lines(dashboard, contact_id),
+        agents=await agents.list_agents(dashboard.db, dashboard.owner_id),
+        within=within,
+        hits=hits,
+        **await _lines(dashboard, contact_id),
     )
 
 
@@ -98,7 +108,7 @@ async def _list(
 async def show_lines(dashboard: Dashboard, request: Request) -> Response:
     """Show the conversation alone, for a page that stays open."""
     return dashboard.renderer.part(
-        "lines.html", lines=await _lines(dashboard, ContactId(id_of(request)))
+        "lines.html", **await _lines(dashboard, ContactId(id_of(request)))
     )
 
 
@@ -110,7 +120,9 @@ async def follow(dashboard: Dashboard, request: Request) -> Response:
         shown: Any = None
         quiet = 0.0
         while await find_session(dashboard.db, request.cookies.get(COOKIE, "")) is not None:
-            lines = await _lines(dashboard, contact_id, limit=5)
+            lines = await takeover.lines_after(
+                dashboard.db, dashboard.owner_id, contact_id, after=None, limit=5
+            )
             seen = [(line.id, line.state) for line in lines]
             if seen != shown or quiet > ALIVE_SECONDS:
                 yield "event: changed\ndata:\n\n" if seen != shown else ": alive\n\n"
@@ -123,79 +135,15 @@ async def follow(dashboard: Dashboard, request: Request) -> Response:
     )
 
 
-async def take_over(dashboard: Dashboard, request: Request) -> Response:
-    """Silence the agent for this contact."""
-    contact = await takeover.take_over(dashboard.db, dashboard.owner_id, str(id_of(request)))
-    return go_to(_page(contact.id), f"You answer {contact.label} now; the agent is silent.")
-
-
-async def hand_back(dashboard: Dashboard, request: Request) -> Response:
-    """Let the agent answer this contact again."""
-    contact = await takeover.hand_back(dashboard.db, dashboard.owner_id, str(id_of(request)))
-    return go_to(_page(contact.id), f"The agent answers {contact.label} again.")
-
-
-async def say(dashboard: Dashboard, request: Request) -> Response:
-    """Answer a contact in person."""
-    contact_id = ContactId(id_of(request))
-    await takeover.speak(
-        dashboard.db, dashboard.owner_id, contact_id, text_of(request.state.form, "text")
+async def _lines(dashboard: Dashboard, contact_id: ContactId) -> dict[str, Any]:
+    """Return the newest lines of a contact, with their files."""
+    lines = await takeover.lines_after(
+        dashboard.db, dashboard.owner_id, contact_id, after=None, limit=LINES_SHOWN
     )
-    return go_to(f"{_page(contact_id)}#last")
-
-
-async def change(dashboard: Dashboard, request: Request) -> Response:
-    """Rename a contact, note something about it, block or unblock it."""
-    form, who = request.state.form, str(id_of(request))
-    done = "Saved."
-    match text_of(form, "what"):
-        case "rename":
-            await contacts.rename_contact(
-                dashboard.db, dashboard.owner_id, who, text_of(form, "name")
-            )
-        case "note":
-            await contacts.note_contact(
-                dashboard.db, dashboard.owner_id, who, text_of(form, "note")
-            )
-        case "block":
-            await contacts.block_contact(dashboard.db, dashboard.owner_id, who)
-            done = "Blocked. Messages are dropped, and the contact isn't told."
-        case "unblock":
-            await contacts.unblock_contact(dashboard.db, dashboard.owner_id, who)
-            done = "Unblocked."
-    return go_to(_page(id_of(request)), done)
-
-
-async def preview_erasure(dashboard: Dashboard, request: Request) -> Response:
-    """Show what erasing a contact would remove."""
-    found = await erasing.preview_erasure(dashboard.db, dashboard.owner_id, str(id_of(request)))
-    return dashboard.renderer.page(
-        request, "erase.html", contact=found.entry.contact, counts=found.counts
+    found = await files_of_messages(
+        dashboard.db, dashboard.owner_id, [MessageId(line.id) for line in lines]
     )
-
-
-async def erase(dashboard: Dashboard, request: Request) -> Response:
-    """Erase a contact, and show the receipt."""
-    if text_of(request.state.form, "sure") != "yes":
-        return RedirectResponse(f"{_page(id_of(request))}/erase", 303)
-    done = await erasing.erase_contact(
-        dashboard.db, dashboard.owner_id, str(id_of(request)), dashboard.app.settings.home
-    )
-    return dashboard.renderer.page(
-        request, "erased.html", erasure=done.erasure, backups=done.backups
-    )
-
-
-async def _lines(
-    dashboard: Dashboard, contact_id: ContactId, limit: int = LINES_SHOWN
-) -> list[takeover.SpokenLine]:
-    return await takeover.lines_after(
-        dashboard.db, dashboard.owner_id, contact_id, after=None, limit=limit
-    )
-
-
-def _page(contact_id: object) -> str:
-    return f"/contacts/{contact_id}"
+    return {"lines": lines, "files": found, "media_type": media_type}
 
 
 VIEWS: Views = (
@@ -203,10 +151,4 @@ VIEWS: Views = (
     ("GET", "/contacts/{id}", show_contact),
     ("GET", "/contacts/{id}/lines", show_lines),
     ("GET", "/contacts/{id}/live", follow),
-    ("POST", "/contacts/{id}/takeover", take_over),
-    ("POST", "/contacts/{id}/hand-back", hand_back),
-    ("POST", "/contacts/{id}/say", say),
-    ("POST", "/contacts/{id}", change),
-    ("GET", "/contacts/{id}/erase", preview_erasure),
-    ("POST", "/contacts/{id}/erase", erase),
 )

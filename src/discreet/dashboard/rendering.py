@@ -33,8 +33,14 @@ NAVIGATION = (
     ("/inbox", "Inbox", "inbox", False),
     ("/memories", "Memories", "memories", False),
     ("/simulator", "Simulator", "simulator", False),
-    ("/agents", "Agents", "agents", False),
-    ("/sign-ins", "Sign-ins", "access", True),
+    ("/settings", "Settings", "settings", False),
+    ("/agents", "Agents", "agents", True),
+    ("/channels", "Channels", "channels", True),
+    ("/limits", "Limits", "limits", True),
+    ("/usage", "Usage", "time", True),
+    ("/tokens", "Tokens", "access", True),
+    ("/backups", "Backups", "backups", True),
+    ("/sign-ins", "Sign-ins", "person", True),
 )
 AGES = ((60, 1, "now"), (3_600, 60, "{} min"), (86_400, 3_600, "{} h"), (604_800, 86_400, "{} d"))
 """Up to how many seconds, in units of how many seconds, and how it is said."""

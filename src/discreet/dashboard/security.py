@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 COOKIE = "discreet_session"
 CSRF_FIELD = "csrf"
-MAX_FORM_BYTES = 300_000
+MAX_FORM_BYTES = 1_300_000
+"""A reference text of a million bytes, and its form."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 READING = frozenset({"GET", "HEAD"})
 
@@ -29,6 +30,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "style-src 'self'",
         "script-src 'self'",
         "img-src 'self'",
+        "media-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
@@ -86,7 +88,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 added = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    added[name] = value
+                    added.setdefault(name, value)
                 added.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -124,7 +126,7 @@ async def checked_form(request: Request) -> FormData:
     Raises:
         HTTPException: 403, the token is missing or of another session.
     """
-    form = await request.form(max_files=0, max_fields=50)
+    form = await request.form(max_files=1, max_fields=50, max_part_size=MAX_FORM_BYTES)
     given = form.get(CSRF_FIELD)
     if not isinstance(given, str) or not hmac.compare_digest(
         given.encode(), csrf_token(request.cookies.get(COOKIE, "")).encode()

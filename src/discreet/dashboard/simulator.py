@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -36,6 +37,8 @@ class SimulatorColumn:
     contact_id: object
     lines: list[takeover.SpokenLine]
     memories: list[Memory]
+    # Nobody sends a file here.
+    files: Mapping[object, object] = field(default_factory=dict)
 
 
 async def show(dashboard: Dashboard, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from discreet.domain.errors import BadInput
+from discreet.domain.errors import BadInput, NotFound
 from discreet.domain.ids import AgentId, OwnerId
 from discreet.memory.embedding import Embedder, bundled_embedder
 from discreet.memory.indexing import index
@@ -96,6 +96,54 @@ async def list_references(
             {"agent": agent_id},
         )
     return {row["title"]: row["passages"] for row in found}
+
+
+async def get_reference(
+    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId, title: str
+) -> str:
+    """Return the passages of a text, one paragraph each.
+
+    Raises:
+        NotFound: the agent has no such text.
+    """
+    texts = await _published(db, owner_id, agent_id)
+    if title not in texts:
+        raise NotFound("There is no such text.", hint="See: sb agents show")
+    return "\n\n".join(texts[title])
+
+
+async def publish_one(
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    agent_id: AgentId,
+    title: str,
+    text: TextToPublish | None,
+    embedder: Embedder | None = None,
+) -> Published:
+    """Publish one text in place of the one of this title, or take it back; the others stay.
+
+    Raises:
+        NotFound: the owner has no such agent.
+        BadInput: as for ``read_texts``.
+    """
+    texts = await _published(db, owner_id, agent_id)
+    texts.pop(title, None)
+    kept = [ReferenceText(name, passages) for name, passages in texts.items()]
+    return await publish(
+        db, owner_id, agent_id, [*kept, *read_texts([text] if text else [])], embedder
+    )
+
+
+async def _published(
+    db: ScopedDatabase, owner_id: OwnerId, agent_id: AgentId
+) -> dict[str, tuple[str, ...]]:
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch(
+            "SELECT title, array_agg(content ORDER BY position) AS passages"
+            " FROM discreet.passages WHERE agent_id = %(agent)s GROUP BY title ORDER BY title",
+            {"agent": agent_id},
+        )
+    return {row["title"]: tuple(row["passages"]) for row in found}
 
 
 def _indexed(texts: Sequence[ReferenceText], embedder: Embedder) -> list[dict[str, Any]]:

@@ -1,0 +1,134 @@
+"""Settings of the installation, its limits, what it used, its backups and the quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import get_args
+
+from pydantic import SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from discreet.dashboard.context import Dashboard, Views, text_of
+from discreet.dashboard.rendering import go_to
+from discreet.domain.errors import BadInput
+from discreet.postgres.backup import backup as write_backup
+from discreet.schemas.limits import ContactLimits
+from discreet.schemas.operations import UsageBy
+from discreet.services import contacts, erasing, limits, linking, quarantine, usage
+from discreet.settings import Settings
+
+DAYS_OF_USAGE = 30
+
+
+async def show(dashboard: Dashboard, request: Request) -> Response:
+    """Show every setting with its value, secrets apart."""
+    settings = dashboard.app.settings
+    shown = [
+        (f"DISCREET_{name.upper()}", _shown(getattr(settings, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return dashboard.renderer.page(request, "settings.html", settings=shown)
+
+
+async def show_limits(dashboard: Dashboard, request: Request) -> Response:
+    """Show the limits of everybody, or of one contact."""
+    who = request.query_params.get("contact") or None
+    found = await limits.get_limits(dashboard.db, dashboard.owner_id, who)
+    whose = None
+    if who is not None:
+        whose = (await contacts.find_contact(dashboard.db, dashboard.owner_id, who)).contact
+    return dashboard.renderer.page(request, "limits.html", limits=found, who=who or "", whose=whose)
+
+
+async def set_limits(dashboard: Dashboard, request: Request) -> Response:
+    """Set limits, or take those of one contact away."""
+    form, who = request.state.form, text_of(request.state.form, "contact") or None
+    back = f"/limits?contact={who}" if who else "/limits"
+    if text_of(form, "what") == "reset":
+        await limits.reset_limits(dashboard.db, dashboard.owner_id, who)
+        return go_to(back, "Reset.")
+    given = {name: text_of(form, name).strip() for name in ContactLimits.model_fields}
+    try:
+        wanted = ContactLimits.model_validate({name: n for name, n in given.items() if n})
+    except ValidationError as error:
+        [name, *_] = error.errors()[0]["loc"]
+        raise BadInput(f"{str(name).replace('_', ' ')}: a number is needed.") from None
+    await limits.set_limits(dashboard.db, dashboard.owner_id, who, wanted)
+    return go_to(back, "Saved. It holds from the next message on.")
+
+
+async def show_usage(dashboard: Dashboard, request: Request) -> Response:
+    """Show what answers cost."""
+    wanted = request.query_params.get("by")
+    by: UsageBy = next((one for one in get_args(UsageBy) if one == wanted), "day")
+    found = await usage.get_usage(dashboard.db, dashboard.owner_id, by, DAYS_OF_USAGE)
+    return dashboard.renderer.page(
+        request, "usage.html", usage=found, by=by, ways=get_args(UsageBy)
+    )
+
+
+async def show_backups(dashboard: Dashboard, request: Request) -> Response:
+    """List the backups that are still where they were written, and receipts of erasures."""
+    return dashboard.renderer.page(
+        request,
+        "backups.html",
+        backups=erasing.list_backups(dashboard.app.settings.home).items,
+        erasures=await erasing.list_erasures(dashboard.db, dashboard.owner_id),
+    )
+
+
+async def back_up(dashboard: Dashboard, _: Request) -> Response:
+    """Write a backup into the installation's folder."""
+    settings = dashboard.app.settings
+    folder = settings.home / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = folder / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.tar.gz"
+    await asyncio.to_thread(write_backup, settings, file)
+    return go_to("/backups", f"Written: {file}. It holds everything; keep it safe.")
+
+
+async def show_quarantine(dashboard: Dashboard, request: Request) -> Response:
+    """List messages whose sender could not be resolved."""
+    found = await quarantine.list_quarantine(dashboard.db, dashboard.owner_id)
+    return dashboard.renderer.page(request, "quarantine.html", messages=found)
+
+
+async def retry_quarantine(dashboard: Dashboard, _: Request) -> Response:
+    """Try now to find their senders."""
+    done = await quarantine.retry_quarantine(dashboard.db, dashboard.owner_id, None)
+    return go_to("/quarantine", f"{done.tried} tried, {done.released} released.")
+
+
+async def show_links(dashboard: Dashboard, request: Request) -> Response:
+    """List contacts that were merged."""
+    found = await linking.list_links(dashboard.db, dashboard.owner_id)
+    return dashboard.renderer.page(request, "links.html", links=found)
+
+
+async def undo_link(dashboard: Dashboard, request: Request) -> Response:
+    """Take a merge back."""
+    link = text_of(request.state.form, "link")
+    await linking.undo_link(dashboard.db, dashboard.owner_id, link)
+    return go_to("/links", "Undone.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "(set)"
+    return "" if value is None else str(value)
+
+
+VIEWS: Views = (
+    ("GET", "/settings", show),
+    ("GET", "/limits", show_limits),
+    ("POST", "/limits", set_limits),
+    ("GET", "/usage", show_usage),
+    ("GET", "/backups", show_backups),
+    ("POST", "/backups", back_up),
+    ("GET", "/quarantine", show_quarantine),
+    ("POST", "/quarantine", retry_quarantine),
+    ("GET", "/links", show_links),
+    ("POST", "/links", undo_link),
+)

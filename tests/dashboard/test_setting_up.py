@@ -1,0 +1,119 @@
+"""What an owner sets up on the pages is what the services then say."""
+
+from __future__ import annotations
+
+import re
+
+from discreet.services import admission, agents, limits, references
+from tests.dashboard.conftest import Browser
+from tests.support.platform import with_telegram
+
+
+async def test_a_token_is_shown_once_and_revoked(browser: Browser) -> None:
+    created = await browser.send("/tokens", 200, kind="owner", name="a script", lasts="30d")
+    [token] = re.findall(r"<pre><code>([^<]+)</code></pre>", created.text)
+    client = await browser.harness.client(token)
+    assert (await client.get("/api/admin/status")).status_code == 200
+    page = await browser.page("/tokens")
+    assert token not in page
+    [token_id] = re.findall(r'action="/tokens/([0-9a-f-]{36})"', page)
+    await browser.send(f"/tokens/{token_id}")
+    assert (await client.get("/api/admin/status")).status_code == 401
+    await browser.send("/tokens", 422, kind="contact", name="nobody's")
+    await browser.send("/tokens", 422, kind="everything")
+
+
+async def test_limits_of_everybody_and_of_one(browser: Browser) -> None:
+    world = browser.harness.world
+    said = await world.say("telegram:1001", "hello")
+    whose = str(said.contact_id)
+    await browser.send("/limits", tokens_a_day="1000")
+    await browser.send("/limits", contact=whose, tokens_a_day="5", money_a_day="0.5")
+    assert (await limits.get_limits(world.db, world.owner_id, None)).tokens_a_day == 1000
+    assert (await limits.get_limits(world.db, world.owner_id, whose)).tokens_a_day == 5
+    assert 'value="5"' in await browser.page(f"/limits?contact={whose}")
+    await browser.send("/limits", 422, tokens_a_day="many")
+    await browser.send("/limits", contact=whose, what="reset")
+    assert (await limits.get_limits(world.db, world.owner_id, whose)).tokens_a_day == 1000
+
+
+async def test_admission_and_waiting_time_of_a_channel(browser: Browser) -> None:
+    world = browser.harness.world
+    platform = await with_telegram(world)
+    page = f"/channels/{platform.channel_id}"
+    await browser.send(page, what="admission", admission="allowlist")
+    await browser.send("/channels/allow", agent="Ada", address="telegram:77")
+    await browser.send(page, what="debounce", seconds="1.5")
+    await browser.send(page, 422, what="debounce", seconds="soon")
+    [policy] = await admission.list_policies(world.db, world.owner_id)
+    assert (policy.admission, policy.admitted) == ("allowlist", 1)
+    assert 'value="1.5"' in await browser.page("/channels")
+    made = await browser.send("/channels/owner", platform="telegram")
+    assert re.search(r"Send \w+ to your agent", await browser.page(made.headers["location"]))
+    await browser.send("/channels", 422, platform="telegram", token="")
+
+
+async def test_reference_texts_are_published_edited_and_asked(browser: Browser) -> None:
+    world = browser.harness.world
+    page = f"/agents/{world.agent_id}/references"
+    await browser.send(page, title="prices", text="# Rooms\n\nA room costs 80 euros.")
+    await browser.send(page, title="hours", text="Open from ten to six.")
+    await browser.send(page, title="prices", text="# Rooms\n\nA room costs 90 euros.")
+    found = await references.list_references(world.db, world.owner_id, world.agent_id)
+    assert set(found) == {"prices", "hours"}
+    asked = await browser.page(f"{page}?q=what+does+a+room+cost")
+    assert "90 euros" in asked
+    assert "80 euros" not in asked
+    assert "90 euros" in await browser.page(f"{page}?title=prices")
+    await browser.send(page, what="remove", title="prices")
+    assert "90 euros" not in await browser.page(f"{page}?q=room")
+    await browser.send(page, 422, title="empty", text=" ")
+
+
+async def test_an_agent_is_created_and_set(browser: Browser) -> None:
+    world = browser.harness.world
+    made = await browser.send("/agents", name="Bea", role="clerk")
+    page = made.headers["location"]
+    await browser.send(page, what="save", instructions="Be brief.", fallback_models="a:b, c:d",
+                       context_tokens="9000", memory_model="shared")  # fmt: skip
+    bea = await agents.get_agent(world.db, world.owner_id, "Bea")
+    assert (tuple(bea.fallback_models), bea.context_tokens) == (("a:b", "c:d"), 9000)
+    assert bea.memory_model == "shared"
+    await browser.send("/agents", 409, name="Bea")
+    await browser.send(page, 422, what="save", context_tokens="large")
+
+
+async def test_two_contacts_are_merged_after_a_preview_and_apart_again(browser: Browser) -> None:
+    world = browser.harness.world
+    first = await world.say("telegram:1001", "hello")
+    second = await world.say("web:anna", "hello too")
+    page = f"/contacts/{first.contact_id}/link"
+    preview = await browser.page(f"{page}?other=web:anna")
+    assert re.search(r"<dt>Messages</dt><dd>1</dd>", preview)
+    await browser.send(page, other=str(second.contact_id))
+    lines = f"/contacts/{first.contact_id}/lines"
+    assert "hello too" in await browser.page(lines)
+    [link] = re.findall(r'name="link" value="([0-9a-f-]{36})"', await browser.page("/links"))
+    await browser.send("/links", link=link)
+    assert "hello too" not in await browser.page(lines)
+
+
+async def test_a_search_within_a_conversation_finds_nothing_of_another(browser: Browser) -> None:
+    world = browser.harness.world
+    said = await world.say("telegram:1001", "my parcel went to Rome")
+    await world.say("telegram:1002", "my parcel went to Milan")
+    page = await browser.page(f"/contacts/{said.contact_id}?q=parcel")
+    found = page.partition('aria-label="Found"')[2].partition("</ol>")[0]
+    assert "Rome" in found
+    assert "Milan" not in found
+
+
+async def test_a_memory_is_added_in_the_scope_of_its_contact(browser: Browser) -> None:
+    world = browser.harness.world
+    said = await world.say("telegram:1001", "hello")
+    other = await world.say("telegram:1002", "hello")
+    page = f"/contacts/{said.contact_id}"
+    await browser.send(page, what="remember", agent="Ada", fact="Likes tea.")
+    assert "Likes tea." in await browser.page(page)
+    about = (await browser.page(f"/contacts/{other.contact_id}")).partition("<aside")[2]
+    assert "Likes tea." not in about
