@@ -1,0 +1,150 @@
+"""The dashboard of a large installation: each page's time on the server, its size, and when a real
+browser first paints it. 100,000 contacts and 1,000,000 messages unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from uuid import UUID
+
+import httpx
+import playwright.async_api as playwright
+import psycopg
+from tests.browser.chromium import ARGUMENTS, find_chromium
+from tests.support.world import make_world, open_scoped
+
+from benchmarks.scratch import p50_p95, scratch_home
+from discreet.app import App
+from discreet.asgi import http_app
+from discreet.auth.sign_ins import create_sign_in_code
+from discreet.http_server import serving_http
+from discreet.postgres.roles import ADMIN_ROLE
+from discreet.postgres.server import Database, open_database
+from discreet.settings import Settings
+
+P95_TARGET_MS, SIZE_TARGET_KB, PAINT_TARGET_MS = 150, 200, 1_000
+ROUNDS = 20
+
+_ROWS = """
+WITH made AS (
+  INSERT INTO discreet.contacts (owner_id, name, created_at)
+  SELECT %(owner)s, 'Contact number ' || n, now() - interval '2 years'
+    FROM generate_series(1, %(contacts)s) n RETURNING id, name
+), reached AS (
+  INSERT INTO discreet.addresses (owner_id, platform, platform_id, contact_id)
+  SELECT %(owner)s, 'telegram', '7' || split_part(name, ' ', 3), id FROM made
+), talks AS (
+  INSERT INTO discreet.sessions (owner_id, agent_id, contact_id, last_position, last_message_at)
+  SELECT %(owner)s, %(agent)s, id, %(each)s, now() - random() * interval '1 year' FROM made
+  RETURNING id, contact_id, last_message_at
+), ways AS (
+  INSERT INTO discreet.routes (owner_id, agent_id, contact_id, session_id, channel_id, chat_id)
+  SELECT %(owner)s, %(agent)s, t.contact_id, t.id, %(channel)s, t.id::text FROM talks t
+  RETURNING id, session_id, contact_id
+), kept AS (
+  INSERT INTO discreet.memories (owner_id, agent_id, contact_id, content, terms)
+  SELECT %(owner)s, %(agent)s, contact_id, 'Likes the window table ' || id, ARRAY['window', 'table']
+    FROM talks
+)
+INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id, position,
+  direction, state, text, channel_id, chat_id, platform_message_id, created_at)
+SELECT %(owner)s, %(agent)s, w.contact_id, w.session_id, w.id, n,
+       CASE n %% 2 WHEN 1 THEN 'in' ELSE 'out' END, CASE n %% 2 WHEN 1 THEN 'answered' ELSE 'sent' END,
+       'Line ' || n || ': is the table at the window free on Saturday evening, for four of us?',
+       %(channel)s, w.session_id::text, w.id::text || n,
+       t.last_message_at - (%(each)s - n) * interval '1 minute'
+  FROM ways w JOIN talks t ON t.id = w.session_id, generate_series(1, %(each)s) n
+"""
+
+
+async def main(contacts: int, messages: int) -> None:
+    with scratch_home() as home:
+        settings = Settings(home=home)
+        async with open_database(settings, print) as database, open_scoped(database, 8) as db:
+            world = await make_world(db)
+            began = time.perf_counter()
+            await asyncio.to_thread(
+                _make, database, world.owner_id, world.agent_id, world.channel_id, contacts, messages
+            )
+            took = time.perf_counter() - began
+            print(f"made {contacts:,} contacts, {messages:,} messages in {took:.0f} s", flush=True)
+            app = App(settings, database, db, world.owner_id)
+            served = serving_http(http_app(app), "127.0.0.1:0", setting="DISCREET_LISTEN")
+            async with served as url:
+                await _measure(app, url)
+            await app.wakes.close()
+
+
+def _make(
+    database: Database, owner: UUID, agent: UUID, channel: UUID, contacts: int, messages: int
+) -> None:
+    with psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        given = {"owner": owner, "agent": agent, "channel": channel, "contacts": contacts}
+        admin.execute(_ROWS, {**given, "each": max(1, messages // contacts)})
+        admin.execute("VACUUM ANALYZE")
+
+
+async def _measure(app: App, url: str) -> None:
+    async with app.db.begin(app.scope) as tx:
+        contact = await tx.value(
+            "SELECT contact_id FROM discreet.sessions ORDER BY last_message_at DESC LIMIT 1"
+        )
+        memory = await tx.value("SELECT id FROM discreet.memories LIMIT 1")
+    pages = ["/", "/inbox", "/inbox?skip=5000", "/inbox?q=number+777", "/inbox?show=waiting",
+             "/inbox?show=groups", f"/contacts/{contact}", f"/contacts/{contact}?q=window",
+             f"/contacts/{contact}/erase", "/memories", "/memories?q=window", f"/memories/{memory}",
+             "/simulator", "/agents", "/channels", "/limits", "/usage", "/tokens", "/settings",
+             "/quarantine", "/links", "/backups", "/sign-ins"]  # fmt: skip
+    chromium = find_chromium()
+    print(f"{'page':<24} {'p50 ms':>7} {'p95 ms':>7} {'kB':>6} {'paint ms':>9}")
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
+        playwright.async_playwright() as driver,
+    ):
+        await client.get(f"/sign-in?code={await create_sign_in_code(app.db, app.owner_id)}")
+        browser = await driver.chromium.launch(
+            executable_path=chromium.executable,
+            args=list(ARGUMENTS),
+            env=chromium.environment or None,  # type: ignore[arg-type]
+        )
+        page = await browser.new_page()
+        await page.goto(f"{url}/sign-in?code={await create_sign_in_code(app.db, app.owner_id)}")
+        for path in pages:
+            await _one(client, page, url, path)
+        await browser.close()
+
+
+async def _one(client: httpx.AsyncClient, page: playwright.Page, url: str, path: str) -> None:
+    seconds, size = [], 0
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        got = await client.get(path, follow_redirects=True)
+        seconds.append(time.perf_counter() - began)
+        assert got.status_code == 200, path
+        size = len(got.content)
+    p50, p95 = (1000 * value for value in p50_p95(seconds))
+    await page.goto(url + path)
+    paint: float = await page.evaluate(
+        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
+    )
+    over = p95 > P95_TARGET_MS or size > SIZE_TARGET_KB * 1000 or paint > PAINT_TARGET_MS
+    shown = path if len(path) < 40 else path[:12] + "…" + path[46:]
+    print(
+        f"{shown:<24} {p50:>7.0f} {p95:>7.0f} {size / 1000:>6.0f} {paint:>9.0f}"
+        f"{'  over' if over else ''}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser()
+    options.add_argument("--contacts", type=int, default=100_000)
+    options.add_argument("--messages", type=int, default=1_000_000)
+    given = options.parse_args()
+    print(
+        f"targets: p95 {P95_TARGET_MS} ms, {SIZE_TARGET_KB} kB, first paint {PAINT_TARGET_MS} ms"
+    )
+    asyncio.run(main(given.contacts, given.messages))
