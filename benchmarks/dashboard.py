@@ -51,7 +51,8 @@ WITH made AS (
 INSERT INTO discreet.messages (owner_id, agent_id, contact_id, session_id, route_id, position,
   direction, state, text, channel_id, chat_id, platform_message_id, created_at)
 SELECT %(owner)s, %(agent)s, w.contact_id, w.session_id, w.id, n,
-       CASE n %% 2 WHEN 1 THEN 'in' ELSE 'out' END, CASE n %% 2 WHEN 1 THEN 'answered' ELSE 'sent' END,
+       CASE n %% 2 WHEN 1 THEN 'in' ELSE 'out' END,
+       CASE n %% 2 WHEN 1 THEN 'answered' ELSE 'sent' END,
        'Line ' || n || ': is the table at the window free on Saturday evening, for four of us?',
        %(channel)s, w.session_id::text, w.id::text || n,
        t.last_message_at - (%(each)s - n) * interval '1 minute'
@@ -66,7 +67,13 @@ async def main(contacts: int, messages: int) -> None:
             world = await make_world(db)
             began = time.perf_counter()
             await asyncio.to_thread(
-                _make, database, world.owner_id, world.agent_id, world.channel_id, contacts, messages
+                _make,
+                database,
+                world.owner_id,
+                world.agent_id,
+                world.channel_id,
+                contacts,
+                messages,
             )
             took = time.perf_counter() - began
             print(f"made {contacts:,} contacts, {messages:,} messages in {took:.0f} s", flush=True)
@@ -144,7 +151,5 @@ if __name__ == "__main__":
     options.add_argument("--contacts", type=int, default=100_000)
     options.add_argument("--messages", type=int, default=1_000_000)
     given = options.parse_args()
-    print(
-        f"targets: p95 {P95_TARGET_MS} ms, {SIZE_TARGET_KB} kB, first paint {PAINT_TARGET_MS} ms"
-    )
+    print(f"targets: p95 {P95_TARGET_MS} ms, {SIZE_TARGET_KB} kB, first paint {PAINT_TARGET_MS} ms")
     asyncio.run(main(given.contacts, given.messages))

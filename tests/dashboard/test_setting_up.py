@@ -37,6 +37,17 @@ async def test_limits_of_everybody_and_of_one(browser: Browser) -> None:
     assert (await limits.get_limits(world.db, world.owner_id, whose)).tokens_a_day == 1000
 
 
+async def test_a_budget_is_set_and_removed(browser: Browser) -> None:
+    await browser.send("/budgets", tokens_a_day="9000")
+    await browser.send("/budgets", budget_agent="Ada", money_a_day="2.5")
+    page = await browser.page("/limits")
+    assert "of 9,000 tokens" in page
+    assert "of $2.5" in page
+    await browser.send("/budgets", 422, money_a_day="much")
+    await browser.send("/budgets", what="remove")
+    assert "of 9,000 tokens" not in await browser.page("/limits")
+
+
 async def test_admission_and_waiting_time_of_a_channel(browser: Browser) -> None:
     world = browser.harness.world
     platform = await with_telegram(world)

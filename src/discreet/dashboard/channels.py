@@ -26,7 +26,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         "channels.html",
         channels=await channels.list_channels(db, owner_id),
         policies={policy.id: policy for policy in policies},
-        agents=await agents.list_agents(db, owner_id),
+        agents=await agents.names_of_agents(db, owner_id),
         branches=await branches.list_branches(db, owner_id),
         own=await admission.list_owner_addresses(db, owner_id),
         platforms=sorted(set(dashboard.app.channels.platforms) - {"terminal"}),

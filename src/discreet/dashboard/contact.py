@@ -52,6 +52,9 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "block":
             await contacts.block_contact(dashboard.db, dashboard.owner_id, who)
             done = "Blocked. Messages are dropped, and the contact isn't told."
+        case "hold":
+            hold = {"on": True, "off": False}.get(text_of(form, "hold"))
+            await contacts.hold_answers(dashboard.db, dashboard.owner_id, who, hold=hold)
         case "remember":
             agent = await agents.get_agent(dashboard.db, dashboard.owner_id, text_of(form, "agent"))
             scope = ContactScope(dashboard.owner_id, AgentId(agent.id), ContactId(id_of(request)))

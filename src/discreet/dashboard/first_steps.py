@@ -13,7 +13,7 @@ from discreet.dashboard.rendering import go_to
 from discreet.domain.ids import AgentId
 from discreet.services import agents, channels
 from discreet.services.seed import EXAMPLE
-from discreet.services.status import get_status
+from discreet.services.status import is_new
 
 PAGE = "/first-steps"
 
@@ -40,13 +40,12 @@ async def progress(dashboard: Dashboard) -> Progress | None:
         return None
     agent = listed[0]
     connected = await channels.list_channels(dashboard.db, dashboard.owner_id)
-    state = await get_status(dashboard.db, dashboard.owner_id)
     return Progress(
         agent=agent,
         told=agent.instructions != EXAMPLE.instructions,
         model=agent.model or dashboard.app.settings.model or "",
         connected=bool(connected),
-        spoken=state.counts.messages > 0,
+        spoken=not await is_new(dashboard.db, dashboard.owner_id),
     )
 
 
@@ -56,7 +55,7 @@ async def show(dashboard: Dashboard, request: Request) -> Response:
         request,
         "first_steps.html",
         steps=await progress(dashboard),
-        agents=await agents.list_agents(dashboard.db, dashboard.owner_id),
+        agents=await agents.names_of_agents(dashboard.db, dashboard.owner_id),
         platforms=sorted(set(dashboard.app.channels.platforms) - {"terminal"}),
     )
 

@@ -7,22 +7,22 @@ from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
-from discreet.services import admission
+from discreet.services import admission, held_answers
 from discreet.services.activity import activity_of_days
-from discreet.services.status import get_status
+from discreet.services.status import get_attention, is_new
 
 DAYS_SHOWN = 14
 
 
 async def show(dashboard: Dashboard, request: Request) -> Response:
     """Show the state of the installation."""
-    state = await get_status(dashboard.db, dashboard.owner_id)
-    if not state.counts.messages and "home" not in request.query_params:
+    if "home" not in request.query_params and await is_new(dashboard.db, dashboard.owner_id):
         return go_to("/first-steps")
     return dashboard.renderer.page(
         request,
         "home.html",
-        state=state,
+        state=await get_attention(dashboard.db, dashboard.owner_id),
+        drafts=await held_answers.list_held_answers(dashboard.db, dashboard.owner_id),
         days=await activity_of_days(dashboard.db, dashboard.owner_id, DAYS_SHOWN),
     )
 
@@ -43,4 +43,20 @@ async def decide(dashboard: Dashboard, request: Request) -> Response:
     return go_to("/", outcome)
 
 
-VIEWS: Views = (("GET", "/", show), ("POST", "/pairings", decide))
+async def decide_draft(dashboard: Dashboard, request: Request) -> Response:
+    """Send an answer that waits for approval, as it is or changed; or never."""
+    form, db, owner_id = request.state.form, dashboard.db, dashboard.owner_id
+    which = text_of(form, "draft")
+    if text_of(form, "decision") == "reject":
+        held = await held_answers.reject_answer(db, owner_id, which)
+        return go_to("/", f"{held.whose} gets no answer.")
+    text = text_of(form, "text")
+    held = await held_answers.approve_answer(db, owner_id, which, text=text)
+    return go_to("/", f"Sent to {held.whose}.")
+
+
+VIEWS: Views = (
+    ("GET", "/", show),
+    ("POST", "/pairings", decide),
+    ("POST", "/drafts", decide_draft),
+)

@@ -79,7 +79,7 @@ async def show_contact(dashboard: Dashboard, request: Request) -> Response:
         entry=found.entry,
         activity=found,
         memories=known.items,
-        agents=await agents.list_agents(dashboard.db, dashboard.owner_id),
+        agents=await agents.names_of_agents(dashboard.db, dashboard.owner_id),
         within=within,
         hits=hits,
         **await _lines(dashboard, contact_id),

@@ -14,9 +14,9 @@ from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
 from discreet.postgres.backup import backup as write_backup
-from discreet.schemas.limits import ContactLimits
+from discreet.schemas.limits import BudgetToSet, ContactLimits
 from discreet.schemas.operations import UsageBy
-from discreet.services import contacts, erasing, limits, linking, quarantine, usage
+from discreet.services import agents, budgets, contacts, erasing, limits, linking, quarantine, usage
 from discreet.settings import Settings
 
 DAYS_OF_USAGE = 30
@@ -39,7 +39,15 @@ async def show_limits(dashboard: Dashboard, request: Request) -> Response:
     whose = None
     if who is not None:
         whose = (await contacts.find_contact(dashboard.db, dashboard.owner_id, who)).contact
-    return dashboard.renderer.page(request, "limits.html", limits=found, who=who or "", whose=whose)
+    return dashboard.renderer.page(
+        request,
+        "limits.html",
+        limits=found,
+        who=who or "",
+        whose=whose,
+        budgets=await budgets.list_budgets(dashboard.db, dashboard.owner_id),
+        agents=await agents.names_of_agents(dashboard.db, dashboard.owner_id),
+    )
 
 
 async def set_limits(dashboard: Dashboard, request: Request) -> Response:
@@ -57,6 +65,24 @@ async def set_limits(dashboard: Dashboard, request: Request) -> Response:
         raise BadInput(f"{str(name).replace('_', ' ')}: a number is needed.") from None
     await limits.set_limits(dashboard.db, dashboard.owner_id, who, wanted)
     return go_to(back, "Saved. It holds from the next message on.")
+
+
+async def set_budget(dashboard: Dashboard, request: Request) -> Response:
+    """Set what an agent, or all of them together, may use a day; or take it away."""
+    form, db, owner_id = request.state.form, dashboard.db, dashboard.owner_id
+    agent = text_of(form, "budget_agent") or None
+    if text_of(form, "what") == "remove":
+        await budgets.remove_budget(db, owner_id, agent)
+        return go_to("/limits", "Removed.")
+    given = {name: text_of(form, name).strip() for name in ("tokens_a_day", "money_a_day")}
+    try:
+        wanted = BudgetToSet.model_validate(
+            {"agent": agent, **{name: n for name, n in given.items() if n}}
+        )
+    except ValidationError:
+        raise BadInput("A budget needs numbers.", hint="Tokens, or US dollars such as 5.") from None
+    await budgets.set_budget(db, owner_id, wanted)
+    return go_to("/limits", "Saved.")
 
 
 async def show_usage(dashboard: Dashboard, request: Request) -> Response:
@@ -124,6 +150,7 @@ VIEWS: Views = (
     ("GET", "/settings", show),
     ("GET", "/limits", show_limits),
     ("POST", "/limits", set_limits),
+    ("POST", "/budgets", set_budget),
     ("GET", "/usage", show_usage),
     ("GET", "/backups", show_backups),
     ("POST", "/backups", back_up),

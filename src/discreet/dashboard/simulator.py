@@ -12,7 +12,6 @@ from starlette.responses import Response
 from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.addresses import Address
-from discreet.domain.errors import NotFound
 from discreet.domain.text import checked_text
 from discreet.intake.terminal_message import TerminalMessage
 from discreet.schemas.memories import ListMemories, Memory
@@ -90,9 +89,8 @@ def _query(senders: list[str]) -> str:
 
 
 async def _column(dashboard: Dashboard, sender: str) -> SimulatorColumn:
-    try:
-        found = await contacts.find_contact(dashboard.db, dashboard.owner_id, sender)
-    except NotFound:
+    found = await contacts.find_by_address(dashboard.db, dashboard.owner_id, Address.parse(sender))
+    if found is None:
         return SimulatorColumn(sender, None, [], [])
     known = await memories.list_memories(
         dashboard.app.context,

@@ -54,7 +54,7 @@ async def _page(dashboard: Dashboard, request: Request, created: str) -> Respons
                 dashboard.db, dashboard.owner_id, ListTokens.model_validate({})
             )
         ).items,
-        agents=await agents.list_agents(dashboard.db, dashboard.owner_id),
+        agents=await agents.names_of_agents(dashboard.db, dashboard.owner_id),
         created=created,
     )
 

@@ -97,6 +97,13 @@ async def list_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[Agent]:
         return [_agent(row) for row in await tx.fetch(_AGENTS + " ORDER BY a.created_at, a.id")]
 
 
+async def names_of_agents(db: ScopedDatabase, owner_id: OwnerId) -> list[str]:
+    """Return the names of the owner's agents, the oldest first, without counting what they hold."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        found = await tx.fetch_tuples("SELECT name FROM discreet.agents ORDER BY created_at, id")
+    return [row[0] for row in found]
+
+
 async def page_of_agents(
     db: ScopedDatabase, owner_id: OwnerId, request: schemas.ListAgents
 ) -> schemas.AgentPage:

@@ -18,6 +18,7 @@ from discreet.contacts import (
     resolve_name,
 )
 from discreet.contacts.lookup import find_entry
+from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
 from discreet.domain.paging import MAX_LISTED, mark_of, next_of
@@ -44,10 +45,13 @@ _ACTIVITY = """
                      (WHERE msg.direction = 'in' AND msg.state IN ('waiting', 'taken')) AS waiting
                                        FROM discreet.messages msg
                                        WHERE msg.session_id = s.id) said
-                  WHERE s.contact_id = ANY(%(ids)s) GROUP BY s.contact_id) s
+                  WHERE s.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))
+                    AND s.party = ANY(%(ids)s) AND s.contact_id = ANY(%(ids)s)
+                  GROUP BY s.contact_id) s
              ON s.contact_id = c.id
       LEFT JOIN (SELECT m.contact_id, count(*) AS memories FROM discreet.memories m
-                  WHERE m.contact_id = ANY(%(ids)s) GROUP BY m.contact_id) m
+                  WHERE m.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))
+                    AND m.contact_id = ANY(%(ids)s) GROUP BY m.contact_id) m
              ON m.contact_id = c.id
 """
 _LISTED = """
@@ -151,6 +155,20 @@ async def find_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Conta
     async with db.begin(OwnerScope(owner_id)) as tx:
         entry = await find_entry(tx, who)
         return (await activity_of(tx, [entry]))[0]
+
+
+async def find_by_address(
+    db: ScopedDatabase, owner_id: OwnerId, address: Address
+) -> ContactActivity | None:
+    """Return the contact that has an address; None: nobody has it."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        contact_id = await tx.value(
+            "SELECT contact_id FROM discreet.addresses"
+            " WHERE platform = %(platform)s AND platform_id = %(id)s",
+            {"platform": address.platform, "id": address.platform_id},
+        )
+        entry = None if contact_id is None else await get_entry(tx, contact_id)
+        return None if entry is None else (await activity_of(tx, [entry]))[0]
 
 
 async def block_contact(db: ScopedDatabase, owner_id: OwnerId, who: str) -> Entry:

@@ -8,7 +8,7 @@ from typing import Literal, LiteralString, get_args
 
 from discreet.contacts import get_entries
 from discreet.domain.ids import ContactId, OwnerId
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import ContactActivity, activity_of
 
 Show = Literal["", "waiting", "in person", "blocked", "groups"]
@@ -40,11 +40,23 @@ _LISTED: LiteralString = """
      ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
      LIMIT %(limit)s OFFSET %(skip)s
 """
+# The newest sessions by their index; a contact may have several of them.
+_NEWEST: LiteralString = """
+    SELECT s.contact_id, max(s.last_message_at) AS last_message_at
+      FROM (SELECT s.contact_id, s.last_message_at FROM discreet.sessions s
+             WHERE s.contact_id IS NOT NULL AND s.last_message_at IS NOT NULL
+             ORDER BY s.last_message_at DESC LIMIT %(window)s) s
+      JOIN discreet.contacts c ON c.id = s.contact_id AND c.merged_into IS NULL
+     GROUP BY s.contact_id ORDER BY 2 DESC LIMIT %(limit)s OFFSET %(skip)s
+"""
+SESSIONS_EACH = 4
+"""How many sessions a contact is thought to have, before more are read."""
 _LAST_TEXTS: LiteralString = """
     SELECT c.id AS contact_id, left(m.text, %(characters)s) AS text
       FROM unnest(%(ids)s::uuid[]) AS c (id)
      CROSS JOIN LATERAL (SELECT s.id, s.last_position FROM discreet.sessions s
-                          WHERE s.contact_id = c.id
+                          WHERE s.party = c.id AND s.contact_id = c.id
+                            AND s.agent_id = ANY(ARRAY(SELECT a.id FROM discreet.agents a))
                           ORDER BY s.last_message_at DESC NULLS LAST LIMIT 1) s
       JOIN discreet.messages m ON m.session_id = s.id AND m.position = s.last_position
 """
@@ -81,11 +93,20 @@ async def list_inbox(
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
     given = {"pattern": pattern, "platform": platform, "limit": limit, "skip": skip}
     async with db.begin(OwnerScope(owner_id)) as tx:
-        ids = [row[0] for row in await tx.fetch_tuples(query, given)]
+        ids = [] if text or show or platform else await _newest(tx, limit, skip)
+        if len(ids) < limit:
+            ids = [row[0] for row in await tx.fetch_tuples(query, given)]
         found = await activity_of(tx, await get_entries(tx, ids))
         texts = await tx.fetch(_LAST_TEXTS, {"ids": ids, "characters": MAX_PREVIEW_CHARACTERS})
     last: dict[ContactId, str] = {row["contact_id"]: row["text"] for row in texts}
     return [InboxItem(one, last.get(one.contact.id, "")) for one in found]
+
+
+async def _newest(tx: Transaction, limit: int, skip: int) -> list[ContactId]:
+    """Return the contacts that wrote last; fewer than ``limit`` where the index alone can't tell
+    all of them."""
+    given = {"limit": limit, "skip": skip, "window": (limit + skip) * SESSIONS_EACH}
+    return [row[0] for row in await tx.fetch_tuples(_NEWEST, given)]
 
 
 async def platforms_in_use(db: ScopedDatabase, owner_id: OwnerId) -> list[str]:

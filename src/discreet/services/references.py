@@ -140,7 +140,8 @@ async def _published(
     async with db.begin(OwnerScope(owner_id)) as tx:
         found = await tx.fetch(
             "SELECT title, array_agg(content ORDER BY position) AS passages"
-            " FROM discreet.passages p WHERE p.agent_id = %(agent)s GROUP BY p.title ORDER BY p.title",
+            " FROM discreet.passages p WHERE p.agent_id = %(agent)s"
+            " GROUP BY p.title ORDER BY p.title",
             {"agent": agent_id},
         )
     return {row["title"]: tuple(row["passages"]) for row in found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -121,8 +121,8 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What needs attention, then totals. Lists have at most 20 items, newest first.
+class Attention:
+    """What needs attention. Lists have at most 20 items, newest first.
 
     ``paused``: names of agents; ``blocked``, ``taken_over`` and ``asking`` (for a person): labels
     of contacts.
@@ -143,7 +143,6 @@ class Status:
     undelivered: tuple[Undelivered, ...]
     deaf: tuple[DeafChannel, ...]
     waiting: Waiting
-    counts: Counts
 
     @property
     def needs_attention(self) -> bool:
@@ -152,29 +151,57 @@ class Status:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Status(Attention):
+    """What needs attention, and totals."""
+
+    counts: Counts
+
+
+async def get_attention(db: ScopedDatabase, owner_id: OwnerId) -> Attention:
+    """Return what needs attention, as of one moment. Totals would read every row."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return await _attention(tx)
+
+
 async def get_status(db: ScopedDatabase, owner_id: OwnerId) -> Status:
     """Return everything as of one moment, in one transaction."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        return Status(
-            quarantine=tuple(await waiting_in_quarantine(tx)),
-            pairings=tuple(await pending_pairings(tx))[:_MAX_SHOWN],
-            limit_hits=await recent_limit_hits(tx),
-            near_limits=await near_limits(tx),
-            replaced_models=await _replaced_models(tx),
-            paused=await _paused(tx),
-            blocked=await _blocked(tx),
-            taken_over=await taken_over(tx, _MAX_SHOWN),
-            held_answers=await tx.value(
-                "SELECT count(*) FROM discreet.held_answers WHERE state = 'waiting'"
-            ),
-            asking=await _asking(tx),
-            turns=await _failed_turns(tx),
-            long_turns=await _long_turns(tx),
-            undelivered=await _undelivered(tx),
-            deaf=await _deaf(tx),
-            waiting=await _waiting(tx),
-            counts=await _counts(tx),
+        found = await _attention(tx)
+        counts = await _counts(tx)
+    return Status(
+        **{field.name: getattr(found, field.name) for field in fields(Attention)}, counts=counts
+    )
+
+
+async def is_new(db: ScopedDatabase, owner_id: OwnerId) -> bool:
+    """Return whether nobody has written yet."""
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        return not await tx.value(
+            "SELECT EXISTS (SELECT FROM discreet.sessions WHERE last_message_at IS NOT NULL)"
         )
+
+
+async def _attention(tx: Transaction) -> Attention:
+    return Attention(
+        quarantine=tuple(await waiting_in_quarantine(tx)),
+        pairings=tuple(await pending_pairings(tx))[:_MAX_SHOWN],
+        limit_hits=await recent_limit_hits(tx),
+        near_limits=await near_limits(tx),
+        replaced_models=await _replaced_models(tx),
+        paused=await _paused(tx),
+        blocked=await _blocked(tx),
+        taken_over=await taken_over(tx, _MAX_SHOWN),
+        held_answers=await tx.value(
+            "SELECT count(*) FROM discreet.held_answers WHERE state = 'waiting'"
+        ),
+        asking=await _asking(tx),
+        turns=await _failed_turns(tx),
+        long_turns=await _long_turns(tx),
+        undelivered=await _undelivered(tx),
+        deaf=await _deaf(tx),
+        waiting=await _waiting(tx),
+    )
 
 
 async def _asking(tx: Transaction) -> tuple[str, ...]:

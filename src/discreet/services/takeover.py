@@ -110,7 +110,8 @@ async def lines_after(
                                          'contact') END AS speaker
                  FROM discreet.messages m JOIN discreet.agents a ON a.id = m.agent_id
                  LEFT JOIN discreet.outbox o ON o.message_id = m.id
-                WHERE m.contact_id = %(contact)s AND m.command IS DISTINCT FROM 'notice'
+                WHERE m.agent_id = ANY(ARRAY(SELECT id FROM discreet.agents))
+                  AND m.contact_id = %(contact)s AND m.command IS DISTINCT FROM 'notice'
                   AND (%(after)s::timestamptz IS NULL OR m.created_at > %(after)s)
                 ORDER BY m.created_at DESC, m.position DESC LIMIT %(limit)s""",
             {"contact": contact_id, "after": after, "limit": limit},

@@ -6192,11 +6192,17 @@ CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only
 -- INDEX channels_open
 CREATE UNIQUE INDEX channels_open ON discreet.channels USING btree (owner_id, platform, account, only_chat) NULLS NOT DISTINCT WHERE (closed_at IS NULL);
 
+-- INDEX contacts_blocked
+CREATE INDEX contacts_blocked ON discreet.contacts USING btree (owner_id, blocked_at) WHERE ((blocked_at IS NOT NULL) AND (owner_key IS NOT NULL));
+
 -- INDEX contacts_merged
 CREATE INDEX contacts_merged ON discreet.contacts USING btree (merged_into) WHERE ((merged_into IS NOT NULL) AND (owner_key IS NOT NULL));
 
 -- INDEX contacts_owner
 CREATE INDEX contacts_owner ON discreet.contacts USING btree (owner_id, created_at) WHERE (owner_key IS NOT NULL);
+
+-- INDEX contacts_taken_over
+CREATE INDEX contacts_taken_over ON discreet.contacts USING btree (owner_id, taken_over_at) WHERE ((taken_over_at IS NOT NULL) AND (owner_key IS NOT NULL));
 
 -- INDEX early_receipts_age
 CREATE INDEX early_receipts_age ON discreet.early_receipts USING btree (created_at);
@@ -6329,6 +6335,9 @@ CREATE UNIQUE INDEX sessions_open ON discreet.sessions USING btree (owner_id, ag
 
 -- INDEX sessions_party
 CREATE INDEX sessions_party ON discreet.sessions USING btree (owner_id, agent_id, party);
+
+-- INDEX sessions_recent
+CREATE INDEX sessions_recent ON discreet.sessions USING btree (owner_id, last_message_at) WHERE (owner_key IS NOT NULL);
 
 -- INDEX sessions_speaking
 CREATE INDEX sessions_speaking ON discreet.sessions USING btree (speaks_to, owner_id) WHERE ((speaks_to IS NOT NULL) AND (owner_key IS NOT NULL));

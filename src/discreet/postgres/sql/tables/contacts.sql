@@ -33,6 +33,12 @@ COMMENT ON COLUMN discreet.contacts.holds_answers IS
 CREATE INDEX contacts_owner ON discreet.contacts (owner_id, created_at) WHERE owner_key IS NOT NULL;
 CREATE INDEX contacts_merged
   ON discreet.contacts (merged_into) WHERE merged_into IS NOT NULL AND owner_key IS NOT NULL;
+CREATE INDEX contacts_blocked
+  ON discreet.contacts (owner_id, blocked_at)
+  WHERE blocked_at IS NOT NULL AND owner_key IS NOT NULL;
+CREATE INDEX contacts_taken_over
+  ON discreet.contacts (owner_id, taken_over_at)
+  WHERE taken_over_at IS NOT NULL AND owner_key IS NOT NULL;
 ALTER TABLE discreet.contacts
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN aliases SET STATISTICS 0,

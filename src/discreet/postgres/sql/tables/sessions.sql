@@ -52,6 +52,9 @@ CREATE UNIQUE INDEX sessions_open
   ON discreet.sessions (owner_id, agent_id, party, thread_key) WHERE ended_at IS NULL;
 -- Whom an agent knows: who has a session with it, and who spoke to it in a group.
 CREATE INDEX sessions_party ON discreet.sessions (owner_id, agent_id, party);
+-- Who wrote last, for the owner's inbox.
+CREATE INDEX sessions_recent
+  ON discreet.sessions (owner_id, last_message_at) WHERE owner_key IS NOT NULL;
 ALTER TABLE discreet.sessions
   ALTER COLUMN thread_key SET STATISTICS 0,
   ALTER COLUMN scope_key SET STATISTICS 0,
