@@ -95,12 +95,12 @@ async def settle(world: World) -> People:
         "You can. Please tell me how many guests there will be.",
     )  # fmt: skip
     await people.talk(
-        "Mei Tanaka", "telegram:5550177", "キャンセルできますか？", "はい、前日まで無料です。"
+        "Mei Tanaka", "telegram:5550177", "Can I still cancel?", "Yes, free until the day before."
     )
     await people.talk(
         "Omar Haddad", "whatsapp:447700900188",
-        "مرحبا، هل لديكم طاولة لأربعة أشخاص مساء الجمعة؟",
-        "نعم، الساعة السابعة متاحة.",
+        "Do you have a table for four on Friday evening?",
+        "Yes, at seven. Shall I book it?",
     )  # fmt: skip
     await people.talk(
         "Tom Becker", "telegram:5550190", "The invoice is wrong. Can I talk to a person?"

@@ -17,8 +17,11 @@ HEAD_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
-    """A file of a message. ``name`` and ``kind`` are what its sender claimed; ``head`` are its
-    first bytes, empty where it isn't kept, and ``refusal`` says why not."""
+    """A file of a message.
+
+    ``name`` and ``kind`` are what its sender claimed; ``head`` are its first bytes, empty where it
+    isn't kept, and ``refusal`` says why not.
+    """
 
     id: UUID
     message_id: MessageId

@@ -103,8 +103,10 @@ async def list_inbox(
 
 
 async def _newest(tx: Transaction, limit: int, skip: int) -> list[ContactId]:
-    """Return the contacts that wrote last; fewer than ``limit`` where the index alone can't tell
-    all of them."""
+    """Return the contacts that wrote last.
+
+    They are fewer than ``limit`` where the index alone can't tell all of them.
+    """
     given = {"limit": limit, "skip": skip, "window": (limit + skip) * SESSIONS_EACH}
     return [row[0] for row in await tx.fetch_tuples(_NEWEST, given)]
 
