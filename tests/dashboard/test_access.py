@@ -121,8 +121,10 @@ async def test_a_form_of_another_site_or_a_page_under_another_name_is_refused(
     browser: Browser,
 ) -> None:
     origin = {"Origin": "https://evil.example"}
-    got = await browser.http.post("/sign-ins/end-all", data={"csrf": "x"}, headers=origin)
-    assert got.status_code == 403
+    [csrf, *_] = re.findall(r'name="csrf" value="(\w+)"', await browser.page("/sign-ins"))
+    got = await browser.http.post("/sign-ins/end-all", data={"csrf": csrf}, headers=origin)
+    assert (got.status_code, "another site" in got.text) == (403, True)
+    await browser.page("/sign-ins")
     for host in ("evil.example", "127.0.0.1.evil.example", "[", ""):
         got = await browser.http.get("/inbox", headers={"Host": host})
         assert got.status_code == 421, host

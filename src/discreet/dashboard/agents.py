@@ -38,6 +38,10 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "resume":
             await agents.resume_agent(dashboard.db, dashboard.owner_id, found.name)
             done = f"{found.name} answers again."
+        case "rename":
+            name = text_of(form, "name").strip()
+            await agents.rename_agent(dashboard.db, dashboard.owner_id, found.name, name)
+            done = f"{found.name} is called {name} now."
         case what:
             await agents.change_agent(dashboard.db, dashboard.owner_id, found.name, change_of(form))
             done = "Saved."

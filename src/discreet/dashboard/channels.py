@@ -65,6 +65,10 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
         case "remove":
             await channels.disconnect_channel(access, str(channel_id))
             done = f"{found.label} is disconnected and its token deleted."
+        case "move":
+            agent = text_of(form, "agent")
+            await channels.move_channel(db, owner_id, str(channel_id), agent)
+            done = f"{agent} answers there from the next message on."
         case "debounce":
             await channels.set_debounce(db, owner_id, channel_id, number_of(form, "seconds"))
             done = "Saved."
