@@ -135,6 +135,17 @@ async def test_two_processes_that_tell_at_once_tell_once(
     assert len([text for text in await platform.sent(OLGA) if "Somebody new" in text]) == 1
 
 
+async def test_the_owner_who_spoke_in_a_group_is_told_in_their_own_chat_only(
+    opened: Platform,
+) -> None:
+    await ask(opened, "hello all", OLGA, group=GROUP)
+    before = await opened.sent(GROUP)
+    await ask(opened, "/human please", ALICE, name="Alice")
+    [notice] = await told(opened)
+    assert notice.startswith("`Alice` asks `Ada` for a person")
+    assert await opened.sent(GROUP) == before
+
+
 async def test_nobody_is_told_while_no_account_is_linked(db: ScopedDatabase) -> None:
     platform = await make_platform(db)
     await platform.reason(ALICE, "hello")
@@ -309,7 +320,8 @@ async def test_an_unlinked_account_is_nobodys_and_is_told_nothing(
     assert said.contact_id is not None
     assert await opened.sent(ALICE) == before
     await opened.accepted(ALICE, "are you there?")
-    assert await tell_owners(db, AT_ONCE) == 0
+    await ask(opened, "/human", BOB)
+    assert await tell_owner(db, world.owner_id, AT_ONCE) == 0
     pending = await rows_of(
         world, "SELECT 1 FROM discreet.outbox WHERE state = 'pending' AND contact_id IS NULL"
     )
