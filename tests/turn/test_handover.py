@@ -16,12 +16,13 @@ from discreet.services.agents import AgentChange, change_agent
 from discreet.services.contacts import hold_answers
 from discreet.services.requeue import silence_of
 from discreet.services.takeover import hand_back
+from discreet.turn import draft
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Prompt
 from discreet.turn.result import TurnResult
 from discreet.turn.think import OnText, Tools
 from tests.support.platform import Platform, make_platform
-from tests.support.turns import Recording, by_platform, rows_of
+from tests.support.turns import Recording, by_platform, count, rows_of
 from tests.support.world import open_scoped
 from tests.turn.owner_chat import ALICE, BOB, GROUP, OLGA, ask, link, run, told
 
@@ -143,6 +144,24 @@ async def test_an_answer_waits_until_the_owner_approves_it(
     await deliver(db, by_platform(channel), row["route_id"])
     [sent] = channel.sent
     assert (sent.text, sent.plain, sent.chat_id) == ("It is free on *Friday*.", False, "1001")
+
+
+async def test_an_answer_that_waits_is_shown_to_nobody_while_it_is_written(
+    opened: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = opened.world
+    monkeypatch.setattr(draft, "DRAFT_SECONDS", 0.0)
+    seen: list[int] = []
+
+    async def writes(_: TurnContext, __: Prompt, ___: Tools, on_text: OnText) -> TurnResult:
+        await on_text("It is free")
+        seen.append(await count(world, "drafts"))
+        return TurnResult("It is free.", "model")
+
+    await run(opened, await opened.accepted(ALICE, "is a room free?"), writes)
+    await set_agent(opened, AgentChange(holds_answers=True))
+    await run(opened, await opened.accepted(ALICE, "and tomorrow?"), writes)
+    assert seen == [1, 0]
 
 
 async def test_an_answer_is_edited_or_rejected(db: ScopedDatabase, opened: Platform) -> None:
