@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ from discreet.services.takeover import lines_after
 from tests.api.conftest import Harness
 from tests.dashboard.conftest import Browser, a_browser
 from tests.support.platform import with_telegram
+from tests.support.waiting import PATIENCE_SECONDS
 
 ALICE, BOB = "telegram:1001", "telegram:1002"
 HOSTILE = (
@@ -171,7 +173,8 @@ async def test_a_page_that_stays_open_hears_of_news_until_it_is_signed_out(
         news = [line async for line in _until(heard, "event: changed")]
         assert news[-1] == "event: changed"
         await browser.send("/sign-ins/end-all")
-        assert [line async for line in heard if line.startswith("event")] == []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert [line async for line in heard if line.startswith("event")] == []
 
 
 async def _until(lines: object, wanted: str) -> object:
