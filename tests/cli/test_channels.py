@@ -31,7 +31,7 @@ async def test_a_bot_is_added_tested_listed_and_removed(warm_sb: Sb, tmp_path: P
         assert (listed["platform"], listed["name"]) == ("telegram", "ada_bot")
         for name in ("@ada_bot", "ada_bot", "telegram"):
             tested = await run(sb, "test", name)
-            assert "@ada_bot answers" in tested.stdout
+            assert "@ada_bot works and leads to" in tested.stdout
         (policy,) = await asyncio.to_thread(sb.json, "admission", "list")
         assert (policy["name"], policy["admission"]) == ("ada_bot", "pairing")
         api.faults["getMe"] = [refused(401, "Unauthorized")]
@@ -68,10 +68,10 @@ async def test_a_number_of_whatsapp_is_added_and_its_secrets_are_shown_to_nobody
         words = (*words, "--app-secret-file", str(file))
         added = await run(sb, *words, stdin=f"{token}\n".encode())
         assert (added.returncode, added.stderr) == (0, "")
-        assert "+1 555-078-3881 leads to Ada now." in added.stdout
+        assert "+1 555-078-3881 now leads to Ada." in added.stdout
         assert "https://YOUR-ADDRESS/whatsapp" in added.stdout
         tested = await run(sb, "test", "whatsapp")
-        assert "+1 555-078-3881 answers" in tested.stdout
+        assert "+1 555-078-3881 works" in tested.stdout
         wrong = await run(sb, *words, stdin=b"nonsense\n")
         assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
     removed = await run(sb, "remove", cloud.NUMBER)
@@ -93,9 +93,9 @@ async def test_a_bot_of_discord_is_added_once_it_may_read_messages(warm_sb: Sb) 
         api.intents_allowed = True
         added = await run(sb, *words, stdin=f"{token}\n".encode())
         assert (added.returncode, added.stderr) == (0, "")
-        assert "@ada leads to Ada now." in added.stdout
+        assert "@ada now leads to Ada." in added.stdout
         tested = await run(sb, "test", "discord")
-        assert "@ada answers" in tested.stdout
+        assert "@ada works" in tested.stdout
         wrong = await run(sb, *words, stdin=b"nonsense\n")
         assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
         revoked = await run(sb, *words, stdin=f"{token[:-1]}z\n".encode())
