@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.cli.conftest import Sb
+from tests.docs.operations import OPERATIONS
 
 HELP = ["chat", "serve", "mcp", "status", "takeover", "backup", "restore", "version"]
 NOUNS = [
@@ -31,6 +32,34 @@ def test_every_command_explains_itself_without_touching_anything(sb: Sb, words: 
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: sb" in done.stdout
     assert not sb.home.exists()
+
+
+LISTS = sorted(
+    {
+        command
+        for operation in OPERATIONS
+        if isinstance(operation.cli, tuple)
+        for command in operation.cli
+        if command.endswith(" list")
+    }
+)
+
+
+def test_every_list_is_printed_for_people_and_for_programs(warm_sb: Sb) -> None:
+    warm_sb.answer("--sender", "telegram:1001", "-m", "hello there")
+    for command in LISTS:
+        done = warm_sb(*command.split())
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert isinstance(warm_sb.json(*command.split()), list), command
+
+
+def test_a_budget_is_set_shown_and_removed(warm_sb: Sb) -> None:
+    warm_sb("budgets", "set", "--money-a-day", "5", "--tokens-a-day", "1000")
+    [row] = warm_sb.json("budgets", "list")
+    assert (row["agent"], row["money_a_day"], row["tokens_a_day"]) == (None, 5.0, 1000)
+    assert "(all)" in warm_sb("budgets", "list").stdout
+    assert warm_sb("budgets", "remove").stdout.startswith("No budgets.")
+    assert warm_sb("budgets", "remove").returncode == 2
 
 
 def test_lists_are_arrays_of_objects_for_programs(warm_sb: Sb) -> None:

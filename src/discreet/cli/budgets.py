@@ -78,12 +78,12 @@ def remove(agent: OfAgent = None, as_json: AsJson = False) -> None:
 def _print(found: Sequence[UsageBudget], *, as_json: bool) -> None:
     from discreet.cli.printing import Column, print_list
 
-    columns = [
-        Column[UsageBudget]("AGENT", lambda one: one.agent or "(all)"),
-        Column[UsageBudget]("TOKENS TODAY", lambda one: f"{one.tokens:,}"),
-        Column[UsageBudget]("OF", lambda one: _or_dash(one.tokens_a_day, ",")),
-        Column[UsageBudget]("MONEY TODAY", lambda one: f"${one.money:,.2f}"),
-        Column[UsageBudget]("OF", lambda one: _or_dash(one.money_a_day, ",.2f", "$")),
+    columns: list[Column[UsageBudget]] = [
+        Column("AGENT", lambda one: one.agent or "(all)"),
+        Column("TOKENS TODAY", lambda one: f"{one.tokens:,}"),
+        Column("OF", lambda one: _or_dash(one.tokens_a_day, ",")),
+        Column("MONEY TODAY", lambda one: f"${one.money:,.2f}"),
+        Column("OF", lambda one: _or_dash(one.money_a_day, ",.2f", "$")),
     ]
     empty = "No budgets. Set one: sb budgets set --money-a-day 5"
     print_list(
