@@ -115,10 +115,11 @@ async def test_a_column_of_the_simulator_holds_its_senders_memories_alone(
     assert "likes beer" not in column
 
 
-async def test_a_conversation_has_its_own_files_alone(
+async def test_a_line_of_a_conversation_has_its_own_files_alone(
     world: World, database: Database, admin: Admin
 ) -> None:
     mine = await world.say(ALICE, "look", attachments=(Attachment("photo", "1", "mine.png"),))
+    await world.say(ALICE, "again", attachments=(Attachment("photo", "3", "another.png"),))
     await world.say(BOB, "look", attachments=(Attachment("photo", "2", "bobs.png"),))
     found = await attachments.files_of_messages(world.db, world.owner_id, [mine.message_id])
     assert [file.name for files in found.values() for file in files] == ["mine.png"]
