@@ -54,6 +54,7 @@ THROW_AWAY_SETTINGS = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_wal_size": "2GB",
+    "max_connections": "300",  # the servers of several tests share one
 }
 
 
