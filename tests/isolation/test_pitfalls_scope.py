@@ -254,10 +254,14 @@ async def test_p03_an_answer_to_somebody_elses_message_stays_in_ones_own_session
 ) -> None:
     world = neighbours.world
     bob = neighbours.bob
+    # A platform says what a message replies to; whoever names one of our ids is refused.
+    with pytest.raises(NotFound):
+        await world.say(ALICE, "hi", reply_to=str(bob.message_id))
     replying = inbound(
         world,
         AddressSender(Address.parse(ALICE)),
         calling("recall"),
+        channel_id=await world.add_channel("telegram"),
         chat_id=ALICE,
         reply_to=str(bob.message_id),
         thread_key=str(bob.session_id),
@@ -463,7 +467,7 @@ def test_p10_a_sender_that_cannot_be_read_ends_the_command_and_nobody_speaks_as_
     words: dict[str, str],
 ) -> None:
     given: dict[str, Any] = dict.fromkeys(["agent", "sender", "contact_id", "group"])
-    given |= {"thread_key": "", "new": False, "text": "hi", "checked": True}
+    given |= {"thread_key": "", "new": False, "text": "hi", "checked": True, "replies_to": None}
     with pytest.raises(BadInput) as refused:
         _said(**{**given, **words})
     assert refused.value.exit_code == 2

@@ -47,7 +47,7 @@ async def test_a_sender_named_at_the_start_is_all_that_the_process_is_for(sb: Sb
         )
         assert said == []
         prompt = await alice.get_prompt("talking_to")
-        assert "private to this sender" in prompt.messages[0].content.text
+        assert "nobody but this sender and your owner reads it" in prompt.messages[0].content.text
     async with stdio(sb, "--sender", BOB) as bob:
         found = await bob.call_tool("recall", {"query": "dog Rex"})
         assert found.structured_content["items"] == []

@@ -2078,7 +2078,7 @@ BEGIN
   IF platform_message IS NULL THEN
     RETURN NULL;
   END IF;
-  IF via.platform = 'terminal' THEN
+  IF via.platform = 'terminal' AND pg_input_is_valid(platform_message, 'uuid') THEN
     SELECT m.id INTO result FROM discreet.messages m
      WHERE m.id = platform_message::uuid
        AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
@@ -2662,6 +2662,7 @@ DECLARE
   common  text[];
   worth   text;
   wanted  text[] := '{}';
+  shares  integer;
 BEGIN
   -- The filters are written so that no other index can serve them, and the index is searched until
   -- there are enough memories of this owner.
@@ -2680,11 +2681,13 @@ BEGIN
     wanted := wanted || format('SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms && %L::text[] '
                                'AND (m.owner_id = %L) IS TRUE', rare, owner);
   END IF;
+  -- One for each pair of the three commonest, and one for the rare.
+  shares := CASE WHEN cardinality(common) > 2 THEN 3 ELSE 1 END + least(cardinality(rare), 1);
   FOR a IN 1 .. least(cardinality(common), 3) LOOP
     FOR b IN a + 1 .. least(cardinality(common), 3) LOOP
       wanted := wanted || format(
         '(SELECT * FROM discreet.memories m WHERE m.owner_key IS NOT NULL AND m.terms @> %L::text[] AND (m.owner_id = %L) IS TRUE LIMIT %s)',
-        ARRAY[common[a], common[b]], owner, greatest(many / 4, 10));
+        ARRAY[common[a], common[b]], owner, greatest(many / shares, 10));
     END LOOP;
   END LOOP;
   IF cardinality(wanted) > 0 THEN

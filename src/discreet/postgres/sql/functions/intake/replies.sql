@@ -12,7 +12,7 @@ BEGIN
   IF platform_message IS NULL THEN
     RETURN NULL;
   END IF;
-  IF via.platform = 'terminal' THEN
+  IF via.platform = 'terminal' AND pg_input_is_valid(platform_message, 'uuid') THEN
     SELECT m.id INTO result FROM discreet.messages m
      WHERE m.id = platform_message::uuid
        AND m.owner_id = here.owner_id AND m.agent_id = here.agent_id AND m.party = here.party;
