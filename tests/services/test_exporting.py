@@ -123,8 +123,8 @@ async def test_every_table_with_something_of_a_contact_is_in_the_export(
             " WHERE table_schema = 'discreet' AND column_name = 'contact_id'"
         ).fetchall()
     }
-    # A program's connection and a pending code are hashes and ids that only the gate reads.
-    assert tables - written.counts.keys() == {"mcp_sessions", "link_requests"}
+    # Hashes and ids that only the gate reads, and ids of what the owner was told about.
+    assert tables - written.counts.keys() == {"mcp_sessions", "link_requests", "owner_notices"}
 
 
 async def test_what_a_stranger_said_before_being_let_in_is_in_the_export(

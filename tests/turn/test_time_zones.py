@@ -59,7 +59,7 @@ async def test_without_a_model_a_contact_says_it_with_a_command(world: World) ->
     said = await world.say(ALICE, "/timezone the moon")
     await run_turn(turns_of(world.db), said.session_id)
     answers = await answers_of(world, said.session_id)
-    assert answers[0] == "Your time zone is America/Lima from now on."
+    assert answers[0] == "Your time zone is now America/Lima."
     assert "There is no time zone 'the moon'" in answers[1]
     assert await zone_of(world, ALICE, "hi") == "America/Lima"
 

@@ -43,7 +43,7 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionItem:
     """A problem, and the command that helps."""
 
     line: str
@@ -80,25 +80,25 @@ def status(
         _print(found, installation, attention)
 
 
-def _outage(outage: Unavailable | None) -> Iterator[Attention]:
+def _outage(outage: Unavailable | None) -> Iterator[AttentionItem]:
     if outage is not None:
-        yield Attention(
+        yield AttentionItem(
             f"{outage.message} Nothing can be stored, so nobody is answered", outage.hint
         )
 
 
-def _unreadable(channels: list[ConnectedChannel]) -> Iterator[Attention]:
+def _unreadable(channels: list[ConnectedChannel]) -> Iterator[AttentionItem]:
     for channel in channels:
-        yield Attention(
+        yield AttentionItem(
             f"The token of {channel.label} on {channel.platform} can't be read in this home, so"
             " nothing is received or sent there",
             f"sb channels add {channel.platform}",
         )
 
 
-def _policy(others: list[OtherNumber]) -> Iterator[Attention]:
+def _policy(others: list[OtherNumber]) -> Iterator[AttentionItem]:
     for other in others:
-        yield Attention(
+        yield AttentionItem(
             f"{other}: the last server started had other settings, or none was started with these",
             "Give every server the same settings, and restart them (sb serve)",
         )
@@ -121,7 +121,7 @@ def _show_outage(error: Unavailable, *, as_json: bool) -> None:
     else:
         hint = NOBODY_NAMED
     if as_json:
-        attention = [asdict(Attention(error.message, hint))]
+        attention = [asdict(AttentionItem(error.message, hint))]
         print_json({"attention": attention, "connections": dict(held), "home": str(home)})
         return
     print_text(f"Needs attention\n  {error.message}\n      {hint}")
@@ -172,54 +172,54 @@ def _where(app: App) -> str:
     return f"{credentials.dbname} on {', '.join(credentials.places)}"
 
 
-def _attention(status: Status, installation: Installation) -> Iterator[Attention]:
+def _attention(status: Status, installation: Installation) -> Iterator[AttentionItem]:
     from discreet.cli.printing import ago, counted, when
 
     if status.quarantine:
         reasons = sorted({item.reason for item in status.quarantine})[:MAX_QUARANTINE_REASONS]
-        yield Attention(
+        yield AttentionItem(
             f"{counted(len(status.quarantine), 'message')} could not be matched to a sender, "
             f"the oldest from {ago(status.quarantine[0].created_at)}: {'; '.join(reasons)}",
             "sb quarantine list",
         )
     if status.pairings:
-        yield Attention(
+        yield AttentionItem(
             f"{counted(len(status.pairings), 'stranger')} waiting for approval: "
             + "; ".join(f"{item.label} to {item.agent}" for item in status.pairings[:MAX_NAMED]),
             "sb pairing list",
         )
     for hit in status.limit_hits:
-        yield Attention(
+        yield AttentionItem(
             f"{hit.whose} exceeded its limit for {hit.agent} ({hit.kind.replace('_', ' ')})"
             f" {ago(hit.since)}; {counted(hit.refused, 'message')} dropped, no replies until "
             f"{when(hit.until)}",
             "sb limits show",
         )
     for near in status.near_limits:
-        yield Attention(
+        yield AttentionItem(
             f"{near.whose} has used {near.share:.0%} of the {near.kind.replace('_', ' ')} with "
             f"{near.agent}",
             "sb usage --by contact",
         )
     for replaced in status.replaced_models:
-        yield Attention(
+        yield AttentionItem(
             f"{replaced.model} answered {counted(replaced.turns, 'message')} for {replaced.agent}, "
             f"the last {ago(replaced.at)}, because another model failed: {replaced.reason}",
             "sb turns list",
         )
     for label in status.asking:
-        yield Attention(f"{label} asks for a person", f"sb takeover {shlex.quote(label)}")
+        yield AttentionItem(f"{label} asks for a person", f"sb takeover {shlex.quote(label)}")
     if status.held_answers:
-        yield Attention(
+        yield AttentionItem(
             f"{counted(status.held_answers, 'answer')} waiting for your approval", "sb drafts list"
         )
     for name in status.paused:
-        yield Attention(
+        yield AttentionItem(
             f"{name} is paused; messages to it wait",
             f"sb agents resume {shlex.quote(name)}",
         )
     for label in status.taken_over:
-        yield Attention(
+        yield AttentionItem(
             f"You are answering {label} in person; the agent is silent there",
             f"sb takeover {shlex.quote(label)} --end",
         )
@@ -230,25 +230,25 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
             outcome = f"next attempt at {when(turn.retry_at)}"
         else:
             outcome = "will retry"
-        yield Attention(
+        yield AttentionItem(
             f"{turn.agent} could not answer {turn.whose} {ago(turn.at)} (attempt {turn.attempt}; "
             f"{outcome}): {turn.error or turn.state}",
             f"sb sessions show {turn.session_id}",
         )
     for running in status.long_turns:
         written = f"{running.characters:,} characters so far" if running.characters else ""
-        yield Attention(
+        yield AttentionItem(
             f"{running.agent} has been answering {running.whose} since {ago(running.since)} "
             f"(attempt {running.attempt}; {written or 'no text yet'})",
             f"sb sessions show {running.session_id}",
         )
     for channel in status.deaf:
-        yield Attention(
+        yield AttentionItem(
             f"Can't receive messages for {channel.name} on {channel.platform}: {channel.why}",
             f"sb channels test {shlex.quote(channel.name)}",
         )
     for answer in status.undelivered:
-        yield Attention(
+        yield AttentionItem(
             f"{answer.agent}'s answer to {answer.whose} of {ago(answer.since)} is undelivered "
             f"({answer.state}, {counted(answer.attempts, 'attempt')})"
             + (f": {answer.error}" if answer.error else ""),
@@ -256,14 +256,14 @@ def _attention(status: Status, installation: Installation) -> Iterator[Attention
         )
     waiting = status.waiting
     if waiting.since is not None and datetime.now(UTC) - waiting.since > PATIENCE:
-        yield Attention(
+        yield AttentionItem(
             f"{counted(waiting.messages, 'message')} unanswered, the oldest from "
             f"{ago(waiting.since)}" + ("" if installation.serving else "; no server is running"),
             "sb sessions list" if installation.serving else "sb serve",
         )
 
 
-def _print(status: Status, installation: Installation, attention: list[Attention]) -> None:
+def _print(status: Status, installation: Installation, attention: list[AttentionItem]) -> None:
     from discreet.cli.printing import ago, counted, print_text
 
     if attention:
