@@ -34,12 +34,20 @@ NOT_QUICK = frozenset(
     (
         "channels/test_long_answers.py",
         "docs/test_first_conversation.py",
+        "isolation/test_non_interference.py",
         "isolation/test_twins.py",
         "mutation/test_rights.py",
         "test_cancelling.py",
         "test_http_server.py",
         "test_proxies.py",
+        "queue/test_worker.py",
+        "turn/test_compact.py",
+        "turn/test_limits.py",
         "turn/test_models.py",
+        "turn/test_models_take_over.py",
+        "turn/test_questions.py",
+        "turn/test_small_contexts.py",
+        "turn/test_think.py",
     )
 )
 
