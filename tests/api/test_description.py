@@ -104,18 +104,15 @@ def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: s
     calls = [0]
 
     class TwoPeople(schema.as_state_machine()):  # type: ignore[misc]
-        nth = 0
-
         def before_call(self, case: Any) -> None:
             calls[0] += 1
-            self.nth += 1
-            token = tokens[self.nth % 2]
+            token = tokens[calls[0] % 2]
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
             if case.operation.label == "POST /api/messages":
                 case.query = {**(case.query or {}), "wait": "0"}
 
         def validate_response(self, response: Any, case: Any, **_: Any) -> None:
-            me, text = self.nth % 2, response.text
+            me, text = calls[0] % 2, response.text
             assert response.status_code < 500, (case.operation.label, text)
             for marker in forbidden[me]:
                 assert marker not in text, case.operation.label
@@ -125,7 +122,7 @@ def _two_people(url: str, tokens: list[str], forbidden: list[set[str]], known: s
             seen[me] |= ids
 
     TwoPeople.run(
-        settings=hypothesis_settings(SETTINGS, max_examples=EXAMPLES, stateful_step_count=STEPS)
+        settings=hypothesis_settings(SETTINGS, max_examples=3 * EXAMPLES, stateful_step_count=STEPS)
     )
     assert all(seen), "each of them saw something of their own"
     return calls[0]
