@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,14 @@ import pytest
 from discreet.domain.errors import Unavailable
 from discreet.postgres import role_changes
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.database_errors import why_not_connected
 from discreet.postgres.external import initialise_external
 from discreet.postgres.role_changes import changed_settings, describe_changes, reset_settings
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.server import opened_database
-from tests.postgres.conftest import credentials_of
+from tests.postgres.conftest import credentials_of, server_pid
 from tests.postgres.test_bootstrap import admin_url
+from tests.support.waiting import until_sync
 
 BY_ITSELF = (
     "ALTER ROLE CURRENT_USER SET local_preload_libraries = 'x'",
@@ -123,6 +128,75 @@ def test_on_a_server_of_ones_own_a_changed_password_is_named_with_what_to_do(
     initialise_external(own_home, admin_url(own_server), reset_roles=True)
     with opened_database(own_home):
         pass
+
+
+NOT_THE_ROLES_DOING = {
+    "ALTER ROLE discreet_contact CONNECTION LIMIT 0": (
+        "The database has no connections left.",
+        "sb status",
+    ),
+    "ALTER ROLE discreet_contact NOLOGIN": (
+        'refused a connection: role "discreet_contact" is not permitted to log in.',
+        "--reset-roles",
+    ),
+    "REVOKE CONNECT ON DATABASE discreet FROM discreet_contact": (
+        'refused a connection: permission denied for database "discreet".',
+        "--reset-roles",
+    ),
+}
+TAKEN_BACK = (
+    "ALTER ROLE discreet_contact LOGIN CONNECTION LIMIT -1",
+    "GRANT CONNECT ON DATABASE discreet TO discreet_contact",
+)
+
+
+def test_a_login_that_fails_for_anything_but_its_password_is_not_called_changed(
+    own_home: Path, own_server: Credentials
+) -> None:
+    for statement, (said, hint) in NOT_THE_ROLES_DOING.items():
+        change(own_server, ADMIN_ROLE, statement)
+        with pytest.raises(Unavailable) as refused, opened_database(own_home):
+            pass
+        assert refused.value.message.endswith(said), statement
+        assert hint in refused.value.hint, statement
+        change(own_server, ADMIN_ROLE, *TAKEN_BACK)
+    with opened_database(own_home):
+        pass
+
+
+def test_a_server_that_stops_while_logins_are_checked_is_said_to_stop_or_to_be_gone(
+    own_server: Credentials, home: Path
+) -> None:
+    with psycopg.connect(own_server.conninfo("discreet_worker"), autocommit=True) as conn:
+        os.kill(server_pid(home), signal.SIGTERM)  # it ends when its last client has left
+        until_sync(lambda: not _accepts(own_server), "the refusal")
+        with pytest.raises(psycopg.OperationalError) as stopping:
+            describe_changes(conn, own_server)
+        said = str(why_not_connected(stopping.value, "db.example.com"))
+        assert "on db.example.com is starting or stopping: the database system is" in said
+        gone = replace(own_server, host=str(home))
+        with pytest.raises(psycopg.OperationalError) as refused:
+            describe_changes(conn, gone)
+    said = str(why_not_connected(refused.value, "db.example.com"))
+    assert "on db.example.com can't be reached: connection" in said
+    assert "Is it running?" in said
+
+
+def _accepts(server: Credentials) -> bool:
+    try:
+        psycopg.connect(server.conninfo("discreet_contact")).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_a_role_that_gets_no_connection_is_not_taken_for_one_of_another_installation(
+    own_home: Path, own_server: Credentials
+) -> None:
+    for role in LOGIN_ROLES:
+        change(own_server, ADMIN_ROLE, f"ALTER ROLE {role} CONNECTION LIMIT 0")
+    with pytest.raises(Unavailable, match="too many connections"):
+        initialise_external(own_home, admin_url(own_server))
 
 
 def test_settings_of_the_database_are_its_admins_to_reset_unless_they_only_tune_it(

@@ -16,6 +16,7 @@ from discreet.domain.errors import Conflict, Unavailable
 from discreet.domain.policy import Policy
 from discreet.domain.sender_notices import sender_notices
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.database_errors import server_refused
 from discreet.postgres.installation import in_installation
 from discreet.postgres.migrate import Migration, migrate, read_migrations
 from discreet.postgres.other_databases import refuse_other_database
@@ -258,9 +259,18 @@ def _refuse_foreign_roles(conn: psycopg.Connection[Any], credentials: Credential
 
 
 def _can_log_in(conn: psycopg.Connection[Any], credentials: Credentials, role: str) -> bool:
+    """Return whether our password lets a role in, to our database or the admin's.
+
+    Raises:
+        psycopg.OperationalError: unknown, because the server accepts no connection now.
+    """
     for dbname in (credentials.dbname, conn.info.dbname):
-        with suppress(psycopg.OperationalError):
+        try:
             psycopg.connect(credentials.conninfo(role, dbname=dbname)).close()
+        except psycopg.OperationalError as error:
+            if not server_refused(error):
+                raise
+        else:
             return True
     return False
 

@@ -21,8 +21,12 @@ __all__ = [
     "DiskIsFull",
     "NoConnectionsLeft",
     "is_lost",
+    "is_wrong_password",
     "outage_of",
+    "reason_of",
     "refusal_of",
+    "server_refused",
+    "why_not_connected",
 ]
 
 LOST_RACES = (
@@ -37,6 +41,8 @@ _UNSTORABLE = "The text contains a character that can't be stored."
 # libpq gives no error code for a refused connection. These are the untranslated messages; with a
 # translated one, the cause isn't named.
 _NO_CONNECTIONS = ("too many clients", "too many connections", "connection slots are reserved")
+_STARTS_OR_STOPS = "the database system is "
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105 - a message
 
 
 class DiskIsFull(Unavailable):
@@ -68,6 +74,43 @@ def outage_of(error: Error) -> Unavailable | None:
             "The database is read-only now; it may be failing over.", hint="Try again."
         )
     return None
+
+
+def is_wrong_password(error: OperationalError) -> bool:
+    """Return whether the server refused a connection for its password, or its role is gone."""
+    return _WRONG_PASSWORD in str(error)
+
+
+def server_refused(error: OperationalError) -> bool:
+    """Return whether a running server refused this connection, and not every connection."""
+    return "FATAL" in str(error) and _STARTS_OR_STOPS not in str(error) and not outage_of(error)
+
+
+def why_not_connected(error: OperationalError, place: str, *, if_refused: str = "") -> Unavailable:
+    """Return the user-facing error for a connection to ``place`` that couldn't be made.
+
+    ``if_refused``: what to do if the server refused this connection only.
+    """
+    if (outage := outage_of(error)) is not None:
+        return outage
+    reason = reason_of(error)
+    if server_refused(error):
+        return Unavailable(
+            f"The database on {place} refused a connection: {reason}.", hint=if_refused
+        )
+    if _STARTS_OR_STOPS in str(error):
+        return Unavailable(
+            f"The database on {place} is starting or stopping: {reason}.", hint="Try again."
+        )
+    return Unavailable(
+        f"The database on {place} can't be reached: {reason}.", hint="Is it running? Try again."
+    )
+
+
+def reason_of(error: OperationalError) -> str:
+    """Return the server's message without the address that libpq prepends, or libpq's message."""
+    said = str(error).strip()
+    return (said.partition("FATAL:")[2].strip() or said).partition("\n")[0].rstrip(".")
 
 
 def is_lost(error: Error) -> bool:

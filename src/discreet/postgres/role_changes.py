@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from discreet.postgres.credentials import Credentials
+from discreet.postgres.database_errors import is_wrong_password, reason_of, server_refused
 from discreet.postgres.roles import LOGIN_ROLES, ROLE_SETTINGS
 
 __all__ = [
@@ -101,20 +102,25 @@ def changed_settings(
 
 
 def describe_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> list[str]:
-    """Return a line for each changed setting and for each role that can't log in."""
-    lines = [str(changed) for changed in changed_settings(conn, credentials)]
+    """Return a line for each changed setting and for each role that can't log in because of one.
+
+    Raises:
+        psycopg.OperationalError: a role gets no connection for another reason, such as a server
+            that is stopping or has no connections left. Whether its password was changed is then
+            unknown.
+    """
+    changed = changed_settings(conn, credentials)
+    lines = [str(one) for one in changed]
     for role in LOGIN_ROLES:
+        login = credentials.login(role)
         try:
             psycopg.connect(credentials.conninfo(role)).close()
         except psycopg.OperationalError as error:
-            lines.append(f"the role {credentials.login(role)} can't log in ({_reason(error)})")
+            has_changes = any(one.role in (login, None) for one in changed)
+            if not is_wrong_password(error) and not (has_changes and server_refused(error)):
+                raise
+            lines.append(f"the role {login} can't log in ({reason_of(error)})")
     return lines
-
-
-def _reason(error: psycopg.OperationalError) -> str:
-    """Return the server's message without the address that libpq prepends."""
-    said = str(error).strip()
-    return said.partition("FATAL:")[2].strip().partition("\n")[0] or said.partition("\n")[0]
 
 
 def any_login(credentials: Credentials) -> psycopg.Connection[Any]:

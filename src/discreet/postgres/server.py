@@ -22,7 +22,7 @@ from discreet.postgres.credentials import (
     new_credentials,
     save_credentials,
 )
-from discreet.postgres.database_errors import outage_of
+from discreet.postgres.database_errors import outage_of, why_not_connected
 from discreet.postgres.embedded import Progress, embedded_server, has_cluster
 from discreet.postgres.folders import make_layout
 from discreet.postgres.migrate import is_current, read_migrations
@@ -135,9 +135,12 @@ def _bring_up_to_date(credentials: Credentials, progress: Progress) -> None:
             raise outage from error
     progress(news)
     initialise(credentials.conninfo(ADMIN_ROLE, dbname="postgres"), credentials)
-    with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
-        _refuse_changes(conn, credentials)
-        check_roles(conn, credentials.installation)
+    try:
+        with psycopg.connect(credentials.conninfo("discreet_worker"), autocommit=True) as conn:
+            _refuse_changes(conn, credentials)
+            check_roles(conn, credentials.installation)
+    except psycopg.OperationalError as error:
+        raise why_not_connected(error, "this machine") from error
 
 
 def check_external(credentials: Credentials, progress: Progress = lambda _: None) -> None:
@@ -163,12 +166,7 @@ def check_external(credentials: Credentials, progress: Progress = lambda _: None
                 )
             check_roles(conn, credentials.installation)
     except psycopg.OperationalError as error:
-        if (outage := outage_of(error)) is not None:
-            raise outage from error
-        raise Unavailable(
-            f"The database on {place} can't be reached: {str(error).splitlines()[0]}.",
-            hint=RESET_HINT if "FATAL" in str(error) else "",  # it answered
-        ) from error
+        raise why_not_connected(error, place, if_refused=RESET_HINT) from error
 
 
 def _refuse_changes(conn: psycopg.Connection[Any], credentials: Credentials) -> None:
