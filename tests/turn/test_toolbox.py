@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ from discreet.postgres.server import Database
 from discreet.scope import session_scope
 from discreet.turn.lease import Lease, LeaseLost, acquire
 from discreet.turn.toolbox import NO_SUCH_MEMORY, NOTHING_FOUND, TOOLS, Toolbox
+from discreet.turn.tools import Outcome
+from tests.support.turns import rows_of
 from tests.support.world import World, make_world, open_scoped
 
 ALICE, BOB = "telegram:1", "telegram:2"
@@ -260,3 +263,39 @@ async def test_without_an_embedder_things_are_kept_and_found_by_their_words(worl
     assert (await box.call("remember", {"content": "My dog is called Rex."})).done
     found = await box.call("recall", {"query": "dog"})
     assert [one.text for one in found.found] == ["My dog is called Rex."]
+
+
+@dataclass(frozen=True)
+class _OfAServer:
+    name: str
+    effect: str = ""
+    description: str = ""
+    schema: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Server:
+    specs: tuple[_OfAServer, ...] = (_OfAServer("shop__look"), _OfAServer("shop__order", "Done."))
+    calls: list[str] = field(default_factory=list)
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        self.calls.append(name)
+        return Outcome(f"{name}: {len(self.calls)}")
+
+
+async def test_a_servers_tool_that_acts_is_called_once_and_noted_and_one_that_reads_each_time(
+    world: World,
+) -> None:
+    server = _Server()
+    box = replace(await toolbox(world, ALICE), servers=server)
+    assert [spec.name for spec in box.specs][-2:] == ["shop__look", "shop__order"]
+    assert [(await box.call("shop__look", {})).text for _ in range(2)] == [
+        "shop__look: 1",
+        "shop__look: 2",
+    ]
+    acted = "SELECT acted FROM discreet.turns WHERE id = %s"
+    assert (await rows_of(world, acted, box.turn_id)) == [{"acted": False}]
+    orders = [await box.call("shop__order", {"id": "a"}) for _ in range(2)]
+    assert [one.text for one in orders] == ["shop__order: 3", "shop__order: 3"]
+    assert (await rows_of(world, acted, box.turn_id)) == [{"acted": True}]
+    assert (await box.call("shop__other", {})).done is False

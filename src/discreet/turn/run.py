@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from discreet.domain.errors import Unavailable
-from discreet.domain.ids import OwnerId, SessionId
+from discreet.domain.ids import OwnerId, SessionId, TurnId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
@@ -54,6 +54,10 @@ Responder = Callable[[TurnContext, Prompt, Tools, OnText], Coroutine[Any, Any, T
 """Produces the answer: a language model with its tools, or the offline responder."""
 
 
+OpenServers = Callable[[SessionScope, SessionId, TurnId], Coroutine[Any, Any, Tools | None]]
+"""Returns the tools of the owner's servers that this turn may use; None: there are none."""
+
+
 async def _show_nothing(_: OwnerId, __: str, ___: Place) -> None:
     """Show nothing, if no platform is connected."""
 
@@ -71,7 +75,7 @@ class Turns:
     first retry; it doubles with each further one. ``summarise``: summarizes conversations that have
     grown too long. ``zone``: the default time zone. ``budget_for``: returns the budget that fits an
     agent's model; None: ``budget`` for all. ``total_seconds``: how long a model may take for one
-    answer; see ``Settings``.
+    answer; see ``Settings``. ``servers``: opens the tools of the owner's servers.
     """
 
     db: ScopedDatabase
@@ -87,6 +91,7 @@ class Turns:
     total_seconds: float = 900.0
     zone: tzinfo = UTC
     budget_for: BudgetFor | None = None
+    servers: OpenServers | None = None
 
 
 async def run_turn(turns: Turns, session_id: SessionId) -> None:
@@ -169,10 +174,18 @@ class _Answer:
         spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, budget_for)
         context = await load(turns.db, scope, lease, turns.embedder, files, zone=turns.zone)
         self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
-        toolbox = Toolbox(turns.db, scope, lease.session_id, lease.turn_id, turns.embedder)
-        result = await turns.responder(context, prompt, toolbox, self._draft.write)
+        result = await turns.responder(context, prompt, await self._tools(), self._draft.write)
         self.prompt = result.prompt or prompt
         return replace(result, usage=result.usage + spent)
+
+    async def _tools(self) -> Toolbox:
+        turns, lease = self._turns, self._lease
+        servers = None
+        if turns.servers is not None:
+            servers = await turns.servers(self._scope, lease.session_id, lease.turn_id)
+        return Toolbox(
+            turns.db, self._scope, lease.session_id, lease.turn_id, turns.embedder, servers
+        )
 
     async def _same_budget(self, _: AgentCard) -> Budget:
         return self._turns.budget

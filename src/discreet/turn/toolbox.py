@@ -6,6 +6,7 @@ first checks that the turn still holds its session; embedding is done before it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -42,7 +43,7 @@ from discreet.turn.lease import hold
 from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
 from discreet.turn.retrieval import found_hits, found_memories
-from discreet.turn.tools import Outcome
+from discreet.turn.tools import Outcome, Tools, ToolSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,6 +80,8 @@ class Toolbox:
 
     A tool with effects acts only once: the same call returns the same outcome, until another call
     has changed something else.
+
+    ``servers``: the tools of the owner's servers that may be used here, named ``server__tool``.
     """
 
     db: ScopedDatabase
@@ -86,12 +89,13 @@ class Toolbox:
     session_id: SessionId
     turn_id: TurnId
     embedder: Embedder
+    servers: Tools | None = None
     done: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def specs(self) -> tuple[Tool[Any], ...]:
+    def specs(self) -> tuple[ToolSpec, ...]:
         """The tools, as described to a model."""
-        return TOOLS
+        return TOOLS if self.servers is None else (*TOOLS, *self.servers.specs)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """Call a tool. A failure is returned as an outcome, with nothing changed.
@@ -101,7 +105,7 @@ class Toolbox:
         """
         tool = next((tool for tool in TOOLS if tool.name == name), None)
         if tool is None:
-            return _refused(f"there is no tool {name!r}")
+            return await self._call_server(name, arguments)
         try:
             given = tool.arguments.model_validate(arguments)
         except ValidationError as error:
@@ -118,6 +122,18 @@ class Toolbox:
                 self.done.clear()  # an earlier memory may have been forgotten or changed
             self.done[key] = outcome
         return outcome
+
+    async def _call_server(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        spec = next((one for one in self.specs if one.name == name), None)
+        if spec is None or self.servers is None:
+            return _refused(f"there is no tool {name!r}")
+        if not spec.effect:
+            return await self.servers.call(name, arguments)
+        key = f"{name} {json.dumps(arguments, sort_keys=True, default=str)}"
+        if key not in self.done:
+            await self._note_that_it_acts()
+            self.done[key] = await self.servers.call(name, arguments)
+        return self.done[key]
 
     async def _run(self, tool: Tool[Any], given: Arguments) -> Outcome:
         try:
