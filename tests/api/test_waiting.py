@@ -14,6 +14,7 @@ from discreet.memory.embedding import bundled_embedder
 from discreet.scope import Transaction
 from discreet.services import messages
 from discreet.services.messages import Answer
+from discreet.services.requeue import Silence
 from discreet.sessions.replies import MessageReply, reply_to
 from discreet.turn.prompt import Budget
 from discreet.turn.run import Responder, Turns, run_turn
@@ -41,6 +42,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[MessageReply]:
 async def _ignore(_: str) -> None: ...
 
 
+async def _ignore_silence(_: Silence) -> None: ...
+
+
 def _turns(harness: Harness, responder: Responder = echo) -> Turns:
     return Turns(harness.app.db, bundled_embedder(), responder, 3, Budget())
 
@@ -48,7 +52,9 @@ def _turns(harness: Harness, responder: Responder = echo) -> Turns:
 def _wait_for(app: App, accepted: Accepted, harness: Harness) -> asyncio.Task[Answer]:
     scope = harness.world.contact(accepted.contact_id)
     return asyncio.create_task(
-        messages.wait_for_answer(app.db, app.wakes, accepted, scope, _ignore, _ignore)
+        messages.wait_for_answer(
+            app.db, app.wakes, accepted, scope, _ignore, _ignore, _ignore_silence
+        )
     )
 
 

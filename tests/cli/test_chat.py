@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -148,3 +149,38 @@ def test_what_a_sender_wrote_cannot_act_on_the_owners_terminal(warm_sb: Sb) -> N
     shown += warm_sb("sessions", "show", session["id"]).stdout
     assert "[bold]here[/bold]" in shown
     assert not {"\x1b", "\u202e", "\u202c"} & set(shown)
+
+
+def test_one_message_ends_at_once_where_a_person_is_awaited_and_commands_still_work(
+    warm_sb: Sb,
+) -> None:
+    sender = ("--sender", "telegram:6001")
+    assert "I've told" in warm_sb.answer(*sender, "-m", "/human the heating")
+    asked = warm_sb("chat", *sender, "-m", "hello?")
+    assert (asked.returncode, asked.stdout) == (3, "")
+    assert asked.stderr.startswith("sb: This contact asked for a person")
+    assert len(asked.stderr.splitlines()) == 1
+    assert "remember nothing" in warm_sb.answer(*sender, "-m", "/memories")
+    lines = warm_sb("chat", *sender, stdin=b"hello?\n/help\n")
+    assert (lines.returncode, "/export" in lines.stdout) == (0, True)
+    assert lines.stderr.startswith("sb: This contact asked for a person")
+
+
+def test_a_program_reads_the_state_of_one_message(warm_sb: Sb) -> None:
+    sender = ("--sender", "telegram:6002")
+    done = warm_sb("chat", *sender, "-m", "/help", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["state"], "/export" in said["answer"]) == (0, "answered", True)
+    warm_sb("agents", "create", "Draftsman")
+    warm_sb("agents", "set", "Draftsman", "--drafts")
+    sender = ("--agent", "Draftsman", *sender)
+    for text, state, before in (
+        ("hello", "held", ()),
+        ("hello", "paused", ("agents", "pause", "Draftsman")),
+    ):
+        if before:
+            warm_sb(*before)
+        done = warm_sb("chat", *sender, "-m", text, "--json")
+        said = json.loads(done.stdout)
+        assert (done.returncode, said["state"], said["answer"]) == (3, state, None)
+        assert len(done.stderr.splitlines()) == 1

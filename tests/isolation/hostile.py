@@ -28,7 +28,7 @@ HOSTILE: dict[str, list[str]] = {
         "SELECT * FROM gate.owners()",
         "SELECT * FROM gate.due_quarantined()",
         "SELECT gate.wake_stranded()",
-        "SELECT gate.why_withheld(id) FROM discreet.sessions",
+        "SELECT gate.why_withheld(id, NULL) FROM discreet.sessions",
         "SELECT * FROM gate.show_limits(NULL)",
         "SELECT * FROM gate.limits_of(gen_random_uuid(), NULL)",
         "SELECT gate.stop_turn(id) FROM discreet.sessions",

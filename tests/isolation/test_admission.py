@@ -318,7 +318,7 @@ async def test_whether_another_has_to_wait_can_not_be_asked(world: World) -> Non
     for session, message in ((bob.session_id, "no such session"), (uuid4(), "no such session")):
         with pytest.raises(NotFound, match=message):
             async with world.db.begin(world.contact(alice.contact_id)) as tx:
-                await tx.value("SELECT gate.is_withheld(%s)", (session,))
+                await tx.value("SELECT gate.is_withheld(%s, NULL)", (session,))
 
 
 async def test_who_is_handed_back_is_handed_back_alone(world: World) -> None:

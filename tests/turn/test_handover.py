@@ -15,7 +15,7 @@ from discreet.services import held_answers
 from discreet.services.agents import AgentChange, change_agent
 from discreet.services.contacts import hold_answers
 from discreet.services.requeue import silence_of
-from discreet.services.takeover import hand_back
+from discreet.services.takeover import hand_back, take_over
 from discreet.turn import draft
 from discreet.turn.context import TurnContext
 from discreet.turn.prompt import Prompt
@@ -71,7 +71,7 @@ async def test_the_agent_waits_for_the_person_that_a_contact_asked_for(opened: P
     assert (await opened.sent(ALICE))[-1] == answer
     world = opened.world
     assert "asked for a person" in (
-        str(await silence_of(world.db, world.owner_id, said.session_id) or "")
+        str(await silence_of(world.db, world.owner_id, said.message_id) or "")
     )
     # Nobody else waits.
     assert await ask(opened, "hi", BOB) == "I heard: hi"
@@ -81,6 +81,47 @@ async def test_the_agent_waits_for_the_person_that_a_contact_asked_for(opened: P
     assert (await opened.sent(ALICE))[-1] == "I am coming."
     await ask(opened, "/end")
     assert await ask(opened, "thanks", ALICE) == "I heard: thanks"
+
+
+async def test_a_contacts_commands_are_obeyed_while_a_person_is_awaited_or_answers(
+    opened: Platform,
+) -> None:
+    world = opened.world
+    await ask(opened, "hi", ALICE, name="Alice")
+    for withhold in (
+        lambda: ask(opened, "/human", ALICE),
+        lambda: take_over(world.db, world.owner_id, ALICE),
+    ):
+        await withhold()
+        said = await opened.accepted(ALICE, "hello?")
+        await run(opened, said)
+        assert not (await opened.sent(ALICE))[-1].startswith("I heard")
+        for command, word in (
+            ("/memories", "remember nothing"),
+            ("/help", "/export"),
+            ("/export", "What was said"),
+        ):
+            assert word in await ask(opened, command, ALICE)
+            assert await silence_of(world.db, world.owner_id, said.message_id)
+        await run(opened, said)
+        assert not (await opened.sent(ALICE))[-1].startswith("I heard")
+    await hand_back(world.db, world.owner_id, ALICE)
+    assert await ask(opened, "thanks", ALICE) == "I heard: hello? / hello? / thanks"
+
+
+async def test_a_turn_that_thinks_says_nothing_although_a_command_waits(opened: Platform) -> None:
+    world = opened.world
+
+    async def thinks(_: TurnContext, __: Prompt, ___: Tools, ____: OnText) -> TurnResult:
+        await take_over(world.db, world.owner_id, ALICE)
+        await opened.accepted(ALICE, "/memories")
+        return TurnResult("too late", "model")
+
+    said = await opened.accepted(ALICE, "hello", name="Alice")
+    await run(opened, said, thinks)
+    await run(opened, said)
+    await run(opened, said)
+    assert await opened.sent(ALICE) == ["I remember nothing here yet."]
 
 
 async def test_the_agent_goes_on_by_itself_after_the_time_that_is_set(
@@ -129,7 +170,7 @@ async def test_an_answer_waits_until_the_owner_approves_it(
     await run(opened, said, streams)
     assert await opened.sent(ALICE) == []
     assert await rows_of(world, "SELECT 1 FROM discreet.drafts") == []
-    assert "sb drafts list" in str(await silence_of(db, world.owner_id, said.session_id) or "")
+    assert "sb drafts list" in str(await silence_of(db, world.owner_id, said.message_id) or "")
     [notice] = await told(opened)
     assert "`Alice` wrote: `is a room free?`" in notice
     assert "`Ada` would answer: `It is free on *Friday*.`" in notice

@@ -50,7 +50,7 @@ from discreet.services.messages import (
 from discreet.services.recall import Subset, search_messages
 from discreet.services.requeue import Silence
 
-SilentState = Literal["paused", "taken_over"]
+SilentState = Literal["paused", "taken_over", "waiting", "stopped"]
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
 
@@ -241,7 +241,7 @@ async def _answer(
     with anyio.CancelScope() as waiting:
         async with running(_watch(who, accepted, refused, waiting), "access"):
             return await wait_for_answer(
-                who.db, who.api.app.wakes, accepted, scope, on_text, _ignore, on_silence=on_silence
+                who.db, who.api.app.wakes, accepted, scope, on_text, _ignore, on_silence
             )
     raise refused[0]
 

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from discreet.cli.runtime import Notice
-from discreet.cli.waiting import not_shown, show_delay
+from discreet.cli.waiting import WaitEnded, end_waiting, not_shown, print_answer, show_delay
 from discreet.domain.errors import BadInput
+from discreet.domain.text import terminal_text
 
 if TYPE_CHECKING:
-    from discreet.cli.chat_backend import ChatBackend
+    from discreet.cli.chat_backend import ChatBackend, SentMessage
     from discreet.intake.terminal_message import TerminalMessage
+    from discreet.services.messages import Answer
+
+NOBODY_ANSWERS = 3
+"""The exit code if a message is stored and nobody answers it now."""
 
 
 def chat(
@@ -60,6 +65,9 @@ def chat(
             help="Send one message and print only the answer. '-' reads it from stdin.",
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the state of --message and its answer as JSON.")
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +85,11 @@ def chat(
         ),
     ] = None,
 ) -> None:
-    """Talk to an agent. Without --sender or --contact-id you speak as its owner."""
+    """Talk to an agent. Without --sender or --contact-id you speak as its owner.
+
+    With --message the exit code is 0 if it was answered, 1 if the agent failed, and 3 if nobody
+    answers now: the agent is paused, a person answers, or the answer waits for your approval.
+    """
     said = _said(
         agent=agent,
         sender=sender,
@@ -91,6 +103,8 @@ def chat(
     )
     if replies_to is not None and message is None:
         raise BadInput("--replies-to only works with --message.", hint="Add --message TEXT.")
+    if as_json and message is None:
+        raise BadInput("--json only works with --message.", hint="Add --message TEXT.")
     if token_file is not None and server is None:
         raise BadInput("--token-file only works with --server.", hint="Add --server URL.")
     from discreet.cli.chat_backend import open_backend
@@ -100,27 +114,49 @@ def chat(
 
         open_backend(server, token_file, lambda backend: talk(backend, said))
     else:
-        sys.exit(open_backend(server, token_file, lambda backend: _say_once(backend, said)))
+        sys.exit(
+            open_backend(server, token_file, lambda backend: _say_once(backend, said, as_json))
+        )
 
 
-async def _say_once(backend: ChatBackend, said: TerminalMessage) -> int:
-    """Print the answer and return the exit code."""
-    from discreet.channels.terminal.formatting import render
-    from discreet.cli.printing import print_text
+async def _say_once(backend: ChatBackend, said: TerminalMessage, as_json: bool) -> int:
+    """Print the answer, or why there is none, and return the exit code."""
+    from discreet.services.messages import Stopped
 
     async with backend.listening():
         sent = await backend.say(said)
-        with Notice() as notice:
-            notice.show("Waiting for the answer.")
-            answer = await sent.answer(not_shown, show_delay)
-        if answer.plain or not sys.stdout.isatty():
-            print_text(answer.text)
+        try:
+            with Notice() as notice:
+                notice.show("Waiting for the answer.")
+                answer = await sent.answer(not_shown, show_delay, end_waiting)
+        except WaitEnded as ended:
+            print(f"sb: {terminal_text(ended.reason.why)}", file=sys.stderr)
+            if as_json:
+                _print_state(sent, ended.reason.state)
+            return NOBODY_ANSWERS
+        except Stopped:
+            if as_json:
+                _print_state(sent, "stopped")
+            raise
+        if as_json:
+            _print_state(sent, "failed" if answer.failed else "answered", answer)
         else:
-            print(render(answer.text))
+            print_answer(answer)
     if answer.failed:
         print("sb: The agent could not answer. See why: sb status", file=sys.stderr)
         return 1
     return 0
+
+
+def _print_state(sent: SentMessage, state: str, answer: Answer | None = None) -> None:
+    """Print what REST returns for a message, with the state as its owner sees it."""
+    from discreet.cli.printing import print_json
+    from discreet.domain.ids import MessageId, SessionId
+    from discreet.services.messages import reply_with, reply_without_answer
+
+    ids = MessageId(sent.message_id), SessionId(sent.session_id)
+    reply = reply_without_answer(*ids) if answer is None else reply_with(*ids, answer)
+    print_json(reply.model_dump(mode="json") | {"state": state})
 
 
 def _text_of(message: str) -> str:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import UUID
@@ -20,16 +21,31 @@ if TYPE_CHECKING:
     from discreet.intake import Accepted
     from discreet.intake.terminal_message import TerminalMessage
     from discreet.services.messages import Answer
+    from discreet.services.requeue import Silence
 
 Result = TypeVar("Result")
 OnText = Callable[[str], Awaitable[None]]
 TOKEN = "DISCREET_TOKEN"  # noqa: S105 - the name of a variable
 
 
+@dataclass(frozen=True, slots=True)
+class NobodyAnswers:
+    """Nobody answers a message now. ``state``: its name for programs; ``why``: one line."""
+
+    state: str
+    why: str
+
+
+OnSilence = Callable[[NobodyAnswers], Awaitable[None]]
+
+
 class SentMessage(Protocol):
     """A stored message."""
 
-    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
+    message_id: UUID
+    session_id: UUID
+
+    async def answer(self, on_text: OnText, on_delay: OnText, on_silence: OnSilence, /) -> Answer:
         """Wait for its answer; see ``services.messages.wait_for_answer``."""
         ...
 
@@ -112,13 +128,18 @@ class _LocalMessage:
     def __init__(self, app: App, accepted: Accepted) -> None:
         self._app = app
         self._accepted = accepted
+        self.message_id: UUID = accepted.message_id
+        self.session_id: UUID = accepted.session_id
 
-    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
+    async def answer(self, on_text: OnText, on_delay: OnText, on_silence: OnSilence) -> Answer:
         from discreet.services.messages import wait_for_answer
 
-        app = self._app
+        async def tell(silence: Silence) -> None:
+            await on_silence(NobodyAnswers(silence.state, str(silence)))
+
+        app, accepted = self._app, self._accepted
         return await wait_for_answer(
-            app.db, app.wakes, self._accepted, app.scope, on_text, on_delay, delivered=True
+            app.db, app.wakes, accepted, app.scope, on_text, on_delay, tell, delivered=True
         )
 
 
@@ -175,24 +196,30 @@ class _RemoteBackend:
 _SILENT = {
     "paused": "The agent is paused. The answer comes when it is resumed.",
     "taken_over": "A person has taken over and will answer.",
+    "waiting": "The answer isn't there yet. It appears in the conversation.",
 }
 
 
 class _RemoteMessage:
     def __init__(self, sent: PendingReply) -> None:
         self._sent = sent
+        self.message_id = sent.message_id
+        self.session_id = sent.session_id
 
-    async def answer(self, on_text: OnText, on_delay: OnText) -> Answer:
-        from discreet.services.messages import Answer, Stopped
+    async def answer(self, on_text: OnText, _: OnText, on_silence: OnSilence) -> Answer:
+        from discreet.services.messages import NOT_ANSWERED, Answer, Stopped
 
         async def on_state(state: str) -> None:
-            await on_delay(_SILENT[state])
+            if state in _SILENT:
+                await on_silence(NobodyAnswers(state, _SILENT[state]))
 
         reply = await self._sent.answer(on_text, on_state)
         text = reply.apology if reply.state == "failed" else reply.answer
         if text is None:
-            raise Stopped("This message was stopped before it was answered.")
-        return Answer(text, reply.state == "failed")
+            raise Stopped(NOT_ANSWERED)
+        if reply.error is None:
+            return Answer(text, failed=False)
+        return Answer(text, True, True, reply.error.kind, reply.error.retrying)
 
 
 def token_of(file: Path | None) -> str:

@@ -16,14 +16,14 @@ from rich.text import Text
 
 from discreet.channels.terminal.formatting import render, render_partial
 from discreet.cli.typed_lines import prompt_session, stdin_lines
-from discreet.cli.waiting import not_shown, show_delay
+from discreet.cli.waiting import WaitEnded, end_waiting, not_shown, show_delay
 from discreet.domain.errors import DiscreetError
 from discreet.domain.text import checked_text, terminal_text
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from discreet.cli.chat_backend import ChatBackend
+    from discreet.cli.chat_backend import ChatBackend, NobodyAnswers
     from discreet.intake.terminal_message import TerminalMessage
     from discreet.services.messages import Answer
 
@@ -103,8 +103,13 @@ class Conversation:
         sent = await self._backend.say(replace(self._said, text=checked_text(line)))
         self._said = replace(self._said, new=False)
         page = AnswerDisplay(self._console)
-        waiting = start(sent.answer(page.show, page.tell), "an answer")
         with _interruptible() as interrupted, page.spinning():
+
+            async def give_back(reason: NobodyAnswers) -> None:
+                await page.tell(reason.why)
+                interrupted.set()
+
+            waiting = start(sent.answer(page.show, page.tell, give_back), "an answer")
             async with running(interrupted.wait(), "Ctrl-C") as stop:
                 await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
@@ -218,5 +223,9 @@ async def _read_lines(backend: ChatBackend, said: TerminalMessage) -> None:
         if line.strip():
             sent = await backend.say(replace(said, text=checked_text(line)))
             said = replace(said, new=False)
-            answer = await sent.answer(not_shown, show_delay)
-            print(terminal_text(answer.text), flush=True)
+            try:
+                answer = await sent.answer(not_shown, show_delay, end_waiting)
+            except WaitEnded as ended:
+                await show_delay(ended.reason.why)
+            else:
+                print(terminal_text(answer.text), flush=True)

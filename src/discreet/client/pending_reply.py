@@ -53,9 +53,8 @@ class PendingReply:
     async def answer(self, on_draft: Draft | None = None, on_state: Draft | None = None) -> Reply:
         """Wait for the answer.
 
-        ``on_draft`` gets the whole text so far, and ``on_state`` a state in which nobody answers:
-        ``paused`` or ``taken_over``.
-
+        ``on_draft`` gets the whole text so far, and ``on_state`` a state in which nobody answers
+        now: ``paused``, ``taken_over`` or ``waiting``.
 
         Raises:
             Unavailable: the connection was lost; ``Client.reply`` asks again later.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from discreet.intake.terminal_message import TerminalMessage
 from discreet.schemas.memories import ListMemories, Memory
 from discreet.services import contacts, memories, takeover
 from discreet.services.messages import send_message, wait_for_answer
+from discreet.services.requeue import Silence
 
 DEFAULT_SENDERS = ("web:demo-anna", "web:demo-ben")
 MAX_COLUMNS = 3
@@ -71,12 +73,23 @@ async def demonstrate(dashboard: Dashboard, _: Request) -> Response:
         accepted = await send_message(
             app.db, app.owner_id, TerminalMessage(text=text, sender=sender)
         )
-        await wait_for_answer(app.db, app.wakes, accepted, app.scope, _unheard, _unheard)
+        with suppress(_NobodyAnswers):
+            await wait_for_answer(
+                app.db, app.wakes, accepted, app.scope, _unheard, _unheard, _end_waiting
+            )
     return go_to(f"/simulator?{_query(list(DEFAULT_SENDERS))}")
+
+
+class _NobodyAnswers(Exception):
+    """The agent is paused, or a person answers: there is nothing to wait for."""
 
 
 async def _unheard(_: str) -> None:
     return
+
+
+async def _end_waiting(_: Silence) -> None:
+    raise _NobodyAnswers
 
 
 def _senders(request: Request) -> list[str]:

@@ -68,8 +68,8 @@ class Reply(BaseModel):
     state: State = Field(
         description=(
             "`waiting`: it is waiting or being answered. `answered`. `failed`: see `error`."
-            " `stopped`: the sender stopped it. `paused`: the agent is paused, and answers when it"
-            " is resumed. `taken_over`: the owner answers this contact in person."
+            " `stopped`: it won't be answered. `paused`: the agent is paused, and answers when it"
+            " is resumed. `taken_over`: the owner answers this contact in person, or was asked to."
         )
     )
     answer: str | None = Field(description="Null unless the state is `answered`.")

@@ -45,6 +45,8 @@ interval during an outage.
 OUTAGE_SECONDS = 60.0
 """Seconds for which the wait tolerates an unreachable database."""
 
+NOT_ANSWERED = "This message was stopped, so it won't be answered."
+
 OnText = Callable[[str], Awaitable[None]]
 OnSilence = Callable[[Silence], Awaitable[None]]
 
@@ -65,7 +67,7 @@ class Answer:
 
 
 class Stopped(DiscreetError):
-    """The sender stopped the message with ``/stop``: it is stored and won't be answered."""
+    """The message is stored and won't be answered: ``/stop``, or a rejected answer."""
 
 
 async def send_message(db: ScopedDatabase, owner_id: OwnerId, message: TerminalMessage) -> Accepted:
@@ -109,7 +111,7 @@ async def get_reply(db: ScopedDatabase, scope: SessionScope, message_id: Message
     if found.dropped:
         reply.state = "stopped"
     else:
-        silence = await silence_of(db, scope.owner_id, found.session_id)
+        silence = await silence_of(db, scope.owner_id, message_id)
         if silence is not None and silence.shown is not None:
             reply.state = silence.shown
     return reply
@@ -139,17 +141,17 @@ async def wait_for_answer(
     scope: SessionScope,
     on_text: OnText,
     on_delay: OnText,
+    on_silence: OnSilence,
     *,
     delivered: bool = False,
-    on_silence: OnSilence | None = None,
 ) -> Answer:
     """Wait until the answer to a message, as seen in ``scope``, is saved, or ``delivered``.
 
     Waiting for delivery lets a process that works only while it waits finish its work.
 
     ``on_text`` gets the whole text so far. ``on_delay`` gets one line about the cause of a delay,
-    in the owner's scope only: an attempt failed and another follows, or the agent may not answer.
-    ``on_silence``, where given, gets the second cause instead, in every scope.
+    in the owner's scope only: an attempt failed and another follows. ``on_silence`` gets the reason
+    why nobody answers now, once for each reason; the wait goes on unless it raises.
 
     Raises:
         Stopped: the message was stopped.
@@ -164,15 +166,17 @@ async def wait_for_answer(
             if reply.answer is not None and (reply.sent or not delivered):
                 return _answer_of(reply, reply.answer)
             if reply.dropped:
-                raise Stopped("This message was stopped before it was answered.")
+                raise Stopped(NOT_ANSWERED)
             if is_owner and reply.last_error is not None and reply.last_error != told:
                 told = reply.last_error
                 await on_delay(f"The agent will try again ({told})")
-            if (is_owner or on_silence) and time.monotonic() - asked_at > SILENCE_SECONDS:
+            if time.monotonic() - asked_at > SILENCE_SECONDS:
                 asked_at, before = time.monotonic(), silence
-                silence = await silence_of(db, scope.owner_id, accepted.session_id)
+                silence = await silence_of(db, scope.owner_id, accepted.message_id)
+                if silence is not None and silence.state == "rejected":
+                    raise Stopped(NOT_ANSWERED)
                 if silence is not None and silence != before:
-                    await (on_silence(silence) if on_silence else on_delay(str(silence)))
+                    await on_silence(silence)
             if reply.draft is not None and reply.draft != shown:
                 shown = reply.draft
                 await on_text(shown)

@@ -1,11 +1,11 @@
-"""Wake sessions with waiting messages, and explain why nobody answers."""
+"""Wake sessions with waiting messages, and explain why nobody answers a message."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from discreet.domain.ids import AgentId, ContactId, OwnerId, SessionId
+from discreet.domain.ids import AgentId, ContactId, MessageId, OwnerId
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 
 
@@ -26,21 +26,28 @@ async def wake_waiting(
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Why nobody answers in a session now."""
+    """Why nobody answers a message now."""
 
-    state: Literal["paused", "blocked", "taken_over", "person_awaited", "held"]
+    state: Literal["paused", "blocked", "taken_over", "person_awaited", "held", "rejected"]
     agent: str
     contact_id: ContactId | None
 
     @property
-    def shown(self) -> Literal["paused", "taken_over"] | None:
-        """The state as the sender sees it; None: it waits, and the reason is the owner's."""
+    def shown(self) -> Literal["paused", "taken_over", "waiting", "stopped"] | None:
+        """The state as the sender sees it; None: it looks like a slow model.
+
+        A sender isn't told that an answer is read before it is sent, nor that they are blocked.
+        """
         match self.state:
             case "paused":
                 return "paused"
             case "taken_over" | "person_awaited":
                 return "taken_over"
-            case _:
+            case "held":
+                return "waiting"
+            case "rejected":
+                return "stopped"
+            case "blocked":
                 return None
 
     def __str__(self) -> str:
@@ -67,29 +74,38 @@ class Silence:
                 )
             case "held":
                 return "The answer waits for your approval: sb drafts list"
+            case "rejected":
+                return "You rejected the answer, so none was sent."
 
 
 async def silence_of(
-    db: ScopedDatabase, owner_id: OwnerId, session_id: SessionId
+    db: ScopedDatabase, owner_id: OwnerId, message_id: MessageId
 ) -> Silence | None:
-    """Return why nobody answers in a session now; None: nothing is wrong."""
+    """Return why nobody answers a message now; None: nothing is wrong."""
     async with db.begin(OwnerScope(owner_id)) as tx:
         row = await tx.fetch_one(
             """SELECT a.name AS agent, c.id AS contact_id,
-                      CASE WHEN a.paused_at IS NOT NULL THEN 'paused'
+                      CASE WHEN a.paused_at IS NOT NULL
+                             AND NOT (s.contact_id IS NULL AND NOT s.shared
+                                      AND m.command IS NOT NULL) THEN 'paused'
                            WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                           WHEN m.command IS NOT NULL THEN NULL
                            WHEN c.taken_over_at IS NOT NULL THEN 'taken_over'
                            WHEN EXISTS (SELECT FROM discreet.person_requests r
                                          JOIN discreet.sessions o ON o.id = r.session_id
-                                        WHERE o.contact_id = c.id AND r.is_awaited
-                                          AND r.answered_at IS NULL
+                                        WHERE (o.agent_id, o.contact_id) = (s.agent_id, c.id)
+                                          AND r.turn_id IS DISTINCT FROM m.turn_id
+                                          AND r.is_awaited AND r.answered_at IS NULL
                                           AND r.ends_at > clock_timestamp()) THEN 'person_awaited'
-                           WHEN EXISTS (SELECT FROM discreet.held_answers h
-                                         WHERE h.session_id = s.id AND h.state = 'waiting')
-                             THEN 'held' END AS state
-                 FROM discreet.sessions s JOIN discreet.agents a ON a.id = s.agent_id
+                           ELSE (SELECT CASE h.state WHEN 'waiting' THEN 'held'
+                                                     WHEN 'rejected' THEN 'rejected' END
+                                   FROM discreet.held_answers h WHERE h.turn_id = m.turn_id)
+                      END AS state
+                 FROM discreet.messages m
+                 JOIN discreet.sessions s ON s.id = m.session_id
+                 JOIN discreet.agents a ON a.id = s.agent_id
                  LEFT JOIN discreet.contacts c ON c.id = s.contact_id
-                WHERE s.id = %(session)s""",
-            {"session": session_id},
+                WHERE m.id = %(message)s""",
+            {"message": message_id},
         )
     return None if row is None or row["state"] is None else Silence(**row)

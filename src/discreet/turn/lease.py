@@ -77,8 +77,9 @@ async def acquire(tx: Transaction, session_id: SessionId) -> Lease | NotYet | No
     )
     if session is None:
         return None
-    # The agent is paused, or the owner has blocked the contact: the messages keep waiting.
-    if await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
+    # The agent is paused, the owner has blocked the contact, or a person answers it: the messages
+    # keep waiting, but for commands.
+    if await tx.value("SELECT gate.is_withheld(%(session)s, NULL)", {"session": session_id}):
         return None
     if session["current_turn"] is not None:
         await _drop_lost(tx, session["current_turn"])
@@ -149,7 +150,9 @@ async def hold(tx: Transaction, session_id: SessionId, turn_id: TurnId) -> None:
         {"session": session_id, "turn": turn_id},
     )
     # Asked after locking the row: a separate statement sees everything committed until then.
-    if not held or await tx.value("SELECT gate.is_withheld(%(session)s)", {"session": session_id}):
+    if not held or await tx.value(
+        "SELECT gate.is_withheld(%(session)s, %(turn)s)", {"session": session_id, "turn": turn_id}
+    ):
         raise LeaseLost
 
 

@@ -1853,18 +1853,18 @@ END $$;
 
 ALTER FUNCTION gate.is_usage(given jsonb, before jsonb) OWNER TO discreet_gate;
 
--- FUNCTION is_withheld(uuid)
-CREATE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
+-- FUNCTION is_withheld(uuid, uuid)
+CREATE FUNCTION gate.is_withheld(session uuid, turn uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM gate.lock_session(session);
-  RETURN gate.why_withheld(session) IS NOT NULL;
+  RETURN gate.why_withheld(session, turn) IS NOT NULL;
 END $$;
 
 
-ALTER FUNCTION gate.is_withheld(session uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.is_withheld(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION join_group(uuid, text, text, uuid)
 CREATE FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) RETURNS boolean
@@ -4082,7 +4082,7 @@ BEGIN
     SELECT w.session_id
       FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
              WHERE m.state IN ('waiting', 'taken')) w
-     WHERE gate.why_withheld(w.session_id) IS NULL
+     WHERE gate.why_withheld(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
   LOOP
@@ -4154,27 +4154,29 @@ END $$;
 
 ALTER FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) OWNER TO discreet_gate;
 
--- FUNCTION why_withheld(uuid)
-CREATE FUNCTION gate.why_withheld(session uuid) RETURNS text
+-- FUNCTION why_withheld(uuid, uuid)
+CREATE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN a.paused_at IS NOT NULL
-                AND NOT (s.contact_id IS NULL AND NOT s.shared AND EXISTS (
-                      SELECT FROM discreet.messages m
-                       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
-                         AND m.command IS NOT NULL)) THEN 'paused'
+                AND NOT (s.contact_id IS NULL AND NOT s.shared AND obeys.one) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+              WHEN obeys.one THEN NULL
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
               WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s
     JOIN discreet.agents a ON a.id = s.agent_id
-    LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+    LEFT JOIN discreet.contacts c ON c.id = s.contact_id,
+    LATERAL (SELECT EXISTS (
+      SELECT FROM discreet.messages m
+       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken') AND m.command IS NOT NULL
+         AND (turn IS NULL OR m.turn_id = turn))) obeys (one)
    WHERE s.id = session
 $$;
 
 
-ALTER FUNCTION gate.why_withheld(session uuid) OWNER TO discreet_gate;
+ALTER FUNCTION gate.why_withheld(session uuid, turn uuid) OWNER TO discreet_gate;
 
 -- FUNCTION without_name(gate.inbound, text)
 CREATE FUNCTION gate.without_name(said gate.inbound, agent text) RETURNS gate.inbound
@@ -7648,11 +7650,11 @@ GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_schem
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) FROM PUBLIC;
 
--- ACL FUNCTION is_withheld(session uuid)
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_contact;
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_owner;
-GRANT ALL ON FUNCTION gate.is_withheld(session uuid) TO discreet_shared;
-REVOKE ALL ON FUNCTION gate.is_withheld(session uuid) FROM PUBLIC;
+-- ACL FUNCTION is_withheld(session uuid, turn uuid)
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_contact;
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_owner;
+GRANT ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) TO discreet_shared;
+REVOKE ALL ON FUNCTION gate.is_withheld(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION join_group(owner uuid, of_platform text, new_id text, stays uuid)
 REVOKE ALL ON FUNCTION gate.join_group(owner uuid, of_platform text, new_id text, stays uuid) FROM PUBLIC;
@@ -8004,8 +8006,8 @@ REVOKE ALL ON FUNCTION gate.was_erased(owner uuid, written_at timestamp with tim
 -- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
 REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
 
--- ACL FUNCTION why_withheld(session uuid)
-REVOKE ALL ON FUNCTION gate.why_withheld(session uuid) FROM PUBLIC;
+-- ACL FUNCTION why_withheld(session uuid, turn uuid)
+REVOKE ALL ON FUNCTION gate.why_withheld(session uuid, turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION without_name(said gate.inbound, agent text)
 REVOKE ALL ON FUNCTION gate.without_name(said gate.inbound, agent text) FROM PUBLIC;

@@ -46,7 +46,7 @@ BEGIN
     SELECT w.session_id
       FROM (SELECT DISTINCT m.session_id FROM discreet.messages m
              WHERE m.state IN ('waiting', 'taken')) w
-     WHERE gate.why_withheld(w.session_id) IS NULL
+     WHERE gate.why_withheld(w.session_id, NULL) IS NULL
        AND NOT EXISTS (SELECT 1 FROM queue.procrastinate_jobs j
                         WHERE j.lock = 'turn:' || w.session_id AND j.status IN ('todo', 'doing'))
   LOOP

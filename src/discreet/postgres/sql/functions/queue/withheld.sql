@@ -1,33 +1,36 @@
--- Contacts that the agent doesn't answer: those that the owner has blocked or taken over, and everybody
--- while an agent is paused.
+-- Contacts that the agent doesn't answer: those that the owner has blocked or taken over, those who wait
+-- for a person, and everybody while an agent is paused.
 SET ROLE discreet_gate;
 
--- Say why no turn may run or be saved in a session now: 'paused', 'blocked', 'taken over',
--- 'asked for a person', or null. A paused agent
--- still obeys its owner.
-CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid) RETURNS text
+-- Say why a turn may not run or be saved in a session now: 'paused', 'blocked', 'taken over',
+-- 'asked for a person', or null. `turn`: a turn that runs there; null: one that is to begin. A command
+-- starts no agent. So senders' commands are obeyed while a person answers or is waited for, and the
+-- owner's while the agent is paused.
+CREATE OR REPLACE FUNCTION gate.why_withheld(session uuid, turn uuid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN a.paused_at IS NOT NULL
-                AND NOT (s.contact_id IS NULL AND NOT s.shared AND EXISTS (
-                      SELECT FROM discreet.messages m
-                       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken')
-                         AND m.command IS NOT NULL)) THEN 'paused'
+                AND NOT (s.contact_id IS NULL AND NOT s.shared AND obeys.one) THEN 'paused'
               WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+              WHEN obeys.one THEN NULL
               WHEN c.taken_over_at IS NOT NULL THEN 'taken over'
               WHEN s.contact_id IS NOT NULL AND gate.awaits_person(s) THEN 'asked for a person' END
     FROM discreet.sessions s
     JOIN discreet.agents a ON a.id = s.agent_id
-    LEFT JOIN discreet.contacts c ON c.id = s.contact_id
+    LEFT JOIN discreet.contacts c ON c.id = s.contact_id,
+    LATERAL (SELECT EXISTS (
+      SELECT FROM discreet.messages m
+       WHERE m.session_id = s.id AND m.state IN ('waiting', 'taken') AND m.command IS NOT NULL
+         AND (turn IS NULL OR m.turn_id = turn))) obeys (one)
    WHERE s.id = session
 $$;
 
 -- Say whether this scope's session is withheld, but not why. A session of another scope doesn't exist
 -- here.
-CREATE OR REPLACE FUNCTION gate.is_withheld(session uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION gate.is_withheld(session uuid, turn uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM gate.lock_session(session);
-  RETURN gate.why_withheld(session) IS NOT NULL;
+  RETURN gate.why_withheld(session, turn) IS NOT NULL;
 END $$;
 
 REVOKE ALL ON FUNCTION gate.why_withheld, gate.is_withheld FROM PUBLIC;
