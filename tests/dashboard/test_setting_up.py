@@ -37,6 +37,21 @@ async def test_limits_of_everybody_and_of_one(browser: Browser) -> None:
     assert (await limits.get_limits(world.db, world.owner_id, whose)).tokens_a_day == 1000
 
 
+async def test_a_contact_is_labelled_and_found_by_its_label(browser: Browser) -> None:
+    world = browser.harness.world
+    ann = (await world.say("telegram:1001", "hello", name="Ann")).contact_id
+    await world.say("telegram:1002", "hello", name="Bob")
+    await browser.send(f"/contacts/{ann}", what="labels", labels="Customer, vip")
+    await browser.send(f"/contacts/{ann}", 422, what="labels", labels="a/b")
+    assert "?label=customer" in await browser.page(f"/contacts/{ann}")
+    found = await browser.page("/inbox?label=customer")
+    assert "Ann" in found
+    assert "Bob" not in found
+    platform = await with_telegram(world)
+    await browser.send(f"/channels/{platform.channel_id}", what="labels", labels="customer")
+    assert 'value="customer"' in await browser.page("/channels")
+
+
 async def test_a_budget_is_set_and_removed(browser: Browser) -> None:
     await browser.send("/budgets", tokens_a_day="9000")
     await browser.send("/budgets", budget_agent="Ada", money_a_day="2.5")

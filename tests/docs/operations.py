@@ -355,9 +355,18 @@ OF_CONTACTS = (
             "cli": {
                 "aliases": "rename keeps the old name as an alias",
                 "blocked": "block and unblock are commands of their own",
+                "labels": "label is a command of its own",
                 "note": "note is a command of its own",
             }
         },
+    ),
+    Operation(
+        "label_contact",
+        "contacts.label_contact",
+        ("contacts label",),
+        Missing("a program replaces the labels (update_contact)"),
+        NO_MACHINE,
+        OWNERS,
     ),
     Operation(
         "export_contact",
@@ -565,7 +574,10 @@ OF_OWNER = (
               token=_SECRET, app_secret=_SECRET),
     _of_owner("update_channel", "channels.set_debounce", ("channels debounce",),
               channels.ChannelPatch, channels.ConnectedChannel,
-              debounce_seconds="an argument, SECONDS"),
+              debounce_seconds="an argument, SECONDS",
+              contact_labels="label is a command of its own"),
+    Operation("set_contact_labels", "channels.set_contact_labels", ("channels label",),
+              Missing("a field of update_channel"), NO_MACHINE, OWNERS),
     _of_owner("test_channel", "channels.test_channel", ("channels test",),
               None, channels.ConnectedChannel),
     _of_owner("remove_channel", "channels.disconnect_channel", ("channels remove",),

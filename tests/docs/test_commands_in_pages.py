@@ -45,6 +45,8 @@ def _unknown(words: list[str]) -> str:
         if rest[0] not in command.commands:
             return f"no command {rest[0]!r}"
         command, rest = command.commands[rest[0]], rest[1:]
+    if (command.context_settings or {}).get("ignore_unknown_options"):
+        return ""
     known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
     wrong = [word for word in rest if word.startswith("-") and word != "-"]
     wrong = [word for word in wrong if word.split("=")[0] not in known | {"--help"}]

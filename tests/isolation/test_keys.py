@@ -22,6 +22,7 @@ Admin = psycopg.Connection[Any]
 
 MOVED = "UPDATE discreet.{} SET {} = %({})s WHERE contact_id = %(alice)s"
 ADMITTED = "INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)"
+LABEL = "INSERT INTO discreet.contact_labels (owner_id, contact_id, label)"
 PAIRING = (
     "INSERT INTO discreet.pairings (channel_id, contact_id, owner_id, agent_id, code, expires_at)"
 )
@@ -242,6 +243,14 @@ CASES: dict[str, tuple[type[psycopg.Error], str]] = {
     "admissions_pkey": (
         UniqueViolation,
         ADMITTED + " SELECT %(channel)s, %(bob)s, %(olga)s, %(ada)s FROM generate_series(1, 2)",
+    ),
+    "contact_labels_contact_id_owner_id_fkey": (
+        ForeignKeyViolation,
+        LABEL + " VALUES (%(olga)s, %(ottos_alice)s, 'staff')",
+    ),
+    "contact_labels_pkey": (
+        UniqueViolation,
+        LABEL + " SELECT %(olga)s, %(bob)s, 'staff' FROM generate_series(1, 2)",
     ),
     "owner_term_stats_pkey": (
         UniqueViolation,

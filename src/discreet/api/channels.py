@@ -38,9 +38,12 @@ async def connect(who: OwnerCaller, given: wire.ChannelToConnect) -> wire.Connec
 async def update(
     who: OwnerCaller, channel_id: UUID, given: wire.ChannelPatch
 ) -> wire.ConnectedChannel:
-    """Set how long a channel waits for follow-up messages."""
+    """Set how long a channel waits for follow-up messages, or the labels of new contacts."""
     found = await channels.find_channel(who.db, who.owner_id, str(channel_id))
-    await channels.set_debounce(who.db, who.owner_id, found.id, given.debounce_seconds)
+    if given.debounce_seconds is not None:
+        await channels.set_debounce(who.db, who.owner_id, found.id, given.debounce_seconds)
+    if given.contact_labels is not None:
+        await channels.set_contact_labels(who.db, who.owner_id, found.id, given.contact_labels)
     return await channels.find_channel(who.db, who.owner_id, str(channel_id))
 
 

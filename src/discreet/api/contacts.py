@@ -79,7 +79,7 @@ async def update(
     response: Response,
     if_match: IfMatch = None,
 ) -> schemas.Contact:
-    """Change a contact's name, aliases or note, or block and unblock it."""
+    """Change a contact's name, aliases, note or labels, or block and unblock it."""
     found = await contacts.change_contact(
         who.db, who.owner_id, ContactId(contact_id), given, expected=expected_of(if_match)
     )

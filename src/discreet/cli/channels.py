@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discreet.cli import branches, channels_add
+from discreet.cli import branches, channels_add, labels
 from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 
@@ -22,6 +22,7 @@ app.add_typer(channels_add.add, name="add")
 app.command("branch")(branches.branch)
 app.command("branches")(branches.branches)
 app.command("unbranch")(branches.unbranch)
+app.command("label")(labels.label_channel)
 
 Which = Annotated[
     str, typer.Argument(metavar="CHANNEL", help="The channel: its name (@some_bot), account or id.")
@@ -115,5 +116,6 @@ def _record(item: ConnectedChannel) -> Mapping[str, Any]:
         "name": item.name,
         "agent": item.agent,
         "debounce_seconds": item.debounce.total_seconds(),
+        "contact_labels": list(item.contact_labels),
         "created_at": item.created_at,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from discreet.cli import erasing, links
+from discreet.cli import erasing, labels, links
 from discreet.cli.options import AsJson, Limit, Skip
 from discreet.cli.runtime import Notice, in_app
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("link")(links.link)
 app.command("links")(links.links)
 app.command("unlink")(links.unlink)
+app.command("label", context_settings=labels.SIGNED)(labels.label_contact)
 app.command("erase")(erasing.erase)
 app.command("erasures")(erasing.erasures)
 
@@ -30,13 +31,22 @@ Who = Annotated[
 
 
 @app.command("list")
-def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -> None:
+def list_contacts(
+    limit: Limit = 100,
+    skip: Skip = 0,
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="LABEL", help="Only contacts with this label.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List contacts, most recently active first."""
     from discreet.cli.printing import Column, print_page, when
     from discreet.services import contacts
 
     found = in_app(
-        lambda app: contacts.list_recent_contacts(app.db, app.owner_id, limit=limit + 1, skip=skip)
+        lambda app: contacts.list_recent_contacts(
+            app.db, app.owner_id, limit=limit + 1, skip=skip, label=label
+        )
     )
     columns: list[Column[ContactActivity]] = [
         Column("ID", lambda item: str(item.contact.id), whole=True),
@@ -44,11 +54,13 @@ def list_contacts(limit: Limit = 100, skip: Skip = 0, as_json: AsJson = False) -
         Column("ADDRESSES", _addresses),
         Column("LAST MESSAGE", lambda item: when(item.last_message_at), whole=True),
     ]
+    if any(item.entry.labels for item in found):
+        columns.append(Column("LABELS", lambda item: ", ".join(item.entry.labels)))
     if any(item.states for item in found):
         columns.append(Column("STATE", lambda item: ", ".join(item.states)))
     print_page(
         found, columns, _record, limit=limit, skip=skip, as_json=as_json,
-        empty="No contacts yet.",
+        empty="No contacts yet." if label is None else "No contact has this label.",
     )  # fmt: skip
 
 
@@ -74,6 +86,7 @@ def show_contact(
         ("aliases", ", ".join(found.entry.aliases) or "-"),
         ("addresses", ", ".join(contact.addresses) or "-"),
         ("note", found.entry.note or "-"),
+        *([("labels", ", ".join(found.entry.labels))] if found.entry.labels else []),
         *([("blocked", when(found.entry.blocked_at))] if found.entry.blocked_at else []),
         *([("taken over", when(found.taken_over_at))] if found.taken_over_at else []),
         *([("state", ", ".join(found.states))] if found.states else []),

@@ -21,10 +21,13 @@ _CONTACT = """
               FROM discreet.addresses a WHERE a.contact_id = c.id) AS addresses
       FROM discreet.contacts c
 """
-# A contact's own scope can't read the owner's notes. A merged contact has no entry: its addresses
-# lead to the survivor.
+_LABELS = """
+           ARRAY(SELECT l.label FROM discreet.contact_labels l
+                  WHERE l.contact_id = c.id ORDER BY l.label) AS labels,"""
+# A contact's own scope can't read the owner's notes and labels. A merged contact has no entry: its
+# addresses lead to the survivor.
 _ENTRY = (
-    _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at,", 1)
+    _CONTACT.replace("c.created_at,", "c.created_at, c.aliases, c.note, c.blocked_at," + _LABELS, 1)
     + " WHERE c.merged_into IS NULL"
 )
 
@@ -52,13 +55,14 @@ class Contact:
 class Entry:
     """A contact with the owner's notes about it, which the contact itself never sees.
 
-    ``blocked_at``: the time since which its messages are rejected.
+    ``blocked_at``: the time since which its messages are rejected. ``labels`` are sorted.
     """
 
     contact: Contact
     aliases: tuple[str, ...]
     note: str
     blocked_at: datetime | None = None
+    labels: tuple[str, ...] = ()
 
 
 async def get_contact(tx: Transaction, contact_id: ContactId) -> Contact | None:
@@ -85,14 +89,21 @@ async def named_entries(tx: Transaction) -> list[tuple[ContactId, str, list[str]
     )
 
 
-async def page_of_entries(tx: Transaction, limit: int, before: Mark | None = None) -> list[Entry]:
-    """Return a page of the address book, newest first, from after a mark. Owner's scope only."""
+async def page_of_entries(
+    tx: Transaction, limit: int, before: Mark | None = None, label: str | None = None
+) -> list[Entry]:
+    """Return a page of the address book, newest first, from after a mark. Owner's scope only.
+
+    ``label``: only contacts that have it.
+    """
     at, of = before or (None, None)
     found = await tx.fetch(
         _ENTRY + " AND (%(at)s::timestamptz IS NULL"
         "   OR (c.created_at, c.id) < (%(at)s::timestamptz, %(of)s::uuid))"
+        " AND (%(label)s::text IS NULL OR c.id IN"
+        "   (SELECT l.contact_id FROM discreet.contact_labels l WHERE l.label = %(label)s))"
         " ORDER BY c.created_at DESC, c.id DESC LIMIT %(limit)s",
-        {"at": at, "of": of, "limit": limit},
+        {"at": at, "of": of, "limit": limit, "label": label},
     )
     return [_entry(row) for row in found]
 
@@ -129,4 +140,5 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         aliases=tuple(row["aliases"]),
         note=row["note"],
         blocked_at=row["blocked_at"],
+        labels=tuple(row["labels"]),
     )

@@ -54,7 +54,7 @@ async def connect(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def change(dashboard: Dashboard, request: Request) -> Response:
-    """Test a channel, disconnect it, or set its admission or its waiting time."""
+    """Test a channel, disconnect it, or set its admission, labels or waiting time."""
     form, channel_id = request.state.form, ChannelId(id_of(request))
     db, owner_id, access = dashboard.db, dashboard.owner_id, dashboard.app.channels
     found = await channels.find_channel(db, owner_id, str(channel_id))
@@ -69,6 +69,10 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             agent = text_of(form, "agent")
             await channels.move_channel(db, owner_id, str(channel_id), agent)
             done = f"{agent} answers there from the next message on."
+        case "labels":
+            labels = text_of(form, "labels").replace(",", " ").split()
+            await channels.set_contact_labels(db, owner_id, channel_id, labels)
+            done = "Saved."
         case "debounce":
             await channels.set_debounce(db, owner_id, channel_id, number_of(form, "seconds"))
             done = "Saved."

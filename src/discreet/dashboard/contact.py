@@ -9,6 +9,7 @@ from discreet.dashboard.context import Dashboard, Views, id_of, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.ids import AgentId, ContactId
 from discreet.domain.text import checked_text
+from discreet.schemas.contacts import ContactPatch
 from discreet.schemas.memories import Remember
 from discreet.scope import ContactScope
 from discreet.services import agents, contacts, erasing, memories, takeover
@@ -37,7 +38,7 @@ async def say(dashboard: Dashboard, request: Request) -> Response:
 
 
 async def change(dashboard: Dashboard, request: Request) -> Response:
-    """Rename a contact, note something about it, block or unblock it."""
+    """Rename a contact, note something about it, label it, block or unblock it."""
     form, who = request.state.form, str(id_of(request))
     done = "Saved."
     match text_of(form, "what"):
@@ -62,6 +63,13 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             fact = Remember.model_validate({"content": checked_text(text_of(form, "fact"))})
             await memories.remember(context, fact)
             done = "Remembered."
+        case "labels":
+            asked = ContactPatch.model_validate(
+                {"labels": text_of(form, "labels").replace(",", " ").split()}
+            )
+            await contacts.change_contact(
+                dashboard.db, dashboard.owner_id, ContactId(id_of(request)), asked
+            )
         case "unblock":
             await contacts.unblock_contact(dashboard.db, dashboard.owner_id, who)
             done = "Unblocked."

@@ -32,6 +32,7 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
     """List contacts by last message, those that a search or a filter names."""
     skip, query = skip_of(request), request.query_params
     wanted, platform = query.get("q", "").strip()[:200], query.get("channel", "")
+    label = query.get("label", "")[:100]
     show: inbox.Show = next((one for one in inbox.SHOWS if one == query.get("show")), "")
     found = await inbox.list_inbox(
         dashboard.db,
@@ -39,16 +40,23 @@ async def show_inbox(dashboard: Dashboard, request: Request) -> Response:
         text=wanted,
         show=show,
         platform=platform,
+        label=label,
         limit=PAGE_ITEMS + 1,
         skip=skip,
     )
-    fields = {"q": wanted, "show": show, "channel": platform, "skip": str(skip + PAGE_ITEMS)}
+    fields = {
+        "q": wanted,
+        "show": show,
+        "channel": platform,
+        "label": label,
+        "skip": str(skip + PAGE_ITEMS),
+    }
     more = f"/inbox?{urlencode(fields)}" if len(found) > PAGE_ITEMS else ""
     return dashboard.renderer.page(
         request,
         "inbox.html",
         **await _list(dashboard, found[:PAGE_ITEMS], show, platform),
-        wanted=wanted,
+        wanted=wanted or label,
         more=more,
     )
 

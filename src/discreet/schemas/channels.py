@@ -26,6 +26,9 @@ class ConnectedChannel(BaseModel):
         description="Seconds that a first message waits for follow-up messages."
     )
     created_at: datetime
+    contact_labels: tuple[str, ...] = Field(
+        (), description="Labels that a contact gets when it is admitted here."
+    )
 
     @property
     def label(self) -> str:
@@ -72,10 +75,16 @@ class ChannelPatch(BaseModel):
         extra="forbid", json_schema_extra={"example": {"debounce_seconds": 1.5}}
     )
 
-    debounce_seconds: float = Field(
+    debounce_seconds: float | None = Field(
+        None,
         ge=0,
         le=MAX_DEBOUNCE_SECONDS,
         description="Seconds that a first message waits for follow-up messages.",
+    )
+    contact_labels: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(
+        None,
+        max_length=50,
+        description="Labels that a contact gets when it is admitted here. They replace the old.",
     )
 
 

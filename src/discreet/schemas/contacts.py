@@ -31,10 +31,13 @@ class Contact(BaseModel):
     taken_over_at: datetime | None = Field(description="When the owner took over the conversation.")
     limited: bool = Field(description="Whether it has reached a limit.")
     waiting: int = Field(description="Unanswered messages.")
+    labels: list[str] = Field(description="The owner's labels, sorted. A contact never sees them.")
 
 
 class ListContacts(Page):
     """The contacts to list."""
+
+    label: str | None = Field(None, max_length=100, description="Only contacts with this label.")
 
 
 class ContactPage(BaseModel):
@@ -109,3 +112,6 @@ class ContactPatch(BaseModel):
     )
     note: Annotated[str, Field(max_length=10_000)] | None = None
     blocked: bool | None = None
+    labels: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(
+        None, max_length=50, description="Replaces the labels."
+    )

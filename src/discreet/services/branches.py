@@ -74,9 +74,13 @@ async def add_branch(
             {"agent": to["id"], "chat": chat, "id": found.id},
         )
         await tx.execute(
-            "UPDATE discreet.channels SET debounce = %(debounce)s"
+            "UPDATE discreet.channels SET debounce = %(debounce)s, contact_labels = %(labels)s"
             " WHERE parent_id = %(id)s AND closed_at IS NULL",
-            {"debounce": found.debounce, "id": found.id},
+            {
+                "debounce": found.debounce,
+                "labels": list(found.contact_labels),
+                "id": found.id,
+            },
         )
         [made] = [
             branch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from discreet.auth.channel_secrets import drop_secret, load_secret, save_secret
 from discreet.domain.errors import BadInput, Conflict, NotFound, SecretMissing
 from discreet.domain.ids import ChannelId, OwnerId
+from discreet.domain.labels import label_of
 from discreet.domain.platform import ChannelSecret, Identity, Platform
 from discreet.schemas.channels import MAX_DEBOUNCE_SECONDS, ConnectedChannel
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
@@ -33,7 +34,8 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
 
 
 _CONNECTED = (
-    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.debounce, c.created_at"
+    "SELECT c.id, a.name AS agent, c.platform, c.account, c.name, c.debounce, c.created_at,"
+    " c.contact_labels"
     "  FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
     " WHERE c.closed_at IS NULL AND c.platform <> 'terminal' AND c.parent_id IS NULL"
 )
@@ -262,6 +264,8 @@ async def _move(tx: Transaction, channel: ConnectedChannel, agent_id: Any) -> No
         " WHERE d.channel_id = %(id)s",
         {"new": new_id, "id": channel.id, "platform": channel.platform},
     )
+    # Last: those who were admitted before keep the labels that they have.
+    await _set_labels(tx, new_id, channel.contact_labels)
 
 
 async def unreadable_secrets(access: ChannelAccess) -> list[ConnectedChannel]:
@@ -292,6 +296,28 @@ async def set_debounce(
             "UPDATE discreet.channels SET debounce = %(debounce)s WHERE %(id)s IN (id, parent_id)",
             {"debounce": timedelta(seconds=seconds), "id": channel_id},
         )
+
+
+async def set_contact_labels(
+    db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId, labels: Iterable[str]
+) -> None:
+    """Set the labels that contacts get when they are admitted here, from now on.
+
+    On an open channel that is when they first write to the agent.
+
+    Raises:
+        BadInput: a label is invalid.
+    """
+    wanted = sorted({label_of(one) for one in labels})
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        await _set_labels(tx, channel_id, wanted)
+
+
+async def _set_labels(tx: Transaction, channel_id: ChannelId, labels: Iterable[str]) -> None:
+    await tx.execute(
+        "UPDATE discreet.channels SET contact_labels = %(labels)s WHERE %(id)s IN (id, parent_id)",
+        {"labels": list(labels), "id": channel_id},
+    )
 
 
 async def remove_channel(db: ScopedDatabase, owner_id: OwnerId, channel_id: ChannelId) -> None:

@@ -17,10 +17,12 @@ from discreet.contacts import (
     page_of_entries,
     resolve_name,
 )
+from discreet.contacts.contact_labels import change_labels
 from discreet.contacts.lookup import find_entry
 from discreet.domain.addresses import Address
 from discreet.domain.errors import BadInput, NotFound, Outdated
 from discreet.domain.ids import ContactId, OwnerId
+from discreet.domain.labels import label_of
 from discreet.domain.paging import MAX_LISTED, mark_of, next_of
 from discreet.domain.text import checked_text, plain_name
 from discreet.schemas import contacts as schemas
@@ -59,6 +61,8 @@ _LISTED = """
       LEFT JOIN (SELECT contact_id, max(last_message_at) AS last_message_at
                    FROM discreet.sessions GROUP BY contact_id) s ON s.contact_id = c.id
      WHERE c.merged_into IS NULL
+       AND (%(label)s::text IS NULL OR c.id IN
+            (SELECT l.contact_id FROM discreet.contact_labels l WHERE l.label = %(label)s))
      ORDER BY s.last_message_at DESC NULLS LAST, c.created_at, c.id
      LIMIT %(limit)s OFFSET %(skip)s
 """
@@ -111,6 +115,7 @@ class ContactActivity:
             taken_over_at=self.taken_over_at,
             limited=self.limited,
             waiting=self.waiting,
+            labels=list(self.entry.labels),
         )
 
 
@@ -127,21 +132,34 @@ async def list_contacts(
 ) -> schemas.ContactPage:
     """List contacts, newest first."""
     async with db.begin(OwnerScope(owner_id)) as tx:
-        found = await page_of_entries(tx, request.limit + 1, mark_of(request.cursor))
+        found = await page_of_entries(
+            tx,
+            request.limit + 1,
+            mark_of(request.cursor),
+            None if request.label is None else label_of(request.label),
+        )
         items = [one.shown for one in await activity_of(tx, found[: request.limit])]
     following = next_of(found, request.limit, lambda one: (one.contact.created_at, one.contact.id))
     return schemas.ContactPage(items=items, next=following)
 
 
 async def list_recent_contacts(
-    db: ScopedDatabase, owner_id: OwnerId, *, limit: int = MAX_LISTED, skip: int = 0
+    db: ScopedDatabase,
+    owner_id: OwnerId,
+    *,
+    limit: int = MAX_LISTED,
+    skip: int = 0,
+    label: str | None = None,
 ) -> list[ContactActivity]:
     """List contacts by last activity, newest first, those that never wrote last.
+
+    ``label``: only contacts that have it.
 
     This order changes while people write, so a page begins at an offset rather than a cursor.
     """
     async with db.begin(OwnerScope(owner_id)) as tx:
-        listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip})
+        wanted = None if label is None else label_of(label)
+        listed = await tx.fetch_tuples(_LISTED, {"limit": limit, "skip": skip, "label": wanted})
         return await activity_of(tx, await get_entries(tx, [row[0] for row in listed]))
 
 
@@ -223,6 +241,25 @@ async def note_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, note: st
         return await _entry(tx, entry.contact.id)
 
 
+async def label_contact(
+    db: ScopedDatabase, owner_id: OwnerId, who: str, *, add: set[str], remove: set[str]
+) -> ContactActivity:
+    """Give a contact labels and take others away. The contact isn't told, and never sees them.
+
+    Raises:
+        NotFound, BadInput: as for ``find_contact``; or a label is invalid, or in both.
+    """
+    given, taken = {label_of(one) for one in add}, {label_of(one) for one in remove}
+    if both := given & taken:
+        raise BadInput(
+            f"{sorted(both)[0]!a} can't be given and taken at once.", hint="Leave one out."
+        )
+    async with db.begin(OwnerScope(owner_id)) as tx:
+        entry = await find_entry(tx, who)
+        await change_labels(tx, entry.contact.id, add=given, remove=taken)
+        return (await activity_of(tx, [await _entry(tx, entry.contact.id)]))[0]
+
+
 async def hold_answers(
     db: ScopedDatabase, owner_id: OwnerId, who: str, *, hold: bool | None
 ) -> Entry:
@@ -289,7 +326,7 @@ async def change_contact(
 
     Raises:
         NotFound: this owner has no such contact.
-        BadInput: a name, an alias or the note is invalid.
+        BadInput: a name, an alias, a label or the note is invalid.
         Outdated: its version is not ``expected``.
     """
     if change.name is not None:
@@ -297,6 +334,7 @@ async def change_contact(
     for alias in change.aliases or ():
         _check_name(alias)
     note = None if change.note is None else _checked_note(change.note)
+    labels = None if change.labels is None else {label_of(label) for label in change.labels}
     async with db.begin(OwnerScope(owner_id)) as tx:
         await tx.fetch(
             "SELECT 1 FROM discreet.contacts WHERE id = %(id)s FOR UPDATE", {"id": contact_id}
@@ -315,6 +353,8 @@ async def change_contact(
             await _note(tx, contact_id, note)
         if change.blocked is not None:
             await (_block if change.blocked else _unblock)(tx, contact_id)
+        if labels is not None:
+            await change_labels(tx, contact_id, add=labels, remove=set(now.contact.labels) - labels)
         return await _versioned(tx, contact_id)
 
 

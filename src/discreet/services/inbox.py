@@ -28,6 +28,9 @@ _NAMED: LiteralString = """
      OR EXISTS (SELECT FROM discreet.addresses a WHERE a.contact_id = c.id
                    AND a.platform || ':' || a.platform_id ILIKE %(pattern)s))
 """
+_LABELLED: LiteralString = """
+    c.id IN (SELECT l.contact_id FROM discreet.contact_labels l WHERE l.label = %(label)s)
+"""
 _ON_PLATFORM: LiteralString = """
     EXISTS (SELECT FROM discreet.addresses a
              WHERE a.contact_id = c.id AND a.platform = %(platform)s)
@@ -77,23 +80,33 @@ async def list_inbox(
     text: str = "",
     show: Show = "",
     platform: str = "",
+    label: str = "",
     limit: int,
     skip: int = 0,
 ) -> list[InboxItem]:
     """List contacts, most recently active first.
 
-    ``text``: part of a name, an alias or an address; ``platform``: of one of their addresses.
+    ``text``: part of a name, an alias or an address; ``platform``: of one of their addresses;
+    ``label``: one that the owner gave them.
     """
     filters: list[LiteralString] = [_WHICH[show]]
     if text:
         filters.append(_NAMED)
     if platform:
         filters.append(_ON_PLATFORM)
+    if label:
+        filters.append(_LABELLED)
     query = _LISTED.format(filters=" AND ".join(filters))
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
-    given = {"pattern": pattern, "platform": platform, "limit": limit, "skip": skip}
+    given = {
+        "pattern": pattern,
+        "platform": platform,
+        "label": label.casefold(),
+        "limit": limit,
+        "skip": skip,
+    }
     async with db.begin(OwnerScope(owner_id)) as tx:
-        ids = [] if text or show or platform else await _newest(tx, limit, skip)
+        ids = [] if text or show or platform or label else await _newest(tx, limit, skip)
         if len(ids) < limit:
             ids = [row[0] for row in await tx.fetch_tuples(query, given)]
         found = await activity_of(tx, await get_entries(tx, ids))

@@ -144,6 +144,7 @@ DECLARE
   via    discreet.channels;
   one_of uuid[];
   shared boolean;
+  is_new boolean;
 BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
   IF NOT FOUND THEN
@@ -182,8 +183,13 @@ BEGIN
   outcome := gate.turned_away(owner, via, shared, said);
   IF outcome IS NULL THEN
     outcome := 'accepted';
+    is_new := via.contact_labels <> '{}' AND via.admission = 'open'
+              AND gate.is_new_contact(owner, via, said);
     SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
       FROM gate.take_message(owner, via, shared, said) t;
+    IF is_new AND contact_id IS NOT NULL THEN
+      PERFORM gate.label_by_channel(via, contact_id);
+    END IF;
   END IF;
 END $$;
 
@@ -240,6 +246,9 @@ BEGIN
   IF result IS NOT NULL THEN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
     VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM gate.label_by_channel(via, result);
+    END IF;
     SELECT p.id INTO asked FROM discreet.pairings p
      WHERE p.channel_id = channel AND p.contact_id = result;
     IF FOUND THEN
@@ -569,6 +578,7 @@ CREATE TABLE discreet.channels (
     debounce interval DEFAULT '00:00:01.5'::interval NOT NULL,
     received_through timestamp with time zone DEFAULT now() NOT NULL,
     last_error text DEFAULT ''::text NOT NULL,
+    contact_labels text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT channels_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'pairing'::text, 'allowlist'::text]))),
     CONSTRAINT channels_check CHECK (((parent_id IS NULL) = (only_chat IS NULL))),
     CONSTRAINT channels_debounce_check CHECK (((debounce >= '00:00:00'::interval) AND (debounce <= '00:01:00'::interval))),
@@ -579,6 +589,7 @@ ALTER TABLE ONLY discreet.channels ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN only_chat SET STATISTICS 0;
 ALTER TABLE ONLY discreet.channels ALTER COLUMN last_error SET STATISTICS 0;
+ALTER TABLE ONLY discreet.channels ALTER COLUMN contact_labels SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.channels FORCE ROW LEVEL SECURITY;
 
@@ -590,6 +601,9 @@ COMMENT ON COLUMN discreet.channels.only_chat IS 'the platform''s id of the chat
 
 -- COMMENT COLUMN channels.debounce
 COMMENT ON COLUMN discreet.channels.debounce IS 'how long the first message waits for more; a terminal doesn''t wait';
+
+-- COMMENT COLUMN channels.contact_labels
+COMMENT ON COLUMN discreet.channels.contact_labels IS 'the labels that a contact gets when it is admitted here';
 
 -- FUNCTION ask_to_pair(uuid, discreet.channels, gate.inbound, uuid)
 CREATE FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) RETURNS text
@@ -1067,6 +1081,10 @@ BEGIN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
     VALUES (asked.channel_id, asked.contact_id, owner, asked.agent_id)
     ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM gate.label_by_channel(c, asked.contact_id)
+         FROM discreet.channels c WHERE c.id = asked.channel_id;
+    END IF;
   ELSE
     DELETE FROM discreet.admissions a
      WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
@@ -1432,7 +1450,7 @@ BEGIN
   -- In the order of the foreign keys; the remaining rows refer to contacts only.
   FOREACH of_table IN ARRAY ARRAY['drafts', 'outbox', 'attachments', 'messages', 'turns', 'routes',
                                   'mcp_sessions', 'sessions', 'tokens', 'pairings', 'admissions',
-                                  'limits', 'limit_hits', 'addresses'] LOOP
+                                  'limits', 'limit_hits', 'contact_labels', 'addresses'] LOOP
     EXECUTE format('DELETE FROM discreet.%I t WHERE t.contact_id = ANY ($1)', of_table) USING gone;
     GET DIAGNOSTICS many = ROW_COUNT;
     counts := counts || jsonb_build_object(of_table, many);
@@ -1833,6 +1851,23 @@ $$;
 
 ALTER FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) OWNER TO discreet_gate;
 
+-- FUNCTION is_new_contact(uuid, discreet.channels, gate.inbound)
+CREATE FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  contact uuid := CASE WHEN said.group_id IS NULL
+    THEN coalesce(said.sender_contact, gate.known_contact(owner, said.sender_platform, said.sender_id))
+    ELSE gate.known_contact(owner, said.group_platform, said.group_id) END;
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM discreet.sessions s
+                      WHERE (s.owner_id, s.agent_id, s.party) = (owner, via.agent_id, contact));
+END $$;
+
+
+ALTER FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) OWNER TO discreet_gate;
+
 -- FUNCTION is_usage(jsonb, jsonb)
 CREATE FUNCTION gate.is_usage(given jsonb, before jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
@@ -1894,6 +1929,10 @@ BEGIN
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = other
+  ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT l.owner_id, stays, l.label FROM discreet.contact_labels l
+   WHERE l.contact_id = other
   ON CONFLICT DO NOTHING;
   FOR asked IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
@@ -1975,6 +2014,20 @@ END $$;
 
 
 ALTER FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) OWNER TO discreet_gate;
+
+-- FUNCTION label_by_channel(discreet.channels, uuid)
+CREATE FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT via.owner_id, contact, l.label FROM unnest(via.contact_labels) AS l (label)
+  ON CONFLICT DO NOTHING;
+END $$;
+
+
+ALTER FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION leads_back(uuid, uuid, uuid, uuid)
 CREATE FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) RETURNS boolean
@@ -2327,7 +2380,12 @@ BEGIN
   SELECT link, owner, 'admission', a.channel_id::text, NULL
     FROM discreet.admissions a
    WHERE a.contact_id = merged AND NOT EXISTS (
-     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor);
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor)
+  UNION ALL
+  SELECT link, owner, 'label', a.label, NULL
+    FROM discreet.contact_labels a
+   WHERE a.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.contact_labels k WHERE k.label = a.label AND k.contact_id = survivor);
 
   UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
@@ -2336,6 +2394,9 @@ BEGIN
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT l.owner_id, survivor, l.label FROM discreet.contact_labels l
+   WHERE l.contact_id = merged ON CONFLICT DO NOTHING;
   RETURN link;
 END $$;
 
@@ -3969,6 +4030,9 @@ BEGIN
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
      AND l.key = a.channel_id::text;
+  DELETE FROM discreet.contact_labels a USING discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = made.survivor_id
+     AND l.key = a.label;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
 END $$;
@@ -4884,6 +4948,23 @@ ALTER TABLE ONLY discreet.channel_secrets FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE discreet.channel_secrets OWNER TO discreet_schema;
 
+-- TABLE contact_labels
+CREATE TABLE discreet.contact_labels (
+    owner_id uuid DEFAULT (gate.scope()).owner_id NOT NULL,
+    contact_id uuid NOT NULL,
+    label text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    CONSTRAINT contact_labels_label_check CHECK (((label <> ''::text) AND (length(label) <= 40)))
+);
+ALTER TABLE ONLY discreet.contact_labels ALTER COLUMN label SET STATISTICS 0;
+ALTER TABLE ONLY discreet.contact_labels ALTER COLUMN owner_key SET STATISTICS 0;
+
+ALTER TABLE ONLY discreet.contact_labels FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE discreet.contact_labels OWNER TO discreet_schema;
+
 -- TABLE contacts
 CREATE TABLE discreet.contacts (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -5144,7 +5225,7 @@ CREATE TABLE discreet.linked_rows (
     key text NOT NULL,
     was text,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
-    CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text])))
+    CONSTRAINT linked_rows_kind_check CHECK ((kind = ANY (ARRAY['address'::text, 'session'::text, 'memory'::text, 'admission'::text, 'label'::text])))
 );
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.linked_rows ALTER COLUMN was SET STATISTICS 0;
@@ -5945,6 +6026,10 @@ ALTER TABLE ONLY discreet.channels
 ALTER TABLE ONLY discreet.channels
     ADD CONSTRAINT channels_pkey PRIMARY KEY (id);
 
+-- CONSTRAINT contact_labels contact_labels_pkey
+ALTER TABLE ONLY discreet.contact_labels
+    ADD CONSTRAINT contact_labels_pkey PRIMARY KEY (contact_id, label, owner_id);
+
 -- CONSTRAINT contacts contacts_id_owner_id_key
 ALTER TABLE ONLY discreet.contacts
     ADD CONSTRAINT contacts_id_owner_id_key UNIQUE (id, owner_id);
@@ -6197,6 +6282,9 @@ CREATE INDEX channels_branches ON discreet.channels USING btree (parent_id, only
 -- INDEX channels_open
 CREATE UNIQUE INDEX channels_open ON discreet.channels USING btree (owner_id, platform, account, only_chat) NULLS NOT DISTINCT WHERE (closed_at IS NULL);
 
+-- INDEX contact_labels_label
+CREATE INDEX contact_labels_label ON discreet.contact_labels USING btree (owner_id, label) WHERE (owner_key IS NOT NULL);
+
 -- INDEX contacts_blocked
 CREATE INDEX contacts_blocked ON discreet.contacts USING btree (owner_id, blocked_at) WHERE ((blocked_at IS NOT NULL) AND (owner_key IS NOT NULL));
 
@@ -6413,6 +6501,9 @@ CREATE TRIGGER deliver AFTER INSERT ON discreet.outbox FOR EACH ROW EXECUTE FUNC
 -- TRIGGER outbox early_receipts
 CREATE TRIGGER early_receipts AFTER UPDATE OF state ON discreet.outbox FOR EACH ROW WHEN (((new.state = 'sent'::text) AND (old.state <> 'sent'::text))) EXECUTE FUNCTION gate.apply_early_receipts();
 
+-- TRIGGER contact_labels refuse_merged
+CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.contact_labels FOR EACH ROW EXECUTE FUNCTION gate.refuse_merged();
+
 -- TRIGGER memories refuse_merged
 CREATE TRIGGER refuse_merged BEFORE INSERT ON discreet.memories FOR EACH ROW WHEN ((new.contact_id IS NOT NULL)) EXECUTE FUNCTION gate.refuse_merged();
 
@@ -6527,6 +6618,10 @@ ALTER TABLE ONLY discreet.channels
 -- FK CONSTRAINT channels channels_parent_id_owner_id_platform_account_fkey
 ALTER TABLE ONLY discreet.channels
     ADD CONSTRAINT channels_parent_id_owner_id_platform_account_fkey FOREIGN KEY (parent_id, owner_id, platform, account) REFERENCES discreet.channels(id, owner_id, platform, account);
+
+-- FK CONSTRAINT contact_labels contact_labels_contact_id_owner_id_fkey
+ALTER TABLE ONLY discreet.contact_labels
+    ADD CONSTRAINT contact_labels_contact_id_owner_id_fkey FOREIGN KEY (contact_id, owner_id) REFERENCES discreet.contacts(id, owner_id) ON DELETE CASCADE;
 
 -- FK CONSTRAINT contacts contacts_merged_into_owner_id_fkey
 ALTER TABLE ONLY discreet.contacts
@@ -6908,6 +7003,9 @@ CREATE POLICY contact ON discreet.turns TO discreet_contact USING ((((( SELECT g
     s.contact_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))));
 
+-- ROW SECURITY contact_labels
+ALTER TABLE discreet.contact_labels ENABLE ROW LEVEL SECURITY;
+
 -- ROW SECURITY contacts
 ALTER TABLE discreet.contacts ENABLE ROW LEVEL SECURITY;
 
@@ -6943,6 +7041,9 @@ CREATE POLICY gate ON discreet.channel_secrets FOR SELECT TO discreet_gate USING
 
 -- POLICY channels gate
 CREATE POLICY gate ON discreet.channels TO discreet_gate USING ((owner_key IS NOT NULL));
+
+-- POLICY contact_labels gate
+CREATE POLICY gate ON discreet.contact_labels TO discreet_gate USING ((owner_key IS NOT NULL));
 
 -- POLICY contacts gate
 CREATE POLICY gate ON discreet.contacts TO discreet_gate USING ((owner_key IS NOT NULL));
@@ -7108,6 +7209,11 @@ CREATE POLICY owner ON discreet.channel_secrets TO discreet_owner USING ((((( SE
 
 -- POLICY channels owner
 CREATE POLICY owner ON discreet.channels TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
+   FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
+
+-- POLICY contact_labels owner
+CREATE POLICY owner ON discreet.contact_labels TO discreet_owner USING ((((( SELECT gate.keys() AS keys))[owner_key] IS NOT NULL) AND (owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known))))) WITH CHECK (((owner_key IS NOT NULL) AND (owner_id = ( SELECT s.owner_id
    FROM gate.scope() s(owner_id, agent_id, contact_id, party, known)))));
 
@@ -7643,6 +7749,9 @@ REVOKE ALL ON FUNCTION gate.holds_answers(session uuid) FROM PUBLIC;
 -- ACL FUNCTION is_chat(owner uuid, of_platform text, chat text, chats text[])
 REVOKE ALL ON FUNCTION gate.is_chat(owner uuid, of_platform text, chat text, chats text[]) FROM PUBLIC;
 
+-- ACL FUNCTION is_new_contact(owner uuid, via discreet.channels, said gate.inbound)
+REVOKE ALL ON FUNCTION gate.is_new_contact(owner uuid, via discreet.channels, said gate.inbound) FROM PUBLIC;
+
 -- ACL FUNCTION is_usage(given jsonb, before jsonb)
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_contact;
 GRANT ALL ON FUNCTION gate.is_usage(given jsonb, before jsonb) TO discreet_owner;
@@ -7674,6 +7783,9 @@ REVOKE ALL ON FUNCTION gate.keys() FROM PUBLIC;
 
 -- ACL FUNCTION known_contact(owner uuid, of_platform text, of_id text)
 REVOKE ALL ON FUNCTION gate.known_contact(owner uuid, of_platform text, of_id text) FROM PUBLIC;
+
+-- ACL FUNCTION label_by_channel(via discreet.channels, contact uuid)
+REVOKE ALL ON FUNCTION gate.label_by_channel(via discreet.channels, contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION leads_back(route uuid, session uuid, turn uuid, answer uuid)
 GRANT ALL ON FUNCTION gate.leads_back(route uuid, session uuid, turn uuid, answer uuid) TO discreet_contact;
@@ -8697,6 +8809,10 @@ GRANT SELECT ON TABLE discreet.budgets TO discreet_gate;
 -- ACL TABLE channel_secrets
 GRANT DELETE ON TABLE discreet.channel_secrets TO discreet_owner;
 
+-- ACL TABLE contact_labels
+GRANT DELETE ON TABLE discreet.contact_labels TO discreet_owner;
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.contact_labels TO discreet_gate;
+
 -- ACL TABLE contacts
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.contacts TO discreet_gate;
 
@@ -8883,10 +8999,16 @@ GRANT UPDATE (changed_at, sealed) ON discreet.channel_secrets TO discreet_owner;
 GRANT UPDATE (last_error, only_chat, received_through) ON discreet.channels TO discreet_gate;
 GRANT INSERT (account, admission, agent_id, name, only_chat, parent_id, platform) ON
     discreet.channels TO discreet_owner;
-GRANT SELECT (account, admission, agent_id, closed_at, created_at, debounce, id, last_error, name,
-    only_chat, owner_id, owner_key, parent_id, platform, received_through) ON discreet.channels TO
+GRANT SELECT (account, admission, agent_id, closed_at, contact_labels, created_at, debounce, id,
+    last_error, name, only_chat, owner_id, owner_key, parent_id, platform, received_through) ON
+    discreet.channels TO discreet_owner;
+GRANT UPDATE (admission, closed_at, contact_labels, debounce, name) ON discreet.channels TO
     discreet_owner;
-GRANT UPDATE (admission, closed_at, debounce, name) ON discreet.channels TO discreet_owner;
+
+-- ACL COLUMNS OF discreet.contact_labels
+GRANT INSERT (contact_id, label) ON discreet.contact_labels TO discreet_owner;
+GRANT SELECT (contact_id, created_at, label, owner_id, owner_key) ON discreet.contact_labels TO
+    discreet_owner;
 
 -- ACL COLUMNS OF discreet.contacts
 GRANT SELECT (created_at, id, name, owner_id, time_zone, type) ON discreet.contacts TO

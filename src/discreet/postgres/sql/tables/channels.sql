@@ -18,6 +18,7 @@ CREATE TABLE discreet.channels (
               CHECK (debounce >= interval '0' AND debounce <= interval '1 minute'),
   received_through timestamptz NOT NULL DEFAULT now(),
   last_error     text NOT NULL DEFAULT '',
+  contact_labels text[] NOT NULL DEFAULT '{}',
   UNIQUE (id, owner_id, agent_id),
   FOREIGN KEY (agent_id, owner_id) REFERENCES discreet.agents (id, owner_id),
   UNIQUE (id, owner_id, platform, account),
@@ -29,6 +30,8 @@ COMMENT ON COLUMN discreet.channels.only_chat IS
   'the platform''s id of the chat, or of the group or direct sender in it; null: every chat without a branch';
 COMMENT ON COLUMN discreet.channels.debounce IS
   'how long the first message waits for more; a terminal doesn''t wait';
+COMMENT ON COLUMN discreet.channels.contact_labels IS
+  'the labels that a contact gets when it is admitted here';
 CREATE UNIQUE INDEX channels_open
   ON discreet.channels (owner_id, platform, account, only_chat) NULLS NOT DISTINCT
   WHERE closed_at IS NULL;
@@ -39,7 +42,8 @@ ALTER TABLE discreet.channels
   ALTER COLUMN owner_key SET STATISTICS 0,
   ALTER COLUMN name SET STATISTICS 0,
   ALTER COLUMN only_chat SET STATISTICS 0,
-  ALTER COLUMN last_error SET STATISTICS 0;
+  ALTER COLUMN last_error SET STATISTICS 0,
+  ALTER COLUMN contact_labels SET STATISTICS 0;
 ALTER TABLE discreet.channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.channels FORCE ROW LEVEL SECURITY;
 
@@ -56,9 +60,10 @@ CREATE POLICY gate ON discreet.channels TO discreet_gate USING (owner_key IS NOT
 CREATE TRIGGER shared_and_open AFTER INSERT OR UPDATE OF admission, agent_id ON discreet.channels
   FOR EACH ROW EXECUTE FUNCTION gate.refuse_shared_and_open();
 GRANT SELECT (id, owner_id, agent_id, platform, account, created_at, owner_key, name, closed_at,
-              parent_id, only_chat, admission, debounce, received_through, last_error),
+              parent_id, only_chat, admission, debounce, received_through, last_error,
+              contact_labels),
       INSERT (agent_id, platform, account, name, parent_id, only_chat, admission),
-      UPDATE (name, closed_at, admission, debounce)
+      UPDATE (name, closed_at, admission, debounce, contact_labels)
   ON discreet.channels
   TO discreet_owner;
 GRANT SELECT,

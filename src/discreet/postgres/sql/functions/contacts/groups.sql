@@ -57,6 +57,10 @@ BEGIN
   SELECT a.channel_id, stays, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = other
   ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT l.owner_id, stays, l.label FROM discreet.contact_labels l
+   WHERE l.contact_id = other
+  ON CONFLICT DO NOTHING;
   FOR asked IN SELECT p.* FROM discreet.pairings p
                 WHERE p.contact_id = other AND p.state = 'pending' LOOP
     SELECT coalesce(jsonb_agg(k.arrived ORDER BY k.created_at), '[]') INTO all_said

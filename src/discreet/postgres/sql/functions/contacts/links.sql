@@ -143,7 +143,12 @@ BEGIN
   SELECT link, owner, 'admission', a.channel_id::text, NULL
     FROM discreet.admissions a
    WHERE a.contact_id = merged AND NOT EXISTS (
-     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor);
+     SELECT FROM discreet.admissions k WHERE k.channel_id = a.channel_id AND k.contact_id = survivor)
+  UNION ALL
+  SELECT link, owner, 'label', a.label, NULL
+    FROM discreet.contact_labels a
+   WHERE a.contact_id = merged AND NOT EXISTS (
+     SELECT FROM discreet.contact_labels k WHERE k.label = a.label AND k.contact_id = survivor);
 
   UPDATE discreet.addresses a SET contact_id = survivor WHERE a.contact_id = merged;
   UPDATE discreet.sessions s SET ended_at = clock_timestamp()
@@ -152,6 +157,9 @@ BEGIN
   INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
   SELECT a.channel_id, survivor, a.owner_id, a.agent_id FROM discreet.admissions a
    WHERE a.contact_id = merged ON CONFLICT DO NOTHING;
+  INSERT INTO discreet.contact_labels (owner_id, contact_id, label)
+  SELECT l.owner_id, survivor, l.label FROM discreet.contact_labels l
+   WHERE l.contact_id = merged ON CONFLICT DO NOTHING;
   RETURN link;
 END $$;
 
@@ -198,6 +206,9 @@ BEGIN
   DELETE FROM discreet.admissions a USING discreet.linked_rows l
    WHERE l.link_id = link AND l.kind = 'admission' AND a.contact_id = made.survivor_id
      AND l.key = a.channel_id::text;
+  DELETE FROM discreet.contact_labels a USING discreet.linked_rows l
+   WHERE l.link_id = link AND l.kind = 'label' AND a.contact_id = made.survivor_id
+     AND l.key = a.label;
   DELETE FROM discreet.linked_rows l WHERE l.link_id = link;
   UPDATE discreet.links l SET undone_at = clock_timestamp() WHERE l.id = link;
 END $$;

@@ -40,6 +40,7 @@ DECLARE
   via    discreet.channels;
   one_of uuid[];
   shared boolean;
+  is_new boolean;
 BEGIN
   SELECT c.* INTO via FROM discreet.channels c WHERE c.id = said.channel AND c.owner_id = owner;
   IF NOT FOUND THEN
@@ -78,8 +79,13 @@ BEGIN
   outcome := gate.turned_away(owner, via, shared, said);
   IF outcome IS NULL THEN
     outcome := 'accepted';
+    is_new := via.contact_labels <> '{}' AND via.admission = 'open'
+              AND gate.is_new_contact(owner, via, said);
     SELECT t.message_id, t.session_id, t.contact_id INTO message_id, session_id, contact_id
       FROM gate.take_message(owner, via, shared, said) t;
+    IF is_new AND contact_id IS NOT NULL THEN
+      PERFORM gate.label_by_channel(via, contact_id);
+    END IF;
   END IF;
 END $$;
 

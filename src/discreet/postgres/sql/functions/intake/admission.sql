@@ -59,6 +59,9 @@ BEGIN
   IF result IS NOT NULL THEN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
     VALUES (channel, result, owner, via.agent_id) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM gate.label_by_channel(via, result);
+    END IF;
     SELECT p.id INTO asked FROM discreet.pairings p
      WHERE p.channel_id = channel AND p.contact_id = result;
     IF FOUND THEN

@@ -114,6 +114,10 @@ BEGIN
     INSERT INTO discreet.admissions (channel_id, contact_id, owner_id, agent_id)
     VALUES (asked.channel_id, asked.contact_id, owner, asked.agent_id)
     ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM gate.label_by_channel(c, asked.contact_id)
+         FROM discreet.channels c WHERE c.id = asked.channel_id;
+    END IF;
   ELSE
     DELETE FROM discreet.admissions a
      WHERE a.channel_id = asked.channel_id AND a.contact_id = asked.contact_id;
