@@ -21,6 +21,7 @@ DASHBOARD: Mapping[str, tuple[str, str] | Missing] = {
     "admission list": ("GET", "/channels"),
     "admission set": ("POST", "/channels/{id}"),
     "agents create": ("POST", "/agents"),
+    "agents delete": ("POST", "/agents/{id}/delete"),
     "agents list": ("GET", "/agents"),
     "agents pause": ("POST", "/agents/{id}"),
     "agents rename": ("POST", "/agents/{id}"),

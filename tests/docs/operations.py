@@ -620,6 +620,8 @@ OF_OWNER = (
               admission.OwnerLinkToMake, admission.OwnerLink),
     _of_owner("rename_agent", "agents.rename_agent", ("agents rename",),
               agents.AgentName, agents.Agent),
+    _of_owner("delete_agent", "deleting_agents.delete_agent", ("agents delete",),
+              agents.AgentToDelete, agents.AgentDeleted, to_agent_id="--to, a name"),
     _of_owner("move_channel", "channels.move_channel", ("channels move",),
               channels.ChannelToMove, channels.ConnectedChannel),
     _of_owner("unlink_owner", "admission.unlink_owner", ("owner unlink",),

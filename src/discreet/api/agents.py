@@ -29,6 +29,7 @@ from discreet.services.agents import (
     rename_agent,
     resume_agent,
 )
+from discreet.services.deleting_agents import delete_agent
 from discreet.services.idempotency import once
 from discreet.services.references import list_references, publish, read_texts
 
@@ -105,6 +106,13 @@ async def rename(who: OwnerCaller, agent_id: UUID, given: wire.AgentName) -> wir
     named = await get_agent_by_id(who.db, who.owner_id, AgentId(agent_id))
     renamed = await rename_agent(who.db, who.owner_id, named.name, given.new_name)
     return wire.Agent.model_validate(renamed)
+
+
+@router.post("/{agent_id}/delete", responses=documented(404, 409), operation_id="delete_agent")
+async def delete(who: OwnerCaller, agent_id: UUID, given: wire.AgentToDelete) -> wire.AgentDeleted:
+    """Permanently delete an agent. What becomes of its contacts has to be said."""
+    home = who.api.app.settings.home
+    return await delete_agent(who.db, who.owner_id, AgentId(agent_id), given, home)
 
 
 @router.post("/{agent_id}/pause", responses=documented(404), operation_id="pause_agent")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from discreet.cli import deleting_agents
 from discreet.cli.options import AsJson
 from discreet.cli.runtime import in_app
 from discreet.domain.errors import BadInput
@@ -290,6 +291,9 @@ def rename_agent(
 
     agent = in_app(lambda app: agents.rename_agent(app.db, app.owner_id, name, new_name))
     print_text(f"{name} is called {agent.name} now.")
+
+
+app.command("delete")(deleting_agents.delete)
 
 
 @app.command("pause")

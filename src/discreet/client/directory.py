@@ -7,7 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from discreet.client.transport import Transport, Versioned
-from discreet.schemas.agents import Agent, AgentName, AgentPage, AgentPatch, NewAgent
+from discreet.schemas.agents import (
+    Agent,
+    AgentDeleted,
+    AgentName,
+    AgentPage,
+    AgentPatch,
+    AgentToDelete,
+    NewAgent,
+)
 from discreet.schemas.contacts import (
     Contact,
     ContactPage,
@@ -138,6 +146,10 @@ class DirectoryCalls(Transport):
     async def rename_agent(self, agent_id: UUID, given: AgentName) -> Agent:
         """Give an agent another name."""
         return await self._post(Agent, f"/api/admin/agents/{agent_id}/rename", given)
+
+    async def delete_agent(self, agent_id: UUID, given: AgentToDelete) -> AgentDeleted:
+        """Delete an agent, or preview that."""
+        return await self._post(AgentDeleted, f"/api/admin/agents/{agent_id}/delete", given)
 
     async def pause_agent(self, agent_id: UUID) -> Agent:
         """Pause an agent."""

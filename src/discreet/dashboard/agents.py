@@ -10,9 +10,12 @@ from starlette.responses import Response
 
 from discreet.dashboard.context import Dashboard, Views, id_of, number_of, text_of
 from discreet.dashboard.rendering import go_to
-from discreet.domain.ids import AgentId
+from discreet.domain.errors import BadInput
+from discreet.domain.ids import AgentId, parse_uuid
+from discreet.schemas.agents import AgentDeleted, AgentToDelete
 from discreet.scope.scopes import MemoryModel
 from discreet.services import agents
+from discreet.services.deleting_agents import delete_agent
 
 
 async def show_all(dashboard: Dashboard, request: Request) -> Response:
@@ -48,6 +51,49 @@ async def change(dashboard: Dashboard, request: Request) -> Response:
             if what == "test":
                 done = await tested(dashboard, agent_id)
     return go_to(f"/agents/{agent_id}", done)
+
+
+async def preview_deletion(dashboard: Dashboard, request: Request) -> Response:
+    """Ask what becomes of an agent's contacts, and count what each choice would delete."""
+    agent_id = AgentId(id_of(request))
+    found = await agents.get_agent_by_id(dashboard.db, dashboard.owner_id, agent_id)
+    others = [
+        one
+        for one in await agents.list_agents(dashboard.db, dashboard.owner_id)
+        if one.id != agent_id and one.memory_model == found.memory_model
+    ]
+    given = request.query_params
+    asked = _asked(given.get("contacts", "keep"), given.get("to_agent_id", ""), preview=True)
+    if asked.contacts == "move" and asked.to_agent_id is None and others:
+        asked.to_agent_id = others[0].id
+    counted = await _delete(dashboard, agent_id, asked)
+    return dashboard.renderer.page(
+        request, "delete_agent.html", agent=found, others=others, asked=asked, counts=counted.counts
+    )
+
+
+async def delete(dashboard: Dashboard, request: Request) -> Response:
+    """Delete an agent, and show the receipt."""
+    form, agent_id = request.state.form, AgentId(id_of(request))
+    if text_of(form, "sure") != "yes":
+        return go_to(f"/agents/{agent_id}/delete")
+    asked = _asked(text_of(form, "contacts"), text_of(form, "to_agent_id"), preview=False)
+    done = await _delete(dashboard, agent_id, asked)
+    return dashboard.renderer.page(request, "deleted_agent.html", done=done)
+
+
+def _asked(contacts: str, to: str, *, preview: bool) -> AgentToDelete:
+    for fate in get_args(AgentToDelete.model_fields["contacts"].annotation):
+        if fate == contacts:
+            taker = parse_uuid(to, "agent") if to and fate == "move" else None
+            return AgentToDelete(contacts=fate, to_agent_id=taker, preview=preview)
+    raise BadInput("Say what becomes of its contacts.")
+
+
+async def _delete(dashboard: Dashboard, agent_id: AgentId, asked: AgentToDelete) -> AgentDeleted:
+    return await delete_agent(
+        dashboard.db, dashboard.owner_id, agent_id, asked, dashboard.app.settings.home
+    )
 
 
 async def create(dashboard: Dashboard, request: Request) -> Response:
@@ -99,4 +145,6 @@ VIEWS: Views = (
     ("POST", "/agents", create),
     ("GET", "/agents/{id}", show_one),
     ("POST", "/agents/{id}", change),
+    ("GET", "/agents/{id}/delete", preview_deletion),
+    ("POST", "/agents/{id}/delete", delete),
 )

@@ -6,6 +6,7 @@ __all__ = ["DATABASE_CODES", "text_of_code"]
 
 DATABASE_CODES = {
     # DS001: not found in this scope.
+    "no_such_agent": "no such agent",
     "no_such_channel": "no such channel",
     "no_such_contact": "no such contact",
     "no_such_link": "no such link",
@@ -16,6 +17,12 @@ DATABASE_CODES = {
     "group_is_no_person": "a group is not a person",
     "no_sender": "the sender is missing",
     # DS003: not possible in the current state.
+    "same_agent": "an agent can't get its own conversations",
+    "last_agent": "it is the only agent; create another one first",
+    "other_memory_model": (
+        "one of the agents shares one memory with everybody and the other one doesn't"
+    ),
+    "has_branches": "some of its chats lead to other agents; run sb channels unbranch first",
     "answer_being_sent": "an answer is being sent; try again in a moment",
     "contact_blocked": "one of them is blocked; unblock it first",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",

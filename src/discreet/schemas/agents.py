@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from discreet.schemas.links import Backup
 from discreet.schemas.pages import Page
 
 Model = Annotated[
@@ -100,3 +101,27 @@ class AgentName(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"new_name": "Bea"}})
 
     new_name: str = Field(min_length=1, max_length=100)
+
+
+class AgentToDelete(BaseModel):
+    """What becomes of the contacts of a deleted agent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"contacts": "keep"}})
+
+    contacts: Literal["keep", "move", "erase"] = Field(
+        description=(
+            "`keep`: they stay in the address book, without what they said to this agent. `move`:"
+            " another agent gets its conversations, memories and channels. `erase`: those whom no"
+            " other agent knows are erased."
+        )
+    )
+    to_agent_id: UUID | None = Field(None, description="The agent to `move` to.")
+    preview: bool = Field(False, description="Only count what would be deleted.")
+
+
+class AgentDeleted(BaseModel):
+    """A receipt, with the backups that still contain the agent."""
+
+    receipt: UUID | None = Field(description="Null for a preview.")
+    counts: dict[str, int] = Field(description="How many rows of each kind.")
+    backups: list[Backup]

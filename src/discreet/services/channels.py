@@ -24,7 +24,8 @@ async def terminal_of(tx: Transaction, agent: str | None) -> ChannelId:
     """
     channel_id = await tx.value(
         "SELECT c.id FROM discreet.channels c JOIN discreet.agents a ON a.id = c.agent_id"
-        " WHERE c.platform = 'terminal' AND (%(agent)s::text IS NULL OR a.name = %(agent)s)"
+        " WHERE c.platform = 'terminal' AND c.closed_at IS NULL"
+        "   AND (%(agent)s::text IS NULL OR a.name = %(agent)s)"
         " ORDER BY a.created_at, a.id LIMIT 1",
         {"agent": agent},
     )

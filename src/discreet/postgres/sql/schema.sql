@@ -227,6 +227,20 @@ END $$;
 
 ALTER FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) OWNER TO discreet_gate;
 
+-- FUNCTION add_counts(jsonb, jsonb)
+CREATE FUNCTION gate.add_counts(one jsonb, other jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(jsonb_object_agg(t.key, t.total), '{}') FROM (
+    SELECT e.key, sum(e.value::bigint) AS total
+      FROM (SELECT * FROM jsonb_each_text(one) UNION ALL SELECT * FROM jsonb_each_text(other)) e
+     GROUP BY e.key) t
+$$;
+
+
+ALTER FUNCTION gate.add_counts(one jsonb, other jsonb) OWNER TO discreet_gate;
+
 -- FUNCTION admit(uuid, text, text, text)
 CREATE FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1181,6 +1195,39 @@ END $$;
 
 ALTER FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) OWNER TO discreet_gate;
 
+-- FUNCTION delete_agent(uuid, uuid, boolean)
+CREATE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  owner    uuid := gate.require_owner();
+  why      text := gate.why_not_deletable(owner, agent, taker);
+  sessions uuid[];
+  counts   jsonb := '{}';
+  result   uuid;
+BEGIN
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
+  END IF;
+  SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
+    SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
+  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
+  DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
+  IF erase THEN
+    counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
+  END IF;
+  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.drop_rows_of_agent(owner, agent)
+                                         ELSE gate.give_rows_of_agent(owner, agent, taker) END);
+  counts := gate.add_counts(counts, gate.drop_agent(agent));
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) OWNER TO discreet_gate;
+
 -- FUNCTION deliver_outbox()
 CREATE FUNCTION gate.deliver_outbox() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1204,6 +1251,28 @@ $$;
 
 
 ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
+
+-- FUNCTION drop_agent(uuid)
+CREATE FUNCTION gate.drop_agent(agent uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
+  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.agents a WHERE a.id = agent;
+  RETURN counts || jsonb_build_object('agents', 1);
+END $_$;
+
+
+ALTER FUNCTION gate.drop_agent(agent uuid) OWNER TO discreet_gate;
 
 -- FUNCTION drop_draft(uuid)
 CREATE FUNCTION gate.drop_draft(turn uuid) RETURNS void
@@ -1243,6 +1312,42 @@ END $$;
 
 
 ALTER FUNCTION gate.drop_jobs(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION drop_rows_of_agent(uuid, uuid)
+CREATE FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  channels uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
+  erased   record;
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m WHERE m.agent_id = agent
+    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.agent_id = agent));
+  counts := jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
+  DELETE FROM discreet.idempotency_keys k
+   USING discreet.messages m WHERE k.made = m.id AND m.agent_id = agent;
+  DELETE FROM discreet.quarantine q WHERE q.channel_id = ANY (channels);
+  DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
+  DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
+  -- In the order of the foreign keys.
+  FOREACH of_table IN ARRAY ARRAY['outbox', 'attachments', 'messages', 'turns', 'routes', 'sessions',
+                                  'pairings', 'admissions', 'owner_chats'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.channels c WHERE c.agent_id = agent AND c.parent_id IS NOT NULL;
+  DELETE FROM discreet.channels c WHERE c.agent_id = agent;
+  RETURN counts || jsonb_build_object('channels', cardinality(channels));
+END $_$;
+
+
+ALTER FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) OWNER TO discreet_gate;
 
 -- FUNCTION due_quarantined()
 CREATE FUNCTION gate.due_quarantined() RETURNS TABLE(id uuid, owner_id uuid)
@@ -1542,6 +1647,33 @@ END $$;
 
 ALTER FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
 
+-- FUNCTION erase_known_only_to(uuid, uuid)
+CREATE FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  contact uuid;
+  receipt uuid;
+  counts  jsonb := '{}';
+BEGIN
+  FOR contact IN
+    WITH known (contact_id, agent_id) AS (
+      SELECT s.contact_id, s.agent_id FROM discreet.sessions s WHERE s.owner_id = owner
+      UNION SELECT m.contact_id, m.agent_id FROM discreet.memories m WHERE m.owner_id = owner
+      UNION SELECT a.contact_id, a.agent_id FROM discreet.admissions a WHERE a.owner_id = owner)
+    SELECT k.contact_id FROM known k JOIN discreet.contacts c ON c.id = k.contact_id
+     WHERE c.merged_into IS NULL GROUP BY k.contact_id HAVING bool_and(k.agent_id = agent)
+  LOOP
+    receipt := gate.erase_contact(contact);
+    counts := gate.add_counts(counts, (SELECT e.counts FROM discreet.erasures e WHERE e.id = receipt));
+  END LOOP;
+  RETURN counts;
+END $$;
+
+
+ALTER FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) OWNER TO discreet_gate;
+
 -- FUNCTION erase_memories(uuid[])
 CREATE FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) RETURNS record
     LANGUAGE plpgsql
@@ -1742,6 +1874,36 @@ END $$;
 
 ALTER FUNCTION gate.forget_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
 
+-- FUNCTION give_memories_of_agent(uuid, uuid, uuid)
+CREATE FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  erased record;
+  moved  bigint;
+BEGIN
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m JOIN discreet.memories k
+        ON (k.owner_id, k.agent_id, k.digest) = (owner, taker, m.digest)
+           AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END
+     WHERE m.agent_id = agent));
+  UPDATE discreet.memories m
+     SET agent_id = taker,
+         topic_key = CASE WHEN NOT EXISTS (
+           SELECT FROM discreet.memories k
+            WHERE (k.owner_id, k.agent_id, k.topic_key) = (owner, taker, m.topic_key)
+              AND k.party = CASE WHEN m.shared THEN taker ELSE m.party END) THEN m.topic_key END
+   WHERE m.agent_id = agent;
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  UPDATE discreet.memory_history h SET agent_id = taker WHERE h.agent_id = agent;
+  RETURN jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions,
+                            'moved_memories', moved);
+END $$;
+
+
+ALTER FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
+
 -- FUNCTION give_rows(uuid, uuid, uuid)
 CREATE FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) RETURNS void
     LANGUAGE plpgsql
@@ -1798,6 +1960,63 @@ END $$;
 
 
 ALTER FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) OWNER TO discreet_gate;
+
+-- FUNCTION give_rows_of_agent(uuid, uuid, uuid)
+CREATE FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  moved  bigint;
+  counts jsonb;
+BEGIN
+  UPDATE discreet.sessions s SET ended_at = clock_timestamp()
+   WHERE s.agent_id = agent AND s.ended_at IS NULL AND EXISTS (
+     SELECT FROM discreet.sessions o
+      WHERE o.owner_id = owner AND o.agent_id = taker AND o.thread_key = s.thread_key
+        AND o.party = CASE WHEN s.shared THEN taker ELSE s.party END AND o.ended_at IS NULL);
+  UPDATE discreet.turns t SET state = 'lost', finished_at = clock_timestamp()
+   WHERE t.agent_id = agent AND t.state = 'running';
+  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL
+   WHERE m.agent_id = agent AND m.state = 'taken';
+  -- One statement, because the foreign keys between these tables hold again at its end.
+  WITH c AS (
+    UPDATE discreet.channels c
+       SET agent_id = taker,
+           closed_at = CASE WHEN c.platform = 'terminal' THEN clock_timestamp() ELSE c.closed_at END
+     WHERE c.agent_id = agent
+  ), a AS (
+    UPDATE discreet.admissions a SET agent_id = taker WHERE a.agent_id = agent
+  ), p AS (
+    UPDATE discreet.pairings p SET agent_id = taker WHERE p.agent_id = agent
+  ), h AS (
+    UPDATE discreet.owner_chats h SET agent_id = taker WHERE h.agent_id = agent
+  ), r AS (
+    UPDATE discreet.routes r SET agent_id = taker WHERE r.agent_id = agent
+  ), t AS (
+    UPDATE discreet.turns t SET agent_id = taker WHERE t.agent_id = agent
+  ), m AS (
+    UPDATE discreet.messages m SET agent_id = taker WHERE m.agent_id = agent
+  ), o AS (
+    UPDATE discreet.outbox o SET agent_id = taker WHERE o.agent_id = agent
+  ), f AS (
+    UPDATE discreet.attachments f SET agent_id = taker WHERE f.agent_id = agent
+  )
+  UPDATE discreet.sessions s SET agent_id = taker, current_turn = NULL WHERE s.agent_id = agent;
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  counts := jsonb_build_object('moved_sessions', moved)
+            || gate.give_memories_of_agent(owner, agent, taker);
+  PERFORM gate.defer_turn(w.session_id, NULL, false) FROM (
+    SELECT DISTINCT m.session_id FROM discreet.messages m
+     WHERE m.agent_id = taker AND m.state = 'waiting') w;
+  PERFORM gate.defer_delivery(w.route_id, NULL) FROM (
+    SELECT DISTINCT o.route_id FROM discreet.outbox o
+     WHERE o.agent_id = taker AND o.state = 'pending') w;
+  RETURN counts;
+END $$;
+
+
+ALTER FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
 
 -- FUNCTION hold_answer(uuid, uuid, text)
 CREATE FUNCTION gate.hold_answer(session uuid, turn uuid, body text) RETURNS boolean
@@ -4189,6 +4408,31 @@ END $$;
 
 
 ALTER FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) OWNER TO discreet_gate;
+
+-- FUNCTION why_not_deletable(uuid, uuid, uuid)
+CREATE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE
+    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
+    WHEN agent = taker THEN 'same_agent'
+    WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
+    THEN 'last_agent'
+    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
+       WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
+    WHEN EXISTS (
+      SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
+       WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
+    FROM (SELECT 1) one
+    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
+    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
+$$;
+
+
+ALTER FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) OWNER TO discreet_gate;
 
 -- FUNCTION why_not_mergeable(uuid, uuid, uuid)
 CREATE FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) RETURNS text
@@ -7523,6 +7767,9 @@ REVOKE ALL ON FUNCTION gate.accept_message(owner uuid, said gate.inbound, OUT ou
 GRANT ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.accept_messages(ticket text, messages gate.inbound[]) FROM PUBLIC;
 
+-- ACL FUNCTION add_counts(one jsonb, other jsonb)
+REVOKE ALL ON FUNCTION gate.add_counts(one jsonb, other jsonb) FROM PUBLIC;
+
 -- ACL FUNCTION admit(channel uuid, of_platform text, of_id text, kind text)
 GRANT ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) TO discreet_owner;
 REVOKE ALL ON FUNCTION gate.admit(channel uuid, of_platform text, of_id text, kind text) FROM PUBLIC;
@@ -7577,7 +7824,7 @@ GRANT ALL ON FUNCTION gate.ask_to_link() TO discreet_contact;
 REVOKE ALL ON FUNCTION gate.ask_to_link() FROM PUBLIC;
 
 -- ACL TABLE channels
-GRANT SELECT,INSERT ON TABLE discreet.channels TO discreet_gate;
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.channels TO discreet_gate;
 
 -- ACL FUNCTION ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid)
 REVOKE ALL ON FUNCTION gate.ask_to_pair(owner uuid, via discreet.channels, said gate.inbound, stranger uuid) FROM PUBLIC;
@@ -7655,12 +7902,19 @@ REVOKE ALL ON FUNCTION gate.defer_delivery(route uuid, at timestamp with time zo
 -- ACL FUNCTION defer_turn(session uuid, at timestamp with time zone, urgent boolean)
 REVOKE ALL ON FUNCTION gate.defer_turn(session uuid, at timestamp with time zone, urgent boolean) FROM PUBLIC;
 
+-- ACL FUNCTION delete_agent(agent uuid, taker uuid, erase boolean)
+GRANT ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) TO discreet_owner;
+REVOKE ALL ON FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) FROM PUBLIC;
+
 -- ACL FUNCTION deliver_outbox()
 GRANT ALL ON FUNCTION gate.deliver_outbox() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.deliver_outbox() FROM PUBLIC;
 
 -- ACL FUNCTION digest_of(address text)
 REVOKE ALL ON FUNCTION gate.digest_of(address text) FROM PUBLIC;
+
+-- ACL FUNCTION drop_agent(agent uuid)
+REVOKE ALL ON FUNCTION gate.drop_agent(agent uuid) FROM PUBLIC;
 
 -- ACL FUNCTION drop_draft(turn uuid)
 GRANT ALL ON FUNCTION gate.drop_draft(turn uuid) TO discreet_contact;
@@ -7670,6 +7924,9 @@ REVOKE ALL ON FUNCTION gate.drop_draft(turn uuid) FROM PUBLIC;
 
 -- ACL FUNCTION drop_jobs(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.drop_jobs(sessions uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION drop_rows_of_agent(owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) FROM PUBLIC;
 
 -- ACL FUNCTION due_quarantined()
 GRANT ALL ON FUNCTION gate.due_quarantined() TO discreet_worker;
@@ -7703,6 +7960,9 @@ REVOKE ALL ON FUNCTION gate.erase_contact(contact uuid) FROM PUBLIC;
 -- ACL FUNCTION erase_elsewhere(owner uuid, gone uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.erase_elsewhere(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
 
+-- ACL FUNCTION erase_known_only_to(owner uuid, agent uuid)
+REVOKE ALL ON FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) FROM PUBLIC;
+
 -- ACL FUNCTION erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint)
 REVOKE ALL ON FUNCTION gate.erase_memories(ids uuid[], OUT memories bigint, OUT versions bigint) FROM PUBLIC;
 
@@ -7731,8 +7991,14 @@ GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discree
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBLIC;
 
+-- ACL FUNCTION give_memories_of_agent(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
+
 -- ACL FUNCTION give_rows(link uuid, giver uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_rows(link uuid, giver uuid, taker uuid) FROM PUBLIC;
+
+-- ACL FUNCTION give_rows_of_agent(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.give_rows_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
 -- ACL FUNCTION hold_answer(session uuid, turn uuid, body text)
 GRANT ALL ON FUNCTION gate.hold_answer(session uuid, turn uuid, body text) TO discreet_contact;
@@ -8114,6 +8380,9 @@ REVOKE ALL ON FUNCTION gate.wake_stranded() FROM PUBLIC;
 
 -- ACL FUNCTION was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text)
 REVOKE ALL ON FUNCTION gate.was_erased(owner uuid, written_at timestamp with time zone, sender text, of_group text) FROM PUBLIC;
+
+-- ACL FUNCTION why_not_deletable(owner uuid, agent uuid, taker uuid)
+REVOKE ALL ON FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
 -- ACL FUNCTION why_not_mergeable(owner uuid, survivor uuid, merged uuid)
 REVOKE ALL ON FUNCTION gate.why_not_mergeable(owner uuid, survivor uuid, merged uuid) FROM PUBLIC;
@@ -8797,7 +9066,7 @@ GRANT DELETE ON TABLE discreet.admissions TO discreet_owner;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.admissions TO discreet_gate;
 
 -- ACL TABLE agents
-GRANT SELECT ON TABLE discreet.agents TO discreet_gate;
+GRANT SELECT,DELETE ON TABLE discreet.agents TO discreet_gate;
 
 -- ACL TABLE attachments
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.attachments TO discreet_gate;
@@ -8971,7 +9240,7 @@ GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, cr
     route_id, session_id, shared, size, state) ON discreet.attachments TO discreet_contact;
 GRANT UPDATE (content, media_type, refusal, size, state) ON discreet.attachments TO
     discreet_contact;
-GRANT UPDATE (contact_id) ON discreet.attachments TO discreet_gate;
+GRANT UPDATE (agent_id, contact_id) ON discreet.attachments TO discreet_gate;
 GRANT SELECT ("position", agent_id, channel_id, chat_id, contact_id, content, created_at, id, kind,
     media_type, message_id, name, owner_id, owner_key, party, platform_file, platform_message_id,
     refusal, route_id, scope_key, session_id, shared, size, state) ON discreet.attachments TO
@@ -8996,7 +9265,8 @@ GRANT SELECT (account, changed_at, owner_id, owner_key, platform, sealed) ON
 GRANT UPDATE (changed_at, sealed) ON discreet.channel_secrets TO discreet_owner;
 
 -- ACL COLUMNS OF discreet.channels
-GRANT UPDATE (last_error, only_chat, received_through) ON discreet.channels TO discreet_gate;
+GRANT UPDATE (agent_id, closed_at, last_error, only_chat, received_through) ON discreet.channels TO
+    discreet_gate;
 GRANT INSERT (account, admission, agent_id, name, only_chat, parent_id, platform) ON
     discreet.channels TO discreet_owner;
 GRANT SELECT (account, admission, agent_id, closed_at, contact_labels, created_at, debounce, id,
@@ -9096,7 +9366,7 @@ GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, em
     expires_at, memory_id, metadata, owner_id, party, salience, shared, source, summary, terms,
     tokens, topic_key, topics, turn_id, updated_at, version) ON discreet.memory_history TO
     discreet_contact;
-GRANT UPDATE (contact_id) ON discreet.memory_history TO discreet_gate;
+GRANT UPDATE (agent_id, contact_id) ON discreet.memory_history TO discreet_gate;
 GRANT SELECT (agent_id, archived_at, change, contact_id, content, created_at, embedder, embedding,
     expires_at, memory_id, metadata, owner_id, owner_key, party, salience, scope_key, shared,
     source, summary, terms, tokens, topic_key, topics, turn_id, updated_at, version) ON
@@ -9142,7 +9412,8 @@ GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_
     sent_at, session_id, shared, state) ON discreet.outbox TO discreet_contact;
 GRANT UPDATE (attempts, doubted_at, error, next_try_at, parts_sent, platform_messages, sent_at,
     state) ON discreet.outbox TO discreet_contact;
-GRANT UPDATE (contact_id, delivered_at, error, read_at, state) ON discreet.outbox TO discreet_gate;
+GRANT UPDATE (agent_id, contact_id, delivered_at, error, read_at, state) ON discreet.outbox TO
+    discreet_gate;
 GRANT INSERT (message_id, route_id, session_id) ON discreet.outbox TO discreet_owner;
 GRANT SELECT (agent_id, attempts, contact_id, created_at, delivered_at, doubted_at, error,
     message_id, next_try_at, owner_id, owner_key, parts_sent, party, platform_messages, read_at,
@@ -9202,7 +9473,7 @@ GRANT SELECT (attempts, channel_id, created_at, dedupe_key, id, inbound, next_tr
 GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,
     party, session_id, shared, thread_id) ON discreet.routes TO discreet_contact;
 GRANT UPDATE (draft_at, draft_message) ON discreet.routes TO discreet_contact;
-GRANT UPDATE (contact_id) ON discreet.routes TO discreet_gate;
+GRANT UPDATE (agent_id, contact_id) ON discreet.routes TO discreet_gate;
 GRANT SELECT (agent_id, channel_id, chat_id, contact_id, draft_at, draft_message, id, owner_id,
     owner_key, party, scope_key, session_id, shared, thread_id) ON discreet.routes TO
     discreet_owner;
@@ -9242,7 +9513,7 @@ GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, mode
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_contact;
 GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_contact;
-GRANT UPDATE (contact_id, error, finished_at, prompt, state, steps) ON discreet.turns TO
+GRANT UPDATE (agent_id, contact_id, error, finished_at, prompt, state, steps) ON discreet.turns TO
     discreet_gate;
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_owner;
 GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id,

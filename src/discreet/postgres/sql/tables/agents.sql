@@ -87,4 +87,4 @@ GRANT SELECT (xmin, id, owner_id, name, role, instructions, model, memory_model,
               context_tokens, fallback_models, waits_for_person, person_minutes, holds_answers, unknown_reply)
   ON discreet.agents
   TO discreet_owner;
-GRANT SELECT ON discreet.agents TO discreet_gate;
+GRANT SELECT, DELETE ON discreet.agents TO discreet_gate;

@@ -101,4 +101,4 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, rou
       UPDATE (media_type, size, state, refusal, content)
   ON discreet.attachments
   TO discreet_owner;
-GRANT SELECT, INSERT, UPDATE (contact_id), DELETE ON discreet.attachments TO discreet_gate;
+GRANT SELECT, INSERT, UPDATE (contact_id, agent_id), DELETE ON discreet.attachments TO discreet_gate;

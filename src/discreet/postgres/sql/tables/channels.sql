@@ -68,6 +68,7 @@ GRANT SELECT (id, owner_id, agent_id, platform, account, created_at, owner_key, 
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (only_chat, received_through, last_error)
+      UPDATE (only_chat, received_through, last_error, agent_id, closed_at),
+      DELETE
   ON discreet.channels
   TO discreet_gate;

@@ -91,4 +91,4 @@ GRANT SELECT (memory_id, version, owner_id, agent_id, contact_id, shared, party,
               archived_at, scope_key, owner_key)
   ON discreet.memory_history
   TO discreet_owner;
-GRANT SELECT, INSERT, UPDATE (contact_id), DELETE ON discreet.memory_history TO discreet_gate;
+GRANT SELECT, INSERT, UPDATE (contact_id, agent_id), DELETE ON discreet.memory_history TO discreet_gate;

@@ -107,7 +107,7 @@ GRANT SELECT (message_id, owner_id, agent_id, contact_id, shared, party, session
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (contact_id, state, error, delivered_at, read_at),
+      UPDATE (contact_id, agent_id, state, error, delivered_at, read_at),
       DELETE
   ON discreet.outbox
   TO discreet_gate;

@@ -78,4 +78,4 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, cha
       UPDATE (draft_message, draft_at)
   ON discreet.routes
   TO discreet_owner;
-GRANT SELECT, INSERT, UPDATE (contact_id), DELETE ON discreet.routes TO discreet_gate;
+GRANT SELECT, INSERT, UPDATE (contact_id, agent_id), DELETE ON discreet.routes TO discreet_gate;

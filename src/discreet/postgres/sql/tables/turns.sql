@@ -98,7 +98,7 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, rou
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (contact_id, state, prompt, steps, error, finished_at),
+      UPDATE (contact_id, agent_id, state, prompt, steps, error, finished_at),
       DELETE
   ON discreet.turns
   TO discreet_gate;

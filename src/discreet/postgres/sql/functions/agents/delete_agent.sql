@@ -1,0 +1,137 @@
+-- Delete an agent. Its conversations and memories go with it, or to another agent; its contacts stay in
+-- the address book, or those that only it knew are erased.
+SET ROLE discreet_gate;
+
+-- Say why an agent can't be deleted, as a code, or null. `taker`: the agent that gets its conversations.
+CREATE OR REPLACE FUNCTION gate.why_not_deletable(owner uuid, agent uuid, taker uuid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN gone.id IS NULL OR (taker IS NOT NULL AND other.id IS NULL) THEN 'no_such_agent'
+    WHEN agent = taker THEN 'same_agent'
+    WHEN NOT EXISTS (SELECT FROM discreet.agents a WHERE a.owner_id = owner AND a.id <> agent)
+    THEN 'last_agent'
+    WHEN other.memory_model <> gone.memory_model THEN 'other_memory_model'
+    WHEN taker IS NULL AND EXISTS (
+      SELECT FROM discreet.channels c JOIN discreet.channels b ON b.parent_id = c.id
+       WHERE c.agent_id = agent AND b.agent_id <> agent AND b.closed_at IS NULL) THEN 'has_branches'
+    WHEN EXISTS (
+      SELECT FROM discreet.outbox o JOIN discreet.sessions s ON s.id = o.session_id
+       WHERE s.agent_id = agent AND o.state = 'sending') THEN 'answer_being_sent' END
+    FROM (SELECT 1) one
+    LEFT JOIN discreet.agents gone ON gone.id = agent AND gone.owner_id = owner
+    LEFT JOIN discreet.agents other ON other.id = taker AND other.owner_id = owner
+$$;
+
+-- Delete an agent and return the receipt. With a `taker`, that agent gets its conversations, memories
+-- and channels; `erase`: contacts that no other agent knows are erased. Errors: DS001 no such agent;
+-- DS003 it can't be done, or not now.
+CREATE OR REPLACE FUNCTION gate.delete_agent(agent uuid, taker uuid, erase boolean) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner    uuid := gate.require_owner();
+  why      text := gate.why_not_deletable(owner, agent, taker);
+  sessions uuid[];
+  counts   jsonb := '{}';
+  result   uuid;
+BEGIN
+  IF why IS NOT NULL THEN
+    RAISE EXCEPTION '%', why USING ERRCODE = CASE WHEN why = 'no_such_agent' THEN 'DS001' ELSE 'DS003' END;
+  END IF;
+  SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
+    SELECT s.id FROM discreet.sessions s WHERE s.agent_id = agent ORDER BY s.id FOR UPDATE) s;
+  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  DELETE FROM discreet.drafts d WHERE d.agent_id = agent;
+  DELETE FROM discreet.mcp_sessions m WHERE m.agent_id = agent;
+  IF erase THEN
+    counts := gate.add_counts(counts, gate.erase_known_only_to(owner, agent));
+  END IF;
+  counts := gate.add_counts(counts, CASE WHEN taker IS NULL THEN gate.drop_rows_of_agent(owner, agent)
+                                         ELSE gate.give_rows_of_agent(owner, agent, taker) END);
+  counts := gate.add_counts(counts, gate.drop_agent(agent));
+  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+-- Add two objects of numbers.
+CREATE OR REPLACE FUNCTION gate.add_counts(one jsonb, other jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_object_agg(t.key, t.total), '{}') FROM (
+    SELECT e.key, sum(e.value::bigint) AS total
+      FROM (SELECT * FROM jsonb_each_text(one) UNION ALL SELECT * FROM jsonb_each_text(other)) e
+     GROUP BY e.key) t
+$$;
+
+-- Erase the contacts that no other agent knows.
+CREATE OR REPLACE FUNCTION gate.erase_known_only_to(owner uuid, agent uuid) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  contact uuid;
+  receipt uuid;
+  counts  jsonb := '{}';
+BEGIN
+  FOR contact IN
+    WITH known (contact_id, agent_id) AS (
+      SELECT s.contact_id, s.agent_id FROM discreet.sessions s WHERE s.owner_id = owner
+      UNION SELECT m.contact_id, m.agent_id FROM discreet.memories m WHERE m.owner_id = owner
+      UNION SELECT a.contact_id, a.agent_id FROM discreet.admissions a WHERE a.owner_id = owner)
+    SELECT k.contact_id FROM known k JOIN discreet.contacts c ON c.id = k.contact_id
+     WHERE c.merged_into IS NULL GROUP BY k.contact_id HAVING bool_and(k.agent_id = agent)
+  LOOP
+    receipt := gate.erase_contact(contact);
+    counts := gate.add_counts(counts, (SELECT e.counts FROM discreet.erasures e WHERE e.id = receipt));
+  END LOOP;
+  RETURN counts;
+END $$;
+
+-- Delete the conversations, memories and channels of an agent.
+CREATE OR REPLACE FUNCTION gate.drop_rows_of_agent(owner uuid, agent uuid) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  channels uuid[] := ARRAY(SELECT c.id FROM discreet.channels c WHERE c.agent_id = agent);
+  erased   record;
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
+  SELECT * INTO erased FROM gate.erase_memories(ARRAY(
+    SELECT m.id FROM discreet.memories m WHERE m.agent_id = agent
+    UNION SELECT h.memory_id FROM discreet.memory_history h WHERE h.agent_id = agent));
+  counts := jsonb_build_object('memories', erased.memories, 'memory_versions', erased.versions);
+  DELETE FROM discreet.idempotency_keys k
+   USING discreet.messages m WHERE k.made = m.id AND m.agent_id = agent;
+  DELETE FROM discreet.quarantine q WHERE q.channel_id = ANY (channels);
+  DELETE FROM discreet.early_receipts e WHERE e.channel_id = ANY (channels);
+  DELETE FROM discreet.held_messages h WHERE h.channel_id = ANY (channels);
+  -- In the order of the foreign keys.
+  FOREACH of_table IN ARRAY ARRAY['outbox', 'attachments', 'messages', 'turns', 'routes', 'sessions',
+                                  'pairings', 'admissions', 'owner_chats'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.channels c WHERE c.agent_id = agent AND c.parent_id IS NOT NULL;
+  DELETE FROM discreet.channels c WHERE c.agent_id = agent;
+  RETURN counts || jsonb_build_object('channels', cardinality(channels));
+END $$;
+
+-- Delete what belongs to an agent whoever gets its conversations, and the agent. The caller has deleted
+-- its reference texts.
+CREATE OR REPLACE FUNCTION gate.drop_agent(agent uuid) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  of_table text;
+  many     bigint;
+  counts   jsonb := '{}';
+BEGIN
+  FOREACH of_table IN ARRAY ARRAY['tokens', 'limit_hits'] LOOP
+    EXECUTE format('DELETE FROM discreet.%I t WHERE t.agent_id = $1', of_table) USING agent;
+    GET DIAGNOSTICS many = ROW_COUNT;
+    counts := counts || jsonb_build_object(of_table, many);
+  END LOOP;
+  DELETE FROM discreet.agents a WHERE a.id = agent;
+  RETURN counts || jsonb_build_object('agents', 1);
+END $$;
+
+REVOKE ALL ON FUNCTION gate.why_not_deletable, gate.delete_agent, gate.add_counts,
+  gate.erase_known_only_to, gate.drop_rows_of_agent, gate.drop_agent FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.delete_agent TO discreet_owner;
