@@ -21,11 +21,13 @@ ENDING_SECONDS = 60.0
 
 async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None = None) -> None:
     """Work and deliver until ``stop`` is set; finish what has begun."""
+    from discreet.audit.stage import clear_stages
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
     from discreet.services.policy import write_policy
 
     await write_policy(app.db, app.settings)
+    await clear_stages(app.db)
     async with (
         serving(app.database.conninfo("discreet_worker")),
         indexing(app.db, app.embedder()),

@@ -15,11 +15,12 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from discreet.audit.schema_state import STATE_FILE
 from discreet.postgres.binaries import run_client
 from discreet.postgres.migrate import SQL, read_migrations
 from discreet.postgres.server import Database
 from tests.schema.diagram import page_of
-from tests.schema.dump import schema_of
+from tests.schema.dump import schema_of, state_of
 from tests.schema.sample import fill, seen
 from tests.schema.scratch import Server, scratch_server
 from tests.schema.sources import whole_schema
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     frozen migration was changed."""
     parser = argparse.ArgumentParser(prog="scripts/schema", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("write", help="write schema.sql and docs/tables.md")
+    commands.add_parser("write", help="write schema.sql, docs/tables.md and what sb audit compares")
     freeze = commands.add_parser("freeze", help="freeze the migrations; store the newest version")
     freeze.add_argument(
         "--baseline", action="store_true",
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str]) -> int:
             print("were; a change goes into a new one.")
             return 1
     with scratch_server() as server:
-        schema = schema_of(server.from_sources("sources"))
+        sources = server.from_sources("sources")
+        schema, state = schema_of(sources), state_of(sources)
         if given.command == "freeze":
             migrated = server.from_migrations("migrated")
             if schema_of(migrated) != schema:
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             _freeze()
     SCHEMA.write_text(schema, encoding="utf-8")
     PAGE.write_text(page_of(schema), encoding="utf-8")
+    STATE_FILE.write_text(state, encoding="utf-8")
     return 0
 
 

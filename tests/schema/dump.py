@@ -8,8 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from discreet.audit.schema_state import read_state, written
 from discreet.postgres.binaries import run_client
 from discreet.postgres.installation import DEFAULT_INSTALLATION, rename_roles
 
@@ -48,6 +50,12 @@ def schema_of(conninfo: str, installation: str = DEFAULT_INSTALLATION) -> str:
             body = "\n".join(sorted(body.splitlines()))
         blocks.append(f"-- {head['type']} {head['name']}\n{body}\n")
     return "\n".join([*blocks, *_rights_on_columns("\n".join(columns))])
+
+
+def state_of(conninfo: str, installation: str = DEFAULT_INSTALLATION) -> str:
+    """Return what ``schema_state.txt`` says of a database: a digest for each object."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        return "".join(written(read_state(conn, installation)))
 
 
 def _rights_on_columns(grants: str) -> Iterator[str]:

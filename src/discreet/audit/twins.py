@@ -11,7 +11,7 @@ import psycopg
 
 from discreet.audit.probes import Probe
 
-__all__ = ["Difference", "Twin", "compare"]
+__all__ = ["Answer", "Difference", "Twin", "answers", "compare"]
 
 Answer = tuple[str, tuple[str, ...], tuple[str, ...]]
 """How a statement ended (an error, or the number of rows), its rows in any order, its notices."""
@@ -68,6 +68,19 @@ def compare(
         for session in sessions:
             session.end()
     return found, tried
+
+
+def answers(twin: Twin, probes: Iterable[Probe]) -> list[Answer]:
+    """Run each statement in one database, in a transaction that is rolled back.
+
+    For a database that can't be copied: ask before and after others' rows have changed. Statements
+    whose answer depends on the plan are left out.
+    """
+    session = _Session(twin)
+    try:
+        return [session.answer(probe) for probe in probes if not probe.by_plan]
+    finally:
+        session.end()
 
 
 class _Session:

@@ -13,6 +13,7 @@ import typer
 from discreet.cli import (
     admission,
     agents,
+    audit,
     backups,
     budgets,
     channels,
@@ -86,6 +87,7 @@ app.add_typer(limits.app, name="limits")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
+app.add_typer(audit.app, name="audit")
 app.add_typer(service.app, name="service")
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)

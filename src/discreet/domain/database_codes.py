@@ -7,6 +7,7 @@ __all__ = ["DATABASE_CODES", "text_of_code"]
 DATABASE_CODES = {
     # DS001: not found in this scope.
     "no_such_agent": "no such agent",
+    "no_such_audit": "no such audit",
     "no_such_channel": "no such channel",
     "no_such_contact": "no such contact",
     "no_such_link": "no such link",
@@ -24,6 +25,7 @@ DATABASE_CODES = {
     ),
     "has_branches": "some of its chats lead to other agents; run sb channels unbranch first",
     "answer_being_sent": "an answer is being sent; try again in a moment",
+    "audit_not_ended": "rows that an audit made refer to each other and were not deleted",
     "contact_blocked": "one of them is blocked; unblock it first",
     "contact_not_admitted": "one of them is waiting for approval; approve or deny it first",
     "contact_taken_over": "one of them is taken over; hand it back first",

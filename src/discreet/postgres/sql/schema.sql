@@ -750,6 +750,21 @@ END $$;
 
 ALTER FUNCTION gate.awaits_person(here discreet.sessions) OWNER TO discreet_gate;
 
+-- FUNCTION begin_audit()
+CREATE FUNCTION gate.begin_audit() RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  result uuid;
+BEGIN
+  INSERT INTO discreet.owners (name) VALUES ('sb audit') RETURNING id INTO result;
+  RETURN result;
+END $$;
+
+
+ALTER FUNCTION gate.begin_audit() OWNER TO discreet_gate;
+
 -- FUNCTION begin_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.begin_mcp_session(shown bytea, token uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1409,6 +1424,62 @@ END $$;
 
 
 ALTER FUNCTION gate.empty_turns(sessions uuid[]) OWNER TO discreet_gate;
+
+-- FUNCTION end_audit(uuid)
+CREATE FUNCTION gate.end_audit(audit uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  sessions uuid[];
+  of_table text;
+  many     bigint;
+  deleted  bigint;
+  kept     text;
+  counts   jsonb;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('discreet: audit ' || audit, 0));
+  PERFORM 1 FROM discreet.owners o WHERE o.id = audit AND o.name = 'sb audit';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no_such_audit' USING ERRCODE = 'DS001';
+  END IF;
+  -- Turns and deliveries lock the row of their session.
+  SELECT coalesce(array_agg(s.id), '{}') INTO sessions FROM (
+    SELECT s.id FROM discreet.sessions s WHERE s.owner_id = audit ORDER BY s.id FOR UPDATE) s;
+  counts := jsonb_build_object('jobs', gate.drop_jobs(sessions));
+  UPDATE discreet.sessions s SET summary_id = NULL WHERE s.owner_id = audit;
+  -- Until a pass finds nothing more: some rows can go only after those that refer to them, and a
+  -- deleted memory leaves a copy in its history.
+  LOOP
+    deleted := 0;
+    kept := NULL;
+    FOR of_table IN SELECT c.relname FROM pg_class c
+                      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'owner_id'
+                     WHERE c.relnamespace = 'discreet'::regnamespace AND c.relkind = 'r'
+                       AND has_table_privilege(c.oid, 'DELETE') ORDER BY 1 LOOP
+      BEGIN
+        EXECUTE format('DELETE FROM discreet.%I t WHERE t.owner_id = $1', of_table) USING audit;
+        GET DIAGNOSTICS many = ROW_COUNT;
+        deleted := deleted + many;
+        IF many > 0 THEN
+          counts := jsonb_set(counts, ARRAY[of_table],
+                              to_jsonb(coalesce((counts->>of_table)::bigint, 0) + many));
+        END IF;
+      EXCEPTION WHEN foreign_key_violation THEN
+        kept := of_table;
+      END;
+    END LOOP;
+    EXIT WHEN deleted = 0;
+  END LOOP;
+  IF kept IS NOT NULL THEN
+    RAISE EXCEPTION 'audit_not_ended' USING ERRCODE = 'DS003';
+  END IF;
+  DELETE FROM discreet.owners o WHERE o.id = audit;
+  RETURN counts || '{"owners": 1}';
+END $_$;
+
+
+ALTER FUNCTION gate.end_audit(audit uuid) OWNER TO discreet_gate;
 
 -- FUNCTION end_mcp_session(bytea, uuid)
 CREATE FUNCTION gate.end_mcp_session(shown bytea, token uuid) RETURNS void
@@ -2814,6 +2885,17 @@ END $$;
 
 
 ALTER FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) OWNER TO discreet_gate;
+
+-- FUNCTION open_audits()
+CREATE FUNCTION gate.open_audits() RETURNS TABLE(owner_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT o.id FROM discreet.owners o WHERE o.name = 'sb audit' ORDER BY o.created_at, o.id
+$$;
+
+
+ALTER FUNCTION gate.open_audits() OWNER TO discreet_gate;
 
 -- FUNCTION open_channels()
 CREATE FUNCTION gate.open_channels() RETURNS TABLE(id uuid, owner_id uuid, platform text, account text, secret_at timestamp with time zone)
@@ -7835,6 +7917,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.sessions TO discreet_gate;
 -- ACL FUNCTION awaits_person(here discreet.sessions)
 REVOKE ALL ON FUNCTION gate.awaits_person(here discreet.sessions) FROM PUBLIC;
 
+-- ACL FUNCTION begin_audit()
+GRANT ALL ON FUNCTION gate.begin_audit() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.begin_audit() FROM PUBLIC;
+
 -- ACL FUNCTION begin_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.begin_mcp_session(shown bytea, token uuid) FROM PUBLIC;
@@ -7937,6 +8023,10 @@ REVOKE ALL ON FUNCTION gate.edit_as_line(said gate.inbound) FROM PUBLIC;
 
 -- ACL FUNCTION empty_turns(sessions uuid[])
 REVOKE ALL ON FUNCTION gate.empty_turns(sessions uuid[]) FROM PUBLIC;
+
+-- ACL FUNCTION end_audit(audit uuid)
+GRANT ALL ON FUNCTION gate.end_audit(audit uuid) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.end_audit(audit uuid) FROM PUBLIC;
 
 -- ACL FUNCTION end_mcp_session(shown bytea, token uuid)
 GRANT ALL ON FUNCTION gate.end_mcp_session(shown bytea, token uuid) TO discreet_worker;
@@ -8117,6 +8207,10 @@ REVOKE ALL ON FUNCTION gate.note_owner_chat(owner uuid, via discreet.channels, s
 -- ACL FUNCTION note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text)
 GRANT ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) TO discreet_intake;
 REVOKE ALL ON FUNCTION gate.note_receipt(ticket text, channel uuid, chats text[], platform_message text, stage text, at timestamp with time zone, why text) FROM PUBLIC;
+
+-- ACL FUNCTION open_audits()
+GRANT ALL ON FUNCTION gate.open_audits() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.open_audits() FROM PUBLIC;
 
 -- ACL FUNCTION open_channels()
 GRANT ALL ON FUNCTION gate.open_channels() TO discreet_worker;
@@ -9096,7 +9190,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE discreet.early_receipts TO discreet_gate;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.erased_addresses TO discreet_gate;
 
 -- ACL TABLE erasures
-GRANT SELECT,INSERT ON TABLE discreet.erasures TO discreet_gate;
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.erasures TO discreet_gate;
 
 -- ACL TABLE held_answers
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.held_answers TO discreet_gate;
@@ -9147,7 +9241,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.owner_notices TO discreet_ga
 GRANT SELECT,INSERT,DELETE ON TABLE discreet.owner_term_stats TO discreet_gate;
 
 -- ACL TABLE owners
-GRANT SELECT,INSERT ON TABLE discreet.owners TO discreet_gate;
+GRANT SELECT,INSERT,DELETE ON TABLE discreet.owners TO discreet_gate;
 
 -- ACL TABLE pairings
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE discreet.pairings TO discreet_gate;

@@ -26,4 +26,4 @@ CREATE POLICY owner ON discreet.erasures TO discreet_owner
     AND owner_id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.erasures TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (id, owner_id, counts, erased_at, owner_key) ON discreet.erasures TO discreet_owner;
-GRANT SELECT, INSERT ON discreet.erasures TO discreet_gate;
+GRANT SELECT, INSERT, DELETE ON discreet.erasures TO discreet_gate;

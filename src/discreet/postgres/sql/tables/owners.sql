@@ -24,4 +24,4 @@ CREATE POLICY owner ON discreet.owners TO discreet_owner
     AND id = (SELECT s.owner_id FROM gate.scope() s));
 CREATE POLICY gate ON discreet.owners TO discreet_gate USING (owner_key IS NOT NULL);
 GRANT SELECT (id, name, created_at, owner_key) ON discreet.owners TO discreet_owner;
-GRANT SELECT, INSERT ON discreet.owners TO discreet_gate;
+GRANT SELECT, INSERT, DELETE ON discreet.owners TO discreet_gate;

@@ -1,0 +1,51 @@
+"""The audit at rest: what can be seen without a model, in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from discreet.audit import surroundings
+from discreet.audit.findings import Finding
+from discreet.audit.guards import check_guards
+from discreet.audit.rows import RowTrial
+from discreet.audit.stage import Audited, Scene, stir
+from discreet.schemas.tokens import ListTokens
+from discreet.scope import OwnerScope
+from discreet.services.tokens import list_tokens
+
+__all__ = ["at_rest"]
+
+Progress = Callable[[str], None]
+
+
+async def at_rest(
+    installation: Audited, scene: Scene, seed: str, progress: Progress
+) -> list[Finding]:
+    """Return what is wrong. Everything that the scene is asked for is rolled back."""
+    progress("Roles, policies, functions and rights against this version")
+    found = await asyncio.to_thread(lambda: list(check_guards(installation.database)))
+    progress("Every table as every role")
+    trial = RowTrial(installation.database, scene, seed)
+    found += await asyncio.to_thread(trial.look)
+    progress("Statements, before and after other people's rows change")
+    await asyncio.to_thread(trial.ask)
+    await stir(scene)
+    found += await asyncio.to_thread(trial.compare)
+    progress("Files, listeners, tokens, channels, versions")
+    return [*found, *await _around(installation)]
+
+
+async def _around(installation: Audited) -> list[Finding]:
+    settings, db = installation.settings, installation.db
+    tokens = await list_tokens(db, installation.owner_id, ListTokens(minted=False))
+    found = [
+        *surroundings.check_files(settings.home),
+        *surroundings.check_listeners(settings),
+        *surroundings.check_credentials(installation.database.credentials),
+        *surroundings.check_tokens(tokens.items),
+    ]
+    async with db.begin(OwnerScope(installation.owner_id)) as tx:
+        server = str(await tx.value("SHOW server_version"))
+        vector = await tx.value("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+    return [*found, *surroundings.check_versions(server, str(vector or ""))]
