@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from discreet.domain.concurrency import happens, relying_on
+from discreet.domain.concurrency import happens, relying_on, running
 from discreet.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
     from discreet.audit.stage import clear_stages
     from discreet.queue.backlog import indexing
     from discreet.queue.server_lock import serving
+    from discreet.services.backups import back_up_on_schedule
     from discreet.services.policy import write_policy
 
     await write_policy(app.db, app.settings)
@@ -34,6 +35,10 @@ async def serve(app: App, ready: Callable[[], None], stop: asyncio.Event | None 
         app.gateway() as gateway,
         app.worker(gateway),
         gateway.receiving(),
+        running(
+            back_up_on_schedule(app.db, app.database.conninfo("discreet_worker"), app.settings),
+            "backups",
+        ),
     ):
         ready()
         await (stop or asyncio.Event()).wait()

@@ -159,9 +159,17 @@ def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_backup_is_put_back_into_another_home(sb: Sb, tmp_path: Path) -> None:
     sb.answer("--sender", "telegram:1004", "-m", "Remember that my car is called Bolt.")
     file = tmp_path / "all.backup"
-    written = sb("backup", str(file))
+    words = tmp_path / "passphrase"
+    words.write_text("a rather long one\n")
+    refused = sb("backup", str(file))
+    assert (refused.returncode, file.exists()) == (2, False)
+    assert "--plain" in refused.stderr
+    written = sb("backup", str(file), "--passphrase-file", str(words))
     assert (written.returncode, written.stderr) == (0, "")
     assert file.stat().st_mode & 0o777 == 0o600
     other = Sb(tmp_path / "other")
-    assert other("restore", str(file)).returncode == 0
+    refused = other("restore", str(file))
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert other("restore", str(file), "--passphrase-file", str(words)).returncode == 0
     assert "Bolt" in other.answer("--sender", "telegram:1004", "-m", "What is my car called?")

@@ -656,8 +656,7 @@ OF_OWNER = (
               Missing("whoever runs the installation creates it: sb tokens create --contact"),
               "mint_token", Missing("a program mints over REST, for a browser"), OWNERS,
               tokens.TokenToMint, tokens.MintedToken),
-    _of_owner("list_backups", "erasing.list_backups",
-              Missing("the terminal is where the files are"), None, backups.BackupList),
+    _of_owner("list_backups", "backups.list_backups", ("backups list",), None, backups.BackupList),
 )
 # fmt: on
 
@@ -673,6 +672,7 @@ OPERATIONS: tuple[Operation, ...] = (
 # They run or maintain the installation and query nothing.
 NO_OPERATIONS = {
     "agents test", "dashboard", "help", "serve", "version", "backup", "restore",
+    "backups keygen", "backups stop", "backups verify",
     "db init", "db migrate", "db invite", "db join", "db check",
     "service install", "service remove", "service show",
 }  # fmt: skip

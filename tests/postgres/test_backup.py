@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,13 +25,23 @@ from psycopg.conninfo import make_conninfo
 from discreet.domain.errors import BadInput, Conflict, Unavailable
 from discreet.domain.ids import OwnerId
 from discreet.postgres.backup import backup
+from discreet.postgres.backup_check import check_backup
+from discreet.postgres.backup_encryption import (
+    PLAIN,
+    Unlocking,
+    keys_of_recipients,
+    new_identity,
+)
+from discreet.postgres.backup_schedule import Schedule, backups_in, load_outcome, save_schedule
 from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
+from discreet.postgres.erasure_list import ERASURES
 from discreet.postgres.external import initialise_external
 from discreet.postgres.restore import restore_backup
 from discreet.postgres.roles import ADMIN_ROLE, LOGIN_ROLES
 from discreet.postgres.sealing import seal, unseal
 from discreet.postgres.server import Database, opened_database
-from discreet.scope import OwnerScope
+from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.services import backups, erasing
 from discreet.settings import Settings
 from tests.postgres.test_bootstrap import admin_url
 from tests.support.tickets import show_ticket
@@ -128,7 +140,7 @@ def full_home(home: Path) -> Path:
 @pytest.fixture
 def saved(full_home: Path, tmp_path: Path) -> Path:
     file = tmp_path / "saved.tar"
-    backup(settings(full_home), file)
+    backup(settings(full_home), file, keys=PLAIN)
     return file
 
 
@@ -158,7 +170,7 @@ def test_a_restored_home_has_the_same_rows_roles_rights_and_policies(
 ) -> None:
     ada = add_owner(home, "Ada")
     add_owner(home, "Bob")
-    backup(settings(home), tmp_path / "saved.tar")
+    backup(settings(home), tmp_path / "saved.tar", keys=PLAIN)
     fresh = tmp_path / "fresh"
     restore_backup(settings(fresh), tmp_path / "saved.tar")
     with opened_database(home) as before, opened_database(fresh) as after:
@@ -218,7 +230,7 @@ def test_secrets_of_channels_are_in_the_backup_and_readable_wherever_it_is_resto
     full_home: Path, tmp_path: Path
 ) -> None:
     keep_secret(full_home, "7", "sesame")
-    backup(settings(full_home), tmp_path / "saved.tar")
+    backup(settings(full_home), tmp_path / "saved.tar", keys=PLAIN)
     assert b"sesame" not in (tmp_path / "saved.tar").read_bytes()
     restore_backup(settings(tmp_path / "fresh"), tmp_path / "saved.tar")
     assert secrets_in(tmp_path / "fresh") == {"7": "sesame"}
@@ -242,7 +254,7 @@ def test_an_old_backup_without_secrets_takes_none_away_from_the_channels_that_it
         columns = "owner_id, platform, account, sealed, changed_at"
         kept = conn.execute(f"SELECT {columns} FROM discreet.channel_secrets").fetchall()
         conn.execute("DELETE FROM discreet.channel_secrets")
-        backup(settings(full_home), tmp_path / "old.tar")
+        backup(settings(full_home), tmp_path / "old.tar", keys=PLAIN)
         for row in kept:
             conn.execute(
                 f"INSERT INTO discreet.channel_secrets ({columns}) VALUES (%s, %s, %s, %s, %s)", row
@@ -313,7 +325,7 @@ def test_a_restore_that_fails_leaves_a_fresh_home_closed_until_it_is_repeated(
 
 def test_a_restore_that_fails_closes_a_home_that_had_no_data(home: Path, tmp_path: Path) -> None:
     add_owner(home, "Ada")
-    backup(settings(home), tmp_path / "saved.tar")
+    backup(settings(home), tmp_path / "saved.tar", keys=PLAIN)
     with (
         opened_database(home) as database,
         psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
@@ -423,11 +435,124 @@ def test_a_backup_older_than_the_baseline_is_refused_in_one_line(
     assert not (tmp_path / "fresh").exists()
 
 
+def add_contact(home: Path, name: str) -> tuple[OwnerId, str]:
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE), autocommit=True) as conn,
+    ):
+        row = conn.execute(
+            "INSERT INTO discreet.contacts (owner_id, name)"
+            " SELECT id, %s FROM discreet.owners RETURNING owner_id, id::text",
+            [name],
+        ).fetchone()
+    assert row is not None
+    return OwnerId(row[0]), row[1]
+
+
+def contacts(home: Path) -> list[str]:
+    with (
+        opened_database(home) as database,
+        psycopg.connect(database.conninfo(ADMIN_ROLE)) as conn,
+    ):
+        rows = conn.execute("SELECT name FROM discreet.contacts ORDER BY name")
+        return [name for (name,) in rows]
+
+
+def erase(home: Path, owner: OwnerId, contact: str) -> None:
+    async def work() -> None:
+        with opened_database(home) as database:
+            db = ScopedDatabase(database.conninfo, database.ticket_key)
+            await erasing.erase_contact(db, owner, contact, home)
+            await db.close()
+
+    asyncio.run(work())
+
+
+def test_who_was_erased_after_the_backup_stays_erased_when_it_is_restored(
+    full_home: Path, saved: Path, tmp_path: Path
+) -> None:
+    owner, ann = add_contact(full_home, "Ann")
+    add_contact(full_home, "Bob")
+    file = tmp_path / "people.tar"
+    backup(settings(full_home), file, keys=PLAIN)
+    erase(full_home, owner, ann)
+    fresh = tmp_path / "fresh"
+    done = restore_backup(settings(fresh), file, erase=backups.erase_again)
+    assert contacts(fresh) == ["Bob"]
+    assert (done.erased_again, done.erasures_listed) == (1, True)
+    # Without the list it is said; the database that is replaced knows it too.
+    (tmp_path / ERASURES).unlink()
+    done = restore_backup(settings(full_home), file, erase=backups.erase_again, overwrite=True)
+    assert contacts(full_home) == ["Bob"]
+    assert (done.erased_again, done.erasures_listed) == (1, False)
+    (tmp_path / ERASURES).write_text("{}\n")
+    with pytest.raises(BadInput, match="might come back"):
+        restore_backup(settings(full_home), file, erase=backups.erase_again, overwrite=True)
+
+
+def test_an_encrypted_backup_is_checked_and_restored_and_leaves_nothing_readable(
+    full_home: Path, tmp_path: Path
+) -> None:
+    private, public = new_identity()
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    file = folder / "saved"
+    backup(settings(full_home), file, keys=keys_of_recipients([public]), check=True)
+    assert sorted(path.name for path in folder.iterdir()) == [ERASURES, "saved"]
+    left = [path.name for path in (full_home / "run").iterdir() if path.is_dir()]
+    assert left == []
+    kept = load_credentials(full_home)
+    assert kept is not None
+    for secret in (kept.ticket_key, "manifest.json", "PGDMP"):
+        assert secret.encode() not in file.read_bytes()
+    with pytest.raises(BadInput, match="--identity"):
+        restore_backup(settings(tmp_path / "fresh"), file)
+    unlocking = Unlocking(identities=(private,))
+    done = restore_backup(settings(tmp_path / "fresh"), file, unlocking=unlocking)
+    assert owners(tmp_path / "fresh") == ["Ada"]
+    assert done.erasures_listed
+
+
+def test_a_check_finds_rows_that_are_missing(full_home: Path, saved: Path, tmp_path: Path) -> None:
+    checked = check_backup(full_home, saved, Unlocking())
+    assert checked.rows > 1
+    short = _rewritten(saved, tmp_path / "short.tar", rows={"discreet.owners": 2})
+    with pytest.raises(BadInput, match=r"discreet\.owners has 1 of 2 rows"):
+        check_backup(full_home, short, Unlocking())
+    assert list((full_home / "run").glob("checking-*")) == []
+
+
+def test_a_server_writes_the_backup_that_is_due_and_a_second_one_does_not(
+    full_home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for day in range(3):
+        (folder / f"discreet-2020-01-0{day + 1}T000000Z.backup").touch()
+    private, public = new_identity()
+    keys = keys_of_recipients([public])
+    save_schedule(full_home, Schedule(folder, timedelta(days=1), 2, keys))
+    with opened_database(full_home) as database:
+        conninfo = database.conninfo("discreet_worker")
+
+        async def both() -> list[bool]:
+            tries = (backups.back_up_if_due(conninfo, settings(full_home)) for _ in range(2))
+            return list(await asyncio.gather(*tries))
+
+        assert sorted(asyncio.run(both())) == [False, True]
+    outcome = load_outcome(full_home)
+    assert outcome.error == ""
+    kept = backups_in(folder)
+    assert [file.name for file in kept[:1]] == ["discreet-2020-01-03T000000Z.backup"]
+    assert [str(file) for file in kept[1:]] == [outcome.file]
+    assert check_backup(full_home, kept[1], Unlocking(identities=(private,))).rows > 1
+
+
 def test_a_backup_overwrites_no_file(full_home: Path, saved: Path) -> None:
     with pytest.raises(Conflict, match="already exists"):
-        backup(settings(full_home), saved)
+        backup(settings(full_home), saved, keys=PLAIN)
     with pytest.raises(BadInput, match="does not exist"):
-        backup(settings(full_home), saved / "not" / "there")
+        backup(settings(full_home), saved / "not" / "there", keys=PLAIN)
 
 
 def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
@@ -440,8 +565,8 @@ def test_a_backup_moves_to_a_server_of_ones_own_and_from_there_into_a_file(
         with psycopg.connect(make_conninfo(url, dbname="discreet")) as conn:
             assert conn.execute(OWNERS).fetchall() == [("Ada",)]
     with pytest.raises(BadInput, match="--admin-url"):
-        backup(settings(own), tmp_path / "again.tar")
-    backup(settings(own), tmp_path / "again.tar", admin_url=url)
+        backup(settings(own), tmp_path / "again.tar", keys=PLAIN)
+    backup(settings(own), tmp_path / "again.tar", keys=PLAIN, admin_url=url)
     restore_backup(settings(tmp_path / "back"), tmp_path / "again.tar")
     assert owners(tmp_path / "back") == ["Ada"]
 
@@ -459,7 +584,7 @@ def test_an_admin_who_is_held_by_row_level_security_gets_no_partial_backup(
     boss = admin_url(foreign, "boss", "boss")
     initialise_external(tmp_path / "own", boss)
     with pytest.raises(Unavailable, match="pg_dump failed"):
-        backup(settings(tmp_path / "own"), tmp_path / "saved.tar", admin_url=boss)
+        backup(settings(tmp_path / "own"), tmp_path / "saved.tar", keys=PLAIN, admin_url=boss)
     assert not (tmp_path / "saved.tar").exists()
 
 
@@ -489,7 +614,12 @@ def test_passwords_of_roles_that_others_use_are_reset_by_a_restore_only_when_tol
 
 
 def _rewritten(
-    saved: Path, target: Path, *, dump: bytes | None = None, migrations: list[str] | None = None
+    saved: Path,
+    target: Path,
+    *,
+    dump: bytes | None = None,
+    migrations: list[str] | None = None,
+    rows: dict[str, int] | None = None,
 ) -> Path:
     """Return a copy of a backup with other content and a correct checksum."""
     folder = target.with_suffix(".d")
@@ -505,6 +635,8 @@ def _rewritten(
         manifest["dump_sha256"] = hashlib.sha256(dump).hexdigest()
     if migrations is not None:
         manifest["migrations"] = migrations
+    if rows is not None:
+        manifest["rows"] = rows
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with tarfile.open(target, "w") as archive:
         for path in folder.iterdir():

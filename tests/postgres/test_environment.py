@@ -12,6 +12,7 @@ import pytest
 from psycopg import pq
 
 from discreet.postgres.backup import backup
+from discreet.postgres.backup_encryption import PLAIN
 from discreet.postgres.binaries import run_client
 from discreet.postgres.credentials import Credentials
 from discreet.postgres.environment import HONOURED, honoured_variables
@@ -115,7 +116,7 @@ def test_a_backup_and_a_restore_work_whatever_is_set(
     others = {"PGDATA": "/nowhere", "TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "LANG": "C"}
     for variable, value in (DOCUMENTED | others).items():
         monkeypatch.setenv(variable, value)
-    backup(Settings(home=home), tmp_path / "saved")
+    backup(Settings(home=home), tmp_path / "saved", keys=PLAIN)
     restore_backup(Settings(home=tmp_path / "fresh"), tmp_path / "saved")
 
 

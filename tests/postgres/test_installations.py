@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict, Unavailable
 from discreet.postgres.backup import backup
+from discreet.postgres.backup_encryption import PLAIN
 from discreet.postgres.credentials import Credentials, load_credentials, save_credentials
 from discreet.postgres.external import initialise_external, migrate_external
 from discreet.postgres.installation import (
@@ -211,7 +212,7 @@ def test_a_database_of_another_installation_or_program_is_left_alone(
                     sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), taken)
                 )
                 saved = tmp_path / f"saved{suffix}"
-                backup(Settings(home=homes[0]), saved, admin_url=url)
+                backup(Settings(home=homes[0]), saved, keys=PLAIN, admin_url=url)
                 with pytest.raises(Conflict, match=f"{suffix} on that server contains tables"):
                     restore_backup(Settings(home=homes[0]), saved, admin_url=url, overwrite=True)
                 admin.execute(
@@ -256,7 +257,7 @@ async def test_a_backup_goes_to_other_names_on_the_same_server(
     state = _state(url, default)
     try:
         for home, to, name in ((first, second, names[0]), (second, third, names[1])):
-            backup(Settings(home=home), tmp_path / f"{name}.tar", admin_url=url)
+            backup(Settings(home=home), tmp_path / f"{name}.tar", keys=PLAIN, admin_url=url)
             restore_backup(Settings(home=to), tmp_path / f"{name}.tar", admin_url=url, name=name)
             made = _credentials(to)
             assert (made.installation, made.dbname) == (name, name)
@@ -283,7 +284,7 @@ def test_a_backup_is_not_put_over_another_installation(
     one, two = (_credentials(home) for home in homes)
     with psycopg.connect(make_conninfo(url, dbname=one.dbname)) as admin:
         admin.execute("INSERT INTO discreet.owners (name) VALUES ('Ada')")
-    backup(Settings(home=homes[0]), saved, admin_url=url)
+    backup(Settings(home=homes[0]), saved, keys=PLAIN, admin_url=url)
     before = _state(url, two)
     for name, said in ((two.installation, "already exists"), (None, "already has data")):
         with pytest.raises(Conflict, match=said):

@@ -15,7 +15,7 @@ from discreet.auth.scopes import bearer_label
 from discreet.schemas import operations as wire
 from discreet.schemas.backups import BackupList
 from discreet.scope import WorkScope
-from discreet.services.erasing import list_backups
+from discreet.services.backups import list_backups
 from discreet.services.status import summarise
 from discreet.services.usage import get_usage
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["operations"])
 @router.get("/api/admin/status", responses=documented(), operation_id="get_status")
 async def status(who: OwnerCaller) -> wire.Status:
     """Get counts of what needs attention."""
-    return await summarise(who.db, who.owner_id)
+    return await summarise(who.db, who.owner_id, who.api.app.settings.home)
 
 
 @router.get("/api/admin/usage", responses=documented(), operation_id="get_usage")
@@ -82,7 +82,8 @@ async def readiness(request: Request) -> wire.Health:
 async def metrics(who: MetricsReader, request: Request) -> Response:
     """Get metrics for Prometheus. They contain numbers only: no texts, names or ids."""
     measured: Measured = request.app.state.measured
-    shown = await summarise(request.app.state.api.app.db, who)
+    app = request.app.state.api.app
+    shown = await summarise(app.db, who, app.settings.home)
     now = CollectorRegistry()
     for name, help_text, value in (
         ("waiting_messages", "Messages waiting for an answer.", shown.waiting.messages),
@@ -90,6 +91,17 @@ async def metrics(who: MetricsReader, request: Request) -> Response:
         ("undelivered_answers", "Answers that could not be delivered.", shown.undelivered),
         ("failed_turns", "Turns that failed recently.", shown.failed_turns),
         ("long_turns", "Turns that have been running for a long time.", shown.long_turns),
+        ("deaf_channels", "Connected channels that can't receive.", shown.deaf_channels),
+        (
+            "backup_failed",
+            "1 if the last scheduled backup failed or is overdue.",
+            int(bool(shown.backup_problem)),
+        ),
+        (
+            "last_backup_timestamp_seconds",
+            "When the last scheduled backup was made; 0 for never.",
+            shown.last_backup_at.timestamp() if shown.last_backup_at else 0,
+        ),
         ("pairing_requests", "Strangers waiting for approval.", shown.pairing_requests),
         ("contacts", "Contacts.", shown.counts.contacts),
         ("open_sessions", "Open sessions.", shown.counts.open_sessions),

@@ -1,33 +1,262 @@
-"""``sb backup`` and ``sb restore``: save an installation to one file and load it again."""
+"""``sb backup``, ``sb backups`` and ``sb restore``: save an installation and load it again."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discreet.cli.options import AdminUrl, InstallationName, ResetRoles
 from discreet.cli.runtime import Notice
+from discreet.domain.errors import BadInput
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")]
+if TYPE_CHECKING:
+    from discreet.postgres.backup_encryption import BackupKeys, Locked, Plain, Unlocking
+    from discreet.schemas.backups import BackupFile, BackupSchedule
+
+app = typer.Typer(help="List, check and schedule backups.", no_args_is_help=True)
+
+DEFAULT_KEEP = 14
+SHORTEST_MINUTES = 5
+
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file", metavar="FILE", help="A file whose first line is the passphrase."
+    ),
+]
+Identity = Annotated[
+    Path | None,
+    typer.Option("--identity", metavar="FILE", help="The private key of a recipient."),
+]
 
 
-def backup(file: File, admin_url: AdminUrl = None) -> None:
-    """Back up everything to one file that only you can read. The server can keep running."""
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The file to write.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FOLDER", help="Name the file after the time, in a folder."),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            metavar="TIME",
+            help="With --to: let the server do it, every 24h or 7d. Replaces the schedule.",
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep", metavar="N", min=1, help="With --to: delete older ones there, but the last N."
+        ),
+    ] = None,
+    recipients: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipient",
+            metavar="KEY",
+            help="Encrypt for this public key (age1...), which has no passphrase. Repeatable.",
+        ),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Don't encrypt the backup.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Restore the backup once, as a trial.")
+    ] = True,
+    admin_url: AdminUrl = None,
+) -> None:
+    """Back up everything to one encrypted file. The server can keep running.
+
+    Without a key it asks for a passphrase.
+    """
     from discreet.cli.printing import print_text
     from discreet.postgres.backup import backup as write_backup
     from discreet.settings import load_settings
 
+    if (file is None) == (to is None):
+        raise BadInput("Say where to.", hint="Use a file name, or --to FOLDER.")
+    if to is None and (every is not None or keep is not None):
+        raise BadInput("--every and --keep need a folder.", hint="Use --to FOLDER.")
+    keys = _keys(recipients or [], passphrase_file, plain=plain)
+    if to is not None and every is not None:
+        _set_schedule(to, every, keep, keys)
+        return
+    settings = load_settings()
+    target = file or _dated(to or Path())
     with Notice() as notice:
-        write_backup(load_settings(), file, admin_url=admin_url, progress=notice.show)
+        write_backup(
+            settings, target, keys=keys, check=check, admin_url=admin_url, progress=notice.show
+        )
+    if to is not None and keep is not None:
+        _prune(target.parent, keep)
     print_text(
-        f"Written: {file} ({file.stat().st_size:,} bytes). It contains everything; keep it safe."
+        f"Written{' and checked' if check else ''}: {target} ({target.stat().st_size:,} bytes). "
+        + ("It is not encrypted and contains everything; keep it safe." if plain
+           else "Without its passphrase or private key nobody can read it.")
+    )  # fmt: skip
+
+
+def _dated(folder: Path) -> Path:
+    from datetime import UTC, datetime
+
+    from discreet.postgres.backup_schedule import file_name
+
+    return folder / file_name(datetime.now(UTC))
+
+
+def _prune(folder: Path, keep: int) -> None:
+    from datetime import timedelta
+
+    from discreet.postgres.backup_encryption import PLAIN
+    from discreet.postgres.backup_schedule import Schedule
+    from discreet.services.scheduled_backup import prune
+
+    prune(Schedule(folder, timedelta(), keep, PLAIN))
+
+
+def _set_schedule(to: Path, every: str, keep: int | None, keys: BackupKeys | Plain) -> None:
+    from datetime import timedelta
+
+    from discreet.auth.tokens import parse_lasting
+    from discreet.cli.printing import print_text
+    from discreet.postgres.backup_schedule import (
+        Schedule,
+        remove_schedule,
+        save_schedule,
+    )
+    from discreet.settings import load_settings
+
+    interval = parse_lasting(every)
+    if interval < timedelta(minutes=SHORTEST_MINUTES):
+        raise BadInput(f"--every is at least {SHORTEST_MINUTES}m.")
+    folder = to.expanduser().absolute()
+    if not folder.is_dir():
+        raise BadInput(f"The folder {folder} does not exist.")
+    home = load_settings().home
+    remove_schedule(home)
+    save_schedule(home, Schedule(folder, interval, keep or DEFAULT_KEEP, keys))
+    print_text(
+        f"A running server (sb serve) backs up to {folder} every {every} from now on and keeps"
+        f" {keep or DEFAULT_KEEP}. sb status says what came of it; sb backups stop ends it."
+    )
+
+
+@app.command("list")
+def list_all(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the backups of this home that are still in their place, and the schedule."""
+    from discreet.cli.printing import Column, print_json, print_list, print_text, when
+    from discreet.services.backups import list_backups
+    from discreet.settings import load_settings
+
+    found = list_backups(load_settings().home)
+    if as_json:
+        print_json(found.model_dump())
+        return
+    columns: list[Column[BackupFile]] = [
+        Column("MADE", lambda item: when(item.made_at), whole=True),
+        Column("BYTES", lambda item: f"{item.bytes:,}"),
+        Column("ENCRYPTED", lambda item: "yes" if item.encrypted else "no"),
+        Column("FILE", lambda item: item.file),
+    ]
+    print_list(
+        found.items, columns, lambda item: item.model_dump(), as_json=False,
+        empty="No backup is where one was written.",
+    )  # fmt: skip
+    print_text(f"\nSchedule: {describe_schedule(found.schedule)}")
+
+
+def describe_schedule(schedule: BackupSchedule | None) -> str:
+    """Say when backups are written and what came of the last one."""
+    from datetime import timedelta
+
+    from discreet.cli.printing import ago
+
+    if schedule is None:
+        return "none (sb backup --to FOLDER --every 24h)"
+    every = timedelta(seconds=schedule.every_seconds)
+    last = (
+        f"the last {ago(schedule.last_made_at)}, {schedule.last_bytes:,} bytes"
+        if schedule.last_made_at
+        else "none yet"
+    )
+    return f"every {_every(every.total_seconds())} to {schedule.folder}; {last}"
+
+
+def _every(seconds: float) -> str:
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds % unit == 0:
+            return name[:-1] if seconds == unit else f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} seconds"
+
+
+@app.command("stop")
+def stop() -> None:
+    """End the schedule. The backups stay."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.backup_schedule import remove_schedule
+    from discreet.settings import load_settings
+
+    ended = remove_schedule(load_settings().home)
+    print_text("The server writes no more backups." if ended else "There is no schedule.")
+
+
+@app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")],
+    identity: Identity = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Restore a backup into a database that is thrown away, and compare its rows."""
+    from discreet.cli.printing import print_text
+    from discreet.postgres.backup_check import check_backup
+    from discreet.settings import load_settings
+
+    settings = load_settings()
+    unlocking = _unlocking(file, identity, passphrase_file)
+    with Notice() as notice:
+        notice.show("Restoring it as a trial.")
+        checked = check_backup(settings.home, file, unlocking)
+    print_text(
+        f"{file} can be restored: made {checked.made_at} by version {checked.version}, "
+        f"{checked.rows:,} rows."
+    )
+
+
+@app.command("keygen")
+def keygen(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to put the private key.")],
+) -> None:
+    """Make a key pair for backups: the private key into a file, the public key on the screen.
+
+    Keep the private key elsewhere than the backups and this machine.
+    """
+    from discreet.cli.printing import print_text
+    from discreet.domain.errors import Conflict
+    from discreet.postgres.backup_encryption import new_identity
+    from discreet.postgres.private_files import write_private
+
+    if file.exists():
+        raise Conflict(f"{file} already exists.", hint="Choose another name.")
+    if not file.absolute().parent.is_dir():
+        raise BadInput(f"The folder {file.absolute().parent} does not exist.")
+    private, public = new_identity()
+    write_private(file.absolute(), f"# public key: {public}\n{private}\n")
+    print_text(public)
+    print(
+        f"The private key is in {file}. Without it no backup for this recipient can be read.",
+        file=sys.stderr,
     )
 
 
 def restore(
-    file: File,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")],
     admin_url: AdminUrl = None,
     name: InstallationName = None,
     overwrite: Annotated[
@@ -37,21 +266,103 @@ def restore(
         ),
     ] = False,
     reset_roles: ResetRoles = False,
+    identity: Identity = None,
+    passphrase_file: PassphraseFile = None,
+    erasures: Annotated[
+        Path | None,
+        typer.Option(
+            "--erasures",
+            metavar="FILE",
+            help="The list of erasures; by default discreet-erasures.jsonl beside the backup.",
+        ),
+    ] = None,
+    without_erasures: Annotated[
+        bool,
+        typer.Option(
+            "--without-erasures", help="Don't read the list of erasures: erased contacts come back."
+        ),
+    ] = False,
 ) -> None:
-    """Restore a backup into an empty home."""
-    from discreet.cli.printing import print_text
+    """Restore a backup into an empty home. Contacts that were erased since stay erased."""
+    from discreet.cli.printing import counted, print_text
+    from discreet.cli.secretless import print_secretless
     from discreet.postgres.restore import restore_backup
+    from discreet.services.backups import erase_again
     from discreet.settings import load_settings
 
     settings = load_settings()
+    unlocking = _unlocking(file, identity, passphrase_file)
     with Notice() as notice:
-        restore_backup(
+        restored = restore_backup(
             settings,
             file,
             admin_url=admin_url,
             name=name,
             overwrite=overwrite,
             reset_roles=reset_roles,
+            unlocking=unlocking,
+            erasures=erasures,
+            without_erasures=without_erasures,
+            erase=erase_again,
             progress=notice.show,
         )
-    print_text(f"Restored into {settings.home}. Next: sb status")
+    print_text(f"Restored into {settings.home}, as of {restored.made_at}.")
+    if restored.erased_again:
+        print_text(f"{counted(restored.erased_again, 'contact')} erased since then: erased again.")
+    if not restored.erasures_listed:
+        print_text(
+            "The list of erasures (discreet-erasures.jsonl beside the backup) was not read: a"
+            " contact that was erased after the backup may be back. If there was one, erase it"
+            " again: sb contacts erase WHO"
+        )
+    print_secretless()
+    print_text("Next: sb status")
+
+
+def _keys(
+    recipients: list[str], passphrase_file: Path | None, *, plain: bool
+) -> BackupKeys | Plain:
+    from discreet.postgres.backup_encryption import (
+        PLAIN,
+        keys_of_passphrase,
+        keys_of_recipients,
+    )
+
+    if [bool(recipients), passphrase_file is not None, plain].count(True) > 1:
+        raise BadInput("Use one of --recipient, --passphrase-file and --plain.")
+    if plain:
+        return PLAIN
+    if recipients:
+        return keys_of_recipients(recipients)
+    if passphrase_file is not None:
+        return keys_of_passphrase(_first_line(passphrase_file))
+    if not sys.stdin.isatty():
+        raise BadInput(
+            "A backup is encrypted, and nobody can be asked for a passphrase.",
+            hint="Use --recipient age1... (sb backups keygen FILE), --passphrase-file FILE or"
+            " --plain.",
+        )
+    text = typer.prompt("Passphrase", hide_input=True, confirmation_prompt="Once more", err=True)
+    return keys_of_passphrase(text)
+
+
+def _unlocking(file: Path, identity: Path | None, passphrase_file: Path | None) -> Unlocking:
+    from discreet.postgres.backup_encryption import Unlocking, lock_of, read_identities
+
+    lock: Locked | None = lock_of(file)
+    if lock is None:
+        return Unlocking()
+    identities = () if identity is None else read_identities(identity)
+    passphrase = None if passphrase_file is None else _first_line(passphrase_file)
+    if lock.passphrase and passphrase is None and not identities and sys.stdin.isatty():
+        passphrase = typer.prompt("Passphrase", hide_input=True, err=True)
+    return Unlocking(passphrase, identities)
+
+
+def _first_line(file: Path) -> str:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise BadInput(f"{file} can't be read: {why}.") from None
+    return lines[0] if lines else ""

@@ -94,9 +94,14 @@ def _show_receipt(erased: Erased, *, as_json: bool) -> None:
         if count:
             print_text(f"  {_words(kind):<26} {count:>9,}")
     if erased.backups:
-        print_text("These backups still contain it. Delete them, or erase again after a restore:")
+        print_text("These backups still contain it. sb restore erases it again, by the list beside")
+        print_text("them (discreet-erasures.jsonl); keep that list with them:")
         for one in erased.backups:
             print_text(f"  {one.file} ({when(one.made_at)})")
+    for file in erased.unlisted:
+        print_text(
+            f"The list could not be written: {file.file}: {file.why}. The server tries again."
+        )
     print_text("Not erased: backups that were moved, archives from sb contacts export, and copies")
     print_text("kept by the platform, by a model's provider and in your own conversations.")
 

@@ -40,6 +40,8 @@ class Installation:
     serving: bool
     model: str | None
     agent_models: Mapping[str, str]
+    backups: str
+    backup_problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def status(
         *_outage(outage),
         *_policy(others),
         *_unreadable(unreadable),
+        *_backups(installation),
         *_attention(found, installation),
     ]
     if as_json:
@@ -94,6 +97,11 @@ def _unreadable(channels: list[ConnectedChannel]) -> Iterator[AttentionItem]:
             " nothing is received or sent there",
             f"sb channels add {channel.platform}",
         )
+
+
+def _backups(installation: Installation) -> Iterator[AttentionItem]:
+    if installation.backup_problem:
+        yield AttentionItem(installation.backup_problem, "sb backups list")
 
 
 def _policy(others: list[OtherNumber]) -> Iterator[AttentionItem]:
@@ -135,8 +143,10 @@ async def _collect(
 ) -> tuple[Status, Installation, Unavailable | None, list[OtherNumber], list[ConnectedChannel]]:
     from importlib.metadata import version
 
+    from discreet.cli.backups import describe_schedule
     from discreet.queue.server_lock import is_served
     from discreet.services.agents import list_agents
+    from discreet.services.backups import backup_problem, list_backups
     from discreet.services.channels import unreadable_secrets
     from discreet.services.policy import other_numbers
     from discreet.services.status import get_status, outage_now
@@ -153,6 +163,8 @@ async def _collect(
             for agent in agents
             if agent.model or agent.fallback_models
         },
+        backups=describe_schedule(list_backups(app.settings.home).schedule),
+        backup_problem=backup_problem(app.settings.home),
     )
     found = await get_status(app.db, app.owner_id)
     others = await other_numbers(app.db, app.settings)
@@ -297,6 +309,7 @@ def _print(status: Status, installation: Installation, attention: list[Attention
             f"{counted(counts.messages, 'message')}, {counted(counts.memories, 'memory')}, "
             f"{counted(counts.reference_passages, 'reference passage')}",
         ),
+        ("backups", installation.backups),
         ("database", installation.database),
         ("home", installation.home),
         ("version", installation.version),

@@ -14,9 +14,21 @@ from discreet.dashboard.context import Dashboard, Views, text_of
 from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
 from discreet.postgres.backup import backup as write_backup
+from discreet.postgres.backup_encryption import BackupKeys, Plain, keys_of_passphrase
+from discreet.postgres.backup_schedule import file_name, load_schedule
 from discreet.schemas.limits import BudgetToSet, ContactLimits
 from discreet.schemas.operations import UsageBy
-from discreet.services import agents, budgets, contacts, erasing, limits, linking, quarantine, usage
+from discreet.services import (
+    agents,
+    backups,
+    budgets,
+    contacts,
+    erasing,
+    limits,
+    linking,
+    quarantine,
+    usage,
+)
 from discreet.settings import Settings
 
 DAYS_OF_USAGE = 30
@@ -97,22 +109,33 @@ async def show_usage(dashboard: Dashboard, request: Request) -> Response:
 
 async def show_backups(dashboard: Dashboard, request: Request) -> Response:
     """List the backups that are still where they were written, and receipts of erasures."""
+    found = backups.list_backups(dashboard.app.settings.home)
     return dashboard.renderer.page(
         request,
         "backups.html",
-        backups=erasing.list_backups(dashboard.app.settings.home).items,
+        backups=found.items,
+        schedule=found.schedule,
+        problem=backups.backup_problem(dashboard.app.settings.home),
         erasures=await erasing.list_erasures(dashboard.db, dashboard.owner_id),
     )
 
 
-async def back_up(dashboard: Dashboard, _: Request) -> Response:
-    """Write a backup into the installation's folder."""
+async def back_up(dashboard: Dashboard, request: Request) -> Response:
+    """Write a backup into the installation's folder, encrypted as the schedule's or as asked."""
     settings = dashboard.app.settings
+    passphrase = text_of(request.state.form, "passphrase")
+    schedule = load_schedule(settings.home)
+    if passphrase:
+        keys: BackupKeys | Plain = await asyncio.to_thread(keys_of_passphrase, passphrase)
+    elif schedule is not None:
+        keys = schedule.keys
+    else:
+        raise BadInput("A backup is encrypted.", hint="Enter a passphrase for it.")
     folder = settings.home / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.tar.gz"
-    await asyncio.to_thread(write_backup, settings, file)
-    return go_to("/backups", f"Written: {file}. It holds everything; keep it safe.")
+    file = folder / file_name(datetime.now(UTC))
+    await asyncio.to_thread(write_backup, settings, file, keys=keys, check=True)
+    return go_to("/backups", f"Written and checked: {file}.")
 
 
 async def show_quarantine(dashboard: Dashboard, request: Request) -> Response:

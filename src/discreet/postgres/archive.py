@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tarfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,17 @@ from discreet.postgres.credentials import Credentials
 
 __all__ = ["DUMP", "Manifest", "extract_dump", "read_archive", "write_archive"]
 
-FORMAT = 1
+FORMAT = 2
+"""1: without ``rows``."""
 MANIFEST, CREDENTIALS, DUMP = "manifest.json", "credentials.json", "database.dump"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The contents of a backup. ``made_at`` is ISO 8601 in UTC, ``dump_sha256`` is hex."""
+    """The contents of a backup. ``made_at`` is ISO 8601 in UTC, ``dump_sha256`` is hex.
+
+    ``rows``: the rows of each table, to compare with what a restore finds; empty if unknown.
+    """
 
     format: int
     discreet: str
@@ -31,6 +35,7 @@ class Manifest:
     made_at: str
     migrations: list[str]
     dump_sha256: str
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 def write_archive(
@@ -42,9 +47,12 @@ def write_archive(
     postgres: str,
     made_at: str,
     migrations: list[str],
+    rows: dict[str, int],
 ) -> None:
     """Pack the dump in ``folder`` into ``draft``, mode 0600, and sync it to disk."""
-    manifest = Manifest(FORMAT, discreet, postgres, made_at, migrations, _sha256(folder / DUMP))
+    manifest = Manifest(
+        FORMAT, discreet, postgres, made_at, migrations, _sha256(folder / DUMP), rows
+    )
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     (folder / CREDENTIALS).write_text(json.dumps(asdict(credentials)), encoding="utf-8")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -65,7 +73,7 @@ def read_archive(file: Path) -> tuple[Manifest, Credentials]:
     try:
         with tarfile.open(file, mode="r:") as archive:
             manifest = Manifest(**_document(archive, MANIFEST))
-            if manifest.format != FORMAT:
+            if manifest.format > FORMAT:
                 raise BadInput(f"{file} was made by a newer version.", hint="Update Discreet.")
             credentials = Credentials(**_document(archive, CREDENTIALS))
             with _member(archive, DUMP) as dump:

@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -87,6 +87,10 @@ class Credentials:
     def login(self, role: str) -> str:
         """Return the server's name of a role."""
         return in_installation(role, self.installation)
+
+    def with_password(self, role: str, password: str) -> Credentials:
+        """Return them with another password for one role."""
+        return replace(self, passwords={**self.passwords, role: password})
 
     @property
     def sealing_key(self) -> bytes:

@@ -26,7 +26,7 @@ from discreet.postgres.cluster import create_cluster, server_command
 from discreet.postgres.folders import SOCKET_NAME, Layout, make_layout, socket_folder
 from discreet.postgres.unprivileged import find_runner, give_to
 
-__all__ = ["Progress", "embedded_server", "has_cluster"]
+__all__ = ["Progress", "embedded_server", "has_cluster", "wait_until_stopped"]
 
 Progress = Callable[[str], None]
 """Called with a line for the user when something takes longer than a moment."""
@@ -37,6 +37,7 @@ READY_POLL_SECONDS = 0.005
 SLOW_START_SECONDS = 2.0
 START_DEADLINE_SECONDS = 300.0
 """Recovery after a crash replays at most ``max_wal_size`` of log."""
+STOP_DEADLINE_SECONDS = 60.0
 LOG_LIMIT_BYTES = 1_000_000
 SCARCE_BYTES = 32_000_000
 """With less space, recovery may lack room for its next WAL segment (16 MB) and a checkpoint."""
@@ -75,6 +76,20 @@ def embedded_server(
         os.utime(clients)
     finally:
         os.close(clients)
+
+
+def wait_until_stopped(home: Path) -> None:
+    """Wait until the server of ``home``, which nobody uses any more, and its supervisor have ended.
+
+    Raises:
+        Unavailable: they didn't within ``STOP_DEADLINE_SECONDS``.
+    """
+    layout = Layout(home)
+    began = time.monotonic()
+    while _is_held(layout.supervisor_lock) or _is_held(layout.server_lock):
+        if time.monotonic() - began > STOP_DEADLINE_SECONDS:
+            raise Unavailable(f"The database in {home} doesn't stop.")
+        time.sleep(READY_POLL_SECONDS)
 
 
 def _prepare(layout: Layout, admin_password: str, *, durable: bool, progress: Progress) -> Path:

@@ -175,6 +175,7 @@ def admin_conninfo(credentials: Credentials, admin_url: str | None) -> str:
     if admin_url is None:
         raise BadInput(
             "The database is on a server of your own, and only its admin can read all of it.",
-            hint="Add --admin-url postgresql://admin:password@host/postgres",
+            hint="Add --admin-url postgresql://admin:password@host/postgres, or set"
+            " DISCREET_ADMIN_URL.",
         )
     return read_write(admin_url)

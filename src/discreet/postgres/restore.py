@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from psycopg.conninfo import make_conninfo
 
 from discreet.domain.errors import BadInput, Conflict
 from discreet.postgres.archive import Manifest, extract_dump, read_archive
-from discreet.postgres.binaries import run_client
-from discreet.postgres.bootstrap import prepare_database, prepare_roles
+from discreet.postgres.backup_encryption import Unlocking
+from discreet.postgres.backup_file import opened_backup
+from discreet.postgres.bootstrap import prepare_roles
 from discreet.postgres.credentials import (
     Credentials,
     load_credentials,
@@ -32,32 +33,54 @@ from discreet.postgres.credentials import (
     set_restoring,
 )
 from discreet.postgres.embedded import Progress, embedded_server
+from discreet.postgres.erasure_list import ERASURES, read_list, read_receipts
 from discreet.postgres.external import (
     admin_conninfo,
     external_credentials,
     refuse_other_server,
 )
 from discreet.postgres.folders import make_layout
-from discreet.postgres.installation import (
-    DEFAULT_INSTALLATION,
-    check_database_name,
-    check_installation_name,
-    rename_roles,
-)
+from discreet.postgres.installation import check_database_name
+from discreet.postgres.loading import load_dump
 from discreet.postgres.migrate import read_migrations
 from discreet.postgres.other_databases import refuse_other_database
 from discreet.postgres.restored_secrets import keep_secrets, reseal
-from discreet.postgres.roles import ADMIN_ROLE, check_roles
+from discreet.postgres.roles import ADMIN_ROLE
 from discreet.settings import Settings
 
-__all__ = ["restore_backup"]
+__all__ = ["Restored", "restore_backup"]
 
+Erase = Callable[[Credentials, Sequence[str]], int]
+"""Erases the contacts with these digests in a database; returns how many there were."""
+
+UNLOCKED = Unlocking()
 SWAP_ATTEMPTS = 5
 SCRATCH = "restoring-"
 TERMINATE = """
 SELECT pg_catalog.pg_terminate_backend(pid, 5000)
   FROM pg_catalog.pg_stat_activity WHERE datname = %s
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored.
+
+    Attributes:
+        made_at: When the backup was made, as ISO 8601 in UTC.
+        erased_again: Contacts that the backup still contained although they had been erased.
+        erasures_listed: Whether the list of erasures was there.
+    """
+
+    made_at: str
+    erased_again: int
+    erasures_listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Erasing:
+    digests: Sequence[str]
+    erase: Erase | None
 
 
 def restore_backup(
@@ -68,8 +91,12 @@ def restore_backup(
     name: str | None = None,
     overwrite: bool = False,
     reset_roles: bool = False,
+    unlocking: Unlocking = UNLOCKED,
+    erasures: Path | None = None,
+    without_erasures: bool = False,
+    erase: Erase | None = None,
     progress: Progress = lambda _: None,
-) -> None:
+) -> Restored:
     """Restore a backup into ``settings.home``: its embedded server, or the one of ``admin_url``.
 
     A home that has credentials keeps them. A new one gets those of the backup, or fresh ones if
@@ -77,19 +104,51 @@ def restore_backup(
     the database meanwhile lose their connections. If it fails, a home with data is unchanged, and
     one without stays closed until another restore.
 
+    Contacts that were erased after the backup are erased again with ``erase``, before the database
+    is put in its place: those in the list of ``erasures`` (by default the one beside ``file``) and
+    those that the replaced database knows of.
+
     Raises:
-        BadInput: ``file`` isn't a backup, is damaged, or was made by a newer version; or ``name``
-            isn't
-            a valid installation name.
+        BadInput: ``file`` isn't a backup, is damaged, was made by a newer version, or
+            ``unlocking`` doesn't decrypt it; the list of erasures is damaged; or ``name`` isn't a
+            valid installation name.
         Conflict: there is already data and ``overwrite`` is false; or the roles of a server of your
             own have other passwords and ``reset_roles`` is false; or ``home`` or the database
                 belongs
             to another installation.
         Unavailable: the server can't be reached or refuses.
     """
-    manifest, saved = read_archive(file)
-    _check_migrations(file, manifest)
-    home = settings.home
+    listed = None if without_erasures else read_list(erasures or file.parent / ERASURES)
+    with opened_backup(settings.home, file, unlocking) as plain:
+        manifest, saved = read_archive(plain)
+        _check_migrations(file, manifest)
+        erased = _restore(
+            settings.home,
+            plain,
+            saved,
+            _Erasing(listed or (), erase),
+            admin_url=admin_url,
+            name=name,
+            overwrite=overwrite,
+            reset_roles=reset_roles,
+            progress=progress,
+        )
+    return Restored(manifest.made_at, erased, erasures_listed=listed is not None)
+
+
+def _restore(
+    home: Path,
+    plain: Path,
+    saved: Credentials,
+    erasing: _Erasing,
+    *,
+    admin_url: str | None,
+    name: str | None,
+    overwrite: bool,
+    reset_roles: bool,
+    progress: Progress,
+) -> int:
+    """Restore the plain archive and return how many contacts were erased again."""
     layout = make_layout(home)
     for left in layout.run.glob(f"{SCRATCH}*"):  # left by a restore that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -117,10 +176,29 @@ def restore_backup(
             set_restoring(home, _as_saved(credentials))
         progress("Filling a new database.")
         _drop(conn, beside.dbname)
-        _fill(admin, beside, extract_dump(file, Path(scratch)), saved.installation)
+        load_dump(admin, beside, extract_dump(plain, Path(scratch)), saved.installation)
         _take_secrets(conn, admin, beside, saved, credentials)
+        erased = _erase_again(conn, admin, beside, credentials, erasing)
         _swap(conn, beside.dbname, credentials.dbname)
         set_restored(home)
+    return erased
+
+
+def _erase_again(
+    conn: psycopg.Connection[Any],
+    admin: str,
+    beside: Credentials,
+    replaced: Credentials,
+    erasing: _Erasing,
+) -> int:
+    """Erase what was erased since the backup, and return how many contacts that were."""
+    digests = set(erasing.digests)
+    if _exists(conn, replaced.dbname):
+        with psycopg.connect(make_conninfo(admin, dbname=replaced.dbname)) as there:
+            digests |= {digest for one in read_receipts(there) for digest in one.digests}
+    if erasing.erase is None or not digests:
+        return 0
+    return erasing.erase(beside, sorted(digests))
 
 
 def _check_migrations(file: Path, manifest: Manifest) -> None:
@@ -146,46 +224,6 @@ def _place(home: Path, credentials: Credentials) -> str:
     if credentials.embedded:
         return str(home)
     return f"The database {credentials.dbname} on {', '.join(credentials.places)}"
-
-
-def _fill(admin: str, beside: Credentials, dump: Path, installation: str) -> None:
-    prepare_database(admin, beside, [])
-    inside = make_conninfo(admin, dbname=beside.dbname)
-    with psycopg.connect(inside, autocommit=True) as conn:
-        conn.execute("DROP TABLE public.schema_migrations")  # the dump contains its own
-        if installation == beside.installation:
-            words = ["--exit-on-error", "--single-transaction", str(dump)]
-            run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
-        else:
-            _load_renamed(conn, inside, dump, installation, beside)
-        prepare_database(admin, beside, read_migrations())
-        check_roles(conn, beside.installation)
-
-
-def _load_renamed(
-    conn: psycopg.Connection[Any], inside: str, dump: Path, before: str, beside: Credentials
-) -> None:
-    """Load a dump of another installation.
-
-    The roles are renamed in the schema only; rows contain people's texts and are loaded as they
-    are.
-    """
-    if before != DEFAULT_INSTALLATION:
-        check_installation_name(before)
-
-    def run_section(section: str) -> None:
-        script = dump.with_suffix(".sql")
-        run_client("pg_restore", inside, f"--section={section}", f"--file={script}", str(dump))
-        lines = script.read_text(encoding="utf-8").splitlines(keepends=True)
-        # Lines for psql alone.
-        kept = (line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
-        conn.execute(rename_roles("".join(kept), before, beside.installation).encode())
-
-    run_section("pre-data")
-    words = ["--section=data", "--exit-on-error", "--single-transaction", str(dump)]
-    run_client("pg_restore", inside, f"--dbname={beside.dbname}", *words)
-    run_section("post-data")
-    conn.execute("RESET ALL")
 
 
 def _take_secrets(

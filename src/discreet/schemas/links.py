@@ -71,6 +71,11 @@ class Erased(Erasure):
     """An erasure receipt with the backups that still contain the contact."""
 
     backups: list[Backup]
+    unlisted: list[str] = Field(
+        default=[],
+        description="Lists of erasures beside backups that could not be written. The server tries "
+        "again; a restore from there meanwhile brings the contact back.",
+    )
 
 
 class ErasureList(BaseModel):

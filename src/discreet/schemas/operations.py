@@ -89,5 +89,10 @@ class Status(BaseModel):
     failed_turns: int
     long_turns: int
     undelivered: int
+    deaf_channels: int = Field(description="Connected channels that can't receive.")
+    last_backup_at: datetime | None = Field(
+        description="When the server that answers wrote and checked its last scheduled backup."
+    )
+    backup_problem: str = Field(description="What is wrong with its backups; empty if nothing is.")
     waiting: Waiting
     counts: Counts

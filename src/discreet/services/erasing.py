@@ -15,9 +15,10 @@ from discreet.contacts.lookup import find_entry
 from discreet.domain.ids import OwnerId
 from discreet.domain.paging import MAX_LISTED
 from discreet.postgres.backup_list import BackupMade, backups_made
+from discreet.postgres.erasure_list import Unlisted
 from discreet.schemas import links as schemas
-from discreet.schemas.backups import BackupList
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
+from discreet.services.backups import list_erasures_beside
 from discreet.services.lost_races import retry_lost_races
 from discreet.settings import line_history
 
@@ -37,10 +38,15 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The result. ``backups``: older files that still contain the contact."""
+    """The result.
+
+    ``backups``: older files that still contain the contact. A restore erases it again, because the
+    erasure is in a list beside them; ``unlisted``: the lists that could not be written.
+    """
 
     erasure: Erasure
     backups: tuple[BackupMade, ...]
+    unlisted: tuple[Unlisted, ...] = ()
 
     @property
     def shown(self) -> schemas.Erased:
@@ -52,6 +58,7 @@ class Erased:
             backups=[
                 schemas.Backup(file=str(one.file), made_at=one.made_at) for one in self.backups
             ],
+            unlisted=[str(one.file) for one in self.unlisted],
         )
 
 
@@ -97,7 +104,8 @@ async def erase_contact(db: ScopedDatabase, owner_id: OwnerId, who: str, home: P
 
     erasure = await retry_lost_races(work)
     line_history(home).unlink(missing_ok=True)
-    return Erased(erasure, tuple(backups_made(home)))
+    unlisted = await list_erasures_beside(db, home)
+    return Erased(erasure, tuple(backups_made(home)), tuple(unlisted))
 
 
 async def list_erasures(
@@ -126,11 +134,3 @@ async def _erase(tx: Transaction, entry: Entry) -> Erasure:
 
 def _as_erasure(row: Mapping[str, Any]) -> Erasure:
     return Erasure(row["id"], dict(sorted(row["counts"].items())), row["erased_at"])
-
-
-def list_backups(home: Path) -> BackupList:
-    """List the backups of this home that are still in their place, oldest first."""
-    made = backups_made(home)
-    return BackupList(
-        items=[schemas.Backup(file=str(one.file), made_at=one.made_at) for one in made]
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from discreet.schemas.admission import Pairing
 from discreet.schemas.limits import LimitHit, NearLimit
 from discreet.schemas.quarantine import QuarantinedMessage
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
+from discreet.services.backups import backup_problem, list_backups
 from discreet.services.limits import recent_limit_hits
 from discreet.services.quarantine import waiting_in_quarantine
 from discreet.services.takeover import taken_over
@@ -216,9 +218,10 @@ async def _asking(tx: Transaction) -> tuple[str, ...]:
     return tuple(whose(row["label"], shared=row["shared"]) for row in found)
 
 
-async def summarise(db: ScopedDatabase, owner_id: OwnerId) -> schemas.Status:
-    """Count what needs the owner's attention, for programs."""
+async def summarise(db: ScopedDatabase, owner_id: OwnerId, home: Path) -> schemas.Status:
+    """Count what needs the owner's attention, for programs. ``home``: the answering server's."""
     status = await get_status(db, owner_id)
+    schedule = list_backups(home).schedule
     return schemas.Status(
         quarantined=len(status.quarantine),
         pairing_requests=len(status.pairings),
@@ -229,6 +232,9 @@ async def summarise(db: ScopedDatabase, owner_id: OwnerId) -> schemas.Status:
         failed_turns=len(status.turns),
         long_turns=len(status.long_turns),
         undelivered=len(status.undelivered),
+        deaf_channels=len(status.deaf),
+        last_backup_at=None if schedule is None else schedule.last_made_at,
+        backup_problem=backup_problem(home),
         waiting=schemas.Waiting.model_validate(status.waiting),
         counts=schemas.Counts.model_validate(status.counts),
     )

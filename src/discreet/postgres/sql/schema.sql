@@ -971,6 +971,18 @@ END $$;
 
 ALTER FUNCTION gate.configure(numbers jsonb, texts jsonb) OWNER TO discreet_gate;
 
+-- FUNCTION contacts_with_digests(text[])
+CREATE FUNCTION gate.contacts_with_digests(wanted text[]) RETURNS TABLE(owner_id uuid, contact_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.owner_id, c.id FROM discreet.contacts c
+   WHERE gate.digest_of_contact(c.id) = ANY (wanted) ORDER BY c.owner_id, c.id
+$$;
+
+
+ALTER FUNCTION gate.contacts_with_digests(wanted text[]) OWNER TO discreet_gate;
+
 -- FUNCTION count_owner_terms(bigint)
 CREATE FUNCTION gate.count_owner_terms(many bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1266,6 +1278,17 @@ $$;
 
 
 ALTER FUNCTION gate.digest_of(address text) OWNER TO discreet_gate;
+
+-- FUNCTION digest_of_contact(uuid)
+CREATE FUNCTION gate.digest_of_contact(contact uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT encode(sha256(convert_to('erased contact ' || contact::text, 'UTF8')), 'hex')
+$$;
+
+
+ALTER FUNCTION gate.digest_of_contact(contact uuid) OWNER TO discreet_gate;
 
 -- FUNCTION drop_agent(uuid)
 CREATE FUNCTION gate.drop_agent(agent uuid) RETURNS jsonb
@@ -1637,7 +1660,9 @@ BEGIN
   SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
-  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  INSERT INTO discreet.erasures (owner_id, counts, digests)
+  VALUES (owner, counts, ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)))
+  RETURNING id INTO result;
   RETURN result;
 END $_$;
 
@@ -1814,6 +1839,18 @@ END $$;
 
 
 ALTER FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) OWNER TO discreet_gate;
+
+-- FUNCTION erased_contacts()
+CREATE FUNCTION gate.erased_contacts() RETURNS TABLE(receipt uuid, erased_at timestamp with time zone, digests text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT e.id, e.erased_at, e.digests FROM discreet.erasures e
+   WHERE e.digests <> '{}' ORDER BY e.erased_at, e.id
+$$;
+
+
+ALTER FUNCTION gate.erased_contacts() OWNER TO discreet_gate;
 
 -- FUNCTION find_or_create_contact(uuid, text, text, text, text)
 CREATE FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) RETURNS uuid
@@ -5409,10 +5446,12 @@ CREATE TABLE discreet.erasures (
     owner_id uuid NOT NULL,
     counts jsonb NOT NULL,
     erased_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+    owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+    digests text[] DEFAULT '{}'::text[] NOT NULL
 );
 ALTER TABLE ONLY discreet.erasures ALTER COLUMN counts SET STATISTICS 0;
 ALTER TABLE ONLY discreet.erasures ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.erasures ALTER COLUMN digests SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.erasures FORCE ROW LEVEL SECURITY;
 
@@ -7956,6 +7995,10 @@ REVOKE ALL ON FUNCTION gate.command_of_owner(here discreet.sessions, command tex
 GRANT ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.configure(numbers jsonb, texts jsonb) FROM PUBLIC;
 
+-- ACL FUNCTION contacts_with_digests(wanted text[])
+GRANT ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.contacts_with_digests(wanted text[]) FROM PUBLIC;
+
 -- ACL FUNCTION count_owner_terms(many bigint)
 GRANT ALL ON FUNCTION gate.count_owner_terms(many bigint) TO discreet_worker;
 REVOKE ALL ON FUNCTION gate.count_owner_terms(many bigint) FROM PUBLIC;
@@ -7998,6 +8041,9 @@ REVOKE ALL ON FUNCTION gate.deliver_outbox() FROM PUBLIC;
 
 -- ACL FUNCTION digest_of(address text)
 REVOKE ALL ON FUNCTION gate.digest_of(address text) FROM PUBLIC;
+
+-- ACL FUNCTION digest_of_contact(contact uuid)
+REVOKE ALL ON FUNCTION gate.digest_of_contact(contact uuid) FROM PUBLIC;
 
 -- ACL FUNCTION drop_agent(agent uuid)
 REVOKE ALL ON FUNCTION gate.drop_agent(agent uuid) FROM PUBLIC;
@@ -8061,6 +8107,10 @@ REVOKE ALL ON FUNCTION gate.erase_quotes(sessions uuid[], lines uuid[], addresse
 
 -- ACL FUNCTION erase_unsorted(owner uuid, gone uuid[], addresses text[])
 REVOKE ALL ON FUNCTION gate.erase_unsorted(owner uuid, gone uuid[], addresses text[]) FROM PUBLIC;
+
+-- ACL FUNCTION erased_contacts()
+GRANT ALL ON FUNCTION gate.erased_contacts() TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.erased_contacts() FROM PUBLIC;
 
 -- ACL FUNCTION find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text)
 REVOKE ALL ON FUNCTION gate.find_or_create_contact(owner uuid, of_platform text, of_id text, kind text, display_name text) FROM PUBLIC;

@@ -1,4 +1,5 @@
--- A receipt: when a contact was erased, and how many rows of each kind. It doesn't say who it was.
+-- A receipt: when a contact was erased, and how many rows of each kind. It doesn't say who it was:
+-- digests are of the random ids of the contacts, to find them again in a backup that was restored.
 SET ROLE discreet_schema;
 
 CREATE TABLE discreet.erasures (
@@ -6,12 +7,14 @@ CREATE TABLE discreet.erasures (
   owner_id  uuid NOT NULL REFERENCES discreet.owners,
   counts    jsonb NOT NULL,
   erased_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED
+  owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
+  digests   text[] NOT NULL DEFAULT '{}'
 );
 CREATE INDEX erasures_owner ON discreet.erasures (owner_id, erased_at);
 ALTER TABLE discreet.erasures
   ALTER COLUMN counts SET STATISTICS 0,
-  ALTER COLUMN owner_key SET STATISTICS 0;
+  ALTER COLUMN owner_key SET STATISTICS 0,
+  ALTER COLUMN digests SET STATISTICS 0;
 ALTER TABLE discreet.erasures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discreet.erasures FORCE ROW LEVEL SECURITY;
 

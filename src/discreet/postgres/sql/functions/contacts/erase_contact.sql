@@ -60,7 +60,9 @@ BEGIN
   SELECT owner, gate.digest_of(a) FROM unnest(addresses) a
   ON CONFLICT (owner_id, digest) DO UPDATE SET erased_at = excluded.erased_at;
   counts := counts || jsonb_build_object('contacts', cardinality(gone));
-  INSERT INTO discreet.erasures (owner_id, counts) VALUES (owner, counts) RETURNING id INTO result;
+  INSERT INTO discreet.erasures (owner_id, counts, digests)
+  VALUES (owner, counts, ARRAY(SELECT gate.digest_of_contact(g.id) FROM unnest(gone) g (id)))
+  RETURNING id INTO result;
   RETURN result;
 END $$;
 

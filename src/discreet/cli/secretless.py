@@ -1,0 +1,37 @@
+"""Say which connected channels have no secret that this home can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from discreet.cli.runtime import in_app
+
+if TYPE_CHECKING:
+    from discreet.app import App
+
+
+async def secretless_lines(app: App) -> list[str]:
+    """Return a line for each channel that receives and sends nothing, for want of its token."""
+    from discreet.services.channels import unreadable_secrets
+
+    return [
+        f"{channel.label} on {channel.platform} receives and sends nothing: its token is not in"
+        f" this home. Enter it again: sb channels add {channel.platform}"
+        for channel in await unreadable_secrets(app.channels)
+    ]
+
+
+def print_secretless() -> None:
+    """Print those lines, or that the tokens of all channels are there, if there is a channel."""
+    from discreet.cli.printing import print_text
+    from discreet.services.channels import list_channels
+
+    async def look(app: App) -> tuple[int, list[str]]:
+        channels = await list_channels(app.db, app.owner_id)
+        return len(channels), await secretless_lines(app)
+
+    many, lines = in_app(look)
+    for line in lines:
+        print_text(line)
+    if many and not lines:
+        print_text("The tokens of its channels came with it.")
