@@ -16,7 +16,7 @@ from discreet.postgres.backup_list import note_backup
 from discreet.postgres.backup_schedule import (
     BackupOutcome,
     Schedule,
-    file_name,
+    backup_name,
     load_outcome,
     load_schedule,
     remove_schedule,
@@ -77,8 +77,8 @@ def test_a_backup_is_due_a_day_after_the_newest_and_soon_after_a_failure(
     schedule: Schedule,
 ) -> None:
     assert backups.is_due(schedule, BackupOutcome(), NOW)
-    (schedule.folder / file_name(NOW - 2 * DAY)).touch()
-    (schedule.folder / file_name(NOW)).touch()
+    (schedule.folder / backup_name(NOW - 2 * DAY)).touch()
+    (schedule.folder / backup_name(NOW)).touch()
     (schedule.folder / "discreet-of-somebody.backup").touch()
     assert not backups.is_due(schedule, BackupOutcome(), NOW + DAY - timedelta(seconds=1))
     assert backups.is_due(schedule, BackupOutcome(), NOW + DAY)

@@ -104,9 +104,9 @@ def backup(
 def _dated(folder: Path) -> Path:
     from datetime import UTC, datetime
 
-    from discreet.postgres.backup_schedule import file_name
+    from discreet.postgres.backup_schedule import backup_name
 
-    return folder / file_name(datetime.now(UTC))
+    return folder / backup_name(datetime.now(UTC))
 
 
 def _prune(folder: Path, keep: int) -> None:

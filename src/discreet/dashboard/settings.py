@@ -15,7 +15,7 @@ from discreet.dashboard.rendering import go_to
 from discreet.domain.errors import BadInput
 from discreet.postgres.backup import backup as write_backup
 from discreet.postgres.backup_encryption import BackupKeys, Plain, keys_of_passphrase
-from discreet.postgres.backup_schedule import file_name, load_schedule
+from discreet.postgres.backup_schedule import backup_name, load_schedule
 from discreet.schemas.limits import BudgetToSet, ContactLimits
 from discreet.schemas.operations import UsageBy
 from discreet.services import (
@@ -133,7 +133,7 @@ async def back_up(dashboard: Dashboard, request: Request) -> Response:
         raise BadInput("A backup is encrypted.", hint="Enter a passphrase for it.")
     folder = settings.home / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / file_name(datetime.now(UTC))
+    file = folder / backup_name(datetime.now(UTC))
     await asyncio.to_thread(write_backup, settings, file, keys=keys, check=True)
     return go_to("/backups", f"Written and checked: {file}.")
 

@@ -19,8 +19,8 @@ from discreet.postgres.backup import backup
 from discreet.postgres.backup_schedule import (
     BackupOutcome,
     Schedule,
+    backup_name,
     backups_in,
-    file_name,
     load_outcome,
     load_schedule,
     save_outcome,
@@ -38,7 +38,7 @@ LEFT = ("backing-up-*", "checking-*", "decrypting-*")
 def back_up_once(settings: Settings, schedule: Schedule, admin_url: str | None) -> BackupOutcome:
     """Write and check a backup, delete those beyond ``keep``, and store what came of it."""
     began = datetime.now(UTC)
-    file = schedule.folder / file_name(began)
+    file = schedule.folder / backup_name(began)
     try:
         backup(settings, file, keys=schedule.keys, check=True, admin_url=admin_url)
         prune(schedule)
