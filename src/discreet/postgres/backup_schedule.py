@@ -18,8 +18,8 @@ from discreet.postgres.private_files import read_private, write_private
 __all__ = [
     "BackupOutcome",
     "Schedule",
+    "backup_name",
     "backups_in",
-    "file_name",
     "load_outcome",
     "load_schedule",
     "remove_schedule",
@@ -63,13 +63,13 @@ class BackupOutcome:
     error: str = ""
 
 
-def file_name(now: datetime) -> str:
+def backup_name(now: datetime) -> str:
     """Name a backup after its time."""
     return now.astimezone(UTC).strftime(NAME_FORMAT)
 
 
 def time_of(file: Path) -> datetime | None:
-    """Return when a file that ``file_name`` named was made, or None for another file."""
+    """Return when a file that ``backup_name`` named was made, or None for another file."""
     try:
         return datetime.strptime(file.name, NAME_FORMAT).replace(tzinfo=UTC)
     except ValueError:
