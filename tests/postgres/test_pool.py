@@ -57,6 +57,23 @@ async def test_a_connection_comes_back_without(what: str, role: str, database: D
             assert await (await conn.execute(look)).fetchall() == []
 
 
+@pytest.mark.parametrize("what", sorted(set(LEFT_BEHIND) - {"a cursor with hold", "a transaction"}))
+async def test_a_committed_transaction_leaves_no(what: str, database: Database) -> None:
+    leave, look = LEFT_BEHIND[what]
+    async with open_pool(database.conninfo("discreet_contact"), 1, 1) as pool:
+        async with pool.connection() as conn:
+            await conn.execute("BEGIN")
+            await conn.execute("DECLARE kept CURSOR WITH HOLD FOR SELECT 'mango'")
+            await conn.execute(leave)
+            await conn.commit_clean()
+            kept = await (await conn.execute("SELECT name FROM pg_cursors")).fetchall()
+            if what != "a statement prepared in SQL":  # the pool closes its connection
+                kept += await (await conn.execute(look)).fetchall()
+        async with pool.connection() as conn:
+            kept += await (await conn.execute(look)).fetchall()
+    assert kept == []
+
+
 async def test_advisory_locks_are_given_back(database: Database) -> None:
     async with open_pool(database.conninfo("discreet_worker"), 1, 1) as pool:
         async with pool.connection() as conn:

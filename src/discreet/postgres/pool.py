@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 __all__ = ["Pool", "PooledConnection", "open_intake_pool", "open_pool"]
@@ -25,6 +26,7 @@ class PooledConnection(AsyncConnection[Any]):
 
     pid: int
     _ahead: float
+    _is_clean = False
 
     def now(self) -> float:
         """Return the database's clock, in seconds since 1970."""
@@ -40,6 +42,31 @@ class PooledConnection(AsyncConnection[Any]):
         for self.pid, clock in await cursor.fetchall():
             self.set_clock(clock)
 
+    async def commit_clean(self) -> None:
+        """Commit the transaction and clean the connection for its next user, in one round trip.
+
+        It is cleaned within the transaction, because that saves another one. A transaction in which
+        a statement failed is rolled back, and the pool cleans the connection.
+        """
+        if self.info.transaction_status != TransactionStatus.INTRANS:
+            await self.rollback()
+            return
+        cursor = await self.execute(f"{CLEAN}; COMMIT", prepare=False)
+        await cursor.set_result(-2)
+        self._is_clean = not await _has_prepared(cursor)
+
+    async def clean(self) -> None:
+        """Reset settings, held cursors, channels, advisory locks and SQL-level statements.
+
+        A connection that can't be cleaned is closed.
+        """
+        if not self._is_clean:
+            cursor = await self.execute(CLEAN, prepare=False)
+            await cursor.set_result(-1)
+            if await _has_prepared(cursor):
+                await self.close()
+        self._is_clean = False
+
 
 Pool = AsyncConnectionPool[PooledConnection]
 
@@ -53,7 +80,7 @@ MAX_IDLE_SECONDS = 300.0
 RECONNECT_SECONDS = 5.0
 """Seconds for which the pool reconnects by itself, with backoff. After that, each request tries."""
 
-# One round trip. RESET ALL restores the role's settings. DISCARD ALL would also drop the prepared
+# RESET ALL restores the role's settings. DISCARD ALL would also drop the prepared
 # statements that psycopg relies on.
 CLEAN = (
     "RESET ALL; CLOSE ALL; UNLISTEN *; "
@@ -68,7 +95,7 @@ def open_pool(conninfo: str, min_size: int, max_size: int) -> AbstractAsyncConte
     Raises:
         psycopg_pool.PoolTimeout: no connection could be made in ``WAIT_SECONDS``.
     """
-    return _open(conninfo, min_size, max_size, _clean)
+    return _open(conninfo, min_size, max_size, PooledConnection.clean)
 
 
 def open_intake_pool(
@@ -111,12 +138,6 @@ async def _open(
         yield pool
 
 
-async def _clean(conn: PooledConnection) -> None:
-    """Reset settings, held cursors, channels, advisory locks and SQL-level prepared statements.
-
-    If this fails, the pool discards the connection.
-    """
-    cursor = await conn.execute(CLEAN, prepare=False)
-    await cursor.set_result(-1)
-    if (await cursor.fetchone() or (None, True))[1]:
-        await conn.close()
+async def _has_prepared(cursor: AsyncCursor[Any]) -> bool:
+    """Return whether ``CLEAN`` has found statements prepared in SQL, which it can't remove."""
+    return bool((await cursor.fetchone() or (None, True))[1])

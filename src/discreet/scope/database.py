@@ -72,7 +72,7 @@ class ScopedDatabase:
         try:
             async with (
                 self._connection(pool, role_of(scope)) as connection,
-                await self._begin(connection, scope, before_all),
+                self._begun(connection, scope, before_all),
             ):
                 tx = Transaction(connection, scope)
                 try:
@@ -92,32 +92,36 @@ class ScopedDatabase:
                 raise asyncio.CancelledError from error  # which the error replaced
             raise Unavailable("The database connection was lost.", hint="Try again.") from error
 
-    async def _begin(
+    @asynccontextmanager
+    async def _begun(
         self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
-    ) -> AsyncExitStack:
-        """Begin a transaction and set its ticket.
+    ) -> AsyncIterator[None]:
+        """Begin a transaction with its ticket; commit it at the end, or roll back.
 
         The database rejects a ticket whose time is wrong, which happens after its clock was set or
         this machine was suspended. In that case, read the database's clock and try once more.
         """
         try:
-            return await self._try_to_begin(connection, scope, before_all)
+            await self._begin(connection, scope, before_all)
         except errors.InsufficientPrivilege:
+            await connection.rollback()
             await connection.meet()
-            return await self._try_to_begin(connection, scope, before_all)
+            await self._begin(connection, scope, before_all)
+        # If anything below raises, the pool rolls back and cleans before it reuses the connection.
+        yield
+        await connection.commit_clean()
 
-    async def _try_to_begin(
+    async def _begin(
         self, connection: PooledConnection, scope: RowScope, before_all: Sequence[LiteralString]
-    ) -> AsyncExitStack:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(connection.transaction())
+    ) -> None:
+        ticket = ticket_for(scope, self._key, connection.pid, connection.now())
+        async with connection.pipeline():  # one round trip
+            await connection.execute("BEGIN")
             for statement in before_all:
                 await connection.execute(statement)
-            ticket = ticket_for(scope, self._key, connection.pid, connection.now())
             cursor = await connection.execute("SELECT gate.open_scope(%s)", (ticket,))
-            for (clock,) in await cursor.fetchall():
-                connection.set_clock(clock)
-            return stack.pop_all()
+        for (clock,) in await cursor.fetchall():
+            connection.set_clock(clock)
 
     async def call(
         self, scope: IntakeScope, sql: LiteralString, params: Mapping[str, Any]
