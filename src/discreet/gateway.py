@@ -45,7 +45,7 @@ from discreet.webhooks import WebhookServer
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 """Seconds between two checks for added, changed or removed channels."""
 RESTART_SECONDS = 5.0
 

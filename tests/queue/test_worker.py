@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from discreet.domain.ids import RouteId, SessionId
+from discreet.intake.accept import quarantine
 from discreet.postgres.server import Database
 from discreet.queue import worker
 from discreet.queue.worker import Slots, Work, work
@@ -295,7 +296,7 @@ async def test_a_worker_goes_on_after_the_database_dropped_every_connection(
 
 
 async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellation(
-    database: Database, world: World
+    database: Database, world: World, queue: Admin
 ) -> None:
     sweeping = asyncio.Event()
 
@@ -306,13 +307,15 @@ async def test_a_worker_ends_although_an_error_takes_the_place_of_its_cancellati
         except asyncio.CancelledError:
             raise psycopg.OperationalError("the connection is closed") from None
 
+    await quarantine(world.db, world.owner_id, world.channel_id, "due", {}, "no sender")
+    queue.execute("UPDATE discreet.quarantine SET next_try_at = now()")
     what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=breaks_when_cancelled)
     async with patience(), running(database, world, what):
         await sweeping.wait()
 
 
 async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
-    database: Database, world: World
+    database: Database, world: World, queue: Admin
 ) -> None:
     sweeping = asyncio.Event()
 
@@ -322,6 +325,8 @@ async def test_a_worker_ends_although_its_sweep_loses_a_cancellation(
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
+    await quarantine(world.db, world.owner_id, world.channel_id, "due", {}, "no sender")
+    queue.execute("UPDATE discreet.quarantine SET next_try_at = now()")
     what = replace(work_of(world.db, turns_of(world.db)), release_quarantined=loses_a_cancellation)
     async with patience(), running(database, world, what):
         await sweeping.wait()

@@ -2,111 +2,204 @@
 
 A queue belongs to an agent or a platform. A queue that reached its limit is skipped, and its jobs
 hold no slot while they wait.
+
+A worker looks for jobs when it is notified, when one of its own ends, and when the first scheduled
+one is due; it polls only as a fallback.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from procrastinate.connector import BaseConnector
+from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
+from procrastinate.worker import Worker
+from psycopg import AsyncConnection, OperationalError, sql
 
 TURNS = "turns"
 """Stands for the queues of all agents, which are named ``turns-`` and a digest."""
+POLL_SECONDS = 10.0
+"""Seconds until a worker looks without a reason, in case its notifications don't arrive."""
+EARLY_SECONDS = 0.01
+"""Added to the time until a job is due, so that it is due when the worker looks."""
 
-# Among the queues with runnable jobs, take those with the fewest running here; among their jobs,
-# the most urgent and then the oldest. A session with a running turn is not runnable.
-_FETCH = """
-WITH waiting AS (
-  SELECT DISTINCT job.queue_name, coalesce(running.jobs, 0) AS jobs
-    FROM procrastinate_jobs job
-    LEFT JOIN unnest(%(names)s::text[], %(jobs)s::int[]) AS running (queue_name, jobs)
-      USING (queue_name)
-   WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
-     AND (job.queue_name = ANY (%(queues)s::text[])
-          OR (%(turns)s AND starts_with(job.queue_name, 'turns-')))
-     AND job.queue_name <> ALL (%(full)s::text[])
-     AND NOT EXISTS (SELECT FROM procrastinate_jobs other
-                      WHERE other.lock = job.lock AND other.status = 'doing')
-)
-SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name,
-       attempts, worker_id
-  FROM procrastinate_fetch_job_v2(
-    coalesce((SELECT array_agg(queue_name) FROM waiting
-               WHERE jobs = (SELECT min(jobs) FROM waiting)), '{}')::varchar[], %(worker_id)s)
+RECONNECT_SECONDS = 0.5
+
+_TAKE = """
+SELECT (taken.job).*, taken.more, taken.due_in
+  FROM gate.take_job(%(ended)s::bigint[], %(queues)s::text[], %(turns)s, %(names)s::text[],
+                     %(jobs)s::int[], %(full)s::text[], %(worker_id)s) taken
+"""
+_BEAT = """
+UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY (%(workers)s::bigint[])
 """
 
+_Queues = frozenset[str]
 
-_FORGOTTEN = """
-SELECT id FROM procrastinate_jobs
- WHERE status = 'doing' AND worker_id = ANY (%(workers)s) AND id <> ALL (%(running)s)
-"""
+
+@dataclass(slots=True)
+class _Looking:
+    """What one worker knows of its queues.
+
+    ``news``: there may be jobs that the last call didn't see; ``empty``: it saw no other.
+    """
+
+    worker: Worker | None = None
+    callback: NotificationCallback | None = None
+    news: bool = True
+    empty: bool = False
+    ended: list[int] = field(default_factory=list)
+
+    async def tell(self) -> None:
+        """Let the worker look."""
+        self.news = True
+        if self.callback is not None:
+            await self.callback(channel="", notification={"type": "job_inserted", "job_id": 0})
 
 
 class FairJobs(JobManager):
     """Fetches jobs fairly.
 
-    ``limit``: how many jobs of one queue run at once, by the first word of its name.
+    ``limit``: how many jobs of one queue run at once, by the first word of its name. ``conninfo``:
+    for the connections that listen.
 
     Notifications only trigger a check. Everybody with a connection can send one, and
     procrastinate's own handler would also cancel the job that it names.
     """
 
-    def __init__(self, connector: BaseConnector, limit: Mapping[str, int]) -> None:
+    def __init__(
+        self, connector: PsycopgConnector, limit: Mapping[str, int], conninfo: str
+    ) -> None:
         super().__init__(connector)
+        self._connector = connector
         self._limit = limit
-        self._running: dict[int, str] = {}
+        self._conninfo = conninfo
+        self._looking: dict[_Queues, _Looking] = {}
+        self._running: dict[int, Job] = {}
         self._workers: set[int] = set()
-        self._suspects: frozenset[int] = frozenset()
+        self._beats: dict[int, float] = {}
+        self._beat_at = 0.0
+        self.forgotten: list[int] = []
+
+    @property
+    def running(self) -> list[int]:
+        """The jobs that run in this process."""
+        return list(self._running)
+
+    @property
+    def workers(self) -> list[int]:
+        """The workers that this process has had."""
+        return list(self._workers)
+
+    async def check_connections(self) -> None:
+        """Replace the connections that were lost."""
+        await self._connector.pool.check()
+
+    def attach(self, worker: Worker) -> None:
+        """Set the time until this worker polls after each call."""
+        self._of(worker.queues).worker = worker
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         self._workers.add(worker_id)
-        wanted, running = list(queues or ()), Counter(self._running.values())
+        looking = self._of(queues)
+        if looking.empty and not looking.news and not looking.ended:
+            # Procrastinate asks again after each job; this answer is as old as that job.
+            looking.empty = False
+            return None
+        while True:
+            looking.news = looking.empty = False
+            job = await self._take(looking, list(queues or ()), worker_id)
+            # What came meanwhile may have come too late for that call.
+            if job is not None or not (looking.news or looking.ended):
+                return job
+
+    async def _take(self, looking: _Looking, queues: list[str], worker_id: int) -> Job | None:
+        running = Counter(job.queue for job in self._running.values())
+        ended = list(looking.ended)
         row = await self.connector.execute_query_one_async(
-            query=_FETCH,
+            query=_TAKE,
+            ended=ended,
             names=list(running),
             jobs=list(running.values()),
             full=[name for name in running if running[name] >= self._limit[name.split("-")[0]]],
-            queues=wanted,
-            turns=TURNS in wanted,
+            queues=queues,
+            turns=TURNS in queues,
             worker_id=worker_id,
         )
+        del looking.ended[: len(ended)]
+        due_in = row.pop("due_in")
+        looking.empty = row["id"] is not None and not row["more"]
+        del row["more"]
+        if looking.worker is not None:
+            wait = POLL_SECONDS if due_in is None else max(0.0, due_in) + EARLY_SECONDS
+            looking.worker.fetch_job_polling_interval = min(POLL_SECONDS, wait)
         if row["id"] is None:
             return None
         job = Job.from_row(row)
-        self._running[row["id"]] = job.queue
+        self._running[row["id"]] = job
         return job
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        if job.id is not None:
-            self._running.pop(job.id, None)
-        await super().finish_job(job, status, delete_job)
+        """Let the next call delete the job. Until then no other job of its session runs."""
+        if job.id is None or not delete_job:
+            await super().finish_job(job, status, delete_job)
+            return
+        self._running.pop(job.id, None)
+        for queues, looking in self._looking.items():
+            if (TURNS in queues) if job.queue.startswith(f"{TURNS}-") else job.queue in queues:
+                looking.ended.append(job.id)
+                await looking.tell()
+                return
 
-    async def forgotten(self) -> frozenset[int]:
-        """Return jobs assigned to this process that run nowhere, now and at the last call.
+    async def unregister_worker(self, worker_id: int) -> None:
+        for looking in self._looking.values():
+            if looking.ended:
+                ended = list(looking.ended)
+                await self.connector.execute_query_async(
+                    query="DELETE FROM procrastinate_jobs WHERE id = ANY (%(ended)s::bigint[])",
+                    ended=ended,
+                )
+                del looking.ended[: len(ended)]
+        self._beats.pop(worker_id, None)
+        await super().unregister_worker(worker_id)
 
-        The process took or ended such a job just when the database was lost, and never learned of
-        it. Its workers are alive, so nobody else considers the job stalled, and it blocks the jobs
-        behind it.
-        """
-        rows = await self.connector.execute_query_all_async(
-            query=_FORGOTTEN, workers=list(self._workers), running=list(self._running)
-        )
-        before, self._suspects = self._suspects, frozenset(row["id"] for row in rows)
-        return self._suspects & before
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Update the heartbeats of all workers of this process that are alive, in one statement."""
+        now = time.monotonic()
+        since, self._beats[worker_id] = self._beats.get(worker_id, now), now
+        interval = now - since
+        if interval and now - self._beat_at < interval / 2:
+            return
+        self._beat_at = now
+        alive = [one for one, at in self._beats.items() if now - at <= 2 * interval]
+        await self.connector.execute_query_async(query=_BEAT, workers=alive)
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
-        async def look(*, channel: str, payload: str) -> None:  # noqa: ARG001 - not believed
-            await on_notification(
-                channel=channel, notification={"type": "job_inserted", "job_id": 0}
-            )
-
+        looking = self._of(queues)
+        looking.callback = on_notification
         # An agent created meanwhile has a new queue.
         wanted = None if TURNS in frozenset(queues or ()) else queues
-        await self.connector.listen_notify(
-            on_notification=look, channels=get_channel_for_queues(queues=wanted)
-        )
+        channels = get_channel_for_queues(queues=wanted)
+        while True:
+            with suppress(OperationalError):
+                await self._listen(channels, looking)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen(self, channels: Iterable[str], looking: _Looking) -> None:
+        async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            for channel in channels:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            await looking.tell()  # of what came before it listened
+            async for _ in connection.notifies():
+                await looking.tell()
+
+    def _of(self, queues: Iterable[str] | None) -> _Looking:
+        return self._looking.setdefault(frozenset(queues or ()), _Looking())

@@ -25,7 +25,7 @@ SERVING_LOCK = 0x64697363
 
 ASKING_LOCK = SERVING_LOCK + 1
 
-CHECK_SECONDS = 1.0
+CHECK_SECONDS = 3.0
 """Seconds between two checks that a serving process still holds the lock; also renews its lease."""
 
 _RENEW: LiteralString = """

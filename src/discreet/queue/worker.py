@@ -12,7 +12,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,18 +23,17 @@ import procrastinate.worker
 import structlog
 from procrastinate.app import WorkerOptions
 from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
 
 from discreet.domain.concurrency import happens, running, within
 from discreet.domain.ids import RouteId, SessionId
-from discreet.queue.fair import TURNS, FairJobs
+from discreet.queue.fair import POLL_SECONDS, TURNS, FairJobs
 from discreet.scope import ScopedDatabase, WorkScope
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 0.25
-"""A NOTIFY that arrives while a job is fetched is lost; polling finds the job."""
-HEARTBEAT_SECONDS = 1.0
-STALLED_SECONDS = 5.0
+HEARTBEAT_SECONDS = 1.5
+STALLED_SECONDS = 6.0
 """A worker that was silent this long loses its jobs. If it is alive, its turns can't save, because
 they lost their sessions.
 """
@@ -92,21 +91,34 @@ class Slots:
     deliveries_of_platform: int = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did and found.
+
+    ``woken``: the number of sessions and routes that got a new job. ``has_quarantined``: messages
+    in quarantine are due; ``has_owners``: some owner has a chat to be notified in.
+    """
+
+    woken: int
+    has_quarantined: bool
+    has_owners: bool
+
+
 @asynccontextmanager
 async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> AsyncIterator[None]:
     """Run due jobs while the context is open; at its end, finish the jobs that have begun.
 
     ``conninfo``: the worker's login.
     """
-    app = _procrastinate_app(conninfo, work, slots)
-    turns = _Worker(app, _options([TURNS], slots.turns))
-    deliveries = _Worker(app, _options(_deliveries(work), slots.deliveries))
+    app, manager = _procrastinate_app(conninfo, work, slots)
+    turns = _Worker(app, manager, _options([TURNS], slots.turns))
+    deliveries = _Worker(app, manager, _options(_deliveries(work), slots.deliveries))
     grace = GRACE_SECONDS + MARGIN_SECONDS
     async with (
         app.open_async(),
         running(deliveries.run(), "deliveries", grace=grace),
         running(turns.run(), "turns", grace=grace),
-        running(_sweep_for_ever(app, db, work), "sweeper"),
+        running(_sweep_for_ever(manager, db, work), "sweeper"),
     ):
         try:
             yield
@@ -117,7 +129,7 @@ async def work(conninfo: str, db: ScopedDatabase, work: Work, slots: Slots) -> A
 
 async def work_off(conninfo: str, work: Work) -> None:
     """Run the jobs that are due now, one after the other, until none is left."""
-    app = _procrastinate_app(conninfo, work, Slots())
+    app, _ = _procrastinate_app(conninfo, work, Slots())
     async with app.open_async():
         options: WorkerOptions = {
             **_options([TURNS, *_deliveries(work)], 1), "wait": False, "listen_notify": False
@@ -125,27 +137,31 @@ async def work_off(conninfo: str, work: Work) -> None:
         await app.run_worker_async(**options)
 
 
-async def sweep(app: procrastinate.App, db: ScopedDatabase) -> int:
-    """Clean up the queue and return how many sessions and routes got a new job.
+async def sweep(manager: FairJobs, db: ScopedDatabase) -> Swept:
+    """Clean up the queue.
 
-    Drop the jobs of dead workers and those that this process forgot, defer waiting work that has no
+    Drop the jobs of dead workers and those that this process forgot: it took or ended them just
+    when the database was lost, and never learned of it. Its workers are alive, so nobody else
+    considers such a job stalled, and it blocks the jobs behind it. Defer waiting work that has no
     job, and delete memories that expired long ago and unused MCP connections.
     """
-    manager = app.job_manager
-    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
-    left = {job.id for job in stalled if job.id is not None}
-    if isinstance(manager, FairJobs):
-        left |= await manager.forgotten()
-    for job_id in left:
-        # It may be gone: finished after all, or dropped by another process.
-        with suppress(procrastinate.exceptions.ConnectorException):
-            await manager.finish_job_by_id_async(
-                job_id, procrastinate.jobs.Status.FAILED, delete_job=True
-            )
     async with db.begin(WorkScope()) as tx:
-        await tx.execute("SELECT gate.purge_expired(%s, %s)", (EXPIRED_KEPT, MAX_PURGED))
-        await tx.execute("SELECT gate.purge_mcp_sessions(%s)", (CONNECTIONS_KEPT,))
-        return int(await tx.value("SELECT gate.wake_stranded()"))
+        row = await tx.fetch_one(
+            "SELECT * FROM gate.sweep(%(stalled)s, %(workers)s, %(running)s, %(suspects)s,"
+            " %(expired)s, %(most)s, %(connections)s)",
+            {
+                "stalled": timedelta(seconds=STALLED_SECONDS),
+                "workers": manager.workers,
+                "running": manager.running,
+                "suspects": manager.forgotten,
+                "expired": EXPIRED_KEPT,
+                "most": MAX_PURGED,
+                "connections": CONNECTIONS_KEPT,
+            },
+        )
+    assert row is not None  # noqa: S101 - the function gives one row
+    manager.forgotten = row["forgotten"]
+    return Swept(row["woken"], row["has_quarantined"], row["has_owners"])
 
 
 async def count_owner_terms(db: ScopedDatabase, many: int = MANY_MEMORIES) -> None:
@@ -160,8 +176,8 @@ class _Worker:
     It ends when it loses the database and when it was considered dead.
     """
 
-    def __init__(self, app: procrastinate.App, options: WorkerOptions) -> None:
-        self._app, self._options = app, options
+    def __init__(self, app: procrastinate.App, manager: FairJobs, options: WorkerOptions) -> None:
+        self._app, self._manager, self._options = app, manager, options
         self._current: procrastinate.worker.Worker | None = None
         self._stopping = asyncio.Event()
 
@@ -174,24 +190,29 @@ class _Worker:
     async def run(self) -> None:
         while not self._stopping.is_set():
             self._current = procrastinate.worker.Worker(self._app, **self._options)
+            self._manager.attach(self._current)
             try:
                 await self._current.run()  # type: ignore[no-untyped-call]
             except Exception as error:
                 log.warning("the worker failed and restarts", error=type(error).__name__)
-            await happens(self._stopping, RESTART_SECONDS)
+            if not await happens(self._stopping, RESTART_SECONDS):
+                await self._manager.check_connections()
 
 
-async def _sweep_for_ever(app: procrastinate.App, db: ScopedDatabase, work: Work) -> None:
+async def _sweep_for_ever(manager: FairJobs, db: ScopedDatabase, work: Work) -> None:
     counted_at = -COUNT_SECONDS
     while True:
         try:
             if time.monotonic() - counted_at >= COUNT_SECONDS:
                 counted_at = time.monotonic()
                 await count_owner_terms(db)
-            if woken := await sweep(app, db):
-                log.info("swept up unfinished work", sessions_and_routes=woken)
-            await work.release_quarantined()
-            await work.tell_owners()
+            swept = await sweep(manager, db)
+            if swept.woken:
+                log.info("swept up unfinished work", sessions_and_routes=swept.woken)
+            if swept.has_quarantined:
+                await work.release_quarantined()
+            if swept.has_owners:
+                await work.tell_owners()
         except Exception as error:
             log.warning("the sweep failed; it will be retried", error=type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
@@ -215,16 +236,16 @@ def _options(queues: list[str], concurrency: int) -> WorkerOptions:
     }
 
 
-def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate.App:
-    app = procrastinate.App(
-        connector=procrastinate.PsycopgConnector(
-            conninfo=make_conninfo(conninfo, application_name="discreet-queue"),
-            min_size=1,
-            max_size=CONNECTIONS,
-        )
+def _procrastinate_app(
+    conninfo: str, work: Work, slots: Slots
+) -> tuple[procrastinate.App, FairJobs]:
+    named = make_conninfo(conninfo, application_name="discreet-queue")
+    connector = procrastinate.PsycopgConnector(
+        pool_factory=_pool, conninfo=named, min_size=1, max_size=CONNECTIONS
     )
+    app = procrastinate.App(connector=connector)
     limit = {TURNS: slots.turns_of_agent, "deliveries": slots.deliveries_of_platform}
-    app.job_manager = FairJobs(app.connector, limit)
+    app.job_manager = manager = FairJobs(connector, limit, named)
 
     @app.task(name="run_turn")
     async def run_turn(session_id: str) -> None:
@@ -237,7 +258,12 @@ def _procrastinate_app(conninfo: str, work: Work, slots: Slots) -> procrastinate
         with _noted("a delivery was aborted and is swept up"):
             await work.deliver(RouteId(UUID(route_id)))
 
-    return app
+    return app, manager
+
+
+def _pool(**options: Any) -> AsyncConnectionPool[Any]:
+    """Return a pool that checks no connection before its use, which would cost a round trip."""
+    return AsyncConnectionPool(**{**options, "check": None})
 
 
 @contextmanager

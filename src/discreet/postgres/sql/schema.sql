@@ -1181,6 +1181,9 @@ BEGIN
     UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
      WHERE queueing_lock = key AND status = 'todo'
        AND scheduled_at > coalesce(at, clock_timestamp());
+    IF FOUND THEN
+      PERFORM gate.tell_workers(queue);
+    END IF;
   END IF;
 END $$;
 
@@ -3681,6 +3684,24 @@ $$;
 
 ALTER FUNCTION gate.rows_of_link(link uuid, of_kind text) OWNER TO discreet_gate;
 
+-- FUNCTION runnable_queues(text[], boolean, text[], integer[], text[])
+CREATE FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) RETURNS TABLE(queue_name text, running integer)
+    LANGUAGE sql STABLE
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+  SELECT DISTINCT job.queue_name, coalesce(here.jobs, 0)
+    FROM procrastinate_jobs job
+    LEFT JOIN unnest(names, jobs) AS here (queue_name, jobs) USING (queue_name)
+   WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+     AND (job.queue_name = ANY (queues) OR (turns AND starts_with(job.queue_name, 'turns-')))
+     AND job.queue_name <> ALL (full_ones)
+     AND NOT EXISTS (SELECT FROM procrastinate_jobs other
+                      WHERE other.lock = job.lock AND other.status = 'doing')
+$$;
+
+
+ALTER FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) OWNER TO discreet_gate;
+
 -- FUNCTION send_notice(uuid, uuid, uuid, text, uuid, text, text, text, text, text)
 CREATE FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) RETURNS uuid
     LANGUAGE plpgsql
@@ -3970,6 +3991,86 @@ END $$;
 
 ALTER FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) OWNER TO discreet_gate;
 
+-- FUNCTION sweep(interval, bigint[], bigint[], bigint[], interval, integer, interval)
+CREATE FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+DECLARE
+  freed text[];
+BEGIN
+  SELECT coalesce(array_agg(j.id), '{}') INTO forgotten FROM procrastinate_jobs j
+   WHERE j.status = 'doing' AND j.worker_id = ANY (workers) AND j.id <> ALL (running);
+  WITH dropped AS (
+    DELETE FROM procrastinate_jobs j
+     WHERE j.status = 'doing'
+       AND (j.worker_id IS NULL OR j.id = ANY (forgotten) AND j.id = ANY (suspects)
+            OR EXISTS (SELECT FROM procrastinate_workers w
+                        WHERE w.id = j.worker_id AND w.last_heartbeat < now() - stalled))
+    RETURNING j.lock)
+  SELECT array_agg(d.lock) INTO freed FROM dropped d;
+  PERFORM gate.tell_of_freed(freed);
+  PERFORM gate.purge_expired(expired_kept, max_purged);
+  PERFORM gate.purge_mcp_sessions(connections_kept);
+  woken := gate.wake_stranded();
+  has_quarantined := EXISTS (SELECT FROM gate.due_quarantined());
+  has_owners := EXISTS (SELECT FROM gate.owners_to_tell());
+END $$;
+
+
+ALTER FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) OWNER TO discreet_gate;
+
+-- TABLE procrastinate_jobs
+CREATE TABLE queue.procrastinate_jobs (
+    id bigint NOT NULL,
+    queue_name character varying(128) NOT NULL,
+    task_name character varying(128) NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    lock text,
+    queueing_lock text,
+    args jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status queue.procrastinate_job_status DEFAULT 'todo'::queue.procrastinate_job_status NOT NULL,
+    scheduled_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    abort_requested boolean DEFAULT false NOT NULL,
+    worker_id bigint,
+    CONSTRAINT check_not_todo_abort_requested CHECK ((NOT ((status = 'todo'::queue.procrastinate_job_status) AND (abort_requested = true))))
+);
+
+
+ALTER TABLE queue.procrastinate_jobs OWNER TO discreet_schema;
+
+-- FUNCTION take_job(bigint[], text[], boolean, text[], integer[], text[], bigint)
+CREATE FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+DECLARE
+  freed  text[];
+  fewest text[];
+BEGIN
+  WITH gone AS (DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ended) RETURNING j.lock)
+  SELECT array_agg(g.lock) INTO freed FROM gone g;
+  more := false;
+  SELECT array_agg(w.queue_name) INTO fewest
+    FROM (SELECT r.queue_name, rank() OVER (ORDER BY r.running) AS place
+            FROM gate.runnable_queues(queues, turns, names, jobs, full_ones) r) w
+   WHERE w.place = 1;
+  IF fewest IS NOT NULL THEN
+    job := procrastinate_fetch_job_v2(fewest::varchar[], worker);
+    more := job.id IS NOT NULL
+      AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
+  END IF;
+  SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
+    FROM procrastinate_jobs j
+   WHERE j.status = 'todo' AND j.scheduled_at > now()
+     AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
+  PERFORM gate.tell_of_freed(freed);  -- for another process, where this one doesn't take it
+END $$;
+
+
+ALTER FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) OWNER TO discreet_gate;
+
 -- FUNCTION take_message(uuid, discreet.channels, boolean, gate.inbound)
 CREATE FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) RETURNS record
     LANGUAGE plpgsql
@@ -4126,6 +4227,20 @@ END $$;
 
 ALTER FUNCTION gate.tell_of_draft() OWNER TO discreet_gate;
 
+-- FUNCTION tell_of_freed(text[])
+CREATE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'queue', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM gate.tell_workers(j.queue_name) FROM procrastinate_jobs j
+    WHERE j.lock = ANY (locks) AND j.status = 'todo'
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
+END $$;
+
+
+ALTER FUNCTION gate.tell_of_freed(locks text[]) OWNER TO discreet_gate;
+
 -- FUNCTION tell_of_state()
 CREATE FUNCTION gate.tell_of_state() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4250,6 +4365,18 @@ $$;
 
 
 ALTER FUNCTION gate.tell_waiting(message uuid) OWNER TO discreet_gate;
+
+-- FUNCTION tell_workers(text)
+CREATE FUNCTION gate.tell_workers(queue text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
+         pg_notify('procrastinate_queue_v1#' || queue, '{}')
+$$;
+
+
+ALTER FUNCTION gate.tell_workers(queue text) OWNER TO discreet_gate;
 
 -- FUNCTION token_scope(bytea)
 CREATE FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) RETURNS SETOF record
@@ -4763,26 +4890,6 @@ $$;
 
 
 ALTER FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) OWNER TO discreet_schema;
-
--- TABLE procrastinate_jobs
-CREATE TABLE queue.procrastinate_jobs (
-    id bigint NOT NULL,
-    queue_name character varying(128) NOT NULL,
-    task_name character varying(128) NOT NULL,
-    priority integer DEFAULT 0 NOT NULL,
-    lock text,
-    queueing_lock text,
-    args jsonb DEFAULT '{}'::jsonb NOT NULL,
-    status queue.procrastinate_job_status DEFAULT 'todo'::queue.procrastinate_job_status NOT NULL,
-    scheduled_at timestamp with time zone,
-    attempts integer DEFAULT 0 NOT NULL,
-    abort_requested boolean DEFAULT false NOT NULL,
-    worker_id bigint,
-    CONSTRAINT check_not_todo_abort_requested CHECK ((NOT ((status = 'todo'::queue.procrastinate_job_status) AND (abort_requested = true))))
-);
-
-
-ALTER TABLE queue.procrastinate_jobs OWNER TO discreet_schema;
 
 -- FUNCTION procrastinate_fetch_job_v2(character varying[], bigint)
 CREATE FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) RETURNS queue.procrastinate_jobs
@@ -8395,6 +8502,10 @@ REVOKE ALL ON FUNCTION gate.route_scope(route uuid) FROM PUBLIC;
 -- ACL FUNCTION rows_of_link(link uuid, of_kind text)
 REVOKE ALL ON FUNCTION gate.rows_of_link(link uuid, of_kind text) FROM PUBLIC;
 
+-- ACL FUNCTION runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
+GRANT ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.runnable_queues(queues text[], turns boolean, names text[], jobs integer[], full_ones text[]) FROM PUBLIC;
+
 -- ACL FUNCTION send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text)
 REVOKE ALL ON FUNCTION gate.send_notice(owner uuid, agent uuid, party uuid, thread text, channel uuid, chat text, platform_thread text, notice text, code text, in_reply_to text) FROM PUBLIC;
 
@@ -8441,6 +8552,18 @@ REVOKE ALL ON FUNCTION gate.store_files(here discreet.sessions, route uuid, mess
 -- ACL FUNCTION store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean)
 REVOKE ALL ON FUNCTION gate.store_message(via discreet.channels, here discreet.sessions, route uuid, speaker uuid, command text, said gate.inbound, OUT message_id uuid, OUT wanted boolean) FROM PUBLIC;
 
+-- ACL FUNCTION sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean)
+GRANT ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.sweep(stalled interval, workers bigint[], running bigint[], suspects bigint[], expired_kept interval, max_purged integer, connections_kept interval, OUT woken integer, OUT forgotten bigint[], OUT has_quarantined boolean, OUT has_owners boolean) FROM PUBLIC;
+
+-- ACL TABLE procrastinate_jobs
+GRANT SELECT,INSERT,DELETE ON TABLE queue.procrastinate_jobs TO discreet_gate;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_jobs TO discreet_worker;
+
+-- ACL FUNCTION take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision)
+GRANT ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.take_job(ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[], worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in double precision) FROM PUBLIC;
+
 -- ACL FUNCTION take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid)
 REVOKE ALL ON FUNCTION gate.take_message(owner uuid, via discreet.channels, of_all boolean, said gate.inbound, OUT message_id uuid, OUT session_id uuid, OUT contact_id uuid) FROM PUBLIC;
 
@@ -8462,6 +8585,10 @@ REVOKE ALL ON FUNCTION gate.tell_of_delivery() FROM PUBLIC;
 GRANT ALL ON FUNCTION gate.tell_of_draft() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.tell_of_draft() FROM PUBLIC;
 
+-- ACL FUNCTION tell_of_freed(locks text[])
+GRANT ALL ON FUNCTION gate.tell_of_freed(locks text[]) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.tell_of_freed(locks text[]) FROM PUBLIC;
+
 -- ACL FUNCTION tell_of_state()
 GRANT ALL ON FUNCTION gate.tell_of_state() TO discreet_schema;
 REVOKE ALL ON FUNCTION gate.tell_of_state() FROM PUBLIC;
@@ -8478,6 +8605,10 @@ REVOKE ALL ON FUNCTION gate.tell_unreadable(owner uuid, said gate.inbound) FROM 
 
 -- ACL FUNCTION tell_waiting(message uuid)
 REVOKE ALL ON FUNCTION gate.tell_waiting(message uuid) FROM PUBLIC;
+
+-- ACL FUNCTION tell_workers(queue text)
+GRANT ALL ON FUNCTION gate.tell_workers(queue text) TO discreet_worker;
+REVOKE ALL ON FUNCTION gate.tell_workers(queue text) FROM PUBLIC;
 
 -- ACL FUNCTION token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean)
 GRANT ALL ON FUNCTION gate.token_scope(shown bytea, OUT token_id uuid, OUT owner_id uuid, OUT agent_id uuid, OUT contact_id uuid, OUT shared boolean) TO discreet_worker;
@@ -9125,10 +9256,6 @@ REVOKE ALL ON FUNCTION queue.procrastinate_defer_jobs_v1(jobs queue.procrastinat
 GRANT ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) TO discreet_gate;
 GRANT ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) TO discreet_worker;
 REVOKE ALL ON FUNCTION queue.procrastinate_defer_periodic_job_v2(_queue_name character varying, _lock character varying, _queueing_lock character varying, _task_name character varying, _priority integer, _periodic_id character varying, _defer_timestamp bigint, _args jsonb) FROM PUBLIC;
-
--- ACL TABLE procrastinate_jobs
-GRANT SELECT,INSERT,DELETE ON TABLE queue.procrastinate_jobs TO discreet_gate;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE queue.procrastinate_jobs TO discreet_worker;
 
 -- ACL FUNCTION procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint)
 GRANT ALL ON FUNCTION queue.procrastinate_fetch_job_v2(target_queue_names character varying[], p_worker_id bigint) TO discreet_gate;

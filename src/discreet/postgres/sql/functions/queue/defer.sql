@@ -17,6 +17,9 @@ BEGIN
     UPDATE procrastinate_jobs SET scheduled_at = at, priority = 10
      WHERE queueing_lock = key AND status = 'todo'
        AND scheduled_at > coalesce(at, clock_timestamp());
+    IF FOUND THEN
+      PERFORM gate.tell_workers(queue);
+    END IF;
   END IF;
 END $$;
 

@@ -1,0 +1,70 @@
+-- The calls of a worker, which run with its own rights on the queue.
+SET ROLE discreet_gate;
+
+-- List queues with jobs that can run now, and how many of their jobs run in the calling process
+-- (`names` and `jobs`, in the same order). A session with a running turn has none. `turns`: the queues
+-- of all agents.
+CREATE OR REPLACE FUNCTION gate.runnable_queues(
+  queues text[], turns boolean, names text[], jobs integer[], full_ones text[])
+RETURNS TABLE (queue_name text, running integer)
+LANGUAGE sql STABLE SET search_path = queue, pg_temp AS $$
+  SELECT DISTINCT job.queue_name, coalesce(here.jobs, 0)
+    FROM procrastinate_jobs job
+    LEFT JOIN unnest(names, jobs) AS here (queue_name, jobs) USING (queue_name)
+   WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+     AND (job.queue_name = ANY (queues) OR (turns AND starts_with(job.queue_name, 'turns-')))
+     AND job.queue_name <> ALL (full_ones)
+     AND NOT EXISTS (SELECT FROM procrastinate_jobs other
+                      WHERE other.lock = job.lock AND other.status = 'doing')
+$$;
+
+-- Delete jobs that have ended, and take the next one: of the queues with the fewest running jobs, the
+-- most urgent, and then the oldest. `more`: another one can run now. `due_in`: seconds until the first
+-- one that is scheduled for later.
+CREATE OR REPLACE FUNCTION gate.take_job(
+  ended bigint[], queues text[], turns boolean, names text[], jobs integer[], full_ones text[],
+  worker bigint, OUT job queue.procrastinate_jobs, OUT more boolean, OUT due_in float8)
+LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
+DECLARE
+  freed  text[];
+  fewest text[];
+BEGIN
+  WITH gone AS (DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ended) RETURNING j.lock)
+  SELECT array_agg(g.lock) INTO freed FROM gone g;
+  more := false;
+  SELECT array_agg(w.queue_name) INTO fewest
+    FROM (SELECT r.queue_name, rank() OVER (ORDER BY r.running) AS place
+            FROM gate.runnable_queues(queues, turns, names, jobs, full_ones) r) w
+   WHERE w.place = 1;
+  IF fewest IS NOT NULL THEN
+    job := procrastinate_fetch_job_v2(fewest::varchar[], worker);
+    more := job.id IS NOT NULL
+      AND EXISTS (SELECT FROM gate.runnable_queues(queues, turns, names, jobs, full_ones));
+  END IF;
+  SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp()) INTO due_in
+    FROM procrastinate_jobs j
+   WHERE j.status = 'todo' AND j.scheduled_at > now()
+     AND (j.queue_name = ANY (queues) OR (turns AND starts_with(j.queue_name, 'turns-')));
+  PERFORM gate.tell_of_freed(freed);  -- for another process, where this one doesn't take it
+END $$;
+
+-- Let workers look for the jobs that had to wait for these locks.
+CREATE OR REPLACE FUNCTION gate.tell_of_freed(locks text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = queue, pg_temp AS $$
+BEGIN
+  PERFORM gate.tell_workers(j.queue_name) FROM procrastinate_jobs j
+    WHERE j.lock = ANY (locks) AND j.status = 'todo'
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now());
+END $$;
+
+-- Let every worker of a queue look for jobs, as the insertion of a job does.
+CREATE OR REPLACE FUNCTION gate.tell_workers(queue text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT pg_notify('procrastinate_any_queue_v1', '{}'),
+         pg_notify('procrastinate_queue_v1#' || queue, '{}')
+$$;
+
+REVOKE ALL ON FUNCTION gate.runnable_queues, gate.take_job, gate.tell_of_freed,
+  gate.tell_workers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gate.runnable_queues, gate.take_job, gate.tell_of_freed, gate.tell_workers
+  TO discreet_worker;
