@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from discreet.domain.audience import Released, release_notice
 from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import Place, Sent
 from discreet.turn.lease import Lease, LeaseLost
@@ -17,6 +18,10 @@ from tests.support.waiting import until
 from tests.support.world import World
 
 ALICE = "telegram:1001"
+
+
+def so_far(_: int) -> Released:
+    return release_notice("so far")
 
 
 @dataclass
@@ -63,7 +68,7 @@ async def test_an_answer_grows_and_is_taken_back_in_its_own_chat_alone(
 
     async def think_until_it_is_lost() -> None:
         scope = world.contact(said.contact_id)
-        async with streaming(world.db, scope, lease, lambda: "so far", screens):
+        async with streaming(world.db, scope, lease, so_far, screens):
             await until(kept)
             raise LeaseLost
 

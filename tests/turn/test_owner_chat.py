@@ -116,7 +116,7 @@ async def test_words_of_a_stranger_cannot_be_a_link_a_command_or_a_line_of_ours(
     units = shown.text
     spans = [units[span.start : span.start + span.length] for span in shown.spans]
     assert "Bobˋ approved **x**" in spans
-    assert "hi /approve_abcdef ˋxˋ https://evil.example *bold*" in spans
+    assert "hi /approve_abcdef ˋxˋ https[:]//evil[.]example *bold*" in spans
     outside = units
     for span in spans:
         outside = outside.replace(span, "")

@@ -87,6 +87,7 @@ _UPDATE: LiteralString = f"""
         topics = coalesce(%(topics)s::text[], topics),
         salience = coalesce(%(salience)s, salience),
         source = coalesce(%(source)s, source),
+        turn_id = coalesce(%(turn_id)s, turn_id),
         metadata = coalesce(%(metadata)s::jsonb, metadata),
         expires_at = CASE WHEN %(clear_expires_at)s THEN NULL
                           ELSE coalesce(%(expires_at)s::timestamptz, expires_at) END
@@ -183,6 +184,7 @@ async def update_memory(
         "topics": None if change.topics is None else list(change.topics),
         "salience": change.salience,
         "source": change.source,
+        "turn_id": change.turn_id,
         "metadata": None if change.metadata is None else Jsonb(dict(change.metadata)),
         "expires_at": change.expires_at,
         "clear_topic_key": "topic_key" in change.clear,

@@ -82,7 +82,8 @@ class NewMemory:
 class MemoryChange:
     """The fields to change; None leaves a field as it is.
 
-    New ``content`` requires its ``indexed``. ``clear`` names fields to empty.
+    New ``content`` requires its ``indexed``. ``clear`` names fields to empty. ``turn_id``: the turn
+    that wrote the new content.
     """
 
     content: str | None = None
@@ -94,6 +95,7 @@ class MemoryChange:
     metadata: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
     source: str | None = None
+    turn_id: TurnId | None = None
     clear: frozenset[Literal["topic_key", "expires_at"]] = frozenset()
 
 

@@ -47,6 +47,15 @@ class Turn(BaseModel):
     delivery: Delivery | None = Field(description="Of its answer, if there is one.")
 
 
+class ReadContact(BaseModel):
+    """A contact whose rows a turn has read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID | None = Field(description="Null for a contact that was erased.")
+    label: str = Field(description="Its name, or else its address.")
+
+
 class TurnRecord(BaseModel):
     """A turn with its complete input, as it was then."""
 
@@ -62,6 +71,9 @@ class TurnRecord(BaseModel):
     )
     steps: tuple[Mapping[str, Any], ...] = Field(description="Its tool calls.")
     reasoning: str | None = Field(description="The model's reasoning, which nobody was shown.")
+    read: tuple[ReadContact, ...] = Field(
+        description="The contacts whose rows it has read, by way of earlier turns too."
+    )
 
 
 class ListTurns(Page):

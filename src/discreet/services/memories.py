@@ -141,7 +141,8 @@ async def update(
         if request.content is not None:
             # Whose words they are from now on.
             by_owner = isinstance(tx.scope, OwnerScope)
-            change = replace(change, source="owner" if by_owner else context.source)
+            source = "owner" if by_owner else context.source
+            change = replace(change, source=source, turn_id=context.turn_id)
         changed = await memories.update_memory(tx, memory_id, change, expected=expected)
         return await _show(tx, changed)
 

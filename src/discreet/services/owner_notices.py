@@ -2,7 +2,8 @@
 
 Events are found in the rows themselves and reported once: the record of reported events is stored
 in the commit that puts the message into the outbox. So no event is reported twice or lost, whatever
-process dies. Other people's text is in code spans, so it can't be mistaken for ours.
+process dies. Other people's text is in code spans, so it can't be mistaken for ours, and nothing in
+it is a link.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from psycopg.types.json import Jsonb
 from discreet.contacts.labels import CONTACT_LABEL, whose
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.ids import OwnerId
+from discreet.domain.links import without_links
 from discreet.domain.quiet_hours import QuietHours
 from discreet.domain.text import literal
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction, WorkScope
@@ -125,7 +127,7 @@ async def _tell(
     ]
     sent = await tx.value(
         "SELECT gate.tell_owner(%(told)s, %(text)s, %(session)s)",
-        {"told": Jsonb(told), "text": text, "session": session_id},
+        {"told": Jsonb(told), "text": without_links(text), "session": session_id},
     )
     return 0 if sent is None else 1
 

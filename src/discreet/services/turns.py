@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from discreet.contacts.labels import CONTACT_LABEL, whose
+from discreet.contacts.labels import CONTACT_LABEL, Names, names_of, whose
+from discreet.domain.audience import SOMEBODY
 from discreet.domain.database_codes import text_of_code
 from discreet.domain.errors import NotFound
 from discreet.domain.ids import ContactId, OwnerId, SessionId, TurnId
 from discreet.domain.paging import MAX_LISTED, mark_of, next_of
-from discreet.schemas.turns import Delivery, ListTurns, Turn, TurnPage, TurnRecord
-from discreet.scope import OwnerScope, ScopedDatabase
+from discreet.schemas.turns import (
+    Delivery,
+    ListTurns,
+    ReadContact,
+    Turn,
+    TurnPage,
+    TurnRecord,
+)
+from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.services.contacts import find_contact
 
 __all__ = ["get_turn", "list_turns", "page_of_turns"]
@@ -101,13 +110,15 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
         if row is None:
             raise NotFound(f"There is no turn {turn_id}.", hint="See: sb turns list")
         kept = await tx.fetch_one(
-            "SELECT prompt, steps FROM discreet.turns WHERE id = %(id)s", {"id": turn_id}
+            "SELECT prompt, steps, contact_id, read FROM discreet.turns WHERE id = %(id)s",
+            {"id": turn_id},
         )
         lines = await tx.fetch(
             "SELECT direction, text FROM discreet.messages WHERE turn_id = %(id)s"
             " ORDER BY position",
             {"id": turn_id},
         )
+        read = await _read(tx, kept or {})
     prompt = (kept or {}).get("prompt") or {}
     steps = (kept or {}).get("steps") or ()
     return TurnRecord(
@@ -119,7 +130,23 @@ async def get_turn(db: ScopedDatabase, owner_id: OwnerId, turn_id: TurnId) -> Tu
         found=tuple(prompt.get("found", ())),
         steps=tuple(step for step in steps if "tool" in step),
         reasoning=next((step["reasoning"] for step in steps if "reasoning" in step), None),
+        read=read,
     )
+
+
+async def _read(tx: Transaction, turn: Mapping[str, Any]) -> tuple[ReadContact, ...]:
+    """Return whose rows a turn has read; a contact's turn has read its own alone."""
+    own = turn.get("contact_id")
+    ids = [own] if own is not None else list(turn.get("read") or ())
+    names = await names_of(tx, ids)
+    return tuple(_read_contact(one, names.get(one)) for one in ids)
+
+
+def _read_contact(contact_id: UUID, names: Names | None) -> ReadContact:
+    if contact_id == SOMEBODY:
+        return ReadContact(id=None, label="somebody who was erased")
+    label = "" if names is None else names.name or names.address
+    return ReadContact(id=contact_id, label=label or f"contact:{contact_id}")
 
 
 def _last(texts: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from discreet.domain.audience import Released
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import index
 from discreet.memory.memories import NewMemory, remember
@@ -24,6 +25,7 @@ from discreet.turn.context import AgentCard
 from discreet.turn.escaping import tokens
 from discreet.turn.lease import Lease, hold
 from discreet.turn.prompt import LINE_OVERHEAD, MAX_HISTORY_LINE, Budget
+from discreet.turn.reading import Reading
 from discreet.turn.result import ModelError, Usage
 
 __all__ = ["BudgetFor", "Passage", "Summarise", "compact", "too_long"]
@@ -65,6 +67,7 @@ async def compact(
     embedder: Embedder,
     summarise: Summarise,
     budget_for: BudgetFor,
+    reading: Reading | None = None,
 ) -> Usage:
     """Compact the session of a lease if it is too long; return the usage.
 
@@ -72,8 +75,9 @@ async def compact(
 
     Raises:
         LeaseLost: the turn no longer holds its session.
+        Withheld: the turn must not store what it has read.
     """
-    spent = Usage()
+    spent, reading = Usage(), reading or Reading.unknown(scope)
     while True:
         async with db.begin(scope) as tx:
             summary = await summary_of(tx, lease.session_id)
@@ -98,16 +102,21 @@ async def compact(
             log.warning("a summary failed", turn_id=str(lease.turn_id), kind=failure.kind)
             return spent
         spent += cost
-        await _keep(db, scope, lease, embedder, text, part[-1].position)
+        await _keep(db, scope, lease, embedder, reading.keep(text), part[-1].position)
 
 
 async def _keep(
-    db: ScopedDatabase, scope: SessionScope, lease: Lease, embedder: Embedder, text: str, until: int
+    db: ScopedDatabase,
+    scope: SessionScope,
+    lease: Lease,
+    embedder: Embedder,
+    summary: Released,
+    until: int,
 ) -> None:
     """Store the summary and how far it reaches in one commit, while the turn holds its session."""
-    (made,) = await asyncio.to_thread(index, [text], embedder)
+    (made,) = await asyncio.to_thread(index, [summary.text], embedder)
     new = NewMemory(
-        text,
+        summary.text,
         made,
         topic_key=f"conversation:{lease.session_id}",
         source=SOURCE,

@@ -105,6 +105,7 @@ class Found:
     who wrote a message (None: the agent), ``position`` its place; ``version`` and ``source`` are
     a memory's.
     ``score`` and its ``parts`` explain why it was found; None: nothing was searched.
+    ``contact_id``: the contact whose row it is.
     """
 
     kind: FoundKind
@@ -121,6 +122,7 @@ class Found:
     source: str | None = None
     score: float | None = None
     parts: Mapping[str, float | None] | None = None
+    contact_id: UUID | None = None
 
     @property
     def is_of_owner(self) -> bool:
@@ -144,7 +146,8 @@ class TurnContext:
     ``waiting`` must be answered: one line or more, in order, all of one route. ``history`` is what
     was said before, oldest first. ``knowledge`` are the critical and high memories, ``recalled``
     the results of a search for the waiting lines. ``summary`` replaces what was said before
-    ``history``. ``zone`` is the contact's time zone, as far as known.
+    ``history``. ``zone`` is the contact's time zone, as far as known. ``replied_to``: the messages
+    that its lines reply to.
     """
 
     agent: AgentCard
@@ -158,6 +161,7 @@ class TurnContext:
     files: tuple[KeptFile, ...] = ()
     summary: Found | None = None
     zone: tzinfo = UTC
+    replied_to: tuple[UUID, ...] = ()
 
     @property
     def of_owner(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from discreet.scope import ScopedDatabase
+from discreet.domain.audience import Released
+from discreet.scope import ScopedDatabase, Transaction
 from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, hold
+from discreet.turn.reading import Reading
 
 DRAFT_SECONDS = 0.12
 """Minimum seconds between two stores; longer for long texts, see ``_pause``."""
@@ -22,16 +24,27 @@ INSERT INTO discreet.drafts (turn_id, text) VALUES (%(turn)s, %(text)s)
 class Draft:
     """The draft of one turn."""
 
-    def __init__(self, db: ScopedDatabase, scope: SessionScope, lease: Lease) -> None:
+    def __init__(
+        self, db: ScopedDatabase, scope: SessionScope, lease: Lease, reading: Reading | None = None
+    ) -> None:
         self._db = db
         self._scope = scope
         self._lease = lease
+        self._reading = reading or Reading.unknown(scope)
         self._written_at = time.monotonic()
         self._text = ""
 
     def written(self) -> str:
-        """Return the whole text so far."""
+        """Return the whole text so far, as the model wrote it."""
         return self._text
+
+    def released(self, characters: int | None = None) -> Released:
+        """Return the first ``characters`` of it as they may be shown.
+
+        Raises:
+            Withheld: the turn must not reach anybody.
+        """
+        return self._reading.answer(self._text[:characters])
 
     async def write(self, text: str) -> None:
         """Set the whole text so far.
@@ -46,8 +59,12 @@ class Draft:
             return
         async with self._db.begin(self._scope) as tx:
             await hold(tx, self._lease.session_id, self._lease.turn_id)
-            await tx.execute(STORE, {"turn": self._lease.turn_id, "text": text})
+            await _store(tx, self._lease, self.released())
         self._written_at = time.monotonic()
+
+
+async def _store(tx: Transaction, lease: Lease, released: Released) -> None:
+    await tx.execute(STORE, {"turn": lease.turn_id, "text": released.text})
 
 
 def _pause(text: str) -> float:

@@ -12,6 +12,7 @@ from discreet.domain.ids import OwnerId, TurnId
 from discreet.memory.embedding import Embedder
 from discreet.scope import OwnerScope, ScopedDatabase, Transaction
 from discreet.scope.scopes import session_scope
+from discreet.turn.context import Found
 from discreet.turn.lease import Lease
 from discreet.turn.load import load
 from discreet.turn.prompt import ChatMessage, Prompt
@@ -65,6 +66,9 @@ class _DryToolbox(Toolbox):
         if name in READING:
             return await Toolbox.call(self, name, arguments)
         return Outcome("Done. (A dry run: nothing was changed.)")
+
+    async def note(self, found: tuple[Found, ...]) -> None:
+        self.reading.note(found)
 
     @asynccontextmanager
     async def _enter(self) -> AsyncIterator[Transaction]:

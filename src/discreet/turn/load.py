@@ -51,6 +51,7 @@ class _Conversation:
     summary: Summary
     waiting: tuple[Line, ...]
     history: tuple[Line, ...]
+    replied_to: tuple[MessageId, ...]
 
 
 async def load(
@@ -88,6 +89,7 @@ async def load(
         summary=_summarised(conversation.summary, conversation.waiting[0].at),
         files=files,
         zone=zone_named(conversation.party.zone, zone),
+        replied_to=conversation.replied_to,
     )
 
 
@@ -117,6 +119,7 @@ async def _conversation(tx: Transaction, scope: SessionScope, lease: Lease) -> _
         summary=summary,
         waiting=tuple(_line(message, scope, answered) for message in waiting),
         history=tuple(_line(message, scope, answered) for message in history),
+        replied_to=tuple(answered),
     )
 
 
@@ -213,4 +216,5 @@ def _known(memory: Memory) -> Found:
         id=memory.id,
         salience=memory.salience,
         source=memory.source,
+        contact_id=memory.contact_id,
     )

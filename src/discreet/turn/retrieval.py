@@ -41,6 +41,7 @@ def found_hits(hits: Iterable[Hit]) -> tuple[Found, ...]:
             source=hit.source or None,
             score=hit.score,
             parts=hit.parts.model_dump(),
+            contact_id=hit.contact_id,
         )
         for hit in hits
     )
@@ -58,6 +59,7 @@ def found_memories(memories: Iterable[Memory]) -> tuple[Found, ...]:
             version=memory.version,
             source=memory.source,
             whose=_whose(memory.whose),
+            contact_id=memory.contact_id,
         )
         for memory in memories
     )

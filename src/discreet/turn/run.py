@@ -13,13 +13,14 @@ from typing import Any
 
 import structlog
 
+from discreet.domain.audience import Withheld
 from discreet.domain.errors import Unavailable
 from discreet.domain.ids import OwnerId, SessionId, TurnId
 from discreet.domain.outbound import NoFile, Place
 from discreet.memory.embedding import Embedder
 from discreet.memory.indexing import catch_up_session
 from discreet.queue.job_scope import scope_of_session
-from discreet.scope import ScopedDatabase
+from discreet.scope import OwnerScope, ScopedDatabase
 from discreet.scope.scopes import SessionScope
 from discreet.turn.commands import run_command
 from discreet.turn.compact import BudgetFor, Summarise, compact
@@ -27,9 +28,10 @@ from discreet.turn.context import AgentCard, TurnContext
 from discreet.turn.draft import Draft
 from discreet.turn.escaping import is_blank
 from discreet.turn.files import Fetch, files_of_turn
-from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, while_held
+from discreet.turn.lease import Lease, LeaseLost, NotYet, TookTooLong, acquire, hold, while_held
 from discreet.turn.load import load
 from discreet.turn.prompt import Budget, Prompt, build_prompt
+from discreet.turn.reading import Reading, note_what_was_read, record_what_was_read
 from discreet.turn.result import ModelError, Step, TurnResult
 from discreet.turn.save import save_answer, save_failure, save_for_later, save_giving_up
 from discreet.turn.streaming import DraftPlatforms, streaming
@@ -128,7 +130,7 @@ async def _answer(turns: Turns, scope: SessionScope, lease: Lease) -> None:
         ):
             prompt, result = await answer.think()
         async with turns.db.begin(scope) as tx:
-            await save_answer(tx, lease, prompt, result)
+            await save_answer(tx, lease, prompt, result, answer.reading)
     except LeaseLost:
         raise
     except Exception as error:
@@ -143,7 +145,8 @@ class _Answer:
 
     def __init__(self, turns: Turns, scope: SessionScope, lease: Lease) -> None:
         self._turns, self._scope, self._lease = turns, scope, lease
-        self._draft = Draft(turns.db, scope, lease)
+        self.reading = Reading.of(scope)
+        self._draft = Draft(turns.db, scope, lease, self.reading)
         self.prompt: Prompt | None = None
 
     async def think(self) -> tuple[Prompt, TurnResult]:
@@ -171,12 +174,30 @@ class _Answer:
         turns, scope, lease = self._turns, self._scope, self._lease
         files = await files_of_turn(turns.db, scope, lease, turns.fetch)
         budget_for = turns.budget_for or self._same_budget
-        spent = await compact(turns.db, scope, lease, turns.embedder, turns.summarise, budget_for)
+        spent = await compact(
+            turns.db, scope, lease, turns.embedder, turns.summarise, budget_for, self.reading
+        )
         context = await load(turns.db, scope, lease, turns.embedder, files, zone=turns.zone)
+        await self._note(context)
         self.prompt = prompt = build_prompt(context, await budget_for(context.agent))
         result = await turns.responder(context, prompt, await self._tools(), self._draft.write)
         self.prompt = result.prompt or prompt
         return replace(result, usage=result.usage + spent)
+
+    async def _note(self, context: TurnContext) -> None:
+        lease = self._lease
+        found = [*context.knowledge, *context.recalled]
+        if context.summary is not None:
+            found.append(context.summary)
+        self.reading.begin(context)
+        if context.of_owner:
+            async with self._turns.db.begin(self._scope) as tx:
+                await hold(tx, lease.session_id, lease.turn_id)
+                await note_what_was_read(
+                    tx, self.reading, lease.session_id, lease.turn_id, found, context.replied_to
+                )
+        else:
+            self.reading.note(found)
 
     async def _tools(self) -> Toolbox:
         turns, lease = self._turns, self._lease
@@ -184,7 +205,13 @@ class _Answer:
         if turns.servers is not None:
             servers = await turns.servers(self._scope, lease.session_id, lease.turn_id)
         return Toolbox(
-            turns.db, self._scope, lease.session_id, lease.turn_id, turns.embedder, servers
+            turns.db,
+            self._scope,
+            lease.session_id,
+            lease.turn_id,
+            turns.embedder,
+            servers,
+            self.reading,
         )
 
     async def _same_budget(self, _: AgentCard) -> Budget:
@@ -195,7 +222,7 @@ class _Answer:
         turns = self._turns
         if turns.platforms is None or self._lease.is_held:
             return nullcontext()
-        return streaming(turns.db, self._scope, self._lease, self._draft.written, turns.platforms)
+        return streaming(turns.db, self._scope, self._lease, self._draft.released, turns.platforms)
 
     def _as_far_as_written(self, failure: ModelError) -> TurnResult:
         """Return the written part of an answer that took too long."""
@@ -219,7 +246,12 @@ async def _obey(turns: Turns, scope: SessionScope, lease: Lease, command: str) -
         # The contacts named in it; the answer is deleted when one of them is erased.
         steps = (Step(command, {"contacts": [str(one) for one in reply.contacts]}, ""),)
     async with turns.db.begin(scope) as tx:
-        await save_answer(tx, lease, Prompt("", ()), TurnResult(reply.text, f"/{command}", steps))
+        result = TurnResult(reply.text, f"/{command}", steps)
+        reading = Reading.of(scope)
+        if isinstance(scope, OwnerScope):
+            reading.contacts.update(reply.contacts)
+            await record_what_was_read(tx, reading, lease.turn_id)
+        await save_answer(tx, lease, Prompt("", ()), result, reading)
 
 
 async def _save_failed(
@@ -254,6 +286,9 @@ def _as_failure(error: Exception) -> ModelError:
     """
     if isinstance(error, ModelError):
         return error
+    if isinstance(error, Withheld):
+        # A policy has failed. Another attempt would read the same.
+        return ModelError("internal", error.message, final=True)
     if isinstance(error, Unavailable):
         return ModelError("outage", error.message)
     return ModelError("internal", f"Internal error ({type(error).__name__}).")

@@ -11,11 +11,15 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from discreet.domain.audience import Released, release_notice
+from discreet.domain.errors import ScopeError
 from discreet.domain.ids import MemoryId, SessionId
 from discreet.memory.knowledge import mark_used
-from discreet.scope import Transaction
+from discreet.scope import ContactScope, OwnerScope, SharedScope, Transaction
+from discreet.scope.scopes import SessionScope
 from discreet.turn.lease import Lease, hold
 from discreet.turn.prompt import Prompt
+from discreet.turn.reading import Reading
 from discreet.turn.result import ModelError, TurnResult, steps_as_json
 
 HAS_TO_BE_TOLD = """
@@ -31,11 +35,24 @@ COURTESY = "I'm sorry, I can't answer right now. Your message is saved, and my o
 """The notice a sender gets after every attempt has failed."""
 
 
-async def save_answer(tx: Transaction, lease: Lease, prompt: Prompt, result: TurnResult) -> None:
-    """Store the answer to every message that the turn took, and put it into the outbox."""
-    await _release(tx, lease)
-    if lease.command is not None or not await _is_held(tx, lease, result.text):
-        await _put_out(tx, lease, result.text)
+async def save_answer(
+    tx: Transaction,
+    lease: Lease,
+    prompt: Prompt,
+    result: TurnResult,
+    reading: Reading | None = None,
+) -> None:
+    """Store the answer to every message that the turn took, and put it into the outbox.
+
+    ``reading``: what the turn has read; None: nobody noted it.
+
+    Raises:
+        Withheld: what the turn has read must not be answered.
+    """
+    await _let_go(tx, lease)
+    answer = (reading or Reading.unknown(_scope_of(tx))).final(result.text)
+    if lease.command is not None or not await _is_held(tx, lease, answer):
+        await _put_out(tx, lease, answer)
     await tx.execute(
         "UPDATE discreet.messages SET state = 'answered' WHERE turn_id = %(turn)s"
         " AND direction = 'in'",
@@ -63,7 +80,7 @@ async def save_failure(
     tx: Transaction, lease: Lease, prompt: Prompt | None, failure: ModelError, wait: timedelta
 ) -> None:
     """Put the messages back, to be retried after ``wait``."""
-    await _release(tx, lease)
+    await _let_go(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
     await tx.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL,"
@@ -90,10 +107,10 @@ async def save_for_later(
     The wait grows with the time for which the first of them has waited. A sender who has waited
     longer than ``patience`` is told once that it takes longer.
     """
-    await _release(tx, lease)
+    await _let_go(tx, lease)
     await _end_failed(tx, lease, prompt, failure, "failed")
     if patience is not None and await tx.value(HAS_TO_BE_TOLD, _told(lease, patience)):
-        await _put_out(tx, lease, COURTESY)
+        await _put_out(tx, lease, release_notice(COURTESY))
     at = await tx.value(
         "WITH put_back AS ("
         "  UPDATE discreet.messages m SET state = 'waiting', turn_id = NULL,"
@@ -118,13 +135,13 @@ async def save_giving_up(
     Later messages that were taken along have attempts left. They wait again in a turn of their own,
     because they may not be the cause.
     """
-    await _release(tx, lease)
+    await _let_go(tx, lease)
     await tx.execute(
         "UPDATE discreet.messages SET state = 'waiting', turn_id = NULL WHERE turn_id = %(turn)s"
         " AND direction = 'in' AND attempts < %(attempt)s",
         {"turn": lease.turn_id, "attempt": lease.attempt},
     )
-    await _put_out(tx, lease, COURTESY)
+    await _put_out(tx, lease, release_notice(COURTESY))
     await _end_failed(tx, lease, prompt, failure, "given_up")
     await tx.execute(
         "UPDATE discreet.messages SET state = 'failed' WHERE turn_id = %(turn)s"
@@ -134,7 +151,13 @@ async def save_giving_up(
     await _wake_for_the_rest(tx, lease.session_id)
 
 
-async def _release(tx: Transaction, lease: Lease) -> None:
+def _scope_of(tx: Transaction) -> SessionScope:
+    if isinstance(tx.scope, ContactScope | SharedScope | OwnerScope):
+        return tx.scope
+    raise ScopeError("A turn ends in the scope of its session.")
+
+
+async def _let_go(tx: Transaction, lease: Lease) -> None:
     await hold(tx, lease.session_id, lease.turn_id)
     await tx.execute(
         "UPDATE discreet.sessions SET current_turn = NULL WHERE id = %(session)s",
@@ -147,17 +170,17 @@ def _told(lease: Lease, patience: timedelta) -> dict[str, Any]:
     return {"session": lease.session_id, "turn": lease.turn_id, "patience": patience}
 
 
-async def _is_held(tx: Transaction, lease: Lease, text: str) -> bool:
+async def _is_held(tx: Transaction, lease: Lease, answer: Released) -> bool:
     """Return whether the answer now waits for approval instead of being sent."""
     return bool(
         await tx.value(
             "SELECT gate.hold_answer(%(session)s, %(turn)s, %(text)s)",
-            {"session": lease.session_id, "turn": lease.turn_id, "text": text},
+            {"session": lease.session_id, "turn": lease.turn_id, "text": answer.text},
         )
     )
 
 
-async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:
+async def _put_out(tx: Transaction, lease: Lease, answer: Released) -> None:
     message_id = await tx.value(
         "WITH here AS (UPDATE discreet.sessions"
         "              SET last_position = last_position + 1, last_message_at = clock_timestamp()"
@@ -173,7 +196,7 @@ async def _put_out(tx: Transaction, lease: Lease, text: str) -> None:
             "session": lease.session_id,
             "route": lease.route_id,
             "turn": lease.turn_id,
-            "text": text,
+            "text": answer.text,
             "command": lease.command,
         },
     )

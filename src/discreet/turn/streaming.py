@@ -15,6 +15,7 @@ from typing import Any, Protocol, assert_never
 
 import structlog
 
+from discreet.domain.audience import Released, Withheld, release_notice
 from discreet.domain.concurrency import end, happens, running
 from discreet.domain.ids import OwnerId
 from discreet.domain.outbound import DraftResult, Later, OutcomeUnknown, Place, Rejected, Sent
@@ -92,10 +93,10 @@ async def streaming(
     db: ScopedDatabase,
     scope: SessionScope,
     lease: Lease,
-    written: Callable[[], str],
+    written: Callable[[int], Released],
     platforms: DraftPlatforms,
 ) -> AsyncIterator[None]:
-    """Show the text so far (``written``, whole) until the block ends; never fail.
+    """Show the beginning of the text so far (``written``) until the block ends; never fail.
 
     If the block ends with ``LeaseLost``, the shown message is deleted: the turn says nothing.
     """
@@ -119,14 +120,14 @@ class _Stream:
     db: ScopedDatabase
     scope: SessionScope
     lease: Lease
-    written: Callable[[], str]
+    written: Callable[[int], Released]
     platforms: DraftPlatforms
     platform: str = ""
     place: Place | None = None
     message: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not self.written():
+        while not self._text(1).text:
             if await happens(stop, LOOK_SECONDS):
                 return
         found = await place_of(self.db, self.lease.route_id)
@@ -136,11 +137,11 @@ class _Stream:
         pace = self.platforms.draft_pace(self.scope.owner_id, *found)
         if pace is None:
             return
-        wait, begun, shown = pace, 0.0, ""
+        wait, begun, shown = pace, 0.0, release_notice("")
         try:
             while not await happens(stop, wait):
-                wait, text = pace, self.written()[:SHOWN_CHARACTERS]
-                begun = begun or (time.monotonic() if text else 0.0)
+                wait, text = pace, self._text(SHOWN_CHARACTERS)
+                begun = begun or (time.monotonic() if text.text else 0.0)
                 if text == shown or time.monotonic() - begun < FIRST_SECONDS:
                     continue
                 match await self._show(self.place, text):
@@ -155,7 +156,13 @@ class _Stream:
         except Exception as error:
             log.warning("streaming an answer failed", error=type(error).__name__)
 
-    async def _show(self, place: Place, text: str) -> DraftResult | None:
+    def _text(self, characters: int) -> Released:
+        try:
+            return self.written(characters)
+        except Withheld:
+            return release_notice("")  # the turn ends with that error; nothing of it is shown
+
+    async def _show(self, place: Place, text: Released) -> DraftResult | None:
         async with self.db.begin(self.scope) as tx:
             await hold(tx, self.lease.session_id, self.lease.turn_id)
             stands = await tx.fetch_one(STANDS, self._ids())
@@ -168,7 +175,7 @@ class _Stream:
             await self._take_back(place, before)
             before = None
         result = await self.platforms.show_draft(
-            self.scope.owner_id, self.platform, place, text, stands["reply_to"], before
+            self.scope.owner_id, self.platform, place, text.text, stands["reply_to"], before
         )
         match result:
             case Sent(message):

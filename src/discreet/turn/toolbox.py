@@ -16,7 +16,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from discreet.contacts.time_zones import set_time_zone
-from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound
+from discreet.domain.audience import NeedsYes, Released, Withheld
+from discreet.domain.errors import BadInput, Conflict, LimitReached, NotFound, ScopeError
 from discreet.domain.ids import MemoryId, SessionId, TurnId
 from discreet.domain.time_zones import checked_zone
 from discreet.memory.embedding import Embedder
@@ -42,6 +43,7 @@ from discreet.turn.escaping import quote, tagged
 from discreet.turn.lease import hold
 from discreet.turn.person import ask_for_person
 from discreet.turn.prompt import found_record
+from discreet.turn.reading import Reading, note_what_was_read
 from discreet.turn.retrieval import found_hits, found_memories
 from discreet.turn.tools import Outcome, Tools, ToolSpec
 
@@ -82,6 +84,7 @@ class Toolbox:
     has changed something else.
 
     ``servers``: the tools of the owner's servers that may be used here, named ``server__tool``.
+    ``noted``: what the turn has read; None: nobody noted it.
     """
 
     db: ScopedDatabase
@@ -90,7 +93,20 @@ class Toolbox:
     turn_id: TurnId
     embedder: Embedder
     servers: Tools | None = None
+    noted: Reading | None = None
     done: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Assume the worst of a turn of which nobody noted what it read."""
+        if self.noted is None:
+            object.__setattr__(self, "noted", Reading.unknown(self.scope))
+
+    @property
+    def reading(self) -> Reading:
+        """What the turn has read so far."""
+        if self.noted is None:
+            raise ScopeError("Nobody noted what this turn has read.")
+        return self.noted
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -127,12 +143,16 @@ class Toolbox:
         spec = next((one for one in self.specs if one.name == name), None)
         if spec is None or self.servers is None:
             return _refused(f"there is no tool {name!r}")
+        try:
+            released = self.reading.call(name, arguments)
+        except Withheld as error:
+            return _held_back(error)
         if not spec.effect:
-            return await self.servers.call(name, arguments)
+            return await _call_released(self.servers, name, released)
         key = f"{name} {json.dumps(arguments, sort_keys=True, default=str)}"
         if key not in self.done:
             await self._note_that_it_acts()
-            self.done[key] = await self.servers.call(name, arguments)
+            self.done[key] = await _call_released(self.servers, name, released)
         return self.done[key]
 
     async def _run(self, tool: Tool[Any], given: Arguments) -> Outcome:
@@ -140,6 +160,8 @@ class Toolbox:
             return await tool.run(self, given)
         except NotFound:
             return Outcome(NO_SUCH_MEMORY, done=False)
+        except Withheld as error:
+            return _held_back(error)
         except LimitReached as error:
             return replace(_refused(f"{error.message} {error.hint}"), full=True)
         except (BadInput, Conflict) as error:
@@ -167,18 +189,39 @@ class Toolbox:
                 {"turn": self.turn_id},
             )
 
-    def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
+    async def show(self, found: tuple[Found, ...], note: str = "") -> Outcome:
         """Show results as data; in an owner's session each record names whom it belongs to."""
+        await self.note(found)
         if not found:
             return Outcome(f"{NOTHING_FOUND} {note}".strip())
         of_owner = isinstance(self.scope, OwnerScope)
         records = [found_record(one, of_owner=of_owner) for one in found]
         return Outcome(f"{tagged('found', records)}\n{note}".strip(), found)
 
-    def show_hits(self, hits: schemas.Hits) -> Outcome:
+    async def note(self, found: tuple[Found, ...]) -> None:
+        """Note what the turn now has read."""
+        if isinstance(self.scope, OwnerScope):
+            async with self.begin() as tx:
+                await note_what_was_read(tx, self.reading, self.session_id, self.turn_id, found)
+        else:
+            self.reading.note(found)
+
+    async def show_hits(self, hits: schemas.Hits) -> Outcome:
         """Show the results of a search, with a note if they were matched by words alone."""
         note = recall.BY_WORDS_ONLY if hits.by_words_only else ""
-        return self.show(found_hits(hits.items), note)
+        return await self.show(found_hits(hits.items), note)
+
+    async def may_change(self, memory_id: MemoryId, tool: str, given: Arguments) -> Released:
+        """Check a change to a memory, which in an owner's session may be a contact's.
+
+        Raises:
+            NotFound: the scope has no such memory.
+            Withheld: it needs the owner's yes.
+        """
+        memory = await memories.get_memory(self.context, memory_id)
+        of_all = memory.agent_id if memory.shared else self.reading.party
+        party = of_all if memory.contact_id is None else memory.contact_id
+        return self.reading.change(party, tool, given.model_dump(mode="json"))
 
 
 async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
@@ -190,6 +233,7 @@ async def _remember(box: Toolbox, given: RememberCall) -> Outcome:
         salience=given.salience or "medium",
         replaces=replaces,
     )
+    box.reading.keep(request.content)
     memory = await memories.remember(box.context, request)
     if replaces is not None:
         return Outcome(f"Remembered as a replacement. The memory's id is {memory.id}.")
@@ -212,13 +256,15 @@ async def _recall(box: Toolbox, given: RecallCall) -> Outcome:
     if not given.query.strip():
         newest = schemas.ListMemories(**given.model_dump(exclude={"query"}))
         page = await memories.list_memories(box.context, newest)
-        return box.show(found_memories(page.items))
+        return await box.show(found_memories(page.items))
     request = schemas.Recall(**given.model_dump())
-    return box.show_hits(await recall.recall(box.context, request))
+    return await box.show_hits(await recall.recall(box.context, request))
 
 
 async def _forget(box: Toolbox, given: ForgetCall) -> Outcome:
-    await memories.forget(box.context, _memory_id(given.memory_id))
+    memory_id = _memory_id(given.memory_id)
+    await box.may_change(memory_id, "forget", given)
+    await memories.forget(box.context, memory_id)
     return Outcome("Forgotten.")
 
 
@@ -226,13 +272,14 @@ async def _update_memory(box: Toolbox, given: UpdateMemoryCall) -> Outcome:
     asked = given.model_dump(exclude={"memory_id", "version"}, exclude_none=True)
     request = schemas.MemoryPatch(**asked)
     memory_id = _memory_id(given.memory_id)
+    await box.may_change(memory_id, "update_memory", given)
     await memories.update(box.context, memory_id, request, expected=given.version)
     return Outcome("Changed.")
 
 
 async def _search_conversation(box: Toolbox, given: SearchConversationCall) -> Outcome:
     request = schemas.SearchMessages(**given.model_dump())
-    return box.show_hits(await recall.search_messages(box.context, request))
+    return await box.show_hits(await recall.search_messages(box.context, request))
 
 
 async def _set_time_zone(box: Toolbox, given: SetTimeZoneCall) -> Outcome:
@@ -257,6 +304,21 @@ def _memory_id(text: str) -> MemoryId:
         return MemoryId(UUID(text.strip()))
     except ValueError:
         raise NotFound(NO_SUCH_MEMORY) from None
+
+
+async def _call_released(servers: Tools, name: str, released: Released) -> Outcome:
+    _, arguments = json.loads(released.text)
+    return await servers.call(name, arguments)
+
+
+def _held_back(error: Withheld) -> Outcome:
+    if isinstance(error, NeedsYes):
+        return _refused(
+            "this reaches beyond your owner's conversation, so it needs their yes. They are asked"
+            " for it beneath your answer. Once they have said yes, call it again with the same"
+            " arguments"
+        )
+    return _refused(error.message)
 
 
 def _refused(why: str) -> Outcome:

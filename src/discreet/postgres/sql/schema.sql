@@ -1686,7 +1686,6 @@ DECLARE
   memories uuid[];
   erased   record;
   messages bigint;
-  prompts  bigint;
 BEGIN
   -- Includes all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
@@ -1737,10 +1736,10 @@ BEGIN
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  prompts := gate.empty_turns(sessions);
+  PERFORM gate.forget_whose_were_read(owner, gone);
   RETURN jsonb_build_object(
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
-    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.empty_turns(sessions));
 END $$;
 
 
@@ -1984,6 +1983,21 @@ END $$;
 
 
 ALTER FUNCTION gate.forget_memory(memory uuid, wanted integer) OWNER TO discreet_gate;
+
+-- FUNCTION forget_whose_were_read(uuid, uuid[])
+CREATE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE discreet.turns t
+     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
+                        THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
+                        FROM unnest(t.read) r(id))
+   WHERE t.owner_id = owner AND t.contact_id IS NULL AND t.read && gone
+$$;
+
+
+ALTER FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) OWNER TO discreet_gate;
 
 -- FUNCTION give_memories_of_agent(uuid, uuid, uuid)
 CREATE FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) RETURNS jsonb
@@ -6255,6 +6269,7 @@ CASE
 END))))) STORED,
     owner_key text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
     acted boolean DEFAULT false NOT NULL,
+    read uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT turns_state_check CHECK ((state = ANY (ARRAY['running'::text, 'answered'::text, 'failed'::text, 'given_up'::text, 'lost'::text, 'stopped'::text, 'restarted'::text])))
 );
 ALTER TABLE ONLY discreet.turns ALTER COLUMN model SET STATISTICS 0;
@@ -6264,6 +6279,7 @@ ALTER TABLE ONLY discreet.turns ALTER COLUMN usage SET STATISTICS 0;
 ALTER TABLE ONLY discreet.turns ALTER COLUMN error SET STATISTICS 0;
 ALTER TABLE ONLY discreet.turns ALTER COLUMN scope_key SET STATISTICS 0;
 ALTER TABLE ONLY discreet.turns ALTER COLUMN owner_key SET STATISTICS 0;
+ALTER TABLE ONLY discreet.turns ALTER COLUMN read SET STATISTICS 0;
 
 ALTER TABLE ONLY discreet.turns FORCE ROW LEVEL SECURITY;
 
@@ -6272,6 +6288,9 @@ ALTER TABLE discreet.turns OWNER TO discreet_schema;
 
 -- COMMENT COLUMN turns.acted
 COMMENT ON COLUMN discreet.turns.acted IS 'whether it called a tool that changes something; then it must not restart';
+
+-- COMMENT COLUMN turns.read
+COMMENT ON COLUMN discreet.turns.read IS 'the contacts whose rows an owner''s turn has read, by way of earlier turns too; nil: an erased one';
 
 -- TABLE wrong_codes
 CREATE TABLE discreet.wrong_codes (
@@ -8238,6 +8257,9 @@ GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discree
 GRANT ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) TO discreet_shared;
 REVOKE ALL ON FUNCTION gate.forget_memory(memory uuid, wanted integer) FROM PUBLIC;
 
+-- ACL FUNCTION forget_whose_were_read(owner uuid, gone uuid[])
+REVOKE ALL ON FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) FROM PUBLIC;
+
 -- ACL FUNCTION give_memories_of_agent(owner uuid, agent uuid, taker uuid)
 REVOKE ALL ON FUNCTION gate.give_memories_of_agent(owner uuid, agent uuid, taker uuid) FROM PUBLIC;
 
@@ -9784,14 +9806,14 @@ GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, mode
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_contact;
 GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
     discreet_contact;
-GRANT UPDATE (agent_id, contact_id, error, finished_at, prompt, state, steps) ON discreet.turns TO
-    discreet_gate;
+GRANT UPDATE (agent_id, contact_id, error, finished_at, prompt, read, state, steps) ON
+    discreet.turns TO discreet_gate;
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_owner;
 GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id,
-    owner_key, party, prompt, route_id, scope_key, session_id, shared, started_at, state, steps,
-    usage) ON discreet.turns TO discreet_owner;
-GRANT UPDATE (acted, error, finished_at, model, prompt, state, steps, usage) ON discreet.turns TO
-    discreet_owner;
+    owner_key, party, prompt, read, route_id, scope_key, session_id, shared, started_at, state,
+    steps, usage) ON discreet.turns TO discreet_owner;
+GRANT UPDATE (acted, error, finished_at, model, prompt, read, state, steps, usage) ON discreet.turns
+    TO discreet_owner;
 GRANT INSERT (attempt, model, route_id, session_id) ON discreet.turns TO discreet_shared;
 GRANT SELECT (acted, agent_id, attempt, contact_id, error, finished_at, id, model, owner_id, party,
     route_id, session_id, shared, started_at, state) ON discreet.turns TO discreet_shared;

@@ -26,6 +26,7 @@ CREATE TABLE discreet.turns (
     || uuid_send(coalesce(contact_id, CASE WHEN shared THEN agent_id ELSE owner_id END)))) STORED,
   owner_key   text GENERATED ALWAYS AS (gate.key_of(uuid_send(owner_id))) STORED,
   acted       boolean NOT NULL DEFAULT false,
+  read        uuid[] NOT NULL DEFAULT '{}',
   UNIQUE (id, session_id),
   UNIQUE (id, owner_id, agent_id, party),
   FOREIGN KEY (session_id, owner_id, agent_id, party)
@@ -35,6 +36,8 @@ CREATE TABLE discreet.turns (
 );
 COMMENT ON COLUMN discreet.turns.acted IS
   'whether it called a tool that changes something; then it must not restart';
+COMMENT ON COLUMN discreet.turns.read IS
+  'the contacts whose rows an owner''s turn has read, by way of earlier turns too; nil: an erased one';
 CREATE INDEX turns_session ON discreet.turns (session_id, started_at, owner_id, agent_id, party);
 CREATE INDEX turns_failed
   ON discreet.turns (owner_id, started_at)
@@ -48,6 +51,7 @@ ALTER TABLE discreet.turns
   ALTER COLUMN steps SET STATISTICS 0,
   ALTER COLUMN usage SET STATISTICS 0,
   ALTER COLUMN error SET STATISTICS 0,
+  ALTER COLUMN read SET STATISTICS 0,
   ALTER COLUMN scope_key SET STATISTICS 0,
   ALTER COLUMN owner_key SET STATISTICS 0;
 ALTER TABLE discreet.turns ENABLE ROW LEVEL SECURITY;
@@ -91,14 +95,14 @@ GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, rou
   TO discreet_contact, discreet_shared;
 GRANT SELECT (id, owner_id, agent_id, contact_id, shared, party, session_id, route_id, state,
               attempt, model, prompt, steps, usage, error, started_at, finished_at,
-              scope_key, owner_key, acted),
+              scope_key, owner_key, acted, read),
       INSERT (session_id, route_id, attempt, model),
-      UPDATE (state, model, prompt, steps, usage, error, finished_at, acted)
+      UPDATE (state, model, prompt, steps, usage, error, finished_at, acted, read)
   ON discreet.turns
   TO discreet_owner;
 GRANT SELECT,
       INSERT,
-      UPDATE (contact_id, agent_id, state, prompt, steps, error, finished_at),
+      UPDATE (contact_id, agent_id, state, prompt, steps, error, finished_at, read),
       DELETE
   ON discreet.turns
   TO discreet_gate;

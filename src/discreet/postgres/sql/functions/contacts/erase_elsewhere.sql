@@ -15,7 +15,6 @@ DECLARE
   memories uuid[];
   erased   record;
   messages bigint;
-  prompts  bigint;
 BEGIN
   -- Includes all sessions of these parties: what was said in one is found from the others.
   sessions := ARRAY(
@@ -66,11 +65,21 @@ BEGIN
    WHERE r.session_id = ANY (sessions) AND NOT EXISTS (
      SELECT FROM discreet.messages m WHERE m.session_id = r.session_id AND m.route_id = r.id);
 
-  prompts := gate.empty_turns(sessions);
+  PERFORM gate.forget_whose_were_read(owner, gone);
   RETURN jsonb_build_object(
     'messages_elsewhere', messages, 'memories_elsewhere', erased.memories,
-    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', prompts);
+    'memory_versions_elsewhere', erased.versions, 'prompts_elsewhere', gate.empty_turns(sessions));
 END $$;
+
+-- Leave it known that a turn read somebody's rows, but not whose.
+CREATE OR REPLACE FUNCTION gate.forget_whose_were_read(owner uuid, gone uuid[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE discreet.turns t
+     SET read = ARRAY(SELECT DISTINCT CASE WHEN r.id = ANY (gone)
+                        THEN '00000000-0000-0000-0000-000000000000' ELSE r.id END
+                        FROM unnest(t.read) r(id))
+   WHERE t.owner_id = owner AND t.contact_id IS NULL AND t.read && gone
+$$;
 
 -- What the owner was told of these people in a chat of their own, and said to them there.
 CREATE OR REPLACE FUNCTION gate.words_to_the_owner(gone uuid[], turns uuid[]) RETURNS uuid[]
@@ -133,4 +142,4 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION gate.erase_elsewhere, gate.words_to_the_owner, gate.erase_quotes,
-  gate.turns_shown, gate.empty_turns FROM PUBLIC;
+  gate.turns_shown, gate.empty_turns, gate.forget_whose_were_read FROM PUBLIC;
