@@ -34,4 +34,6 @@ def print_secretless() -> None:
     for line in lines:
         print_text(line)
     if many and not lines:
-        print_text("The tokens of its channels came with it.")
+        print_text(
+            "The tokens of its channels came with it: don't serve it and the original at once."
+        )

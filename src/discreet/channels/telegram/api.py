@@ -81,7 +81,11 @@ async def open_bot(connection: ApiConnection) -> telegram.Bot:
     await request.initialize()
     base = connection.base_url.rstrip("/")
     return telegram.Bot(
-        connection.token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request
+        connection.token,
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=request,
+        get_updates_request=request,  # its own would have other timeouts, and nobody closes it
     )
 
 

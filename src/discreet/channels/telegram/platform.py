@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,8 @@ from discreet.channels.telegram.api import ApiConnection, Bots, open_bot, who_am
 from discreet.channels.telegram.channel import TelegramChannel
 from discreet.channels.telegram.parse import PLATFORM, Bot
 from discreet.channels.telegram.receive import identity_of, poll, read_update
-from discreet.channels.telegram.webhook import answer_for, set_webhook
+from discreet.channels.telegram.receive_errors import ReceiveErrors
+from discreet.channels.telegram.webhook import answer_for, set_webhook, watch_webhook
 from discreet.domain.ids import ChannelId
 from discreet.domain.platform import Accounts, ChannelSecret, Event, Identity, ReceiveContext
 from discreet.settings import Settings
@@ -47,24 +47,24 @@ class TelegramPlatform:
 
     async def receive(self, context: ReceiveContext) -> None:
         """Receive by webhook if the installation has a public URL, else by long polling."""
+        errors = ReceiveErrors(context.receive_cursor)
         if context.webhooks is None:
             async with context.leader_lock() as ensure_leader:
                 bot = await open_bot(self._connection(context.secret))
                 try:
-                    me = await identity_of(bot)
-                    await poll(bot, me, context.channel_id, context.sink, ensure_leader)
+                    me = await identity_of(bot, errors)
+                    await poll(bot, me, context, errors, ensure_leader)
                 finally:
                     await bot.request.shutdown()
             return
         bot = await open_bot(self._connection(context.secret))
         try:
-            me = await identity_of(bot)
+            me = await identity_of(bot, errors)
             path = f"/{PLATFORM}/{context.channel_id}"
             with context.webhooks.answering(path, answer_for(context, me)):
-                await set_webhook(
-                    bot, context.webhooks.address(path), context.secret.webhook_secret
-                )
-                await asyncio.Event().wait()
+                address = context.webhooks.address(path)
+                await set_webhook(bot, address, context.secret.webhook_secret)
+                await watch_webhook(bot, address, errors)
         finally:
             await bot.request.shutdown()
 

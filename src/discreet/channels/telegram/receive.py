@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +13,11 @@ from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from discreet.channels.telegram.parse import ALLOWED_UPDATES, PLATFORM, Bot, Parsed, parse
+from discreet.channels.telegram.receive_errors import WRONG_TOKEN, ReceiveErrors
 from discreet.domain.addresses import Address
 from discreet.domain.ids import ChannelId
 from discreet.domain.inbound import Inbound, UnknownSender
-from discreet.domain.platform import EventSink
+from discreet.domain.platform import EnsureLeader, EventSink, ReceiveContext
 
 log = structlog.get_logger(__name__)
 
@@ -27,23 +28,25 @@ FIRST_WAIT, MAX_WAIT = 0.5, 30.0
 TOKEN_WAIT = 60.0
 
 
-async def identity_of(bot: telegram.Bot) -> Bot:
-    """Return the bot's identity, as soon as Telegram can be reached."""
+async def identity_of(bot: telegram.Bot, errors: ReceiveErrors) -> Bot:
+    """Return the bot's identity, as soon as Telegram can be reached and accepts the token."""
     wait = FIRST_WAIT
     while True:
         try:
             me = await bot.get_me()
             return Bot(me.id, me.username or "")
         except TelegramError as error:
+            if isinstance(error, InvalidToken):
+                await errors.record(WRONG_TOKEN)
             wait = await _wait_for(error, wait, "getting the bot's identity")
 
 
 async def poll(
     bot: telegram.Bot,
     me: Bot,
-    channel_id: ChannelId,
-    take: EventSink,
-    ensure_leader: Callable[[], Awaitable[None]],
+    context: ReceiveContext,
+    errors: ReceiveErrors,
+    ensure_leader: EnsureLeader,
 ) -> None:
     """Receive messages forever.
 
@@ -59,11 +62,17 @@ async def poll(
                 webhook_removed = await bot.delete_webhook()
             updates = await _get_updates(bot, offset)
         except TelegramError as error:
+            await ensure_leader()  # a server that was frozen finds its request ended by the next
+            if isinstance(error, Conflict):
+                await errors.note_conflict()
+            elif isinstance(error, InvalidToken):
+                await errors.record(WRONG_TOKEN)
             wait = await _wait_for(error, wait, "receiving")
             continue
+        await errors.note_success()
         try:
             for update in sorted(updates, key=_number_of):
-                await take_update(update, me, channel_id, take)
+                await take_update(update, me, context.channel_id, context.sink)
         except Exception as error:
             # Not confirmed, so Telegram sends these again; stored ones are recognized.
             log.warning("an update could not be stored", error=type(error).__name__)
@@ -147,9 +156,7 @@ async def _wait_for(error: TelegramError, wait: float, doing: str) -> float:
             await asyncio.sleep(after.total_seconds() if isinstance(after, timedelta) else after)
             return wait
         case InvalidToken():
-            log.error(
-                f"{doing}: Telegram rejected the token; enter another with sb channels add telegram"
-            )
+            log.error(f"{doing}: {WRONG_TOKEN}")
             await asyncio.sleep(TOKEN_WAIT)
             return wait
         case Conflict():
