@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -21,24 +20,16 @@ import pytest
 from discreet.postgres.credentials import load_credentials
 from discreet.postgres.folders import Layout, socket_folder
 from tests.cli.conftest import SB, Sb
+from tests.support.small_disk import fill, small_disk
 
 MEGABYTES = 160
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Yield a separate file system that the database mostly fills."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=700", "tmpfs", str(place)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "disk", megabytes=MEGABYTES) as place:
+        yield place
 
 
 class Serving:
@@ -68,17 +59,6 @@ class Serving:
         return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=60)
 
 
-def _fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(65_536))
-    with suppress(OSError), ballast.open("ab", buffering=0) as file:
-        while True:
-            file.write(b"\0")
-    return ballast
-
-
 def _is_problem(answered: httpx.Response, why: str) -> bool:
     if answered.status_code == 200:
         return False
@@ -102,15 +82,15 @@ INITIALIZE = {
 
 
 def test_a_full_disk_is_named_at_every_entry_and_nothing_has_to_be_restarted_after_it(
-    small_disk: Path,
+    disk: Path,
 ) -> None:
-    sb = Sb(small_disk / "home")
+    sb = Sb(disk / "home")
     with Serving(sb) as serving:
         said = {"text": "hello", "sender": "telegram:1"}
         assert serving.post("/api/messages", said).status_code == 200
-        ballast = _fill(small_disk)
+        ballast = fill(disk)
         with pytest.raises(OSError, match="No space left"):
-            (small_disk / "one more").write_bytes(bytes(4096))
+            (disk / "one more").write_bytes(bytes(4096))
         # Existing pages are filled first.
         long = {"text": os.urandom(20_000).hex(), "sender": "telegram:1"}
         assert any(

@@ -18,6 +18,7 @@ from discreet.postgres.embedded import embedded_server
 from discreet.postgres.folders import Layout
 from discreet.postgres.roles import ADMIN_ROLE
 from tests.postgres.conftest import Client, credentials_of, server_pid, wait_until_stopped
+from tests.support.waiting import until_sync
 
 StartClient = Callable[[Path], Client]
 
@@ -120,6 +121,31 @@ def test_a_crashed_server_is_started_again_while_it_is_used(
     assert other.wait_until_ready() == sockets
     assert server_pid(home) != crashed
     assert ask(home, sockets, "SELECT answer FROM public.kept") == "42"
+
+
+def test_a_crashed_server_that_can_not_start_again_is_reported_and_tried_until_it_can(
+    home: Path, start_client: StartClient
+) -> None:
+    client = start_client(home)
+    sockets = client.wait_until_ready()
+    needed = Layout(home).data / "global" / "pg_control"
+    needed.rename(home / "hidden")  # without it, each start fails, as on a full disk
+    os.kill(server_pid(home), signal.SIGKILL)
+    until_sync(lambda: "pg_control" in Layout(home).log.read_text(), "a failed start")
+    with (
+        pytest.raises(Unavailable, match=r"doesn't start: .*pg_control"),
+        embedded_server(home, ""),
+    ):
+        pass
+    (home / "hidden").rename(needed)
+
+    def is_alive() -> bool:
+        with suppress(psycopg.OperationalError):
+            return ask(home, sockets) == "alive"
+        return False
+
+    until_sync(is_alive, "the server, which no new process has started")
+    client.leave()
 
 
 def test_the_next_start_works_after_everything_was_killed(

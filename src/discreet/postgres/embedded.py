@@ -138,10 +138,9 @@ def _start(
                 )
             waited = time.monotonic() - began
             if _said_died(supervisor_pipe) or waited > START_DEADLINE_SECONDS:
-                raise Unavailable(
-                    f"The database in {layout.home} doesn't start: {_reason(layout, log_start)}",
-                    hint=_hint(layout),
-                )
+                raise _not_started(layout, log_start)
+            if waited > SLOW_START_SECONDS and _is_between_attempts(layout):
+                raise _not_started(layout, 0)
             if waited > SLOW_START_SECONDS and not told:
                 told = True
                 progress("The database is starting; it may be recovering from a crash.")
@@ -154,6 +153,18 @@ def _start(
     finally:
         if supervisor_pipe is not None:
             os.close(supervisor_pipe)
+
+
+def _not_started(layout: Layout, log_start: int) -> Unavailable:
+    return Unavailable(
+        f"The database in {layout.home} doesn't start: {_reason(layout, log_start)}",
+        hint=_hint(layout),
+    )
+
+
+def _is_between_attempts(layout: Layout) -> bool:
+    """Return whether a supervisor waits to start a server again that died while in use."""
+    return _is_held(layout.supervisor_lock) and not _is_held(layout.server_lock)
 
 
 def _launch_supervisor(

@@ -51,21 +51,23 @@ def main() -> None:
 def _watch(server: Server, clients: int, grace_seconds: float) -> None:
     """Watch the server until no clients are left.
 
-    A server that was ready is restarted when it dies (a crash, out of memory), with growing pauses.
-    One that dies before it is ready can't run here.
+    A server that was ready is restarted when it dies (a crash, out of memory, a full disk), with
+    growing pauses, until it is ready again: programs that use it can't start it. One that dies
+    before it was ever ready can't run here.
     """
     server.start()
     was_ready = False
     pause = POLL_SECONDS
     while not _nobody_left(clients, grace_seconds):
-        if server.running():
-            was_ready = was_ready or server.ready()
+        running = server.running()
+        # A killed server leaves its pid file, so this holds even if it was ready for a moment.
+        was_ready = was_ready or server.ready()
+        if running:
             time.sleep(POLL_SECONDS)
         elif was_ready:
             time.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
             server.start()
-            was_ready = False
         else:
             with contextlib.suppress(OSError):
                 os.write(1, b"died\n")
